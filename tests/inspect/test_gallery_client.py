@@ -92,6 +92,7 @@ def test_the_legend_names_every_key() -> None:
         "ArrowUp": "↑",
         "Escape": "Esc",
         "-": "−",
+        " ": "Space",
     }
     written |= {"PageDown": "Page Down", "PageUp": "Page Up"}
     unnamed = {"=", "r"}  # + without Shift; nothing happens

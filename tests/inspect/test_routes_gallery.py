@@ -275,3 +275,22 @@ def test_an_inspector_is_told_how_far_others_agree_but_no_vote_of_theirs(
         assert client.post(f"{API}/labels", json=body, headers={"x-token": token}).status_code == 200
     told = client.get(f"{API}/agreement").json()
     assert told == [{"inspector": "bob", "kappa": pytest.approx(0.5), "candidates": 4}]
+
+
+def test_candidates_picked_by_hand_become_a_review_graded_alike_but_not_where_tests_would_stand_out(
+    client: TestClient, ws: Workspace, review: Review, ids: list[int]
+) -> None:
+    name = client.post(f"{API}/picked", json={"ids": [ids[4], ids[1]]}).json()["review"]
+    made = reviews.get_review(ws.database, name)
+    assert reviews.queue_of(ws.database, made.id).tolist() == [ids[4], ids[1]]
+    assert (made.run_id, made.spec["grades"]) == (review.run_id, "ABCX")
+    assert client.post(f"{API}/picked", json={"ids": [ids[4], ids[1]]}).json()["review"] == name
+    for wrong in ([], ["1"], [10**9], "all"):
+        assert client.post(f"{API}/picked", json={"ids": wrong}).status_code == 400
+    tested = create_review(
+        ws, name="tested", source_name="sky", spec=ReviewSpec(order="given", calibrators=0.5)
+    )
+    token = tokens.issue_token(ws, review=tested, inspector="ada")
+    refused = client.post(f"{API}/picked", json={"ids": [1]}, headers={"x-token": token})
+    assert refused.status_code == 400
+    assert "would tell which" in refused.json()["error"]

@@ -20,6 +20,7 @@ from starlette.routing import Route
 from lensapp.core.data.imaging import DisplaySpec
 from lensapp.services.inspect.consensus import retired_lately
 from lensapp.services.inspect.gallery import OpenReview, open_review
+from lensapp.services.inspect.picked import review_of_picked
 from lensapp.services.inspect.similar import review_more_like
 from lensapp.services.inspect.surroundings import surroundings
 from lensapp.services.inspect.team import agreement_of
@@ -39,6 +40,7 @@ from lensapp.ui.base_path import base_path
 from lensapp.ui.gallery.answers import (
     FRESH,
     LASTING,
+    MOST_IDS,
     UNCOMPRESSED,
     Refusal,
     asked_display,
@@ -168,6 +170,15 @@ def more_like(call: Call) -> Response:
 
 
 @_authorised
+def picked(call: Call) -> Response:
+    """Make, or find, the review of candidates {"ids"}; answer {"review": NAME}."""
+    ids = posted(call.body, what="candidates").get("ids")
+    if not isinstance(ids, list) or not 1 <= len(ids) <= MOST_IDS or any(type(one) is not int for one in ids):
+        raise Refusal(400, f"Pick 1 to {MOST_IDS} candidates. Reload the page.")
+    return JSONResponse({"review": review_of_picked(call.opened, ids).name}, headers=FRESH)
+
+
+@_authorised
 def put_view(call: Call) -> Response:
     """Keep how and where the inspector looks: {"settings", "last", "changed"}."""
     post, opened = ViewPost.parse(posted(call.body, what="a view")), call.opened
@@ -223,6 +234,7 @@ ROUTES = [
     Route(f"{API}/view", get_view, methods=["GET"]),
     Route(f"{API}/alike", more_like, methods=["POST"]),
     Route(f"{API}/agreement", agreement),
+    Route(f"{API}/picked", picked, methods=["POST"]),
     Route(f"{API}/sheet", sheet),
     Route(f"{API}/raw", raw),
     Route(f"{API}/queue", queue),

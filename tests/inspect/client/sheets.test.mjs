@@ -8,6 +8,7 @@ globalThis.addEventListener ??= () => {};
 const { partsOf } = await import('../../../lensapp/ui/gallery/client/contact_sheet.js');
 const { agreed } = await import('../../../lensapp/ui/gallery/client/guide.js');
 const { actionOf, helpSections } = await import('../../../lensapp/ui/gallery/client/keys.js');
+const { csvOf } = await import('../../../lensapp/ui/gallery/client/picks.js');
 const { figure, scoreText } = await import('../../../lensapp/ui/gallery/client/record.js');
 
 const GRADES = [{ letter: 'A', keys: ['a', '1'] }, { letter: 'X', keys: ['x', '0'] }];
@@ -52,4 +53,9 @@ test('agreement is told for those who graded the same candidates', () => {
   assert.match(agreed([{ inspector: 'Grace', kappa: 0.714, candidates: 12 }]), /0\.71 with Grace on 12/);
   assert.match(agreed([{ inspector: 'Grace', kappa: null, candidates: 3 }]), /Nobody else/);
   assert.match(agreed([]), /Nobody else/);
+});
+
+test('picked candidates go out as CSV that no spreadsheet takes for formulae', () => {
+  const rows = [{ id: 'J1', ra: 150.5, comment: 'arc, "blue"' }, { id: '=1+1', ra: -2, comment: null }];
+  assert.equal(csvOf(rows), 'id,ra,comment\nJ1,150.5,"arc, ""blue"""\n\'=1+1,-2,\n');
 });

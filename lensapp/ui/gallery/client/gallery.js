@@ -2,10 +2,12 @@
 
 import { DISPLAY_SETTINGS } from "./display_controls.js";
 import { EndCard, KeyStrip } from "./guide.js";
+import { element } from "./dom.js";
 import { Fingers } from "./gestures.js";
 import { actionOf, fillHelp, isElsewhere } from "./keys.js";
 import { Mosaic } from "./mosaic.js";
 import { Notices } from "./notices.js";
+import { MOST_COMPARED, Picks, csvOf } from "./picks.js";
 import { Pictures } from "./pictures.js";
 import { Facts, Remote } from "./remote.js";
 import { Settings } from "./settings.js";
@@ -20,6 +22,12 @@ const BOTTOM_MARGIN = 10;
 const LEAST_HEIGHT = 260;
 const SETTLE_MS = 140; // a size that is still changing needs no pictures
 const TILE_STEP = 1.2;
+
+/** Return the side of `count` squares that fill a room. */
+function sideOf(count, { width, height }) {
+  const sides = Array.from({ length: count }, (_, index) => Math.min(width / (index + 1), height / Math.ceil(count / (index + 1))));
+  return Math.floor(Math.max(...sides)) - 6;
+}
 
 /** The state of one mounted gallery. Keys and buttons call its methods by name: see keys.js and `data-do`. */
 export class Gallery {
@@ -60,7 +68,7 @@ export class Gallery {
     const { root, data, settings } = this;
     this.mosaic = new Mosaic(root.querySelector('.grid'), {
       grades: data.grades,
-      onPick: (index) => this.moveTo(this.shelf.page * this.shelf.perPage + index),
+      onPick: (index, event) => this.pickTile(this.shelf.page * this.shelf.perPage + index, event),
       onOpen: () => this.openSingle(),
     });
     this.single = new SingleView(root.querySelector('.single'), { data, settings, on: {
@@ -76,6 +84,9 @@ export class Gallery {
       shownBands: () => this.shownBands, onError: (error) => this.notices.failed(error, () => this.show()),
     });
     fillHelp(this.help, data);
+    this.picks = new Picks(root.querySelector('.picks'), {
+      grades: data.grades, onDo: (method, ...values) => this[method](...values), onChanged: (ids) => ids.forEach((id) => this.showVote(id)),
+    });
     this.strip = new KeyStrip(root.querySelector('.strip'), data);
     this.end = new EndCard(root.querySelector('.end'), {
       grades: data.grades, onGo: (page) => this.trigger('go', page), agreement: () => this.remote.agreement(),
@@ -183,7 +194,10 @@ export class Gallery {
   get bottom() { return innerHeight; }
 
   /** Fit tiles into the room; return how many. */
-  fit(room) { return this.mosaic.layout({ ...room, tile: this.settings.values.tile }); }
+  fit(room) {
+    const tile = this.compared ? sideOf(this.compared, room) : this.settings.values.tile;
+    return this.mosaic.layout({ ...room, tile });
+  }
 
   scheduleLayout() {
     const { clientWidth } = this.stage;
@@ -241,7 +255,7 @@ export class Gallery {
     const { facts, votes } = this;
     this.mosaic.mark(index, {
       name: facts.name(id), vote: votes.get(id), note: votes.note(id), score: facts.score(id), probability: facts.probability(id),
-      lens: facts.lens(id),
+      lens: facts.lens(id), picked: this.picks.ids.has(id),
     });
   }
 
@@ -406,6 +420,8 @@ export class Gallery {
   back() {
     if (!this.end.root.hidden) this.end.hide();
     else if (this.levels.open) this.levels.open = false;
+    else if (!this.single.open && this.picks.size) this.picks.clear();
+    else if (!this.single.open && this.compared) this.endComparing();
     else this.closeSingle();
   }
 
@@ -485,6 +501,7 @@ export class Gallery {
 
   /** Grade the candidate under the cursor and go on. */
   grade(letter, contaminant = null) {
+    if (this.votePicked({ grade: letter, contaminant })) return;
     if (!this.vote({ grade: letter, contaminant })) return;
     this.notices.say(`Grade ${[letter, contaminant].filter(Boolean).join(', ')}. ${this.gradedSoFar}`);
     this.moveBy(1);
@@ -492,6 +509,77 @@ export class Gallery {
 
   withdraw() {
     if (this.vote(null)) this.notices.say(`Vote withdrawn. ${this.gradedSoFar}`);
+  }
+
+  // Several at once
+
+  /** A click looks at a candidate; with Ctrl or ⌘ it picks it, with Shift all from the last one on. */
+  pickTile(cursor, { ctrlKey, metaKey, shiftKey }) {
+    const { view, cursor: before } = this.shelf;
+    if (ctrlKey || metaKey) this.picks.toggle(view[cursor]);
+    if (shiftKey) this.picks.add([...view.subarray(Math.min(before, cursor), Math.max(before, cursor) + 1)]);
+    this.moveTo(cursor);
+  }
+
+  /** Pick the candidate under the cursor, or no longer. */
+  togglePick() {
+    if (!this.single.open && this.shelf.current !== undefined) this.picks.toggle(this.shelf.current);
+  }
+
+  /** Show those picked side by side, as large as they fit; Esc leads back. */
+  comparePicked() {
+    const { shelf, picks, notices } = this;
+    if (picks.size < 2 || picks.size > MOST_COMPARED) {
+      notices.toast(`Pick 2 to ${MOST_COMPARED} candidates to compare (Space, or a click with Ctrl).`);
+      return;
+    }
+    this.compared = picks.size;
+    shelf.show(shelf.queue.filter((id) => picks.ids.has(id)));
+    picks.clear();
+    this.layout();
+  }
+
+  endComparing() {
+    const { current } = this.shelf;
+    this.compared = 0;
+    this.filter();
+    const cursor = this.shelf.view.indexOf(current);
+    if (cursor >= 0) this.moveTo(cursor);
+  }
+
+  /** Make a review of those picked, and open it. */
+  async reviewPicked() {
+    try {
+      const { review } = await this.remote.reviewOf([...this.picks.ids]);
+      this.trigger('open', review);
+    } catch (error) {
+      this.notices.toast(error.status ? error.message : 'The server is not responding. Try again.', { kind: 'wrong' });
+    }
+  }
+
+  /** Write those picked to a file: names, positions, and what was said of them here. */
+  async downloadPicked() {
+    const { facts, votes, picks, data } = this, ids = [...picks.ids];
+    await facts.fetch(ids);
+    const rows = ids.map((id) => {
+      const { name, ra, dec, score } = facts.of(id), vote = votes.get(id), { comment, starred } = votes.note(id);
+      return { id: name, ra, dec, grade: vote?.grade, contaminant: vote?.contaminant, starred: starred ? 'yes' : '', comment, ...(facts.scoresShown ? { score } : {}) };
+    });
+    const href = URL.createObjectURL(new Blob([csvOf(rows)], { type: 'text/csv' }));
+    element('a', { href, download: `${data.review.name}-picked.csv` }).click();
+    setTimeout(() => URL.revokeObjectURL(href));
+  }
+
+  /** Give a vote to all that are picked; return whether there are any. */
+  votePicked(vote) {
+    const ids = [...this.picks.ids];
+    if (!ids.length || this.single.open || !this.pictures.pageReady) return false;
+    const before = this.votes.size;
+    this.voting.give(ids, vote);
+    this.picks.clear();
+    this.notices.toast(`Graded ${ids.length} picked ${vote.grade}. Press Z to undo.`);
+    this.celebrate(before);
+    return true;
   }
 
   /** Give a vote to the candidate under the cursor, but not before it is painted; return whether it was given. */
@@ -543,6 +631,11 @@ export class Gallery {
   }
 
   toggleStar() {
+    if (this.picks.size && !this.single.open) {
+      for (const id of this.picks.ids) this.voting.annotate(id, { starred: true });
+      this.notices.toast(`Starred ${this.picks.size} picked.`);
+      return;
+    }
     const starred = !this.votes.note(this.shelf.current).starred;
     this.annotate({ starred });
     this.notices.say(starred ? 'Starred.' : 'Star removed.');

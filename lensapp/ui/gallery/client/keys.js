@@ -18,6 +18,7 @@ export const ACTIONS = {
   Backspace: ['withdraw'],
   z: ['undo'],
   g: ['moveToUngraded'],
+  ' ': ['togglePick'],
   f: ['toggleFullscreen'],
   '+': ['zoom', 1],
   '=': ['zoom', 1],
@@ -33,6 +34,7 @@ export const ACTIONS = {
 export const SHIFTED = {
   ...Object.fromEntries(Object.entries(GROUPS).map(([name, { key }]) => [key, ['togglePanel', name]])),
   b: ['blink'],
+  p: ['comparePicked'],
   w: ['toggleAround'],
   m: ['toggleMarks'],
   k: ['toggleKnown'],
@@ -47,7 +49,7 @@ export const SHIFTED = {
 };
 
 const OF_REVIEWS = new Set([
-  'grade', 'gradeRest', 'withdraw', 'undo', 'toggleStar', 'writeComment', 'moveToUngraded', 'findAlike', 'goToOrigin', 'toggleScores',
+  'grade', 'togglePick', 'comparePicked', 'gradeRest', 'withdraw', 'undo', 'toggleStar', 'writeComment', 'moveToUngraded', 'findAlike', 'goToOrigin', 'toggleScores',
 ]);
 /** Keys with Shift where cutouts are looked at without a review. */
 export const LOOKING = { e: ['toggleExplain'] };
@@ -82,6 +84,11 @@ function gradingSections({ grades, contaminants }) {
       [['⇧ X'], `${lowest} for the rest of the page`],
     ]],
     ['Not a lens, because', contaminants.map(({ key, meaning }) => [[key.toUpperCase()], `${lowest}: ${meaning.toLowerCase()}`])],
+    ['Several at once', [
+      [['Space'], 'pick, as a click with Ctrl; with Shift all between'],
+      [['A … X', '*'], 'grade or star all picked'],
+      [['⇧ P'], 'compare 2 to 4 side by side; Esc leads back'],
+    ]],
     ['Correct', [[['z'], 'undo the last vote'], [['Backspace'], 'withdraw the vote on this candidate']]],
     ['Note', [[['*'], 'star or unstar'], [[';'], 'comment; Enter saves it']]],
   ].filter(([, rows]) => rows.length);

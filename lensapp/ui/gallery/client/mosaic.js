@@ -38,7 +38,7 @@ export class Mosaic {
 
   clicked(event, act) {
     const index = this.tiles.indexOf(event.target.closest('.tile'));
-    if (index >= 0) act(index);
+    if (index >= 0) act(index, event);
   }
 
   /** Fit tiles of about `tile` CSS pixels into the stage; return how many there are room for. */
@@ -121,8 +121,9 @@ export class Mosaic {
   }
 
   /** Show a candidate's vote, score and marks on its tile. */
-  mark(index, { name, vote, note, score, probability, lens }) {
+  mark(index, { name, vote, note, score, probability, lens, picked }) {
     const tile = this.tiles[index], grade = vote && this.grades.get(vote.grade);
+    if (picked !== ('picked' in tile.dataset)) tile.toggleAttribute('data-picked', picked);
     if (vote) {
       tile.dataset.grade = vote.grade;
       tile.style.setProperty('--grade', grade?.colour ?? '#5b6472');
@@ -135,7 +136,7 @@ export class Mosaic {
     setText(tile, 'probability', probability == null ? '' : `P ${probability.toFixed(2)}`);
     setText(tile, 'flags', [note.starred && 'star', note.comment && 'chat', lens && 'my_location'].filter(Boolean).join(' '));
     const said = vote ? `grade ${[vote.grade, vote.contaminant].filter(Boolean).join(', ')}` : 'not graded';
-    const extras = [note.starred && 'starred', note.comment && `comment: ${note.comment}`, lens && `known lens ${lens.name}`];
+    const extras = [picked && 'picked', note.starred && 'starred', note.comment && `comment: ${note.comment}`, lens && `known lens ${lens.name}`];
     const label = [`${name}, ${said}`, ...extras, `${index + 1} of ${this.count} on this page`].filter(Boolean).join(', ');
     if (tile.label !== label) tile.setAttribute('aria-label', tile.label = label);
   }

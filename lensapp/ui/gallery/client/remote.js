@@ -165,6 +165,11 @@ export class Remote {
     return this.send('labels', { client, ops }, { keepalive });
   }
 
+  /** Make a review of candidates. */
+  async reviewOf(ids) {
+    return this.send('picked', { ids }, { keepalive: false });
+  }
+
   /** Make a review of the candidates most alike one. */
   async alike(id) {
     return this.send('alike', { id }, { keepalive: false });

@@ -58,6 +58,13 @@ export class Shelf {
     if (this.votes.get(this.current)) this.cursor = Math.max(0, this.ungradedAfter(this.cursor) ?? this.cursor);
   }
 
+  /** Show these candidates, whatever the filter. */
+  show(view) {
+    this.retires = false;
+    this.view = view;
+    this.cursor = 0;
+  }
+
   stillOpen(ids) {
     return this.retires && this.retired.size ? ids.filter((id) => this.isOpen(id)) : ids;
   }
