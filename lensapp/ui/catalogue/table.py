@@ -45,21 +45,7 @@ def show_candidates(
             f"n = {counted(len(table), 'candidate')} of {plain(names)}{rest}. Tick a row to see its ledger.",
             width="content",
         )  # the table's own toolbar floats over the free end of this line
-        with st.container(width=190):
-            order = st.selectbox(
-                "Order",
-                list(ORDERS),
-                format_func=lambda name: ORDERS[name][0],
-                label_visibility="collapsed",
-                **kept("order", one_of(list(ORDERS)), next(iter(ORDERS)), key="catalogue-order"),
-            )
-        _, columns, ascending = ORDERS[order]
-        table = table.sort_values(list(columns), ascending=ascending, kind="stable", na_position="last")
-        shown_as = st.segmented_control(
-            "Shown as", list(FORMS), required=True, label_visibility="collapsed",
-            format_func=FORMS.__getitem__,
-            **kept("form", one_of(list(FORMS)), "table", key="catalogue-form"),
-        )  # fmt: skip
+        table, shown_as = _as_asked(table)
         download("CSV", table.drop(columns="cutout_id").to_csv, file_name=f"{owners[0].name}-table.csv")
 
     head = table.head(MOST_ROWS)
@@ -90,6 +76,29 @@ def show_candidates(
         owner = next(source for source in owners if source.name == candidate["source"])
         with above:
             ledger.show_ledger_of_candidate(ws, owner, int(candidate["cutout_id"]))
+
+
+def _as_asked(table: pd.DataFrame) -> tuple[pd.DataFrame, str]:
+    """Ask for the order of the candidates and for table or cutouts; return the table so, and which it is."""
+    with st.container(width=190):
+        order = st.selectbox(
+            "Order",
+            list(ORDERS),
+            format_func=lambda name: ORDERS[name][0],
+            label_visibility="collapsed",
+            **kept("order", one_of(list(ORDERS)), next(iter(ORDERS)), key="catalogue-order"),
+        )
+    shown_as = st.segmented_control(
+        "Shown as",
+        list(FORMS),
+        required=True,
+        format_func=FORMS.__getitem__,
+        label_visibility="collapsed",
+        **kept("form", one_of(list(FORMS)), "table", key="catalogue-form"),
+    )
+    _, columns, ascending = ORDERS[order]
+    ordered = table.sort_values(list(columns), ascending=ascending, kind="stable", na_position="last")
+    return ordered, str(shown_as)
 
 
 def _show_cutouts(ws: Workspace, head: pd.DataFrame) -> None:
