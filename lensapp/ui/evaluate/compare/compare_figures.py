@@ -48,7 +48,7 @@ def bar_figure(rows: Sequence[Compared], merit: str, *, colours: Sequence[str], 
             name=name,
             marker={"color": colours[PLACES[kind]], "line": {"width": 0}},
             error_x=_error_bars(of_kind, merit)
-            | {"color": ink, "thickness": 1.2, "width": 4, "visible": merit != "rotation_std"},
+            | {"color": ink, "thickness": 1.2, "width": 4, "visible": has_intervals(of_kind, merit)},
             text=[f"{value:.3f}" for value in values],
             textposition="inside",
             insidetextanchor="start",
@@ -60,6 +60,11 @@ def bar_figure(rows: Sequence[Compared], merit: str, *, colours: Sequence[str], 
     figure.update_yaxes(categoryorder="array", categoryarray=order, ticks="")
     figure.update_yaxes(tickvals=order, ticktext=[*map(figures.wrapped, order)])
     return figure
+
+
+def has_intervals(rows: Sequence[Compared], merit: str) -> bool:
+    """Return whether the 95 % interval of a figure is known of any row."""
+    return any(len({*interval_of(row, merit)}) == 2 for row in rows if getattr(row, merit) is not None)
 
 
 def interval_of(row: Compared, merit: str) -> tuple[float, float]:

@@ -200,7 +200,8 @@ def _bars(rows: list[Compared]) -> None:
         format_func=_merit_label,
         key="compare-merit",
     )
-    note = {"auroc": "; bars: 95 % (DeLong)", "rotation_std": ""}.get(str(merit), "; bars: 95 % (Wilson)")
+    note = f"; bars: 95 % ({'DeLong' if merit == 'auroc' else 'Wilson'})"
+    note = note if compare_figures.has_intervals(rows, str(merit)) else ""
     title = f"{_merit_label(merit)} by architecture"
     figures.show_figure(
         compare_figures.bar_figure(rows, merit, colours=figures.line_colours(), ink=figures.ink()),

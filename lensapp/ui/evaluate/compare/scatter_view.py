@@ -88,13 +88,13 @@ def _show_disagreements(ws: Workspace, compared: SideBySide, pair: tuple[int, in
         key=f"compare-different-{kind}-{pair}",
         height=480,
         column_config={
-            "candidate_id": st.column_config.TextColumn("candidate", width=110),
-            "label": st.column_config.TextColumn(width=84),  # "non-lens", which may stand below the first
+            "candidate_id": st.column_config.TextColumn("candidate", width=100),
+            "label": st.column_config.TextColumn(width=80),  # "non-lens", which may stand below the first
             **{
                 _rank(compared, run): st.column_config.NumberColumn(
                     f"rank {way}",
                     format="%.0f",
-                    width=68,
+                    width=62,
                     help=f"By {compared.runs[run]}; 1 is the highest score.",
                 )
                 for run, way in zip(pair, "→↑", strict=True)
