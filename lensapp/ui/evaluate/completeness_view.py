@@ -154,7 +154,7 @@ def completeness_figure(function: SelectionFunction, *, ink: str) -> go.Figure:
             if np.isnan(share)
             else f"<b>{share:.2f}</b><br>{low[row, column]:.2f}–{high[row, column]:.2f}"
         )
-        colour = ink if np.isnan(share) else "#000000" if share > 0.55 else "#ffffff"
+        colour = ink if np.isnan(share) else "#000000" if share > 0.45 else "#ffffff"
         figure.add_annotation(x=column, y=row, text=text, showarrow=False, font={"size": 12, "color": colour})
     # Cells by their place: axes of categories take "10" in an annotation for the tenth one.
     figure.update_xaxes(

@@ -31,7 +31,7 @@ def show_clusters(rows: Sequence[Mapping[str, Any]]) -> list[int]:
     ]
     heading("Clusters")
     event = st.dataframe(
-        pd.DataFrame(cells),
+        pd.DataFrame(cells).style.format({"size": number, "votes": number}),
         hide_index=True,
         placeholder="–",
         on_select="rerun",
