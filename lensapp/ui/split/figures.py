@@ -123,11 +123,11 @@ def show_magnitudes(preview: SplitPreview) -> None:
 
 
 def show_groups(groups: Sequence[Sequence[int]], *, title: str, text: str) -> None:
-    """Show groups of cutouts as pictures, a row for each; nothing where there is none."""
+    """Show groups of cutouts as pictures under a title, a row for each; nothing where there is none."""
     if not groups:
         return
     colours = figures.class_colours()
-    with st.expander(f"{counted(len(groups), 'group')} {title}"):
+    with st.expander(title):
         st.caption(text)
         ws, names = get_workspace(), {one.id: one.name for one in ready_sources(get_workspace())}
         for number_of_group, cutout_ids in enumerate(groups[:MOST_GROUPS]):

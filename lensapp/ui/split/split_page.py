@@ -102,14 +102,14 @@ def _show_split(names: list[str], labelled: list[str]) -> None:
         _freeze(source_names, spec, preview, without, second)
     figures.show_groups(
         preview.conflicts,
-        title="of one object with both labels",
+        title=f"{counted(len(preview.conflicts), 'object')} with both labels",
         text="Cutouts less than 2″ apart, with the same pixels or, without positions, of the same ID, some "
         "labelled lens and some non-lens. As a rule one label is wrong; of a host with and without painted "
         "arcs both are right.",
     )
     figures.show_groups(
         preview.duplicate_groups,
-        title="of near-duplicate images",
+        title=f"{counted(len(preview.duplicate_groups), 'group')} of near-duplicate images",
         text="They stay in one part, so that the test part holds no image seen in training.",
     )
 
@@ -165,16 +165,19 @@ def _choose_split(
         )
     parts = {"train": first / 100, "validation": (second - first) / 100, "test": (100 - second) / 100}
     others = [name for name in names if name not in {source.name for source in used}]
-    kept_apart = st.multiselect(
-        "Second test part",
-        others,
-        **kept("second_test", several_of(others), [], key="split-second-test"),
-        placeholder="none",
-        help="Sources of known or real lenses on which every run is measured too; without labels all their "
-        "cutouts are lenses. Once frozen, no training of this workspace takes their cutouts, or others of "
-        "the same objects.",
-    )
-    return validated(SplitSpec, {**parts, **rules, "where": where}), choose_known_cut(), kept_apart
+    asked = {"second_test", "without_known"}.intersection(st.query_params)
+    with st.expander("Second test part, known lenses", expanded=bool(asked)):
+        kept_apart = st.multiselect(
+            "Second test part",
+            others,
+            **kept("second_test", several_of(others), [], key="split-second-test"),
+            placeholder="none",
+            help="Sources of known or real lenses on which every run is measured too; without labels all "
+            "their cutouts are lenses. Once frozen, no training of this workspace takes their cutouts, or "
+            "others of the same objects.",
+        )
+        without = choose_known_cut()
+    return validated(SplitSpec, {**parts, **rules, "where": where}), without, kept_apart
 
 
 def _freeze(
