@@ -39,16 +39,22 @@ def ws(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Workspace:
 def test_the_numbers_of_a_report_are_those_of_the_page(ws: Workspace) -> None:
     views = [open_page("evaluate", run=RUN, threshold="0.6", view=name) for name in ("scores", "survey")]
     tables = ReportTables(report_html(run_report(ws, RUN, threshold=0.6))).tables
-    titles = {
-        "TPR0": "Figures of merit",
-        "figure": "Figures with 95 % limits",
-        "ECE": "Scores as probabilities",
+    shown = {
+        column: next(one.value for page in views for one in page.dataframe if column in one.value)
+        for column in ("figure", "ECE")
     }
-    for column, title in titles.items():
-        shown = next(one.value for page in views for one in page.dataframe if column in one.value)
-        assert tables[title][0] == list(shown.columns)
-        for row, values in zip(tables[title][1:], shown.to_numpy(), strict=True):
-            assert row == [f"{value:.4f}" if isinstance(value, float) else str(value) for value in values]
+    calibrations = tables["Scores as probabilities"]
+    assert calibrations[0] == list(shown["ECE"].columns)
+    for row, values in zip(calibrations[1:], shown["ECE"].to_numpy(), strict=True):
+        assert row == [f"{value:.4f}" if isinstance(value, float) else str(value) for value in values]
+    merits = dict(zip(shown["figure"]["figure"], shown["figure"][RUN], strict=True))
+    limits = dict(tables["Figures with 95 % limits"][1:])
+    assert "AUROC" in limits
+    assert limits.items() <= merits.items()
+    told = dict(zip(*tables["Figures of merit"], strict=True))
+    assert merits["lenses"] == told["lenses"]
+    for name in ("accuracy", "purity", "completeness", "Brier"):
+        assert float(merits[name]) == pytest.approx(float(told[name]), abs=6e-4)
     purity = next(metric.value for metric in views[1].metric if metric.label == "Purity")
     ours = float(tables["Expected in a survey"][1][3].split(" ")[0])
     assert ours == pytest.approx(float(purity.removesuffix(" %")) / 100, rel=0.01)
