@@ -41,6 +41,10 @@ CALIBRATED_SCORE = "calibrated_score"
 CALIBRATED = ColumnMeaning(
     None, "stat.probability", "Score as a probability, by a map fitted on the validation part of the run"
 )
+NOTES = {
+    "stars": ColumnMeaning(None, "meta.number", "Inspectors who marked it to be found again"),
+    "comments": ColumnMeaning(None, "meta.note", "What inspectors wrote about it"),
+}
 PROBABILITY_OF_LENS = "probability"
 CONSENSUS_PROBABILITY = ColumnMeaning(
     None, "stat.probability", "That it is a lens, by the votes; the consensus grade is made of it"
@@ -81,6 +85,8 @@ def meaning_of_own(name: str) -> ColumnMeaning:
     """Return what a column means that a run adds: a probability, an estimate or its uncertainty."""
     if name == PROBABILITY_OF_LENS:
         return CONSENSUS_PROBABILITY
+    if name in NOTES:
+        return NOTES[name]
     if name == CALIBRATED_SCORE:
         return CALIBRATED
     if name.startswith("probability_"):

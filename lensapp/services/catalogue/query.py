@@ -14,6 +14,7 @@ from lensapp.core.catalogue.query import CatalogueQuery
 from lensapp.core.inspect.consensus import Consensus
 from lensapp.core.inspect.consensus_methods import ConsensusSpec
 from lensapp.core.inspect.grades import ABCX
+from lensapp.core.inspect.inspector_names import inspector_key
 from lensapp.services.data.filters import kept_rows
 from lensapp.services.data.known_lenses import KnownLenses, load_known_lenses, match_known
 from lensapp.services.evaluate.calibrations import calibrated
@@ -31,6 +32,7 @@ from lensapp.storage.workspace import Workspace
 
 CUTOUT_COLUMNS = ("id", "source_id", "candidate_id", "ra_deg", "dec_deg", "label")
 INSPECTORS_JOINED_BY = "; "
+COMMENTS_JOINED_BY = " | "
 
 
 @dataclass(frozen=True, eq=False)
@@ -160,7 +162,8 @@ def catalogue_of(ws: Workspace, selection: Selection) -> pd.DataFrame:
     DataFrame
         cutout_id, id, source, ra, dec (degrees, NaN where unknown), score (NaN), run (""), calibrated_score
         (NaN) where the run has a calibration, grade (""), mean, scatter (NaN), votes, inspectors,
-        probability (NaN) where the method gives one, known_lens (""), known_sep_arcsec (NaN), label ("");
+        probability (NaN) where the method gives one, stars (how many inspectors set one) and comments ("")
+        where there are any, known_lens (""), known_sep_arcsec (NaN), label ("");
         then, of a run that tells classes apart or estimates values, what it says (NaN).
     """
     query, run = selection.query, selection.run
@@ -172,7 +175,7 @@ def catalogue_of(ws: Workspace, selection: Selection) -> pd.DataFrame:
     if query.vetoes and run is not None:
         ids = table["cutout_id"].to_numpy(np.int64)
         table = table[~vetoed(ws, run, ids=ids, owners=selection.sources)]
-    table = with_consensus(table, selection.consensus)
+    table = with_notes(with_consensus(table, selection.consensus), selection.votes)
     if query.grades is not None:
         table = table[table["grade"].isin([ABCX.checked(grade) for grade in query.grades])]
     table = with_known_lenses(table, selection.known, radius_arcsec=query.radius_arcsec)
@@ -230,6 +233,27 @@ def with_consensus(table: pd.DataFrame, consensus: Consensus) -> pd.DataFrame:
             for name, (values, absent) in columns.items()
         }
     )
+
+
+def with_notes(table: pd.DataFrame, votes: Sequence[Vote]) -> pd.DataFrame:
+    """Add how many inspectors starred each candidate, and their comments, where there are any.
+
+    Of each inspector the newest star and comment in each review count, with a grade or without one.
+    """
+    newest = {(vote.review_id, vote.inspector, vote.cutout_id): vote for vote in votes}
+    starring: dict[int, set[str]] = {}
+    comments: dict[int, dict[str, None]] = {}
+    for (_, inspector, cutout_id), vote in newest.items():
+        if vote.starred:
+            starring.setdefault(cutout_id, set()).add(inspector_key(inspector))
+        if vote.comment:
+            comments.setdefault(cutout_id, {})[f"{inspector}: {vote.comment}"] = None
+    ids = table["cutout_id"].tolist()
+    if starring:
+        table = table.assign(stars=[len(starring.get(key, ())) for key in ids])
+    if comments:
+        table = table.assign(comments=[COMMENTS_JOINED_BY.join(comments.get(key, ())) for key in ids])
+    return table
 
 
 def with_known_lenses(

@@ -161,6 +161,8 @@ def _columns(method: ConsensusSpec) -> dict[str, Any]:
         "ra": number_column("RA (deg)", format="%.6f"),
         "dec": number_column("Dec (deg)", format="%.6f"),
         "label": st.column_config.TextColumn(help="Label given on import."),
+        "stars": number_column(help="Inspectors who starred it."),
+        "comments": st.column_config.TextColumn(help="What inspectors wrote about it."),
         "known_lens": st.column_config.TextColumn("match", help="Known lens at this position."),
         "known_sep_arcsec": number_column("separation (arcsec)", format="%.2f"),
     }
