@@ -196,7 +196,8 @@ def kept(
         value = st.session_state[key]
         if kind.write(value) != kind.write(default):  # still among what can be chosen?
             value = st.session_state[key] = _value(name, kind, default, kind.write(value) or [""], say=False)
-    written = _texts(kind, value, default)
+    written = kind.write(value)
+    written = [] if written == kind.write(default) else written or [""]
     if not arriving and written != texts:
         for other in resets:
             put(other, [])
@@ -221,12 +222,6 @@ def _value(name: str, kind: Kind[T], default: T, texts: list[str], *, say: bool)
                 duration="long",
             )
         return default
-
-
-def _texts(kind: Kind[T], value: T, default: T) -> list[str]:
-    """Return how a value stands in the address: not at all where it is the default."""
-    texts = kind.write(value)
-    return [] if texts == kind.write(default) else texts or [""]
 
 
 def put(name: str, texts: Sequence[str]) -> None:
