@@ -9,12 +9,14 @@ import sys
 import time
 import traceback
 from contextlib import suppress
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from pkgutil import resolve_name
 from typing import Any
 
 from lensapp import jobs
+from lensapp.core.acting import acting_as, this_program
 from lensapp.core.errors import DatabaseAway, JobCancelled, LensAppError, StorageError
 from lensapp.core.logs import LOGGER, keep_log
 from lensapp.core.progress import Report, ignore_progress
@@ -122,14 +124,15 @@ def record_death(workspace: Workspace, job: Job, *, status: int, log_lines: list
 
 
 def run_job(workspace: Workspace, job: Job, *, watch: Report = ignore_progress) -> Job:
-    """Run a claimed job in this process and store how it ended.
+    """Run a claimed job in this process, in the name of who queued it, and store how it ended.
 
     Returns
     -------
     Job
         The job as stored: `state` is done, paused, cancelled or failed.
     """
-    with jobs.RunningJob(workspace.database, job, watch=watch) as running:
+    queued_by = replace(this_program(), name=job.enqueued_by or this_program().name)
+    with acting_as(queued_by), jobs.RunningJob(workspace.database, job, watch=watch) as running:
         with queue.room_for_the_end(workspace, job.id):
             state, outcome = _outcome(workspace, running)
         ours = running.finish(state, **outcome)

@@ -6,6 +6,7 @@ import sys
 
 from lensapp.cli.reading import result_text
 from lensapp.core.errors import LensAppError
+from lensapp.core.file_modes import keep_to_oneself
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -14,6 +15,7 @@ def main(arguments: list[str] | None = None) -> int:
     from lensapp.core.train.transfer_rules import STARTER
 
     parsed = make_parser().parse_args(arguments)
+    keep_to_oneself()
     # TensorFlow's start-up messages would hide ours; a user who wants them sets the variable.
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     try:

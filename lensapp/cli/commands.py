@@ -23,6 +23,7 @@ ROOMS = {
     "catalogue": "Catalogue",
     "running": "Jobs",
     "care": "Workspace",
+    "accounts": "Accounts",
 }
 Arguments = argparse.Namespace
 Function = Callable[[Arguments], Any]

@@ -28,6 +28,10 @@ class NotFound(LensAppError):
     """A named source, dataset, run, review or candidate does not exist."""
 
 
+class NotAllowed(LensAppError):
+    """Who acts lacks the right to do so, or nobody is logged in."""
+
+
 class BandMismatch(LensAppError):
     """Bands, their order, the cutout size or the pixel scale differ from what a network expects.
 

@@ -7,6 +7,7 @@ import sys
 from contextlib import suppress
 from pathlib import Path
 
+from lensapp.core.acting import acting_as, this_program
 from lensapp.core.errors import LensAppError
 from lensapp.core.logs import turn_over
 from lensapp.storage import queue
@@ -55,7 +56,7 @@ def ensure_worker(workspace: Workspace) -> bool:
 async def keep_worker(workspace: Workspace) -> None:
     """Start a worker whenever none is alive, for as long as the web server runs."""
     while True:
-        with suppress(LensAppError):  # the database is away: ask again
+        with suppress(LensAppError), acting_as(this_program()):  # the database is away: ask again
             await asyncio.to_thread(ensure_worker, workspace)
         await asyncio.sleep(SUPERVISION_SECONDS)
 

@@ -23,6 +23,7 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.functions import FunctionElement
 
+from lensapp.core.acting import acting_as, refuse_ungranted, this_program
 from lensapp.core.errors import DatabaseAway, StorageError
 from lensapp.storage.group_commit import GroupCommit
 
@@ -116,9 +117,12 @@ class Database:
         ------
         StorageError
             When the workspace is open for reading only, or its disk is full.
+        NotAllowed
+            In the name of an account, where no service has granted it.
         """
         if self.read_only:
             raise StorageError(READ_ONLY)
+        refuse_ungranted()
         with self._transaction(immediate=True, durable=durable) as connection:
             if durable and connection.dialect.name == "postgresql":
                 connection.execute(SYNC_POSTGRESQL)
@@ -181,6 +185,7 @@ class Database:
 
         What other threads write so meanwhile shares the transaction; a part that fails is rolled back alone.
         """
+        refuse_ungranted()  # whoever commits for others may have been granted it
         result: Result = self._group.run(work)
         return result
 
@@ -206,7 +211,7 @@ class Database:
                     "cannot be written. Copy it to a folder of your own and open that."
                 )
             if not current:
-                with self.write() as connection:
+                with acting_as(this_program()), self.write() as connection:
                     if connection.dialect.name == "postgresql":
                         connection.execute(sqlalchemy.text("SELECT pg_advisory_xact_lock(7412581)"))
                     if not self._is_current(connection, config):  # another process may have been faster

@@ -14,7 +14,7 @@ from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 
 from lensapp.core.errors import NotFound, StorageError
 from lensapp.storage import tables
-from lensapp.storage.care.trail import note
+from lensapp.storage.care.trail import actor, note
 from lensapp.storage.database import Database, DatabaseTime
 from lensapp.storage.files import reserve
 from lensapp.storage.queries import to_record
@@ -41,7 +41,13 @@ def add_job(database: Database, *, kind: str, title: str, payload: dict[str, Any
         key = connection.scalars(
             insert(tables.jobs)
             .values(
-                kind=kind, title=title, payload=payload, state="queued", progress={}, created_at=time.time()
+                kind=kind,
+                title=title,
+                payload=payload,
+                state="queued",
+                progress={},
+                created_at=time.time(),
+                enqueued_by=actor(),
             )
             .returning(tables.jobs.c.id)
         ).one()

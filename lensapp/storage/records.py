@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 from typing import Any
 
+from lensapp.core.acting import Role
 from lensapp.core.score.score_table_spec import MODEL as EXTERNAL
 
 
@@ -191,4 +192,27 @@ class Job:
     created_at: float
     started_at: float | None
     finished_at: float | None
+    enqueued_by: str | None = None
     silent_seconds: float | None = None  # since it was last heard of, by the database's clock
+
+
+@dataclass(frozen=True)
+class Account:
+    """Somebody who may log in.
+
+    Attributes
+    ----------
+    name
+        Signs votes and stands in the trail.
+    email
+        In small letters; how an OIDC provider knows it.
+    password_hash
+        Argon2id; None where it cannot log in with a password.
+    """
+
+    id: int
+    name: str
+    email: str | None
+    role: Role
+    password_hash: str | None
+    created_at: float

@@ -302,6 +302,7 @@ jobs = Table(
     Column("created_at", Float, nullable=False),
     Column("started_at", Float),
     Column("finished_at", Float),
+    Column("enqueued_by", Words(200)),  # who queued it; jobs of older versions do not know
 )
 
 workers = Table(
@@ -338,4 +339,42 @@ trail = Table(
     Column("kind", Words(20), nullable=False),
     Column("name", LongWords(), nullable=False),
     Column("detail", LongWords(), nullable=False),
+)
+
+# Who may do what, in the modes for a team. Votes and the trail keep names, not accounts.
+accounts = Table(
+    "accounts",
+    metadata,
+    Column("id", Key, primary_key=True),
+    Column("name", Words(100), nullable=False),  # signs votes
+    Column("name_key", Words(200), nullable=False, unique=True),  # the same in every spelling
+    Column("email", Words(320), unique=True),  # in small letters; by it an OIDC provider's word is taken
+    Column("role", Words(20), nullable=False),
+    Column("password_hash", Words(200)),  # Argon2id; none: it cannot log in with a password
+    Column("created_at", Float, nullable=False),
+)
+
+sessions = Table(
+    "sessions",
+    metadata,
+    Column("key", Words(64), primary_key=True),  # SHA-256 of what the cookie holds
+    Column("account_id", Key, ForeignKey("accounts.id", ondelete="CASCADE"), nullable=False, index=True),
+    Column("begun_at", Float, nullable=False),
+    Column("seen_at", Float, nullable=False),
+)
+
+# Wrong passwords of late, by account and by address: "account ada", "address 10.0.0.7".
+log_in_failures = Table(
+    "log_in_failures",
+    metadata,
+    Column("subject", Words(300), primary_key=True),
+    Column("count", Integer, nullable=False),
+    Column("last_at", Float, nullable=False),
+)
+
+invitations = Table(
+    "invitations",
+    metadata,
+    Column("review_id", Key, ForeignKey("reviews.id", ondelete="CASCADE"), primary_key=True),
+    Column("account_id", Key, ForeignKey("accounts.id", ondelete="CASCADE"), primary_key=True),
 )

@@ -4,11 +4,14 @@ from pathlib import Path
 
 import streamlit as st
 
+from lensapp.core.acting import Role, acting_as
 from lensapp.core.errors import LensAppError
-from lensapp.services.care.records import in_name_of
+from lensapp.ui.access.identity import session_of_page
+from lensapp.ui.access.pages import PAGES_OF
+from lensapp.ui.gallery.component import reload_page
 from lensapp.ui.shared.page_head import refresh_head
-from lensapp.ui.shared.state import PAGES, inspector, keep_going, read_address, theme, whole_run
-from lensapp.ui.shared.widgets import error_box
+from lensapp.ui.shared.state import PAGES, get_workspace, keep_going, read_address, theme, whole_run
+from lensapp.ui.shared.widgets import empty_state, error_box
 from lensapp.ui.sidebar import show_sidebar
 
 HERE = Path(__file__).parent
@@ -46,13 +49,28 @@ GROUPS = {
 
 
 def main() -> None:
-    """Show the frame and run the page of the address."""
+    """Show the frame and run the page of the address, in the name of who looks at it."""
     st.set_page_config(
         page_title="Lens finding workbench",
         page_icon=HERE / "icon.svg",
         layout="wide",
         menu_items={"About": ABOUT},  # with an entry of its own the menu, and in it the theme, is shown
     )
+    try:
+        actor = session_of_page(get_workspace(), in_use=True)
+    except LensAppError as error:  # the database is away
+        error_box(error)
+        return
+    if actor is None:  # logged out, expired or removed: what answers a reload is the log-in page
+        reload_page(key="log-in-again")
+        return
+    with acting_as(actor):
+        _show(actor.role)
+
+
+def _show(role: Role) -> None:
+    """Show the frame and the page of the address, where it is open to the role."""
+    first = "home" if "home" in PAGES_OF[role] else "inspect"
     groups = {
         group: [
             st.Page(
@@ -60,8 +78,9 @@ def main() -> None:
                 title=title,
                 icon=icon,
                 url_path=name,
-                default=name == "home",
-                visibility="hidden" if name == "workspace" else "visible",  # its link stands at the bottom
+                default=name == first,
+                # The link to the page Workspace stands at the bottom.
+                visibility="visible" if name in PAGES_OF[role] - {"workspace"} else "hidden",
             )
             for name, title, icon in entries
         ]
@@ -81,10 +100,17 @@ def main() -> None:
         f'font-size="15" font-weight="600" fill="{text_colour}">Lens workbench</text></svg>'
     )
     st.logo(wordmark, size="medium", icon_image=HERE / "icon.svg")
-    with whole_run(), in_name_of(inspector()):
+    with whole_run():
         try:
             show_sidebar()
-            page.run()
+            if (page.url_path or first) in PAGES_OF[role]:
+                page.run()
+            else:
+                empty_state(
+                    f"{page.title} is not open to you",
+                    f"Your role here is {role}. An administrator can give you another.",
+                    icon=":material/lock:",
+                )
             refresh_head()
         except LensAppError as error:
             error_box(error)

@@ -6,6 +6,7 @@ from urllib.parse import parse_qsl, urlsplit
 
 import streamlit as st
 
+from lensapp.core.acting import may, mode
 from lensapp.core.inspect.inspector_names import LONGEST_NAME
 from lensapp.core.plurals import counted
 from lensapp.job_kinds import JOB_KINDS, selection_of
@@ -17,6 +18,8 @@ from lensapp.services.train.job_control import (
 )
 from lensapp.services.workers import worker_alive
 from lensapp.storage.records import Job
+from lensapp.ui.access.account_menu import show_account
+from lensapp.ui.access.identity import session_of_page
 from lensapp.ui.base_path import base_path
 from lensapp.ui.gallery.component import follow_theme, keep_inspector
 from lensapp.ui.pulse import watch_queue
@@ -49,41 +52,52 @@ UNTOLD = ("explain", "member")  # seconds each, or a run among many
 
 
 def show_sidebar() -> None:
-    """Show running jobs, the inspector's name and the workspace; say which jobs have ended."""
+    """Show running jobs, who is at work, and the workspace; say which jobs have ended."""
     with st.sidebar:
         if st.button("Jobs", icon=":material/list_alt:", type="tertiary", key="jobs"):
             open_drawer()
         _jobs()
-        st.text_input(
-            "Inspector",
-            key=INSPECTOR,
-            placeholder="your name",
-            max_chars=LONGEST_NAME,
-            persist_state="session",
-            help="Signs your votes. Every vote is kept with its inspector's name.",
-        )
-
-        # The browser keeps the name, so that a reload of any page has it again.
-        def recall() -> None:
-            st.session_state[INSPECTOR] = str(st.session_state[KEEPER].name or "").strip()[:LONGEST_NAME]
-
-        if inspector():
-            st.session_state[NAMED] = True
-        with st.container(key="inspector-keeper"):
-            ask = not st.session_state.get(NAMED)
-            keep_inspector(key=KEEPER, name=inspector(), ask=ask, on_name_change=recall)
+        if mode() == "alone":
+            _ask_name()
+        else:
+            show_account()
+        with st.container(key="theme-keeper"):
             follow_theme(key="theme-followed", theme=theme())
             save_figures()
 
         folder = get_workspace().folder
-        st.page_link(
-            PAGES / "workspace.py",
-            label=f"Workspace: {plain(folder.name)}",
-            icon=":material/hard_drive:",
-            help=plain(folder),
-        )
+        if may("keep"):
+            st.page_link(
+                PAGES / "workspace.py",
+                label=f"Workspace: {plain(folder.name)}",
+                icon=":material/hard_drive:",
+                help=plain(folder),
+            )
+        else:
+            st.caption(f"Workspace: {plain(folder.name)}")
     _tell_ended()
     show_drawer()
+
+
+def _ask_name() -> None:
+    """Ask for the inspector's name, which the browser keeps: a reload of any page has it again."""
+    st.text_input(
+        "Inspector",
+        key=INSPECTOR,
+        placeholder="your name",
+        max_chars=LONGEST_NAME,
+        persist_state="session",
+        help="Signs your votes. Every vote is kept with its inspector's name.",
+    )
+
+    def recall() -> None:
+        st.session_state[INSPECTOR] = str(st.session_state[KEEPER].name or "").strip()[:LONGEST_NAME]
+
+    if inspector():
+        st.session_state[NAMED] = True
+    with st.container(key="inspector-keeper"):
+        ask = not st.session_state.get(NAMED)
+        keep_inspector(key=KEEPER, name=inspector(), ask=ask, on_name_change=recall)
 
 
 @st.fragment
@@ -109,8 +123,13 @@ def _open_link() -> None:
 
 
 def _show_running() -> None:
-    """Show what runs in two lines; when a job has ended the page runs again, to show what it made."""
+    """Show what runs in two lines; when a job has ended the page runs again, to show what it made.
+
+    So it does when nobody is logged in any more.
+    """
     workspace = get_workspace()
+    if in_fragment_run() and session_of_page(workspace, in_use=False) is None:
+        st.rerun(scope="app")
     live = active_jobs(workspace)
     before: set[int] = st.session_state.get(SEEN, set())
     now = {job.id for job in live}

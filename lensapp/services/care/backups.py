@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from lensapp import __version__
+from lensapp.core.acting import needs
 from lensapp.core.config import read_json, write_json
 from lensapp.core.errors import InvalidInput, StorageError
 from lensapp.storage.arrays import TILES
@@ -22,6 +23,7 @@ from lensapp.storage.database import Database
 from lensapp.storage.workspace import DATABASE_FILE, Workspace
 
 
+@needs("keep")
 def back_up(ws: Workspace, file: Path) -> dict[str, Any]:
     """Write the workspace to one file, whole or not at all; people and jobs work on meanwhile.
 
@@ -155,6 +157,7 @@ def _require_whole(database: Path) -> None:
         raise StorageError(f"The database in the backup is damaged ({damage}). Use an earlier backup.")
 
 
+@needs("keep")
 def move(ws: Workspace, folder: Path) -> dict[str, Any]:
     """Move a workspace in which nobody works to another folder; on another disk by verified copies.
 

@@ -4,6 +4,7 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import Any
 
+from lensapp.core.acting import needs
 from lensapp.core.errors import InvalidInput
 from lensapp.services.care.dependents import refuse_unknown
 from lensapp.storage import runs, sources
@@ -116,6 +117,7 @@ def _files_to_clear(ws: Workspace, deleted: set[str]) -> Any:
     return can_go
 
 
+@needs("keep")
 def clear(ws: Workspace, kind: str) -> int:
     """Remove the files of a kind that can go; return the bytes that are free now.
 

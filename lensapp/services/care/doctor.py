@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from lensapp import jobs
+from lensapp.core.acting import needs
 from lensapp.core.config import LEFTOVER_SECONDS, read_json
 from lensapp.core.progress import Report, ignore_progress
 from lensapp.storage import runs
@@ -45,6 +46,7 @@ class Finding:
     paths: tuple[str, ...] = ()
 
 
+@needs("keep")
 def examine(
     ws: Workspace, *, mend: bool = False, quick: bool = False, report: Report = ignore_progress
 ) -> dict[str, Any]:

@@ -5,6 +5,7 @@ import time
 from dataclasses import dataclass
 from typing import Any
 
+from lensapp.core.acting import needs
 from lensapp.core.errors import InvalidInput, NotFound
 from lensapp.services.care.dependents import Dependent, dependents, find_item, jobs_about, losses
 from lensapp.services.inspect.tokens import HOUR, VALID_HOURS
@@ -67,6 +68,7 @@ def plan_deletion(ws: Workspace, kind: str, name: str) -> Deletion:
     return Deletion(item, tuple(goes), tuple(losses(ws, goes)), size)
 
 
+@needs("keep")
 def delete(ws: Workspace, kind: str, name: str) -> Deletion:
     """Put an item and what depends on it into the trash, from which it can be taken back for 30 days.
 
@@ -114,6 +116,7 @@ def list_trash(ws: Workspace) -> list[dict[str, Any]]:
     ]
 
 
+@needs("keep")
 def undelete(ws: Workspace, kind: str, name: str) -> list[str]:
     """Bring back what a deletion took along; return what, as "kind name".
 
@@ -144,6 +147,7 @@ def undelete(ws: Workspace, kind: str, name: str) -> list[str]:
     return [f"{one.kind} {one.name}" for one in items]
 
 
+@needs("keep")
 def empty_trash(ws: Workspace, *, overdue: bool = True) -> dict[str, Any]:
     """Remove for good what has been in the trash for 30 days or, unless `overdue`, everything.
 

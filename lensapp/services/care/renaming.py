@@ -2,6 +2,7 @@
 
 from functools import partial
 
+from lensapp.core.acting import needs
 from lensapp.core.errors import InvalidInput
 from lensapp.services.care.dependents import PAYLOAD_KEYS, find_item, makes_item
 from lensapp.services.care.removal import refuse_busy
@@ -12,6 +13,7 @@ SPEC_KEYS = {"source": ("also_sources",), "run": ("also_runs", "committee")}
 """Keys of specifications, besides those of payloads, under which items are named."""
 
 
+@needs("keep")
 def rename(ws: Workspace, kind: str, name: str, new: str) -> None:
     """Give an item another name everywhere; addresses and commands that name the old one find it no more.
 

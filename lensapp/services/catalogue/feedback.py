@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from lensapp.core.acting import needs
 from lensapp.core.catalogue.feedback_rules import IGNORED_GRADE, Placement
 from lensapp.core.catalogue.feedback_spec import FeedbackRules
 from lensapp.core.errors import InvalidInput, NotFound
@@ -31,6 +32,7 @@ from lensapp.storage.records import Dataset, Review, Run
 from lensapp.storage.workspace import Workspace
 
 
+@needs("work")
 def feed_back(
     ws: Workspace,
     *,
@@ -74,6 +76,7 @@ def feed_back(
     )
 
 
+@needs("work")
 def freeze_votes(
     ws: Workspace,
     *,
@@ -127,6 +130,7 @@ def freeze_votes(
     )
 
 
+@needs("work")
 def label(
     ws: Workspace,
     *,
@@ -286,6 +290,7 @@ def parent_names(ws: Workspace, source_name: str, *, run_name: str | None = None
     return sorted((version.name for version in versions), key=lambda name: name != suggested)
 
 
+@needs("work")
 def retrain(ws: Workspace, *, dataset_name: str, recipe: str, warm: bool) -> str:
     """Queue a training by the settings of the run `recipe`; `warm` continues from its best network.
 

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from lensapp.core.acting import needs
 from lensapp.core.align import rows_of
 from lensapp.core.catalogue.negatives_spec import HardNegativesSpec
 from lensapp.core.errors import InvalidInput
@@ -143,6 +144,7 @@ def plan_hard_negatives(
     )
 
 
+@needs("work")
 def freeze_hard_negatives(ws: Workspace, plan: HardNegativesPlan, *, name: str | None = None) -> Dataset:
     """Freeze what was planned as a new version, called `name` or by the next number.
 
@@ -167,6 +169,7 @@ def freeze_hard_negatives(ws: Workspace, plan: HardNegativesPlan, *, name: str |
     )
 
 
+@needs("work")
 def add_hard_negatives(
     ws: Workspace,
     *,

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from lensapp import jobs
+from lensapp.core.acting import needs
 from lensapp.core.data.fingerprints import perceptual_hash, pixel_digest
 from lensapp.core.data.flux_units import factor_of_zero_point
 from lensapp.core.errors import NotFound
@@ -36,6 +37,7 @@ class Part:
     packing: Packing
 
 
+@needs("work")
 def start_demo(workspace: Workspace, *, name: str, spec: DemoSpec) -> Job:
     """Register a demo survey called `name` and queue its simulation.
 

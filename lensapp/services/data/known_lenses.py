@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from lensapp.core.acting import needs
 from lensapp.core.config import write_json
 from lensapp.core.data.column_names import require_column
 from lensapp.core.data.sky import match_positions, sky_groups
@@ -337,6 +338,7 @@ def match_known(
     return name, separation
 
 
+@needs("work")
 def keep_known_lenses(
     ws: Workspace,
     path: Path,
@@ -368,6 +370,7 @@ def keep_known_lenses(
     return load_known_lenses(folder / path.name, **columns)
 
 
+@needs("work")
 def filter_kept_lenses(
     ws: Workspace, *, grades: Sequence[str] = (), types: Sequence[str] = (), references: Sequence[str] = ()
 ) -> None:

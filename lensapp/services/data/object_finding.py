@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lensapp import jobs
+from lensapp.core.acting import needs
 from lensapp.core.data.detection import FWHM_OF_RADIUS
 from lensapp.core.data.find_spec import FindObjectsSpec
 from lensapp.core.data.fingerprints import perceptual_hash, pixel_digest
@@ -39,6 +40,7 @@ KIND = "objects"
 BLOCK = 256
 
 
+@needs("work")
 def start_finding(ws: Workspace, *, source_name: str, name: str, spec: FindObjectsSpec) -> Job:
     """Queue the search of `source_name` for objects, which become the source `name`.
 

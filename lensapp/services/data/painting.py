@@ -10,11 +10,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lensapp import jobs
+from lensapp.core.acting import needs
 from lensapp.core.data.fingerprints import perceptual_hash, pixel_digest
 from lensapp.core.data.paint_spec import PaintSpec
 from lensapp.core.errors import BandMismatch, InvalidInput, NotFound
 from lensapp.core.progress import ProgressMeter, Report, ShouldStop, ignore_progress, never_stop
 from lensapp.job_kinds import SurveyPayload
+from lensapp.services.access.roots import check_readable
 from lensapp.services.data.host_choice import (
     Columns,
     Galaxies,
@@ -89,6 +91,7 @@ class Part:
     packing: Packing
 
 
+@needs("work")
 def start_painting(ws: Workspace, *, name: str, spec: PaintSpec) -> Job:
     """Register a source of painted lenses called `name` and queue the painting.
 
@@ -228,9 +231,12 @@ def read_psf(path: str, *, bands: Sequence[str]) -> Pixels:
     ------
     InvalidInput
         When the file holds no star as asked for.
+    NotAllowed
+        When it lies outside the folders that accounts may read.
     """
     from astropy.io import fits
 
+    check_readable(path)
     try:
         with fits.open(path) as file:
             planes = [

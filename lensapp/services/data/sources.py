@@ -8,12 +8,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lensapp import jobs
+from lensapp.core.acting import needs
 from lensapp.core.data import imaging
 from lensapp.core.data.ingest_spec import IngestSpec
 from lensapp.core.errors import InvalidInput
 from lensapp.ingest.importer import discard_import, refuse_taken
 from lensapp.ingest.preview import ImportPreview, preview_import
 from lensapp.job_kinds import SurveyPayload
+from lensapp.services.access.roots import check_readable
 from lensapp.storage import sources
 from lensapp.storage.cutouts import source_unit
 from lensapp.storage.records import Job, Rejection, Source
@@ -22,6 +24,7 @@ from lensapp.storage.workspace import Workspace
 PATHS = ("path", "catalogue")
 
 
+@needs("work")
 def start_import(ws: Workspace, *, name: str, spec: IngestSpec) -> Job:
     """Queue the import of `spec` as the source `name`; an unfinished one of the same settings goes on.
 
@@ -35,6 +38,7 @@ def start_import(ws: Workspace, *, name: str, spec: IngestSpec) -> Job:
     # Absolute paths: a worker may run in another folder.
     paths = {key: getattr(spec, key) for key in PATHS if getattr(spec, key)}
     spec = spec.replaced(**{key: str(Path(value).expanduser().absolute()) for key, value in paths.items()})
+    check_readable(*(getattr(spec, key) for key in PATHS))
     refuse_taken(ws, name=name, spec=spec)
     if not Path(spec.path).exists():
         raise InvalidInput(f"The folder or file {spec.path} does not exist. Check its path.")
@@ -65,6 +69,7 @@ def make_dry_run(spec: IngestSpec) -> DryRun:
     InvalidInput
         When the settings do not fit the files, as the import itself would say.
     """
+    check_readable(*(getattr(spec, key) for key in PATHS))
     preview = preview_import(spec)
     pictures = np.empty((0, 1, 1, 3), np.uint8)
     if len(preview.images):
@@ -89,6 +94,7 @@ def unfinished_imports(ws: Workspace) -> list[Source]:
     ]
 
 
+@needs("work")
 def discard_unfinished(ws: Workspace, *, name: str) -> None:
     """Delete an unfinished import with all it has written; the imported files stay.
 

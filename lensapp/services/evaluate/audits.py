@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lensapp import jobs
+from lensapp.core.acting import needs
 from lensapp.core.config import read_json, write_json
 from lensapp.core.errors import BandMismatch, InvalidInput, JobCancelled, NotFound
 from lensapp.core.evaluate.audits.audit_spec import AuditSpec
@@ -58,6 +59,7 @@ class KeptAudit:
     new_votes: int
 
 
+@needs("work")
 def start_audit(ws: Workspace, *, run_name: str, spec: AuditSpec | None = None) -> Job:
     """Queue the audit of a run; one that waits or runs already is returned.
 

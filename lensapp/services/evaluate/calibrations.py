@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from lensapp.core.acting import needs
 from lensapp.core.config import read_json, write_json
 from lensapp.core.errors import InvalidInput, NotFound
 from lensapp.core.evaluate.calibration import (
@@ -40,6 +41,7 @@ class CalibrationFigures:
     resolution: float
 
 
+@needs("work")
 def calibrate(ws: Workspace, run_name: str, *, method: CalibrationMethod) -> Calibration:
     """Fit a calibration on the validation part of a run and keep it with the run; the raw scores stay.
 
@@ -61,6 +63,7 @@ def calibrate(ws: Workspace, run_name: str, *, method: CalibrationMethod) -> Cal
     return calibration
 
 
+@needs("work")
 def remove_calibration(ws: Workspace, run_name: str) -> None:
     """Let a run have no calibration."""
     (ws.run_folder(run_name) / CALIBRATION).unlink(missing_ok=True)

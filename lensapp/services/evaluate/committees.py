@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from lensapp.core.acting import needs
 from lensapp.core.align import rows_of
 from lensapp.core.config import read_json
 from lensapp.core.errors import BandMismatch, InvalidInput, LensAppError
@@ -38,6 +39,7 @@ from lensapp.storage.workspace import Workspace
 REFERENCES = ("validation", "test")
 
 
+@needs("work")
 def make_committee(
     ws: Workspace,
     *,

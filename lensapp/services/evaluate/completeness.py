@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from lensapp import jobs
+from lensapp.core.acting import needs
 from lensapp.core.align import aligned
 from lensapp.core.data.distributions import Even
 from lensapp.core.data.paint_spec import LensedSourceSpec, PaintSpec
@@ -24,6 +25,7 @@ from lensapp.core.errors import InvalidInput
 from lensapp.core.evaluate.selection_function import InjectionSpec, SelectionFunction, cell_counts
 from lensapp.core.progress import ShouldStop
 from lensapp.job_kinds import CompletenessPayload
+from lensapp.services.access.roots import check_readable
 from lensapp.services.data.host_choice import Columns, HostSample, choose_hosts
 from lensapp.services.data.made_in_parts import done_in_order
 from lensapp.services.data.painting import (
@@ -70,6 +72,7 @@ class Injections:
     figures: dict[str, Any]
 
 
+@needs("work")
 def start_completeness(ws: Workspace, *, run_name: str, source_name: str, spec: InjectionSpec) -> Job:
     """Queue the measurement of a run's completeness on the galaxies of a source.
 
@@ -79,6 +82,7 @@ def start_completeness(ws: Workspace, *, run_name: str, source_name: str, spec: 
         When run or source do not exist or do not fit together, or the lenses do not fit into the cutouts.
     """
     run, source = fitting_pair(ws, run_name, source_name)
+    check_readable(spec.psf_file)
     refuse_too_large(source, spec)
     payload: CompletenessPayload = {"run": run.name, "source": source.name, "spec": spec.saved()}
     title = f"Completeness of {run.name} in {source.name}"

@@ -11,11 +11,13 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from lensapp import jobs
+from lensapp.core.acting import needs
 from lensapp.core.data.imaging import DisplaySpec, render
 from lensapp.core.data.overlays import STRONGEST, enlarged, shaded
 from lensapp.core.errors import InvalidInput, NotFound
 from lensapp.core.evaluate.explain_spec import ExplainSpec
 from lensapp.job_kinds import ExplanationPayload
+from lensapp.services.access.roots import check_readable
 from lensapp.services.train.runs import check_source_fits, network_files, require_scores
 from lensapp.storage import runs, sources
 from lensapp.storage.cutouts import open_in_unit
@@ -55,6 +57,7 @@ class Subject:
     named: dict[str, Any]
 
 
+@needs("work")
 def start_explanation(
     ws: Workspace,
     *,
@@ -85,6 +88,7 @@ def start_explanation(
     require_scores(ws, run)
     payload: ExplanationPayload = {"run": run.name, "spec": (spec or ExplainSpec()).saved()}
     if file is not None:
+        check_readable(file)
         payload["file"], name = str(file.absolute()), file.name
         if stated:
             payload["stated"] = dict(stated)
@@ -101,6 +105,7 @@ def start_explanation(
     return jobs.enqueue(ws.database, kind="explain", title=title, payload=payload, once=True)
 
 
+@needs("work")
 def start_explanations(
     ws: Workspace, *, run_name: str, cutout_ids: Sequence[int], spec: ExplainSpec | None = None
 ) -> Job:

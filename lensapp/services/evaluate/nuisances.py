@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from lensapp import jobs
+from lensapp.core.acting import needs
 from lensapp.core.evaluate.nuisance import Nuisance, NuisanceSpec, measure_nuisance
 from lensapp.core.evaluate.resampling import Difference, compare_figures
 from lensapp.job_kinds import NuisancePayload
@@ -40,6 +41,7 @@ class Augmentation:
         return asdict(self)
 
 
+@needs("work")
 def start_nuisance(
     ws: Workspace, *, run_name: str, part: str = "test", spec: NuisanceSpec | None = None
 ) -> Job:

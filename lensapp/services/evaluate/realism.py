@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 
 from lensapp import jobs
+from lensapp.core.acting import needs
 from lensapp.core.align import rows_of
 from lensapp.core.errors import BandMismatch, InvalidInput, JobCancelled
 from lensapp.core.evaluate.audits.realism import Probe, Table, aperture_photometry, probe
@@ -23,6 +24,7 @@ USUAL_PIXEL_SCALE_ARCSEC = 0.25  # where neither source tells
 TELLS = 0.75  # AUROC from which the difference is worth mending before anything is trained
 
 
+@needs("work")
 def start_audit(ws: Workspace, *, real: str, simulated: str, spec: RealismSpec) -> Job:
     """Queue the audit of the source `simulated` against the source `real`.
 

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from lensapp import jobs
 from lensapp.core import align
+from lensapp.core.acting import needs
 from lensapp.core.data.conditions import Texts
 from lensapp.core.errors import InvalidInput, NotFound
 from lensapp.core.inspect import acquisition
@@ -349,6 +350,7 @@ def _require_dropout(run: Run) -> None:
         )
 
 
+@needs("work")
 def start_bald(ws: Workspace, *, run_name: str, source_name: str, passes: int = DEFAULT_PASSES) -> Job:
     """Queue the Monte-Carlo dropout of a source through a run; one that waits or runs already is returned.
 

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from lensapp.core.acting import needs
 from lensapp.core.errors import InvalidInput
 from lensapp.core.inspect.consensus import Consensus, find_consensus
 from lensapp.core.inspect.consensus_methods import ConsensusSpec, Training, combine_votes, share_of_lenses
@@ -199,6 +200,7 @@ def disputed(ws: Workspace, *, review_names: Sequence[str], limit: int = 100) ->
     return ids
 
 
+@needs("work")
 def review_disputed(ws: Workspace, *, review_name: str, limit: int = 100) -> Review:
     """Return a review of the disputed candidates of another one, for discussion.
 

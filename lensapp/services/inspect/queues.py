@@ -6,6 +6,7 @@ from operator import attrgetter
 
 import numpy as np
 
+from lensapp.core.acting import needs
 from lensapp.core.errors import BandMismatch, InvalidInput
 from lensapp.core.inspect.inspector_names import checked_inspector, inspector_key
 from lensapp.core.inspect.review_orders import FREE_ORDERS, ORDERS
@@ -27,6 +28,7 @@ DISPUTED = "-disputed"
 TAKEN_OVER = ("blind", "blind_to_others", "inspectors", "grades", "own_grades", "contaminants")
 
 
+@needs("work")
 def create_review(
     ws: Workspace, *, name: str, source_name: str, run_name: str | None = None, spec: ReviewSpec | None = None
 ) -> Review:
@@ -160,6 +162,7 @@ def _review_runs(ws: Workspace, run_name: str | None, spec: ReviewSpec) -> list[
     return []
 
 
+@needs("work")
 def review_of_cutouts(
     ws: Workspace,
     *,
@@ -241,6 +244,7 @@ def list_reviews(ws: Workspace, *, graded_first: bool = False) -> list[Review]:
     return every
 
 
+@needs("work")
 def close_review(ws: Workspace, review_name: str) -> Review:
     """End a review, for good: it is no longer offered, and exports tell its blind tests.
 

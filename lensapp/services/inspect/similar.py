@@ -1,5 +1,6 @@
 """Find more like this: the candidates most similar to one that is shown, as a review of their own."""
 
+from lensapp.core.acting import needs
 from lensapp.core.errors import InvalidInput, NotFound
 from lensapp.services.inspect.gallery import OpenReview
 from lensapp.services.inspect.queues import review_of_cutouts
@@ -10,6 +11,7 @@ from lensapp.storage.records import Review, Source
 from lensapp.storage.workspace import Workspace
 
 
+@needs("work")
 def review_more_like(opened: OpenReview, shown_id: int, *, count: int = DEFAULT_COUNT) -> Review:
     """Return a review of the candidates of the whole source most similar to one that a review shows.
 
@@ -67,6 +69,7 @@ def run_with_features(ws: Workspace, source: Source, own: str | None) -> str:
     )
 
 
+@needs("work")
 def review_alike(
     ws: Workspace, *, run_name: str, source: Source, cutout_id: int, count: int = DEFAULT_COUNT
 ) -> tuple[Review, Neighbours]:

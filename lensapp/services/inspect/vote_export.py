@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from lensapp.core.acting import may
 from lensapp.storage import reviews as review_rows
 from lensapp.storage import sources as source_rows
 from lensapp.storage.records import BlindTest, Review, Source, Vote
@@ -52,8 +53,8 @@ def vote_table(
     `votes` are those of `reviews` on candidates, `counted` the IDs of those that the consensus counts.
 
     Votes on the blind tests of reviews that are closed are among them, with what each test was; those of a
-    review that goes on are not, so that no export reveals to an inspector which candidates are tests. Votes
-    that came after the closing are among them too, and do not count.
+    review that goes on are not, so that no export reveals to an inspector which candidates are tests; nor
+    are they for who may not know. Votes that came after the closing are among them too, and do not count.
 
     Returns
     -------
@@ -65,7 +66,7 @@ def vote_table(
         where its letter says it), starred.
     """
     cells = candidate_cells(ws, sources, cutout_ids)
-    closed = [review for review in reviews if review.closed_at is not None]
+    closed = [review for review in reviews if review.closed_at is not None and may("reveal")]
     tests = review_rows.blind_tests_of(ws.database, [review.id for review in closed])
     cells |= test_cells(ws, closed, tests)
     told = {vote.id for vote in votes}

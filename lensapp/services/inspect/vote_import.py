@@ -10,6 +10,7 @@ from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
+from lensapp.core.acting import needs
 from lensapp.core.catalogue.safe_text import restore, unescape
 from lensapp.core.data.candidate_ids import storable
 from lensapp.core.errors import InvalidInput
@@ -212,6 +213,7 @@ class _Import:
         }
 
 
+@needs("work")
 def import_votes(
     ws: Workspace,
     *,

@@ -10,12 +10,14 @@ from typing import Any
 
 from pydantic import Field, field_validator
 
+from lensapp.core.acting import current_actor, needs
 from lensapp.core.config import Spec
-from lensapp.core.errors import InvalidInput, NotFound
+from lensapp.core.errors import InvalidInput, NotAllowed, NotFound
 from lensapp.core.inspect.consensus import last_votes
 from lensapp.core.inspect.grades import LENS_FROM
-from lensapp.core.inspect.inspector_names import checked_inspector
+from lensapp.core.inspect.inspector_names import checked_inspector, inspector_key
 from lensapp.core.inspect.review_spec import ReviewSpec
+from lensapp.services.access.accounts import require_admission
 from lensapp.services.inspect.blind_tests import REPEAT
 from lensapp.services.inspect.gallery import OpenReview, open_review
 from lensapp.services.inspect.queues import create_review
@@ -79,6 +81,7 @@ class Mark:
     starred: bool
 
 
+@needs("vote")
 def record_votes(ws: Workspace, *, review: Review, inspector: str, post: VotePost) -> int:
     """Append votes; those sent before are recognised and left. Return the last sequence number.
 
@@ -91,11 +94,13 @@ def record_votes(ws: Workspace, *, review: Review, inspector: str, post: VotePos
     InvalidInput
         When the inspector may not vote, a candidate is not part of the review, or a grade or a contaminant
         is not of its scheme; nothing is stored then.
+    NotAllowed
+        As `check_voter`.
     """
     if not post.ops:
         return 0
     opened = open_review(ws, review.id)
-    check_inspector(opened.spec, inspector)
+    check_voter(ws, opened.review, inspector)
     letters, contaminants = opened.spec.scheme.letters, [one.name for one in opened.spec.classes]
     for number, op in enumerate(post.ops):
         if op.grade not in (None, *letters):
@@ -138,8 +143,27 @@ def late_notice(ws: Workspace, review_id: int) -> str | None:
     )
 
 
+def check_voter(ws: Workspace, review: Review, inspector: str) -> None:
+    """Refuse votes in a review that who acts may not grade, or not under that name.
+
+    Raises
+    ------
+    InvalidInput
+        When the review names its inspectors, and this is none of them.
+    NotAllowed
+        When an account that acts is not invited, or would vote under another name.
+    """
+    actor = current_actor()
+    if actor is None or actor.account_id is None:
+        check_inspector(ReviewSpec.parse(review.spec), inspector)
+        return
+    if inspector_key(inspector) != inspector_key(actor.name):
+        raise NotAllowed(f"{actor.name} cannot vote as {inspector}. Vote under your own name.")
+    require_admission(ws, review)
+
+
 def check_inspector(spec: ReviewSpec, inspector: str) -> None:
-    """Raise InvalidInput unless the inspector may vote in a review."""
+    """Raise InvalidInput unless a review admits the inspector."""
     if not spec.admits(inspector):
         raise InvalidInput(
             f"{inspector!r} is not one of the inspectors {', '.join(spec.inspectors)}. "
@@ -198,8 +222,16 @@ def marks_of(ws: Workspace, *, review: Review, inspector: str) -> dict[int, Mark
     return marks
 
 
+@needs("vote")
 def save_view(ws: Workspace, *, review: Review, inspector: str, post: ViewPost) -> None:
-    """Save how and where an inspector looks at a review, in place of what was saved before."""
+    """Save how and where an inspector looks at a review, in place of what was saved before.
+
+    Raises
+    ------
+    InvalidInput, NotAllowed
+        As `check_voter`.
+    """
+    check_voter(ws, review, inspector)
     reviews.save_view(ws.database, review_id=review.id, inspector=inspector, settings=post.saved())
 
 
@@ -212,6 +244,7 @@ def view_for(ws: Workspace, *, review: Review, inspector: str) -> ViewPost:
     return ViewPost.parse({**elsewhere, "last": None})
 
 
+@needs("vote")
 def vote_once(
     ws: Workspace,
     *,

@@ -3,11 +3,13 @@
 from pathlib import Path
 
 from lensapp import jobs
+from lensapp.core.acting import needs
 from lensapp.core.config import merged, read_json
 from lensapp.core.errors import InvalidInput
 from lensapp.core.score.encoder_spec import EncoderSpec, HeadSpec
 from lensapp.core.train.tasks import BinaryTask
 from lensapp.job_kinds import EmbeddingsPayload, EncoderPayload, RunPayload
+from lensapp.services.access.roots import check_readable
 from lensapp.services.train.runs import suggest_run_name
 from lensapp.services.train.task_checks import require_truth
 from lensapp.storage import datasets, runs, sources
@@ -25,6 +27,7 @@ def description_of(file: Path, given: dict[str, object], *, sidecar: Path | None
         When it cannot be read, or nothing says which bands the encoder takes.
     """
     beside = sidecar or file.with_suffix(".json")
+    check_readable(file, beside)
     told: dict[str, object] = {}
     if beside.exists():
         try:
@@ -39,6 +42,7 @@ def description_of(file: Path, given: dict[str, object], *, sidecar: Path | None
     return EncoderSpec.parse(merged(told, given))
 
 
+@needs("work")
 def start_encoder_import(ws: Workspace, *, file: Path, name: str, spec: EncoderSpec) -> Job:
     """Queue the import of an ONNX file as a run that gives features.
 
@@ -47,12 +51,14 @@ def start_encoder_import(ws: Workspace, *, file: Path, name: str, spec: EncoderS
     InvalidInput
         When the file is absent or the name is taken.
     """
+    check_readable(file)
     require_file(file)
     _require_free(ws, name)
     payload: EncoderPayload = {"name": name, "file": str(file.resolve()), "spec": spec.saved()}
     return jobs.enqueue(ws.database, kind="encoder", title=f"Import the encoder {name}", payload=payload)
 
 
+@needs("work")
 def start_embeddings_import(
     ws: Workspace,
     *,
@@ -71,6 +77,7 @@ def start_embeddings_import(
     """
     source = sources.get_source(ws.database, source_name)
     for one in (file, *([ids_file] if ids_file else [])):
+        check_readable(one)
         require_file(one)
     _require_free(ws, name)
     payload: EmbeddingsPayload = {
@@ -84,6 +91,7 @@ def start_embeddings_import(
     return jobs.enqueue(ws.database, kind="embeddings", title=title, payload=payload)
 
 
+@needs("work")
 def start_head(
     ws: Workspace, *, dataset_name: str, spec: HeadSpec, name: str | None = None
 ) -> tuple[Run, Job]:

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from lensapp import jobs
+from lensapp.core.acting import needs
 from lensapp.core.align import ABSENT, rows_of
 from lensapp.core.score.feature_spec import MapSpec
 from lensapp.job_kinds import FeaturesPayload
@@ -24,6 +25,7 @@ METHODS = ("pca", "umap")
 UNLABELLED = "unlabelled"
 
 
+@needs("work")
 def start_features(ws: Workspace, *, run_name: str, name: str, spec: MapSpec | None = None) -> Job:
     """Queue the features of a source or a dataset version through a run, and a map of them.
 

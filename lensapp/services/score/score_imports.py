@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lensapp import jobs
+from lensapp.core.acting import needs
 from lensapp.core.align import ABSENT
 from lensapp.core.config import write_json
 from lensapp.core.data.sky import match_positions
@@ -28,6 +29,7 @@ from lensapp.ingest.catalogues import other_spelling
 from lensapp.ingest.gate.subprocesses import isolated
 from lensapp.ingest.score_tables import ScoreTable, TableHeader, read_header, read_score_table
 from lensapp.job_kinds import ScoreTablePayload
+from lensapp.services.access.roots import check_readable
 from lensapp.storage import datasets, runs, sources
 from lensapp.storage.features import checksum_of
 from lensapp.storage.files import SCORED, require_file
@@ -87,6 +89,7 @@ def header_of(file: Path) -> TableHeader:
     InvalidInput
         When there is no such file on this machine, or it cannot be read as a table.
     """
+    check_readable(file)
     require_file(file)
     return _header(file, file.stat().st_mtime_ns)
 
@@ -97,6 +100,7 @@ def _header(file: Path, _changed_at: int) -> TableHeader:
     return header
 
 
+@needs("work")
 def start_score_import(
     ws: Workspace,
     *,
@@ -124,6 +128,7 @@ def start_score_import(
     """
     source = sources.get_source(ws.database, source_name)
     sources.require_ready(source)
+    check_readable(file)
     require_file(file)
     if dataset_name is None:
         dataset_name = usual_dataset(ws, source_name)

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from lensapp.core.acting import needs
 from lensapp.core.config import read_json, write_json
 from lensapp.core.data.conditions import Column, parse_filter
 from lensapp.core.errors import InvalidInput
@@ -116,6 +117,7 @@ def measured_vetoes(ws: Workspace, run_name: str, *, threshold: float) -> dict[s
     }
 
 
+@needs("work")
 def keep_veto(
     ws: Workspace, run_name: str, rule: str, *, threshold: float, by: Sequence[str] = ()
 ) -> VetoFigures:
@@ -127,6 +129,7 @@ def keep_veto(
     return figures
 
 
+@needs("work")
 def remove_veto(ws: Workspace, run_name: str, rule: str) -> None:
     """Keep a rule no longer; InvalidInput where the run has none of these words."""
     kept = kept_vetoes(ws, run_name)

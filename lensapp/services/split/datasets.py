@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from lensapp.core.acting import needs
 from lensapp.core.errors import InvalidInput, StorageError
 from lensapp.core.split.splits import IGNORED, SplitSpec
 from lensapp.services.split.contradictions import listing
@@ -42,6 +43,7 @@ class DatasetDescription:
     changes: Changes | None
 
 
+@needs("work")
 def freeze_split(
     ws: Workspace,
     *,

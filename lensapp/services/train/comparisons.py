@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from lensapp import jobs
+from lensapp.core.acting import needs
 from lensapp.core.errors import InvalidInput
 from lensapp.core.evaluate.intervals import wilson_interval
 from lensapp.core.train.baseline_spec import KINDS as BASELINES
@@ -72,6 +73,7 @@ class Compared:
     auroc_high: float | None = None
 
 
+@needs("work")
 def start_comparison(
     ws: Workspace,
     *,
@@ -158,6 +160,7 @@ def _free_run_name(ws: Workspace, name: str) -> str:
     return name if name not in taken else numbered_name(name, {f"{name}-1", *taken})
 
 
+@needs("work")
 def start_baselines(
     ws: Workspace, *, dataset_name: str, specs: Sequence[BaselineSpec], name: str | None = None
 ) -> tuple[list[Run], Job]:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from lensapp import jobs
+from lensapp.core.acting import needs
 from lensapp.core.errors import InvalidInput
 from lensapp.storage import queue, runs, studies
 from lensapp.storage.queue import STALE_SECONDS
@@ -98,6 +99,7 @@ def state_with_job(job: Job | None, stored: str) -> str:
     return STATE_AFTER_JOB.get(job.state, job.state)
 
 
+@needs("work")
 def pause(ws: Workspace, standing: JobStanding) -> None:
     """Ask for the state to be stored and the place to be given up.
 
@@ -111,6 +113,7 @@ def pause(ws: Workspace, standing: JobStanding) -> None:
     jobs.pause(ws.database, standing.job.id)
 
 
+@needs("work")
 def stop(ws: Workspace, standing: JobStanding) -> None:
     """End the work; what has been learned stays.
 
@@ -124,6 +127,7 @@ def stop(ws: Workspace, standing: JobStanding) -> None:
     stop_job(ws, standing.job.id)
 
 
+@needs("work")
 def resume(ws: Workspace, standing: JobStanding) -> Job:
     """Queue the work again and return its job; it goes on where it was interrupted.
 
@@ -169,11 +173,13 @@ def latest_job(ws: Workspace, kind: str, **payload: Any) -> Job | None:
     return jobs.latest_job(ws.database, kind, **payload)
 
 
+@needs("work")
 def pause_job(ws: Workspace, job_id: int) -> None:
     """Ask a running job of any kind to store its state and give up its place."""
     jobs.pause(ws.database, job_id)
 
 
+@needs("work")
 def stop_job(ws: Workspace, job_id: int) -> None:
     """Ask a job of any kind to end; one that waits or is paused ends at once."""
     jobs.stop(ws.database, job_id)
@@ -182,6 +188,7 @@ def stop_job(ws: Workspace, job_id: int) -> None:
         settle(ws, job, job.state)
 
 
+@needs("work")
 def resume_job(ws: Workspace, job_id: int) -> bool:
     """Queue a paused, failed or cancelled job of any kind again; return whether it was."""
     if not jobs.resume(ws.database, job_id):

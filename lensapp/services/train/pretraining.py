@@ -1,5 +1,6 @@
 """Train networks without labels, on any source, before there is a dataset version."""
 
+from lensapp.core.acting import needs
 from lensapp.core.train.training_spec import TrainingSpec
 from lensapp.services.train import job_control, runs
 from lensapp.storage import datasets, sources
@@ -7,6 +8,7 @@ from lensapp.storage.records import Job, Run
 from lensapp.storage.workspace import Workspace
 
 
+@needs("work")
 def start_pretraining(
     ws: Workspace, *, spec: TrainingSpec, dataset_name: str | None = None, name: str | None = None
 ) -> tuple[Run, Job]:
@@ -46,6 +48,7 @@ def start_pretraining(
         return run, runs.enqueue_training(ws, run, on=source.name)
 
 
+@needs("work")
 def unfinished_pretraining(
     ws: Workspace, *, spec: TrainingSpec, dataset_name: str | None = None, name: str | None = None
 ) -> tuple[Run, Job] | None:

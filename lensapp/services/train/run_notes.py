@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 
+from lensapp.core.acting import needs
 from lensapp.core.errors import InvalidInput
 from lensapp.storage import runs
 from lensapp.storage.records import Run
@@ -13,6 +14,7 @@ STARRED, ARCHIVED = "starred", "archived"
 LONGEST_TAG, MOST_TAGS, LONGEST_NOTE = 40, 20, 4000
 
 
+@needs("work")
 def annotate_run(
     ws: Workspace, run_name: str, *, note: str | None = None, tags: Iterable[str] | None = None
 ) -> Run:

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lensapp import jobs
+from lensapp.core.acting import needs
 from lensapp.core.errors import BandMismatch, InvalidInput
 from lensapp.core.score.precision import Precision
 from lensapp.core.score.shard_share import ShardShare
@@ -17,11 +18,12 @@ from lensapp.core.split.splits import SECOND_TEST
 from lensapp.core.train.committees import MODEL as COMMITTEE
 from lensapp.core.train.tasks import ContrastiveTask
 from lensapp.core.train.training_spec import TrainingSpec
-from lensapp.core.train.transfer_rules import STARTER, require_start, require_validation
+from lensapp.core.train.transfer_rules import STARTER, require_validation
 from lensapp.job_kinds import EvaluationPayload, ScoringPayload
 from lensapp.services.split.second_test import require_second_test_unseen, require_trainable
 from lensapp.services.train import job_control
 from lensapp.services.train.job_control import JobStanding, state_with_job
+from lensapp.services.train.recipe_files import check_recipe
 from lensapp.services.train.starter import install_starter
 from lensapp.services.train.task_checks import has_validation, require_truth
 from lensapp.services.train.unlabelled import require_unlabelled
@@ -122,6 +124,7 @@ def wait_for_training(ws: Workspace, run_name: str, *, seconds: float = WAITING_
         time.sleep(POLL_SECONDS)
 
 
+@needs("work")
 def start_training(
     ws: Workspace,
     *,
@@ -163,6 +166,7 @@ def start_training(
         return run, enqueue_training(ws, run, on=dataset.name)
 
 
+@needs("work")
 def unfinished_training(
     ws: Workspace, *, dataset_name: str, spec: TrainingSpec, name: str | None = None
 ) -> tuple[Run, Job] | None:
@@ -213,7 +217,7 @@ def check_start(ws: Workspace, dataset: Dataset, spec: TrainingSpec) -> Run | No
         require_validation(spec, validated=spec.held_out is not None or has_validation(dataset))
     require_trainable(ws, dataset)
     require_unlabelled(ws, dataset, spec)
-    require_start(spec)
+    check_recipe(spec)
     if spec.initial_run is None:
         return None
     if spec.initial_run == STARTER:
@@ -257,6 +261,7 @@ def numbered_name(stem: str, taken: Collection[str]) -> str:
     return f"{stem}-{number}"
 
 
+@needs("work")
 def start_evaluation(ws: Workspace, *, run_name: str, part: str = "test", dropout_passes: int = 0) -> Job:
     """Queue the evaluation of a run on a part of its dataset; one that waits or runs already is returned.
 
@@ -290,6 +295,7 @@ def start_evaluation(ws: Workspace, *, run_name: str, part: str = "test", dropou
     return jobs.enqueue(ws.database, kind="evaluate", title=title, payload=payload, once=True)
 
 
+@needs("work")
 def start_scoring(
     ws: Workspace,
     *,

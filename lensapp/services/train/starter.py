@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import lensapp
+from lensapp.core.acting import needs
 from lensapp.core.config import read_json
 from lensapp.core.errors import InvalidInput, NotFound
 from lensapp.core.train.training_spec import TrainingSpec
@@ -48,6 +49,7 @@ def is_starter(run: Run) -> bool:
     return bool(run.summary.get(STARTER))
 
 
+@needs("work")
 def install_starter(ws: Workspace) -> Run:
     """Return the run called "starter": the starter network, which is installed unless the workspace has it.
 

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from lensapp import jobs
+from lensapp.core.acting import needs
 from lensapp.core.errors import InvalidInput
 from lensapp.core.split.folds import DEVELOPMENT, Fold
 from lensapp.core.train.study_spec import KfoldSpec, SearchSpec, StudyKind
@@ -14,6 +15,7 @@ from lensapp.core.train.training_spec import TrainingSpec
 from lensapp.job_kinds import StudyPayload, kind_of_study
 from lensapp.services.train import job_control
 from lensapp.services.train.job_control import JobStanding, state_with_job
+from lensapp.services.train.recipe_files import check_space
 from lensapp.services.train.runs import check_start, numbered_name, register_run
 from lensapp.storage import datasets, queue, runs, studies
 from lensapp.storage.datasets import part_members
@@ -37,6 +39,7 @@ class StudyStatus(JobStanding):
         return self.study.name
 
 
+@needs("work")
 def start_kfold(
     ws: Workspace, *, dataset_name: str, spec: KfoldSpec, name: str | None = None, spread: str | None = None
 ) -> tuple[Study, Job]:
@@ -83,6 +86,7 @@ def start_kfold(
         return study, enqueue_study(ws, study, title, spread=spread)
 
 
+@needs("work")
 def start_search(
     ws: Workspace, *, dataset_name: str, spec: SearchSpec, name: str | None = None, spread: str | None = None
 ) -> tuple[Study, Job]:
@@ -99,6 +103,7 @@ def start_search(
     """
     dataset = datasets.get_dataset(ws.database, dataset_name)
     check_start(ws, dataset, spec.training)
+    check_space(spec)
     name = name or suggest_study_name(ws, "search")
     _require_free(ws, [f"{name}-trial{number}" for number in range(1, spec.trials + 1)])
     title = f"Search settings of {spec.training.network} on {dataset.name}, {spec.trials} trials"
@@ -202,6 +207,7 @@ def members(ws: Workspace, study: Study) -> list[StudyRun]:
     return studies.runs_of(ws.database, study.id)
 
 
+@needs("work")
 def unfinished_study(
     ws: Workspace,
     name: str | None,

@@ -1,39 +1,22 @@
 """The trail of who changed what: rows that are only added, in the transaction of the change itself."""
 
-import getpass
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
-from contextvars import ContextVar
 from typing import Any
 
 from sqlalchemy import Connection, insert, select
 
+from lensapp.core.acting import current_actor
 from lensapp.storage import tables
 from lensapp.storage.database import Database
 
-ACTOR: ContextVar[str | None] = ContextVar("actor", default=None)
 UNKNOWN = "unknown"
 EXPORTED = "exported"
 
 
-@contextmanager
-def acting_as(name: str) -> Iterator[None]:
-    """Let what this thread changes inside be done by `name`; an empty name is not known."""
-    token = ACTOR.set(name or None)
-    try:
-        yield
-    finally:
-        ACTOR.reset(token)
-
-
 def actor() -> str:
-    """Return who acts: the inspector of a page, else the user whose program it is."""
-    name = ACTOR.get()
-    if name is None:
-        with suppress(OSError, KeyError):  # a user without a name
-            name = getpass.getuser()
-    return (name or UNKNOWN)[:200]
+    """Return the name of who acts: of an account, the inspector of a page, else whose program it is."""
+    acting = current_actor()
+    return ((acting.name if acting else "") or UNKNOWN)[:200]
 
 
 def note(connection: Connection, did: str, *, kind: str, name: str, detail: str = "") -> None:

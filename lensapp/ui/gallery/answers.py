@@ -2,6 +2,8 @@
 
 import json
 from collections.abc import Awaitable, Callable
+from contextlib import nullcontext
+from dataclasses import replace
 from functools import wraps
 from typing import Any, TypeVar
 
@@ -10,10 +12,12 @@ from starlette.datastructures import QueryParams
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
+from lensapp.core.acting import acting_as, mode, this_program
 from lensapp.core.data.imaging import DisplaySpec
-from lensapp.core.errors import InvalidInput, LensAppError, NotFound, StorageError, VoteConflict
+from lensapp.core.errors import InvalidInput, LensAppError, NotAllowed, NotFound, StorageError, VoteConflict
 from lensapp.storage.records import Source
 from lensapp.storage.workspace import Workspace
+from lensapp.ui.access.identity import ACTOR
 from lensapp.ui.shared.state import get_workspace
 
 MOST_IDS = 1000
@@ -37,21 +41,30 @@ class Refusal(LensAppError):
 
 def authorised(
     open_call: Callable[[Workspace, str, QueryParams, bytes], Call],
+    *,
+    name_of: Callable[[Call], str] = lambda _: "",
 ) -> Callable[[Callable[[Call], Response]], Callable[[Request], Awaitable[Response]]]:
     """Return a decorator that opens what a token vouches for and answers in one thread; errors become JSON.
 
-    `open_call` takes the workspace, the token in the header, the query and the body.
+    `open_call` takes the workspace, the token in the header, the query and the body. Who is logged in acts;
+    alone it is whom the call names by `name_of`.
     """
 
     def decorate(answer: Callable[[Call], Response]) -> Callable[[Request], Awaitable[Response]]:
         def respond(request: Request, body: bytes) -> Response:
-            token = request.headers.get("x-token", "")
-            try:
-                call = open_call(get_workspace(), token, request.query_params, body)
-            except (InvalidInput, NotFound) as error:
-                wrong = "not valid" if token else "missing"
-                raise Refusal(403, f"The token in the header x-token is {wrong}. Reload the page.") from error
-            return answer(call)
+            token, bearer = request.headers.get("x-token", ""), request.scope.get(ACTOR)
+            with nullcontext() if bearer is None else acting_as(bearer):
+                try:
+                    call = open_call(get_workspace(), token, request.query_params, body)
+                except (InvalidInput, NotFound) as error:
+                    wrong = "not valid" if token else "missing"
+                    raise Refusal(
+                        403, f"The token in the header x-token is {wrong}. Reload the page."
+                    ) from error
+                if mode() != "alone":
+                    return answer(call)
+            with acting_as(replace(this_program(), name=name_of(call) or this_program().name)):
+                return answer(call)
 
         @wraps(answer)
         async def handle(request: Request) -> Response:
@@ -80,6 +93,8 @@ def refused(error: LensAppError) -> Response:
     status = 503 if isinstance(error, StorageError) else 400  # after 503 browsers send it again
     if isinstance(error, Refusal):
         status = error.status
+    elif isinstance(error, NotAllowed):
+        status = 403
     elif isinstance(error, VoteConflict):
         status, taken = 409, {"taken": error.taken}
     return JSONResponse({"error": str(error)} | taken, status, headers=FRESH)

@@ -10,6 +10,7 @@ from typing import Any
 
 import streamlit as st
 
+from lensapp.core.acting import may
 from lensapp.core.inspect.review_orders import ORDERS
 from lensapp.services.data.known_lenses import kept_known_lenses
 from lensapp.services.data.pictures import optics_of
@@ -123,6 +124,11 @@ def workspace_key(ws: Workspace) -> str:
     return hashlib.sha256(ws.secret().encode()).hexdigest()[:12]
 
 
+def reload_page(*, key: str) -> None:
+    """Have the browser load the page anew."""
+    _invisible_component("lensapp_reload", "reload.js")(key=key, data={}, height=1)
+
+
 def gallery_data(ws: Workspace, *, review: Review, inspector: str, review_names: list[str]) -> dict[str, Any]:
     """Return what the client needs to begin; candidates, votes and pictures come over HTTP."""
     opened = open_review(ws, review.id)
@@ -142,6 +148,7 @@ def gallery_data(ws: Workspace, *, review: Review, inspector: str, review_names:
             "scored": review.run_id is not None,
         },
         "reviews": review_names,
+        "may_create": may("work"),
         "inspector": inspector,
         "known_lenses": kept_known_lenses(ws) is not None,
         "picture_key": opened.picture_key,

@@ -70,7 +70,7 @@ def _open(ws: Workspace, token: str, query: QueryParams, body: bytes) -> Call:
     return Call(open_review(ws, claims.review_id), claims, query, body)
 
 
-_authorised = authorised(_open)
+_authorised = authorised(_open, name_of=lambda call: call.claims.inspector)
 
 
 def _caching(call: Call) -> dict[str, str]:

@@ -2,6 +2,8 @@
 
 import streamlit as st
 
+from lensapp.core.acting import may, mode
+from lensapp.services.access.accounts import admission
 from lensapp.services.data.sources import ready_sources
 from lensapp.services.inspect.gallery import open_review
 from lensapp.services.inspect.queues import list_reviews
@@ -31,7 +33,8 @@ FULL_WIDTH_CSS = """<style>
 def show_inspect_page() -> None:
     """Show the gallery of a review, or what has to come before."""
     ws = state.get_workspace()
-    reviews = {review.name: review for review in list_reviews(ws)}
+    admitted = admission(ws)
+    reviews = {one.name: one for one in list_reviews(ws) if may("work") or admitted.admits(one)}
     running = [name for name, review in reviews.items() if review.closed_at is None]
     selected = state.selected("review")
     if selected in reviews and selected not in running:
@@ -44,24 +47,12 @@ def show_inspect_page() -> None:
         if running and st.button("Continue with another review", type="primary", key="inspect-another"):
             state.select("review", running[0])
             st.rerun()
-        if not running and st.button("New review", type="primary", key="inspect-new"):
+        if not running and may("work") and st.button("New review", type="primary", key="inspect-new"):
             state.select("review", None)
             st.rerun()
     elif not running:
         page_head("Inspect")
-        if ready_sources(ws):
-            st.subheader("New review")
-            st.caption(
-                "A review fixes which candidates are shown and in what order, the same for every inspector."
-            )
-            review_form(ws)
-        else:
-            empty_state(
-                "Nothing to inspect yet",
-                "Candidates appear here once a survey is in the workspace: make a demo survey on **Home**, "
-                "or import cutouts on **Data**. Score it with a network to see the best candidates first.",
-                icon=":material/grid_view:",
-            )
+        _show_none_yet(ws)
     elif not state.inspector():
         page_head("Inspect")
         _ask_inspector_name()
@@ -76,6 +67,29 @@ def show_inspect_page() -> None:
                 st.toast(f"There is no review {plain(asked)}; {plain(selected)} is shown instead.")
             state.select("review", selected)
         _show_review(ws, reviews[str(selected)], running)
+
+
+def _show_none_yet(ws: Workspace) -> None:
+    """Offer a first review to who may open one, or say where it will appear."""
+    if not may("work"):
+        empty_state(
+            "No review to grade yet",
+            "A scientist opens reviews and invites you to them. They appear here then.",
+            icon=":material/mail:",
+        )
+    elif ready_sources(ws):
+        st.subheader("New review")
+        st.caption(
+            "A review fixes which candidates are shown and in what order, the same for every inspector."
+        )
+        review_form(ws)
+    else:
+        empty_state(
+            "Nothing to inspect yet",
+            "Candidates appear here once a survey is in the workspace: make a demo survey on **Home**, "
+            "or import cutouts on **Data**. Score it with a network to see the best candidates first.",
+            icon=":material/grid_view:",
+        )
 
 
 def _ask_inspector_name() -> None:
@@ -97,13 +111,12 @@ def _show_review(ws: Workspace, review: Review, running: list[str]) -> None:
     """Show the gallery of a review to those who are invited to it."""
     opened = open_review(ws, review.id)
     state.remember(**{"review": review.name, **opened.selection})
-    spec = opened.spec
-    if not spec.admits(state.inspector()):
+    if not admission(ws).admits(review):
         page_head("Inspect")
+        other = "enter another name in the sidebar" if mode() == "alone" else "ask to be invited"
         empty_state(
             f"{review.name} is for other inspectors",
-            f"It is graded by {', '.join(spec.inspectors)}. Choose another review, or enter another name in "
-            "the sidebar.",
+            f"It is graded by {', '.join(opened.spec.inspectors)}. Choose another review, or {other}.",
             icon=":material/lock:",
         )
         state.choose("review", running, label="Review")

@@ -6,6 +6,7 @@ from typing import Any, TypeVar
 
 import streamlit as st
 
+from lensapp.core.acting import may
 from lensapp.core.errors import LensAppError
 from lensapp.job_kinds import JOB_KINDS
 from lensapp.services.train import job_control
@@ -123,6 +124,8 @@ def job_progress(job: Job, *, key: str = "job", live: Sequence[Job] | None = Non
             st.progress(fraction_done(job), text=plain(progress_text(job)))
         if job.error:
             st.error(plain(in_page_words(job.error)), icon=":material/error:")
+        if not may("work"):
+            return
         with st.container(horizontal=True, gap="small"):
             ws = get_workspace()
             key = f"{key}-{job.id}"
@@ -239,7 +242,7 @@ def badge_and_buttons(
         (standing.can_stop, "Stop", ":material/stop:", job_control.stop, stop_help),
     )
     for allowed, label, icon, action, help_text in buttons:
-        if allowed:
+        if allowed and may("work"):
             key = f"{page}-{label.lower()}"
             st.button(label, icon=icon, on_click=action, args=(ws, standing), key=key, help=help_text)
 

@@ -9,6 +9,7 @@ from urllib.parse import urlencode
 
 import streamlit as st
 
+from lensapp.core.acting import current_actor
 from lensapp.core.errors import InvalidInput
 from lensapp.services.overview import last_graded
 from lensapp.services.workers import web_folder
@@ -265,6 +266,12 @@ def address_of(selection: Mapping[str, str]) -> str:
 
 
 def inspector() -> str:
+    """Return the name that signs votes: that of the account, else as typed in the sidebar, else empty."""
+    actor = current_actor()
+    return actor.name if actor is not None and actor.account_id is not None else typed_inspector()
+
+
+def typed_inspector() -> str:
     """Return the inspector's name as typed in the sidebar, or an empty text."""
     return str(st.session_state.get(INSPECTOR, "")).strip()
 

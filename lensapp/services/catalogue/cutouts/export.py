@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from lensapp import jobs
+from lensapp.core.acting import needs
 from lensapp.core.catalogue.cutout_export_spec import CutoutExportSpec
 from lensapp.core.catalogue.query import CatalogueQuery
 from lensapp.core.errors import InvalidInput, JobCancelled, StorageError
@@ -42,6 +43,7 @@ def unused_path(folder: Path, name: str, ending: str) -> Path:
     )
 
 
+@needs("work")
 def start_cutout_export(ws: Workspace, query: CatalogueQuery, spec: CutoutExportSpec, *, out: Path) -> Job:
     """Queue the writing of the cutouts of a query to `out`.
 

@@ -17,6 +17,9 @@ export class Toolbar {
     this.fillPad(data);
     this.showReviews(data.reviews, data.review.name);
     root.querySelector('[data-do="toggleKnown"]').hidden = !data.known_lenses;
+    for (const name of ['createReview', 'findAlike']) {
+      root.querySelector(`[data-do="${name}"]`).hidden = data.may_create === false;
+    }
     root.querySelector('.order').textContent = data.review.order;
     root.addEventListener('click', (event) => {
       const button = event.target.closest('[data-do]');
