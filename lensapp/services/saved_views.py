@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 
+from lensapp.core.acting import needs
 from lensapp.core.config import read_json, write_json
 from lensapp.core.errors import InvalidInput
 from lensapp.storage.care.inventory import VIEWS
@@ -55,6 +56,7 @@ def _read(path: Path, changed: int) -> SavedView:
     return SavedView(**read_json(path))
 
 
+@needs("work")
 def keep_view(
     ws: Workspace, page: str, name: str, *, address: Mapping[str, Sequence[str]], by: str = ""
 ) -> SavedView:
@@ -72,6 +74,7 @@ def keep_view(
     return view
 
 
+@needs("work")
 def rename_view(ws: Workspace, view: SavedView, new: str) -> SavedView:
     """Give a view another name; raise InvalidInput where it cannot be."""
     renamed = replace(view, name=_checked(ws, view.page, new))
@@ -81,6 +84,7 @@ def rename_view(ws: Workspace, view: SavedView, new: str) -> SavedView:
     return renamed
 
 
+@needs("work")
 def delete_view(ws: Workspace, view: SavedView) -> None:
     """Delete a view; `keep_view` with what it holds brings it back."""
     _path(ws, view).unlink(missing_ok=True)
