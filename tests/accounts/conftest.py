@@ -16,7 +16,7 @@ from lensapp.services.access import accounts, log_in
 from lensapp.ui import health
 from lensapp.ui.access.cookies import cookie_name
 from lensapp.ui.access.guard import Guard
-from lensapp.ui.gallery import routes
+from lensapp.ui.gallery import look_routes, routes
 from lensapp.ui.shared import state
 from support.small_surveys import add_review, make_survey
 
@@ -50,7 +50,10 @@ def asker() -> Callable[..., Ask]:
     """Ask the app's own routes behind the door, which is set up as given."""
 
     def behind(**door: str | None) -> Ask:
-        app = Starlette(routes=[*routes.ROUTES, *health.ROUTES], middleware=[Middleware(Guard, **door)])
+        app = Starlette(
+            routes=[*routes.ROUTES, *look_routes.ROUTES, *health.ROUTES],
+            middleware=[Middleware(Guard, **door)],
+        )
         transport = httpx.ASGITransport(app, client=("10.0.0.9", 1))
 
         async def answer(

@@ -5,6 +5,7 @@ from importlib import import_module
 
 import pytest
 from changing_services import changing_services
+from starlette.routing import Route
 from streamlit.testing.v1 import AppTest
 from team_of_roles import NAMES, Ask, Team
 
@@ -16,7 +17,7 @@ from lensapp.services.access import accounts
 from lensapp.services.care.records import changes
 from lensapp.services.data import demo
 from lensapp.services.inspect.gallery import open_review
-from lensapp.services.inspect.tokens import issue_token
+from lensapp.services.inspect.tokens import issue_look_token, issue_token
 from lensapp.services.inspect.votes import VoteOp, VotePost, record_votes
 from lensapp.simulation.survey import DemoSpec
 from lensapp.storage import queue, reviews
@@ -24,7 +25,7 @@ from lensapp.storage.care.trail import actor
 from lensapp.ui.access import identity
 from lensapp.ui.access.cookies import cookie_name
 from lensapp.ui.access.pages import PAGES_OF
-from lensapp.ui.gallery import routes
+from lensapp.ui.gallery import look_routes, routes
 from support.pages_workspace import MAIN
 
 KEEP = {
@@ -125,6 +126,7 @@ ROUTES = {
     ("GET", "labels"): "all", ("POST", "labels"): "all", ("GET", "view"): "all", ("POST", "view"): "all",
     ("POST", "alike"): "work", ("GET", "sheet"): "all", ("GET", "raw"): "all", ("GET", "queue"): "all",
     ("GET", "retired"): "all", ("GET", "candidates"): "all", ("GET", "around"): "all",
+    ("GET", "agreement"): "all", ("POST", "picked"): "work",
 }  # fmt: skip
 STATIC = "client/{version}/{name}.js"
 
@@ -146,9 +148,8 @@ def test_a_route_answers_those_whose_role_allows_it(team: Team, ask: Ask, method
         with acting_as(team.actor(role)):
             tokens[role] = issue_token(team.ws, review=team.review, inspector=NAMES[role])
     address, body = f"{routes.API}/{path}?ids=1", {"client": "tab-00001", "ops": []}
-    sent = (
-        {"json": {"id": 1} if path == "alike" else {} if path == "view" else body} if method == "POST" else {}
-    )
+    posts = {"alike": {"id": 1}, "picked": {"ids": [1]}, "view": {}, "labels": body}
+    sent = {"json": posts[path]} if method == "POST" else {}
 
     def status(role: str | None, token: str) -> int:
         cookie = team.secrets[role] if role else None
@@ -160,6 +161,17 @@ def test_a_route_answers_those_whose_role_allows_it(team: Team, ask: Ask, method
     assert status("reader", tokens["scientist"]) == 403  # another's token is nobody's
     assert status("inspector", tokens["scientist"]) == 403
     assert ask(method, address, cookie=team.secrets["scientist"], **sent).status_code == 403
+
+
+@pytest.mark.parametrize("route", look_routes.ROUTES, ids=lambda one: f"{min(one.methods)} {one.path}")
+def test_a_sheet_is_looked_at_in_the_session_that_it_was_shown_in(team: Team, ask: Ask, route: Route) -> None:
+    with acting_as(team.actor("reader")):
+        token = issue_look_token(team.ws, source_ids=[1], run_name=None)
+    method, path, headers = min(route.methods or ()), f"{route.path}?ids=1", {"x-token": token}
+    assert ask(method, path, headers=headers).status_code == 401
+    assert ask(method, path, headers=headers, cookie=team.secrets["scientist"]).status_code == 403
+    assert ask(method, path, cookie=team.secrets["reader"]).status_code == 403
+    assert ask(method, path, headers=headers, cookie=team.secrets["reader"]).status_code != 403
 
 
 def test_the_gallerys_modules_are_for_who_is_logged_in(team: Team, ask: Ask) -> None:
