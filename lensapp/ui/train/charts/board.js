@@ -238,8 +238,10 @@ export default function mount({ data, parentElement, setTriggerValue }) {
     mounted.set(root, board);
   }
   board.renew(data);
-  return () => {
+  // It also calls this between two draws of a fragment, when the charts stay where they are.
+  return () => setTimeout(() => {
+    if (root.isConnected) return;
     mounted.get(root)?.close();
     mounted.delete(root);
-  };
+  });
 }
