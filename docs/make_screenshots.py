@@ -1,4 +1,4 @@
-"""Take the README's pictures: make a demo survey, do a round on it, and photograph every page.
+"""Take the README's pictures and its film: make a demo survey, do a round on it, and photograph every page.
 
 Run by `make screenshots` (about five minutes on two cores); needs Debian's chromium.
 """
@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from PIL import Image, ImageDraw, ImageFont
 from site_hooks import digest_of_pages
 
 from lensapp.core.inspect.grades import LETTERS
@@ -39,6 +40,17 @@ ROUND = (
     "score first survey",
 )
 INSPECTORS = ("Ada", "Ben", "Chika")
+SCENES = {
+    "data": "1  Import cutouts or tiles, see what came in",
+    "split": "2  Split them; what shows the same sky stays together",
+    "train": "3  Train a network, curves live",
+    "evaluate": "4  Read what it can do, at one threshold",
+    "score": "5  Score the survey",
+    "inspect": "6  Grade by keyboard, alone or as a team",
+    "catalogue": "7  Export, and feed the grades back",
+}
+FILM_WIDTH, CAPTION_HEIGHT = 960, 44
+SCENE_MS, KEY_MS = 2600, 450
 
 
 def main() -> None:
@@ -84,18 +96,48 @@ def grade(workspace: Workspace) -> None:
 
 
 def photograph(server: Server) -> None:
-    """Take one picture of each page."""
+    """Take one picture of each page, and put them together as a film."""
     IMAGES.mkdir(exist_ok=True)
-    with chromium() as browser:
+    frames: list[tuple[Image.Image, int]] = []
+    with chromium() as browser, tempfile.TemporaryDirectory() as folder:
         context = browser.new_context(viewport=VIEWPORT, color_scheme="dark")
         page = context.new_page()
         for name, address in PAGES.items():
             page.goto(f"{server.address}/{address}")
             if name == "inspect":
                 sign_in(page)
+                for number, key in enumerate("acxbxa"):
+                    path = Path(folder) / f"{number}.png"
+                    page.screenshot(path=path)
+                    frames.append((scene(path, SCENES[name]), SCENE_MS if number == 0 else KEY_MS))
+                    page.keyboard.press(key)
+                    page.wait_for_timeout(300)
             settle(page)
             page.screenshot(path=IMAGES / f"{name}.png")
+            if name in SCENES:
+                frames.append((scene(IMAGES / f"{name}.png", SCENES[name]), SCENE_MS))
+    pictures, durations = zip(*frames, strict=True)
+    pictures[0].save(
+        IMAGES / "round.gif",
+        save_all=True,
+        append_images=pictures[1:],
+        duration=durations,
+        loop=0,
+        optimize=True,
+    )
     (IMAGES / "taken-from.txt").write_text(digest_of_pages() + "\n", "utf-8")  # `make docs` looks at it
+
+
+def scene(path: Path, caption: str) -> Image.Image:
+    """Return a picture of the film: the page, and below it what is done there."""
+    with Image.open(path) as picture:
+        height = round(picture.height * FILM_WIDTH / picture.width)
+        page = picture.convert("RGB").resize((FILM_WIDTH, height), Image.Resampling.LANCZOS)
+    frame = Image.new("RGB", (FILM_WIDTH, height + CAPTION_HEIGHT), "#0b0d10")
+    frame.paste(page)
+    place = (24, height + CAPTION_HEIGHT // 2)
+    ImageDraw.Draw(frame).text(place, caption, fill="#e8eaed", font=ImageFont.load_default(20), anchor="lm")
+    return frame.quantize(96, dither=Image.Dither.NONE)
 
 
 def sign_in(page: Any) -> None:
@@ -103,9 +145,6 @@ def sign_in(page: Any) -> None:
     page.get_by_label("Your name").fill("Dana")
     page.get_by_role("button", name="Start grading").click()
     page.wait_for_selector(".stage:not([data-loading]) .tile[aria-selected='true']")
-    for key in "acxbxa":
-        page.keyboard.press(key)
-        page.wait_for_timeout(100)
 
 
 def settle(page: Any) -> None:
