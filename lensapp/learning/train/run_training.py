@@ -23,7 +23,7 @@ from lensapp.learning.train.mlflow_runs import MlflowRun
 from lensapp.learning.train.training import train
 from lensapp.storage import datasets, runs
 from lensapp.storage.files import CHECKPOINT, EVENTS, MLFLOW, NORMALISATION, SPEC
-from lensapp.storage.records import Dataset
+from lensapp.storage.records import Dataset, Run
 from lensapp.storage.workspace import Workspace
 
 NOT_A_FIGURE = ("event", "step", "steps", "fraction", "message", "rate", "seconds_left", "epoch")
@@ -65,15 +65,7 @@ def train_run(
         kept["resumed_after"] = sorted({*kept.get("resumed_after", ()), completed})
         runs.update_run(workspace.database, run.id, summary=run.summary | kept)
     with ExitStack() as stack:
-        copies: list[EventFiles | MlflowRun] = []
-        if spec.event_files:
-            copies.append(stack.enter_context(EventFiles(folder / EVENTS, completed=completed)))
-        if spec.mlflow:
-            copy_of_run = MlflowRun(
-                workspace.folder / MLFLOW,
-                experiment=dataset.name, name=run.name, settings=run.spec, completed=completed,
-            )  # fmt: skip
-            copies.append(stack.enter_context(copy_of_run))
+        copies = _copies_elsewhere(stack, workspace, run, dataset.name, completed=completed)
 
         def store_and_report(progress: Progress) -> None:
             if progress["event"] == "epoch":
@@ -175,3 +167,20 @@ def take_part(workspace: Workspace, *, run_name: str, should_stop: ShouldStop = 
 def figures_of(row: Mapping[str, Any]) -> dict[str, Any]:
     """Return the figures in a report of an epoch."""
     return {key: value for key, value in row.items() if key not in NOT_A_FIGURE}
+
+
+def _copies_elsewhere(
+    stack: ExitStack, workspace: Workspace, run: Run, experiment: str, *, completed: int
+) -> list[EventFiles | MlflowRun]:
+    """Return what keeps the figures for other programs too, as the recipe asks; `stack` closes it."""
+    spec, copies = TrainingSpec.parse(run.spec), list[EventFiles | MlflowRun]()
+    if spec.event_files:
+        events = EventFiles(workspace.run_folder(run.name) / EVENTS, completed=completed)
+        copies.append(stack.enter_context(events))
+    if spec.mlflow:
+        copy_of_run = MlflowRun(
+            workspace.folder / MLFLOW,
+            experiment=experiment, name=run.name, settings=run.spec, completed=completed,
+        )  # fmt: skip
+        copies.append(stack.enter_context(copy_of_run))
+    return copies

@@ -26,7 +26,7 @@ from lensapp.simulation.injection import (
     paint_lenses,
 )
 from lensapp.simulation.lens_population import draw_lenses
-from lensapp.simulation.sky_model import measure_sky
+from lensapp.simulation.sky_model import SkyModel, measure_sky
 from lensapp.storage import sources
 from lensapp.storage.arrays import Packing, Pixels, ShardWriter
 from lensapp.storage.cutouts import kept_noise, open_cutouts, read_cutouts
@@ -155,13 +155,7 @@ def _lenses(
     )
     some = whole[:SKY_IMAGES]
     sky = measure_sky(pixels[some], pixel_scale_arcsec=scale, psf=psf, noise=noise[some])
-    size = min(pixels.shape[1:3])
-    middle = slice(size // 4, -(size // 4) or None)
-    light = np.nanmean(pixels[whole, middle, middle], axis=(1, 2)) - np.nanmedian(pixels[whole], axis=(1, 2))
-    colour = (light[:, -1] + sky.sigma[-1]) / np.maximum(light[:, 0] + sky.sigma[0], sky.sigma[0] / 2)
-    reddest = np.argsort(-colour, kind="stable")[: max(count, len(whole) // HOSTS_TO_CHOOSE_FROM)]
-    rows = whole[np.resize(reddest, count)]  # again from the start where there are too few
-    hosts = [offered[row] for row in rows.tolist()]
+    rows = _reddest_hosts(pixels, whole, sky, count=count)
     survey = Survey(source.bands, scale, sky, calibrated=False)  # the host's colours, whatever its unit
     largest = min(mass.largest_radius_arcsec, largest_fitting_radius(pixels.shape[1:3], scale))
     mass = mass.replaced(
@@ -179,8 +173,18 @@ def _lenses(
     images = (pixels[rows] + painting.light + painting.noise).astype(np.float32)
     return [
         _Test(LENS, host, {"lens": True, "known_by": known_by, "host": host.id} | arc, image)
-        for host, image, arc in zip(hosts, images, painting.truth, strict=True)
+        for host, image, arc in zip([offered[row] for row in rows], images, painting.truth, strict=True)
     ]
+
+
+def _reddest_hosts(pixels: Pixels, whole: Ids, sky: SkyModel, *, count: int) -> Ids:
+    """Return the rows of `count` hosts among those without masked pixels, the reddest in their middle."""
+    size = min(pixels.shape[1:3])
+    middle = slice(size // 4, -(size // 4) or None)
+    light = np.nanmean(pixels[whole, middle, middle], axis=(1, 2)) - np.nanmedian(pixels[whole], axis=(1, 2))
+    colour = (light[:, -1] + sky.sigma[-1]) / np.maximum(light[:, 0] + sky.sigma[0], sky.sigma[0] / 2)
+    reddest = np.argsort(-colour, kind="stable")[: max(count, len(whole) // HOSTS_TO_CHOOSE_FROM)]
+    return whole[np.resize(reddest, count)]  # again from the start where there are too few
 
 
 def _store_hidden(

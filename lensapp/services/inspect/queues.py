@@ -54,13 +54,7 @@ def create_review(
     review_runs = _review_runs(ws, run_name, spec)
     source_ids = [source.id for source in of_review]
     best = best_candidates(ws, of_review, review_runs, spec)
-    candidates = best
-    if candidates is None:
-        columns = cutout_columns(ws, source_ids, columns=("id", "label", "source_id"))
-        scores = joint_scores(
-            ws, columns["id"], source_ids, run_ids=[run.id for run in review_runs], how=spec.combine
-        )
-        candidates = Candidates(columns["id"], scores, columns["label"], columns["source_id"])
+    candidates = _all_candidates(ws, source_ids, review_runs, spec) if best is None else best
     run = review_runs[0] if review_runs else None
     if spec.unlearned:
         learned = [learned_cutouts(ws, run=one, source=of) for one in review_runs for of in of_review]
@@ -92,6 +86,17 @@ def create_review(
         queue=mixed.queue,
         blind_tests=mixed.tests,
     )
+
+
+def _all_candidates(
+    ws: Workspace, source_ids: Sequence[int], review_runs: Sequence[Run], spec: ReviewSpec
+) -> Candidates:
+    """Return every cutout of some sources with its joint score."""
+    columns = cutout_columns(ws, source_ids, columns=("id", "label", "source_id"))
+    scores = joint_scores(
+        ws, columns["id"], source_ids, run_ids=[run.id for run in review_runs], how=spec.combine
+    )
+    return Candidates(columns["id"], scores, columns["label"], columns["source_id"])
 
 
 def best_candidates(
