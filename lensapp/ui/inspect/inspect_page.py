@@ -38,6 +38,7 @@ def show_inspect_page() -> None:
     running = [name for name, review in reviews.items() if review.closed_at is None]
     selected = state.selected("review")
     if selected in reviews and selected not in running:
+        page_head("Inspect")
         empty_state(
             f"{selected} is closed",
             "Its votes are all in, and exports reveal its blind tests. Its candidates are on the page "
