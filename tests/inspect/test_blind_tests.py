@@ -28,7 +28,7 @@ from lensapp.storage import reviews, sources
 from lensapp.storage.columns.source_columns import COLUMNS
 from lensapp.storage.records import Review, Source
 from lensapp.storage.workspace import Workspace
-from lensapp.ui.gallery import routes
+from lensapp.ui.gallery import answers, routes
 from support.blind_reviews import BLIND, blind_tests, grade
 from support.gallery_survey import add_scores, add_source, blobs, ids_by_row
 
@@ -189,7 +189,7 @@ def test_a_running_review_retires_what_its_votes_have_settled(
     assert [one.hours_left for one in team.inspectors] == pytest.approx([2 * 21 / 3600] * 2)
     assert main(["--workspace", str(ws.folder), "reviews", "--json"]) == 0
     assert json.loads(capsys.readouterr().out)[0]["retired"] == 3
-    monkeypatch.setattr(routes, "get_workspace", lambda: ws)
+    monkeypatch.setattr(answers, "get_workspace", lambda: ws)
     client = TestClient(Starlette(routes=routes.ROUTES))
     client.headers["x-token"] = tokens.issue_token(ws, review=made, inspector="ada")
     told = np.frombuffer(client.get(f"{routes.API}/retired").content, "<i8").tolist()
@@ -201,7 +201,7 @@ def test_a_running_review_retires_what_its_votes_have_settled(
 def test_the_routes_give_feedback_only_where_the_review_says_so(
     ws: Workspace, source: Source, review: Review, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(routes, "get_workspace", lambda: ws)
+    monkeypatch.setattr(answers, "get_workspace", lambda: ws)
     told = create_review(ws, name="told", source_name="sky", spec=BLIND.replaced(feedback=True))
     for one, expected in ((review, None), (told, [{"kind": "dud", "right": False}])):
         opened, dud = open_review(ws, one.id), blind_tests(ws, one)["dud"][0]
