@@ -70,7 +70,6 @@ def main() -> None:
 
 def _show(role: Role) -> None:
     """Show the frame and the page of the address, where it is open to the role."""
-    first = "home" if "home" in PAGES_OF[role] else "inspect"
     groups = {
         group: [
             st.Page(
@@ -78,7 +77,7 @@ def _show(role: Role) -> None:
                 title=title,
                 icon=icon,
                 url_path=name,
-                default=name == first,
+                default=name == "home",
                 # The link to the page Workspace stands at the bottom.
                 visibility="visible" if name in PAGES_OF[role] - {"workspace"} else "hidden",
             )
@@ -87,6 +86,9 @@ def _show(role: Role) -> None:
         for group, entries in GROUPS.items()
     }
     page = st.navigation(groups, expanded=True)
+    name = page.url_path or "home"
+    if name == "home" and name not in PAGES_OF[role]:  # the app opens with what there is to do
+        st.switch_page(PAGES / "inspect.py", query_params=st.query_params.to_dict())
     keep_going()
     read_address(page.url_path)
     st.html(HERE / "frame.css")
@@ -103,7 +105,7 @@ def _show(role: Role) -> None:
     with whole_run():
         try:
             show_sidebar()
-            if (page.url_path or first) in PAGES_OF[role]:
+            if name in PAGES_OF[role]:
                 page.run()
             else:
                 empty_state(

@@ -8,6 +8,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from lensapp import jobs
+from lensapp.core.acting import Actor, acting_as
 from lensapp.core.plurals import counted
 from lensapp.core.split.splits import SplitSpec
 from lensapp.services.next_step import round_of
@@ -16,7 +17,6 @@ from lensapp.services.recent import recent_changes
 from lensapp.services.split.datasets import freeze_split
 from lensapp.services.tour import tour_of
 from lensapp.storage import datasets, queue, reviews, runs, sources
-from lensapp.storage.care.trail import acting_as
 from lensapp.storage.scores import stored_scores
 from lensapp.storage.workspace import Workspace
 from support.small_surveys import add_source, make_survey
@@ -117,7 +117,7 @@ def test_the_network_card_has_a_picture_where_only_scores_were_imported(workspac
 
 
 def test_home_says_what_changed_in_the_last_day(workspace):
-    with acting_as("Ada"):
+    with acting_as(Actor("Ada", "scientist")):
         walk_the_round(workspace)
     job = jobs.enqueue(workspace.database, kind="evaluate", title="Evaluate run1", payload={"run": "run1"})
     claimed = queue.claim_job(workspace.database, worker="w", job_id=job.id)
