@@ -20,6 +20,7 @@ from lensapp.learning.score.onnx_export import load_network
 from lensapp.learning.score.predict import predict_rows
 from lensapp.learning.score.scorers import TrainedNetwork, open_scorer
 from lensapp.learning.score.scoring import score_source
+from lensapp.learning.train.checkpoints import load_state
 from lensapp.learning.train.run_training import train_run
 from lensapp.services.catalogue.query import catalogue
 from lensapp.services.evaluate.committees import make_committee
@@ -206,7 +207,12 @@ def test_a_paused_estimation_resumes_bit_for_bit(ws, tmp_path):
     answers = iter([None] * 3 + ["pause"] + [None] * 1000)
     with pytest.raises(JobCancelled, match="paused"):
         train_run(twin, run_name=run.name, report=ignore_progress, should_stop=lambda: next(answers))
+    before = load_state(twin.run_folder(run.name)).epoch
     train_run(twin, run_name=run.name, report=ignore_progress, should_stop=never_stop)
+    # Curves mark the epoch after which it went on; one that began its first epoch again has none.
+    marked = runs.get_run(twin.database, run.name).summary.get("resumed_after", [])
+    assert marked == ([before] if before else [])
+    assert runs.metrics_of(twin.database, run.id)[-1]["batches"] >= 1
     for name in ("best.keras", "last.keras"):
         mine, theirs = (
             keras.saving.load_model(space.run_folder("values-2") / name, compile=False).get_weights()
