@@ -13,7 +13,7 @@ from lensapp.services.inspect.gallery import open_review
 from lensapp.storage import datasets, reviews, sources
 from lensapp.storage.records import Review
 from lensapp.storage.workspace import Workspace
-from support.pages_workspace import COUNT, full_workspace, open_page
+from support.pages_workspace import COUNT, full_workspace, open_page, sheets_of
 
 WHERE = "seeing_arcsec < 0.6"  # rows 0 to 9
 ROWS = list(range(10))
@@ -142,8 +142,8 @@ def test_cutouts_are_sorted_by_a_column(ws):
     app.selectbox(key="by").set_value("seeing_arcsec").run()
     app.toggle(key="highest").set_value(True).run()
     assert not app.exception
-    sheets = "".join(one.proto.body for one in app.get("html"))
-    first, second = sheets.index("J0009"), sheets.index("J0008")
-    assert first < second
-    assert "J0010" not in sheets
-    assert "seeing_arcsec: 0.59" in sheets
+    [sheet] = sheets_of(app).values()
+    hints = [hint for _, _, _, hint, _ in sheet["items"]]
+    assert [hint.split()[0] for hint in hints[:2]] == ["J0009", "J0008"]
+    assert not [hint for hint in hints if "J0010" in hint]
+    assert "seeing_arcsec: 0.59" in hints[0]
