@@ -21,6 +21,22 @@ LOWEST_COUNT = 0.5  # cutouts per bin, the foot of the logarithmic axis
 VALUE_BANDS = (("95", 0.14), ("68", 0.28))
 
 
+def _rate_axis(figure: go.Figure, floor: float) -> None:
+    """Give a ROC its axis of false positive rates: logarithmic from half of one false positive, or linear."""
+    figure.update_xaxes(title="false positive rate", type="log" if floor else "linear")
+    if not floor:
+        figure.update_xaxes(range=[-0.01, 1.01])
+        return
+    one = 2 * floor
+    decades = 10.0 ** np.arange(np.ceil(np.log10(1.5 * one)), 1)
+    figure.update_xaxes(
+        range=[np.log10(floor) - 0.02, 0.02],
+        tickvals=[floor, one, *decades],
+        ticktext=["0", f"1/{round(1 / one)}", *map(figures.power_of_ten, decades)],
+    )
+    figure.add_vline(x=one, line=figures.CHANCE)
+
+
 def roc_figure(
     curves: Mapping[str, Columns],
     *,
@@ -66,18 +82,7 @@ def roc_figure(
     figure.add_scatter(x=chance, y=chance, mode="lines", line=figures.CHANCE, name="chance", hoverinfo="skip")
     if point is not None:
         _add_point(figure, max(point[0], floor), point[1])
-    figure.update_xaxes(title="false positive rate", type="log" if floor else "linear")
-    if floor:
-        one = 2 * floor
-        decades = 10.0 ** np.arange(np.ceil(np.log10(1.5 * one)), 1)
-        figure.update_xaxes(
-            range=[np.log10(floor) - 0.02, 0.02],
-            tickvals=[floor, one, *decades],
-            ticktext=["0", f"1/{round(1 / one)}", *map(figures.power_of_ten, decades)],
-        )
-        figure.add_vline(x=one, line=figures.CHANCE)
-    else:
-        figure.update_xaxes(range=[-0.01, 1.01])
+    _rate_axis(figure, floor)
     for index, (name, area) in enumerate(reversed(list((areas or {}).items()))):
         figure.add_annotation(
             x=0.99, y=0.02 + 0.07 * index, xref="paper", yref="paper", xanchor="right", yanchor="bottom",

@@ -111,7 +111,7 @@ def show_score_page() -> None:
         st.caption(f"{what} in the table of {plain(run.name)}, which has no network.")
     elif not busy:
         _offer(ws, run, source, verb="Score", done=len(scored), total=scored.total)
-    if len(scored):
+    if task.scores_candidates and len(scored):
         _show_scores(ws, run, source, scored, with_classes=task.kind == "classes")
 
 
