@@ -105,8 +105,7 @@ def show_score_page() -> None:
             _offer(ws, run, source, verb="Estimate", done=len(estimates), total=scored.total)
         if len(estimates):
             show_estimates(ws, run, source, estimates)
-        return
-    if not runs.has_network(ws, run):
+    elif not runs.has_network(ws, run):
         what = f"{number(len(scored))} of {counted(scored.total, 'cutout')} scored"
         st.caption(f"{what} in the table of {plain(run.name)}, which has no network.")
     elif not busy:
