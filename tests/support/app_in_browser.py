@@ -51,12 +51,13 @@ def wait_until(condition: Callable[[], bool], *, seconds: float = 40) -> None:
 class Server:
     """`streamlit run app.py` on a free port over one workspace folder, with or without a worker.
 
-    Another `script` stands beside ours in benchmarks.
+    Another `script` stands beside ours in benchmarks, and another `program` in place of `-m streamlit`.
     """
 
     folder: Path
     worker: bool = False
     script: str = "app.py"
+    program: tuple[str, ...] = ("-m", "streamlit")
     port: int = field(default_factory=free_port)
     process: subprocess.Popen[bytes] | None = None
 
@@ -73,7 +74,7 @@ class Server:
             "LENSAPP_WORKER": "1" if self.worker else "0",
         }
         environment.pop("LENSAPP_DATABASE_URL", None)
-        command = [sys.executable, "-m", "streamlit", "run", self.script, "--server.port", str(self.port)]
+        command = [sys.executable, *self.program, "run", self.script, "--server.port", str(self.port)]
         with (self.folder / "server.log").open("ab") as log:
             self.process = subprocess.Popen(command, cwd=PROJECT, env=environment, stdout=log, stderr=log)
         wait_until(self.answers, seconds=START_SECONDS)
