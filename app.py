@@ -22,7 +22,7 @@ from lensapp.services.access.start_token import start_token
 from lensapp.services.care.house import keep_house
 from lensapp.services.workers import keep_worker
 from lensapp.storage.workspace import Workspace
-from lensapp.ui import health, pulse
+from lensapp.ui import health, metrics, pulse
 from lensapp.ui.access import provider
 from lensapp.ui.access.guard import Guard
 from lensapp.ui.base_path import base_path, under_base_path
@@ -72,9 +72,21 @@ async def lifespan(_app: Any) -> AsyncIterator[None]:
     log.info("The web app has ended")
 
 
+OWN_ROUTES = under_base_path(
+    [
+        *routes.ROUTES,
+        *look_routes.ROUTES,
+        *figure_files.ROUTES,
+        curves.MODULES.route(),
+        *health.ROUTES,
+        *metrics.ROUTES,
+        *pulse.ROUTES,
+    ]
+)
 TOKEN = start_token(config.get_option("server.address"))
 # A page of another site must not reach the app through a name that resolves to this machine.
 MIDDLEWARE = [
+    Middleware(metrics.Measured, own=frozenset(route.path for route in OWN_ROUTES)),
     Middleware(TrustedHostMiddleware, allowed_hosts=allowed_hosts()),
     Middleware(PagePolicy),
     Middleware(OwnChanges, public_names=public_names()),
@@ -86,15 +98,6 @@ app = st.App(
     Path(health.__file__).with_name("main.py"),
     secrets=provider.provider_secrets() if mode() == "oidc" else None,
     lifespan=lifespan,
-    routes=under_base_path(
-        [
-            *routes.ROUTES,
-            *look_routes.ROUTES,
-            *figure_files.ROUTES,
-            curves.MODULES.route(),
-            *health.ROUTES,
-            *pulse.ROUTES,
-        ]
-    ),
+    routes=OWN_ROUTES,
     middleware=MIDDLEWARE,
 )

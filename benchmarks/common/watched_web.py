@@ -1,4 +1,4 @@
-"""`streamlit run app.py` which, on SIGUSR1, writes what it holds to the file in YEAR_FIGURES: for benchmarks."""
+"""`streamlit run app.py` that on SIGUSR1 writes what it holds to the file in YEAR_FIGURES."""
 
 import functools
 import gc

@@ -4,7 +4,9 @@ import asyncio
 import os
 import subprocess
 import sys
+import time
 from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 
 from lensapp.core.acting import acting_as, this_program
@@ -17,7 +19,19 @@ from lensapp.storage.workspace import Workspace
 SUPERVISION_SECONDS = 10.0
 PROJECT = Path(__file__).parents[2]
 PACKED = Path(__file__).parents[1] / "web"  # where the wheel keeps what lies in the project's root
-STARTED: list[subprocess.Popen[bytes]] = []  # kept, so that workers that end are reaped
+STARTING_SECONDS = 300.0
+
+
+@dataclass(frozen=True)
+class Started:
+    """A worker that this process has started; kept, so that it is reaped when it ends."""
+
+    process: subprocess.Popen[bytes]
+    folder: Path
+    at: float
+
+
+STARTED: list[Started] = []
 
 
 def web_folder() -> Path:
@@ -29,11 +43,16 @@ def ensure_worker(workspace: Workspace) -> bool:
     """Start a worker unless one has a recent heartbeat; return whether one was started.
 
     The worker is a session of its own and outlives the web server. LENSAPP_WORKER=0 leaves it to the user.
+    One that was started from here and has not ended is given five minutes to be heard of: on a busy machine it
+    takes long to begin, and others in its place would make the machine busier still.
     """
-    STARTED[:] = [process for process in STARTED if process.poll() is None]
+    STARTED[:] = [one for one in STARTED if one.process.poll() is None]
+    waiting = (one for one in STARTED if one.folder == workspace.folder)
     if os.environ.get("LENSAPP_WORKER") == "0" or workspace.database.read_only:
         return False
     if queue.living_workers(workspace.database):
+        return False
+    if any(time.monotonic() - one.at < STARTING_SECONDS for one in waiting):
         return False
     if not queue.announce(workspace.database):
         return False
@@ -49,7 +68,7 @@ def ensure_worker(workspace: Workspace) -> bool:
             stderr=log,
             start_new_session=True,
         )
-    STARTED.append(process)
+    STARTED.append(Started(process, workspace.folder, time.monotonic()))
     return True
 
 
