@@ -129,7 +129,7 @@ def test_the_keeper_replaces_a_killed_worker_and_its_job_goes_on(workspace, monk
         await asyncio.to_thread(
             wait_for, lambda: bool(queue.get_job(workspace.database, job.id).progress.get("fraction"))
         )
-        first = workers.STARTED[-1].pid
+        first = workers.STARTED[-1].process.pid
         os.killpg(first, signal.SIGKILL)
         with workspace.database.write() as connection:  # as it is 20 seconds later
             connection.execute(tables.jobs.update().values(heartbeat_at=0.0))
@@ -138,16 +138,42 @@ def test_the_keeper_replaces_a_killed_worker_and_its_job_goes_on(workspace, monk
             wait_for, lambda: queue.get_job(workspace.database, job.id).state == "done", seconds=120
         )
         keeping.cancel()
-        return [first, workers.STARTED[-1].pid]
+        return [first, workers.STARTED[-1].process.pid]
 
     try:
         first, second = asyncio.run(serve_pages())
     finally:
-        os.killpg(workers.STARTED[-1].pid, signal.SIGKILL)
+        os.killpg(workers.STARTED[-1].process.pid, signal.SIGKILL)
     assert first != second
     assert queue.get_job(workspace.database, job.id).attempt == 2
     source = sources.get_source(workspace.database, "slow")
     assert sources.count_cutouts(workspace.database, source.id) == 3000
+
+
+def test_a_worker_that_is_slow_to_begin_is_not_joined_by_others(workspace, tmp_path, monkeypatch):
+    slow = tmp_path / "slow"
+    slow.write_text("#!/bin/sh\nexec sleep 600\n")
+    slow.chmod(0o700)
+    monkeypatch.setattr(workers.sys, "executable", str(slow))
+
+    def later() -> bool:
+        """Whether another is started when the booking of the last is over."""
+        with workspace.database.write() as connection:
+            connection.execute(tables.workers.update().values(heartbeat_at=0.0))
+        return ensure_worker(workspace)
+
+    try:
+        assert (ensure_worker(workspace), later(), later()) == (True, False, False)
+        first = workers.STARTED[-1].process
+        first.kill()
+        first.wait()
+        assert later()
+        monkeypatch.setattr(workers, "STARTING_SECONDS", 0.0)  # as it is five minutes later
+        assert later()
+    finally:
+        for one in workers.STARTED:
+            if one.folder == workspace.folder:
+                one.process.kill()
 
 
 def test_no_worker_is_started_where_the_user_starts_them(workspace, monkeypatch):

@@ -43,8 +43,8 @@ def ensure_worker(workspace: Workspace) -> bool:
     """Start a worker unless one has a recent heartbeat; return whether one was started.
 
     The worker is a session of its own and outlives the web server. LENSAPP_WORKER=0 leaves it to the user.
-    One that was started from here and has not ended is given five minutes to be heard of: on a busy machine it
-    takes long to begin, and others in its place would make the machine busier still.
+    One that was started from here and has not ended is given five minutes to be heard of: it begins slowly on
+    a busy machine, and another in its place would make that busier still.
     """
     STARTED[:] = [one for one in STARTED if one.process.poll() is None]
     waiting = (one for one in STARTED if one.folder == workspace.folder)

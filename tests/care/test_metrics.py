@@ -112,7 +112,7 @@ def test_jobs_votes_workers_and_disk_are_told_as_they_are(asked, ws):
     assert told["lensapp_workers_alive",] == 0
     assert ("lensapp_last_heartbeat_age_seconds",) not in told
     shards = [file for file in (ws.folder / "cutouts").rglob("*") if file.is_file()]
-    assert told["lensapp_disk_used_bytes", "cutouts"] == sum(file.stat().st_size for file in shards)
+    assert told["lensapp_disk_used_bytes", "pixels"] == sum(file.stat().st_size for file in shards)
     assert told["lensapp_disk_free_bytes",] > 0
     assert told["process_resident_memory_bytes",] > 1e7
     queue.beat(ws.database, worker="here-1", host="here")
@@ -131,10 +131,10 @@ def test_answers_are_timed_by_route_and_open_pages_counted(asked):
     told = figures(asked)
     assert (asked.while_open["lensapp_sessions",], told["lensapp_sessions",]) == (1, 0)
     count = "lensapp_http_request_seconds_count"
-    assert told[count, "/items/{name}", "GET", "200"] == 2
-    assert told[count, "/items/{name}", "GET", "409"] == 1
-    assert told[count, "streamlit", "GET", "200"] == 2  # whatever the address: no figure for each
-    assert told[count, "streamlit", "GET", "404"] == 1
+    assert told[count, "200", "GET", "/items/{name}"] == 2
+    assert told[count, "409", "GET", "/items/{name}"] == 1
+    assert told[count, "200", "GET", "streamlit"] == 2  # whatever the address: no figure for each
+    assert told[count, "404", "GET", "streamlit"] == 1
 
 
 def test_figures_are_for_those_who_switch_them_on_and_say_what_they_need(asked, ws, monkeypatch):
