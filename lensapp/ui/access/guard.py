@@ -23,7 +23,7 @@ from lensapp.ui.base_path import base_path
 from lensapp.ui.shared.state import get_workspace
 
 LOG_IN = "/log-in"
-PROBES = ("/healthz", "/_stcore/health")  # tell nothing of the survey
+PROBES = ("/healthz", "/metrics", "/_stcore/health")  # tell counts, and nothing of what they count
 MOST_BYTES = 10_000
 SEE_OTHER = 303
 NO_STORE = {"cache-control": "no-store"}
