@@ -1,5 +1,7 @@
 """Nouns in singular and plural, as counts ask for them."""
 
+from collections.abc import Callable
+
 
 def noun(count: int, word: str) -> str:
     """Return `word`, given in the singular, as it stands after a count: "vote", "votes", "non-lenses"."""
@@ -13,3 +15,23 @@ def noun(count: int, word: str) -> str:
 def counted(count: int, word: str) -> str:
     """Return a count with its noun: "1 vote", "12 votes"."""
     return f"{count} {noun(count, word)}"
+
+
+def imported_of(accepted: int, rejected: int, *, unread: int = 0, write: Callable[[int], str] = str) -> str:
+    """Return how many cutouts an import takes of how many, as every page says it: "7 (5 of 12 rejected)".
+
+    Parameters
+    ----------
+    unread
+        Those that a dry run has not read, so that only their number is known.
+    write
+        Writes a number.
+    """
+    read, total = accepted + rejected, accepted + rejected + unread
+    if unread and rejected:
+        return f"what is accepted of {write(total)} ({write(rejected)} of {write(read)} read are rejected)"
+    if unread:
+        return f"{write(total)} ({write(read)} read, none rejected)"
+    return (
+        f"{write(accepted)} ({write(rejected)} of {write(total)} rejected)" if rejected else write(accepted)
+    )

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from lensapp.core.data.candidate_ids import LONGEST_CLASS, LONGEST_ID
+from lensapp.core.data.column_names import LEFT_OUT
 from lensapp.core.data.ingest_spec import IngestSpec
 from lensapp.core.data.sky import separation_arcsec
 from lensapp.ingest.astrometry import Pointing
@@ -45,6 +46,8 @@ class Joiner:
                 object_class, parent = catalogue.cell("class", entry), catalogue.cell("parent", entry)
                 properties = catalogue.properties(entry)
                 refuse_too_long(("class", object_class, LONGEST_CLASS), ("parent", parent, LONGEST_ID))
+        if label == LEFT_OUT:
+            raise Refused("left_out", "its label in the catalogue is one that shall be left out")
         if self.spec.same_label:
             label = self.spec.same_label
         elif self.spec.labels_from_folders:

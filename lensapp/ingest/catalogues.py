@@ -3,7 +3,7 @@
 import math
 import re
 import unicodedata
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path, PurePosixPath
@@ -263,6 +263,7 @@ def load_catalogue(
     id_column: str | None = None,
     label_column: str | None = None,
     label_threshold: float | None = None,
+    label_meanings: Mapping[str, str | None] | None = None,
     ra_column: str | None = None,
     dec_column: str | None = None,
     needs_ids: bool = False,
@@ -281,6 +282,8 @@ def load_catalogue(
         Columns by name, where they are not to be recognised.
     label_threshold
         For a label column of numbers: from this value on a candidate is a lens.
+    label_meanings
+        What some values of the label column mean; see `parse_labels`.
     needs_ids
         Whether candidates shall be joined by ID or file: positions alone will not do.
     keep
@@ -299,7 +302,12 @@ def load_catalogue(
     else:
         table = read_table(path)
     catalogue = catalogue_of(
-        table, path, label_column=label_column, label_threshold=label_threshold, **columns
+        table,
+        path,
+        label_column=label_column,
+        label_threshold=label_threshold,
+        label_meanings=label_meanings,
+        **columns,
     )
     catalogue.warnings += left_out
     has_names = "id" in catalogue.meanings or "file" in catalogue.meanings
@@ -349,6 +357,7 @@ def load_catalogue_of(
         id_column=spec.id_column,
         label_column=spec.label_column,
         label_threshold=spec.label_threshold,
+        label_meanings=spec.meanings_of_labels(),
         ra_column=spec.ra_column,
         dec_column=spec.dec_column,
         needs_ids=needs_ids,
@@ -363,6 +372,7 @@ def catalogue_of(
     id_column: str | None = None,
     label_column: str | None = None,
     label_threshold: float | None = None,
+    label_meanings: Mapping[str, str | None] | None = None,
     ra_column: str | None = None,
     dec_column: str | None = None,
 ) -> Catalogue:
@@ -384,7 +394,7 @@ def catalogue_of(
     labels: list[str | None] = [None] * len(table)
     if label_column:
         cells = columns[require_column(names, label_column, "--labels")]
-        labels = parse_labels(cells, threshold=label_threshold)
+        labels = parse_labels(cells, threshold=label_threshold, meanings=label_meanings)
         if named["class"] == "labels" and require_column(names, label_column) == "labels":
             named["class"] = None
         none = [cell for cell, label in zip(cells, labels, strict=True) if label is None and as_number(cell)]

@@ -98,7 +98,11 @@ def pack_catalogue(
             of_file.pop("dec_column", None)
         if pack.table.columns:
             parts[name] = catalogue_of(
-                pack.table, root / name, label_threshold=spec.label_threshold, **of_file
+                pack.table,
+                root / name,
+                label_threshold=spec.label_threshold,
+                label_meanings=spec.meanings_of_labels(),
+                **of_file,
             )
             warnings += parts[name].warnings
     if len(warnings) > WARNINGS_LISTED:

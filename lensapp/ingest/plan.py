@@ -31,6 +31,7 @@ from lensapp.ingest.listing import Listing, list_files
 from lensapp.ingest.pack_tables import PackTable, pack_catalogue, refuse_columns_of_none
 from lensapp.ingest.planes_beside import with_companions, with_planes
 from lensapp.ingest.recipe import Candidate, Recipe
+from lensapp.ingest.recognition.surveys import survey_of
 from lensapp.ingest.refusals import Refused
 from lensapp.ingest.tiles.tile_plan import TilePlan, make_tile_plan
 from lensapp.storage.records import Rejection
@@ -57,6 +58,7 @@ class ImportPlan:
     are_pictures: bool = False
     catalogue: Catalogue | None = field(default=None, repr=False)
     companions: Companions = field(default_factory=Companions, repr=False)
+    survey: str = ""  # whose images the headers say that they are
 
 
 def make_plan(spec: IngestSpec) -> ImportPlan:
@@ -113,8 +115,9 @@ def make_plan(spec: IngestSpec) -> ImportPlan:
         names = ", ".join(listing.left_out[:NAMES_LISTED]) + (", …" if count > NAMES_LISTED else "")
         what = "1 other file is no image" if count == 1 else f"{count} other files are no images"
         warnings.append(f"{what} of this kind and left out: {names}.")
+    survey = survey_of(reading.header for reading in sample if reading.header is not None)
     return ImportPlan(
-        recipe, candidates, rejections, warnings, scale, are_pictures, catalogue, listing.companions
+        recipe, candidates, rejections, warnings, scale, are_pictures, catalogue, listing.companions, survey
     )
 
 

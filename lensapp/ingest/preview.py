@@ -1,16 +1,18 @@
 """A dry run: what an import would accept and reject, and some of its images, before anything is written."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
 
 from lensapp.core.data.flux_units import SourceUnit, unit_of_scales
+from lensapp.core.data.imaging import Levels, level_rows, levels_of_sample
 from lensapp.core.data.ingest_spec import IngestSpec
+from lensapp.core.plurals import imported_of
 from lensapp.ingest.catalogue_match import Joiner, refuse_known
-from lensapp.ingest.cutout import Outcome, Prepared, read_blocks
+from lensapp.ingest.cutout import read_blocks
 from lensapp.ingest.gate.subprocesses import isolated
 from lensapp.ingest.journal import ChunkNote
 from lensapp.ingest.plan import ImportPlan, make_plan
@@ -50,10 +52,15 @@ class ImportPreview:
         "lens", "nonlens" and "none" among those accepted.
     images : shape (n, y, x, band)
         Float32, y upwards, thinned to at most 256 pixels a side; `image_ids` are their candidates.
-    in_one_unit
-        Whether the unit of flux of all that were read is known; the images are then in that unit.
+        In the common unit of flux where that is known, as the source will be shown.
+    levels
+        Sky, noise and brightness of what was read; None where there are no images.
     unit
-        That unit in words.
+        The unit of flux in words.
+    survey
+        Whose images the headers say that they are, such as "PS1 stacks"; empty where they do not.
+    rejected_count
+        How many would be rejected, also where not all are listed.
     """
 
     candidates: int
@@ -73,13 +80,25 @@ class ImportPreview:
     images: NDArray[np.float32] = field(repr=False)
     ids: tuple[str, ...] = ()
     catalogue_ids: tuple[str, ...] = ()
-    in_one_unit: bool = False
+    levels: Levels | None = field(default=None, repr=False)
     unit: str = "unknown"
+    survey: str = ""
+    rejected_count: int = 0
 
     @property
     def complete(self) -> bool:
         """Whether every candidate was read."""
         return self.sampled == self.candidates
+
+    @property
+    def total(self) -> int:
+        """All that were found, with those rejected by name."""
+        return self.accepted + self.rejected_count + self.candidates - self.sampled
+
+    def in_words(self, write: Callable[[int], str] = str) -> str:
+        """Return how many are imported of how many, such as "7 (5 of 12 rejected)"; see `imported_of`."""
+        unread = self.candidates - self.sampled
+        return imported_of(self.accepted, self.rejected_count, unread=unread, write=write)
 
 
 def preview_import(spec: IngestSpec) -> ImportPreview:
@@ -99,25 +118,16 @@ def make_preview(spec: IngestSpec) -> ImportPreview:
     """Make a dry run in this process; see `preview_import`."""
     plan = make_plan(spec)
     sample = _sample(plan.candidates)
-    outcomes, image_ids, images = _read_images(plan, sample)
-    none = (np.nan,) * len(plan.recipe.bands)
-    of_prepared = [outcome.flux_scale or none for outcome in outcomes if isinstance(outcome, Prepared)]
-    scales = np.array(of_prepared, np.float32).reshape(-1, len(plan.recipe.bands))
+    read = _read(plan, spec, sample)
+    note = read.note
+    scales = np.array(read.scales, np.float32).reshape(-1, len(plan.recipe.bands))
     unit = SourceUnit("picture") if plan.are_pictures else unit_of_scales(scales)
-    if unit.kind == "flux":
-        images = images * scales[: len(images), None, None, :]
-    joiner, note = Joiner(plan, spec), ChunkNote(0)
-    rejected = list(plan.rejections)
-    digests: dict[str, str] = {}
-    for candidate, outcome in zip(sample, outcomes, strict=True):
-        try:
-            joiner.columns(0, candidate, refuse_known(candidate, outcome, digests), note)
-            note.accepted += 1
-        except Refused as refused:
-            rejected.append(Rejection(candidate.files[0], refused.code, refused.reason))
+    rejected = [*plan.rejections, *read.rejected]
     warnings = plan.warnings + count_warnings(Counter(note.counts), note.accepted) + _hint_of_tiles(plan)
     if len(rejected) > REJECTIONS_LISTED:
         warnings.append(f"Only the first {REJECTIONS_LISTED} of {len(rejected)} rejections are listed.")
+    of_levels = np.array(read.of_levels, np.float32)
+    in_flux = bool(np.isfinite(scales).any())
 
     def counted(kind: str, *values: str) -> dict[str, int]:
         return {value.lower(): note.counts.get(f"{kind}:{value}", 0) for value in values}
@@ -127,6 +137,7 @@ def make_preview(spec: IngestSpec) -> ImportPreview:
         sampled=len(sample),
         accepted=note.accepted,
         rejected=rejected[:REJECTIONS_LISTED],
+        rejected_count=len(rejected),
         layout=plan.recipe.layout,
         bands=plan.recipe.bands,
         shape=(plan.recipe.height, plan.recipe.width),
@@ -140,10 +151,11 @@ def make_preview(spec: IngestSpec) -> ImportPreview:
         ids=tuple(one.candidate_id for one in sample[:IDS_SHOWN]),
         catalogue_ids=() if plan.catalogue is None else tuple(filter(None, plan.catalogue.ids[:IDS_SHOWN])),
         warnings=warnings,
-        image_ids=image_ids,
-        images=images,
-        in_one_unit=unit.kind == "flux",
+        image_ids=read.image_ids,
+        images=np.array(read.images, np.float32),
+        levels=levels_of_sample(of_levels, in_flux=in_flux) if len(of_levels) else None,
         unit=unit.in_words(plan.recipe.bands),
+        survey=plan.survey,
     )
 
 
@@ -170,20 +182,43 @@ def _sample(candidates: Sequence[Candidate]) -> Sequence[Candidate]:
     return [candidates[index] for index in (*range(FIRST_READ), *np.sort(drawn).tolist())]
 
 
-def _read_images(
-    plan: ImportPlan, sample: Sequence[Candidate]
-) -> tuple[list[Outcome], list[str], NDArray[np.float32]]:
-    """Read candidates; return what became of each, and IDs and thinned images of the first good ones."""
-    recipe = plan.recipe
+@dataclass
+class _Read:
+    """What a dry run has read: what became of the sample, and accepted images in the unit of their source."""
+
+    note: ChunkNote = field(default_factory=lambda: ChunkNote(0))
+    rejected: list[Rejection] = field(default_factory=list)
+    scales: list[tuple[float, ...]] = field(default_factory=list)
+    image_ids: list[str] = field(default_factory=list)
+    images: list[NDArray[np.float32]] = field(default_factory=list)  # the first, thinned
+    of_levels: list[NDArray[np.float32]] = field(default_factory=list)  # those that tell the levels of all
+
+
+def _read(plan: ImportPlan, spec: IngestSpec, sample: Sequence[Candidate]) -> _Read:
+    """Read the sample and join it with the catalogue, as the import would."""
+    recipe, read, joiner = plan.recipe, _Read(), Joiner(plan, spec)
     step = -(-max(recipe.height, recipe.width) // LARGEST_SIDE)
-    outcomes: list[Outcome] = []
-    image_ids: list[str] = []
-    images: list[NDArray[np.float32]] = []
-    for block, pixels in read_blocks(recipe, sample):
-        for outcome, image in zip(block, pixels, strict=True):
-            if isinstance(outcome, Prepared) and len(images) < IMAGES:
-                image_ids.append(sample[len(outcomes)].candidate_id)
-                images.append(image[::step, ::step].copy())
-            outcomes.append(outcome)
-    thinned = (-(-recipe.height // step), -(-recipe.width // step), len(recipe.bands))
-    return outcomes, image_ids, np.array(images, np.float32).reshape(len(images), *thinned)
+    telling = set(level_rows((len(sample), recipe.height, recipe.width, len(recipe.bands))).tolist())
+    digests: dict[str, str] = {}
+    unknown = (np.nan,) * len(recipe.bands)
+    row = 0
+    for outcomes, pixels in read_blocks(recipe, sample):
+        for outcome, image in zip(outcomes, pixels, strict=True):
+            candidate, telling_row = sample[row], row in telling
+            row += 1
+            try:
+                prepared = refuse_known(candidate, outcome, digests)
+                joiner.columns(0, candidate, prepared, read.note)
+            except Refused as refused:
+                read.rejected.append(Rejection(candidate.files[0], refused.code, refused.reason))
+                continue
+            read.note.accepted += 1
+            read.scales.append(prepared.flux_scale or unknown)
+            scale = np.array(read.scales[-1], np.float32)
+            calibrated = image * np.where(np.isfinite(scale), scale, np.float32(1.0))
+            if len(read.images) < IMAGES:
+                read.image_ids.append(candidate.candidate_id)
+                read.images.append(calibrated[::step, ::step].copy())
+            if telling_row:
+                read.of_levels.append(calibrated)
+    return read

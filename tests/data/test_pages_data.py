@@ -143,7 +143,7 @@ def test_confirming_queues_the_import_with_the_settings_of_the_dry_run(workspace
     app.text_input(key="import-path").input(str(write_npy(tmp_path / "stack.npy")))
     app.text_input(key="import-bands").input("g, r")
     next(button for button in app.button if button.label == "Dry run").click().run()
-    next(button for button in app.button if button.label == "Import 6 candidates").click().run()
+    next(button for button in app.button if button.label == "Import 6").click().run()
     job = jobs.active(workspace.database)[0]
     assert job.payload["name"] == "stack"
     assert job.payload["spec"]["bands"] == ["g", "r"]

@@ -1,7 +1,8 @@
 """Names of columns and labels as catalogues of others give them."""
 
+import math
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from lensapp.core.data.no_data import as_number, no_data_values
 from lensapp.core.errors import InvalidInput
@@ -23,6 +24,8 @@ COLUMN_ALIASES = {
 
 LENS_WORDS = frozenset({"1", "true", "t", "yes", "y", "positive", "positives", "pos"})
 NONLENS_WORDS = frozenset({"0", "false", "f", "no", "n", "negative", "negatives", "neg"})
+LEFT_OUT = "left out"
+"""In the place of a label: what has it is not imported."""
 UNKNOWN_WORDS = frozenset(
     {"", "nan", "none", "null", "-", "--", "masked", "unknown", "?", "n/a", "na", "<na>", "nat", "unlabelled"}
     | {"unlabeled", "unclassified", "undefined", "missing", "..."}
@@ -93,7 +96,12 @@ def label_of_word(word: str) -> str | None:
     return None
 
 
-def parse_labels(values: Sequence[object], *, threshold: float | None = None) -> list[str | None]:
+def parse_labels(
+    values: Sequence[object],
+    *,
+    threshold: float | None = None,
+    meanings: Mapping[str, str | None] | None = None,
+) -> list[str | None]:
     """Return the labels of a column: "lens", "nonlens", or None for an empty cell or a no-data value.
 
     Parameters
@@ -102,19 +110,32 @@ def parse_labels(values: Sequence[object], *, threshold: float | None = None) ->
         1/0, true/false, yes/no, lens/nonlens in any spelling; numbers when `threshold` is given.
     threshold
         From this value on a candidate is a lens.
+    meanings
+        What some values mean, such as {"GALAXY": "nonlens", "STAR": LEFT_OUT}, before all else; None for no
+        label. Numbers as `word_of` writes them.
 
     Raises
     ------
     InvalidInput
         When a value could mean either.
     """
+    stated = meanings or {}
     numbers = {number for value in set(values) if (number := as_number(value)) is not None}
     absent = no_data_values(numbers)
-    meanings = {
-        value: None if as_number(value) in absent else parse_label(value, threshold=threshold)
-        for value in sorted(set(values), key=str)
-    }
-    return [meanings[value] for value in values]
+    labels: dict[object, str | None] = {}
+    for value in sorted(set(values), key=str):
+        if (word := word_of(value)) in stated:
+            labels[value] = stated[word]
+        else:
+            labels[value] = None if as_number(value) in absent else parse_label(value, threshold=threshold)
+    return [labels[value] for value in values]
+
+
+def word_of(value: object) -> str:
+    """Return a cell of a label column as one names it: trimmed, "" for an empty one, 2.0 as "2"."""
+    if value is None or (isinstance(value, float) and math.isnan(value)):
+        return ""
+    return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value).strip()
 
 
 def parse_label(value: object, *, threshold: float | None = None) -> str | None:
@@ -136,6 +157,7 @@ def parse_label(value: object, *, threshold: float | None = None) -> str | None:
     if label is None:
         raise InvalidInput(
             f"The label column holds {text!r}, which is not 1/0, true/false or lens/non-lens. "
-            "Set a label threshold for grades and probabilities, or choose another column."
+            "Say what its values mean (--label-meanings), set a label threshold for grades and "
+            "probabilities, or choose another column."
         )
     return label

@@ -30,6 +30,8 @@ STRETCHES = ("lupton", "asinh", "log", "sqrt", "linear", "zscale", "percentile")
 USUAL_RGB = ("i", "r", "g")  # of surveys that have them: z and y are noisy
 MASKED_RGB = (38, 38, 46)
 MAD_TO_SIGMA = 1.4826
+LEVEL_CUTOUTS = 256
+LEVEL_PIXELS = 4_000_000
 VALUES_AT_ONCE = 60_000  # rendered together
 FAINTEST_NOISE = 1e-3  # of the brightness: noise-free simulations still get a stretch
 
@@ -105,6 +107,23 @@ class Levels:
     def normalised(self, pixels: Pixels) -> Floats:
         """Return pixels as multiples of the noise above the sky."""
         return np.asarray((pixels.astype(np.float64) - self.sky) / self.noise)
+
+
+def level_rows(shape: Sequence[int]) -> NDArray[np.int64]:
+    """Return which of cutouts (n, y, x, band) tell the levels of all: a few hundred, evenly spread."""
+    slots, *of_one = shape
+    most = max(8, min(LEVEL_CUTOUTS, LEVEL_PIXELS // math.prod(of_one)))
+    return np.unique(np.linspace(0, slots - 1, min(slots, most)).astype(np.int64))
+
+
+def levels_of_sample(pixels: Pixels, *, in_flux: bool) -> Levels:
+    """Return the levels of a source from a sample (n, y, x, band); cutouts of nothing but zeros do not count.
+
+    Where pixels are in one unit of flux, colours are half way from true ones to grey typical galaxies.
+    """
+    used = pixels.reshape(len(pixels), -1).any(axis=1)  # rows of rejected files stay zero
+    levels = estimate_levels(pixels[used] if used.any() else pixels)
+    return levels.half_true() if in_flux else levels
 
 
 def estimate_levels(pixels: Pixels) -> Levels:

@@ -5,11 +5,19 @@ import re
 from collections.abc import Sequence
 from typing import Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, ValidationInfo, field_validator, model_validator
 
 from lensapp.core.config import Spec
+from lensapp.core.data.column_names import LEFT_OUT
 from lensapp.core.data.flux_units import HIGHEST_ZERO_POINT, LOWEST_ZERO_POINT
 from lensapp.core.errors import InvalidInput
+
+LABEL_MEANINGS: dict[str, str | None] = {
+    "lens": "lens",
+    "nonlens": "nonlens",
+    "none": None,
+    "out": LEFT_OUT,
+}
 
 
 class IngestSpec(Spec):
@@ -160,6 +168,13 @@ class IngestSpec(Spec):
         title="Label threshold",
         description="For a label column of numbers: from this value on a candidate is a lens.",
     )
+    label_meanings: tuple[str, ...] = Field(
+        (),
+        max_length=200,
+        title="What labels mean",
+        description="What values of the label column mean, such as GALAXY=nonlens,STAR=out: lens, nonlens, "
+        "none for no label, or out for what is not imported; values of other words are read as usual.",
+    )
     labels_from_folders: bool = Field(
         default=False,
         title="Labels from folders",
@@ -227,6 +242,10 @@ class IngestSpec(Spec):
         match = re.match(self.id_pattern, candidate_id) if self.id_pattern else None
         return (match and match[1]) or candidate_id
 
+    def meanings_of_labels(self) -> dict[str, str | None]:
+        """Return what values of the label column are said to mean: a label, None, or LEFT_OUT."""
+        return dict(map(_label_meaning, self.label_meanings))
+
     def zero_points(self, bands: Sequence[str]) -> tuple[float, ...]:
         """Return the stated AB zero point of each of `bands`, NaN where none is stated.
 
@@ -239,6 +258,17 @@ class IngestSpec(Spec):
                 "one for these, or one number for all."
             )
         return tuple(stated.get(band, stated.get("", math.nan)) for band in bands)
+
+    @field_validator("label_meanings")
+    @classmethod
+    def one_meaning_each(cls, meanings: tuple[str, ...], info: ValidationInfo) -> tuple[str, ...]:
+        """Refuse what gives no meaning, or a value two, or has no column of labels to speak of."""
+        if meanings and not info.data.get("label_column"):
+            raise ValueError("what labels mean needs the column of the labels")
+        values = [_label_meaning(text)[0] for text in meanings]
+        if len(set(values)) != len(values):
+            raise ValueError("give each value of the label column one meaning")
+        return meanings
 
     @model_validator(mode="after")
     def check_settings(self) -> Self:
@@ -275,6 +305,17 @@ class IngestSpec(Spec):
         if self.join == "position" and not self.catalogue:
             raise ValueError("a join by position needs a catalogue")
         return self
+
+
+def _label_meaning(text: str) -> tuple[str, str | None]:
+    """Return a value of a label column, and the label that a text such as "GALAXY=nonlens" gives it."""
+    value, equals, meaning = text.rpartition("=")
+    if not equals or meaning.strip() not in LABEL_MEANINGS:
+        raise ValueError(
+            f"what a label means is said as in GALAXY=nonlens or STAR=out, with one of "
+            f"{', '.join(LABEL_MEANINGS)}, not {text!r}"
+        )
+    return value.strip(), LABEL_MEANINGS[meaning.strip()]
 
 
 def _zero_point(text: str) -> tuple[str, float]:

@@ -14,8 +14,6 @@ from lensapp.storage.cutouts import open_cutouts
 from lensapp.storage.records import Cutout, Source
 from lensapp.storage.workspace import Workspace
 
-LEVEL_CUTOUTS = 256
-LEVEL_PIXELS = 4_000_000
 DISPLAY = imaging.DisplaySpec()
 
 Pictures = NDArray[np.uint8]
@@ -97,14 +95,6 @@ def cutouts_by_id(ws: Workspace, cutout_ids: Sequence[int]) -> list[Cutout]:
 
 @lru_cache(maxsize=32)
 def sample_levels(packed: PackedCutouts) -> imaging.Levels:
-    """Measure the levels of a source on a few hundred of its cutouts, evenly spread.
-
-    Where they are in one unit of flux, colours are half way from true ones to grey typical galaxies.
-    """
-    slots, height, width, bands = packed.shape
-    most = max(8, min(LEVEL_CUTOUTS, LEVEL_PIXELS // (height * width * bands)))
-    rows = np.unique(np.linspace(0, slots - 1, min(slots, most)).astype(np.int64))
-    pixels = packed.read(rows)
-    used = pixels.reshape(len(rows), -1).any(axis=1)  # rows of rejected files stay zero
-    levels = imaging.estimate_levels(pixels[used] if used.any() else pixels)
-    return levels if packed.flux_scales is None else levels.half_true()
+    """Measure the levels of a source on a few hundred of its cutouts, evenly spread."""
+    pixels = packed.read(imaging.level_rows(packed.shape))
+    return imaging.levels_of_sample(pixels, in_flux=packed.flux_scales is not None)

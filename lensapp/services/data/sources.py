@@ -72,13 +72,9 @@ def make_dry_run(spec: IngestSpec) -> DryRun:
     check_readable(*(getattr(spec, key) for key in PATHS))
     preview = preview_import(spec)
     pictures = np.empty((0, 1, 1, 3), np.uint8)
-    if len(preview.images):
-        levels = imaging.estimate_levels(preview.images)
+    if preview.levels is not None:
         pictures = imaging.render(
-            preview.images,
-            bands=preview.bands,
-            stretch=imaging.DisplaySpec(),
-            levels=levels.half_true() if preview.in_one_unit else levels,
+            preview.images, bands=preview.bands, stretch=imaging.DisplaySpec(), levels=preview.levels
         )
     return DryRun(spec, replace(preview, images=np.empty(0, np.float32)), pictures)
 
@@ -117,6 +113,7 @@ def describe_preview(preview: ImportPreview) -> dict[str, Any]:
         "candidates": preview.candidates,
         "sampled": preview.sampled,
         "accepted": preview.accepted,
+        "summary": preview.in_words(),
         "rejected": [{"file": r.file, "reason": f"{r.code}: {r.reason}"} for r in preview.rejected],
         "layout": preview.layout,
         "bands": list(preview.bands),

@@ -15,6 +15,8 @@ from lensapp.storage.workspace import DATABASE_FILE, SECRET_FILE, Workspace
 
 LOGS = ("worker.log", "web.log")
 VIEWS = "views"  # of pages, that were named
+UPLOADS = "uploads"  # cutouts that came from a browser
+RECENT_IMPORTS = "recent-imports.json"
 ORPHANS = Path("trash") / "orphans"
 HOMES = {"source": "cutouts", "run": "runs"}
 """Where each of a kind has a folder of its own, by its name."""
@@ -39,7 +41,7 @@ class StoredFile:
         From the workspace folder on, with "/" on every system.
     kind
         "pixels", "networks", "checkpoints", "features", "scores", "explanations", "events", "exports",
-        "known lenses", "views", "database", "logs", "leftovers", "trash" or "other".
+        "known lenses", "views", "uploads", "database", "logs", "leftovers", "trash" or "other".
     """
 
     path: str
@@ -83,7 +85,14 @@ def kind_of(relative: str) -> str:
         return "database"
     if room in ("logs", "jobs") or name.startswith(LOGS):
         return "logs"
-    kinds = {"cutouts": "pixels", "exports": "exports", "known-lenses": "known lenses", VIEWS: "views"}
+    kinds = {
+        "cutouts": "pixels",
+        "exports": "exports",
+        "known-lenses": "known lenses",
+        VIEWS: "views",
+        UPLOADS: "uploads",
+        RECENT_IMPORTS.removesuffix(".json"): "views",
+    }
     return kinds.get(room.removesuffix(".json"), "other")
 
 

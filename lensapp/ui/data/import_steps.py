@@ -1,10 +1,14 @@
-"""Import in three steps: choose, dry run, confirm. Nothing is written before the last."""
+"""Import in three steps: choose, check what was recognised, import. Nothing is written before the last."""
 
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import streamlit as st
 
 from lensapp.core.data.ingest_spec import IngestSpec
+from lensapp.core.errors import InvalidInput, LensAppError
+from lensapp.services.data.import_paths import note_path
 from lensapp.services.data.sources import (
     DryRun,
     discard_unfinished,
@@ -12,20 +16,20 @@ from lensapp.services.data.sources import (
     start_import,
     unfinished_imports,
 )
+from lensapp.storage.records import Source
+from lensapp.ui.data.import_choice import choose_path, take_upload
+from lensapp.ui.data.import_columns import choose_columns, readable_labels
+from lensapp.ui.data.import_sentence import TILE_FIELDS, show_sentence
 from lensapp.ui.data.source_views import rejection_summary, rejection_table
 from lensapp.ui.shared.forms import spec_fields, validated
 from lensapp.ui.shared.job_controls import live_jobs
-from lensapp.ui.shared.markup import plain, plain_all
+from lensapp.ui.shared.markup import plain
 from lensapp.ui.shared.page_words import in_page_words
 from lensapp.ui.shared.pictures import sheet
 from lensapp.ui.shared.state import await_source, get_workspace
-from lensapp.ui.shared.widgets import counted, download, errors_shown, number
+from lensapp.ui.shared.widgets import counted, download, error_box, errors_shown, number
 
-FILE_FIELDS = ("path", "layout")
-TILE_FIELDS = ("size_arcsec", "size_column", "size_unit", "virtual")
-MAIN_FIELDS = ("bands", "size", "catalogue", "label_column", "same_label")
-DRY_RUN = "import-dry-run"
-LABEL_NAMES = {"lens": "lenses", "nonlens": "non-lenses"}
+DRY_RUN, FAILED, VALUES, ROUND = "import-dry-run", "import-failed", "import-values", "import-round"
 PLAIN_NAMES = ("cutouts", "data", "files", "fits", "images", "stamps")  # these say nothing; the parent does
 
 
@@ -33,79 +37,133 @@ def show_import() -> None:
     """Show the running and unfinished imports, and the three steps of a new one."""
     live_jobs("ingest")
     for source in unfinished_imports(get_workspace()):
-        with st.container(
-            horizontal=True, vertical_alignment="center", border=True, key=f"unfinished-{source.name}"
-        ):
-            name = plain(source.name)
-            st.markdown(f"The import of **{name}** was not finished. Import with the same settings to go on.")
-            with st.popover("Discard", icon=":material/delete:"):
-                st.caption("Deletes the cutouts that this import has written. The imported files stay.")
-                if st.button(f"Discard {name}", type="primary", key=f"discard-{source.name}"):
-                    with errors_shown():
-                        discard_unfinished(get_workspace(), name=source.name)
-                        st.toast(f"The import of {name} is discarded.", icon=":material/delete:")
-                        st.rerun()
+        _show_unfinished(source)
+    take_upload()
     st.markdown("#### 1 · Choose")
-    with st.container(border=True, gap="small"):
-        entered = spec_fields(IngestSpec, key="import", only=FILE_FIELDS)
-        form = st.form("import-form", border=False)  # its fields follow the layout, which stands before it
-    main = MAIN_FIELDS + (TILE_FIELDS if entered["layout"] == "tiles" else ())
-    with form:
-        entered |= spec_fields(IngestSpec, key="import", only=main)
-        with st.expander("More settings"):
-            entered |= spec_fields(IngestSpec, key="import", skip=FILE_FIELDS + MAIN_FIELDS + TILE_FIELDS)
-        sent = st.form_submit_button("Dry run", type="primary", icon=":material/science:")
-    if sent:
-        st.session_state.pop(DRY_RUN, None)
-        if entered["path"]:
-            spec = validated(IngestSpec, entered)
-            if spec is not None:
-                _try_out(spec)
-        else:
-            st.error(
-                "Which folder or file of cutouts? Type its path on the machine that runs the app.",
-                icon=":material/error:",
-            )
+    path, asked = choose_path()
+    values = _values_of(path)
+    failed: LensAppError | None = st.session_state.get(FAILED)
+    with st.expander("All settings", expanded=failed is not None, icon=":material/tune:"):
+        entered = {"path": path} | _all_settings(values)
+    if asked:
+        _try_out(entered)
+        st.rerun()
+    if failed is not None:
+        error_box(failed)
     dry_run: DryRun | None = st.session_state.get(DRY_RUN)
     if dry_run is None:
+        if values.get("catalogue"):
+            _show_columns(values)
         st.caption("A dry run reads the files and shows what would be taken and refused. It writes nothing.")
         return
-    st.markdown("#### 2 · Dry run")
+    st.markdown("#### 2 · Check what was recognised")
+    with st.container(border=True, gap="small"):
+        show_sentence(dry_run, values, key=_key("part"), change=_change)
+        if values.get("catalogue"):
+            _show_columns(values)
     _show_dry_run(dry_run)
-    st.markdown("#### 3 · Confirm")
+    st.markdown("#### 3 · Import")
     _confirm(dry_run)
 
 
-def _try_out(spec: IngestSpec) -> None:
-    """Read the files without writing anything; keep what was seen."""
-    with errors_shown(), st.spinner("Reading the files…"):
-        st.session_state[DRY_RUN] = make_dry_run(spec)
+def _show_unfinished(source: Source) -> None:
+    """Offer to discard an import that was stopped or has failed."""
+    with st.container(
+        horizontal=True, vertical_alignment="center", border=True, key=f"unfinished-{source.name}"
+    ):
+        name = plain(source.name)
+        st.markdown(f"The import of **{name}** was not finished. Import with the same settings to go on.")
+        with st.popover("Discard", icon=":material/delete:"):
+            st.caption("Deletes the cutouts that this import has written. The imported files stay.")
+            if st.button(f"Discard {name}", type="primary", key=f"discard-{source.name}"):
+                with errors_shown():
+                    discard_unfinished(get_workspace(), name=source.name)
+                    st.toast(f"The import of {name} is discarded.", icon=":material/delete:")
+                    st.rerun()
+
+
+def _values_of(path: str) -> dict[str, Any]:
+    """Return the settings tried last; another path begins with the usual ones."""
+    values: dict[str, Any] = st.session_state.get(VALUES) or {}
+    if values and values["path"] != path:
+        for name in (VALUES, DRY_RUN, FAILED):
+            st.session_state.pop(name, None)
+        st.session_state[ROUND] = st.session_state.get(ROUND, 0) + 1
+        return {}
+    return values
+
+
+def _key(name: str) -> str:
+    """Return a key that changes with what was tried, so that widgets show it."""
+    tried = st.session_state.get(ROUND, 0)
+    return f"{name}-{tried}" if tried else name
+
+
+def _all_settings(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Show every field but the path; return what is entered."""
+    key = _key("import")
+    entered = spec_fields(IngestSpec, key=key, values=values, only=("layout", "bands"))
+    tiles = () if entered["layout"] == "tiles" else TILE_FIELDS
+    skip = ("path", "layout", "bands", *tiles)
+    return entered | spec_fields(IngestSpec, key=key, values=values, skip=skip, columns=3)
+
+
+def _change(entered: Mapping[str, Any]) -> None:
+    """Try the files again with some settings changed."""
+    before = st.session_state[VALUES]
+    values = {**before, **entered}
+    if values.get("catalogue") != before.get("catalogue"):
+        values |= dict.fromkeys(("id_column", "ra_column", "dec_column", "label_column"))
+        others = values.get("labels_from_folders") or values.get("same_label")
+        with errors_shown():
+            if values["catalogue"] and not others:
+                values["label_column"] = readable_labels(values["catalogue"])
+    if not values.get("catalogue"):
+        values |= dict.fromkeys(("id_column", "ra_column", "dec_column"), None) | {"join": "id"}
+    if not values.get("label_column"):
+        values["label_meanings"] = ()
+    _try_out(values)
+    st.rerun()
+
+
+def _show_columns(values: Mapping[str, Any]) -> None:
+    """Show the columns of the catalogue; try the files again with others if asked."""
+    chosen = choose_columns(values, key=_key(f"columns-{values['catalogue']}"))
+    usual = IngestSpec.model_fields
+    changed = any(
+        value != (values.get(name, usual[name].default) or usual[name].default)
+        for name, value in chosen.items()
+    )
+    if changed and st.button("Look again with these columns", type="primary", icon=":material/science:"):
+        if chosen["label_column"]:
+            chosen |= {"labels_from_folders": False, "same_label": None}
+        _change(chosen)
+
+
+def _try_out(values: Mapping[str, Any]) -> None:
+    """Read the files without writing anything; keep what was seen, or why it cannot be."""
+    for name in (DRY_RUN, FAILED):
+        st.session_state.pop(name, None)
+    st.session_state[VALUES] = dict(values)
+    st.session_state[ROUND] = st.session_state.get(ROUND, 0) + 1
+    try:
+        if not values["path"]:
+            raise InvalidInput("Which folder or file of cutouts? Type its path, or choose one below.")
+        with st.spinner("Reading the files…"):
+            st.session_state[DRY_RUN] = make_dry_run(IngestSpec.parse(dict(values)))
+        note_path(get_workspace(), values["path"])
+    except LensAppError as error:
+        st.session_state[FAILED] = error
 
 
 def _show_dry_run(dry_run: DryRun) -> None:
     preview = dry_run.preview
-    height, width = preview.shape
-    scale = f" at {preview.pixel_scale_arcsec:.3g} arcsec/pixel" if preview.pixel_scale_arcsec else ""
-    st.markdown(
-        f"**{counted(preview.candidates, 'candidate')} found** "
-        f"in layout {preview.layout} · "
-        f"bands **{plain_all(preview.bands)}** · {width} × {height} pixels{scale} · "
-        f"unit: {plain(preview.unit)}"
-    )
-    read = "all" if preview.complete else f"{number(preview.sampled)} of them"
-    labels = ", ".join(
-        f"{number(count)} {LABEL_NAMES.get(key, 'without a label')}"
-        for key, count in preview.labels.items()
-        if count
-    )
     of_tiles = preview.layout == "tiles"  # whose candidates are rows of the catalogue
     matched = (
         "" if preview.matched is None or of_tiles else f" · {number(preview.matched)} found in the catalogue"
     )
-    st.caption(
-        f"Read {read}: {number(preview.accepted)} accepted, {number(len(preview.rejected))} rejected"
-        f" · labels: {labels or 'none'}{matched}"
-    )
+    read = "all" if preview.complete else f"{number(preview.sampled)} of {number(preview.candidates)}"
+    st.caption(f"Read {read} · import {preview.in_words(number)} · unit: {plain(preview.unit)}{matched}")
     if preview.catalogue_ids and not of_tiles:
         _try_pattern(dry_run)
     for warning in preview.warnings:
@@ -139,7 +197,7 @@ def _try_pattern(dry_run: DryRun) -> None:
     pairs = "; ".join(f"{name} → {spec.shared_id(name)}" if pattern else name for name in preview.ids)
     st.text(f"IDs of the files: {pairs}\nIDs of the catalogue: {'; '.join(preview.catalogue_ids)}")
     if spec != dry_run.spec and st.button("Dry run with this pattern", icon=":material/science:"):
-        _try_out(spec)
+        _try_out({**st.session_state[VALUES], "id_pattern": spec.id_pattern})
         st.rerun()
 
 
@@ -148,9 +206,7 @@ def _confirm(dry_run: DryRun) -> None:
     stem = path.parent.name if path.name.lower() in PLAIN_NAMES else path.stem
     allowed = "".join(char if char.isalnum() or char in "._-" else "_" for char in stem)
     preview = dry_run.preview
-    label = f"Import {counted(preview.accepted, 'candidate')}"
-    if not preview.complete:  # a sample cannot tell how many are accepted
-        label = f"Import what is accepted of {number(preview.candidates)}"
+    label = f"Import {preview.in_words(number)}"
     with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
         with st.container(width=320):
             suggestion = allowed.lstrip("._-")[:60]

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from lensapp.core.catalogue.query import CatalogueQuery
 from lensapp.core.catalogue.safe_text import neutralise
+from lensapp.core.plurals import imported_of
 from lensapp.services.data.filters import catalogue_columns, kept_ids
 from lensapp.services.data.source_tables import SAMPLE, column_of, labels_of, sampled_pixels, table_of
 from lensapp.services.data.sources import rejections
@@ -43,7 +44,8 @@ def show_quality(source: Source) -> None:
     left, right = st.columns([1, 1], gap="large")
     with left:
         rejected = rejections(get_workspace(), source)
-        st.markdown(f"**{number(len(rejected))} rejected on import**")
+        imported = len(column_of(get_workspace(), source, "id"))
+        st.markdown(f"**{imported_of(imported, len(rejected), write=number)} imported**")
         if rejected:
             st.caption(rejection_summary(rejected))
             table = rejection_table(rejected)

@@ -1,0 +1,149 @@
+"""What lies in a folder: its folders and importable files, the newest first, with counts by format."""
+
+import os
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from lensapp.core.errors import InvalidInput
+from lensapp.ingest.formats.file_types import format_of
+from lensapp.ingest.formats.packs.zarr_stores import is_zarr
+
+LISTED = 100
+COUNTED = 20_000  # entries below a folder that is listed, in all its folders together
+FEWEST_COUNTED = 200
+TABLES = (".csv", ".ecsv", ".tsv", ".vot", ".votable", ".parquet", ".pq")
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A folder, or a file of a format that can be imported or read as a table.
+
+    Attributes
+    ----------
+    kind
+        "folder", "table", or the format of an image: "fits", "images", "hdf5", "npy" or "zarr".
+    modified
+        In seconds since 1970.
+    counts
+        Of a folder: files of each format in it and below; `whole` tells whether all were counted.
+    readable
+        Whether its content may be read at all.
+    """
+
+    name: str
+    path: Path
+    kind: str
+    modified: float
+    size: int = 0
+    counts: dict[str, int] = field(default_factory=dict)
+    whole: bool = True
+    readable: bool = True
+
+
+@dataclass(frozen=True)
+class FolderListing:
+    """The first entries of a folder, the newest first, how many more there are, and its own counts."""
+
+    path: Path
+    folders: list[Entry]
+    files: list[Entry]
+    more_folders: int
+    more_files: int
+    counts: dict[str, int]
+    whole: bool
+
+
+def list_folder(path: Path, *, roots: Sequence[Path]) -> FolderListing:
+    """Return what lies in a folder; links that lead out of `roots`, and what is hidden, are not there.
+
+    Raises
+    ------
+    InvalidInput
+        When it lies outside of them, is no folder, or may not be read.
+    """
+    folder = path.expanduser().resolve()
+    if not _within(folder, roots):
+        allowed = " or ".join(map(str, roots)) or "none"
+        raise InvalidInput(f"{path} lies outside the folders that may be read here: {allowed}.")
+    try:
+        with os.scandir(folder) as scan:
+            entries = [one for one in scan if not one.name.startswith(".")]
+    except OSError as error:
+        reason = "may not be read" if isinstance(error, PermissionError) else "cannot be read"
+        raise InvalidInput(
+            f"The folder {folder} {reason} ({error.strerror}). Choose another, or ask its owner."
+        ) from error
+    made = [entry for one in entries if (entry := _entry(one, roots)) is not None]
+    made.sort(key=lambda entry: (-entry.modified, entry.name))
+    folders = [entry for entry in made if entry.kind == "folder"]
+    files = [entry for entry in made if entry.kind != "folder"]
+    limit = max(FEWEST_COUNTED, COUNTED // max(min(len(folders), LISTED), 1))
+    counted = [_counted(entry, limit) for entry in folders[:LISTED]]
+    counts = Counter(entry.kind for entry in files)
+    for entry in counted:
+        counts.update(entry.counts)
+    whole = len(folders) <= LISTED and all(entry.whole for entry in counted)
+    return FolderListing(
+        folder, counted, files[:LISTED], len(folders) - len(counted), max(len(files) - LISTED, 0),
+        dict(counts), whole,
+    )  # fmt: skip
+
+
+def tables_near(path: Path, *, roots: Sequence[Path]) -> list[Path]:
+    """Return the tables in a folder, and in that above it, which may be the catalogue of what lies in it."""
+    folder = path if path.is_dir() else path.parent
+    near: list[Path] = []
+    for one in (folder, folder.parent):
+        if _within(one.resolve(), roots) and os.access(one, os.R_OK | os.X_OK):
+            near += [entry.path for entry in list_folder(one, roots=roots).files if entry.kind == "table"]
+    return list(dict.fromkeys(near))
+
+
+def _within(path: Path, roots: Sequence[Path]) -> bool:
+    return any(path.is_relative_to(root) for root in roots)
+
+
+def _entry(one: os.DirEntry[str], roots: Sequence[Path]) -> Entry | None:
+    """Return an entry for a folder or a file of use, None for another, or for a link out of the roots."""
+    try:
+        if one.is_symlink() and not _within(Path(one.path).resolve(), roots):
+            return None
+        status, is_folder = one.stat(), one.is_dir()
+    except OSError:  # a link to nothing, or a file that went meanwhile
+        return None
+    if not is_folder and not one.is_file():
+        return None
+    if is_folder and os.access(one.path, os.R_OK | os.X_OK):
+        kind = "zarr" if is_zarr(one.path) else "folder"
+    else:
+        suffix = Path(one.name).suffix.lower()
+        kind = "folder" if is_folder else format_of(one.name) or ("table" if suffix in TABLES else "")
+    return Entry(one.name, Path(one.path), kind, status.st_mtime, status.st_size) if kind else None
+
+
+def _counted(entry: Entry, limit: int) -> Entry:
+    """Return a folder with the files of each format in it and below, of the first `limit` entries."""
+    counts: Counter[str] = Counter()
+    waiting, seen, readable = [str(entry.path)], 0, True
+    while waiting and seen < limit:
+        folder = waiting.pop()
+        try:
+            with os.scandir(folder) as scan:
+                for one in scan:
+                    seen += 1
+                    if seen >= limit:
+                        break
+                    if one.name.startswith(".") or one.is_symlink():
+                        continue
+                    if one.is_dir(follow_symlinks=False) and not is_zarr(one.path):
+                        waiting.append(one.path)
+                    elif kind := format_of(one.name) or ("zarr" if one.is_dir() else None):
+                        counts[kind] += 1
+        except OSError:
+            readable = readable and folder != str(entry.path)
+    whole = not waiting and seen < limit
+    return Entry(
+        entry.name, entry.path, "folder", entry.modified, counts=dict(counts), whole=whole, readable=readable
+    )

@@ -1,0 +1,135 @@
+"""Where imports come from: folders below those allowed, paths used lately, files sent by a browser."""
+
+import os
+import re
+from collections.abc import Sequence
+from pathlib import Path, PurePosixPath
+from typing import Protocol
+
+from lensapp.core.config import read_json, write_json
+from lensapp.core.errors import InvalidInput
+from lensapp.ingest.formats.file_types import format_of
+from lensapp.ingest.recognition import catalogue_look, folders
+from lensapp.storage.care.inventory import RECENT_IMPORTS, UPLOADS
+from lensapp.storage.workspace import Workspace
+
+ROOTS_SWITCH = "LENSAPP_IMPORT_ROOTS"
+CatalogueLook = catalogue_look.CatalogueLook
+MOST_RECENT = 12
+LARGEST_UPLOAD = 200 * 1024**2  # bytes, all files together: more goes to a folder of the server
+UNSAFE = re.compile(r"[\x00-\x1f\x7f]+")
+
+
+class Sent(Protocol):
+    """A file that a browser has sent."""
+
+    @property
+    def name(self) -> str:
+        """Its name, with folders where one was sent whole."""
+
+    def getvalue(self) -> bytes:
+        """Return its content."""
+
+
+def import_roots() -> list[Path]:
+    """Return the folders below which files may be looked for: those of LENSAPP_IMPORT_ROOTS, else all."""
+    parts = os.environ.get(ROOTS_SWITCH, "").split(os.pathsep)
+    return [Path(part).expanduser().resolve() for part in parts if part.strip()] or [Path(Path.cwd().anchor)]
+
+
+def first_folder(ws: Workspace) -> Path:
+    """Return the folder to begin with: that of the last import, home, or the first root."""
+    roots = import_roots()
+    for text in recent_paths(ws):
+        folder = Path(text).parent.resolve()
+        if folder.is_dir() and any(folder.is_relative_to(root) for root in roots):
+            return folder
+    home = Path.home()
+    return home if any(home.is_relative_to(root) for root in roots) else roots[0]
+
+
+def list_folder(path: Path) -> folders.FolderListing:
+    """Return what lies in a folder below the roots; see `lensapp.ingest.recognition.folders.list_folder`."""
+    return folders.list_folder(path, roots=import_roots())
+
+
+def catalogues_near(path: str) -> list[str]:
+    """Return the tables beside cutouts, and in the folder above, which may be their catalogue."""
+    place = Path(path).expanduser()
+    if not path or not place.exists():
+        return []
+    return [str(table) for table in folders.tables_near(place.absolute(), roots=import_roots())]
+
+
+def look_at_catalogue(path: str) -> CatalogueLook:
+    """Return the columns of a catalogue, those recognised, and the values of those that have few.
+
+    Raises
+    ------
+    InvalidInput
+        When it cannot be read.
+    """
+    return catalogue_look.look_at_catalogue(path)
+
+
+def recent_paths(ws: Workspace) -> list[str]:
+    """Return the paths that were tried or imported in this workspace and are still there, the last first."""
+    file = ws.folder / RECENT_IMPORTS
+    paths = read_json(file)["paths"] if file.exists() else []
+    return [path for path in paths if Path(path).exists()]
+
+
+def note_path(ws: Workspace, path: str) -> None:
+    """Remember a path that was tried, where the workspace can be written."""
+    absolute = str(Path(path).expanduser().absolute())
+    others = [one for one in recent_paths(ws) if one != absolute]
+    if os.access(ws.folder, os.W_OK):
+        write_json(ws.folder / RECENT_IMPORTS, {"paths": [absolute, *others][:MOST_RECENT]})
+
+
+def keep_upload(ws: Workspace, files: Sequence[Sent], *, name: str) -> Path:
+    """Write files that a browser has sent to a new folder of the workspace; return the folder.
+
+    Parameters
+    ----------
+    name
+        Of the folder; where it is taken a number is added.
+
+    Raises
+    ------
+    InvalidInput
+        When there are none, none is of cutouts, two have one name, or they are too large together.
+    """
+    places = [_safe_place(file.name) for file in files]
+    if not any(format_of(place.name) for place in places):
+        raise InvalidInput("None of these files holds cutouts. Send FITS, PNG, JPEG, HDF5 or NumPy files.")
+    if double := sorted({str(place) for place in places if places.count(place) > 1}):
+        raise InvalidInput(f"Two of the files are called {double[0]}. Rename one, or send their folder.")
+    contents = [file.getvalue() for file in files]
+    if (total := sum(map(len, contents))) > LARGEST_UPLOAD:
+        raise InvalidInput(
+            f"These files have {total / 1e6:.0f} MB; {LARGEST_UPLOAD / 1e6:.0f} MB can be sent from a "
+            "browser. Copy them to a folder of the machine that runs the app, and choose that."
+        )
+    base = re.sub(r"[^\w.+-]+", "_", name).strip("._-")[:60] or "upload"
+    home, number = ws.folder / UPLOADS, 1
+    home.mkdir(exist_ok=True)
+    while True:
+        folder = home / (base if number == 1 else f"{base}-{number}")
+        try:
+            folder.mkdir()
+            break
+        except FileExistsError:
+            number += 1
+    for place, content in zip(places, contents, strict=True):
+        file = folder / place
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_bytes(content)
+    return folder
+
+
+def _safe_place(name: str) -> PurePosixPath:
+    """Return where a sent file goes below its folder: its own path without what leads out of it."""
+    parts = [UNSAFE.sub("_", part).lstrip(".") for part in PurePosixPath(name.replace("\\", "/")).parts]
+    kept = [part for part in parts if part not in ("", "/")]
+    return PurePosixPath(*kept) if kept else PurePosixPath("file")

@@ -1,0 +1,141 @@
+"""What a dry run recognised, as one sentence to confirm: each part opens what changes it."""
+
+import math
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import streamlit as st
+
+from lensapp.core.data.ingest_spec import IngestSpec
+from lensapp.services.data.import_paths import catalogues_near
+from lensapp.services.data.sources import DryRun
+from lensapp.ui.shared.forms import spec_fields
+from lensapp.ui.shared.markup import plain
+from lensapp.ui.shared.widgets import counted, number
+
+Values = Mapping[str, Any]
+CATALOGUE = "catalogue"
+LAYOUTS = {
+    "cube": "cubes of all bands",
+    "hdus": "one HDU per band",
+    "files": "one file per band",
+    "images": "colour images",
+    "hdf5": "HDF5 arrays",
+    "npy": "NumPy arrays",
+    "zarr": "Zarr arrays",
+    "tiles": "cut out of tiles",
+}
+LABEL_FIELDS = ("label_column", "label_threshold", "labels_from_folders", "same_label")
+TILE_FIELDS = ("size_arcsec", "size_column", "size_unit", "virtual")
+
+
+class Part(NamedTuple):
+    """A part of the sentence: how it reads, what it is called, and the fields that change it."""
+
+    words: str
+    title: str
+    fields: tuple[str, ...]
+
+
+def parts_of(dry_run: DryRun) -> list[Part]:
+    """Return the parts of the sentence that says what was recognised, after the count of candidates."""
+    spec, preview = dry_run.spec, dry_run.preview
+    height, width = preview.shape
+    scale = preview.pixel_scale_arcsec
+    sizes = ("size", *(TILE_FIELDS if preview.layout == "tiles" else ()))
+    table = Path(spec.catalogue).name if spec.catalogue else ""
+    if preview.matched is not None and preview.layout != "tiles":
+        table += f" ({number(preview.matched)} of {number(preview.accepted)} have a row)"
+    return [
+        Part(LAYOUTS[preview.layout], "Layout", ("layout", "hdus", "key", "band_axis")),
+        Part(" ".join(preview.bands), "Bands", ("bands",)),
+        Part(f"{width} × {height} pixels", "Size", sizes),
+        Part(f"{scale:.3g}″ a pixel" if scale else "no pixel scale", "Pixel scale", ("pixel_scale_arcsec",)),
+        Part(_zero_points(dry_run), "Zero points", ("zero_point",)),
+        Part(f"catalogue {table}" if table else "no catalogue", "Catalogue", (CATALOGUE,)),
+        Part(_labels(dry_run), "Labels", LABEL_FIELDS),
+    ]
+
+
+def show_sentence(dry_run: DryRun, values: Values, *, key: str, change: Callable[[Values], None]) -> None:
+    """Show what was recognised; `change` is called with the fields of a part that the reader has changed.
+
+    `key` has to differ for each dry run, so that fields show its settings.
+    """
+    preview = dry_run.preview
+    with st.container(horizontal=True, vertical_alignment="center", gap="xxsmall", key="import-sentence"):
+        st.markdown(f"**{counted(preview.total, 'candidate')}**", width="content")
+        if preview.survey:
+            st.markdown(plain(preview.survey), width="content")
+        for part in parts_of(dry_run):
+            with st.popover(
+                plain(part.words),
+                icon=":material/edit:",
+                type="tertiary",
+                help=f"Change: {part.title.lower()}",
+                key=f"{key}-{part.title}",
+            ):
+                st.markdown(f"**{part.title}**")
+                entered = _fields(part, values, key=f"{key}-{part.title}", path=dry_run.spec.path)
+                if st.button("Change and look again", type="primary", key=f"{key}-{part.title}-change"):
+                    change(entered)
+
+
+def _fields(part: Part, values: Values, *, key: str, path: str) -> dict[str, Any]:
+    """Show the fields of a part; return what is entered."""
+    if part.fields != (CATALOGUE,):
+        return spec_fields(IngestSpec, key=key, values=values, only=part.fields, columns=1)
+    given = values.get(CATALOGUE)
+    tables = list(dict.fromkeys([*catalogues_near(path), *([str(given)] if given else [])]))
+    options = [None, *tables]
+    chosen = st.selectbox(
+        "Table",
+        options,
+        index=options.index(given) if given in options else 0,
+        format_func=lambda table: "none" if table is None else table,
+        accept_new_options=True,
+        key=f"{key}-table",
+        help="Those beside the cutouts are offered; any other path may be typed.",
+        width=420,
+    )
+    fields = ("join", "join_radius_arcsec")
+    return {CATALOGUE: chosen} | spec_fields(IngestSpec, key=key, values=values, only=fields, columns=1)
+
+
+def _zero_points(dry_run: DryRun) -> str:
+    """Return where the zero points come from, and what they are where they are one."""
+    unit = dry_run.preview.unit
+    if dry_run.spec.zero_point:
+        stated = ", ".join(dry_run.spec.zero_point)
+        return f"zero point {stated} as stated"
+    if not unit.startswith("flux"):
+        return "8-bit pictures without flux" if "picture" in unit else "no zero points"
+    single = unit.removeprefix("flux, AB zero point ")
+    some = " of some" if "in part" in unit else ""
+    if _is_number(single):
+        return f"zero point {single} from headers"
+    return f"zero points{some} from headers"
+
+
+def _is_number(text: str) -> bool:
+    try:
+        return math.isfinite(float(text))
+    except ValueError:
+        return False
+
+
+def _labels(dry_run: DryRun) -> str:
+    """Return how many of what was read have which label, and where labels come from."""
+    spec, counts = dry_run.spec, dry_run.preview.labels
+    if spec.same_label:
+        return "all " + ("lenses" if spec.same_label == "lens" else "non-lenses")
+    known = [(counts.get("lens", 0), "lens"), (counts.get("nonlens", 0), "non-lens")]
+    words = [counted(count, word) for count, word in known if count]
+    if not words:
+        return "no labels"
+    if none := counts.get("none", 0):
+        words.append(f"{number(none)} without a label")
+    origin = "folders" if spec.labels_from_folders else spec.label_column
+    of_read = "" if dry_run.preview.complete else " of those read"
+    return f"{', '.join(words)}{of_read}, by {origin}"

@@ -1,0 +1,114 @@
+"""Where imports come from: folders that may be looked into, recent paths, files sent by a browser."""
+
+import os
+from dataclasses import dataclass
+
+import pytest
+
+from lensapp.core.errors import InvalidInput
+from lensapp.services.data import import_paths
+from lensapp.storage.care.inventory import kind_of
+
+
+@dataclass
+class Sent:
+    name: str
+    content: bytes = b"SIMPLE"
+
+    def getvalue(self) -> bytes:
+        return self.content
+
+
+@pytest.fixture
+def survey(tmp_path, monkeypatch):
+    """A root with two folders, one newer, a link out of it, and a secret beside it."""
+    root = tmp_path / "root"
+    for name, count, moment in (("old", 3, 1_000_000), ("new", 2, 2_000_000)):
+        (root / name / "deeper").mkdir(parents=True)
+        for number in range(count):
+            (root / name / "deeper" / f"c{number}.fits").write_bytes(b"")
+        (root / name / "notes.md").write_text("")
+        os.utime(root / name, (moment, moment))
+    (root / "table.csv").write_text("id\n1\n")
+    (root / ".hidden").mkdir()
+    (tmp_path / "secret").mkdir()
+    (tmp_path / "secret" / "x.fits").write_bytes(b"")
+    (root / "link").symlink_to(tmp_path / "secret")
+    (root / "nowhere").symlink_to(tmp_path / "absent")
+    monkeypatch.setenv("LENSAPP_IMPORT_ROOTS", str(root))
+    return root
+
+
+def test_folders_come_newest_first_with_the_files_below_them_counted(survey):
+    listing = import_paths.list_folder(survey)
+    assert [(entry.name, entry.counts, entry.whole) for entry in listing.folders] == [
+        ("new", {"fits": 2}, True),
+        ("old", {"fits": 3}, True),
+    ]
+    assert [(entry.name, entry.kind) for entry in listing.files] == [("table.csv", "table")]
+    assert listing.counts == {"fits": 5, "table": 1}
+
+
+@pytest.mark.parametrize("way_out", ["link", "..", "../secret"])
+def test_no_way_leads_out_of_the_roots(survey, way_out):
+    with pytest.raises(InvalidInput, match="outside the folders that may be read here"):
+        import_paths.list_folder(survey / way_out)
+
+
+def test_without_roots_every_folder_can_be_looked_into(survey, monkeypatch):
+    monkeypatch.delenv("LENSAPP_IMPORT_ROOTS")
+    assert import_paths.list_folder(survey.parent / "secret").counts == {"fits": 1}
+
+
+def test_a_folder_that_is_no_folder_is_refused_with_a_remedy(survey):
+    with pytest.raises(InvalidInput, match=r"cannot be read .* Choose another"):
+        import_paths.list_folder(survey / "table.csv")
+
+
+def test_only_so_many_entries_of_a_large_folder_are_listed_and_counted(survey, monkeypatch):
+    monkeypatch.setattr(import_paths.folders, "LISTED", 1)
+    listing = import_paths.list_folder(survey)
+    assert (len(listing.folders), listing.more_folders, listing.whole) == (1, 1, False)
+    monkeypatch.setattr(import_paths.folders, "COUNTED", 2)
+    monkeypatch.setattr(import_paths.folders, "FEWEST_COUNTED", 2)
+    assert not import_paths.list_folder(survey).folders[0].whole
+
+
+def test_tables_in_the_folder_and_above_it_may_be_the_catalogue(survey):
+    assert import_paths.catalogues_near(str(survey / "new")) == [str(survey / "table.csv")]
+    assert import_paths.catalogues_near(str(survey / "absent")) == []
+
+
+def test_paths_are_remembered_once_each_in_their_workspace_the_last_first(ws, survey):
+    for path in ("new", "old", "new"):
+        import_paths.note_path(ws, str(survey / path))
+    assert import_paths.recent_paths(ws) == [str(survey / "new"), str(survey / "old")]
+    (survey / "old").rename(survey / "gone")
+    assert import_paths.recent_paths(ws) == [str(survey / "new")]
+    assert kind_of("recent-imports.json") == "views"
+
+
+def test_sent_files_lie_in_a_folder_of_their_own_below_the_workspace(ws):
+    files = [Sent("a b.fits", b"1"), Sent("set/../../etc/c.fits", b"2"), Sent("t.csv", b"id\n")]
+    first = import_paths.keep_upload(ws, files, name="my set/../..")
+    second = import_paths.keep_upload(ws, files, name="my set/../..")
+    assert first != second
+    assert first.parent == second.parent == ws.folder / "uploads"
+    stored = {path.relative_to(first).as_posix() for path in first.rglob("*") if path.is_file()}
+    assert stored == {"a b.fits", "set/etc/c.fits", "t.csv"}
+    assert kind_of(f"uploads/{first.name}/a b.fits") == "uploads"
+
+
+@pytest.mark.parametrize(
+    ("files", "words"),
+    [
+        ([Sent("t.csv")], "None of these files holds cutouts"),
+        ([Sent("a.fits"), Sent("a.fits")], "Two of the files are called a.fits"),
+        ([Sent("a.fits", b"123")], "can be sent from a browser. Copy them to a folder"),
+    ],
+)
+def test_sent_files_that_cannot_be_taken_are_refused_and_nothing_is_written(ws, monkeypatch, files, words):
+    monkeypatch.setattr(import_paths, "LARGEST_UPLOAD", 2 if len(files[0].content) == 3 else 100)
+    with pytest.raises(InvalidInput, match=words):
+        import_paths.keep_upload(ws, files, name="x")
+    assert not (ws.folder / "uploads").exists()
