@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import pytest
 
+from lensapp.core.data.ingest_spec import IngestSpec
 from lensapp.core.errors import InvalidInput
 from lensapp.services.data import import_paths
 from lensapp.storage.care.inventory import kind_of
@@ -39,8 +40,8 @@ def survey(tmp_path, monkeypatch):
     return root
 
 
-def test_folders_come_newest_first_with_the_files_below_them_counted(survey):
-    listing = import_paths.list_folder(survey)
+def test_folders_come_newest_first_with_the_files_below_them_counted(ws, survey):
+    listing = import_paths.list_folder(ws, survey)
     assert [(entry.name, entry.counts, entry.whole) for entry in listing.folders] == [
         ("new", {"fits": 2}, True),
         ("old", {"fits": 3}, True),
@@ -50,33 +51,33 @@ def test_folders_come_newest_first_with_the_files_below_them_counted(survey):
 
 
 @pytest.mark.parametrize("way_out", ["link", "..", "../secret"])
-def test_no_way_leads_out_of_the_roots(survey, way_out):
+def test_no_way_leads_out_of_the_roots(ws, survey, way_out):
     with pytest.raises(InvalidInput, match="outside the folders that may be read here"):
-        import_paths.list_folder(survey / way_out)
+        import_paths.list_folder(ws, survey / way_out)
 
 
-def test_without_roots_every_folder_can_be_looked_into(survey, monkeypatch):
+def test_without_roots_every_folder_can_be_looked_into(ws, survey, monkeypatch):
     monkeypatch.delenv("LENSAPP_IMPORT_ROOTS")
-    assert import_paths.list_folder(survey.parent / "secret").counts == {"fits": 1}
+    assert import_paths.list_folder(ws, survey.parent / "secret").counts == {"fits": 1}
 
 
-def test_a_folder_that_is_no_folder_is_refused_with_a_remedy(survey):
+def test_a_folder_that_is_no_folder_is_refused_with_a_remedy(ws, survey):
     with pytest.raises(InvalidInput, match=r"cannot be read .* Choose another"):
-        import_paths.list_folder(survey / "table.csv")
+        import_paths.list_folder(ws, survey / "table.csv")
 
 
-def test_only_so_many_entries_of_a_large_folder_are_listed_and_counted(survey, monkeypatch):
+def test_only_so_many_entries_of_a_large_folder_are_listed_and_counted(ws, survey, monkeypatch):
     monkeypatch.setattr(import_paths.folders, "LISTED", 1)
-    listing = import_paths.list_folder(survey)
+    listing = import_paths.list_folder(ws, survey)
     assert (len(listing.folders), listing.more_folders, listing.whole) == (1, 1, False)
     monkeypatch.setattr(import_paths.folders, "COUNTED", 2)
     monkeypatch.setattr(import_paths.folders, "FEWEST_COUNTED", 2)
-    assert not import_paths.list_folder(survey).folders[0].whole
+    assert not import_paths.list_folder(ws, survey).folders[0].whole
 
 
-def test_tables_in_the_folder_and_above_it_may_be_the_catalogue(survey):
-    assert import_paths.catalogues_near(str(survey / "new")) == [str(survey / "table.csv")]
-    assert import_paths.catalogues_near(str(survey / "absent")) == []
+def test_tables_in_the_folder_and_above_it_may_be_the_catalogue(ws, survey):
+    assert import_paths.catalogues_near(ws, str(survey / "new")) == [str(survey / "table.csv")]
+    assert import_paths.catalogues_near(ws, str(survey / "absent")) == []
 
 
 def test_paths_are_remembered_once_each_in_their_workspace_the_last_first(ws, survey):
@@ -86,6 +87,13 @@ def test_paths_are_remembered_once_each_in_their_workspace_the_last_first(ws, su
     (survey / "old").rename(survey / "gone")
     assert import_paths.recent_paths(ws) == [str(survey / "new")]
     assert kind_of("recent-imports.json") == "views"
+
+
+def test_roots_do_not_keep_from_what_was_sent(ws, survey):
+    folder = import_paths.keep_upload(ws, [Sent("a.fits")], name="x")
+    assert import_paths.list_folder(ws, folder).counts == {"fits": 1}
+    with pytest.raises(InvalidInput, match=r"a\.fits"):  # reached, and no FITS file
+        import_paths.try_import(ws, IngestSpec(path=str(folder), bands=("r",)))
 
 
 def test_sent_files_lie_in_a_folder_of_their_own_below_the_workspace(ws):

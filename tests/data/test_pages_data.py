@@ -221,3 +221,35 @@ def test_a_filter_that_cannot_be_used_shows_why_and_no_cutouts(workspace, where)
     assert not app.exception
     assert len(app.error) == 1
     assert not [element for element in app.main.get("html") if 'class="sheet"' in element.value]
+
+
+def test_a_folder_is_browsed_to_and_what_was_recognised_is_changed_part_by_part(
+    workspace, tmp_path, monkeypatch
+):
+    monkeypatch.setenv("LENSAPP_IMPORT_ROOTS", str(tmp_path))
+    for number in range(3):
+        write_fits(tmp_path / "mine" / f"lens-10{number}.fits", cutout(number))
+    (tmp_path / "mine" / "t.csv").write_text("id,kind\nlens-100,GALAXY\nlens-101,STAR\nlens-102,ARC\n")
+    app = open_data()
+    app.button(key=f"open-{tmp_path / 'mine'}").click().run()
+    next(button for button in app.button if button.label == "Use this folder").click().run()
+    assert "“Bands”" in app.error[0].value
+    assert "--" not in app.error[0].value
+    app.text_input(key="import-1-bands").input("r")
+    next(button for button in app.button if button.label == "Dry run").click().run()
+    assert any(text.value == "**3 candidates**" for text in app.markdown)
+    table = next(box for box in app.selectbox if box.label == "Table")
+    table.set_value(str(tmp_path / "mine" / "t.csv"))
+    app.button(
+        key=next(one.key for one in app.button if str(one.key).endswith("Catalogue-change"))
+    ).click().run()
+    next(box for box in app.selectbox if box.label == "Labels").set_value("kind").run()
+    for value, meaning in (("GALAXY", "nonlens"), ("STAR", "out"), ("ARC", "lens")):
+        next(box for box in app.selectbox if box.label.startswith(value)).set_value(meaning)
+    app.run()
+    next(button for button in app.button if button.label == "Look again with these columns").click().run()
+    assert not app.exception
+    next(button for button in app.button if button.label == "Import 2 (1 of 3 rejected)").click().run()
+    spec = jobs.active(workspace.database)[0].payload["spec"]
+    assert set(spec["label_meanings"]) == {"GALAXY=nonlens", "STAR=out", "ARC=lens"}
+    assert spec["path"] == str(tmp_path / "mine")

@@ -21,8 +21,10 @@ def import_roots() -> list[Path] | None:
     return roots if roots or actor is None or actor.account_id is not None else None
 
 
-def check_readable(*paths: Path | str | None) -> None:
+def check_readable(*paths: Path | str | None, uploads: Path | None = None) -> None:
     """Refuse paths that who acts may not have read; links are followed before they are judged.
+
+    What was sent from a browser to the folder `uploads` may be read, too.
 
     Raises
     ------
@@ -32,8 +34,9 @@ def check_readable(*paths: Path | str | None) -> None:
     roots = import_roots()
     if roots is None:
         return
+    within = [*roots, *([uploads.resolve()] if uploads else [])]
     for path in paths:
-        if path is None or any(Path(path).expanduser().resolve().is_relative_to(root) for root in roots):
+        if path is None or any(Path(path).expanduser().resolve().is_relative_to(root) for root in within):
             continue
         allowed = " or ".join(map(str, roots)) or f"no folder yet: whoever runs the app sets {ROOTS_SWITCH}"
         raise NotAllowed(f"{path} lies outside the folders that may be read here. Allowed: {allowed}.")

@@ -6,14 +6,17 @@ from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
 from typing import Protocol
 
+from lensapp.core.acting import needs
 from lensapp.core.config import read_json, write_json
+from lensapp.core.data.ingest_spec import IngestSpec
 from lensapp.core.errors import InvalidInput
 from lensapp.ingest.formats.file_types import format_of
 from lensapp.ingest.recognition import catalogue_look, folders
+from lensapp.services.access.roots import check_readable, import_roots
+from lensapp.services.data.sources import DryRun, make_dry_run
 from lensapp.storage.care.inventory import RECENT_IMPORTS, UPLOADS
 from lensapp.storage.workspace import Workspace
 
-ROOTS_SWITCH = "LENSAPP_IMPORT_ROOTS"
 CatalogueLook = catalogue_look.CatalogueLook
 MOST_RECENT = 12
 LARGEST_UPLOAD = 200 * 1024**2  # bytes, all files together: more goes to a folder of the server
@@ -31,15 +34,17 @@ class Sent(Protocol):
         """Return its content."""
 
 
-def import_roots() -> list[Path]:
-    """Return the folders below which files may be looked for: those of LENSAPP_IMPORT_ROOTS, else all."""
-    parts = os.environ.get(ROOTS_SWITCH, "").split(os.pathsep)
-    return [Path(part).expanduser().resolve() for part in parts if part.strip()] or [Path(Path.cwd().anchor)]
+def roots_to_browse(ws: Workspace) -> list[Path]:
+    """Return the folders below which files may be looked for: those allowed, else all; and what was sent."""
+    roots = import_roots()
+    if roots is None:
+        return [Path(Path.cwd().anchor)]
+    return [root for root in (*roots, (ws.folder / UPLOADS).resolve()) if root.is_dir()]
 
 
 def first_folder(ws: Workspace) -> Path:
     """Return the folder to begin with: that of the last import, home, or the first root."""
-    roots = import_roots()
+    roots = roots_to_browse(ws)
     for text in recent_paths(ws):
         folder = Path(text).parent.resolve()
         if folder.is_dir() and any(folder.is_relative_to(root) for root in roots):
@@ -48,35 +53,45 @@ def first_folder(ws: Workspace) -> Path:
     return home if any(home.is_relative_to(root) for root in roots) else roots[0]
 
 
-def list_folder(path: Path) -> folders.FolderListing:
+def list_folder(ws: Workspace, path: Path) -> folders.FolderListing:
     """Return what lies in a folder below the roots; see `lensapp.ingest.recognition.folders.list_folder`."""
-    return folders.list_folder(path, roots=import_roots())
+    return folders.list_folder(path, roots=roots_to_browse(ws))
 
 
-def catalogues_near(path: str) -> list[str]:
+def catalogues_near(ws: Workspace, path: str) -> list[str]:
     """Return the tables beside cutouts, and in the folder above, which may be their catalogue."""
     place = Path(path).expanduser()
     if not path or not place.exists():
         return []
-    return [str(table) for table in folders.tables_near(place.absolute(), roots=import_roots())]
+    return [str(table) for table in folders.tables_near(place.absolute(), roots=roots_to_browse(ws))]
 
 
-def look_at_catalogue(path: str) -> CatalogueLook:
+def look_at_catalogue(ws: Workspace, path: str) -> CatalogueLook:
     """Return the columns of a catalogue, those recognised, and the values of those that have few.
 
     Raises
     ------
     InvalidInput
         When it cannot be read.
+    NotAllowed
+        When it lies outside the folders that may be read.
     """
+    check_readable(path, uploads=ws.folder / UPLOADS)
     return catalogue_look.look_at_catalogue(path)
+
+
+def try_import(ws: Workspace, spec: IngestSpec) -> DryRun:
+    """Read a sample of what `spec` would import, files that a browser has sent included."""
+    return make_dry_run(spec, uploads=ws.folder / UPLOADS)
 
 
 def recent_paths(ws: Workspace) -> list[str]:
     """Return the paths that were tried or imported in this workspace and are still there, the last first."""
     file = ws.folder / RECENT_IMPORTS
     paths = read_json(file)["paths"] if file.exists() else []
-    return [path for path in paths if Path(path).exists()]
+    roots = roots_to_browse(ws)
+    allowed = [path for path in paths if any(Path(path).resolve().is_relative_to(root) for root in roots)]
+    return [path for path in allowed if Path(path).exists()]
 
 
 def note_path(ws: Workspace, path: str) -> None:
@@ -87,6 +102,7 @@ def note_path(ws: Workspace, path: str) -> None:
         write_json(ws.folder / RECENT_IMPORTS, {"paths": [absolute, *others][:MOST_RECENT]})
 
 
+@needs("work")
 def keep_upload(ws: Workspace, files: Sequence[Sent], *, name: str) -> Path:
     """Write files that a browser has sent to a new folder of the workspace; return the folder.
 

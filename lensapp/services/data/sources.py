@@ -17,6 +17,7 @@ from lensapp.ingest.preview import ImportPreview, preview_import
 from lensapp.job_kinds import SurveyPayload
 from lensapp.services.access.roots import check_readable
 from lensapp.storage import sources
+from lensapp.storage.care.inventory import UPLOADS
 from lensapp.storage.cutouts import source_unit
 from lensapp.storage.records import Job, Rejection, Source
 from lensapp.storage.workspace import Workspace
@@ -38,7 +39,7 @@ def start_import(ws: Workspace, *, name: str, spec: IngestSpec) -> Job:
     # Absolute paths: a worker may run in another folder.
     paths = {key: getattr(spec, key) for key in PATHS if getattr(spec, key)}
     spec = spec.replaced(**{key: str(Path(value).expanduser().absolute()) for key, value in paths.items()})
-    check_readable(*(getattr(spec, key) for key in PATHS))
+    check_readable(*(getattr(spec, key) for key in PATHS), uploads=ws.folder / UPLOADS)
     refuse_taken(ws, name=name, spec=spec)
     if not Path(spec.path).exists():
         raise InvalidInput(f"The folder or file {spec.path} does not exist. Check its path.")
@@ -61,15 +62,20 @@ class DryRun:
     pictures: NDArray[np.uint8]
 
 
-def make_dry_run(spec: IngestSpec) -> DryRun:
+def make_dry_run(spec: IngestSpec, *, uploads: Path | None = None) -> DryRun:
     """Read a sample of what `spec` would import; nothing is written.
+
+    Parameters
+    ----------
+    uploads
+        The folder of files that were sent from a browser, which may be read as well.
 
     Raises
     ------
     InvalidInput
         When the settings do not fit the files, as the import itself would say.
     """
-    check_readable(*(getattr(spec, key) for key in PATHS))
+    check_readable(*(getattr(spec, key) for key in PATHS), uploads=uploads)
     preview = preview_import(spec)
     pictures = np.empty((0, 1, 1, 3), np.uint8)
     if preview.levels is not None:

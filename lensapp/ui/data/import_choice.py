@@ -9,10 +9,10 @@ from lensapp.core.errors import LensAppError
 from lensapp.services.data.import_paths import (
     LARGEST_UPLOAD,
     first_folder,
-    import_roots,
     keep_upload,
     list_folder,
     recent_paths,
+    roots_to_browse,
 )
 from lensapp.ui.shared.markup import plain
 from lensapp.ui.shared.state import get_workspace
@@ -78,11 +78,18 @@ def _open(folder: str) -> None:
 
 def _browse() -> None:
     """Show the folders below the roots, the newest first, with what each holds."""
+    if not roots_to_browse(get_workspace()):
+        st.info(
+            "No folder may be read here yet: whoever runs the app names some in LENSAPP_IMPORT_ROOTS. Small "
+            "sets can be uploaded.",
+            icon=":material/folder_off:",
+        )
+        return
     folder = Path(st.session_state.get(FOLDER) or first_folder(get_workspace()))
     with st.container(border=True, gap="small", key="import-browser"):
         _breadcrumbs(folder)
         try:
-            listing = list_folder(folder)
+            listing = list_folder(get_workspace(), folder)
         except LensAppError as error:
             st.error(plain(str(error)), icon=":material/error:")
             return
@@ -130,7 +137,7 @@ def _browse() -> None:
 
 def _breadcrumbs(folder: Path) -> None:
     """Show the way from a root to a folder, each part a button."""
-    roots = import_roots()
+    roots = roots_to_browse(get_workspace())
     root = next((one for one in roots if folder.resolve().is_relative_to(one)), roots[0])
     parts = [folder, *folder.parents]
     way = [one for one in reversed(parts) if one.resolve().is_relative_to(root)] or [root]

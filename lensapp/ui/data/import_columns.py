@@ -12,6 +12,7 @@ from lensapp.core.data.ingest_spec import LABEL_MEANINGS
 from lensapp.core.errors import LensAppError
 from lensapp.services.data.import_paths import CatalogueLook, look_at_catalogue
 from lensapp.ui.shared.markup import plain
+from lensapp.ui.shared.state import get_workspace
 from lensapp.ui.shared.widgets import counted, error_box, number
 
 Values = Mapping[str, Any]
@@ -96,9 +97,9 @@ def _usual(value: str) -> str | None:
     return label_of_word(value)  # which knows 1 and 0 too
 
 
-@st.cache_data(max_entries=16, show_spinner="Reading the catalogue…")
+@st.cache_data(max_entries=16, scope="session", show_spinner="Reading the catalogue…")
 def _look(path: str, _changed: float) -> CatalogueLook:
-    return look_at_catalogue(path)
+    return look_at_catalogue(get_workspace(), path)
 
 
 def _changed_at(path: str) -> float:

@@ -12,6 +12,7 @@ from lensapp.services.data.import_paths import catalogues_near
 from lensapp.services.data.sources import DryRun
 from lensapp.ui.shared.forms import spec_fields
 from lensapp.ui.shared.markup import plain
+from lensapp.ui.shared.state import get_workspace
 from lensapp.ui.shared.widgets import counted, number
 
 Values = Mapping[str, Any]
@@ -87,7 +88,7 @@ def _fields(part: Part, values: Values, *, key: str, path: str) -> dict[str, Any
     if part.fields != (CATALOGUE,):
         return spec_fields(IngestSpec, key=key, values=values, only=part.fields, columns=1)
     given = values.get(CATALOGUE)
-    tables = list(dict.fromkeys([*catalogues_near(path), *([str(given)] if given else [])]))
+    tables = list(dict.fromkeys([*catalogues_near(get_workspace(), path), *([str(given)] if given else [])]))
     options = [None, *tables]
     chosen = st.selectbox(
         "Table",

@@ -8,11 +8,10 @@ import streamlit as st
 
 from lensapp.core.data.ingest_spec import IngestSpec
 from lensapp.core.errors import InvalidInput, LensAppError
-from lensapp.services.data.import_paths import note_path
+from lensapp.services.data.import_paths import note_path, try_import
 from lensapp.services.data.sources import (
     DryRun,
     discard_unfinished,
-    make_dry_run,
     start_import,
     unfinished_imports,
 )
@@ -150,7 +149,7 @@ def _try_out(values: Mapping[str, Any]) -> None:
         if not values["path"]:
             raise InvalidInput("Which folder or file of cutouts? Type its path, or choose one below.")
         with st.spinner("Reading the files…"):
-            st.session_state[DRY_RUN] = make_dry_run(IngestSpec.parse(dict(values)))
+            st.session_state[DRY_RUN] = try_import(get_workspace(), IngestSpec.parse(dict(values)))
         note_path(get_workspace(), values["path"])
     except LensAppError as error:
         st.session_state[FAILED] = error
