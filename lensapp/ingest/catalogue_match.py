@@ -35,7 +35,7 @@ class Joiner:
         plan, catalogue, pointing = self.plan, self.plan.catalogue, prepared.pointing
         match = self._catalogue_row(candidate, pointing)
         label = object_class = parent = position = None
-        properties: dict[str, Any] = {}
+        properties = dict[str, Any]()
         if catalogue is not None:
             note.count("catalogue" if match is not None else "no_catalogue_row")
             if match is not None:
@@ -43,11 +43,11 @@ class Joiner:
                 if match.differs:
                     note.count("catalogue_rows_differ")
                 label, position = catalogue.labels[entry], catalogue.position(entry)
+                if label == LEFT_OUT:
+                    raise Refused("left_out", "its label in the catalogue is one that shall be left out")
                 object_class, parent = catalogue.cell("class", entry), catalogue.cell("parent", entry)
                 properties = catalogue.properties(entry)
                 refuse_too_long(("class", object_class, LONGEST_CLASS), ("parent", parent, LONGEST_ID))
-        if label == LEFT_OUT:
-            raise Refused("left_out", "its label in the catalogue is one that shall be left out")
         if self.spec.same_label:
             label = self.spec.same_label
         elif self.spec.labels_from_folders:
@@ -62,9 +62,8 @@ class Joiner:
                 apart = separation_arcsec(*position, pointing.ra_deg, pointing.dec_deg)
                 if apart > max(NEAREST_ARCSEC, side / 2 * pointing.pixel_scale_arcsec):
                     note.count("header_position_elsewhere")
-            scale = plan.pixel_scale_arcsec
-            own_scale = self.spec.size_column is not None  # stated for all, and kept with each
-            if scale and not own_scale and abs(pointing.pixel_scale_arcsec / scale - 1.0) > SCALE_TOLERANCE:
+            scale = None if self.spec.size_column else plan.pixel_scale_arcsec
+            if scale and abs(pointing.pixel_scale_arcsec / scale - 1.0) > SCALE_TOLERANCE:
                 note.count("other_pixel_scale")
         note.count(f"label:{label}")
         note.count(f"position:{origin}")

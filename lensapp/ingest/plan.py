@@ -116,9 +116,8 @@ def make_plan(spec: IngestSpec) -> ImportPlan:
         what = "1 other file is no image" if count == 1 else f"{count} other files are no images"
         warnings.append(f"{what} of this kind and left out: {names}.")
     survey = survey_of(reading.header for reading in sample if reading.header is not None)
-    return ImportPlan(
-        recipe, candidates, rejections, warnings, scale, are_pictures, catalogue, listing.companions, survey
-    )
+    known = (recipe, candidates, rejections, warnings, scale, are_pictures)
+    return ImportPlan(*known, catalogue, listing.companions, survey)
 
 
 def _of_tiles(plan: TilePlan, listing: Listing) -> ImportPlan:

@@ -18,6 +18,7 @@ from lensapp.storage.care.inventory import RECENT_IMPORTS, UPLOADS
 from lensapp.storage.workspace import Workspace
 
 CatalogueLook = catalogue_look.CatalogueLook
+FolderListing = folders.FolderListing
 MOST_RECENT = 12
 LARGEST_UPLOAD = 200 * 1024**2  # bytes, all files together: more goes to a folder of the server
 UNSAFE = re.compile(r"[\x00-\x1f\x7f]+")

@@ -8,6 +8,7 @@ from lensapp.core.data.ingest_spec import IngestSpec
 from lensapp.core.errors import LensAppError
 from lensapp.services.data.import_paths import (
     LARGEST_UPLOAD,
+    FolderListing,
     first_folder,
     keep_upload,
     list_folder,
@@ -18,7 +19,7 @@ from lensapp.ui.shared.markup import plain
 from lensapp.ui.shared.state import get_workspace
 from lensapp.ui.shared.widgets import counted, errors_shown, number, relative_time
 
-PATH, CHOSEN, FOLDER = "import-path", "import-chosen", "import-folder"
+PATH, CHOSEN, FOLDER, WAY = "import-path", "import-chosen", "import-folder", "import-way"
 WAYS = {
     "browse": ":material/folder_open: Browse",
     "recent": ":material/history: Recent",
@@ -47,13 +48,13 @@ def choose_path() -> tuple[str, bool]:
             placeholder="Type a path on the machine that runs the app, or choose below",
             width="stretch",
         ).strip()
-        sent = st.button("Dry run", type="primary", icon=":material/science:")
+        sent = st.button("Dry run", type="primary", icon=":material/science:", on_click=_close)
     way = st.segmented_control(
         "Choose by",
         list(WAYS),
         format_func=WAYS.__getitem__,
         default=None if path else "browse",
-        key="import-way",
+        key=WAY,
         label_visibility="collapsed",
     )
     if way == "browse":
@@ -69,7 +70,12 @@ def _take(path: str) -> None:
     """Take a path, close what it was chosen with, and look at its files."""
     st.session_state[PATH] = path
     st.session_state[CHOSEN] = True
-    st.session_state["import-way"] = None
+    _close()
+
+
+def _close() -> None:
+    """Put away what a path is chosen with, so that what the dry run says is in sight."""
+    st.session_state[WAY] = None
 
 
 def _open(folder: str) -> None:
@@ -105,34 +111,38 @@ def _browse() -> None:
             )
             st.caption(f"{_contents(importable, whole=listing.whole)} here and below")
         with st.container(height=320, border=False, gap=None):
-            for entry in listing.folders:
-                contents = _contents(entry.counts, whole=entry.whole) if entry.readable else "no access"
-                st.button(
-                    f"**{plain(entry.name)}**  :gray[{contents} · {relative_time(entry.modified)}]",
-                    key=f"open-{entry.path}",
-                    icon=ICONS["folder"],
-                    type="tertiary",
-                    disabled=not entry.readable,
-                    on_click=_open,
-                    args=(str(entry.path),),
-                )
-            for entry in listing.files:
-                size = f"{entry.size / 1e6:.3g} MB" if entry.size >= 1e5 else f"{entry.size / 1e3:.2g} kB"
-                st.button(
-                    f"{plain(entry.name)}  :gray[{FORMATS[entry.kind]} · {size} · "
-                    f"{relative_time(entry.modified)}]",
-                    key=f"take-{entry.path}",
-                    icon=ICONS.get(entry.kind, ":material/image:"),
-                    type="tertiary",
-                    disabled=entry.kind == "table",
-                    help=NO_CUTOUTS if entry.kind == "table" else None,
-                    on_click=_take,
-                    args=(str(entry.path),),
-                )
-            if not listing.folders and not listing.files:
-                st.caption("Nothing here that can be opened or imported.")
-            if more := listing.more_folders + listing.more_files:
-                st.caption(f"and {counted(more, 'older entry')}: type the path to reach them")
+            _entries(listing)
+
+
+def _entries(listing: FolderListing) -> None:
+    """Show the folders and files of a folder, each a button."""
+    for entry in listing.folders:
+        contents = _contents(entry.counts, whole=entry.whole) if entry.readable else "no access"
+        st.button(
+            f"**{plain(entry.name)}**  :gray[{contents} · {relative_time(entry.modified)}]",
+            key=f"open-{entry.path}",
+            icon=ICONS["folder"],
+            type="tertiary",
+            disabled=not entry.readable,
+            on_click=_open,
+            args=(str(entry.path),),
+        )
+    for entry in listing.files:
+        size = f"{entry.size / 1e6:.3g} MB" if entry.size >= 1e5 else f"{entry.size / 1e3:.2g} kB"
+        st.button(
+            f"{plain(entry.name)}  :gray[{FORMATS[entry.kind]} · {size} · {relative_time(entry.modified)}]",
+            key=f"take-{entry.path}",
+            icon=ICONS.get(entry.kind, ":material/image:"),
+            type="tertiary",
+            disabled=entry.kind == "table",
+            help=NO_CUTOUTS if entry.kind == "table" else None,
+            on_click=_take,
+            args=(str(entry.path),),
+        )
+    if not listing.folders and not listing.files:
+        st.caption("Nothing here that can be opened or imported.")
+    if more := listing.more_folders + listing.more_files:
+        st.caption(f"and {counted(more, 'older entry')}: type the path to reach them")
 
 
 def _breadcrumbs(folder: Path) -> None:
