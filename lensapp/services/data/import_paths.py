@@ -95,6 +95,7 @@ def recent_paths(ws: Workspace) -> list[str]:
     return [path for path in allowed if Path(path).exists()]
 
 
+@needs("work")
 def note_path(ws: Workspace, path: str) -> None:
     """Remember a path that was tried, where the workspace can be written."""
     absolute = str(Path(path).expanduser().absolute())
