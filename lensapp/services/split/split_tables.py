@@ -115,9 +115,15 @@ def refuse_mismatch(
         differences["pixel scale"] = (f"{scales[0]:.4g} arcsec", f"{scales[1]:.4g} arcsec")
     for what, (mine, theirs) in differences.items():
         if mine != theirs:
+            small, large = sorted((first, other), key=lambda one: one.height * one.width)
+            remedy = (
+                f"Import {large.name} again with --size {small.height}"
+                if what == "size" and small.height == small.width
+                else "Import one of them again to match"
+            )
             raise BandMismatch(
                 f"The sources differ in {what}: {mine} in {first.name} and {theirs} in {other.name}. "
-                "Import one of them again to match, or split them apart."
+                f"{remedy}, or split them apart."
             )
     if crop is False and size != their_size:
         raise SizeMismatch(

@@ -105,7 +105,8 @@ def _ask_inspector_name() -> None:
     )
     with box.form("inspect-name", border=False, width=360):
         st.text_input("Your name", key=TYPED_NAME, max_chars=100)
-        st.form_submit_button("Start grading", type="primary", on_click=take_name)
+        if st.form_submit_button("Start grading", type="primary", on_click=take_name):
+            st.warning("Type your name first.", icon=":material/person:")  # with one the gallery stands here
 
 
 def _show_review(ws: Workspace, review: Review, running: list[str]) -> None:

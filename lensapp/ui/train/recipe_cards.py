@@ -106,7 +106,7 @@ def figures_line(recipe: Recipe, time: Duration | None) -> str:
     task = (recipe.spec.get("task") or {}).get("kind", "binary")
     parts = []
     if network in PARAMETERS and not changed:
-        parts.append(f"{number(PARAMETERS[network])} parameters")
+        parts.append(f"{number(PARAMETERS[network])} parameters at its usual size of cutouts")
     if network in MEASURED and not changed and from_scratch and task == "binary":
         by = " by the recommended recipe" if recipe.group > 1 else ""
         parts.append(f"AUROC {MEASURED[network].auroc:.2f} on the demo{by}")
