@@ -175,7 +175,7 @@ def test_a_sheet_is_looked_at_in_the_session_that_it_was_shown_in(team: Team, as
 
 
 def test_the_gallerys_modules_are_for_who_is_logged_in(team: Team, ask: Ask) -> None:
-    path = f"{routes.client_address()}/mount.js"
+    path = f"{routes.MODULES.address}/mount.js"
     assert ask("GET", path).status_code == 401
     assert ask("GET", path, cookie=team.secrets["reader"]).status_code == 200
 

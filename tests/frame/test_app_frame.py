@@ -106,12 +106,12 @@ def test_names_from_files_cannot_become_markup(workspace):
 ASK = """
 import asyncio, httpx, sys
 from app import app
-from lensapp.ui.gallery.routes import client_address
+from lensapp.ui.gallery.routes import MODULES
 async def ask(host, path):
     transport = httpx.ASGITransport(app=app)
     async with httpx.AsyncClient(transport=transport, base_url=f"http://{host}") as client:
         return (await client.get(path)).status_code
-for path in ("/_stcore/host-config", f"{client_address()}/mount.js"):
+for path in ("/_stcore/host-config", f"{MODULES.address}/mount.js"):
     print([asyncio.run(ask(host, path)) for host in ("evil.example", "127.0.0.1:8501")])
 print([name for name in ("keras", "tensorflow", "onnxruntime") if name in sys.modules])
 """

@@ -14,7 +14,7 @@ from starlette.applications import Starlette
 from lensapp.core.data import pixel_codes
 from lensapp.core.data.imaging import STRETCHES, DisplaySpec, estimate_levels, render
 from lensapp.core.inspect.grades import CONTAMINANTS, GRADES
-from lensapp.ui.gallery import component, routes
+from lensapp.ui.gallery import routes
 from support.gallery_survey import blobs
 from support.node import evaluate, run_node
 
@@ -41,11 +41,11 @@ def test_the_pure_modules_pass_their_own_tests(path: Path) -> None:
 
 
 def test_what_a_module_imports_is_served_as_javascript_to_keep(client: TestClient) -> None:
-    modules = routes.client_modules()
+    modules = routes.MODULES.texts()
     imported = {name for text in modules.values() for name in LOADED.findall(text.decode())}
     assert imported | {*ENTRIES} == set(modules)
     for name, text in modules.items():
-        answer = client.get(f"{routes.client_address()}/{name}.js")
+        answer = client.get(f"{routes.MODULES.address}/{name}.js")
         assert answer.content == text
         assert answer.headers["content-type"].startswith("text/javascript")
         assert answer.headers["x-content-type-options"] == "nosniff"
@@ -56,16 +56,16 @@ def test_an_outdated_address_is_answered_but_not_kept_and_nothing_else_is_served
     answer = client.get(f"{routes.API}/client/0123456789abcdef/mount.js")
     assert (answer.status_code, answer.headers["cache-control"]) == (200, "no-store")
     for path in ("absent.js", "package.js", "..%2Fgallery.js", "..%2Frecall.js", "%2Fetc%2Fpasswd.js"):
-        assert client.get(f"{routes.client_address()}/{path}").status_code == 404
+        assert client.get(f"{routes.MODULES.address}/{path}").status_code == 404
 
 
 @pytest.mark.parametrize("entry", ENTRIES)
 def test_the_component_is_a_loader_of_every_module(entry: str) -> None:
-    text = component.loader(entry)
-    assert routes.client_address() in text
+    text = routes.MODULES.loader(entry)
+    assert routes.MODULES.address in text
     [names] = re.findall(r"Promise\.all\((\[.*?\])\.map", text)
     others = set(ENTRIES) - {entry}
-    assert set(json.loads(names)) == set(routes.client_modules()) - others
+    assert set(json.loads(names)) == set(routes.MODULES.texts()) - others
     assert json.loads(names)[0] == entry
 
 

@@ -6,7 +6,7 @@ import subprocess
 from pathlib import Path
 from typing import Any
 
-from lensapp.ui.gallery.routes import CLIENT
+from lensapp.ui.gallery.routes import MODULES
 from support.requirements import lacking
 
 SECONDS = 60
@@ -21,7 +21,7 @@ def run_node(*arguments: str, text: str = "") -> subprocess.CompletedProcess[str
     return subprocess.run(command, input=text, capture_output=True, text=True, check=False, timeout=SECONDS)
 
 
-def evaluate(module: str, function: str, value: object = None, *, folder: Path = CLIENT) -> Any:
+def evaluate(module: str, function: str, value: object = None, *, folder: Path = MODULES.folder) -> Any:
     """Return what a function of one of the modules of a client makes of a value.
 
     `function` is JavaScript that takes the module and the value, both of it and its result plain JSON.

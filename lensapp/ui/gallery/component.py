@@ -1,7 +1,6 @@
 """Mount the gallery in a page."""
 
 import hashlib
-import json
 from collections.abc import Callable
 from dataclasses import asdict
 from functools import cache
@@ -19,24 +18,9 @@ from lensapp.services.inspect.tokens import issue_token
 from lensapp.storage.records import Review
 from lensapp.storage.workspace import Workspace
 from lensapp.ui.base_path import base_path
-from lensapp.ui.gallery.routes import API, client_address, client_modules
+from lensapp.ui.gallery.routes import API, MODULES
 
 FOLDER = Path(__file__).parent
-# Streamlit takes the text of one module. This one fetches ours, all at once rather than import by import.
-LOADER = """
-const load = (name) => import(new URL(`{address}/${{name}}.js`, location.href));
-export default async function mount(component) {{
-  const [entry] = await Promise.all({names}.map(load));
-  return entry.default(component);
-}}
-"""
-
-
-@cache
-def loader(entry: str = "mount") -> str:
-    """Return the module that loads the client; it changes whenever one of the client's modules does."""
-    others = sorted(client_modules().keys() - {"mount", "mount_sheet"})
-    return LOADER.format(address=client_address(), names=json.dumps([entry, *others]))
 
 
 def _text(name: str, **parts: str) -> str:
@@ -56,7 +40,7 @@ def gallery_html() -> str:
 @cache
 def _component() -> Any:
     return st.components.v2.component(
-        "lensapp_gallery", html=gallery_html(), css=_text("gallery.css"), js=loader()
+        "lensapp_gallery", html=gallery_html(), css=_text("gallery.css"), js=MODULES.loader("mount")
     )
 
 
@@ -65,7 +49,9 @@ def sheet_component() -> Any:
     """Return the component of a contact sheet with its lightbox."""
     html = _text("contact_sheet.html", display=_text("display.html"), gallery=gallery_html())
     css = _text("gallery.css") + _text("contact_sheet.css")
-    return st.components.v2.component("lensapp_contact_sheet", html=html, css=css, js=loader("mount_sheet"))
+    return st.components.v2.component(
+        "lensapp_contact_sheet", html=html, css=css, js=MODULES.loader("mount_sheet")
+    )
 
 
 def show_gallery(

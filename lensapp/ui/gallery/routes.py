@@ -5,15 +5,12 @@ pictures would wait for reruns. Each request carries a signed token in the heade
 client's own modules, which hold nothing of a survey, are served without.
 """
 
-import hashlib
 from dataclasses import astuple, dataclass
-from functools import cache
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from starlette.datastructures import QueryParams
-from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
@@ -36,7 +33,6 @@ from lensapp.services.inspect.votes import (
     view_for,
 )
 from lensapp.storage.workspace import Workspace
-from lensapp.ui.base_path import base_path
 from lensapp.ui.gallery.answers import (
     FRESH,
     LASTING,
@@ -50,9 +46,10 @@ from lensapp.ui.gallery.answers import (
     authorised,
     posted,
 )
+from lensapp.ui.shared.client_modules import ClientModules
 
 API = "/api/gallery"
-CLIENT = Path(__file__).parent / "client"
+MODULES = ClientModules(Path(__file__).parent / "client", f"{API}/client", ("mount", "mount_sheet"))
 
 
 @dataclass(frozen=True)
@@ -202,32 +199,8 @@ def get_view(call: Call) -> Response:
     return JSONResponse(view.saved(), headers=FRESH)
 
 
-@cache
-def client_modules() -> dict[str, bytes]:
-    """Return the text of the client's ES modules by name."""
-    return {path.stem: path.read_bytes() for path in sorted(CLIENT.glob("*.js"))}
-
-
-@cache
-def client_address() -> str:
-    """Return where the client's modules lie: a path that changes with any of them."""
-    version = hashlib.sha256(b"\0".join(client_modules().values())).hexdigest()[:16]
-    return f"{base_path()}{API}/client/{version}"
-
-
-async def client_module(request: Request) -> Response:
-    """Answer with one of the client's modules, to be kept for good under the present version's address."""
-    text = client_modules().get(request.path_params["name"])
-    if text is None:
-        return JSONResponse({"error": "There is no such module. Reload the page."}, 404, headers=FRESH)
-    current = request.url.path.startswith(f"{client_address()}/")
-    caching = {"cache-control": "public, max-age=31536000, immutable"} if current else FRESH
-    headers = caching | {"x-content-type-options": "nosniff"}
-    return Response(text, media_type="text/javascript", headers=headers)
-
-
 ROUTES = [
-    Route(f"{API}/client/{{version}}/{{name}}.js", client_module),
+    MODULES.route(),
     Route(f"{API}/labels", post_votes, methods=["POST"]),
     Route(f"{API}/labels", get_votes, methods=["GET"]),
     Route(f"{API}/view", put_view, methods=["POST"]),

@@ -32,13 +32,13 @@ class ClientModules:
     ----------
     folder, path
         Where they lie, and below which path they are served.
-    entry
-        The one whose default export Streamlit calls.
+    entries
+        Those whose default export Streamlit calls, one a component.
     """
 
     folder: Path
     path: str
-    entry: str
+    entries: tuple[str, ...]
 
     @cache  # noqa: B019 - there are as many as components
     def texts(self) -> dict[str, bytes]:
@@ -51,10 +51,10 @@ class ClientModules:
         version = hashlib.sha256(b"\0".join(self.texts().values())).hexdigest()[:16]
         return f"{base_path()}{self.path}/{version}"
 
-    def loader(self) -> str:
-        """Return the module that loads them; it changes whenever one of them does."""
-        others = sorted(self.texts().keys() - {self.entry})
-        return LOADER.format(address=self.address, names=json.dumps([self.entry, *others]))
+    def loader(self, entry: str) -> str:
+        """Return the module that loads them for one component; it changes whenever one of them does."""
+        others = sorted(self.texts().keys() - {*self.entries})
+        return LOADER.format(address=self.address, names=json.dumps([entry, *others]))
 
     async def answer(self, request: Request) -> Response:
         """Answer with a module, to be kept for good under the present version's address."""

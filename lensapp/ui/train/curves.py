@@ -22,7 +22,7 @@ from lensapp.ui.shared.client_modules import ClientModules
 
 Columns = Mapping[str, NDArray[np.float64]]
 DIGITS = 6
-MODULES = ClientModules(Path(__file__).parent / "charts", "/api/client/charts", "board")
+MODULES = ClientModules(Path(__file__).parent / "charts", "/api/client/charts", ("board",))
 AXES = ("epoch", "step", "time")
 
 
@@ -298,7 +298,7 @@ def _run_data(run: Drawn, wanted: set[str]) -> dict[str, Any]:
 def _component() -> Any:
     css = (MODULES.folder / "charts.css").read_text("utf-8")
     return st.components.v2.component(
-        "lensapp_charts", html='<div class="board"></div>', css=css, js=MODULES.loader()
+        "lensapp_charts", html='<div class="board"></div>', css=css, js=MODULES.loader("board")
     )
 
 
