@@ -332,7 +332,9 @@ def _with_network(ws: Workspace, chain: _Chain, run: Run, source: Source) -> Nex
     if trainings.gives_features_only(run):
         return NextStep("Map its features", "Look at the map.", "features", names, {})
     if not trainings.is_scored(ws, run):
-        here = f"{run.name} is {run.state}."
+        here = f"Train again: {run.name} {'has' if run.state == 'failed' else 'is'} {run.state}."
+        if run.state in ("queued", "running"):
+            here = f"Wait for {run.name}, which is {run.state}."
         label = f"Watch {run.name}" if run.state in ("queued", "running") else f"See {run.name}: {run.state}"
         return NextStep(label, here, "train", names, {})
     tested = chain.dataset is not None and bool(sum(chain.dataset.counts.get("test", {}).values()))

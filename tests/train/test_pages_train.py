@@ -48,6 +48,15 @@ def test_start_registers_a_run_with_the_values_of_the_form(folder: Path) -> None
     assert page.query_params["run"] in ("elu_cnn-3", ["elu_cnn-3"])
 
 
+def test_cutouts_too_small_for_a_network_are_told_before_the_start(folder: Path) -> None:
+    full_workspace(folder)
+    page = open_page("train")
+    told = "This network takes cutouts of 32 × 32 pixels or more; these are 12 × 12"
+    assert [one.value for one in page.warning if one.value.startswith(told)]
+    page.radio(key="train-recipe").set_value("LASTRO").run()  # its own least is 8
+    assert not [one.value for one in page.warning if "takes cutouts of" in one.value]
+
+
 def test_a_taken_name_is_refused_in_one_line_and_nothing_is_queued(folder: Path) -> None:
     ws = full_workspace(folder)
     page = open_page("train")

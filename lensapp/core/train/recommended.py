@@ -54,6 +54,15 @@ MEASURED = {
     "lastro_baseline": Measured(12, 167, 0.837),
     "lens_cnn": Measured(14, 179, 0.953),
 }
+SMALLEST_PIXELS = {
+    "simple_cnn": 4, "elu_cnn": 32, "lens_cnn": 24, "lenet5": 16, "alexnet": 32, "vgg16": 32, "overfeat": 32,
+    "googlenet": 32, "inception_v4": 32, "deeplens_resnet46": 16, "resnet34": 32, "resnet50": 32,
+    "resnet101": 32, "resnet152": 32, "lastro_baseline": 8, "lastro_views": 8, "lastro_residual": 8,
+    "rotational_cnn": 24, "steerable_c8": 29, "lastro_invariant": 41, "equivariant_resnet": 16,
+    "equivariant_resnet_m": 16, "equivariant_resnet_l": 32, "convnext_tiny": 32, "efficientnet_v2_b0": 32,
+    "efficientnet_v2_s": 32, "densenet121": 32, "vit_small": 8,
+}  # fmt: skip
+"""The least side of cutouts that a network takes with the options of its document."""
 PARAMETERS = {
     "simple_cnn": 7_684_165,
     "elu_cnn": 317_665,

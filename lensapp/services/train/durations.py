@@ -1,5 +1,6 @@
 """How long a training will take here: from earlier ones, or from what was measured on the demo survey."""
 
+import math
 import os
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -73,6 +74,11 @@ class Paces:
         pace = one.processor_seconds / (one.epochs * DEMO_CUTOUTS * DEMO_PIXELS)
         cores = min(os.cpu_count() or 1, MOST_CORES)
         return Duration(BEGIN_SECONDS + pace * work / cores, measured=False)
+
+    def side_of(self, dataset: Dataset) -> int | None:
+        """Return the side in pixels of the smallest cutouts of a dataset, as of a square as large."""
+        sizes = [self.pixels[key] for key in dataset.source_ids if key in self.pixels]
+        return math.isqrt(min(sizes)) if sizes else None
 
 
 def learning_of(recipe: Mapping[str, Any]) -> Learning:

@@ -13,6 +13,7 @@ from lensapp.ui.shared.widgets import errors_shown
 
 MAIN_FIELDS = ("size", "band", "snr", "keep", "exclude_radius_arcsec", "label")
 USUAL_SHARE = 4  # of the side of an image that a cutout takes
+LEAST_USUAL = 32  # pixels: most networks take no smaller cutouts
 
 
 def show_object_search(source: Source) -> None:
@@ -22,7 +23,8 @@ def show_object_search(source: Source) -> None:
         "They are detected, measured and cut out as a new source; a split keeps those of one image together."
     )
     suggestion = free_name(get_workspace(), f"{source.name}-objects")
-    usual = {"size": max(min(source.height, source.width) // USUAL_SHARE, 8)}
+    side = min(source.height, source.width)
+    usual = {"size": min(max(side // USUAL_SHARE, LEAST_USUAL), side)}
     key = f"find-{source.id}"
     with st.form(key):
         name = st.text_input("Name of the new source", key=f"{key}-name", placeholder=suggestion)

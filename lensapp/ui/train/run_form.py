@@ -12,7 +12,7 @@ from lensapp.core.config import Spec
 from lensapp.core.errors import InvalidInput
 from lensapp.core.train.network_specs import NETWORKS, caution_of
 from lensapp.core.train.networks.info import NetworkInfo
-from lensapp.core.train.recommended import offer_of, offered_networks
+from lensapp.core.train.recommended import SMALLEST_PIXELS, offer_of, offered_networks
 from lensapp.core.train.tasks import BinaryTask, ClassTask, ContrastiveTask, RegressionTask
 from lensapp.core.train.training_spec import TrainingSpec
 from lensapp.services.data.sources import ready_sources
@@ -108,6 +108,8 @@ def show_run_form(ws: Workspace, statuses: Sequence[RunStatus]) -> None:
             )
             time = paces.expected(filled.values, filled.dataset)
             st.caption(plain(_start_words(time)))
+            if small := _too_small(filled, paces.side_of(filled.dataset)):
+                st.warning(plain(small), icon=":material/straighten:")
     if started:
         spec = validated(TrainingSpec, filled.values)
         if spec is None:
@@ -119,6 +121,21 @@ def show_run_form(ws: Workspace, statuses: Sequence[RunStatus]) -> None:
             select("run", run.name)
             st.session_state[QUEUED] = run.name
             st.rerun()
+
+
+def _too_small(filled: Filled, side: int | None) -> str | None:
+    """Return that cutouts are too small for the network as its document has it, None where not."""
+    network, options = str(filled.values.get("network")), filled.values.get("network_options") or {}
+    least = SMALLEST_PIXELS.get(network, 0)
+    if side is None or side >= least:
+        return None
+    usual = NETWORKS[network].spec().saved()
+    if any(usual.get(name) != value for name, value in options.items()):
+        return None
+    return (
+        f"This network takes cutouts of {least} × {least} pixels or more; these are {side} × {side}. "
+        "Choose another, or import larger cutouts."
+    )
 
 
 def _start_words(time: Duration | None) -> str:
