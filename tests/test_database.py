@@ -100,9 +100,11 @@ def test_an_older_workspace_is_migrated_and_keeps_its_rows(
 
 
 def take_away_what_came_later(connection: Connection, version: str) -> None:
-    for table in ("inspectors", "trash", "trail", "score_shards"):
+    of_accounts = ("invitations", "log_in_failures", "sessions", "accounts")
+    for table in ("inspectors", "trash", "trail", "score_shards", *of_accounts):
         connection.execute(text(f"DROP TABLE {table}"))
-    for table, column in (("runs", "note"), ("runs", "tags"), ("sources", "first_name")):
+    columns = (("runs", "note"), ("runs", "tags"), ("sources", "first_name"), ("jobs", "enqueued_by"))
+    for table, column in columns:
         connection.execute(text(f"ALTER TABLE {table} DROP COLUMN {column}"))
     connection.execute(text("UPDATE alembic_version SET version_num = :version"), {"version": version})
 

@@ -33,7 +33,7 @@ from lensapp.storage import runs
 from lensapp.storage.evaluations import load_evaluation as read_stored
 from lensapp.storage.evaluations import save_evaluation
 from lensapp.ui.shared.scores import scores_text
-from support.pages_workspace import open_page
+from support.pages_workspace import open_page, sheets_of
 from support.scoring_workspace import Trained, train_tiny
 
 
@@ -87,10 +87,11 @@ def test_the_calibrated_score_stands_beside_the_raw_one_wherever_scores_are_show
     assert ledger.scores == (("first", "sky-v1", best["score"], pytest.approx(best["probability"])),)
     monkeypatch.setenv("LENSAPP_WORKSPACE", str(ws.folder))
     monkeypatch.setenv("LENSAPP_DATABASE_URL", f"sqlite:///{ws.folder / 'workspace.db'}")
-    captions = [one.value for one in open_page("score", source="field", run="first").get("html")]
+    page = open_page("score", source="field", run="first")
+    captions = [caption for sheet in sheets_of(page).values() for _, _, caption, _, _ in sheet["items"]]
     shown = scores_text(best["score"], best["probability"])
     assert shown.count("P ") == 1
-    assert any(f"<figcaption>{shown}</figcaption>" in one for one in captions)
+    assert shown in captions
     export(ws, CatalogueQuery(of=("field",), run="first"), out=tmp_path / "out.fits")
     table = Table.read(tmp_path / "out.fits")
     np.testing.assert_allclose(table["calibrated_score"], fitted(np.asarray(table["score"])), rtol=1e-6)

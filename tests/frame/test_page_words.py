@@ -10,7 +10,7 @@ from lensapp.ui.shared.page_words import in_page_words, labels_of_options
 
 PROJECT = Path(__file__).parents[2]
 ON_NO_PAGE = {
-    "--attempt", "--dask", "--logdir", "--member", "--mend", "--shard", "--workspace",
+    "--attempt", "--dask", "--email", "--logdir", "--member", "--mend", "--role", "--shard", "--workspace",
 }  # fmt: skip
 OPTION = re.compile(r"(?<![\w-])--[a-z][a-z-]*")
 

@@ -157,7 +157,7 @@ def test_below_a_path_behind_https_pages_show_pictures_and_votes_are_kept(
     page.get_by_role("link", name="Data", exact=True).click()
     page.wait_for_url(f"{address}/data?*")
     page.get_by_role("heading", name="Data", exact=True).wait_for()
-    page.locator("[data-testid='stMain'] [style*='--sprite']").first.wait_for()
+    page.locator("[data-testid='stMain'] .cell").first.wait_for()
     assert [url for url in failed if "/inspect/_stcore/" not in url] == []
     assert {cookie["sameSite"] for cookie in context.cookies()} <= {"Lax", "Strict"}
     context.close()

@@ -202,7 +202,7 @@ def test_a_filter_of_more_scores_than_are_held_keeps_what_it_keeps_of_fewer(empt
         monkeypatch.setattr(source_columns, "ROWS_OF_GROUP", 16)
         monkeypatch.setattr(queues, "MOST_HELD", most)
         score_service._read_scores.cache_clear()
-        score_service._filtered.cache_clear()
+        score_service._counted.cache_clear()
         tallied = load_scored(ws, run=run, source=source)
         assert tallied.tally is not None
         kept = filtered(ws, run, source, tallied, where)

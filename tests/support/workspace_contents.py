@@ -16,7 +16,7 @@ from lensapp.storage.workspace import Workspace
 
 TIMED = frozenset(
     {
-        "seconds", "seconds_of_inputs", "images_per_second", "memory_bytes",
+        "resumed_after", "seconds", "seconds_of_inputs", "images_per_second", "memory_bytes",
         "created_at", "finished_at", "evaluated_at",
         "shared_object_id", "network_sha256",  # of a network's file: addresses in memory, and its date
     }
