@@ -1,8 +1,9 @@
 """A dry run: what an import would accept and reject, and some of its images, before anything is written."""
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -126,8 +127,8 @@ def make_preview(spec: IngestSpec) -> ImportPreview:
     warnings = plan.warnings + count_warnings(Counter(note.counts), note.accepted) + _hint_of_tiles(plan)
     if len(rejected) > REJECTIONS_LISTED:
         warnings.append(f"Only the first {REJECTIONS_LISTED} of {len(rejected)} rejections are listed.")
-    of_levels = np.array(read.of_levels, np.float32)
-    in_flux = bool(np.isfinite(scales).any())
+    of_levels = _as_shown(read.of_levels, scales)
+    in_flux = bool(len(scales) and np.isfinite(scales).all())
 
     def counted(kind: str, *values: str) -> dict[str, int]:
         return {value.lower(): note.counts.get(f"{kind}:{value}", 0) for value in values}
@@ -152,7 +153,7 @@ def make_preview(spec: IngestSpec) -> ImportPreview:
         catalogue_ids=() if plan.catalogue is None else tuple(filter(None, plan.catalogue.ids[:IDS_SHOWN])),
         warnings=warnings,
         image_ids=read.image_ids,
-        images=np.array(read.images, np.float32),
+        images=_as_shown(read.images, scales),
         levels=levels_of_sample(of_levels, in_flux=in_flux) if len(of_levels) else None,
         unit=unit.in_words(plan.recipe.bands),
         survey=plan.survey,
@@ -184,14 +185,14 @@ def _sample(candidates: Sequence[Candidate]) -> Sequence[Candidate]:
 
 @dataclass
 class _Read:
-    """What a dry run has read: what became of the sample, and accepted images in the unit of their source."""
+    """What a dry run has read: what became of the sample, and accepted images as stored, by their place."""
 
     note: ChunkNote = field(default_factory=lambda: ChunkNote(0))
     rejected: list[Rejection] = field(default_factory=list)
     scales: list[tuple[float, ...]] = field(default_factory=list)
     image_ids: list[str] = field(default_factory=list)
-    images: list[NDArray[np.float32]] = field(default_factory=list)  # the first, thinned
-    of_levels: list[NDArray[np.float32]] = field(default_factory=list)  # those that tell the levels of all
+    images: dict[int, NDArray[np.float32]] = field(default_factory=dict)  # the first accepted, thinned
+    of_levels: dict[int, NDArray[np.float32]] = field(default_factory=dict)  # that tell the levels of all
 
 
 def _read(plan: ImportPlan, spec: IngestSpec, sample: Sequence[Candidate]) -> _Read:
@@ -214,11 +215,17 @@ def _read(plan: ImportPlan, spec: IngestSpec, sample: Sequence[Candidate]) -> _R
                 continue
             read.note.accepted += 1
             read.scales.append(prepared.flux_scale or unknown)
-            scale = np.array(read.scales[-1], np.float32)
-            calibrated = image * np.where(np.isfinite(scale), scale, np.float32(1.0))
+            accepted = len(read.scales) - 1
             if len(read.images) < IMAGES:
                 read.image_ids.append(candidate.candidate_id)
-                read.images.append(calibrated[::step, ::step].copy())
+                read.images[accepted] = image[::step, ::step].copy()
             if telling_row:
-                read.of_levels.append(calibrated)
+                read.of_levels[accepted] = image.copy()
     return read
+
+
+def _as_shown(images: Mapping[int, NDArray[Any]], scales: NDArray[np.float32]) -> NDArray[np.float32]:
+    shown = np.array(list(images.values()), np.float32)
+    if not len(shown) or not np.isfinite(scales).all():
+        return shown
+    return shown * scales[list(images), None, None]

@@ -166,5 +166,11 @@ def test_the_load_of_the_gpu_is_told_where_there_is_one(monkeypatch: pytest.Monk
         state = "running"
         job = None
 
-    told = {"event": "step", "message": "epoch 2 of 9", "gpu_load": 0.871, "gpu_memory_bytes": 6.1e10, "gpu_power_w": 412.3}
+    told = {
+        "event": "step",
+        "message": "epoch 2 of 9",
+        "gpu_load": 0.871,
+        "gpu_memory_bytes": 6.1e10,
+        "gpu_power_w": 412.3,
+    }
     assert "GPU 87%, 61.0 GB, 412 W" in progress_line(Status(), told)  # type: ignore[arg-type]
