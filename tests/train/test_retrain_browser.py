@@ -17,7 +17,8 @@ from support.pages_workspace import full_workspace
 
 ROUNDS = int(os.environ.get("LENSAPP_TORTURE") or 3)  # `make torture` sets more
 
-pytestmark = [pytest.mark.browser, pytest.mark.timeout(1200)]
+# It takes minutes beside its own load; `make test-long` and `make torture` run it.
+pytestmark = [pytest.mark.browser, pytest.mark.long, pytest.mark.timeout(1200)]
 
 
 def burn() -> None:
