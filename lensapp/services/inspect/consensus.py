@@ -32,13 +32,13 @@ Ids = NDArray[np.int64]
 
 def training_of(ws: Workspace) -> Training:
     """Return all votes on simulated lenses and duds: how well inspectors do is learnt from every review."""
-    every = [review.id for review in reviews.list_reviews(ws.database)]
-    tests = [test for test in reviews.blind_tests_of(ws.database, every) if test.kind != REPEAT]
+    every = {review.id: review for review in reviews.list_reviews(ws.database)}
+    tests = [test for test in reviews.blind_tests_of(ws.database, [*every]) if test.kind != REPEAT]
     is_lens = {test.cutout_id: bool(test.truth["lens"]) for test in tests}
     votes = [
         vote
         for review_id in sorted({test.review_id for test in tests})
-        for vote in reviews.votes_of(ws.database, review_id=review_id, with_blind_tests=True)
+        for vote in votes_in(ws, every[review_id], with_blind_tests=True)
         if vote.cutout_id in is_lens
     ]
     return Training(votes, is_lens)

@@ -56,7 +56,7 @@ def create_review(
     best = best_candidates(ws, of_review, review_runs, spec)
     candidates = _all_candidates(ws, source_ids, review_runs, spec) if best is None else best
     run = review_runs[0] if review_runs else None
-    if spec.unlearned:
+    if spec.unlearned and best is None:
         learned = [learned_cutouts(ws, run=one, source=of) for one in review_runs for of in of_review]
         candidates = candidates.of_rows(~np.isin(candidates.ids, np.concatenate([*learned, []])))
     shown = candidates
@@ -116,8 +116,7 @@ def best_candidates(
     label = None if spec.include in ("all", "unlabelled") else spec.include  # of all that are chosen
     if spec.where or spec.max_score is not None or spec.include != "all" or spec.unlearned:
         best = Best(spec.limit)
-        all_learned = learned_cutouts(ws, run=review_runs[0], source=of_review[0])
-        learned = all_learned if spec.unlearned else all_learned[:0]
+        learned = learned_cutouts(ws, run=review_runs[0], source=of_review[0]) if spec.unlearned else ()
         for ids, scores, labels in kept_scores(ws, run_id, of_review[0], spec.where, left_out=learned):
             rows = scores <= (np.inf if spec.max_score is None else spec.max_score)
             if spec.include != "all":

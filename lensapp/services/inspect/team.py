@@ -86,10 +86,8 @@ def team_of(ws: Workspace, *, review_name: str) -> Team:
         When the review does not exist.
     """
     review = reviews.get_review(ws.database, review_name)
-    tests = {test.cutout_id: test for test in reviews.blind_tests_of(ws.database, [review.id])}
-    log = votes_in(ws, review, with_blind_tests=True)
+    tests, counted = _counted(ws, review)
     by_name: dict[str, list[Vote]] = {}
-    counted = [log[row] for row in last_votes(log).tolist()]
     for vote in sorted(counted, key=attrgetter("inspector")):
         by_name.setdefault(vote.inspector, []).append(vote)
     candidates = [vote for vote in counted if vote.cutout_id not in tests]
@@ -108,9 +106,16 @@ def team_of(ws: Workspace, *, review_name: str) -> Team:
     )
 
 
+def _counted(ws: Workspace, review: Review) -> tuple[dict[int, BlindTest], list[Vote]]:
+    """Return the blind tests of a review by cutout, and its votes that count, on them too."""
+    tests = {test.cutout_id: test for test in reviews.blind_tests_of(ws.database, [review.id])}
+    log = votes_in(ws, review, with_blind_tests=True)
+    return tests, [log[row] for row in last_votes(log).tolist()]
+
+
 def grades_by_cutout(ws: Workspace, review: Review) -> dict[int, list[str]]:
     """Return the grades that count on each candidate of a review, the best first."""
-    log = reviews.votes_of(ws.database, review_id=review.id)
+    log = votes_in(ws, review)
     grades: dict[int, list[tuple[float, str]]] = {}
     counted = [log[row] for row in last_votes(log).tolist()]
     for vote, value in zip(counted, vote_values(counted).tolist(), strict=True):
@@ -140,11 +145,10 @@ def measured_rates(ws: Workspace) -> MeasuredRates:
     """Return the rates of the inspectors of all reviews; each blind test counts once per inspector."""
     records = []
     for review in reviews.list_reviews(ws.database):
-        tests = {test.cutout_id: test for test in reviews.blind_tests_of(ws.database, [review.id])}
-        log = votes_in(ws, review, with_blind_tests=True)
+        tests, counted = _counted(ws, review)
         by_name: dict[str, list[Vote]] = {}
-        for row in last_votes(log).tolist():
-            by_name.setdefault(log[row].inspector, []).append(log[row])
+        for vote in counted:
+            by_name.setdefault(vote.inspector, []).append(vote)
         records += [record_of(name, votes, tests, left=0) for name, votes in by_name.items()]
     rates = {
         kind: wilson_rate(
@@ -208,8 +212,10 @@ def agreement_of(ws: Workspace, review: Review, *, inspector: str) -> list[dict[
     list
         {"inspector", "kappa" (None where undefined), "candidates"} for each who graded the same candidates.
     """
+    tests, counted = _counted(ws, review)
+    candidates = [vote for vote in counted if vote.cutout_id not in tests]
     own, found = inspector_key(inspector), []
-    for pair in team_of(ws, review_name=review.name).pairs:
+    for pair in pairwise_kappa(candidates, sorted({vote.inspector for vote in counted})):
         names = [name for name in (pair.first, pair.second) if inspector_key(name) != own]
         if len(names) == 1 and pair.candidates:
             found.append(
