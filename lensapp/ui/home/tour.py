@@ -7,7 +7,7 @@ import streamlit as st
 from lensapp.services.next_step import Round
 from lensapp.services.tour import TourStep, begin_tour, tour_of
 from lensapp.ui.shared.markup import plain
-from lensapp.ui.shared.page_head import next_step_button
+from lensapp.ui.shared.page_head import show_next_step
 from lensapp.ui.shared.state import await_source, get_workspace, go
 from lensapp.ui.shared.widgets import errors_shown
 
@@ -48,6 +48,6 @@ def _show_steps(steps: Sequence[TourStep], stands: Round) -> None:
             title = f"**{step.title}**" if step is following else step.title
             st.markdown(f"{MARKS[step.done]} {title} :small[{plain(step.text)}]", width="stretch")
             if step is following and number > 1:
-                next_step_button(key="tour-next", page="home", kind="secondary")
+                show_next_step(stands.next_step, "home", key="tour-next", kind="secondary")
             elif st.button("Open", key=f"tour-open-{number}", type="tertiary"):
                 go(step.page, view=None, **stands.selection)

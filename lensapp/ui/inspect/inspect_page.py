@@ -3,7 +3,7 @@
 import streamlit as st
 
 from lensapp.core.acting import may, mode
-from lensapp.services.access.accounts import admission
+from lensapp.services.access.accounts import Admission, admission
 from lensapp.services.data.sources import ready_sources
 from lensapp.services.inspect.gallery import open_review
 from lensapp.services.inspect.queues import list_reviews
@@ -67,7 +67,7 @@ def show_inspect_page() -> None:
             if asked is not None:
                 st.toast(f"There is no review {plain(asked)}; {plain(selected)} is shown instead.")
             state.select("review", selected)
-        _show_review(ws, reviews[str(selected)], running)
+        _show_review(ws, reviews[str(selected)], running, admitted)
 
 
 def _show_none_yet(ws: Workspace) -> None:
@@ -109,11 +109,11 @@ def _ask_inspector_name() -> None:
             st.warning("Type your name first.", icon=":material/person:")  # with one the gallery stands here
 
 
-def _show_review(ws: Workspace, review: Review, running: list[str]) -> None:
+def _show_review(ws: Workspace, review: Review, running: list[str], admitted: Admission) -> None:
     """Show the gallery of a review to those who are invited to it."""
     opened = open_review(ws, review.id)
     state.remember(**{"review": review.name, **opened.selection})
-    if not admission(ws).admits(review):
+    if not admitted.admits(review):
         page_head("Inspect")
         other = "enter another name in the sidebar" if mode() == "alone" else "ask to be invited"
         empty_state(

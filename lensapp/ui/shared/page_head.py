@@ -40,11 +40,6 @@ def refresh_head() -> None:
         _show_round(place, again=True)
 
 
-def next_step_button(*, key: str, page: str, kind: ButtonType = "primary") -> None:
-    """Show the next step as the button that leads to it, or as a sentence where it is done on `page`."""
-    _show_step(current_round().next_step, page, key=key, kind=kind)
-
-
 def _selected() -> dict[str, str | None]:
     return {kind: selected(kind) for kind in STEPPED_BY}
 
@@ -63,7 +58,7 @@ def _show_round(place: st.delta_generator.DeltaGenerator, *, again: bool) -> Non
         with st.container(horizontal=True, gap=None, key=f"{key}-stages", width="content"):
             for stage in stands.stages:
                 _show_stage(stage, stands, page)
-        _show_step(stands.next_step, page, key=f"{key}-next")
+        show_next_step(stands.next_step, page, key=f"{key}-next")
 
 
 def _show_stage(stage: RoundStage, stands: Round, page: str) -> None:
@@ -78,7 +73,8 @@ def _show_stage(stage: RoundStage, stands: Round, page: str) -> None:
     )
 
 
-def _show_step(step: NextStep, page: str, *, key: str, kind: ButtonType = "primary") -> None:
+def show_next_step(step: NextStep, page: str, *, key: str, kind: ButtonType = "primary") -> None:
+    """Show the next step as the button that leads to it, or as a sentence where it is done on `page`."""
     if page in (step.page, step.done_on):
         with st.container(key=f"{key}-here", width="content"):
             st.caption(f"**Next:** {plain(step.here)}")
