@@ -3,13 +3,13 @@
 import { DISPLAY_SETTINGS, DisplayControls } from "./display_controls.js";
 import { element } from "./dom.js";
 import { Lightbox } from "./lightbox.js";
+import { LookRemote } from "./look.js";
 import { Settings, VIEW_CHANGED } from "./settings.js";
 
 const SIZES = [64, 128, 256, 512];
 const MOST_AT_ONCE = 100; // cutouts per request, so that the first appear early
 const REDRAW_MS = 120;
 const RETRY_MS = 2000;
-const NOTHING_KEPT = { async view() { return { settings: {}, last: null, changed: -1 }; }, async saveView() {} };
 
 /** Split items into requests of one source each: lists of {id, source, index}. */
 export function partsOf(items) {
@@ -29,7 +29,8 @@ export class ContactSheet {
   constructor(root, data) {
     Object.assign(this, { root, sprites: [] });
     this.cells = root.querySelector('.cells');
-    this.settings = new Settings({ remote: NOTHING_KEPT, inspector: data.inspector, source: this.first(data).source });
+    this.remote = new LookRemote(data);
+    this.settings = new Settings({ remote: this.remote, inspector: data.inspector, source: this.first(data).source });
     this.lightbox = new Lightbox(root.querySelector('dialog'), root.querySelector('template').content, data);
     this.bar = root.querySelector('.sheet-bar');
     this.controls = new DisplayControls(this.bar, { bands: this.first(data).bands, onSet: (...change) => this.set(...change) });
@@ -41,7 +42,7 @@ export class ContactSheet {
     this.cells.addEventListener('pointerdown', () => { this.levels.open = false; });
     this.onViewChanged = ({ detail }) => { if (detail !== this.settings) this.follow(); };
     addEventListener(VIEW_CHANGED, this.onViewChanged);
-    this.show(data);
+    this.renew(data);
   }
 
   close() {
@@ -55,9 +56,10 @@ export class ContactSheet {
   first(data) { return data.sources[data.items[0][1]]; }
 
   /** Show other cutouts, or the same with other words. */
-  show(data) {
+  renew(data) {
     const shown = ({ items, sprite, display }) => JSON.stringify([items, sprite, display]), same = this.data && shown(data) === shown(this.data);
     this.data = data;
+    this.remote.renew(data);
     this.lightbox.renew(data);
     this.bar.toggleAttribute('data-drawn', Boolean(data.sprite ?? data.display)); // then neither stretch nor levels can be chosen here
     this.bar.hidden = !data.controls;
@@ -139,11 +141,8 @@ export class ContactSheet {
 
   async sprite(part) {
     const { data } = this, { source: name, picture_key: key } = data.sources[part[0].source];
-    const { stretch, rgb, black, softening, white, percentile } = data.display ?? this.settings.displayOf(name);
-    const query = new URLSearchParams({ ids: part.map(({ id }) => id).join('-'), size: this.drawnSize, key, stretch, rgb: rgb.join(','), black, softening, white, percentile });
-    const response = await fetch(`${data.api}/sheet?${query}`, { headers: { 'x-token': data.token } });
-    if (!response.ok) throw Object.assign(new Error((await response.json().catch(() => ({}))).error ?? `The server answered ${response.status}.`), { status: response.status });
-    return URL.createObjectURL(await response.blob());
+    const path = this.remote.sheetPath(part.map(({ id }) => id), this.drawnSize, data.display ?? this.settings.displayOf(name), key);
+    return URL.createObjectURL(await (await this.remote.get(path)).blob());
   }
 
   /** Put the pictures of one sprite, row by row in a square grid, into the tiles at `indices`. */

@@ -383,7 +383,7 @@ export class Gallery {
         this.trigger('open', review);
       }
     } catch (error) {
-      notices.toast(error.status ? error.message : 'The server is not responding. Try again.', { kind: 'wrong' });
+      notices.refused(error);
     }
     this.searching = false;
   }
@@ -474,7 +474,7 @@ export class Gallery {
       if (note && note !== this.aroundNote) this.notices.toast(note);
       this.aroundNote = note; // said once, not for every candidate
     } catch (error) {
-      if (current === this.shelf.current) this.notices.toast(error.status ? error.message : 'The server is not responding. Try again.', { kind: 'wrong' });
+      if (current === this.shelf.current) this.notices.refused(error);
     }
   }
 
@@ -553,7 +553,7 @@ export class Gallery {
       const { review } = await this.remote.reviewOf([...this.picks.ids]);
       this.trigger('open', review);
     } catch (error) {
-      this.notices.toast(error.status ? error.message : 'The server is not responding. Try again.', { kind: 'wrong' });
+      this.notices.refused(error);
     }
   }
 

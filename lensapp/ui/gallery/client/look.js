@@ -9,10 +9,10 @@ const NEVER = -1; // when what the server keeps was changed: it keeps nothing he
 export class LookRemote extends Remote {
   constructor(data) {
     super(data);
-    this.listed = Float64Array.from(data.looking.ids);
+    this.looking = data.looking;
   }
 
-  async queue() { return this.listed; }
+  async queue() { return Float64Array.from(this.looking.ids); }
   async votes() { return {}; }
   async view() { return { settings: {}, last: null, changed: NEVER }; }
   async saveView() {}

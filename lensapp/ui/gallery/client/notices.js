@@ -57,6 +57,11 @@ export class Notices {
     this.fading = setTimeout(() => { this.passing.hidden = true; }, Math.max(TOAST_MS, READING_MS * message.length));
   }
 
+  /** Say why something that was asked for did not come about. */
+  refused(error) {
+    this.toast(error.status ? error.message : 'The server is not responding. Try again.', { kind: 'wrong' });
+  }
+
   /** Reveal blind tests: [{kind, right}]. */
   feedback(tests) {
     const wrong = tests.filter(({ right }) => !right).length, [{ kind }] = tests;

@@ -130,10 +130,11 @@ export class Remote {
     return this.send('view', view, { keepalive: true });
   }
 
-  sheetPath(ids, size, display) {
+  /** `key` is that of the pictures of the cutouts' source. */
+  sheetPath(ids, size, display, key = this.key) {
     const { stretch, rgb, black, softening, white, percentile } = display;
     const query = new URLSearchParams({ stretch, rgb: rgb.join(','), black, softening, white, percentile });
-    return `sheet?ids=${ids.join('-')}&size=${size}&key=${this.key}&${query}`;
+    return `sheet?ids=${ids.join('-')}&size=${size}&key=${key}&${query}`;
   }
 
   rawPath(ids, size) {

@@ -1,0 +1,31 @@
+// Where Streamlit meets a part of a page: made once, renewed with what a rerun changes, made anew when it is of another thing.
+
+/**
+ * Return what Streamlit calls on every rerun that changes the data.
+ *
+ * @param selector of the part's root
+ * @param identity(data) what tells one thing from another
+ * @param make(root, data, trigger) returns the part, which has renew(data) and close()
+ */
+export function mounting(selector, identity, make) {
+  const mounted = new WeakMap();
+  return ({ data, parentElement, setTriggerValue }) => {
+    const own = JSON.stringify(identity(data));
+    let entry = mounted.get(parentElement);
+    if (entry && entry.identity !== own) {
+      entry.part.close();
+      entry.root.replaceWith(entry.pristine);
+      entry = null;
+    }
+    if (entry) {
+      entry.part.renew(data);
+    } else {
+      const root = parentElement.querySelector(selector), pristine = root.cloneNode(true);
+      mounted.set(parentElement, { identity: own, root, pristine, part: make(root, data, setTriggerValue) });
+    }
+    return () => {
+      mounted.get(parentElement)?.part.close();
+      mounted.delete(parentElement);
+    };
+  };
+}
