@@ -7,6 +7,7 @@ from starlette.routing import Route
 
 from lensapp.core.errors import LensAppError
 from lensapp.services.workers import worker_alive
+from lensapp.ui.over_http import FRESH
 from lensapp.ui.shared.state import get_workspace
 
 
@@ -16,8 +17,8 @@ async def healthz(_request: Request) -> JSONResponse:
         alive = await anyio.to_thread.run_sync(lambda: worker_alive(get_workspace()))
     except LensAppError:
         answer, status = {"status": "the database does not answer"}, 503
-        return JSONResponse(answer, status, headers={"cache-control": "no-store"})
-    return JSONResponse({"status": "ok", "worker": alive}, headers={"cache-control": "no-store"})
+        return JSONResponse(answer, status, headers=FRESH)
+    return JSONResponse({"status": "ok", "worker": alive}, headers=FRESH)
 
 
 ROUTES = [Route("/healthz", healthz)]

@@ -12,6 +12,7 @@ from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from lensapp.core.errors import LensAppError
+from lensapp.ui.over_http import FRESH
 from lensapp.ui.shared.state import get_workspace
 
 if TYPE_CHECKING:
@@ -20,7 +21,6 @@ if TYPE_CHECKING:
 SWITCH = "LENSAPP_METRICS"
 BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0)
 OF_STREAMLIT = "streamlit"
-FRESH = {"cache-control": "no-store"}
 OFF = f"Figures are not asked for here. Start the web app with {SWITCH}=1."
 LACKING = (
     f"{SWITCH}=1 needs the package prometheus-client: pip install -r requirements-prometheus.txt, and start "

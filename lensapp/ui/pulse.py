@@ -1,12 +1,9 @@
 """Whether jobs have begun or ended, told to idle pages by a small answer in place of a run of the script."""
 
 from collections.abc import Callable
-from functools import cache
 from pathlib import Path
-from typing import Any
 
 import anyio.to_thread
-import streamlit as st
 from starlette.requests import Request
 from starlette.responses import JSONResponse
 from starlette.routing import Route
@@ -14,6 +11,8 @@ from starlette.routing import Route
 from lensapp.core.errors import LensAppError
 from lensapp.services.train.job_control import state_of_queue
 from lensapp.ui.base_path import base_path
+from lensapp.ui.over_http import FRESH
+from lensapp.ui.shared.client_modules import invisible_component
 from lensapp.ui.shared.state import get_workspace
 
 ADDRESS = "/api/pulse"
@@ -25,16 +24,11 @@ async def pulse(_request: Request) -> JSONResponse:
     try:
         queue = await anyio.to_thread.run_sync(lambda: state_of_queue(get_workspace()))
     except LensAppError:
-        return JSONResponse({}, 503, headers={"cache-control": "no-store"})
-    return JSONResponse({"queue": queue}, headers={"cache-control": "no-store"})
+        return JSONResponse({}, 503, headers=FRESH)
+    return JSONResponse({"queue": queue}, headers=FRESH)
 
 
 ROUTES = [Route(ADDRESS, pulse)]
-
-
-@cache
-def _component() -> Any:
-    return st.components.v2.component("lensapp_pulse", js=CLIENT.read_text("utf-8"))
 
 
 def watch_queue(*, key: str, drawn: str, on_opened: Callable[[], None]) -> None:
@@ -42,7 +36,7 @@ def watch_queue(*, key: str, drawn: str, on_opened: Callable[[], None]) -> None:
 
     `on_opened` is called when the link of a notice was followed; `st.session_state[key].opened` is where to.
     """
-    _component()(
+    invisible_component("lensapp_pulse", CLIENT)(
         key=key,
         data={"address": f"{base_path()}{ADDRESS}", "drawn": drawn},
         on_changed_change=lambda: None,

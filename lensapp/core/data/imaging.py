@@ -5,6 +5,7 @@ brightness. Pixels come as (n, y, x, band) with y upwards and NaN where masked; 
 (n, row, column, RGB) with the first row on top.
 """
 
+import base64
 import hashlib
 import io
 import math
@@ -296,3 +297,8 @@ def sprite_sheet(pictures: Pictures, *, quality: int = 88) -> bytes:
     whole = Image.fromarray(sheet.reshape(rows * height, columns * width, 3))
     whole.save(buffer, "WEBP", quality=quality, method=0)
     return buffer.getvalue()
+
+
+def sheet_address(pictures: Pictures, *, quality: int = 88) -> str:
+    """Return a sprite sheet as the address of an <img>, which holds it whole."""
+    return "data:image/webp;base64," + base64.b64encode(sprite_sheet(pictures, quality=quality)).decode()

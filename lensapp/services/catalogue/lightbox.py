@@ -3,7 +3,6 @@
 Looking makes no review and no vote.
 """
 
-import base64
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -161,7 +160,6 @@ def can_explain(ws: Workspace, run_name: str | None) -> bool:
 
 def view_of(label: str, picture: explanations.Picture) -> dict[str, Any]:
     """Return a picture (row, column, 3) with its label, as the single view shows it beside others."""
-    data = base64.b64encode(imaging.sprite_sheet(picture[None])).decode("ascii")
     height, width = picture.shape[:2]
-    address = f"data:image/webp;base64,{data}"
+    address = imaging.sheet_address(picture[None])
     return {"label": label, "picture": address, "width": width, "height": height}

@@ -1,7 +1,5 @@
 """What lies around a candidate: a wider field from the tiles, and the same sky as other sources show it."""
 
-import base64
-import io
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -10,7 +8,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
 
 from lensapp.core.data import imaging, pixel_codes
 from lensapp.core.data.sky import separation_arcsec
@@ -27,6 +24,7 @@ from lensapp.storage.workspace import Workspace
 TIMES = 3  # a wider field by so many times
 MOST_OTHERS = 6
 LARGEST_SIDE = 384
+QUALITY = 90
 BLIND = (
     "Other sources are not shown in a review with blind tests: a painted lens is missing in them, which "
     "would give it away."
@@ -224,15 +222,13 @@ def _drawn(ws: Workspace, sky: Sky, display: imaging.DisplaySpec) -> dict[str, A
     height, width = sky.pixels.shape[1:3]
     pixels = pixel_codes.reduced(sky.pixels, LARGEST_SIDE)
     levels = source_levels(ws, sky.source)
-    [picture] = imaging.render(pixels, bands=sky.source.bands, stretch=display, levels=levels)
-    buffer = io.BytesIO()
-    Image.fromarray(picture).save(buffer, "WEBP", quality=90, method=0)
+    pictures = imaging.render(pixels, bands=sky.source.bands, stretch=display, levels=levels)
     field = "" if sky.scale_arcsec is None else f", {sky.scale_arcsec * max(height, width):.3g}\u2033"
     return {
         "label": f"{sky.name}{field}",
-        "picture": "data:image/webp;base64," + base64.b64encode(buffer.getvalue()).decode(),
-        "width": picture.shape[1],
-        "height": picture.shape[0],
+        "picture": imaging.sheet_address(pictures, quality=QUALITY),
+        "width": pictures.shape[2],
+        "height": pictures.shape[1],
         "box": sky.box,
         **sky.facing,
     }

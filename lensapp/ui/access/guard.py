@@ -20,13 +20,13 @@ from lensapp.ui.access.cookies import cookie_name, forget_cookie, set_cookie
 from lensapp.ui.access.identity import ACTOR
 from lensapp.ui.access.log_in_page import log_in_page
 from lensapp.ui.base_path import base_path
+from lensapp.ui.over_http import FRESH, body_of
 from lensapp.ui.shared.state import get_workspace
 
 LOG_IN = "/log-in"
 PROBES = ("/healthz", "/metrics", "/_stcore/health")  # tell counts, and nothing of what they count
 MOST_BYTES = 10_000
 SEE_OTHER = 303
-NO_STORE = {"cache-control": "no-store"}
 
 
 @dataclass(frozen=True)
@@ -91,15 +91,13 @@ class Guard:
         if self.mode == "alone" and request.method == "GET" and token:
             return await anyio.to_thread.run_sync(self._enter_with_token, request, token)
         if request.method != "GET" or "text/html" not in request.headers.get("accept", ""):
-            return JSONResponse({"error": "Log in first. Reload the page."}, 401, headers=NO_STORE)
+            return JSONResponse({"error": "Log in first. Reload the page."}, 401, headers=FRESH)
         return self._page(request, Entry(), wanted=here(request), status=401)
 
     async def _log_in(self, request: Request) -> Response:
-        body = b""
-        async for chunk in request.stream():
-            body += chunk
-            if len(body) > MOST_BYTES:
-                return JSONResponse({"error": "That is too much for a log-in."}, 413, headers=NO_STORE)
+        body = await body_of(request, most=MOST_BYTES)
+        if body is None:
+            return JSONResponse({"error": "That is too much for a log-in."}, 413, headers=FRESH)
         fields = {key: values[0] for key, values in parse_qs(body.decode("utf-8", "replace")).items()}
         enter: Callable[[Request, dict[str, str]], Response]
         enter = self._enter_with_password if self.mode == "passwords" else self._enter_with_form
@@ -129,7 +127,7 @@ class Guard:
         return self._entered(request, target, cookie_of(get_workspace(), self.token))
 
     def _entered(self, request: Request, target: str, held: str) -> Response:
-        answer = RedirectResponse(target, SEE_OTHER, headers=NO_STORE)
+        answer = RedirectResponse(target, SEE_OTHER, headers=FRESH)
         set_cookie(answer, get_workspace().folder, held, secure=request.url.scheme == "https")
         return answer
 
@@ -141,7 +139,7 @@ class Guard:
             name=entry.name,
             problem=entry.problem,
         )
-        answer = Response(page, status, media_type="text/html", headers=NO_STORE)
+        answer = Response(page, status, media_type="text/html", headers=FRESH)
         folder = get_workspace().folder
         if cookie_name(folder) in request.cookies:
             forget_cookie(answer, folder)

@@ -18,6 +18,7 @@ from lensapp.core.errors import InvalidInput, LensAppError, NotAllowed, NotFound
 from lensapp.storage.records import Source
 from lensapp.storage.workspace import Workspace
 from lensapp.ui.access.identity import ACTOR
+from lensapp.ui.over_http import FRESH, body_of
 from lensapp.ui.shared.state import get_workspace
 
 MOST_IDS = 1000
@@ -25,7 +26,6 @@ MOST_BYTES = 1_000_000
 MOST_PIXELS = 64_000_000
 SIZES = (16, 1024)
 LASTING = {"cache-control": "private, max-age=31536000, immutable", "vary": "x-token"}
-FRESH = {"cache-control": "no-store"}
 UNCOMPRESSED = {"content-encoding": "identity"}
 
 Call = TypeVar("Call")
@@ -79,11 +79,9 @@ def authorised(
 
 
 async def _body(request: Request) -> bytes:
-    body = b""
-    async for chunk in request.stream():
-        body += chunk
-        if len(body) > MOST_BYTES:
-            raise Refusal(413, f"A request may hold at most {MOST_BYTES} bytes. Send fewer votes at a time.")
+    body = await body_of(request, most=MOST_BYTES)
+    if body is None:
+        raise Refusal(413, f"A request may hold at most {MOST_BYTES} bytes. Send fewer votes at a time.")
     return body
 
 

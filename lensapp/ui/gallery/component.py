@@ -19,6 +19,7 @@ from lensapp.storage.records import Review
 from lensapp.storage.workspace import Workspace
 from lensapp.ui.base_path import base_path
 from lensapp.ui.gallery.routes import API, MODULES
+from lensapp.ui.shared.client_modules import invisible_component
 
 FOLDER = Path(__file__).parent
 
@@ -82,25 +83,20 @@ def show_gallery(
     )
 
 
-@cache
-def _invisible_component(name: str, script: str) -> Any:
-    return st.components.v2.component(name, js=(FOLDER / script).read_text("utf-8"))
-
-
 def keep_inspector(*, key: str, name: str, ask: bool, on_name_change: Callable[[], None]) -> None:
     """Keep the inspector's name in the browser; ask for the one used in it last while none is known.
 
     When the browser knows one, `st.session_state[key].name` holds it and `on_name_change` is called. An
     empty `name` that is not asked for is forgotten.
     """
-    _invisible_component("lensapp_recall_inspector", "recall.js")(
+    invisible_component("lensapp_recall_inspector", FOLDER / "recall.js")(
         key=key, data={"name": name, "ask": ask}, on_name_change=on_name_change, height=1
     )
 
 
 def follow_theme(*, key: str, theme: str) -> None:
     """Run the page again when the browser shows another theme than `theme`, "dark" or "light"."""
-    _invisible_component("lensapp_follow_theme", "theme.js")(
+    invisible_component("lensapp_follow_theme", FOLDER / "theme.js")(
         key=key, data={"theme": theme}, on_theme_change=lambda: None, height=1
     )
 
@@ -112,7 +108,7 @@ def workspace_key(ws: Workspace) -> str:
 
 def reload_page(*, key: str) -> None:
     """Have the browser load the page anew."""
-    _invisible_component("lensapp_reload", "reload.js")(key=key, data={}, height=1)
+    invisible_component("lensapp_reload", FOLDER / "reload.js")(key=key, data={}, height=1)
 
 
 def gallery_data(ws: Workspace, *, review: Review, inspector: str, review_names: list[str]) -> dict[str, Any]:

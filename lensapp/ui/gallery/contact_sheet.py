@@ -1,6 +1,5 @@
 """Contact sheets of cutouts that open in the lightbox, the same on every page."""
 
-import base64
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -90,9 +89,6 @@ def sheet_data(
 ) -> dict[str, Any]:
     """Return what the client of a contact sheet needs; pictures come over HTTP."""
     source_ids = sorted({cutout.source_id for cutout in cutouts})
-    sprite = None
-    if drawn is not None:
-        sprite = "data:image/webp;base64," + base64.b64encode(imaging.sprite_sheet(drawn)).decode("ascii")
     return {
         "api": f"{base_path()}{LOOK_API}",
         "token": issue_look_token(ws, source_ids=source_ids, run_name=run_name),
@@ -111,6 +107,6 @@ def sheet_data(
             ]
             for index, cutout in enumerate(cutouts)
         ],
-        "sprite": sprite,
+        "sprite": None if drawn is None else imaging.sheet_address(drawn),
         "smallest": smallest,
     }

@@ -10,14 +10,12 @@ from starlette.datastructures import QueryParams
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from lensapp.core.data.imaging import DisplaySpec
 from lensapp.services.catalogue.lightbox import Lightbox
 from lensapp.services.data.pictures import picture_key
 from lensapp.services.inspect.tokens import read_look_token
 from lensapp.storage.records import Cutout
 from lensapp.storage.workspace import Workspace
 from lensapp.ui.gallery.answers import (
-    FRESH,
     LASTING,
     UNCOMPRESSED,
     asked_display,
@@ -26,6 +24,7 @@ from lensapp.ui.gallery.answers import (
     asked_size,
     authorised,
 )
+from lensapp.ui.over_http import FRESH
 
 LOOK_API = "/api/look"
 
@@ -83,8 +82,7 @@ def record(look: Look) -> Response:
 @_looking
 def around(look: Look) -> Response:
     """Answer with pictures of what lies around the one cutout in `ids`."""
-    display = DisplaySpec.parse({"stretch": look.query.get("stretch", DisplaySpec().stretch)})
-    return JSONResponse(look.lightbox.around(look.row, display=display), headers=FRESH)
+    return JSONResponse(look.lightbox.around(look.row, display=asked_display(look.query)), headers=FRESH)
 
 
 @_looking

@@ -14,7 +14,6 @@ from starlette.datastructures import QueryParams
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from lensapp.core.data.imaging import DisplaySpec
 from lensapp.services.inspect.consensus import retired_lately
 from lensapp.services.inspect.gallery import OpenReview, open_review
 from lensapp.services.inspect.picked import review_of_picked
@@ -34,7 +33,6 @@ from lensapp.services.inspect.votes import (
 )
 from lensapp.storage.workspace import Workspace
 from lensapp.ui.gallery.answers import (
-    FRESH,
     LASTING,
     MOST_IDS,
     UNCOMPRESSED,
@@ -46,6 +44,7 @@ from lensapp.ui.gallery.answers import (
     authorised,
     posted,
 )
+from lensapp.ui.over_http import FRESH
 from lensapp.ui.shared.client_modules import ClientModules
 
 API = "/api/gallery"
@@ -113,8 +112,9 @@ def retired(call: Call) -> Response:
 @_authorised
 def around(call: Call) -> Response:
     """Answer with pictures of what lies around the one cutout in `ids`; see `surroundings`."""
-    display = DisplaySpec.parse({"stretch": call.query.get("stretch", DisplaySpec().stretch)})
-    return JSONResponse(surroundings(call.opened, asked_one(call.query), display=display), headers=FRESH)
+    return JSONResponse(
+        surroundings(call.opened, asked_one(call.query), display=asked_display(call.query)), headers=FRESH
+    )
 
 
 @_authorised

@@ -1,18 +1,23 @@
-"""ES modules of a component of ours: served to browsers, which keep them, and loaded by one short text."""
+"""Scripts of components of ours: those that show nothing are one file each, others are ES modules.
+
+The modules are served to browsers, which keep them, and loaded by one short text.
+"""
 
 import hashlib
 import json
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from typing import Any
 
+import streamlit as st
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from lensapp.ui.base_path import base_path
+from lensapp.ui.over_http import FRESH
 
-FRESH = {"cache-control": "no-store"}
 LASTING = {"cache-control": "public, max-age=31536000, immutable"}
 # Streamlit takes the text of one module. This one fetches ours, all at once rather than import by import.
 LOADER = """
@@ -68,3 +73,9 @@ class ClientModules:
     def route(self) -> Route:
         """Return the route that serves them."""
         return Route(f"{self.path}/{{version}}/{{name}}.js", self.answer)
+
+
+@cache
+def invisible_component(name: str, script: Path) -> Any:
+    """Return a component that is the script in a file and shows nothing."""
+    return st.components.v2.component(name, js=script.read_text("utf-8"))

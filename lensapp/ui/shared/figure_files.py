@@ -9,7 +9,6 @@ typst: https://typst.app, whose SVG export to PDF keeps lines as lines and text 
 """
 
 import html
-from functools import cache
 from pathlib import Path
 
 import anyio.to_thread
@@ -22,8 +21,11 @@ from starlette.routing import Route
 from lensapp.core.colours import on_white
 from lensapp.core.errors import InvalidInput
 from lensapp.ui.base_path import base_path
+from lensapp.ui.over_http import FRESH, body_of
+from lensapp.ui.shared.client_modules import invisible_component
 
 API = "/api/figures"
+SAVER = Path(__file__).with_name("figure_saver.js")
 FORMATS = {"svg": "vectors to edit", "png": "pixels, for slides", "pdf": "vectors, for papers"}
 FONTS = ("DejaVuSans.ttf", "DejaVuSans-Bold.ttf")
 MOST_BYTES = 30_000_000
@@ -64,17 +66,15 @@ def pdf_of_svg(svg: str, *, title: str = "") -> bytes:
 
 
 async def _pdf(request: Request) -> Response:
-    body = b""
-    async for chunk in request.stream():
-        body += chunk
-        if len(body) > MOST_BYTES:
-            text = "The figure is too large for a PDF. Save it as PNG, or show fewer points."
-            return PlainTextResponse(text, 413)
+    body = await body_of(request, most=MOST_BYTES)
+    if body is None:
+        text = "The figure is too large for a PDF. Save it as PNG, or show fewer points."
+        return PlainTextResponse(text, 413)
     try:
         pdf = await anyio.to_thread.run_sync(pdf_of_svg, body.decode("utf-8", "replace"))
     except InvalidInput as error:
         return PlainTextResponse(str(error), 422)
-    return Response(pdf, media_type="application/pdf", headers={"cache-control": "no-store"})
+    return Response(pdf, media_type="application/pdf", headers=FRESH)
 
 
 async def _script(_request: Request) -> Response:
@@ -93,7 +93,7 @@ async def _paper(_request: Request) -> Response:
     from lensapp.ui.shared.figures import template_of
 
     paper = {"template": template_of("light").to_plotly_json(), "colours": on_white()}
-    return JSONResponse(paper, headers={"cache-control": "no-store"})
+    return JSONResponse(paper, headers=FRESH)
 
 
 ROUTES = [
@@ -104,15 +104,10 @@ ROUTES = [
 ]
 
 
-@cache
-def _saver() -> object:
-    script = Path(__file__).with_name("figure_saver.js").read_text("utf-8")
-    return st.components.v2.component("lensapp_figure_saver", js=script)
-
-
 def save_figures() -> None:
     """Let the buttons of `offer_files` answer; once a page."""
-    _saver()(key="figure-saver", data={"api": f"{base_path()}{API}"}, height=1)  # type: ignore[operator]
+    saver = invisible_component("lensapp_figure_saver", SAVER)
+    saver(key="figure-saver", data={"api": f"{base_path()}{API}"}, height=1)
 
 
 def offer_files(name: str, *, title: str, caption: str) -> None:

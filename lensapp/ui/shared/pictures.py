@@ -58,7 +58,6 @@ def sheet_html(
     count, height, width, _ = pictures.shape
     across = math.ceil(math.sqrt(count))
     down = math.ceil(count / across)
-    data = base64.b64encode(imaging.sprite_sheet(pictures)).decode("ascii")
     tiles = []
     for index in range(count):
         caption = captions[index] if captions else ""
@@ -76,7 +75,7 @@ def sheet_html(
             f"{below}</figure>"
         )
     style = (
-        f"--sprite: url(data:image/webp;base64,{data}); --across: {across * 100}% {down * 100}%; "
+        f"--sprite: url({imaging.sheet_address(pictures)}); --across: {across * 100}% {down * 100}%; "
         f"--shape: {width} / {height}; grid-template-columns: {tracks};"
     )
     return f'<div class="sheet" style="{style}">{"".join(tiles)}</div>'
@@ -84,7 +83,7 @@ def sheet_html(
 
 def picture_data(picture: Pictures) -> str:
     """Return one picture (row, column, 3) as the address of an <img>."""
-    return "data:image/webp;base64," + base64.b64encode(imaging.sprite_sheet(picture[None])).decode("ascii")
+    return imaging.sheet_address(picture[None])
 
 
 def bars(values: Sequence[float], *, colours: Sequence[str]) -> str:
