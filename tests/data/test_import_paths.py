@@ -80,6 +80,16 @@ def test_tables_in_the_folder_and_above_it_may_be_the_catalogue(ws, survey):
     assert import_paths.catalogues_near(ws, str(survey / "absent")) == []
 
 
+def test_a_table_older_than_all_listed_files_may_be_the_catalogue_and_nothing_is_counted(
+    ws, survey, monkeypatch
+):
+    monkeypatch.setattr(import_paths.folders, "LISTED", 1)
+    monkeypatch.setattr(import_paths.folders, "_counted", None)
+    (survey / "newer.fits").write_bytes(b"")
+    os.utime(survey / "table.csv", (0, 0))
+    assert import_paths.catalogues_near(ws, str(survey / "new")) == [str(survey / "table.csv")]
+
+
 def test_paths_are_remembered_once_each_in_their_workspace_the_last_first(ws, survey):
     for path in ("new", "old", "new"):
         import_paths.note_path(ws, str(survey / path))

@@ -63,8 +63,42 @@ def list_folder(path: Path, *, roots: Sequence[Path]) -> FolderListing:
     InvalidInput
         When it lies outside of them, is no folder, or may not be read.
     """
+    made = _entries(path, roots)
+    folders = [entry for entry in made if entry.kind == "folder"]
+    files = [entry for entry in made if entry.kind != "folder"]
+    limit = max(FEWEST_COUNTED, COUNTED // max(min(len(folders), LISTED), 1))
+    counted = [_counted(entry, limit) for entry in folders[:LISTED]]
+    counts = Counter(entry.kind for entry in files)
+    for entry in counted:
+        counts.update(entry.counts)
+    whole = len(folders) <= LISTED and all(entry.whole for entry in counted)
+    return FolderListing(
+        path.expanduser().resolve(), counted, files[:LISTED], len(folders) - len(counted),
+        max(len(files) - LISTED, 0), dict(counts), whole,
+    )  # fmt: skip
+
+
+def tables_near(path: Path, *, roots: Sequence[Path]) -> list[Path]:
+    """Return the tables in a folder, and in that above it, which may be the catalogue of what lies in it."""
+    folder = path if path.is_dir() else path.parent
+    near: list[Path] = []
+    for one in (folder, folder.parent):
+        if within(one, roots) and os.access(one, os.R_OK | os.X_OK):
+            tables = [entry.path for entry in _entries(one, roots) if entry.kind == "table"]
+            near += tables[:LISTED]
+    return list(dict.fromkeys(near))
+
+
+def within(path: Path, roots: Sequence[Path]) -> bool:
+    """Return whether a path lies below one of the roots, once its links are followed."""
+    resolved = path.resolve()
+    return any(resolved.is_relative_to(root) for root in roots)
+
+
+def _entries(path: Path, roots: Sequence[Path]) -> list[Entry]:
+    """Return what lies in a folder below the roots and is of use, the newest first, with nothing counted."""
     folder = path.expanduser().resolve()
-    if not _within(folder, roots):
+    if not within(folder, roots):
         allowed = " or ".join(map(str, roots)) or "none"
         raise InvalidInput(f"{path} lies outside the folders that may be read here: {allowed}.")
     try:
@@ -76,39 +110,13 @@ def list_folder(path: Path, *, roots: Sequence[Path]) -> FolderListing:
             f"The folder {folder} {reason} ({error.strerror}). Choose another, or ask its owner."
         ) from error
     made = [entry for one in entries if (entry := _entry(one, roots)) is not None]
-    made.sort(key=lambda entry: (-entry.modified, entry.name))
-    folders = [entry for entry in made if entry.kind == "folder"]
-    files = [entry for entry in made if entry.kind != "folder"]
-    limit = max(FEWEST_COUNTED, COUNTED // max(min(len(folders), LISTED), 1))
-    counted = [_counted(entry, limit) for entry in folders[:LISTED]]
-    counts = Counter(entry.kind for entry in files)
-    for entry in counted:
-        counts.update(entry.counts)
-    whole = len(folders) <= LISTED and all(entry.whole for entry in counted)
-    return FolderListing(
-        folder, counted, files[:LISTED], len(folders) - len(counted), max(len(files) - LISTED, 0),
-        dict(counts), whole,
-    )  # fmt: skip
-
-
-def tables_near(path: Path, *, roots: Sequence[Path]) -> list[Path]:
-    """Return the tables in a folder, and in that above it, which may be the catalogue of what lies in it."""
-    folder = path if path.is_dir() else path.parent
-    near: list[Path] = []
-    for one in (folder, folder.parent):
-        if _within(one.resolve(), roots) and os.access(one, os.R_OK | os.X_OK):
-            near += [entry.path for entry in list_folder(one, roots=roots).files if entry.kind == "table"]
-    return list(dict.fromkeys(near))
-
-
-def _within(path: Path, roots: Sequence[Path]) -> bool:
-    return any(path.is_relative_to(root) for root in roots)
+    return sorted(made, key=lambda entry: (-entry.modified, entry.name))
 
 
 def _entry(one: os.DirEntry[str], roots: Sequence[Path]) -> Entry | None:
     """Return an entry for a folder or a file of use, None for another, or for a link out of the roots."""
     try:
-        if one.is_symlink() and not _within(Path(one.path).resolve(), roots):
+        if one.is_symlink() and not within(Path(one.path), roots):
             return None
         status, is_folder = one.stat(), one.is_dir()
     except OSError:  # a link to nothing, or a file that went meanwhile

@@ -48,10 +48,10 @@ def first_folder(ws: Workspace) -> Path:
     roots = roots_to_browse(ws)
     for text in recent_paths(ws):
         folder = Path(text).parent.resolve()
-        if folder.is_dir() and any(folder.is_relative_to(root) for root in roots):
+        if folder.is_dir() and folders.within(folder, roots):
             return folder
     home = Path.home()
-    return home if any(home.is_relative_to(root) for root in roots) else roots[0]
+    return home if folders.within(home, roots) else roots[0]
 
 
 def list_folder(ws: Workspace, path: Path) -> folders.FolderListing:
@@ -91,8 +91,7 @@ def recent_paths(ws: Workspace) -> list[str]:
     file = ws.folder / RECENT_IMPORTS
     paths = read_json(file)["paths"] if file.exists() else []
     roots = roots_to_browse(ws)
-    allowed = [path for path in paths if any(Path(path).resolve().is_relative_to(root) for root in roots)]
-    return [path for path in allowed if Path(path).exists()]
+    return [path for path in paths if folders.within(Path(path), roots) and Path(path).exists()]
 
 
 @needs("work")
