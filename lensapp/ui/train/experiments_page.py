@@ -53,9 +53,10 @@ def show_experiments_page() -> None:
         ):
             go("split")
         return
+    listed = {tab: studies.list_studies(ws, kind) for tab, kind in TABS.items()}
     usual = next(iter(TABS))  # or the tab of the study in the address
-    for tab, kind in TABS.items():
-        if selected("study") in [status.study.name for status in studies.list_studies(ws, kind)]:
+    for tab, of_kind in listed.items():
+        if selected("study") in [status.study.name for status in of_kind]:
             usual = tab
     st.segmented_control(
         "Kind of study",
@@ -64,8 +65,7 @@ def show_experiments_page() -> None:
         label_visibility="collapsed",
         **kept("kind", one_of(list(TABS)), usual, key=TAB),
     )
-    kind = TABS[st.session_state[TAB]]
-    statuses = studies.list_studies(ws, kind)
+    kind, statuses = TABS[st.session_state[TAB]], listed[st.session_state[TAB]]
     if statuses:
         status = choose_followed(statuses, kind="study", live_status=_live_status)
         show_results = show_kfold if status.study.kind == "kfold" else show_search
