@@ -72,8 +72,12 @@ class RunStatus(JobStanding):
 
 def run_status(ws: Workspace, run_name: str) -> RunStatus:
     """Return a run with its job and the state that follows from both, or raise NotFound."""
-    run = runs.get_run(ws.database, run_name)
-    return _with_jobs(ws, [run])[0]
+    return run_statuses(ws, [run_name])[0]
+
+
+def run_statuses(ws: Workspace, run_names: Sequence[str]) -> list[RunStatus]:
+    """Return some runs, in this order, as `run_status` does."""
+    return _with_jobs(ws, [runs.get_run(ws.database, name) for name in run_names])
 
 
 def list_statuses(ws: Workspace) -> list[RunStatus]:

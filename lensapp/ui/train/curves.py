@@ -3,7 +3,7 @@
 They are drawn in the browser by the modules in `charts/`, which lengthen lines rather than draw anew.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import cache
 from pathlib import Path
@@ -19,6 +19,7 @@ from lensapp.ui.base_path import base_path
 from lensapp.ui.shared import figure_files
 from lensapp.ui.shared.address import put
 from lensapp.ui.shared.client_modules import ClientModules
+from lensapp.ui.shared.state import theme
 
 Columns = Mapping[str, NDArray[np.float64]]
 DIGITS = 6
@@ -302,12 +303,14 @@ def _component() -> Any:
     )
 
 
-def show_charts(data: Mapping[str, Any], *, key: str, on_view: Callable[[View], None] = keep_view) -> None:
-    """Show charts; `on_view` is told when the reader draws them in another way."""
+def show_charts(panels: Sequence[Panel], runs: Sequence[Drawn], *, captions: Sequence[str], key: str) -> None:
+    """Show charts as the address says, which keeps it when the reader draws them in another way."""
 
     def told() -> None:
         view = st.session_state[key].view
         if view:
-            on_view(View(**view))
+            keep_view(View(**view))
 
-    _component()(key=key, data=dict(data), on_view_change=told)
+    view = view_of_address(st.query_params)
+    data = charts_data(panels, runs, captions=captions, view=view, theme=theme())
+    _component()(key=key, data=data, on_view_change=told)

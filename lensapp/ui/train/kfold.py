@@ -14,7 +14,7 @@ from lensapp.storage.workspace import Workspace
 from lensapp.ui.shared import figures
 from lensapp.ui.shared.address import kept, switch
 from lensapp.ui.shared.markup import plain
-from lensapp.ui.shared.state import go, theme
+from lensapp.ui.shared.state import go
 from lensapp.ui.shared.widgets import number
 from lensapp.ui.train import curves, study_plots
 
@@ -90,14 +90,8 @@ def _show_folds(ws: Workspace, status: StudyStatus, entries: list[StudyRun]) -> 
     panels = [panel for panel in curves.PANELS if f"val_{panel.figures[0][1]}" in measured]
     planned = status.study.spec["training"]["epochs"] if status.active else None
     drawn = [curves.Drawn(name, history, planned=planned) for name, history in columns.items()]
-    data = curves.charts_data(
-        panels,
-        drawn,
-        captions=["validation part of each fold"] * len(panels),
-        view=curves.view_of_address(st.query_params),
-        theme=theme(),
-    )
-    curves.show_charts(data, key="fold-curves")
+    captions = ["validation part of each fold"] * len(panels)
+    curves.show_charts(panels, drawn, captions=captions, key="fold-curves")
 
 
 def show_table_of_runs(

@@ -11,7 +11,7 @@ from lensapp.storage.records import StudyRun
 from lensapp.storage.workspace import Workspace
 from lensapp.ui.shared import figures
 from lensapp.ui.shared.markup import plain
-from lensapp.ui.shared.state import go, theme
+from lensapp.ui.shared.state import go
 from lensapp.ui.shared.widgets import counted, number
 from lensapp.ui.train import curves, study_plots
 from lensapp.ui.train.kfold import show_table_of_runs
@@ -94,14 +94,8 @@ def _show_curves(ws: Workspace, status: StudyStatus, entries: list[StudyRun], *,
         if any(key in names or f"val_{key}" in names for _, key in panel.figures)
     ]
     panels.sort(key=lambda panel: axis not in {f"val_{key}" for _, key in panel.figures})
-    data = curves.charts_data(
-        panels,
-        drawn,
-        captions=["validation part of each trial" if panel.parted else "each trial" for panel in panels],
-        view=curves.view_of_address(st.query_params),
-        theme=theme(),
-    )
-    curves.show_charts(data, key="trial-curves")
+    captions = ["validation part of each trial" if panel.parted else "each trial" for panel in panels]
+    curves.show_charts(panels, drawn, captions=captions, key="trial-curves")
 
 
 def _show_trial_figures(status: StudyStatus, spec: SearchSpec, columns: study_figures.Columns) -> None:

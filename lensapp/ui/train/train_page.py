@@ -19,6 +19,7 @@ from lensapp.services.train.unlabelled import unlabelled_count
 from lensapp.storage.records import Run
 from lensapp.storage.workspace import Workspace
 from lensapp.ui.shared.job_controls import (
+    POLL_SECONDS,
     badge_and_buttons,
     fraction_done,
     redraw_when_changed,
@@ -27,7 +28,7 @@ from lensapp.ui.shared.job_controls import (
 from lensapp.ui.shared.markup import plain, plain_all
 from lensapp.ui.shared.page_head import page_head
 from lensapp.ui.shared.scores import hint_at_low_scores
-from lensapp.ui.shared.state import choose, get_workspace, go, theme
+from lensapp.ui.shared.state import choose, get_workspace, go
 from lensapp.ui.shared.widgets import absolute_time, counted, duration, empty_state, number, relative_time
 from lensapp.ui.train import curves
 from lensapp.ui.train.run_form import show_run_form
@@ -57,8 +58,8 @@ def show_train_page() -> None:
     with followed:
         if statuses:
             status = _choose_followed(statuses)
-            moving = status.active and status.state != "paused"
-            st.fragment(_follow, run_every=1 if moving else None)(status.name, ticked_runs(statuses))
+            run_every = POLL_SECONDS if status.moving else None
+            st.fragment(_follow, run_every=run_every)(status.name, ticked_runs(statuses))
             show_notes(ws, status, statuses)
         else:
             empty_state(
@@ -83,7 +84,7 @@ def _choose_followed(statuses: Sequence[RunStatus]) -> RunStatus:
 def _follow(run_name: str, ticked: list[str]) -> None:
     """Show how the run stands and its curves, once a second; the page anew when its state has changed."""
     ws = get_workspace()
-    status = runs.run_status(ws, run_name)
+    status, *others = runs.run_statuses(ws, [run_name, *(name for name in ticked if name != run_name)])
     progress: dict[str, Any] = dict(status.job.progress) if status.job else {}
     redraw_when_changed((run_name, status.state), key="train-drawn")
     with st.container(key="train-live", gap="small"):
@@ -106,7 +107,7 @@ def _follow(run_name: str, ticked: list[str]) -> None:
     if not status.active and without_lens_scores(status.run):
         hint_at_low_scores("In the best epoch no score of the validation part reached 0.5.")
     show_troubles(ws, status)
-    _show_curves(ws, status, [run_name, *(name for name in ticked if name != run_name)])
+    _show_curves(ws, status, others)
 
 
 def _offer_evaluation(ws: Workspace, status: RunStatus) -> None:
@@ -183,10 +184,11 @@ def summary_line(run: Run) -> str:
     return " · ".join(parts)
 
 
-def _show_curves(ws: Workspace, status: RunStatus, names: list[str]) -> None:
+def _show_curves(ws: Workspace, status: RunStatus, others: Sequence[RunStatus]) -> None:
     """Show the figures of the selected run, with the validation curves of the ticked ones over its own."""
-    columns = {name: history for name, history in runs.overlay_columns(ws, names).items() if history}
-    if not columns:
+    columns = runs.overlay_columns(ws, [status.name, *(one.name for one in others)])
+    drawn = [drawn_run(one, columns[one.name]) for one in (status, *others) if columns[one.name]]
+    if not drawn:
         if status.run.model == COMMITTEE:
             members = plain_all(status.run.spec["members"])
             st.info(f"A committee is not trained: its score combines those of {members}.")
@@ -208,17 +210,11 @@ def _show_curves(ws: Workspace, status: RunStatus, names: list[str]) -> None:
         held_out = cutouts_taking_part(ws, status.dataset, task, part="validation")
     captions = [
         "validation part of each run"
-        if len(columns) > 1 and panel.parted
+        if len(drawn) > 1 and panel.parted
         else (f"n = {number(held_out)} validation" if panel.figures[0][1].startswith("val_") else parts)
         for panel in panels
     ]
-    by_name = {one.run.name: one for one in runs.list_statuses(ws)} if len(columns) > 1 else {}
-    by_name[status.run.name] = status
-    drawn = [drawn_run(by_name[name], history) for name, history in columns.items()]
-    view = curves.view_of_address(st.query_params)
-    curves.show_charts(
-        curves.charts_data(panels, drawn, captions=captions, view=view, theme=theme()), key="train-curves"
-    )
+    curves.show_charts(panels, drawn, captions=captions, key="train-curves")
 
 
 def drawn_run(status: RunStatus, columns: curves.Columns) -> curves.Drawn:
