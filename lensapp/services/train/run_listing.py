@@ -4,7 +4,6 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from lensapp.core.score.score_table_spec import MODEL as EXTERNAL
 from lensapp.core.train.committees import MODEL as COMMITTEE
 from lensapp.services.train.run_notes import ARCHIVED, STARRED
 from lensapp.services.train.runs import RunStatus, has_recipe
@@ -92,7 +91,7 @@ def origin_of(status: RunStatus) -> str:
         return "comes with the program"
     if status.run.model == COMMITTEE:
         return "combined, not trained"
-    return "imported scores" if status.run.model == EXTERNAL else "made elsewhere"
+    return "imported scores" if status.run.is_external else "made elsewhere"
 
 
 def figures_of_run(status: RunStatus) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from lensapp.services.split.second_test import reserved_cutouts, showing_same_ob
 from lensapp.services.split.split_tables import TABLE_COLUMNS
 from lensapp.services.split.versions import split_spec_of
 from lensapp.storage import datasets, sources
+from lensapp.storage.columns.source_columns import cutout_columns
 from lensapp.storage.datasets import takes_middle_of
 from lensapp.storage.records import Dataset, Source
 from lensapp.storage.workspace import Workspace
@@ -50,11 +51,8 @@ def require_unlabelled(ws: Workspace, dataset: Dataset, spec: TrainingSpec) -> N
                 "pixels. Import it again with these."
             )
     reserved = reserved_cutouts(ws)
-    columns = sources.cutout_columns(
-        ws.database,
-        [one.id for one in used],
-        columns=TABLE_COLUMNS if len(reserved["id"]) else ("id",),
-    )
+    wanted = TABLE_COLUMNS if len(reserved["id"]) else ("id",)
+    columns = cutout_columns(ws, [one.id for one in used], columns=wanted)
     held_out = datasets.held_out_cutouts(ws.database, dataset, fold=spec.held_out)
     free = ~np.isin(columns["id"].astype(np.int64), held_out)
     if not free.any():
@@ -83,5 +81,5 @@ def unlabelled_count(ws: Workspace, dataset_name: str, source_name: str | None) 
 def count_unlabelled(ws: Workspace, dataset: Dataset, source_name: str | None) -> int:
     """Return how many cutouts a training on a version looks at without labels."""
     keys = [source.id for source in unlabelled_sources(ws, dataset, source_name)]
-    ids = sources.cutout_columns(ws.database, keys, columns=("id",))["id"].astype(np.int64)
+    ids = cutout_columns(ws, keys, columns=("id",))["id"].astype(np.int64)
     return int((~np.isin(ids, datasets.held_out_cutouts(ws.database, dataset))).sum())

@@ -18,7 +18,7 @@ from lensapp.core.train.recommended import (
     paper_of,
 )
 from lensapp.services.train import runs
-from lensapp.services.train.durations import Duration, Paces
+from lensapp.services.train.durations import Duration, Paces, learning_of
 from lensapp.services.train.starter import STARTER_NAME, starter_recipe
 from lensapp.storage.records import Dataset, Run
 from lensapp.ui.shared.address import kept, one_of
@@ -55,6 +55,11 @@ class Recipe:
     text: str
     spec: dict[str, Any]
     group: int
+
+    @property
+    def looks_at_unlabelled(self) -> bool:
+        """Whether cutouts without labels are looked at beside those with labels."""
+        return learning_of(self.spec)[2] != "none"
 
 
 def recipes_offered(current: Run | None) -> dict[str, Recipe]:
@@ -100,10 +105,9 @@ def _preset(name: str, title: str, group: int) -> Recipe:
 
 def figures_line(recipe: Recipe, time: Duration | None) -> str:
     """Return parameters, what was measured on the demo survey, and the time here, in one line."""
-    network = recipe.spec["network"]
+    network, task, _ = learning_of(recipe.spec)
     changed = bool(recipe.spec.get("network_options"))
     from_scratch = recipe.name != STARTER_NAME and not recipe.spec.get("initial_run")
-    task = (recipe.spec.get("task") or {}).get("kind", "binary")
     parts = []
     if network in PARAMETERS and not changed:
         parts.append(f"{number(PARAMETERS[network])} parameters at its usual size of cutouts")

@@ -181,8 +181,7 @@ def recipe_form(
     recipe = choose_recipe(trained, purpose=purpose, dataset=dataset, paces=paces)
     key = f"{prefix}-{recipe.name}"
     usual = st.container(gap="small")
-    looks_at_unlabelled = (recipe.spec.get("unlabelled") or {}).get("kind", "none") != "none"
-    with st.expander("All settings", expanded=looks_at_unlabelled):
+    with st.expander("All settings", expanded=recipe.looks_at_unlabelled):
         network = _choose_network(recipe, key=key)
         values = _recipe_fields(ws, dataset.name, recipe, network, key=key, columns=columns)
     with usual:
@@ -235,7 +234,6 @@ def _recipe_fields(
     """Show the tasks that a network can learn with the fields of one, then the other settings."""
     task_of_recipe = recipe.spec.get("task") or {"kind": "binary"}
     unlabelled = tuple(source.name for source in ready_sources(ws))
-    looks_at_unlabelled = (recipe.spec.get("unlabelled") or {}).get("kind", "none") != "none"
     kind = st.segmented_control(
         "Task",
         list(TASKS),
@@ -259,7 +257,7 @@ def _recipe_fields(
     values |= fields(
         only=(*NESTED_FIELDS, "unlabelled") if kind in OF_CLASSES else NESTED_FIELDS,
         columns=columns,
-        unfolded=("unlabelled",) if looks_at_unlabelled else (),
+        unfolded=("unlabelled",) if recipe.looks_at_unlabelled else (),
     )
     with st.expander("Transfer: frozen layers, published weights"):
         values |= fields(only=TRANSFER_FIELDS, columns=min(columns, 2))

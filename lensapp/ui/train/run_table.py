@@ -45,8 +45,8 @@ TALLEST, ROW_PIXELS = 12, 35
 
 def ticked_runs(statuses: Sequence[RunStatus]) -> list[str]:
     """Return the runs ticked in the table, as the address keeps them."""
-    ticked = st.query_params.get(COMPARE, "").split(",")
-    return [status.run.name for status in statuses if status.run.name in ticked]
+    ticked = ticked_names()
+    return [status.name for status in statuses if status.name in ticked]
 
 
 def show_runs(ws: Workspace, statuses: Sequence[RunStatus], *, followed: str) -> None:
