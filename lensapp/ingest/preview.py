@@ -56,8 +56,8 @@ class ImportPreview:
         In the common unit of flux where that is known, as the source will be shown.
     levels
         Sky, noise and brightness of what was read; None where there are no images.
-    unit
-        The unit of flux in words.
+    source_unit
+        What is known of the unit of flux; `unit` is the same in words.
     survey
         Whose images the headers say that they are, such as "PS1 stacks"; empty where they do not.
     rejected_count
@@ -79,10 +79,10 @@ class ImportPreview:
     warnings: list[str]
     image_ids: list[str] = field(repr=False)
     images: NDArray[np.float32] = field(repr=False)
+    source_unit: SourceUnit
     ids: tuple[str, ...] = ()
     catalogue_ids: tuple[str, ...] = ()
     levels: Levels | None = field(default=None, repr=False)
-    unit: str = "unknown"
     survey: str = ""
     rejected_count: int = 0
 
@@ -90,6 +90,11 @@ class ImportPreview:
     def complete(self) -> bool:
         """Whether every candidate was read."""
         return self.sampled == self.candidates
+
+    @property
+    def unit(self) -> str:
+        """The unit of flux in words."""
+        return self.source_unit.in_words(self.bands)
 
     @property
     def total(self) -> int:
@@ -122,13 +127,13 @@ def make_preview(spec: IngestSpec) -> ImportPreview:
     read = _read(plan, spec, sample)
     note = read.note
     scales = np.array(read.scales, np.float32).reshape(-1, len(plan.recipe.bands))
-    unit = SourceUnit("picture") if plan.are_pictures else unit_of_scales(scales)
     rejected = [*plan.rejections, *read.rejected]
     warnings = plan.warnings + count_warnings(Counter(note.counts), note.accepted) + _hint_of_tiles(plan)
     if len(rejected) > REJECTIONS_LISTED:
         warnings.append(f"Only the first {REJECTIONS_LISTED} of {len(rejected)} rejections are listed.")
-    of_levels = _as_shown(read.of_levels, scales)
     in_flux = bool(len(scales) and np.isfinite(scales).all())
+    factors = scales if in_flux else np.ones_like(scales)
+    of_levels = _as_shown(read.of_levels, factors)
 
     def counted(kind: str, *values: str) -> dict[str, int]:
         return {value.lower(): note.counts.get(f"{kind}:{value}", 0) for value in values}
@@ -153,9 +158,9 @@ def make_preview(spec: IngestSpec) -> ImportPreview:
         catalogue_ids=() if plan.catalogue is None else tuple(filter(None, plan.catalogue.ids[:IDS_SHOWN])),
         warnings=warnings,
         image_ids=read.image_ids,
-        images=_as_shown(read.images, scales),
+        images=_as_shown(read.images, factors),
         levels=levels_of_sample(of_levels, in_flux=in_flux) if len(of_levels) else None,
-        unit=unit.in_words(plan.recipe.bands),
+        source_unit=SourceUnit("picture") if plan.are_pictures else unit_of_scales(scales),
         survey=plan.survey,
     )
 
@@ -224,8 +229,6 @@ def _read(plan: ImportPlan, spec: IngestSpec, sample: Sequence[Candidate]) -> _R
     return read
 
 
-def _as_shown(images: Mapping[int, NDArray[Any]], scales: NDArray[np.float32]) -> NDArray[np.float32]:
+def _as_shown(images: Mapping[int, NDArray[Any]], factors: NDArray[np.float32]) -> NDArray[np.float32]:
     shown = np.array(list(images.values()), np.float32)
-    if not len(shown) or not np.isfinite(scales).all():
-        return shown
-    return shown * scales[list(images), None, None]
+    return shown * factors[list(images), None, None] if len(shown) else shown

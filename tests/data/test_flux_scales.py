@@ -174,7 +174,9 @@ def test_a_unit_is_known_per_cutout_and_band_and_said_in_words(tmp_path: Path) -
 def test_zero_points_can_be_stated(tmp_path: Path, zero_point: tuple[str, ...], words: str) -> None:
     ws = Workspace.open(tmp_path / "workspace")
     spec = IngestSpec(path=str(write_stacks(tmp_path / "files", calibrated=0)), zero_point=zero_point)
-    assert make_preview(spec).unit == words
+    preview = make_preview(spec)
+    assert preview.unit == words
+    assert (preview.source_unit.zero_point is not None) == words.endswith("zero point 27")
     run_import(ws, name="stacks", spec=spec, processes=1)
     assert unit_of(ws, "stacks") == words
 

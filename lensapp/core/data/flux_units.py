@@ -63,15 +63,23 @@ class SourceUnit:
     kind: UnitKind
     zero_points: tuple[tuple[float, float], ...] = ()
 
+    @property
+    def zero_point(self) -> float | None:
+        """The AB zero point of all pixels; None where bands or cutouts differ, or some have none."""
+        limits = [value for pair in self.zero_points for value in pair]
+        if not limits or not all(map(math.isfinite, limits)) or max(limits) - min(limits) > SAME_MAG:
+            return None
+        return min(limits)
+
     def in_words(self, bands: Sequence[str]) -> str:
         """Return the unit as a reader is told it, such as "flux, AB zero point 27"."""
         if self.kind == "picture":
             return "8-bit pictures, no flux"
         if self.kind == "unknown":
             return "unknown"
-        limits = [value for pair in self.zero_points for value in pair]
-        each = _range(min(limits), max(limits))
-        if max(limits) - min(limits) > SAME_MAG or not all(map(math.isfinite, limits)):
+        if self.zero_point is not None:
+            each = f"{self.zero_point:.4g}"
+        else:
             texts = [_range(*pair) for pair in self.zero_points]
             each = ", ".join(f"{text} in {band}" for text, band in zip(texts, bands, strict=True))
         known = "flux" if self.kind == "flux" else "flux in part, else unknown"

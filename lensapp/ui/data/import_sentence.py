@@ -1,6 +1,5 @@
 """What a dry run recognised, as one sentence to confirm: each part opens what changes it."""
 
-import math
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -106,24 +105,17 @@ def _fields(part: Part, values: Values, *, key: str, path: str) -> dict[str, Any
 
 def _zero_points(dry_run: DryRun) -> str:
     """Return where the zero points come from, and what they are where they are one."""
-    unit = dry_run.preview.unit
+    unit = dry_run.preview.source_unit
     if dry_run.spec.zero_point:
         stated = ", ".join(dry_run.spec.zero_point)
         return f"zero point {stated} as stated"
-    if not unit.startswith("flux"):
-        return "8-bit pictures without flux" if "picture" in unit else "no zero points"
-    single = unit.removeprefix("flux, AB zero point ")
-    some = " of some" if "in part" in unit else ""
-    if _is_number(single):
-        return f"zero point {single} from headers"
-    return f"zero points{some} from headers"
-
-
-def _is_number(text: str) -> bool:
-    try:
-        return math.isfinite(float(text))
-    except ValueError:
-        return False
+    if unit.kind not in ("flux", "partly"):
+        return "8-bit pictures without flux" if unit.kind == "picture" else "no zero points"
+    if unit.kind == "partly":
+        return "zero points of some from headers"
+    if unit.zero_point is None:
+        return "zero points from headers"
+    return f"zero point {unit.zero_point:.4g} from headers"
 
 
 def _labels(dry_run: DryRun) -> str:
