@@ -77,8 +77,7 @@ class Paces:
 
     def side_of(self, dataset: Dataset) -> int | None:
         """Return the side in pixels of the smallest cutouts of a dataset, as of a square as large."""
-        sizes = [self.pixels[key] for key in dataset.source_ids if key in self.pixels]
-        return math.isqrt(min(sizes)) if sizes else None
+        return math.isqrt(_fewest_pixels(dataset, self.pixels)) or None
 
 
 def learning_of(recipe: Mapping[str, Any]) -> Learning:
@@ -104,5 +103,9 @@ def paces_of(ws: Workspace, newest_first: Iterable[Run]) -> Paces:
 
 def _work_of_epoch(dataset: Dataset, pixels: Mapping[int, int]) -> int:
     """Return cutouts of the training part times pixels of a band."""
-    sizes = [pixels[key] for key in dataset.source_ids if key in pixels]
-    return sum(dataset.counts.get("train", {}).values()) * min(sizes, default=0)
+    return sum(dataset.counts.get("train", {}).values()) * _fewest_pixels(dataset, pixels)
+
+
+def _fewest_pixels(dataset: Dataset, pixels: Mapping[int, int]) -> int:
+    """Return the pixels of the smallest cutouts of a dataset, 0 where its sources are gone."""
+    return min((pixels[key] for key in dataset.source_ids if key in pixels), default=0)
