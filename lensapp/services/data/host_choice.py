@@ -232,9 +232,7 @@ def _whole_galaxies(ws: Workspace, chosen: Sequence[Source]) -> tuple[Galaxies, 
     parts = []
     counts = {"in the sources": 0, "not labelled as lenses": 0, "with at most 2 % of pixels masked": 0}
     for number, source in enumerate(chosen):
-        found = sources.cutout_columns(
-            ws.database, [source.id], columns=("id", "row", "label", "masked_fraction")
-        )
+        found = cutout_columns(ws, [source.id], columns=("id", "row", "label", "masked_fraction"))
         unlensed = found["label"] != LENS
         kept = unlensed & (found["masked_fraction"] <= MOST_MASKED)
         for what, count in zip(counts, (len(kept), unlensed.sum(), kept.sum()), strict=True):
@@ -300,7 +298,7 @@ def _star_fields(ws: Workspace, spec: PaintSpec, chosen: Sequence[Source]) -> Pi
             f"The source of stars {name} has other bands or another pixel scale than {chosen[0].name}. "
             "Choose one with the same."
         )
-    rows = sources.cutout_columns(ws.database, [fields_source.id], columns=("row",))["row"]
+    rows = cutout_columns(ws, [fields_source.id], columns=("row",))["row"]
     some = np.unique(np.linspace(0, len(rows) - 1, min(len(rows), SKY_IMAGES)).astype(np.int64))
     return open_cutouts(ws, fields_source.name, calibrated=True).read(rows[some])
 
@@ -317,7 +315,7 @@ class Columns:
         """Return one column (n,), NaN where it is unknown."""
         read = []
         for number, source in enumerate(self.sources):
-            rows = sources.cutout_columns(self.ws.database, [source.id], columns=("row",))["row"]
+            rows = cutout_columns(self.ws, [source.id], columns=("row",))["row"]
             column = sources.property_column(self.ws.database, [source.id], name)
             own = self.galaxies.row[self.galaxies.source == number]
             read.append(column[np.searchsorted(rows, own)])
