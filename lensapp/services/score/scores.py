@@ -112,7 +112,9 @@ def filtered(
         When the filter cannot be used on the source.
     """
     if scored.tally is not None:
-        return _filtered(ws, run, source, state_of_scores(ws, run, [source]), where, unlearned=unlearned)
+        return _counted(
+            ws, run.id, source.id, state_of_scores(ws, run, [source]), where=where, unlearned=unlearned
+        )
     kept = np.ones(len(scored.cutout_ids), bool)
     if where is not None:
         kept = kept_by(ws, [source], where, ids=scored.cutout_ids, known={"score": scored.scores})
@@ -121,28 +123,22 @@ def filtered(
     return Scored(scored.cutout_ids[kept], scored.scores[kept], scored.labels[kept], scored.total)
 
 
-def _filtered(
-    ws: Workspace, run: Run, source: Source, state: ScoresState, where: str | None, *, unlearned: bool
-) -> Scored:
-    learned = tuple(learned_cutouts(ws, run=run, source=source).tolist()) if unlearned else ()
-    return _counted(ws, run.id, source.id, state, where, learned)
-
-
 @lru_cache(maxsize=8)
 def _counted(
     ws: Workspace,
     run_id: int,
     source_id: int,
     _state: ScoresState,
+    *,
     where: str | None,
-    left_out: tuple[int, ...],
+    unlearned: bool,
 ) -> Scored:
-    """Return the scores that fulfil a filter out of more than are held, in groups of some ten thousand."""
+    """Return the scores that `filtered` keeps out of more than are held, in groups of some ten thousand."""
+    run, source = runs.run_by_id(ws.database, run_id), sources.source_by_id(ws.database, source_id)
+    left_out = learned_cutouts(ws, run=run, source=source) if unlearned else ()
     best = Best(MOST_HELD)
     tally = {label: np.zeros(BINS, np.int64) for label in (*LABELS, UNLABELLED)}
-    for ids, scores, labels in kept_scores(
-        ws, run_id, sources.source_by_id(ws.database, source_id), where, left_out=left_out
-    ):
+    for ids, scores, labels in kept_scores(ws, run_id, source, where, left_out=left_out):
         best.add(ids, scores)
         bins = bin_of(np.clip(scores, 0.0, 1.0))
         of_none = np.ones(len(ids), bool)
