@@ -1,4 +1,4 @@
-"""Nouns in singular and plural, as counts ask for them."""
+"""Counts in words: nouns in singular and plural, thin spaces between thousands."""
 
 from collections.abc import Callable
 
@@ -15,6 +15,11 @@ def noun(count: int, word: str) -> str:
 def counted(count: int, word: str) -> str:
     """Return a count with its noun: "1 vote", "12 votes"."""
     return f"{count} {noun(count, word)}"
+
+
+def thin_spaced(count: float) -> str:
+    """Return a round number with thin spaces between thousands."""
+    return f"{count:,.0f}".replace(",", "\u202f")
 
 
 def imported_of(accepted: int, rejected: int, *, unread: int = 0, write: Callable[[int], str] = str) -> str:

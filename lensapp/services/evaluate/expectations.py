@@ -15,6 +15,7 @@ from lensapp.core.evaluate.prevalence import (
     survey_columns,
 )
 from lensapp.core.evaluate.resampling import resampled_counts
+from lensapp.core.plurals import thin_spaced
 from lensapp.services.evaluate.evaluation import Columns, Evaluation
 
 BUDGET_POINTS, BUDGET_REPEATS = 200, 200
@@ -41,7 +42,7 @@ def person_time(hours: float) -> str:
         return f"{3600 * hours:.2g} s"
     if hours < 1:
         return f"{60 * hours:.2g} min"
-    return f"{hours:.2g} h" if hours < 100 else f"{hours:,.0f} h".replace(",", "\u202f")
+    return f"{hours:.2g} h" if hours < 100 else f"{thin_spaced(hours)} h"
 
 
 @dataclass(frozen=True)

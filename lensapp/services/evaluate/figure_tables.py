@@ -13,6 +13,7 @@ from lensapp.core.evaluate.prevalence import SurveySpec
 from lensapp.core.evaluate.resampling import Interval
 from lensapp.core.evaluate.subgroups import Subgroup
 from lensapp.core.evaluate.vetoes import VetoFigures
+from lensapp.core.plurals import thin_spaced
 from lensapp.core.train.tasks import target_symbol
 from lensapp.services.evaluate.calibrations import CalibrationFigures
 from lensapp.services.evaluate.combinations import Combinations
@@ -102,7 +103,7 @@ def expectation_table(evaluation: Evaluation, survey: SurveySpec, *, threshold: 
 
 def expected_count(value: float) -> str:
     """Return an expected number: 20 780 as a whole, a few with two digits."""
-    return f"{value:.2g}" if value < 10 else f"{value:,.0f}".replace(",", "\u202f")
+    return f"{value:.2g}" if value < 10 else thin_spaced(value)
 
 
 def interval_table(evaluations: Sequence[Evaluation]) -> pd.DataFrame:
@@ -134,7 +135,7 @@ def merit_table(evaluations: Sequence[Evaluation], *, threshold: float) -> pd.Da
     for run, values in every.iterrows():
         below[run] = [
             "–" if pd.isna(values[name])
-            else f"{values[name]:,.0f}".replace(",", "\u202f") if name in ("n", "lenses")
+            else thin_spaced(values[name]) if name in ("n", "lenses")
             else f"{values[name]:.4f}" if name == "rotation std"
             else f"{values[name]:.3f}"
             for name in others

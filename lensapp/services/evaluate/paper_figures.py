@@ -22,6 +22,7 @@ from lensapp.core.evaluate.calibration import Reliability
 from lensapp.core.evaluate.prevalence import SurveySpec
 from lensapp.core.evaluate.score_axis import ScoreAxis
 from lensapp.core.evaluate.subgroups import Subgroup
+from lensapp.core.plurals import thin_spaced
 from lensapp.core.train.tasks import target_symbol
 from lensapp.services.evaluate import evaluation as service
 from lensapp.services.evaluate import expectations
@@ -257,9 +258,8 @@ def _stability_figures(
 def _survey_figures(
     evaluation: Evaluation, survey: SurveySpec, threshold: float, n: str
 ) -> list[PaperFigure]:
-    what = f"{n}; {survey.galaxies:,} galaxies, one lens in {1 / survey.prevalence:,.0f}".replace(
-        ",", "\u202f"
-    )
+    rarity = f"{thin_spaced(survey.galaxies)} galaxies, one lens in {thin_spaced(1 / survey.prevalence)}"
+    what = f"{n}; {rarity}"
     axis, lenses = evaluation.score_axis, survey.galaxies * survey.prevalence
 
     def draw_expected(axes: Any) -> None:
@@ -359,11 +359,6 @@ def value_figures(evaluation: ValueEvaluation) -> list[PaperFigure]:
         draw_calibration,
     )
     return [*recovered, calibration]
-
-
-def thin_spaced(count: float) -> str:
-    """Return a round number with thin spaces between thousands."""
-    return f"{count:,.0f}".replace(",", "\u202f")
 
 
 def literal(text: str) -> str:

@@ -15,13 +15,13 @@ from lensapp import __version__
 from lensapp.core.data.column_names import column_label
 from lensapp.core.errors import InvalidInput
 from lensapp.core.evaluate.prevalence import SurveySpec
+from lensapp.core.plurals import thin_spaced
 from lensapp.services.evaluate import calibrations, expectations, figure_tables
 from lensapp.services.evaluate.evaluation import Evaluation, ValueEvaluation, load_evaluation
 from lensapp.services.evaluate.paper_figures import (
     PaperFigure,
     PictureFormat,
     score_figures,
-    thin_spaced,
     value_figures,
     write_figures,
 )
