@@ -10,7 +10,7 @@ from lensapp.services.catalogue.export_tables import ColumnMeaning
 from lensapp.services.data.filters import filter_columns
 from lensapp.storage import sources
 from lensapp.storage.columns.filtering import SOURCE, columns_of
-from lensapp.storage.columns.source_columns import CATALOGUES, OWN
+from lensapp.storage.columns.source_columns import CATALOGUES, OWN, ColumnInfo
 from lensapp.storage.records import Source
 from lensapp.storage.workspace import Workspace
 
@@ -22,7 +22,11 @@ DESCRIPTION = "Column {name} of the source's catalogue"
 def offered_columns(ws: Workspace, table: pd.DataFrame) -> list[str]:
     """Return the columns that the catalogues of the sources in a table of candidates brought, by name."""
     owners = [sources.get_source(ws.database, name) for name in table["source"].unique()]
-    return [one.name for one in filter_columns(ws, owners) if one.name not in OWN and one.name != SOURCE]
+    return _brought(filter_columns(ws, owners))
+
+
+def _brought(infos: Sequence[ColumnInfo]) -> list[str]:
+    return [one.name for one in infos if one.name not in OWN and one.name != SOURCE]
 
 
 def with_source_columns(
@@ -45,11 +49,11 @@ def with_source_columns(
     InvalidInput
         When no source has a column of that name.
     """
-    infos = {one.name: one for one in filter_columns(ws, owners)}
+    every = filter_columns(ws, owners)
+    infos = {one.name: one for one in every}
     wanted: list[str] = []
     for name in names:
-        brought = [one for one in infos if one not in OWN and one != SOURCE]
-        wanted += brought if name.lower() == ALL and name not in infos else [spelling_of(name, infos)]
+        wanted += _brought(every) if name.lower() == ALL and name not in infos else [spelling_of(name, infos)]
     wanted = list(dict.fromkeys(wanted))
     ids = table["cutout_id"].to_numpy(np.int64)
     columns = columns_of(ws, owners, wanted, ids=ids)

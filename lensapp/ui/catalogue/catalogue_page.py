@@ -241,8 +241,7 @@ def _complete_consensus(method: str) -> ConsensusSpec:
 
 def listed_catalogue(ws: Workspace, query: CatalogueQuery) -> pd.DataFrame:
     """Return the catalogue of a query, best grade first, then highest score."""
-    table = catalogue(ws, query)
-    return table.sort_values(["mean", "score"], ascending=False, kind="stable", na_position="last")
+    return candidate_table.in_order(catalogue(ws, query))
 
 
 def _show_nothing(ws: Workspace, source: Source, offered: CatalogueChoices) -> None:

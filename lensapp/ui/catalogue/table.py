@@ -30,6 +30,7 @@ ORDERS = {  # name → label, columns that sort, whether the lowest comes first
     "ra": ("by right ascension", ("ra", "dec"), True),
     "dec": ("by declination", ("dec", "ra"), True),
 }
+USUAL_ORDER = "grade"
 FORMS = {"table": ":material/table_rows: Table", "cutouts": ":material/photo_library: Cutouts"}
 HIDDEN = ("cutout_id", "run", "source")
 
@@ -37,7 +38,10 @@ HIDDEN = ("cutout_id", "run", "source")
 def show_candidates(
     ws: Workspace, owners: Sequence[Source], table: pd.DataFrame, *, method: ConsensusSpec
 ) -> None:
-    """Show the first rows with thumbnails, and everything known about the ticked one."""
+    """Show the first rows with thumbnails, and everything known about the ticked one.
+
+    The table comes in its usual order.
+    """
     names = ", ".join(source.name for source in owners)
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
         rest = f"; the first {MOST_ROWS} are listed, the export holds all" if len(table) > MOST_ROWS else ""
@@ -86,7 +90,7 @@ def _as_asked(table: pd.DataFrame) -> tuple[pd.DataFrame, str]:
             list(ORDERS),
             format_func=lambda name: ORDERS[name][0],
             label_visibility="collapsed",
-            **kept("order", one_of(list(ORDERS)), next(iter(ORDERS)), key="catalogue-order"),
+            **kept("order", one_of(list(ORDERS)), USUAL_ORDER, key="catalogue-order"),
         )
     shown_as = st.segmented_control(
         "Shown as",
@@ -96,9 +100,13 @@ def _as_asked(table: pd.DataFrame) -> tuple[pd.DataFrame, str]:
         label_visibility="collapsed",
         **kept("form", one_of(list(FORMS)), "table", key="catalogue-form"),
     )
+    return table if order == USUAL_ORDER else in_order(table, order), str(shown_as)
+
+
+def in_order(table: pd.DataFrame, order: str = USUAL_ORDER) -> pd.DataFrame:
+    """Return candidates in one of the `ORDERS`; those alike stay in the order they come in."""
     _, columns, ascending = ORDERS[order]
-    ordered = table.sort_values(list(columns), ascending=ascending, kind="stable", na_position="last")
-    return ordered, str(shown_as)
+    return table.sort_values(list(columns), ascending=ascending, kind="stable", na_position="last")
 
 
 def _show_cutouts(ws: Workspace, head: pd.DataFrame) -> None:

@@ -1,6 +1,6 @@
 """Figures of a split: class balance, positions and magnitudes per part, folds, images that look alike."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import plotly.graph_objects as go
@@ -8,7 +8,6 @@ import streamlit as st
 
 from lensapp.core.split.splits import LABELS, PARTS
 from lensapp.services.data.pictures import cutouts_by_id
-from lensapp.services.data.sources import ready_sources
 from lensapp.services.split.previews import SplitPreview
 from lensapp.ui.data.source_views import evenly_spread, sky_figure
 from lensapp.ui.gallery.contact_sheet import contact_sheet
@@ -122,21 +121,23 @@ def show_magnitudes(preview: SplitPreview) -> None:
     )
 
 
-def show_groups(groups: Sequence[Sequence[int]], *, title: str, text: str) -> None:
+def show_groups(
+    groups: Sequence[Sequence[int]], source_names: Mapping[int, str], *, title: str, text: str
+) -> None:
     """Show groups of cutouts as pictures under a title, a row for each; nothing where there is none."""
     if not groups:
         return
     colours = figures.class_colours()
     with st.expander(title):
         st.caption(text)
-        ws, names = get_workspace(), {one.id: one.name for one in ready_sources(get_workspace())}
+        ws = get_workspace()
         for number_of_group, cutout_ids in enumerate(groups[:MOST_GROUPS]):
             cutouts = cutouts_by_id(ws, cutout_ids[:MOST_OF_GROUP])
             contact_sheet(
                 ws,
                 cutouts,
                 key=f"{title}-{number_of_group}",
-                captions=[f"{one.candidate_id} ({names.get(one.source_id, '')})" for one in cutouts],
+                captions=[f"{one.candidate_id} ({source_names[one.source_id]})" for one in cutouts],
                 colours=[colours[cutout.label or "unlabelled"] for cutout in cutouts],
                 with_controls=not number_of_group,
             )

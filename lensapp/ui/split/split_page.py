@@ -49,7 +49,7 @@ def show_split_page() -> None:
         return
     labelled = [source.name for source in ready if is_labelled(get_workspace(), source)]
     if labelled:
-        _show_split([source.name for source in ready], labelled)
+        _show_split({source.name: source for source in ready}, labelled)
     else:
         box = empty_state(
             "No source has labels yet",
@@ -71,22 +71,20 @@ def show_split_page() -> None:
     show_versions()
 
 
-def _show_split(names: list[str], labelled: list[str]) -> None:
+def _show_split(ready: dict[str, Source], labelled: list[str]) -> None:
     """Show sources and filter above, settings on the left, parts on the right, groups of cutouts below."""
     left, right = st.columns([1, 2.6], gap="large", vertical_alignment="bottom")
     with left:
-        source_names = _choose_sources(names, labelled)
+        source_names = _choose_sources(list(ready), labelled)
     if not source_names:
         st.info("Choose at least one source.", icon=":material/call_split:")
         return
-    ready = {source.name: source for source in ready_sources(get_workspace())}
+    used = [ready[name] for name in source_names]
     with right:
-        where, usable = ask_filter(
-            get_workspace(), [ready[name] for name in source_names], key="split-filter"
-        )
+        where, usable = ask_filter(get_workspace(), used, key="split-filter")
     controls, picture = st.columns([1, 2.6], gap="large")
     with controls:
-        spec, without, second = _choose_split(names, [ready[name] for name in source_names], where)
+        spec, without, second = _choose_split(list(ready), used, where)
     if spec is None or not usable:
         return
     try:
@@ -100,8 +98,10 @@ def _show_split(names: list[str], labelled: list[str]) -> None:
         _show_parts(preview)
     with controls:
         _freeze(source_names, spec, preview, without, second)
+    names = {source.id: source.name for source in used}
     figures.show_groups(
         preview.conflicts,
+        names,
         title=f"{counted(len(preview.conflicts), 'object')} with both labels",
         text="Cutouts less than 2″ apart, with the same pixels or, without positions, of the same ID, some "
         "labelled lens and some non-lens. As a rule one label is wrong; of a host with and without painted "
@@ -109,6 +109,7 @@ def _show_split(names: list[str], labelled: list[str]) -> None:
     )
     figures.show_groups(
         preview.duplicate_groups,
+        names,
         title=f"{counted(len(preview.duplicate_groups), 'group')} of near-duplicate images",
         text="They stay in one part, so that the test part holds no image seen in training.",
     )
