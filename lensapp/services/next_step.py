@@ -3,7 +3,6 @@
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import Literal, TypeVar
 
 from lensapp.core.errors import NotFound
@@ -11,7 +10,7 @@ from lensapp.core.inspect.review_spec import ReviewSpec
 from lensapp.core.split.splits import SplitSpec
 from lensapp.job_kinds import JOB_KINDS, selection_of
 from lensapp.services.data.demo import KIND as DEMO
-from lensapp.services.data.sources import is_labelled, ready_sources
+from lensapp.services.data.sources import count_cutouts, is_labelled, ready_sources
 from lensapp.services.inspect.queues import create_review
 from lensapp.services.inspect.vote_log import voted_per_review
 from lensapp.services.score.scores import name_for_best
@@ -208,7 +207,7 @@ def _chain(ws: Workspace, selected: Mapping[str, str | None]) -> _Chain:
         dataset,
         run,
         review,
-        cutouts=_count_cutouts(ws, source.id),
+        cutouts=count_cutouts(ws, source),
         scored=0 if run is None else stored_scores.count_of(ws, run.id, source.id),
         graded=graded,
         exported=bool(graded) and was_done(database, EXPORTED, kind="source", name=source.name),
@@ -221,17 +220,6 @@ def _named(get: Callable[[Database, str], Record], database: Database, name: str
         with suppress(NotFound):
             return get(database, name)
     return None
-
-
-@lru_cache(maxsize=256)
-def _count_cutouts(ws: Workspace, source_id: int) -> int:
-    """Return how many cutouts a source has; those of one that is ready never change."""
-    return sources.count_cutouts(ws.database, source_id)
-
-
-@lru_cache(maxsize=256)
-def _has_labels(ws: Workspace, _source_id: int, name: str) -> bool:
-    return is_labelled(ws, sources.get_source(ws.database, name))
 
 
 def _made(job: Job) -> dict[str, str]:
@@ -315,7 +303,7 @@ def _with_review(chain: _Chain, review: Review, source: Source) -> NextStep:
 
 def _first_network(ws: Workspace, source: Source, names: Mapping[str, str]) -> NextStep:
     """Return the step to a first network, or past it where nothing has labels."""
-    if _has_labels(ws, source.id, source.name):
+    if is_labelled(ws, source):
         here = "Look at the parts, then freeze this dataset version."
         if source.kind == DEMO:  # of one's own cutouts one looks at the parts first
             return NextStep(f"Split {source.name}", here, "train", names, {}, "split", done_on="split")

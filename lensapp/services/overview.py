@@ -8,7 +8,7 @@ import numpy as np
 
 from lensapp.core.evaluate.histogram import lower_edges
 from lensapp.core.plurals import counted, noun
-from lensapp.services.data.sources import is_labelled, ready_sources
+from lensapp.services.data.sources import count_cutouts, is_labelled, ready_sources
 from lensapp.services.inspect.vote_log import GOOD_GRADES, standing
 from lensapp.services.score.scores import ScoresState, state_of_scores
 from lensapp.services.train.starter import starter_bands
@@ -78,7 +78,7 @@ def overview(ws: Workspace) -> Overview:
     versions = tuple(datasets.list_datasets(ws.database))
     trained = tuple(runs.list_runs(ws.database))
     opened = tuple(reviews.list_reviews(ws.database))
-    cutouts = sum(sources.count_cutouts(ws.database, source.id) for source in ready)
+    cutouts = sum(count_cutouts(ws, source) for source in ready)
     scores = stored_scores.score_counts(ws)
     cast = standing(ws)
 

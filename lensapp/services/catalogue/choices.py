@@ -81,8 +81,3 @@ def catalogue_choices(ws: Workspace) -> CatalogueChoices:
         voted_reviews=voted,
         fed_back=frozenset(review.name for review in every if is_fed_back(ws, review)),
     )
-
-
-def count_cutouts(ws: Workspace, source: Source) -> int:
-    """Return how many cutouts a source has."""
-    return sources.count_cutouts(ws.database, source.id)

@@ -1,6 +1,7 @@
 """Sources: try an import out, start or discard it, and read what is known of finished ones."""
 
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -139,9 +140,26 @@ def ready_sources(ws: Workspace) -> list[Source]:
     return [source for source in sources.list_sources(ws.database) if source.state == sources.READY]
 
 
+def count_cutouts(ws: Workspace, source: Source) -> int:
+    """Return how many cutouts a source has; asked once of one that is ready, since these never change."""
+    asked = _count_cutouts if source.state == sources.READY else _count_cutouts.__wrapped__
+    return asked(ws, source.id)
+
+
 def is_labelled(ws: Workspace, source: Source) -> bool:
-    """Return whether any cutout of a source has a label."""
-    first = sources.cutout_columns(ws.database, [source.id], columns=("id",), labelled_only=True, limit=1)
+    """Return whether any cutout of a source has a label; asked once of one that is ready."""
+    asked = _is_labelled if source.state == sources.READY else _is_labelled.__wrapped__
+    return asked(ws, source.id)
+
+
+@lru_cache(maxsize=256)
+def _count_cutouts(ws: Workspace, source_id: int) -> int:
+    return sources.count_cutouts(ws.database, source_id)
+
+
+@lru_cache(maxsize=256)
+def _is_labelled(ws: Workspace, source_id: int) -> bool:
+    first = sources.cutout_columns(ws.database, [source_id], columns=("id",), labelled_only=True, limit=1)
     return len(first["id"]) > 0
 
 

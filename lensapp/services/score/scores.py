@@ -15,6 +15,7 @@ from lensapp.core.data.conditions import Texts
 from lensapp.core.evaluate.histogram import BINS, bin_of, lower_edges
 from lensapp.core.evaluate.score_axis import ScoreAxis, axis_of
 from lensapp.core.train.committees import Combination, combined
+from lensapp.services.data.sources import count_cutouts
 from lensapp.storage import datasets, reviews, runs, sources
 from lensapp.storage.columns.filtering import kept_by, kept_in_groups
 from lensapp.storage.columns.source_columns import cutout_columns
@@ -241,7 +242,7 @@ def scored_so_far(ws: Workspace, *, run_name: str, source_name: str) -> str | No
     """
     run, source = runs.get_run(ws.database, run_name), sources.get_source(ws.database, source_name)
     scored = stored_scores.count_of(ws, run.id, source.id)
-    total = sources.count_cutouts(ws.database, source.id)
+    total = count_cutouts(ws, source)
     if not 0 < scored < total:
         return None
     return f"{run.name} has scored {scored:,} of {total:,} cutouts of {source.name} so far."

@@ -9,9 +9,10 @@ from lensapp.core.catalogue.query import CatalogueQuery
 from lensapp.core.errors import InvalidInput
 from lensapp.core.inspect.consensus_methods import METHODS, ConsensusSpec
 from lensapp.core.inspect.grades import GRADES, LETTERS
-from lensapp.services.catalogue.choices import CatalogueChoices, catalogue_choices, count_cutouts
+from lensapp.services.catalogue.choices import CatalogueChoices, catalogue_choices
 from lensapp.services.catalogue.feedback import left_out_words
 from lensapp.services.catalogue.query import catalogue
+from lensapp.services.data.sources import count_cutouts
 from lensapp.services.score.vetoes import kept_vetoes
 from lensapp.storage.records import Source
 from lensapp.storage.workspace import Workspace
