@@ -131,7 +131,8 @@ def run_job(workspace: Workspace, job: Job, *, watch: Report = ignore_progress) 
     Job
         The job as stored: `state` is done, paused, cancelled or failed.
     """
-    queued_by = replace(this_program(), name=job.enqueued_by or this_program().name)
+    program = this_program()
+    queued_by = replace(program, name=job.enqueued_by or program.name)
     with acting_as(queued_by), jobs.RunningJob(workspace.database, job, watch=watch) as running:
         with queue.room_for_the_end(workspace, job.id):
             state, outcome = _outcome(workspace, running)

@@ -41,7 +41,7 @@ def user(arguments: Arguments) -> dict[str, Any] | list[dict[str, Any]]:
     from lensapp.services.access import accounts
 
     action, name, value = arguments.action, arguments.name, arguments.value
-    wanted = ACTIONS[action].replace("[", " [").split(" [")[0].split()
+    wanted = ACTIONS[action].partition("[")[0].split()
     given = [one for one in (name, value) if one is not None]
     if len(given) != len(wanted):
         raise InvalidInput(f"'user {action}' takes {ACTIONS[action] or 'nothing more'}.")

@@ -64,6 +64,11 @@ class Actor:
         """Whether its role has a right."""
         return right in ROLES[self.role]
 
+    @property
+    def described(self) -> str:
+        """Its role with the article: "an inspector"."""
+        return f"{'an' if self.role[0] in 'ai' else 'a'} {self.role}"
+
 
 _ACTOR: ContextVar[Actor | None] = ContextVar("actor", default=None)
 _GRANTED: ContextVar[bool] = ContextVar("granted", default=False)
@@ -138,11 +143,7 @@ def require(right: Right) -> None:
     if actor is not None and actor.may(right):
         return
     roles = " or ".join(role for role, rights in ROLES.items() if right in rights)
-    who = (
-        f"{actor.name} is {'an' if actor.role[0] in 'ai' else 'a'} {actor.role}"
-        if actor
-        else "Nobody is logged in"
-    )
+    who = f"{actor.name} is {actor.described}" if actor else "Nobody is logged in"
     raise NotAllowed(f"{who}; to {RIGHTS[right]} one must be {roles}. Ask an administrator for the role.")
 
 

@@ -7,7 +7,7 @@ from lensapp.core.plurals import counted
 from lensapp.job_kinds import JOB_KINDS, selection_of
 from lensapp.services.train.job_control import WAITING_STATES, recent_jobs
 from lensapp.storage import reviews
-from lensapp.storage.care.trail import read_trail
+from lensapp.storage.care.trail import EXPORTED, read_trail
 from lensapp.storage.workspace import Workspace
 
 JOBS_LOOKED_AT = 50
@@ -43,7 +43,7 @@ def recent_changes(ws: Workspace, *, since: float, limit: int) -> list[Change]:
             changes.append(Change(last, text, "team", {"review": names[review_id]}))
     for row in read_trail(ws.database, limit=JOBS_LOOKED_AT):
         if row["at"] > since and row["did"] not in TOLD_BY_JOBS:
-            file = f" to {row['detail']}" if row["did"] == "exported" else ""
+            file = f" to {row['detail']}" if row["did"] == EXPORTED else ""
             text = f"{row['who']} {row['did']} {row['kind']} {row['name']}{file}"
             page = None if row["did"] in GONE else PAGES.get(row["kind"])
             changes.append(Change(row["at"], text, page, {row["kind"]: row["name"]} if page else None))

@@ -25,6 +25,9 @@ STALE_SECONDS = 20.0
 ACTIVE = ("queued", "running", "paused")
 ONE_PER_PAYLOAD = 7412582  # number of a lock that nothing else takes
 STARTING = "starting"  # stands for a worker that was started but has not reported yet
+REPORTED = tables.workers.c.name != STARTING
+ALIVE = and_(REPORTED, tables.workers.c.heartbeat_at > DatabaseTime() - STALE_SECONDS)
+"""Conditions of a worker: it has reported once, and lately."""
 
 
 def add_job(database: Database, *, kind: str, title: str, payload: dict[str, Any], once: bool = False) -> Job:
@@ -186,12 +189,8 @@ def retire(database: Database, *, worker: str) -> None:
 
 def living_workers(database: Database) -> list[str]:
     """Return the names of the workers whose heartbeat is recent."""
-    table = tables.workers
-    statement = select(table.c.name).where(
-        table.c.heartbeat_at > DatabaseTime() - STALE_SECONDS, table.c.name != STARTING
-    )
     with database.read() as connection:
-        return list(connection.scalars(statement))
+        return list(connection.scalars(select(tables.workers.c.name).where(ALIVE)))
 
 
 def announce(database: Database) -> bool:

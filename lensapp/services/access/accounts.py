@@ -2,11 +2,11 @@
 
 import time
 from dataclasses import dataclass, replace
-from typing import Any, get_args
+from typing import Any
 
 from argon2 import PasswordHasher
 
-from lensapp.core.acting import Actor, Role, current_actor, needs
+from lensapp.core.acting import ROLES, Actor, Role, current_actor, needs
 from lensapp.core.errors import InvalidInput, NotAllowed
 from lensapp.core.inspect.inspector_names import checked_inspector, inspector_key
 from lensapp.core.inspect.review_spec import ReviewSpec
@@ -94,7 +94,7 @@ def set_password(ws: Workspace, name: str, password: str) -> Account:
     account = accounts.find_account(ws.database, name)
     new = hashed(password, name=account.name)
     accounts.change_account(ws.database, account, did="changed password", password_hash=new)
-    sessions.note_failures(ws.database, {f"account {inspector_key(name)}": 0})
+    sessions.note_failures(ws.database, {tries_at(inspector_key(name)): 0})
     return account
 
 
@@ -111,6 +111,11 @@ def remove_account(ws: Workspace, name: str) -> Account:
     _refuse_last(ws, account)
     accounts.remove_account(ws.database, account)
     return account
+
+
+def tries_at(key: str) -> str:
+    """Return under what wrong passwords for an account are counted; `key` is that of its name."""
+    return f"account {key}"
 
 
 def _refuse_last(ws: Workspace, account: Account) -> None:
@@ -186,10 +191,9 @@ def require_admission(ws: Workspace, review: Review, actor: Actor | None = None)
 
 def checked_role(role: str) -> Role:
     """Return `role` when there is such a role, else raise InvalidInput."""
-    for known in get_args(Role):
-        if role == known:
-            return known  # type: ignore[no-any-return]
-    raise InvalidInput(f"There is no role {role!r}. Choose one of {', '.join(get_args(Role))}.")
+    if role not in ROLES:
+        raise InvalidInput(f"There is no role {role!r}. Choose one of {', '.join(ROLES)}.")
+    return role
 
 
 def checked_email(email: str) -> str:

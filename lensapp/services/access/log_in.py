@@ -13,7 +13,7 @@ from argon2.exceptions import InvalidHashError, VerificationError
 from lensapp.core.acting import Actor, acting_as, this_program
 from lensapp.core.errors import InvalidInput, NotAllowed
 from lensapp.core.inspect.inspector_names import LONGEST_KEY, inspector_key
-from lensapp.services.access.accounts import HASHER, LONGEST_PASSWORD, hashed
+from lensapp.services.access.accounts import HASHER, LONGEST_PASSWORD, hashed, tries_at
 from lensapp.storage.access import accounts, sessions
 from lensapp.storage.records import Account
 from lensapp.storage.workspace import Workspace
@@ -54,7 +54,7 @@ def log_in(ws: Workspace, *, name: str, password: str, address: str) -> str:
         When it is too early for another try.
     """
     key = inspector_key(name)[:LONGEST_KEY]
-    subjects = (f"account {key}", f"address {address}"[:300])
+    subjects = (tries_at(key), f"address {address}"[:300])
     with acting_as(this_program()):
         with ws.database.whole():  # counted before it is checked: many tries at once are many, too
             failures = sessions.failures_of(ws.database, subjects)

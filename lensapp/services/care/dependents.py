@@ -8,6 +8,7 @@ from lensapp import jobs
 from lensapp.core.config import read_json
 from lensapp.core.errors import InvalidInput
 from lensapp.core.plurals import noun
+from lensapp.job_kinds import JOB_KINDS
 from lensapp.storage import datasets, queue, reviews, runs, sources, studies
 from lensapp.storage.care.trash import TABLES, Item
 from lensapp.storage.files import COMMITTEE
@@ -24,9 +25,6 @@ PAYLOAD_KEYS = {
     "study": ("study",),
 }
 """Keys under which the payload of a job, or a specification in it, names something of a kind."""
-
-MAKING = {"source": ("demo", "paint", "ingest", "objects"), "run": ("encoder", "embeddings", "head")}
-"""Kinds of jobs whose payload names what they make by `name`."""
 
 
 @dataclass(frozen=True)
@@ -190,7 +188,8 @@ def names_item(job: Job, item: Item) -> bool:
 
 def makes_item(job: Any, item: Item) -> bool:
     """Return whether a job, given as such or as its row, makes an item that its payload calls by `name`."""
-    return job.kind in MAKING.get(item.kind, ()) and job.payload.get("name") == item.name
+    kind = JOB_KINDS.get(job.kind)  # a kind of an older version may be gone
+    return kind is not None and kind.makes == item.kind and job.payload.get("name") == item.name
 
 
 def _named(values: Any, keys: tuple[str, ...], name: str) -> bool:

@@ -116,13 +116,3 @@ def invited_to(database: Database, account_id: int) -> set[int]:
     table = tables.invitations
     with database.read() as connection:
         return set(connection.scalars(select(table.c.review_id).where(table.c.account_id == account_id)))
-
-
-def invited_names(database: Database, review_id: int) -> list[str]:
-    """Return the names of the accounts that are invited to a review."""
-    table, accounts = tables.invitations, tables.accounts
-    wanted = select(accounts.c.name).join(table, table.c.account_id == accounts.c.id)
-    with database.read() as connection:
-        return list(
-            connection.scalars(wanted.where(table.c.review_id == review_id).order_by(accounts.c.name_key))
-        )

@@ -6,7 +6,7 @@ from sqlalchemy import func, select
 
 from lensapp.storage import tables
 from lensapp.storage.database import Database, DatabaseTime
-from lensapp.storage.queue import STALE_SECONDS, STARTING
+from lensapp.storage.queue import ALIVE, REPORTED
 
 
 @dataclass(frozen=True)
@@ -34,14 +34,12 @@ class Counts:
 def count_for_monitor(database: Database) -> Counts:
     """Count jobs, votes and workers."""
     jobs, workers = tables.jobs, tables.workers
-    reported = workers.c.name != STARTING
-    fresh = workers.c.heartbeat_at > DatabaseTime() - STALE_SECONDS
     with database.read() as connection:
         states = connection.execute(select(jobs.c.state, func.count()).group_by(jobs.c.state)).all()
-        age = connection.scalar(select(DatabaseTime() - func.max(workers.c.heartbeat_at)).where(reported))
+        age = connection.scalar(select(DatabaseTime() - func.max(workers.c.heartbeat_at)).where(REPORTED))
         return Counts(
             dict(tuple(row) for row in states),
             connection.scalar(select(func.count()).select_from(tables.votes)) or 0,
-            connection.scalar(select(func.count()).select_from(workers).where(reported, fresh)) or 0,
+            connection.scalar(select(func.count()).select_from(workers).where(ALIVE)) or 0,
             None if age is None else max(float(age), 0.0),
         )

@@ -18,7 +18,7 @@ def show_account() -> None:
     if actor is None:
         return
     with st.popover(plain(actor.name), icon=":material/account_circle:", width="stretch", key="account"):
-        st.caption(f"You are {'an' if actor.role[0] in 'ai' else 'a'} {actor.role} here.")
+        st.caption(f"You are {actor.described} here.")
         if mode() == "passwords":
             _change_password()
         st.button("Log out", icon=":material/logout:", on_click=_leave, key="log-out", width="stretch")
