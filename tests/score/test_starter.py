@@ -18,8 +18,9 @@ from lensapp.services.inspect.queues import feedback_warning
 from lensapp.services.overview import overview
 from lensapp.services.split.datasets import freeze_split, list_versions
 from lensapp.services.train import starter
-from lensapp.services.train.runs import list_statuses, start_scoring, training_datasets
-from lensapp.services.train.starter import install_starter, is_starter
+from lensapp.services.train.run_listing import origin_of
+from lensapp.services.train.runs import list_statuses, run_status, start_scoring, training_datasets
+from lensapp.services.train.starter import REMARK, install_starter, is_starter
 from lensapp.storage import reviews, runs, sources
 from lensapp.storage.explanations import load_explanation
 from lensapp.storage.records import Source
@@ -135,6 +136,7 @@ def test_it_is_installed_once_and_its_empty_version_is_nowhere_offered(ws, capsy
     run = install_starter(ws)
     assert install_starter(ws) == run
     assert is_starter(run)
+    assert origin_of(run_status(ws, "starter")) == REMARK
     assert run.state == "finished"
     assert list_versions(ws) == training_datasets(ws) == []
     assert lensapp(ws, "datasets", capsys=capsys) == []
@@ -170,6 +172,7 @@ def test_a_run_of_ones_own_with_its_name_stays_what_it_is(ws):
     own = runs.create_run(ws.database, name="starter", dataset_id=dataset.id, model="elu_cnn", spec={})
     assert install_starter(ws).id == own.id
     assert not is_starter(install_starter(ws))
+    assert origin_of(run_status(ws, "starter")) != REMARK
 
 
 def test_votes_on_what_it_scored_belong_to_the_version_of_their_source(ws):

@@ -7,7 +7,7 @@ from typing import Any
 from lensapp.core.train.committees import MODEL as COMMITTEE
 from lensapp.services.train.run_notes import ARCHIVED, STARRED
 from lensapp.services.train.runs import RunStatus, has_recipe
-from lensapp.services.train.starter import STARTER_NAME
+from lensapp.services.train.starter import REMARK, is_starter
 from lensapp.storage import studies
 from lensapp.storage.workspace import Workspace
 
@@ -85,10 +85,10 @@ def listed(
 
 def origin_of(status: RunStatus) -> str:
     """Return the state of a run in words; of one that was not trained here, where it comes from."""
-    if has_recipe(status.run) and status.run.name != STARTER_NAME:
+    if is_starter(status.run):
+        return REMARK
+    if has_recipe(status.run):
         return status.state
-    if status.run.name == STARTER_NAME:
-        return "comes with the program"
     if status.run.model == COMMITTEE:
         return "combined, not trained"
     return "imported scores" if status.run.is_external else "made elsewhere"

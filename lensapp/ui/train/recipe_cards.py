@@ -19,7 +19,7 @@ from lensapp.core.train.recommended import (
 )
 from lensapp.services.train import runs
 from lensapp.services.train.durations import Duration, Paces, learning_of
-from lensapp.services.train.starter import STARTER_NAME, starter_recipe
+from lensapp.services.train.starter import STARTER_NAME, is_starter, starter_recipe
 from lensapp.storage.records import Dataset, Run
 from lensapp.ui.shared.address import kept, one_of
 from lensapp.ui.shared.markup import plain
@@ -130,7 +130,7 @@ def choose_recipe(
     trained: Sequence[Run], *, purpose: str, dataset: Dataset, paces: Paces, height: int = 300
 ) -> Recipe:
     """Show the recipes as cards and return the chosen one, which the address keeps."""
-    taken = (run for run in trained if run.name == selected("run") and run.name != STARTER_NAME)
+    taken = (run for run in trained if run.name == selected("run") and not is_starter(run))
     current = next((run for run in taken if runs.has_recipe(run)), None)
     recipes = recipes_offered(current)
     key = recipe_key(purpose)

@@ -13,7 +13,7 @@ from lensapp.core.train.committees import MODEL as COMMITTEE
 from lensapp.core.train.tasks import ContrastiveTask, TaskSpec
 from lensapp.services.train import runs
 from lensapp.services.train.runs import RunStatus
-from lensapp.services.train.starter import STARTER_NAME
+from lensapp.services.train.starter import is_starter
 from lensapp.services.train.task_checks import cutouts_taking_part
 from lensapp.services.train.unlabelled import unlabelled_count
 from lensapp.storage.records import Run
@@ -75,7 +75,7 @@ def show_train_page() -> None:
 def _choose_followed(statuses: Sequence[RunStatus]) -> RunStatus:
     """Choose the run that is followed: unless the address names one, a running one, or the newest."""
     running = (one.name for one in statuses if one.state == "running")
-    trained = (one.name for one in statuses if runs.has_recipe(one.run) and one.name != STARTER_NAME)
+    trained = (one.name for one in statuses if runs.has_recipe(one.run) and not is_starter(one.run))
     first = next(running, None) or next(trained, None)
     name = choose("run", [one.name for one in statuses], label="Run", first=first)
     return next(one for one in statuses if one.name == name)
