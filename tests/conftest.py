@@ -68,9 +68,8 @@ def gallery(tmp_path_factory: pytest.TempPathFactory) -> Iterator[GalleryServer]
     """The app over a small survey with reviews."""
     made = GalleryServer(tmp_path_factory.mktemp("gallery") / "ws")
     fill_workspace(made.ws)
-    made.start()
-    yield made
-    made.kill()
+    with made:
+        yield made
 
 
 @pytest.fixture(scope="module")

@@ -21,11 +21,8 @@ GRADES = "abcx" * 5
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    made = Server(tmp_path_factory.mktemp("loop") / "workspace", worker=True)
-    made.start()
-    yield made
-    made.kill()
-    made.end_worker()
+    with Server(tmp_path_factory.mktemp("loop") / "workspace", worker=True) as made:
+        yield made
 
 
 @pytest.fixture(scope="module")

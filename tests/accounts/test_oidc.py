@@ -35,9 +35,8 @@ def server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
             "LENSAPP_URL": made.address,
         }.items():
             monkeypatch.setenv(name, value)
-        made.start()
-        yield made
-        made.kill()
+        with made:
+            yield made
 
 
 def come_back(client: httpx.Client, address: str, person: str) -> httpx.Response:

@@ -23,10 +23,8 @@ GROUNDS = {"dark": "#111316", "light": "#ffffff"}
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     folder = tmp_path_factory.mktemp("figures") / "workspace"
     full_workspace(folder).database.close()
-    made = Server(folder)
-    made.start()
-    yield made
-    made.kill()
+    with Server(folder) as made:
+        yield made
 
 
 def colours(page: Any, selector: str) -> list[str]:

@@ -30,10 +30,8 @@ STICKS_OUT = """() => { const main = document.querySelector("[data-testid='stMai
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     folder = tmp_path_factory.mktemp("accessible") / "workspace"
     full_workspace(folder).database.close()
-    made = Server(folder)
-    made.start()
-    yield made
-    made.kill()
+    with Server(folder) as made:
+        yield made
 
 
 @pytest.mark.parametrize("name", PAGES)

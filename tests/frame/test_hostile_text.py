@@ -118,13 +118,11 @@ def page(tmp_path: Path, context: Any) -> Iterator[Any]:
         "    st.pills('pills', [text], format_func=plain, key=f'pills-{place}')\n",
         "utf-8",
     )
-    server = Server(tmp_path, script=str(script))
-    server.start()
-    made = context.new_page()
-    made.goto(server.address)
-    made.get_by_test_id("stCaptionContainer").nth(len(TEXTS) - 1).wait_for()
-    yield made
-    server.kill()
+    with Server(tmp_path, script=str(script)) as server:
+        made = context.new_page()
+        made.goto(server.address)
+        made.get_by_test_id("stCaptionContainer").nth(len(TEXTS) - 1).wait_for()
+        yield made
 
 
 @pytest.mark.browser

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import httpx
 
@@ -51,6 +51,7 @@ def wait_until(condition: Callable[[], bool], *, seconds: float = 40) -> None:
 class Server:
     """`streamlit run app.py` on a free port over one workspace folder, with or without a worker.
 
+    In a `with` statement it answers within, and has ended after it, with its worker.
     Another `script` stands beside ours in benchmarks, and another `program` in place of `-m streamlit`.
     """
 
@@ -78,6 +79,15 @@ class Server:
         with (self.folder / "server.log").open("ab") as log:
             self.process = subprocess.Popen(command, cwd=PROJECT, env=environment, stdout=log, stderr=log)
         wait_until(self.answers, seconds=START_SECONDS)
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.kill()
+        if self.worker:
+            self.end_worker()
 
     def answers(self) -> bool:
         """Return whether the app is up."""

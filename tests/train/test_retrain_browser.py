@@ -45,10 +45,8 @@ def server(tmp_path: Path) -> Iterator[Server]:
     ws = full_workspace(tmp_path / "workspace")
     feed_back(ws, dataset_name="sky-v1", review_names=["round-1"], rules=FeedbackRules(), name="sky-v2")
     ws.database.close()
-    made = Server(tmp_path / "workspace")
-    made.start()
-    yield made
-    made.kill()
+    with Server(ws.folder) as made:
+        yield made
 
 
 @pytest.mark.usefixtures("load")
