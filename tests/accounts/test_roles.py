@@ -239,6 +239,24 @@ def test_what_a_page_calls_back_is_done_by_who_looks_at_it(
     assert row["who"] == NAMES["scientist"]
 
 
+@pytest.mark.parametrize(("role", "offered"), [("scientist", True), ("reader", False)])
+def test_only_who_may_work_is_offered_to_retry_a_job(
+    team: Team, monkeypatch: pytest.MonkeyPatch, role: str, offered: bool
+) -> None:
+    monkeypatch.setattr(identity, "session_secret", lambda _ws: team.secrets[role])
+    monkeypatch.setattr(acting, "_ASKED", [identity.page_actor])
+    with acting_as(acting.this_program()):
+        job = queue.add_job(team.ws.database, kind="demo", title="Simulate sky", payload={"name": "sky"})
+        claimed = queue.claim_job(team.ws.database, worker="w-1", job_id=job.id)
+        assert claimed is not None
+        queue.update_job(team.ws.database, claimed, state="failed", error="The disk is full.")
+    app = AppTest.from_file(MAIN, default_timeout=120).run()
+    app.button(key="jobs").click().run()
+    assert not app.exception
+    assert "The disk is full." in [box.label for box in app.expander]
+    assert any(one.key == f"drawer-retry-{job.id}" for one in app.button) is offered
+
+
 def test_a_job_is_done_in_the_name_of_who_queued_it(team: Team, monkeypatch: pytest.MonkeyPatch) -> None:
     with acting_as(team.actor("scientist")):
         job = demo.start_demo(team.ws, name="tiny", spec=DemoSpec(count=8, size=24, bands=("r",)))

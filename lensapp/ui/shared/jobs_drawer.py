@@ -5,6 +5,7 @@ from typing import Any
 
 import streamlit as st
 
+from lensapp.core.acting import may
 from lensapp.job_kinds import JOB_KINDS, selection_of
 from lensapp.services.train.job_control import (
     WAITING_STATES,
@@ -93,7 +94,7 @@ def _show_ended(job: Job) -> None:
                 if pressed:
                     close_drawer()
                     go(JOB_KINDS[job.kind].page, view=None, **selection_of(job.kind, job.payload))
-            else:
+            elif may("work"):
                 retry: Callable[..., Any] = resume_job  # Streamlit leaves what it returns alone
                 st.button(
                     "Retry" if job.state == "failed" else "Resume",
