@@ -7,6 +7,7 @@ from typing import Any
 
 import streamlit as st
 
+from lensapp.core.acting import may
 from lensapp.services.saved_views import (
     LONGEST_NAME,
     SavedView,
@@ -15,7 +16,7 @@ from lensapp.services.saved_views import (
     rename_view,
     views_of,
 )
-from lensapp.ui.shared.address import address, open_address
+from lensapp.ui.shared.address import Address, address, open_address
 from lensapp.ui.shared.markup import plain
 from lensapp.ui.shared.state import PAGE, get_workspace, inspector
 from lensapp.ui.shared.widgets import absolute_time, errors_shown
@@ -60,15 +61,21 @@ def show_page_views() -> None:
         for number, view in enumerate(views):
             _show_view(view, number, is_shown=view == shown)
         _offer_undo(page, views)
-        with st.form("view-kept", border=False, clear_on_submit=True):
-            name = st.text_input(
-                "Keep this view as", max_chars=LONGEST_NAME, placeholder="bright lenses, field EDF-N"
-            )
-            sent = st.form_submit_button("Keep view", icon=":material/bookmark_add:")
-        if sent:
-            with errors_shown():
-                keep_view(ws, page, name, address=now, by=inspector())
-                st.rerun()
+        if may("work"):
+            _ask_name(page, now)
+
+
+def _ask_name(page: str, now: Address) -> None:
+    """Ask under which name the page is kept as it looks now."""
+    with st.form("view-kept", border=False, clear_on_submit=True):
+        name = st.text_input(
+            "Keep this view as", max_chars=LONGEST_NAME, placeholder="bright lenses, field EDF-N"
+        )
+        sent = st.form_submit_button("Keep view", icon=":material/bookmark_add:")
+    if sent:
+        with errors_shown():
+            keep_view(get_workspace(), page, name, address=now, by=inspector())
+            st.rerun()
 
 
 def _show_view(view: SavedView, number: int, *, is_shown: bool) -> None:
@@ -85,6 +92,8 @@ def _show_view(view: SavedView, number: int, *, is_shown: bool) -> None:
             args=(view.address,),
             help=f"Kept{by} on {absolute_time(view.made_at)}",
         )
+        if not may("work"):
+            return
         if st.button("", icon=":material/edit:", key=f"view-rename-{number}", type="tertiary", help="Rename"):
             st.session_state[RENAMED] = view
         if st.button(
