@@ -9,9 +9,23 @@ import numpy as np
 import pytest
 import sqlalchemy
 from alembic.autogenerate import compare_metadata
+from alembic.operations import Operations
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import Connection, func, insert, inspect, select, text
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    Boolean,
+    Connection,
+    Float,
+    Integer,
+    LargeBinary,
+    func,
+    insert,
+    inspect,
+    select,
+    text,
+)
 
 from lensapp.core.errors import InvalidInput, StorageError
 from lensapp.storage import database as module
@@ -150,6 +164,111 @@ def test_votes_of_an_older_workspace_are_one_inspectors_in_every_spelling(databa
     assert [one.client for one in votes] == ["tab-1", f"respelt-{votes[1].id}", "tab-1", "tab-1"]
     assert len(reviews.votes_of(database, inspector="aDa")) == 3
     assert reviews.view_of(database, review_id=review.id, inspector="ADA") == {"last": 1}
+
+
+NUMBERED = ("sources", "datasets", "runs", "studies", "reviews", "jobs", "accounts")
+
+
+def fill_every_table(database: Database) -> None:
+    """Add a row to every table that refers to one whose numbers are given once, and one to each of those."""
+    values = {
+        JSON: {}, Float: 1.0, Integer: 1, BigInteger: 1, LargeBinary: b"1", Boolean: True,
+    }  # fmt: skip
+    with database.write() as connection:
+        for table in tables.metadata.sorted_tables:
+            row = {
+                column.name: next((one for kind, one in values.items() if isinstance(column.type, kind)), "a")
+                for column in table.c
+                if (not column.nullable or column.foreign_keys) and column.name != "id"
+            }
+            connection.execute(insert(table).values(row))
+
+
+def give_numbers_again(connection: Connection) -> None:
+    """Make the tables as they were in older workspaces."""
+    operations = Operations(MigrationContext.configure(connection))
+    for table in NUMBERED:
+        with operations.batch_alter_table(
+            table, recreate="always", table_kwargs={"sqlite_autoincrement": False}
+        ):
+            pass
+    connection.execute(text("UPDATE alembic_version SET version_num = '0012'"))
+
+
+def rows_of(database: Database) -> dict[str, list[tuple[object, ...]]]:
+    with database.read() as connection:
+        return {
+            table.name: [tuple(row) for row in connection.execute(select(table))]
+            for table in tables.metadata.sorted_tables
+        }
+
+
+def numbers_after_deletion(database: Database, table: sqlalchemy.Table) -> tuple[int, int]:
+    """Return the number of a new row, and of the next one when that is gone."""
+    row = {
+        column.name: "new" if column.name in ("name", "name_key", "email") else value
+        for column, value in zip(table.c, rows_of(database)[table.name][0], strict=True)
+        if column.name != "id"
+    }
+    numbers = []
+    for _ in range(2):
+        with database.write() as connection:
+            [number] = connection.execute(insert(table).values(row)).inserted_primary_key or ()
+        with database.write() as connection:
+            connection.execute(table.delete().where(table.c.id == number))
+        numbers.append(number)
+    return numbers[0], numbers[1]
+
+
+def test_no_number_is_given_again_when_its_row_is_gone(database: Database) -> None:
+    fill_every_table(database)
+    for name in NUMBERED:
+        first, second = numbers_after_deletion(database, tables.metadata.tables[name])
+        assert second > first, name
+
+
+def test_an_older_workspace_keeps_all_rows_and_gives_no_number_again(tmp_path: Path) -> None:
+    database = Database(f"sqlite:///{tmp_path / 'old.db'}")
+    database.migrate()
+    fill_every_table(database)
+    with database._transaction(foreign_keys=False) as connection:
+        give_numbers_again(connection)
+    before = rows_of(database)
+    first, second = numbers_after_deletion(database, tables.sources)
+    assert second == first  # as SQLite does by itself
+    database.migrate()
+    assert rows_of(database) == before
+    assert all(before.values())
+    for name in NUMBERED:
+        first, second = numbers_after_deletion(database, tables.metadata.tables[name])
+        assert second > first, name
+    with database.read() as connection:
+        assert connection.scalar(text("PRAGMA foreign_keys")) == 1
+        assert connection.exec_driver_sql("PRAGMA foreign_key_check").all() == []
+        assert [index["name"] for index in inspect(connection).get_indexes("jobs")] == ["ix_jobs_state"]
+    database.close()
+
+
+def test_a_migration_that_loses_what_others_refer_to_is_taken_back(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    database = Database(f"sqlite:///{tmp_path / 'old.db'}")
+    database.migrate()
+    fill_every_table(database)
+    with database._transaction(foreign_keys=False) as connection:
+        connection.execute(tables.studies.update().values(dataset_id=99))  # lost before: no reason to refuse
+    before = rows_of(database)
+    with monkeypatch.context() as patch:
+        patch.setattr(
+            module, "MIGRATIONS", newer_program(tmp_path / "a", after='op.execute("DELETE FROM runs")')
+        )
+        with pytest.raises(StorageError, match=r"without their row of runs; nothing was changed"):
+            database.migrate()
+    assert rows_of(database) == before
+    monkeypatch.setattr(module, "MIGRATIONS", newer_program(tmp_path / "b"))
+    database.migrate()
+    assert revision_of(database) == "9999"
+    database.close()
 
 
 def test_a_newer_workspace_is_refused_and_left_alone(

@@ -145,7 +145,10 @@ def trash(arguments: Arguments) -> list[dict[str, Any]] | dict[str, Any]:
     option("--name", help="Only those of what is called so."),
 )
 def trail(arguments: Arguments) -> list[dict[str, Any]]:
-    """List who changed what: made, renamed, deleted, brought back, removed, queued, stopped."""
+    """List who changed what: made, renamed, deleted, brought back, removed, queued, stopped.
+
+    Of the workspace itself too: backed up (to which file), restored (from which), moved, examined, mended.
+    """
     from lensapp.services.care.records import changes
 
     return changes(existing_workspace(arguments), limit=arguments.limit, name=arguments.name)

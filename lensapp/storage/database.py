@@ -23,7 +23,7 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.functions import FunctionElement
 
-from lensapp.core.acting import acting_as, refuse_ungranted, this_program
+from lensapp.core.acting import refuse_ungranted
 from lensapp.core.errors import DatabaseAway, StorageError
 from lensapp.storage.group_commit import GroupCommit
 
@@ -211,12 +211,13 @@ class Database:
                     "cannot be written. Copy it to a folder of your own and open that."
                 )
             if not current:
-                with acting_as(this_program()), self.write() as connection:
+                with self._transaction(immediate=True, foreign_keys=False) as connection:
                     if connection.dialect.name == "postgresql":
                         connection.execute(sqlalchemy.text("SELECT pg_advisory_xact_lock(7412581)"))
                     if not self._is_current(connection, config):  # another process may have been faster
                         config.attributes["connection"] = connection
                         command.upgrade(config, "head")
+                        self._refuse_lost_references(connection)
         except (sqlalchemy.exc.DBAPIError, DatabaseAway) as error:
             cause = error.__cause__ if isinstance(error, DatabaseAway) else error
             reason = " ".join(str(getattr(cause, "orig", error)).split())
@@ -225,6 +226,25 @@ class Database:
                 f"The database {self._address().render_as_string()} cannot be opened: {reason}. "
                 "Check the folder's permissions, or LENSAPP_DATABASE_URL."
             ) from error
+
+    def _refuse_lost_references(self, connection: Connection) -> None:
+        """Raise StorageError where a row lost what it refers to since the transaction began (SQLite)."""
+        check = "PRAGMA foreign_key_check"
+        lost = (
+            {tuple(row) for row in connection.exec_driver_sql(check)}
+            if connection.dialect.name == "sqlite"
+            else set()
+        )
+        if not lost:
+            return
+        with self.engine.connect() as before:  # which sees what is stored
+            lost -= {tuple(row) for row in before.exec_driver_sql(check)}
+        if lost:
+            table, _, parent, _ = min(lost)
+            raise StorageError(
+                f"Bringing the workspace up to date would leave {len(lost)} rows (of {table}, …) without "
+                f"their row of {parent}; nothing was changed. Go on with the older program, and report it."
+            )
 
     def _is_current(self, connection: Connection, config: Config) -> bool:
         current = MigrationContext.configure(connection).get_current_revision()
@@ -332,4 +352,8 @@ def _begin_sqlite(connection: Connection) -> None:
     if connection.info.get("synchronous") != synchronous:  # cannot be changed inside a transaction
         connection.exec_driver_sql(f"PRAGMA synchronous={synchronous}")
         connection.info["synchronous"] = synchronous
+    foreign_keys = options.get("foreign_keys", True)  # off while tables that others refer to are made anew
+    if connection.info.get("foreign_keys", True) != foreign_keys:
+        connection.exec_driver_sql(f"PRAGMA foreign_keys={'ON' if foreign_keys else 'OFF'}")
+        connection.info["foreign_keys"] = foreign_keys
     connection.exec_driver_sql("BEGIN IMMEDIATE" if options.get("immediate") else "BEGIN")

@@ -2,6 +2,8 @@
 
 Times are UTC seconds since 1970 (float). Structured values that are only read whole are JSON.
 Votes and dataset members are never updated: a change is a new vote or a new dataset version.
+Caches, gallery tokens and journals of browsers go by numbers of tables with `sqlite_autoincrement`: one that
+was given is given to nothing else, also when its row is gone. PostgreSQL does so by itself.
 """
 
 from sqlalchemy import (
@@ -84,6 +86,7 @@ sources = Table(
     Column("quality", JSON, nullable=False),  # per band: histogram, quantiles, masked pixels; warnings
     Column("created_at", Float, nullable=False),
     Column("first_name", Words(200)),  # of a renamed one: as checksums of dataset versions know it
+    sqlite_autoincrement=True,
 )
 
 rejections = Table(
@@ -130,6 +133,7 @@ datasets = Table(
     Column("checksum", Words(64), nullable=False),
     Column("note", LongWords(), nullable=False, default=""),
     Column("created_at", Float, nullable=False),
+    sqlite_autoincrement=True,
 )
 
 dataset_members = Table(
@@ -160,6 +164,7 @@ runs = Table(
     Column("finished_at", Float),
     Column("note", LongWords(), nullable=False, server_default=""),
     Column("tags", JSON, nullable=False, server_default="[]"),  # words by which runs are found
+    sqlite_autoincrement=True,
 )
 
 metrics = Table(
@@ -205,6 +210,7 @@ studies = Table(
     Column("summary", JSON, nullable=False),
     Column("created_at", Float, nullable=False),
     Column("finished_at", Float),
+    sqlite_autoincrement=True,
 )
 
 study_runs = Table(
@@ -228,6 +234,7 @@ reviews = Table(
     Column("size", Key, nullable=False),
     Column("created_at", Float, nullable=False),
     Column("closed_at", Float),  # from then on its blind tests may be told
+    sqlite_autoincrement=True,
 )
 
 votes = Table(
@@ -303,6 +310,7 @@ jobs = Table(
     Column("started_at", Float),
     Column("finished_at", Float),
     Column("enqueued_by", Words(200)),  # who queued it; jobs of older versions do not know
+    sqlite_autoincrement=True,
 )
 
 workers = Table(
@@ -325,7 +333,7 @@ trash = Table(
     Column("deleted_by", Words(200), nullable=False),
     Column("deleted_at", Float, nullable=False),
     Column("reviews", JSON, nullable=False, default=list),  # that had the scores of a deleted run
-    Column("emptied_at", Float),  # its content is gone, its number is not given again
+    Column("emptied_at", Float),  # its content is gone, its row is still needed
 )
 
 # Who changed what, in order; rows are only added.
@@ -352,6 +360,7 @@ accounts = Table(
     Column("role", Words(20), nullable=False),
     Column("password_hash", Words(200)),  # Argon2id; none: it cannot log in with a password
     Column("created_at", Float, nullable=False),
+    sqlite_autoincrement=True,
 )
 
 sessions = Table(

@@ -5,6 +5,7 @@ import os
 import shutil
 import subprocess
 import sys
+import time
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,10 +16,13 @@ import pytest
 from sqlalchemy import func, select
 
 from lensapp.cli import main
-from lensapp.core.errors import InvalidInput, StorageError
+from lensapp.core.acting import this_program
+from lensapp.core.errors import InvalidInput, NotFound, StorageError
 from lensapp.services.care import backups
 from lensapp.services.care.backups import back_up, move, restore
+from lensapp.services.inspect.tokens import issue_token, read_token
 from lensapp.storage import datasets, reviews, runs, sources, tables
+from lensapp.storage.care.trail import WORKSPACE, read_trail
 from lensapp.storage.cutouts import read_cutouts
 from lensapp.storage.database import DatabaseTime
 from lensapp.storage.scores import stored_scores
@@ -79,11 +83,23 @@ def ws(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Workspace]:
 
 
 def rows_of(ws: Workspace) -> dict[str, list[tuple[Any, ...]]]:
+    """Return all rows but those of the trail about the workspace as a whole."""
     with ws.database.read() as connection:
         return {
-            table.name: [tuple(row) for row in connection.execute(select(table).order_by(*table.primary_key))]
+            table.name: [
+                tuple(row)
+                for row in connection.execute(select(table).order_by(*table.primary_key))
+                if table is not tables.trail or row.kind != WORKSPACE
+            ]
             for table in tables.metadata.sorted_tables
         }
+
+
+def deeds(ws: Workspace) -> list[tuple[str, str, str, str]]:
+    """Return what the trail says of the workspace as a whole, oldest first."""
+    rows = read_trail(ws.database, limit=100, kind=WORKSPACE)[::-1]
+    assert all(abs(time.time() - row["at"]) < 3600 for row in rows)
+    return [(row["who"], row["did"], row["name"], row["detail"]) for row in rows]
 
 
 def test_votes_cast_meanwhile_in_another_process_are_in_the_backup_once_acknowledged(
@@ -123,10 +139,14 @@ def test_what_is_restored_is_what_was_saved(ws: Workspace, tmp_path: Path) -> No
     assert (tmp_path / "one.zip").stat().st_mode & 0o077 == 0
     checked = restore(tmp_path / "one.zip", None)
     assert (checked["workspace"], checked["files"]) == (None, told["files"])
-    restore(tmp_path / "one.zip", tmp_path / "again")
+    told_at = restore(tmp_path / "one.zip", tmp_path / "again")["made_at"]
     shutil.rmtree(ws.folder / "cutouts")  # the copy stands by itself
     copied = Workspace.open(tmp_path / "again")
     assert rows_of(copied) == before
+    me = this_program().name
+    assert deeds(ws) == [(me, "backed up", "w", str(tmp_path / "one.zip"))]
+    said = f"{tmp_path / 'one.zip'} of {told_at} in {tmp_path / 'again'}"
+    assert deeds(copied) == [(me, "restored", "again", said)]
     assert copied.secret() == secret
     np.testing.assert_array_equal(read_cutouts(copied, ids), pixels)
     assert (copied.run_folder("first") / "spec.json").read_text("utf-8") == '{"ü": 1}'
@@ -144,11 +164,32 @@ def test_a_backup_goes_from_a_file_to_a_server_where_new_rows_get_new_numbers(tm
         assert not (tmp_path / "again" / "workspace.db").exists()
         copied = Workspace.open(tmp_path / "again", database_url=url)
         assert rows_of(copied) == before
-        assert make_survey(copied, name="more", count=2).id == 2
+        assert make_survey(copied, name="more", count=2).id > 2
+        assert [did for _, did, _, _ in deeds(copied)] == ["restored"]
         with pytest.raises(InvalidInput, match="holds rows already"):
             restore(tmp_path / "one.zip", tmp_path / "third", database_url=url)
         assert not (tmp_path / "third").exists()
         copied.database.close()
+
+
+def test_what_is_restored_gives_no_number_that_was_given_after_the_backup(
+    ws: Workspace, tmp_path: Path
+) -> None:
+    gone = make_survey(ws, name="gone", count=2)
+    sources.delete_source(ws.database, gone.id)
+    back_up(ws, tmp_path / "one.zip")
+    source = sources.get_source(ws.database, "sky")
+    later = add_review(ws, source, "later")  # an open tab votes in it, and the disk breaks
+    token = issue_token(ws, review=later, inspector="ada")
+    restore(tmp_path / "one.zip", tmp_path / "again")
+    copied = Workspace.open(tmp_path / "again")
+    assert read_token(copied, token).review_id == later.id  # it is the same workspace to browsers
+    other = add_review(copied, sources.get_source(copied.database, "sky"), "other")
+    assert other.id > later.id + 1000
+    assert make_survey(copied, name="new", count=2).id > gone.id
+    with pytest.raises(NotFound):
+        reviews.review_by_id(copied.database, later.id)
+    copied.database.close()
 
 
 def test_a_damaged_backup_is_refused_and_leaves_nothing(tmp_path: Path) -> None:
@@ -227,6 +268,9 @@ def test_a_workspace_moves_with_all_that_it_holds(
     assert not ws.folder.exists()
     moved = Workspace.open(tmp_path / "moved")
     assert rows_of(moved) == before
+    assert deeds(moved) == [
+        (this_program().name, "moved", "moved", f"{tmp_path / 'w'} to {tmp_path / 'moved'}")
+    ]
     written = json.loads((moved.folder / "cutouts" / "sky" / "tiles.json").read_text("utf-8"))
     assert written["tiles"][0]["path"] == str(tmp_path / "moved" / "exports" / "t.fits")
     with moved.database.read() as connection:

@@ -13,6 +13,7 @@ import pytest
 from lensapp.cli import main
 from lensapp.services.care.doctor import examine
 from lensapp.storage import datasets, runs, sources, tables
+from lensapp.storage.care.trail import WORKSPACE, read_trail
 from lensapp.storage.workspace import Workspace
 from support.small_surveys import make_survey
 
@@ -136,6 +137,10 @@ def test_mending_removes_old_leftovers_and_puts_orphans_aside(ws: Workspace) -> 
     mended = examine(ws, mend=True)
     assert [one["check"] for one in mended["mended"]] == checks
     assert mended["healthy"]
+    trail = read_trail(ws.database, limit=5, kind=WORKSPACE)
+    assert [(row["did"], row["name"]) for row in trail[:4]] == [*[("mended", "w")] * 3, ("examined", "w")]
+    assert trail[1]["detail"].startswith("cutouts/lost belongs to no source. Put it in the trash")
+    assert (trail[3]["detail"], trail[4]["detail"].partition(":")[0]) == ("sound", "3 findings")
     assert (young.exists(), old.exists(), lost.exists()) == (True, False, False)
     (kept,) = (ws.folder / "trash" / "orphans").iterdir()
     assert (kept / "shard-00000.npy").read_bytes() == b"pixels"

@@ -17,10 +17,20 @@ from lensapp.storage.arrays import TILES
 from lensapp.storage.care import occupants
 from lensapp.storage.care.archive import ArchivedFile, Manifest, copy_out, open_archive, write_archive
 from lensapp.storage.care.inventory import stored_files
-from lensapp.storage.care.snapshots import damage_of, load_snapshot, save_snapshot
+from lensapp.storage.care.snapshots import (
+    damage_of,
+    go_on_after,
+    last_numbers,
+    load_snapshot,
+    save_snapshot,
+)
 from lensapp.storage.care.sums import Sums, digest_of
-from lensapp.storage.database import Database
+from lensapp.storage.care.trail import WORKSPACE, note, note_change
+from lensapp.storage.database import Database, file_address
 from lensapp.storage.workspace import DATABASE_FILE, Workspace
+
+NUMBERS_LEFT_OUT = 10_000
+"""By which the numbers in a restored workspace go on: more than are given between two backups."""
 
 
 @needs("keep")
@@ -66,6 +76,8 @@ def back_up(ws: Workspace, file: Path) -> dict[str, Any]:
             entry = archive.add(ws.folder / one.path, name=one.path) if one.lasting else None
             if entry is not None and sums.judge(one, entry.sha256) == "damaged":
                 damaged.append(one.path)
+    if not ws.database.read_only:
+        note_change(ws.database, "backed up", kind=WORKSPACE, name=ws.folder.name, detail=str(file))
     files = archive.files
     return {
         "file": str(file),
@@ -117,6 +129,8 @@ def restore(file: Path, folder: Path | None, *, database_url: str | None = None)
                 copy_out(archive, entry, partial)
             database = partial / DATABASE_FILE
             _require_whole(database)
+            made_at = told["made_at"]
+            _begin_again(database, name=folder.name, detail=f"{file} of {made_at} in {folder}")
             if database_url:
                 server = Database(database_url)
                 try:
@@ -125,6 +139,22 @@ def restore(file: Path, folder: Path | None, *, database_url: str | None = None)
                     server.close()
                 database.unlink()
     return told | {"workspace": str(folder)}
+
+
+def _begin_again(database: Path, *, name: str, detail: str) -> None:
+    """Let a restored database say so, and give no number that the original has given since the backup.
+
+    Open pages and journals of votes may name what was made after it, and are signed with the same secret.
+    """
+    opened = Database(file_address(database))
+    try:
+        opened.migrate()
+        with opened.write() as connection:
+            given = {table: number for table, number in last_numbers(connection).items() if table != "jobs"}
+            go_on_after(connection, {table: number + NUMBERS_LEFT_OUT for table, number in given.items()})
+            note(connection, "restored", kind=WORKSPACE, name=name, detail=detail)
+    finally:
+        opened.close()
 
 
 @contextmanager
@@ -195,8 +225,18 @@ def move(ws: Workspace, folder: Path) -> dict[str, Any]:
             if Path(tile["path"]).is_relative_to(before):
                 tile["path"] = str(folder / Path(tile["path"]).relative_to(before))
         write_json(tiled, values)
+    _note_move(ws, before, folder)
     size = sum(file.size for file in files)
     return {"workspace": str(folder), "files": len(files), "bytes": size, "copied": not same_disk}
+
+
+def _note_move(ws: Workspace, before: Path, folder: Path) -> None:
+    own = ws.database.url == file_address(before / DATABASE_FILE)
+    moved = Database(file_address(folder / DATABASE_FILE)) if own else ws.database
+    try:
+        note_change(moved, "moved", kind=WORKSPACE, name=folder.name, detail=f"{before} to {folder}")
+    finally:
+        moved.close()
 
 
 def disk_of(path: Path) -> int:

@@ -10,12 +10,14 @@ from typing import Any
 from lensapp import jobs
 from lensapp.core.acting import needs
 from lensapp.core.config import LEFTOVER_SECONDS, read_json
+from lensapp.core.plurals import counted
 from lensapp.core.progress import Report, ignore_progress
 from lensapp.storage import runs
 from lensapp.storage.arrays import TILES
 from lensapp.storage.care import health
 from lensapp.storage.care.inventory import ORPHANS, StoredFile, is_old, stored_files
 from lensapp.storage.care.sums import Sums, digest_of
+from lensapp.storage.care.trail import WORKSPACE, note_change
 from lensapp.storage.files import network_file
 from lensapp.storage.workspace import SECRET_FILE, Workspace
 
@@ -71,6 +73,8 @@ def examine(
     for finding in mended:
         _mend(ws, finding)
     left = [finding for finding in findings if finding not in mended]
+    if not ws.database.read_only and not any(finding.check == "database" for finding in findings):
+        _note(ws, left, mended, quick=quick)
     return {
         "healthy": not left,
         "findings": [asdict(finding) for finding in left],
@@ -79,6 +83,16 @@ def examine(
         "bytes": sum(file.size for file in files),
         "read": not quick,
     }
+
+
+def _note(ws: Workspace, left: list[Finding], mended: list[Finding], *, quick: bool) -> None:
+    """Add to the trail that somebody looked, and what was mended; a damaged database is not written to."""
+    found = "sound" if not left else f"{counted(len(left), 'finding')}: {', '.join(one.what for one in left)}"
+    read = "without reading all files, " if quick else ""
+    note_change(ws.database, "examined", kind=WORKSPACE, name=ws.folder.name, detail=f"{read}{found}")
+    for one in mended:
+        did = f"{one.what} {one.remedy}"
+        note_change(ws.database, "mended", kind=WORKSPACE, name=ws.folder.name, detail=did)
 
 
 def _database(ws: Workspace) -> Iterator[Finding]:

@@ -5,17 +5,24 @@ one snapshot, so that what it held can be restored where only SQLite is, and the
 """
 
 import sqlite3
+from collections.abc import Mapping
 from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import sqlalchemy
-from sqlalchemy import JSON, Connection, MetaData, Table, func, insert, select
+from sqlalchemy import JSON, ColumnElement, Connection, MetaData, Table, cast, func, insert, select
+from sqlalchemy.dialects.postgresql import REGCLASS
 
 from lensapp.core.errors import InvalidInput, StorageError
 from lensapp.storage import tables
 from lensapp.storage.database import Database, file_address
 from lensapp.storage.queries import ROWS_AT_ONCE
+
+NUMBERED = [
+    table.name for table in tables.metadata.sorted_tables if table.dialect_kwargs.get("sqlite_autoincrement")
+]
+"""Tables that give no number again."""
 
 
 def save_snapshot(database: Database, file: Path) -> dict[str, int]:
@@ -86,6 +93,35 @@ def damage_of(file: Path) -> str | None:
     return f"a row of {broken[0][0]} refers to no row of {broken[0][2]}" if broken else None
 
 
+def last_numbers(connection: Connection) -> dict[str, int]:
+    """Return the last number that each table of NUMBERED gave, also to rows that are gone; 0 for none."""
+    if connection.dialect.name == "sqlite":
+        rows = connection.exec_driver_sql("SELECT name, seq FROM sqlite_sequence")
+        given = {row.name: row.seq for row in rows}
+        return {name: given.get(name, 0) for name in NUMBERED}
+    return {
+        name: connection.scalar(select(func.pg_sequence_last_value(_sequence(name)))) or 0
+        for name in NUMBERED
+    }
+
+
+def go_on_after(connection: Connection, numbers: Mapping[str, int]) -> None:
+    """Let tables of NUMBERED give only numbers above those; none goes back."""
+    given = last_numbers(connection)
+    for name, number in numbers.items():
+        if number <= given[name]:
+            continue
+        if connection.dialect.name == "postgresql":
+            connection.execute(select(func.setval(_sequence(name), number)))
+        else:
+            connection.exec_driver_sql("DELETE FROM sqlite_sequence WHERE name = ?", (name,))
+            connection.exec_driver_sql("INSERT INTO sqlite_sequence VALUES (?, ?)", (name, number))
+
+
+def _sequence(table: str) -> ColumnElement[Any]:
+    return cast(func.pg_get_serial_sequence(table, "id"), REGCLASS)
+
+
 def _copy_rows(source: Database, target: Database) -> None:
     """Copy every row of one snapshot of `source` into the tables of `target`, whole or not at all."""
     plain = MetaData()
@@ -100,6 +136,7 @@ def _copy_rows(source: Database, target: Database) -> None:
                 held.execution_options(isolation_level="REPEATABLE READ")
             for table in copies:
                 _copy_table(held, connection, table)
+            go_on_after(connection, last_numbers(held))
     except sqlalchemy.exc.IntegrityError as error:
         raise StorageError(
             f"The rows cannot be copied: {' '.join(str(error.orig).split())}. 'doctor' says what is broken."
@@ -114,5 +151,4 @@ def _copy_table(held: Connection, connection: Connection, table: Table) -> None:
     if connection.dialect.name == "postgresql" and "id" in table.c:
         newest = connection.scalar(select(func.max(table.c.id)))
         if newest is not None:
-            sequence = func.pg_get_serial_sequence(table.name, "id")
-            connection.execute(select(func.setval(sequence, newest)))
+            connection.execute(select(func.setval(_sequence(table.name), newest)))

@@ -11,6 +11,8 @@ from lensapp.storage.database import Database
 
 UNKNOWN = "unknown"
 EXPORTED = "exported"
+WORKSPACE = "workspace"
+"""The kind of what was done to the workspace as a whole: backed up, restored, moved, examined, mended."""
 
 
 def actor() -> str:

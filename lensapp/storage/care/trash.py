@@ -101,8 +101,8 @@ def take_back(database: Database, trashed: Iterable[Trashed]) -> None:
 def empty(database: Database, items: Sequence[Item], *, job_ids: Sequence[int]) -> None:
     """Remove the rows of deleted items, all that only they have, and ended jobs that speak of them.
 
-    A row stays, without a name and hidden, where its number would be given again (SQLite gives the highest
-    number plus one) or where something that is left began from it; the next call asks again.
+    A row stays, without a name and hidden, where something that is left began from it, or where it holds the
+    newest cutout of all, whose number SQLite would give again; the next call asks again.
     """
     keys = {kind: [item.id for item in items if item.kind == kind] for kind in TABLES}
     with database.write() as connection:
@@ -159,7 +159,6 @@ def _remove_rows(connection: Connection, kind: str, table: Table) -> None:
     """Remove the rows of one table that were emptied, now or earlier, and that nothing needs any more."""
     of_table, cutouts = tables.trash.c.kind == table.name, tables.cutouts
     emptied = select(tables.trash.c.item_id).where(of_table, tables.trash.c.emptied_at.is_not(None))
-    newest = connection.scalar(select(func.max(table.c.id)))
     newest_cutout = connection.scalar(select(func.max(cutouts.c.id)))
     for key in sorted(connection.scalars(emptied), reverse=True):
         users = [column == key for column, of in REFERENCES if of == kind]
@@ -167,8 +166,7 @@ def _remove_rows(connection: Connection, kind: str, table: Table) -> None:
             of_source = cutouts.c.source_id == key
             connection.execute(delete(cutouts).where(of_source, cutouts.c.id != newest_cutout))
             users.append(of_source)
-        in_use = any(connection.scalar(select(1).where(condition).limit(1)) for condition in users)
-        if in_use or (key == newest and connection.dialect.name == "sqlite"):
+        if any(connection.scalar(select(1).where(condition).limit(1)) for condition in users):
             continue
         connection.execute(delete(table).where(table.c.id == key))
         connection.execute(delete(tables.trash).where(of_table, tables.trash.c.item_id == key))

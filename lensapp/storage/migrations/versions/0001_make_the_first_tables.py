@@ -26,6 +26,7 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(["parent_id"], ["datasets.id"], name=op.f("fk_datasets_parent_id_datasets")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_datasets")),
         sa.UniqueConstraint("name", name=op.f("uq_datasets_name")),
+        sqlite_autoincrement=True,  # see 0013
     )
     op.create_table(
         "jobs",
@@ -46,6 +47,7 @@ def upgrade() -> None:
         sa.Column("started_at", sa.Float(), nullable=True),
         sa.Column("finished_at", sa.Float(), nullable=True),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_jobs")),
+        sqlite_autoincrement=True,  # see 0013
     )
     with op.batch_alter_table("jobs", schema=None) as batch_op:
         batch_op.create_index(batch_op.f("ix_jobs_state"), ["state"], unique=False)
@@ -66,6 +68,7 @@ def upgrade() -> None:
         sa.Column("created_at", sa.Float(), nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_sources")),
         sa.UniqueConstraint("name", name=op.f("uq_sources_name")),
+        sqlite_autoincrement=True,  # see 0013
     )
     op.create_table(
         "workers",
@@ -130,6 +133,7 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(["initial_run_id"], ["runs.id"], name=op.f("fk_runs_initial_run_id_runs")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_runs")),
         sa.UniqueConstraint("name", name=op.f("uq_runs_name")),
+        sqlite_autoincrement=True,  # see 0013
     )
     op.create_table(
         "dataset_members",
@@ -175,6 +179,7 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(["source_id"], ["sources.id"], name=op.f("fk_reviews_source_id_sources")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_reviews")),
         sa.UniqueConstraint("name", name=op.f("uq_reviews_name")),
+        sqlite_autoincrement=True,  # see 0013
     )
     op.create_table(
         "scores",

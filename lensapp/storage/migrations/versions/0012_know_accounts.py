@@ -24,6 +24,7 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name="pk_accounts"),
         sa.UniqueConstraint("name_key", name="uq_accounts_name_key"),
         sa.UniqueConstraint("email", name="uq_accounts_email"),
+        sqlite_autoincrement=True,  # see 0013
     )
     op.create_table(
         "sessions",
