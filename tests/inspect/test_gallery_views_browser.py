@@ -56,9 +56,26 @@ def test_keys_move_open_zoom_and_explain(gallery: GalleryServer, context: Any) -
 def test_filters_and_live_stretch_follow_the_controls(gallery: GalleryServer, context: Any) -> None:
     page = open_gallery(context, gallery, "looker")
     press(page, "ab")
-    page.select_option("[data-set='filter']", "graded")
+    page.keyboard.press("/")
+    page.keyboard.type("score > 0.9")
+    page.keyboard.press("Enter")
+    page.wait_for_selector("#tile-0[aria-label*='sky-0181']")
+    assert page.locator(".part .count").text_content() == "19 of 200 · filter"
+    assert page.locator(".parting").inner_text().endswith("19 of 200")
+    page.wait_for_url("**where=score*")
+    page.select_option(".part select", "score")
+    page.wait_for_selector("#tile-0[aria-label*='sky-0199']")
+    page.wait_for_url("**sort=score*")
+    page.reload()  # as a colleague's browser opens the link
+    page.wait_for_selector("#tile-0[aria-label*='sky-0199']")
+    assert page.input_value(".part input") == "score > 0.9"
+    page.go_back()
+    page.wait_for_selector("#tile-0[aria-label*='sky-0181']")
+    page.get_by_role("button", name="Show the whole review").click()
+    page.get_by_role("button", name="Graded by you", exact=True).click()
     wait_until(lambda: page.locator(".tile:visible").count() == 2)
-    page.select_option("[data-set='filter']", "ungraded")
+    page.get_by_role("button", name="Graded by you", exact=True).click()
+    page.get_by_role("button", name="Not graded by you yet").click()
     page.wait_for_selector("#tile-0[aria-label*='sky-0002']")
     page.wait_for_selector(".stage:not([data-loading])")
     side = "document.querySelector('.tile').clientWidth"
@@ -69,7 +86,7 @@ def test_filters_and_live_stretch_follow_the_controls(gallery: GalleryServer, co
         ".map((e) => e.shadowRoot?.querySelector(q)).find(Boolean))(document.querySelector.bind(document))"
     )
     before = page.evaluate(light)
-    page.locator("summary").click()
+    page.locator(".levels summary").click()
     page.locator("[data-set='white']").fill("-0.5")
     wait_until(lambda: page.evaluate(light) > 1.02 * before)
 

@@ -57,7 +57,8 @@ class OpenReview:
         return names
 
     @cached_property
-    def _queued_cutouts(self) -> Ids:
+    def queued_cutouts(self) -> Ids:
+        """Cutout ids in the order shown, which browsers do not know where there are blind tests."""
         return reviews.queue_of(self.workspace.database, self.review.id)
 
     @cached_property
@@ -66,7 +67,7 @@ class OpenReview:
 
         They are cutout ids; with blind tests, whose cutout ids would stand out, positions in the queue.
         """
-        cutouts = self._queued_cutouts
+        cutouts = self.queued_cutouts
         return np.arange(1, len(cutouts) + 1, dtype=np.int64) if self.blind_tests else cutouts
 
     def cutout_ids(self, ids: Sequence[int]) -> list[int]:
@@ -74,7 +75,7 @@ class OpenReview:
         self.check_members(ids)
         if not self.blind_tests:
             return [int(key) for key in ids]
-        return [int(key) for key in self._queued_cutouts[np.asarray(ids, np.int64) - 1]]
+        return [int(key) for key in self.queued_cutouts[np.asarray(ids, np.int64) - 1]]
 
     def shown_ids(self, cutout_ids: Sequence[int]) -> list[int]:
         """Return cutouts of the review as browsers know them."""
@@ -83,11 +84,11 @@ class OpenReview:
     @cached_property
     def position_of(self) -> dict[int, int]:
         """Positions in the queue, from 1, by cutout id."""
-        return {key: position for position, key in enumerate(self._queued_cutouts.tolist(), 1)}
+        return {key: position for position, key in enumerate(self.queued_cutouts.tolist(), 1)}
 
     def holds(self, cutout_id: int) -> bool:
         """Return whether the review shows a cutout."""
-        return bool((self._queued_cutouts == cutout_id).any())
+        return bool((self.queued_cutouts == cutout_id).any())
 
     @cached_property
     def levels(self) -> imaging.Levels:
@@ -213,15 +214,19 @@ class OpenReview:
 
 def known_lenses_at(ws: Workspace, source: Source, rows: Sequence[Cutout]) -> dict[int, dict[str, Any]]:
     """Return the known lens at each cutout of a source: its name, separation and offset to east and north."""
-    table, scale = kept_known_lenses(ws), source.pixel_scale_arcsec
+    table = kept_known_lenses(ws)
     if table is None:
         return {}
     positions = [(row.ra_deg, row.dec_deg) for row in rows]
     ra, dec = np.array(positions, np.float64).reshape(-1, 2).T
-    longest = max(source.height, source.width)
-    radius = DEFAULT_RADIUS_ARCSEC if scale is None else max(DEFAULT_RADIUS_ARCSEC, scale * longest / 2)
-    matches = nearest_known(ra, dec, table, radius_arcsec=radius)
+    matches = nearest_known(ra, dec, table, radius_arcsec=known_lens_radius(source))
     return {row.id: match for row, match in zip(rows, matches, strict=True) if match is not None}
+
+
+def known_lens_radius(source: Source) -> float:
+    """Return within how many arcseconds a known lens is in a cutout of a source."""
+    scale, longest = source.pixel_scale_arcsec, max(source.height, source.width)
+    return DEFAULT_RADIUS_ARCSEC if scale is None else max(DEFAULT_RADIUS_ARCSEC, scale * longest / 2)
 
 
 def facing_of(cutout: Cutout) -> dict[str, Any]:

@@ -1,7 +1,7 @@
 """Mount the gallery in a page."""
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from functools import cache
 from pathlib import Path
@@ -56,16 +56,24 @@ def sheet_component() -> Any:
 
 
 def show_gallery(
-    ws: Workspace, *, review: Review, inspector: str, review_names: list[str], on_open: Callable[[str], None]
+    ws: Workspace,
+    *,
+    review: Review,
+    inspector: str,
+    review_names: list[str],
+    part: Mapping[str, Any],
+    on_open: Callable[[str], None],
+    on_part: Callable[[Mapping[str, Any]], None],
 ) -> Any:
-    """Show the gallery of a review in the page.
+    """Show the gallery of a review in the page, or `part` of it (as `part.js` describes it).
 
-    `on_open` is called with the name of another review chosen in the bar, before the page runs.
+    `on_open` is called with the name of another review chosen in the bar, `on_part` with another part, before
+    the page runs.
 
     Returns
     -------
     The component's result, for one run of the script only: `create` is true when a new review is asked for,
-    `go` is the page that is asked for.
+    `go` is the page that is asked for, `views` is true when those kept of the page are.
     """
     key = f"gallery-{review.id}-{inspector}"
 
@@ -74,10 +82,18 @@ def show_gallery(
         if name:
             on_open(name)
 
+    def tell_part() -> None:
+        chosen = st.session_state[key].part
+        if isinstance(chosen, Mapping):
+            on_part(chosen)
+
+    data = gallery_data(ws, review=review, inspector=inspector, review_names=review_names)
     return _component()(
         key=key,
-        data=gallery_data(ws, review=review, inspector=inspector, review_names=review_names),
+        data=data | {"part": dict(part)},
         on_open_change=open_chosen,
+        on_part_change=tell_part,
+        on_views_change=lambda: None,
         on_create_change=lambda: None,  # Streamlit reports a trigger only when it has a callback
         on_go_change=lambda: None,
     )

@@ -16,6 +16,7 @@ from starlette.routing import Route
 
 from lensapp.services.inspect.consensus import retired_lately
 from lensapp.services.inspect.gallery import OpenReview, open_review
+from lensapp.services.inspect.parts import PartSpec, part_columns, part_of, sortable, why_blind
 from lensapp.services.inspect.picked import review_of_picked
 from lensapp.services.inspect.similar import review_more_like
 from lensapp.services.inspect.surroundings import surroundings
@@ -100,6 +101,33 @@ def raw(call: Call) -> Response:
 def queue(call: Call) -> Response:
     """Answer with all cutout ids of the review in order, little-endian int64."""
     return _id_bytes(call.opened.queue)
+
+
+@_authorised
+def part(call: Call) -> Response:
+    """Answer with the ids that a filter leaves, in the order asked for, little-endian int64.
+
+    The header `x-tells-scores` is 1 where filter or order tell scores.
+    """
+    values: dict[str, Any] = {name: call.query[name] for name in ("where", "sort") if call.query.get(name)}
+    values["show"] = tuple(word for word in call.query.get("show", "").split(",") if word)
+    values["highest_first"] = call.query.get("highest") == "1"
+    asked = part_of(call.opened, PartSpec.parse(values), inspector=call.claims.inspector)
+    answer = _id_bytes(asked.ids)
+    answer.headers["x-tells-scores"] = "1" if asked.tells_scores else "0"
+    return answer
+
+
+@_authorised
+def columns(call: Call) -> Response:
+    """Answer with what the review may be filtered by: {"columns", "sortable", "why_blind"}."""
+    named = part_columns(call.opened)
+    answer = {
+        "columns": [{"name": one.name, "unit": one.unit, "text": one.is_text} for one in named],
+        "sortable": [one.name for one in sortable(call.opened, named)],
+        "why_blind": why_blind(call.opened),
+    }
+    return JSONResponse(answer, headers=FRESH)
 
 
 @_authorised
@@ -211,6 +239,8 @@ ROUTES = [
     Route(f"{API}/sheet", sheet),
     Route(f"{API}/raw", raw),
     Route(f"{API}/queue", queue),
+    Route(f"{API}/part", part),
+    Route(f"{API}/columns", columns),
     Route(f"{API}/retired", retired),
     Route(f"{API}/candidates", candidates),
     Route(f"{API}/around", around),

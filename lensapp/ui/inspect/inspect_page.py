@@ -11,9 +11,11 @@ from lensapp.storage.records import Review
 from lensapp.storage.workspace import Workspace
 from lensapp.ui.gallery.component import show_gallery
 from lensapp.ui.inspect.review_form import review_form
+from lensapp.ui.inspect.review_part import asked_part, put_part
 from lensapp.ui.shared import state
 from lensapp.ui.shared.markup import plain
 from lensapp.ui.shared.page_head import page_head
+from lensapp.ui.shared.page_views import list_page_views
 from lensapp.ui.shared.widgets import empty_state
 
 TYPED_NAME = "inspect-typed-name"
@@ -124,14 +126,23 @@ def _show_review(ws: Workspace, review: Review, running: list[str], admitted: Ad
         state.choose("review", running, label="Review")
         return
     st.html(FULL_WIDTH_CSS)
+
+    def open_another(name: str) -> None:
+        put_part({})  # its columns may be others
+        state.select("review", name)
+
     result = show_gallery(
         ws,
         review=review,
         inspector=state.inspector(),
         review_names=running,
-        on_open=lambda name: state.select("review", name),
+        part=asked_part(),
+        on_open=open_another,
+        on_part=put_part,
     )
     if result.go in AFTERWARDS:
         state.go(result.go, review=review.name)
+    if result.views:
+        st.dialog("Views of this page", on_dismiss="ignore")(list_page_views)()
     if result.create:
         st.dialog("New review", width="large")(review_form)(ws)

@@ -16,7 +16,7 @@ from lensapp.services.saved_views import (
     rename_view,
     views_of,
 )
-from lensapp.ui.shared.address import Address, address, open_address
+from lensapp.ui.shared.address import Address, address, in_fragment_run, open_address
 from lensapp.ui.shared.markup import plain
 from lensapp.ui.shared.state import PAGE, get_workspace, inspector
 from lensapp.ui.shared.widgets import absolute_time, errors_shown
@@ -46,23 +46,40 @@ def _copy_link() -> Any:
 
 def show_page_views() -> None:
     """Show a button that copies the link, and the views that were kept of the page."""
-    ws, page = get_workspace(), str(st.session_state.get(PAGE) or HOME)
-    views = views_of(ws, page)
-    now = address()
-    shown = next((view for view in views if view.address == now), None)
+    shown = next((view for view in _views() if view.address == address()), None)
     _copy_link()(key="copy-link", width="content", height="content")
     with st.popover(
         "Views" if shown is None else plain(shown.name),
         icon=":material/bookmark:" if shown is None else ":material/bookmark_added:",
         help="Keep this page as it looks now under a name, for the team; open what was kept.",
     ):
-        if not views:
-            st.caption("No view of this page has been kept yet.")
-        for number, view in enumerate(views):
-            _show_view(view, number, is_shown=view == shown)
-        _offer_undo(page, views)
-        if may("work"):
-            _ask_name(page, now)
+        _list_views()
+
+
+def list_page_views() -> None:
+    """Show in a dialog what `show_page_views` does: for a page whose own bar asks for it."""
+    _copy_link()(key="copy-link", width="content", height="content")
+    _list_views()
+
+
+def _views() -> list[SavedView]:
+    return views_of(get_workspace(), _page())
+
+
+def _page() -> str:
+    return str(st.session_state.get(PAGE) or HOME)
+
+
+def _list_views() -> None:
+    """Show the views that were kept of the page, and ask for a name to keep it under as it looks now."""
+    views, now = _views(), address()
+    if not views:
+        st.caption("No view of this page has been kept yet.")
+    for number, view in enumerate(views):
+        _show_view(view, number, is_shown=view.address == now)
+    _offer_undo(_page(), views)
+    if may("work"):
+        _ask_name(_page(), now)
 
 
 def _ask_name(page: str, now: Address) -> None:
@@ -83,7 +100,7 @@ def _show_view(view: SavedView, number: int, *, is_shown: bool) -> None:
     ws = get_workspace()
     by = f" by {plain(view.by)}" if view.by else ""
     with st.container(horizontal=True, gap="xsmall", vertical_alignment="center"):
-        st.button(
+        opened = st.button(
             plain(view.name),
             key=f"view-open-{number}",
             icon=":material/check:" if is_shown else None,
@@ -92,6 +109,8 @@ def _show_view(view: SavedView, number: int, *, is_shown: bool) -> None:
             args=(view.address,),
             help=f"Kept{by} on {absolute_time(view.made_at)}",
         )
+        if opened and in_fragment_run():
+            st.rerun()  # a dialog runs by itself: the page behind it changes
         if not may("work"):
             return
         if st.button("", icon=":material/edit:", key=f"view-rename-{number}", type="tertiary", help="Rename"):

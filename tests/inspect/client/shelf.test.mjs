@@ -10,7 +10,7 @@ function shelfOf(size, { perPage = 4, votes = new Votes(GRADES) } = {}) {
   const shelf = new Shelf(votes);
   shelf.queue = Float64Array.from({ length: size }, (_, index) => index + 1);
   shelf.perPage = perPage;
-  shelf.filter('all', null);
+  shelf.filter([], null);
   return shelf;
 }
 
@@ -22,7 +22,7 @@ test('what has retired is left out of the pages to come', () => {
   shelf.retired = new Set([1, 3, 6, 9, 10]);
   shelf.leaveOutAhead();
   assert.deepEqual([...shelf.view], [1, 2, 3, 4, 5, 6, 7, 8, 11, 12]); // the page shown, 5 to 8, stays
-  shelf.filter('all', 9);
+  shelf.filter([], 9);
   assert.deepEqual([...shelf.view], [2, 3, 4, 5, 7, 8, 11, 12]);
   assert.equal(shelf.current, 11);
   assert.equal(shelf.total, 8);
@@ -35,21 +35,35 @@ test('filters show what has the grade, the star or the comment', () => {
   votes.putNote(3, { comment: null, starred: true });
   votes.putNote(4, { comment: 'an arc', starred: false });
   const shelf = shelfOf(6, { votes });
-  const shown = (filter) => { shelf.filter(filter, null); return [...shelf.view]; };
+  const shown = (filter) => { shelf.filter([filter].flat(), null); return [...shelf.view]; };
   assert.deepEqual(shown('graded'), [2, 5]);
   assert.deepEqual(shown('ungraded'), [1, 3, 4, 6]);
   assert.deepEqual(shown('grade:X'), [5]);
   assert.deepEqual(shown('starred'), [3]);
   assert.deepEqual(shown('commented'), [4]);
+  assert.deepEqual(shown(['grade:B', 'grade:X']), [2, 5]);
+  assert.deepEqual(shown(['ungraded', 'starred']), [3]);
+  assert.deepEqual(shown([]), [1, 2, 3, 4, 5, 6]);
+});
+
+test('what the server leaves is shown in its order, with the marks that are asked for', () => {
+  const votes = new Votes(GRADES);
+  votes.put(2, { grade: 'B', contaminant: null });
+  const shelf = shelfOf(6, { votes });
+  shelf.filter([], null, Float64Array.of(5, 2, 4));
+  assert.deepEqual([...shelf.view], [5, 2, 4]);
+  shelf.filter(['ungraded'], null, Float64Array.of(5, 2, 4));
+  assert.deepEqual([...shelf.view], [5, 4]);
+  assert.equal(shelf.queue.length, 6);
 });
 
 test('a review opens where one looked last, or at the first without a grade after it', () => {
   const votes = new Votes(GRADES);
   const shelf = shelfOf(6, { votes });
-  shelf.filter('all', 4);
+  shelf.filter([], 4);
   assert.equal(shelf.current, 4);
   votes.put(4, { grade: 'A', contaminant: null });
-  shelf.filter('all', 4);
+  shelf.filter([], 4);
   assert.equal(shelf.current, 5);
 });
 

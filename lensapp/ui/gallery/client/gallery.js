@@ -7,9 +7,10 @@ import { Fingers } from "./gestures.js";
 import { actionOf, fillHelp, isElsewhere } from "./keys.js";
 import { Mosaic } from "./mosaic.js";
 import { Notices } from "./notices.js";
+import { PartBar, queryOf, samePart } from "./part.js";
 import { MOST_COMPARED, Picks, csvOf } from "./picks.js";
 import { Pictures } from "./pictures.js";
-import { Facts, Remote } from "./remote.js";
+import { Facts, Refused, Remote } from "./remote.js";
 import { Settings } from "./settings.js";
 import { Retired, Shelf } from "./shelf.js";
 import { SingleView } from "./single.js";
@@ -91,6 +92,10 @@ export class Gallery {
     this.end = new EndCard(root.querySelector('.end'), {
       grades: data.grades, onGo: (page) => this.trigger('go', page), agreement: () => this.remote.agreement(),
     });
+    this.part = new PartBar(root.querySelector('.part'), {
+      data, onChange: (part) => this.tellPart(part), onShape: () => this.shelf && this.layout(), onViews: () => this.trigger('views', true),
+      columns: () => this.remote.columns(),
+    });
     this.facts.scoresShown = data.review.scored && !data.review.blind;
     this.showSettings();
   }
@@ -127,7 +132,7 @@ export class Gallery {
     }
     this.facts.lensesShown = this.settings.values.known && !this.data.review.blind;
     this.showSettings();
-    this.filter();
+    await this.filter();
     this.toolbar.showOrigin(this.trail.last);
     const arrived = this.trail.takeArrival();
     if (!arrived || !this.shelf.view.includes(arrived.id)) return;
@@ -141,6 +146,28 @@ export class Gallery {
     this.remote.renew(data);
     this.voting.journal.retry();
     this.toolbar.showReviews(data.reviews, data.review.name);
+    this.takePart(data.part);
+  }
+
+  /** Take what the address says now, unless it has not heard yet of what was set here last. */
+  takePart(part) {
+    if (!part || (this.told && !samePart(part, this.told))) return;
+    this.told = null;
+    if (samePart(part, this.part.value)) return;
+    this.part.take(part);
+    this.filter();
+  }
+
+  /** Show a part that was set in the bar, and let the address say so. */
+  tellPart(part) {
+    this.told = part;
+    this.trigger('part', part);
+    this.filter();
+  }
+
+  togglePart() {
+    if (this.single.open) this.closeSingle();
+    this.part.togglePart();
   }
 
   /** Take a key press, unless it is meant for something else. */
@@ -161,16 +188,32 @@ export class Gallery {
     if (name === 'contaminant') { if (value) this.grade(this.data.grades.at(-1).letter, value); return; }
     this.settings.change({ [name]: value });
     this.showSettings();
-    if (name === 'filter') this.filter();
-    else if (name === 'tile') this.layout({ soon: true });
+    if (name === 'tile') this.layout({ soon: true });
     else if (name === 'blinkRate') this.stopBlinking();
     else if (DISPLAY_SETTINGS.has(name)) this.restretch({ live });
   }
 
   // What is shown
 
-  filter() {
-    this.shelf.filter(this.settings.values.filter, this.shelf.current ?? this.settings.last);
+  /** Show the part of the review that the bar asks for, or all of it where that is refused. */
+  async filter() {
+    const { shelf, part, facts } = this, { value } = part, query = queryOf(value);
+    const last = value.sort && shelf.view.length ? null : shelf.current ?? this.settings.last;
+    let told = null;
+    try {
+      told = query && await this.remote.part(query);
+    } catch (error) {
+      if (value !== part.value) return;
+      if (!(error instanceof Refused) || error.status >= 500) { this.notices.failed(error, () => this.filter()); return; }
+      part.refuse(error.message);
+    }
+    if (value !== part.value) return; // another one has been set meanwhile
+    if (told?.tellsScores && !facts.scoresShown) {
+      facts.scoresShown = true;
+      this.showSettings();
+      this.notices.toast('Scores are shown, since this filter or order tells them; votes record that you saw them.');
+    }
+    shelf.filter(query && !told ? [] : value.show, last, told?.ids);
     this.layout();
   }
 
@@ -221,8 +264,9 @@ export class Gallery {
     const { shelf, mosaic, pictures } = this;
     this.shownPage = shelf.page;
     this.toolbar.showPage(shelf.page + 1, shelf.pages, shelf.perPage);
+    this.part.showCount(shelf.view.length, shelf.queue.length);
     this.showProgress();
-    if (!shelf.view.length) { this.notices.empty(shelf.settled ? 'settled' : this.settings.values.filter); return; }
+    if (!shelf.view.length) { this.notices.empty(this.emptiness); return; }
     this.notices.hide();
     const ids = [...shelf.idsOf(shelf.page)];
     const present = pictures.request(ids, { live });
@@ -234,6 +278,14 @@ export class Gallery {
     this.settings.lookAt(shelf.current);
     this.showFacts(ids);
     this.showSingle();
+  }
+
+  /** Why there is nothing to show. */
+  get emptiness() {
+    const { shelf, part: { value } } = this;
+    if (!shelf.queue.length) return 'loading';
+    if (shelf.settled) return 'settled';
+    return value.show.length === 1 && !value.where ? value.show[0] : 'filter';
   }
 
   afterDrawing() {
@@ -539,10 +591,10 @@ export class Gallery {
     this.layout();
   }
 
-  endComparing() {
+  async endComparing() {
     const { current } = this.shelf;
     this.compared = 0;
-    this.filter();
+    await this.filter();
     const cursor = this.shelf.view.indexOf(current);
     if (cursor >= 0) this.moveTo(cursor);
   }

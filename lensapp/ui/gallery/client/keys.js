@@ -27,6 +27,7 @@ export const ACTIONS = {
   ';': ['writeComment'],
   '[': ['stepStretch', -1],
   ']': ['stepStretch', 1],
+  '/': ['togglePart'],
   '?': ['toggleHelp'],
   r: ['ignore'], // Streamlit would rerun the page
 };
@@ -49,7 +50,7 @@ export const SHIFTED = {
 };
 
 const OF_REVIEWS = new Set([
-  'grade', 'togglePick', 'comparePicked', 'gradeRest', 'withdraw', 'undo', 'toggleStar', 'writeComment', 'moveToUngraded', 'findAlike', 'goToOrigin', 'toggleScores',
+  'grade', 'togglePick', 'comparePicked', 'gradeRest', 'withdraw', 'undo', 'toggleStar', 'writeComment', 'moveToUngraded', 'findAlike', 'goToOrigin', 'toggleScores', 'togglePart',
 ]);
 /** Keys with Shift where cutouts are looked at without a review. */
 export const LOOKING = { e: ['toggleExplain'] };
@@ -109,7 +110,7 @@ function lookingSections(review) {
       [['Esc'], review ? 'back to the mosaic' : 'back to the page'],
       [['+', '−'], review ? 'larger, smaller tiles; in the single view zoom, as with the wheel' : 'zoom, as with the wheel'],
       [['[', ']'], 'previous, next stretch'],
-      ...only([['⇧ V'], 'show or hide scores']),
+      ...only([['/'], 'filter and sort'], [['⇧ V'], 'show or hide scores']),
       [['⇧ K'], 'mark known lenses'],
       ...only([['⇧ L'], 'find more like this in the whole source'], [['⇧ O'], 'back to where that search began']),
       [['f'], 'full screen'],

@@ -23,8 +23,8 @@ class Viewer extends Gallery {
     this.record.explain(null);
   }
 
-  filter() {
-    this.shelf.filter('all', this.data.looking.first);
+  async filter() {
+    this.shelf.filter([], this.data.looking.first);
     this.openSingle();
     this.layout();
   }

@@ -6,11 +6,13 @@ const RETRY_MS = 2000;
 const TOAST_MS = 4000;
 const READING_MS = 60; // per character: a long message stays longer
 const EMPTY = {
-  all: 'Loading the review…',
+  loading: 'Loading the review…',
   settled: 'Nothing left to grade: the votes of all inspectors have settled every candidate.',
   graded: 'Nothing graded yet. Candidates appear here as you grade them.',
-  ungraded: 'Everything is graded. Choose All to look at them again.',
+  ungraded: 'Everything is graded. Take “Ungraded” away to look at them again.',
   starred: 'Nothing starred yet. Press * on a candidate to find it here.',
+  disputed: 'No candidate has votes that differ.',
+  known: 'No candidate lies at a known lens.',
   commented: 'No comments yet. Press ; on a candidate to write one.',
 };
 
@@ -32,7 +34,7 @@ export class Notices {
   }
 
   empty(filter) {
-    this.show(EMPTY[filter] ?? 'No candidate has this grade yet.');
+    this.show(EMPTY[filter] ?? 'No candidate of this review passes the filter.');
   }
 
   /** Say what went wrong; try again unless the server has refused. */

@@ -92,11 +92,19 @@ export class Remote {
     return this.ids('retired');
   }
 
+  /** The ids that a filter leaves, in order, and whether that tells scores: {ids, tellsScores}. */
+  async part(query) {
+    const response = await this.get(`part?${query}`);
+    return { ids: await idsOf(response), tellsScores: response.headers.get('x-tells-scores') === '1' };
+  }
+
+  /** What the review can be filtered and sorted by. */
+  async columns() {
+    return (await this.get('columns')).json();
+  }
+
   async ids(path) {
-    const halves = new Uint32Array(await (await this.get(path)).arrayBuffer());
-    const ids = new Float64Array(halves.length / 2);
-    for (let index = 0; index < ids.length; index++) ids[index] = halves[2 * index] + 2 ** 32 * halves[2 * index + 1];
-    return ids;
+    return idsOf(await this.get(path));
   }
 
   async votes() {
@@ -186,6 +194,12 @@ export class Remote {
     if (!response.ok) throw await refusal(response);
     return response.json();
   }
+}
+
+async function idsOf(response) {
+  const halves = new Uint32Array(await response.arrayBuffer()), ids = new Float64Array(halves.length / 2);
+  for (let index = 0; index < ids.length; index++) ids[index] = halves[2 * index] + 2 ** 32 * halves[2 * index + 1];
+  return ids;
 }
 
 async function refusal(response) {

@@ -2,7 +2,7 @@
 
 const DEFAULTS = {
   stretch: 'lupton', rgb: [], black: -0.5, softening: 3, white: 3, percentile: 99.5,
-  tile: 150, thumbnail: null, filter: 'all',
+  tile: 150, thumbnail: null,
   panels: ['bands'], main: 'colour', model: 'smooth', difference: {}, alpha: null, blinkRate: 2,
   marks: true, known: false,
 };

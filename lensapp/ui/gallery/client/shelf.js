@@ -2,6 +2,8 @@
 
 const REFRESH_MS = 20000;
 
+const hasGrade = (name, vote) => (name === 'ungraded' ? !vote : name === 'graded' ? Boolean(vote) : name === `grade:${vote?.grade}`);
+
 /** The queue of a review, the part of it that a filter leaves, and the cursor. */
 export class Shelf {
   constructor(votes) {
@@ -44,16 +46,17 @@ export class Shelf {
     return !this.retired.has(id) || this.votes.get(id) !== null;
   }
 
-  /** Show the candidates that meet `filter`; begin where `last` was looked at, or at the first without a grade. */
-  filter(filter, last) {
-    const { votes } = this;
-    const kinds = {
-      all: null, graded: (id) => votes.get(id), ungraded: (id) => !votes.get(id),
-      starred: (id) => votes.note(id).starred, commented: (id) => votes.note(id).comment,
-    };
-    const keep = filter.startsWith('grade:') ? (id) => votes.get(id)?.grade === filter.slice(6) : kinds[filter];
-    this.retires = filter === 'all' || filter === 'ungraded';
-    this.view = this.stillOpen(keep ? this.queue.filter((id) => Boolean(keep(id))) : this.queue);
+  /**
+   * Show the candidates that have the marks in `show`, of `part` where a filter has left and ordered these; begin where
+   * `last` was looked at, or at the first without a grade. Of several grades one is enough.
+   */
+  filter(show, last, part = null) {
+    const { votes } = this, graded = show.filter((one) => /grade/.test(one));
+    const keep = (id) => (!graded.length || graded.some((one) => hasGrade(one, votes.get(id))))
+      && (!show.includes('starred') || votes.note(id).starred) && (!show.includes('commented') || votes.note(id).comment);
+    this.retires = !graded.some((one) => one !== 'ungraded') && !show.includes('starred') && !show.includes('commented');
+    const ids = part ?? this.queue;
+    this.view = this.stillOpen(show.length ? ids.filter((id) => Boolean(keep(id))) : ids);
     this.cursor = Math.max(0, last == null ? -1 : this.indexFrom(last));
     if (this.votes.get(this.current)) this.cursor = Math.max(0, this.ungradedAfter(this.cursor) ?? this.cursor);
   }

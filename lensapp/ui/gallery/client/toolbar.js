@@ -4,7 +4,7 @@ import { DisplayControls } from "./display_controls.js";
 import { element } from "./dom.js";
 import { GROUPS } from "./panels.js";
 
-const SHOWN_SETTINGS = ['filter', 'tile', 'blinkRate'];
+const SHOWN_SETTINGS = ['tile', 'blinkRate'];
 
 /** Binds the controls: `onSet(name, value, {live})` for settings, `onDo(method, ...values)` for buttons. */
 export class Toolbar {
@@ -12,7 +12,6 @@ export class Toolbar {
     Object.assign(this, { root, bands: data.bands, grades: data.grades });
     this.control = (name) => root.querySelector(`[data-set="${name}"]`);
     this.display = new DisplayControls(root, { bands: data.bands, onSet });
-    this.fillFilter();
     this.fillTools();
     this.fillPad(data);
     this.showReviews(data.reviews, data.review.name);
@@ -25,11 +24,6 @@ export class Toolbar {
       const button = event.target.closest('[data-do]');
       if (button) onDo(...button.dataset.do.split(' '));
     });
-  }
-
-  fillFilter() {
-    const options = this.grades.map(({ letter }) => new Option(`Grade ${letter}`, `grade:${letter}`));
-    this.control('filter').append(...options, new Option('Starred', 'starred'), new Option('Commented', 'commented'));
   }
 
   fillTools() {
@@ -75,14 +69,15 @@ export class Toolbar {
   showProgress({ graded, total, pace, tally }) {
     const box = this.root.querySelector('.progress'), left = (total - graded) * pace;
     if (!box.firstChild) {
-      box.append(element('b'), element('span'), element('span', { className: 'each' }), element('span'));
+      box.append(element('span', {}, element('b'), element('span')), element('span', { className: 'each' }), element('span'));
       box.title = 'Graded by you. Time per candidate: mean of your latest votes, idle time excluded; time left at that pace.';
     }
     const words = [
       graded.toLocaleString('en'), ` of ${total.toLocaleString('en')} graded`,
       pace ? ` · ${pace.toFixed(1)} s each` : '', left ? ` · ${duration(left)} left` : '',
     ];
-    words.forEach((word, index) => { if (box.childNodes[index].textContent !== word) box.childNodes[index].textContent = word; });
+    const places = [...box.firstChild.childNodes, ...[...box.childNodes].slice(1)];
+    words.forEach((word, index) => { if (places[index].textContent !== word) places[index].textContent = word; });
     this.showTally(tally);
     const meter = this.root.querySelector('.meter');
     meter.setAttribute('aria-valuemax', total);
