@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import fft, ndimage
 
+from lensapp.core.train.own_noise import MOST_OFF
 from lensapp.simulation.star_psf import known_psf, measure_psf
 
 Pixels = NDArray[np.float32]
@@ -15,7 +16,6 @@ Mask = NDArray[np.bool_]
 
 MAD_TO_SIGMA = 1.4826
 SMALLEST_SIGMA = 1e-12
-MOST_OFF = 5.0  # times the noise that is measured; resampling alone makes maps of it twice as large
 LIT_SIGMA, DARK_SIGMA, FEWEST_PIXELS = (5.0, 25.0), (-2.0, 2.0), 50
 SMOOTHING_PIXELS, SOURCE_SIGMA, SOURCE_MARGIN = 3, 2.5, 3
 MOST_LAG, FAR_LAG = 3, 6  # resampling correlates neighbours, hardly pixels six apart

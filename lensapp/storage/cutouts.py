@@ -10,8 +10,10 @@ from sqlalchemy import select
 
 from lensapp.core.data.flux_units import SourceUnit, unit_of_scales
 from lensapp.core.errors import InvalidInput, NotFound
+from lensapp.core.train.own_noise import MOST_OFF, sky_sigma
 from lensapp.storage import tables
 from lensapp.storage.arrays import FLUX_SCALES, MANIFEST, PackedCutouts, Pixels
+from lensapp.storage.files import whole_file
 from lensapp.storage.queries import chunks
 from lensapp.storage.records import Source
 from lensapp.storage.workspace import Workspace
@@ -25,6 +27,12 @@ NOISE_POWERS = dict.fromkeys(DEVIATIONS.split(), 1.0) | {
     "ivar": -0.5,
 }
 """Power that makes a standard deviation of the values of a plane, by what surveys call it."""
+
+RELATIVE = frozenset(["wht", "weight", "weights", "wgt", "wei", "wt", "conf", "confidence", "expwt"])
+"""Weights in proportion to inverse variance, by a factor that is not told."""
+HARDLY_ANY_WEIGHT = 100.0  # times the usual noise: planes of 1e16 mark masked pixels
+SKY_NOISE = "sky-noise.npy"
+MEASURED_TOGETHER = 256
 
 UNIT, ZERO_POINT = "flux_unit", "zero_point_mag"  # keys of a source's quality report
 
@@ -112,19 +120,85 @@ def kept_noise(packed: PackedCutouts, rows: NDArray[np.int64]) -> NDArray[np.flo
     float64, shape (n, bands)
         Standard deviation; NaN where there is none.
     """
+    word = next((word for word in packed.planes if word in NOISE_POWERS), None)
     sigma = np.full((len(rows), len(packed.bands)), np.nan)
-    for word in packed.planes:
-        if word not in NOISE_POWERS:  # relative weights and χ² tell no noise
-            continue
-        plane = packed.read_plane(word, rows).astype(np.float64)
-        plane[~(np.isfinite(plane) & (plane > 0))] = np.nan
-        values = np.moveaxis(plane, -1, 1).reshape(*sigma.shape, -1)
-        known = np.isfinite(values).any(2)
-        sigma[known] = np.nanmedian(values[known], axis=1) ** NOISE_POWERS[word]
-        break
+    if word is not None:  # relative weights and χ² tell no noise
+        sigma = _medians(_deviations(packed, word, rows))
     if packed.flux_scales is not None:
         sigma *= np.abs(packed.flux_scales[rows])
     return sigma
+
+
+def noise_maps(packed: PackedCutouts, rows: NDArray[np.int64]) -> Pixels:
+    """Return the noise of each pixel of cutouts, by the maps beside them or as their sky shows it.
+
+    Noise maps and inverse variances are taken where their median is within a factor of five of the scatter
+    of the sky; relative weights tell how the latter varies. Where there is neither, all pixels have it. In
+    the unit that `packed` is read in.
+
+    Returns
+    -------
+    float32, shape (n, y, x, band)
+        Standard deviation; 0 where a map has none, or a hundred times its median, as masked pixels have.
+    """
+    rows = np.asarray(rows, np.int64)
+    sky = sky_noise(packed, rows)
+    noise = np.broadcast_to(sky[:, None, None, :], (len(rows), *packed.shape[1:])).copy()
+    of_sky = np.ones(sky.shape, bool)
+    for word in sorted(packed.planes, key=RELATIVE.__contains__):
+        if word not in NOISE_POWERS and word not in RELATIVE:
+            continue
+        maps = _deviations(packed, word, rows)
+        medians = _medians(maps)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            if word in RELATIVE:
+                maps *= (sky / medians)[:, None, None, :]
+                medians = np.where(np.isfinite(medians), sky, np.nan)
+            near = (np.abs(np.log(medians / sky)) < np.log(MOST_OFF)) | ((sky == 0) & (medians > 0))
+            usable = maps <= HARDLY_ANY_WEIGHT * medians[:, None, None, :]
+        taken = (near & of_sky)[:, None, None, :]
+        noise = np.where(taken, np.where(usable, maps, 0.0), noise)
+        of_sky &= ~near
+    if packed.flux_scales is not None:
+        noise *= np.abs(packed.flux_scales[rows])[:, None, None, :]
+    return noise.astype(np.float32)
+
+
+def sky_noise(packed: PackedCutouts, rows: NDArray[np.int64]) -> NDArray[np.float32]:
+    """Return the noise of a pixel of sky (n, band) as stored; what is measured is kept beside the pixels.
+
+    0 where a cutout shows none.
+    """
+    whole = PackedCutouts.open(packed.folder)
+    path = packed.folder / SKY_NOISE
+    if not path.exists():
+        with whole_file(path) as partial:
+            np.save(partial, np.full((whole.shape[0], whole.shape[3]), np.nan, np.float32))
+    kept = np.load(path, mmap_mode="r")
+    unknown = np.unique(rows[np.isnan(kept[rows, 0])])
+    if len(unknown):
+        kept = np.load(path, mmap_mode="r+")
+        for start in range(0, len(unknown), MEASURED_TOGETHER):
+            part = unknown[start : start + MEASURED_TOGETHER]
+            kept[part] = sky_sigma(whole.read(part))
+        kept.flush()
+    return np.asarray(kept[rows][:, [whole.bands.index(band) for band in packed.bands]], np.float32)
+
+
+def _deviations(packed: PackedCutouts, word: str, rows: NDArray[np.int64]) -> NDArray[np.float64]:
+    """Return the standard deviations that planes tell, but for a factor relative weights; NaN for none."""
+    plane = packed.read_plane(word, rows).astype(np.float64)
+    plane[~(np.isfinite(plane) & (plane > 0))] = np.nan
+    return np.asarray(plane ** NOISE_POWERS.get(word, -0.5))
+
+
+def _medians(maps: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the median (n, bands) of each map (n, y, x, band), NaN of one without values."""
+    values = np.moveaxis(maps, -1, 1).reshape(len(maps), maps.shape[-1], -1)
+    medians = np.full(values.shape[:2], np.nan)
+    known = np.isfinite(values).any(2)
+    medians[known] = np.nanmedian(values[known], axis=1)
+    return medians
 
 
 def source_unit(ws: Workspace, source: Source) -> SourceUnit:

@@ -48,6 +48,15 @@ class AugmentationSpec(Spec):
         title="Noise (σ)",
         description="Standard deviation of the added noise, in normalised units.",
     )
+    own_noise: float = Field(
+        0.0,
+        ge=0.0,
+        le=5.0,
+        title="Noise (own σ)",
+        description="Standard deviation of noise added to the fluxes before the stretch, in units of each "
+        "pixel's own by the noise map or weights beside the cutout, else of the sky of cutout and band; 1 "
+        "makes a cutout 1.4 times as noisy.",
+    )
     stretch_jitter: float = Field(
         0.0,
         ge=0.0,

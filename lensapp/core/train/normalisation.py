@@ -139,6 +139,23 @@ class FittedNormalisation(Spec):
                 flat[~finite] = 0.0
         return out
 
+    def flux_of_one(self, pixels: NDArray[Any]) -> NDArray[np.float32]:
+        """Return the flux that becomes one before the stretch, shape (n, 1, 1, band).
+
+        It is the same for all cutouts (n, y, x, band) but where each is scaled by itself.
+        """
+        scale = np.broadcast_to(np.asarray(self.scale, np.float64), (len(pixels), len(self.bands)))
+        if self.kind == "cutout":
+            scale = scale * np.array([sky_of_cutout(one)[1] for one in pixels]).reshape(scale.shape)
+        elif self.kind == "minmax":
+            flat = pixels.reshape(len(pixels), -1)
+            finite = np.isfinite(flat)
+            span = np.max(flat, axis=1, initial=-np.inf, where=finite) - np.min(
+                flat, axis=1, initial=np.inf, where=finite
+            )
+            scale = scale * np.where(span > 0.0, span, 1.0)[:, None]
+        return scale.astype(np.float32)[:, None, None, :]
+
     def is_within(self, size: tuple[int, ...]) -> bool:
         """Return whether cutouts of `size`, (y, x), hold all that the network looks at."""
         return all(theirs >= mine for theirs, mine in zip(size, self.size, strict=True))

@@ -49,6 +49,7 @@ USUAL: dict[str, tuple[float, float]] = {
     "augmentation.zoom_min": (0.8, 1.0),
     "augmentation.zoom_max": (1.0, 1.2),
     "augmentation.noise_sigma": (0, 0.3),
+    "augmentation.own_noise": (0, 1.5),
     "augmentation.stretch_jitter": (0, 2),
     "normalisation.softening": (0.1, 30),
 }

@@ -9,7 +9,7 @@ from collections.abc import Callable, Generator, Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from functools import partial
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,6 +18,7 @@ from lensapp.core.errors import InvalidInput
 from lensapp.core.processors import memory_bytes, processors
 from lensapp.core.train.augmentation_spec import AugmentationSpec
 from lensapp.core.train.normalisation import FittedNormalisation, NetworkUnit
+from lensapp.core.train.own_noise import noisier, sky_sigma
 from lensapp.core.train.target_geometry import TargetGeometry, geometry_of, require_pixel_scale
 from lensapp.core.train.tasks import BINARY_CLASSES, FittedTask
 from lensapp.learning.feed.augmentation import augment
@@ -44,6 +45,14 @@ class Cutouts(Protocol):
 
     def read(self, rows: NDArray[np.int64]) -> Pixels:
         """Return the cutouts at `rows`, NaN where masked."""
+
+
+@runtime_checkable
+class NoisyCutouts(Cutouts, Protocol):
+    """Cutouts beside which noise is kept, as `lensapp.learning.feed.dataset_parts.JoinedCutouts`."""
+
+    def read_noise(self, rows: NDArray[np.int64]) -> Pixels:
+        """Return the noise of the pixels at `rows`, shape (n, height, width, bands)."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -111,6 +120,15 @@ class LabelledCutouts:
         """Return the raw cutouts at these indices of the part."""
         return self.cutouts.read(np.asarray(self.rows)[indices])
 
+    def noise_of(self, pixels: Pixels, indices: NDArray[np.int64]) -> Pixels:
+        """Return the noise of raw cutouts, those at these indices: of each pixel, or else of the sky.
+
+        Standard deviations, shape (n, height, width, bands) or (n, 1, 1, bands).
+        """
+        if isinstance(self.cutouts, NoisyCutouts):
+            return self.cutouts.read_noise(np.asarray(self.rows)[indices])
+        return sky_sigma(pixels)[:, None, None, :]
+
     def sample(self, count: int, *, seed: int) -> Pixels:
         """Return at most `count` random raw cutouts."""
         rng = np.random.default_rng((SAMPLE, seed))
@@ -138,7 +156,8 @@ class Feed:
     """Random batches of one part, all of the same size.
 
     The last batch of an epoch is filled up from the epoch's first cutouts: a batch of another shape would
-    make the backend compile the step again. Where `normalised` holds the whole part, batches come from it.
+    make the backend compile the step again. Where `normalised` holds the whole part, batches come from it;
+    where the augmentation adds a cutout's own noise, the noise of each band follows the bands there.
     With `oversampling` cutouts of rare classes are shown until each class has this share of the number of the
     most frequent one.
     """
@@ -211,10 +230,19 @@ class Feed:
     ) -> tuple[Pixels, NDArray[np.float32]]:
         """Return normalised cutouts and their labels, changed as `spec` says."""
         if spec.changes_fluxes:
-            fluxes = change_fluxes(self.data.read(indices), spec, rng, sky=self.normalisation.centre)
-            pixels = self.normalisation.apply(fluxes)
+            raw = self.data.read(indices)
+            fluxes = change_fluxes(raw, spec, rng, sky=self.normalisation.centre)
+            pixels = self.with_noise(fluxes, indices, raw=raw)
         else:
             pixels = self.normalised_at(indices)
+        if self.augmentation.own_noise:
+            pixels, levels = np.split(pixels, 2, axis=3)
+            if spec.own_noise:
+                # From a stream of its own: all other changes are those of a cutout without this noise.
+                deviates = rng.spawn(1)[0].standard_normal(pixels.shape, np.float32)
+                pixels = noisier(
+                    pixels, levels, deviates, self.normalisation, times=spec.own_noise, arrays=np
+                )
         return augment(pixels, self.labels_at(indices), spec, rng, geometry=self.geometry)
 
     def mixture(self, count: int, epoch: int, step: int) -> Mixture:
@@ -231,11 +259,31 @@ class Feed:
         """Return targets standardised, and classes as they are."""
         return self.task.standardised(labels) if self.data.targets else labels
 
+    @property
+    def kept_shape(self) -> tuple[int, int, int]:
+        """Height, width and channels of what is normalised: bands, and their noise where it is asked for."""
+        height, width, bands = self.data.image_shape
+        return height, width, 2 * bands if self.augmentation.own_noise else bands
+
+    @property
+    def kept_bytes(self) -> int:
+        """Memory that the whole part takes as float32."""
+        return len(self.data) * int(np.prod(self.kept_shape)) * 4
+
     def normalised_at(self, indices: NDArray[np.int64]) -> Pixels:
-        """Return the normalised cutouts at these indices of the part."""
+        """Return the normalised cutouts at these indices of the part, shape (n, *kept_shape)."""
         if self.normalised is not None:
             return self.normalised[indices]
-        return self.normalisation.apply(self.data.read(indices))
+        raw = self.data.read(indices)
+        return self.with_noise(raw, indices, raw=raw)
+
+    def with_noise(self, fluxes: Pixels, indices: NDArray[np.int64], *, raw: Pixels) -> Pixels:
+        """Normalise changed cutouts; behind their bands goes the noise of the `raw` ones where asked for."""
+        pixels = self.normalisation.apply(fluxes)
+        if not self.augmentation.own_noise:
+            return pixels
+        levels = self.data.noise_of(raw, indices) / self.normalisation.flux_of_one(fluxes)
+        return np.concatenate([pixels, np.where(np.isfinite(fluxes), levels, np.float32(0.0))], axis=3)
 
     def batches(self, epoch: int, *, first_step: int = 0) -> Generator[Batch, None, None]:
         """Yield the batches of an epoch from `first_step` on, a few prepared ahead in other threads."""
@@ -271,19 +319,14 @@ def keep_in_memory(feed: Feed, *, limit_bytes: int | None = None) -> Feed:
     """
     if limit_bytes is None:
         limit_bytes = min(MEMORY_BYTES, memory_bytes() // 4)
-    if feed.augmentation.changes_fluxes or part_bytes(feed.data) > limit_bytes:
+    if feed.augmentation.changes_fluxes or feed.kept_bytes > limit_bytes:
         return feed
     return replace(feed, normalised=normalise_part(feed))
 
 
-def part_bytes(data: LabelledCutouts) -> int:
-    """Return the memory that all cutouts of a part take as float32."""
-    return len(data) * int(np.prod(data.image_shape)) * 4
-
-
 def normalise_part(feed: Feed) -> Pixels:
     """Return all normalised cutouts of a part in its order."""
-    pixels = np.empty((len(feed.data), *feed.data.image_shape), np.float32)
+    pixels = np.empty((len(feed.data), *feed.kept_shape), np.float32)
     for start in range(0, len(pixels), READ_ROWS):
         indices = np.arange(start, min(start + READ_ROWS, len(pixels)))
         pixels[indices] = feed.normalised_at(indices)

@@ -1,6 +1,6 @@
 """The parts of a dataset version as labelled cutouts, whatever number of sources they come from."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -23,7 +23,7 @@ from lensapp.core.train.tasks import BinaryTask, TaskSpec
 from lensapp.learning.feed.batches import LabelledCutouts, Pixels
 from lensapp.storage import sources
 from lensapp.storage.arrays import PackedCutouts
-from lensapp.storage.cutouts import open_in_unit, source_unit
+from lensapp.storage.cutouts import noise_maps, open_in_unit, source_unit
 from lensapp.storage.datasets import part_members, takes_middle_of
 from lensapp.storage.files import NORMALISATION
 from lensapp.storage.queries import Columns
@@ -61,15 +61,23 @@ class JoinedCutouts:
 
     def read(self, rows: NDArray[np.int64]) -> Pixels:
         """Return the cutouts at `rows`, float32 (n, height, width, bands), NaN where masked."""
+        return self._of_each(rows, lambda packed, own: packed.read(own))
+
+    def read_noise(self, rows: NDArray[np.int64]) -> Pixels:
+        """Return the noise of the pixels at `rows` as `noise_maps` has it, NaN beyond a cutout's edge."""
+        return self._of_each(rows, noise_maps)
+
+    def _of_each(
+        self, rows: NDArray[np.int64], read: Callable[[PackedCutouts, NDArray[np.int64]], Pixels]
+    ) -> Pixels:
         if len(self.packed) == 1:
-            return about_middle(self.packed[0].read(rows), self.size)
+            return about_middle(read(self.packed[0], rows), self.size)
         offsets = self.offsets
         source = np.searchsorted(offsets, rows, side="right") - 1
         pixels = np.empty((len(rows), *self.shape[1:]), np.float32)
         for number in np.unique(source):
             here = source == number
-            own = self.packed[number].read(rows[here] - offsets[number])
-            pixels[here] = about_middle(own, self.size)
+            pixels[here] = about_middle(read(self.packed[number], rows[here] - offsets[number]), self.size)
         return pixels
 
 

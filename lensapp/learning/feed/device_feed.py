@@ -18,6 +18,7 @@ from keras import ops
 from numpy.typing import NDArray
 
 from lensapp.core.train.augmentation_spec import AugmentationSpec
+from lensapp.core.train.own_noise import noisier
 from lensapp.learning.feed.augmentation import changed_labels, draw_changes
 from lensapp.learning.feed.batches import (
     CHANGES,
@@ -25,9 +26,8 @@ from lensapp.learning.feed.batches import (
     Feed,
     keep_in_memory,
     normalise_part,
-    part_bytes,
 )
-from lensapp.learning.feed.device_changes import change_on_device, device_inputs
+from lensapp.learning.feed.device_changes import change_on_device, device_inputs, standard_normal
 from lensapp.learning.feed.mixing import blend, mixed_labels
 
 DEVICE_BYTES = 8 * 2**30  # where the device does not tell how much is free
@@ -37,7 +37,7 @@ WINDOW_BYTES = 512 * 2**20
 WINDOWS_AHEAD = 2
 CHANGED_ON_DEVICE = (
     "d4", "rotation_deg", "rotation_upsampling", "shift_pixels", "zoom_min", "zoom_max", "noise_sigma",
-    "stretch_jitter", "fill", "whole_pixels", "mixup_alpha", "cutmix_alpha",
+    "own_noise", "stretch_jitter", "fill", "whole_pixels", "mixup_alpha", "cutmix_alpha",
 )  # fmt: skip
 
 
@@ -49,7 +49,7 @@ class Window:
     ----------
     steps
         How many.
-    pixels : shape (n, y, x, band)
+    pixels : shape (n, y, x, band), or twice as many bands with their noise behind them
         Cutouts on the device, among which those of each step are.
     inputs
         Arrays by name, each with one row of one batch per step: indices among `pixels`, labels, weights, and
@@ -105,7 +105,7 @@ class DeviceFeed:
             members, places = np.unique(order, return_inverse=True)
             inputs["indices"] = places.reshape(order.shape).astype(np.int32)
             # Always as many, or the step would be compiled again for each window.
-            block = np.zeros((self.window_steps * feed.batch_size, *feed.data.image_shape), np.float16)
+            block = np.zeros((self.window_steps * feed.batch_size, *feed.kept_shape), np.float16)
             block[: len(members)] = feed.normalised_at(members)
             pixels = ops.convert_to_tensor(block)
         return Window(steps, pixels, inputs)
@@ -118,6 +118,8 @@ class DeviceFeed:
         labels = changed_labels(feed.labels_at(indices), changes, feed.geometry)
         inputs = device_inputs(changes, size, rng.integers(2**32, size=2, dtype=np.uint32))
         inputs |= {"indices": indices.astype(np.int32)}
+        if feed.augmentation.own_noise:
+            inputs["own_seed"] = rng.spawn(1)[0].integers(2**32, size=2, dtype=np.uint32)
         labels, weights = feed.as_fed(labels), feed.weights[indices]
         if feed.augmentation.mixes:
             mixture = feed.mixture(len(indices), epoch, step)
@@ -131,7 +133,14 @@ class DeviceFeed:
     def batch(self, pixels: Any, inputs: dict[str, Any]) -> Batch:
         """Return the changed batch of one step, from the cutouts and inputs of its window, on the device."""
         chosen = ops.cast(ops.take(pixels, inputs["indices"], axis=0), "float32")
-        changed = change_on_device(chosen, inputs, self.feed.augmentation)
+        feed = self.feed
+        if "own_seed" in inputs:
+            chosen, levels = ops.split(chosen, 2, axis=3)
+            deviates = standard_normal(ops.shape(chosen), inputs["own_seed"])
+            chosen = noisier(
+                chosen, levels, deviates, feed.normalisation, times=feed.augmentation.own_noise, arrays=ops
+            )
+        changed = change_on_device(chosen, inputs, feed.augmentation)
         if "partners" in inputs:
             changed = blend(changed, ops.take(changed, inputs["partners"], axis=0), inputs["own"])
         return changed, inputs["labels"], inputs["weights"]
@@ -181,7 +190,7 @@ def changed_on_device(spec: AugmentationSpec) -> bool:
 
 def feed_device(feed: Feed, *, limit_bytes: int) -> DeviceFeed:
     """Move a part to the device, as float32, or as float16, or window by window, as `limit_bytes` allows."""
-    needed = part_bytes(feed.data)
+    needed = feed.kept_bytes
     steps = min(WINDOW_STEPS, feed.steps)
     if needed // 2 > limit_bytes:
         one = feed.batch_size * needed // (2 * len(feed.data))

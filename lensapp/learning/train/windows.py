@@ -72,7 +72,7 @@ def _jax_taker(trainer: Trainer, feed: DeviceFeed) -> TakeWindow:
 
     def shared(name: str, rows: Any) -> Any:
         """Give each device its share of every batch."""
-        if distribution is None or name == "seed":
+        if distribution is None or name in ("seed", "own_seed"):
             return rows
         axes = [None, distribution.batch_dim_name, *[None] * (rows.ndim - 2)]
         layout = keras.distribution.TensorLayout(axes, distribution.device_mesh)

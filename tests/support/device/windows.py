@@ -16,6 +16,7 @@ import numpy as np
 from lensapp.core.train.augmentation_spec import AugmentationSpec
 from lensapp.core.train.network_specs import network_options
 from lensapp.core.train.normalisation import fit_normalisation
+from lensapp.core.train.own_noise import sky_sigma
 from lensapp.core.train.training_spec import TrainingSpec
 from lensapp.learning.feed.batches import Feed, LabelledCutouts
 from lensapp.learning.feed.device_feed import DeviceFeed, feed_device
@@ -34,6 +35,8 @@ EVERYTHING = {
     "stretch_jitter": 1.0,
 }
 OTHERS = {"whole pixels": {"shift_pixels": 2.0, "whole_pixels": True}, "mixup": {"mixup_alpha": 0.4}}
+FAINT = {"own_noise": 1e-6}
+"""Noise too faint to be seen, with which all else has to be as without it."""
 STORED = {"float32": 10**9, "float16": 36 * 8 * 8 * 2 * 3, "streamed": 3000}
 """Bytes that lead to each way of keeping the 36 cutouts of `part_of(36)` on the device."""
 
@@ -73,6 +76,10 @@ def compare_feeds() -> dict[str, list[float]]:
     for stored, limit in STORED.items():
         feed = feed_with({})
         differences[f"turns, {stored}"] = largest_differences(feed, feed_device(feed, limit_bytes=limit))
+        with_noise, twice = feed_with(EVERYTHING | FAINT), 2 * limit if stored == "float16" else limit
+        differences[f"own noise, {stored}"] = largest_differences(
+            feed_with(EVERYTHING), feed_device(with_noise, limit_bytes=twice)
+        )
     return differences
 
 
@@ -84,10 +91,14 @@ def new_trainer() -> Trainer:
 
 
 def compare_steps() -> dict[str, float]:
-    """Train two epochs one step at a time, and in windows of three; compare weights and figures."""
+    """Train two epochs one step at a time, and in windows of three; compare weights and figures.
+
+    The windows add noise too faint to be seen, for which the device undoes the stretch and does it again.
+    """
     feed = feed_with(EVERYTHING)
     singly, together = new_trainer(), new_trainer()
-    device = replace(feed_device(feed, limit_bytes=10**9), window_steps=3)
+    noisy = feed_with(EVERYTHING | FAINT)
+    device = replace(feed_device(noisy, limit_bytes=10**9), window_steps=3)
     take = window_taker(together, device)
     for epoch in (1, 2):
         singly.begin_epoch()
@@ -126,10 +137,36 @@ def noise() -> list[float]:
     return [float(values.mean()), float(values.std()), float(likeness), float(np.abs(first - added[0]).max())]
 
 
+def own_noise() -> dict[str, list[float]]:
+    """Of noise of twice that of the sky, mean and scatter in units of it, and its largest repetition.
+
+    Measured in flux, which the stretch is undone to find.
+    """
+    plain, noisy = feed_with({"d4": False}), feed_with({"d4": False, "own_noise": 2.0})
+    fitted, part = plain.normalisation, plain.data
+    gain, scale = np.array(fitted.gain), np.array(fitted.scale)
+    order = plain.order(1).reshape(-1, plain.batch_size)
+    told = {}
+    feeds: dict[str, Any] = {"processor": noisy}
+    feeds |= {name: feed_device(noisy, limit_bytes=2 * limit) for name, limit in STORED.items()}
+    for name, feed in feeds.items():
+        first, *others = [np.asarray(batch[0], np.float64) for batch in feed.batches(1)]
+        again = np.asarray(next(feed.batches(1))[0])
+        added = []
+        for indices, pixels in zip(order, [first, *others], strict=True):
+            raw = part.read(indices)
+            flux = scale * np.sinh(pixels / gain) + np.array(fitted.centre)
+            added.append((flux - raw) / sky_sigma(raw)[:, None, None, :])
+        values = np.array(added)
+        told[name] = [float(values.mean()), float(values.std()), float(np.abs(again - first).max())]
+    return told
+
+
 def compare_all() -> dict[str, Any]:
     with TemporaryDirectory() as folder:
         endings = compare_endings(Path(folder))
-    return {"feeds": compare_feeds(), "steps": compare_steps(), "noise": noise(), "endings": endings}
+    noises = {"noise": noise(), "own_noise": own_noise()}
+    return noises | {"feeds": compare_feeds(), "steps": compare_steps(), "endings": endings}
 
 
 if __name__ == "__main__":

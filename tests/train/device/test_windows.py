@@ -61,6 +61,11 @@ def test_windows_hold_the_batches_and_take_the_steps_of_the_processor(backend: s
     assert scatter == pytest.approx(0.5, abs=0.02)
     assert abs(likeness) < 0.1
     assert repetition == 0  # a resumed training sees the same noise
+    assert set(told["own_noise"]) == {"processor", "float32", "float16", "streamed"}
+    for name, (mean, scatter, repetition) in told["own_noise"].items():
+        assert abs(mean) < 0.12, name
+        assert scatter == pytest.approx(2.0, abs=0.08), name
+        assert repetition == 0, name
     # Measured while the next epoch is under way, an epoch counts as it does when measured in between.
     endings = told["endings"]
     assert endings["taken_meanwhile"]
