@@ -77,7 +77,14 @@ def _select_light(table: Table) -> Select[Any]:
 
 @contextmanager
 def new_name(
-    database: Database, table: Table, name: str, *, what: str, did: str | None = "made", detail: str = ""
+    database: Database,
+    table: Table,
+    name: str,
+    *,
+    what: str,
+    did: str | None = "made",
+    detail: str = "",
+    durable: bool = False,
 ) -> Iterator[Connection]:
     """Open a transaction that stores a row called `name` in `table`, and what was done in the trail."""
     if not re.match(NAME_PATTERN, name):
@@ -86,7 +93,7 @@ def new_name(
             "with a letter or digit."
         )
     try:
-        with database.write() as connection:
+        with database.write(durable=durable) as connection:
             _refuse_taken(connection, table, name, what=what)
             if did is not None:
                 note(connection, did, kind=what, name=name, detail=detail)

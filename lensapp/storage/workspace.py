@@ -12,6 +12,7 @@ from lensapp.storage.database import OPENING_SECONDS, Database, file_address
 DEFAULT_FOLDER = "workspace"
 DATABASE_FILE = "workspace.db"
 SECRET_FILE = "token.secret"  # noqa: S105 - its name
+RENAMING = ".renaming-"  # begins the name of a file that says what a program is renaming
 FOLDERS = ("cutouts", "runs", "exports")
 
 
@@ -39,6 +40,8 @@ class Workspace:
         patience_seconds: float = OPENING_SECONDS,
     ) -> "Workspace":
         """Open the workspace, making or migrating it where needed; for reading where it cannot be written.
+
+        What a program that was killed had half renamed is whole again afterwards.
 
         Parameters
         ----------
@@ -71,7 +74,12 @@ class Workspace:
             database.close()
             raise
         database.patience_seconds = patience
-        return cls(path, database)
+        opened = cls(path, database)
+        if not read_only and any(path.glob(f"{RENAMING}*.json")):
+            from lensapp.storage.care.renames import finish_renames  # which itself knows workspaces
+
+            finish_renames(opened)
+        return opened
 
     def cutouts_folder(self, source_name: str) -> Path:
         """Return the folder of a source's packed pixels."""

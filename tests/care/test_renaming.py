@@ -1,6 +1,9 @@
 """A new name is written wherever the old one was, and nothing else changes."""
 
 import json
+import os
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -8,7 +11,7 @@ import numpy as np
 import pytest
 
 from lensapp import jobs
-from lensapp.core.errors import InvalidInput, NotFound
+from lensapp.core.errors import InvalidInput, NotFound, StorageError
 from lensapp.services.care.renaming import rename
 from lensapp.services.split.versions import stored_checksum
 from lensapp.storage import datasets, reviews, runs, sources
@@ -17,6 +20,37 @@ from lensapp.storage.cutouts import read_cutouts
 from lensapp.storage.scores import stored_scores
 from lensapp.storage.workspace import Workspace
 from support.small_surveys import add_review, ids_of, make_survey
+from support.workspace_contents import contents
+
+KILLED = """
+import os
+import sys
+from pathlib import Path
+from shutil import copytree
+
+from lensapp.services.care.renaming import rename
+from lensapp.storage.workspace import Workspace
+from support.command_zygote import count_changes
+
+base = Path(sys.argv[1])
+for kind, name in zip(sys.argv[2::2], sys.argv[3::2]):
+    warm = Workspace.open(copytree(base, base.parent / "warm" / kind))  # libraries do it the first time
+    rename(warm, kind, name, "another")
+    warm.database.close()
+    status, step = -9, 0
+    while status == -9:
+        step += 1
+        folder = copytree(base, base.parent / kind / f"{step:02d}")
+        child = os.fork()
+        if child == 0:
+            os.setsid()
+            opened = Workspace.open(folder)
+            count_changes(str(folder), kill_at=step, delay=0)
+            rename(opened, kind, name, "another")
+            os._exit(0)
+        status = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+    assert status == 0, (kind, step)
+"""
 
 
 @pytest.fixture
@@ -114,3 +148,47 @@ def test_a_name_that_is_taken_or_unfit_changes_nothing(ws: Workspace) -> None:
     jobs.enqueue(ws.database, kind="score", title="Score", payload={"run": "base", "source": "sky"})
     with pytest.raises(InvalidInput, match="works on it"):
         rename(ws, "source", "sky", "heaven")
+
+
+def test_what_was_renamed_has_its_old_or_its_new_name_at_whatever_step_it_was_killed(ws: Workspace) -> None:
+    for path in ("scores/sky", "estimates/sky", "dropout/sky", "features/source-sky", "features/dataset-v1"):
+        folder = ws.run_folder("base") / path
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / "a.txt").write_text(path)
+    (ws.folder / "views").mkdir()
+    address = {"run": "base", "source": "sky", "review": "look", "dataset": "v1"}
+    (ws.folder / "views" / "evaluate.json").write_text(json.dumps({"views": [{"address": address}]}))
+    ws.database.close()
+    names = {"source": "sky", "dataset": "v1", "run": "base", "review": "look"}
+    project = Path(__file__).parents[2]
+    words = [sys.executable, "-c", KILLED, str(ws.folder), *(word for pair in names.items() for word in pair)]
+    paths = os.pathsep.join([str(project), str(project / "tests")])
+    subprocess.run(words, check=True, env=os.environ | {"PYTHONPATH": paths}, timeout=600)
+    old = contents(ws.folder)
+    for kind, name in names.items():
+        steps = sorted((ws.folder.parent / kind).iterdir())
+        new = contents(steps.pop())  # nobody killed the last one
+        assert not any(name in Path(path).parts or f"{kind}-{name}" in path for path, _ in new)
+        held = [contents(step) for step in steps]  # which opens it
+        assert [one for one in held if one not in (old, new)] == []
+        ends = [one == new for one in held]
+        assert ends == sorted(ends)  # once it has its new name it keeps it
+        assert (len(ends) > 3, set(ends)) == (True, {False, True}), kind
+
+
+def test_files_that_cannot_be_renamed_leave_all_as_it_was(
+    ws: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = contents(ws.folder)
+    rename_path = Path.rename
+
+    def refuse(path: Path, target: Path) -> Path:
+        if path.parent.name == "scores" and path.name == "sky":
+            raise PermissionError(13, "Permission denied")
+        return rename_path(path, target)
+
+    monkeypatch.setattr(Path, "rename", refuse)
+    with pytest.raises(StorageError, match=r"files of sky cannot be renamed \(Permission denied\)"):
+        rename(ws, "source", "sky", "heaven")
+    assert contents(ws.folder) == before
+    assert list(ws.folder.glob(".renaming*")) == []

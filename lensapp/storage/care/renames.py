@@ -1,14 +1,15 @@
 """Another name for a source, dataset version, run or review, wherever the old one is written."""
 
-from collections.abc import Callable, Collection, Iterable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Collection
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from pydantic import Field
 from sqlalchemy import Connection, select, update
 
-from lensapp.core.config import read_json, write_json
+from lensapp.core.acting import acting_as, this_program
+from lensapp.core.config import Spec, read_json, write_json
 from lensapp.core.errors import StorageError
 from lensapp.storage import tables
 from lensapp.storage.care.inventory import VIEWS, paths_of
@@ -22,7 +23,7 @@ from lensapp.storage.files import (
     UNKNOWN_UNITS,
 )
 from lensapp.storage.queries import new_name
-from lensapp.storage.workspace import Workspace
+from lensapp.storage.workspace import RENAMING, Workspace
 
 BY_SOURCE = (SCORED, SCORE_WARNINGS, SOURCE_CHECKS, SOURCE_ENGINES)
 """Files of a run whose keys are names of sources."""
@@ -72,23 +73,102 @@ def rename(
         When a folder cannot be renamed; then nothing is.
     """
     table = TABLES[item.kind]
-    with (
-        new_name(ws.database, table, new, what=item.kind, did="renamed", detail=item.name) as connection,
-        _folders_moved(zip(paths_of(ws, item), paths_of(ws, replace(item, name=new)), strict=True)),
-    ):
-        connection.execute(update(table).where(table.c.id == item.id).values(name=new))
-        if item.kind == "source":
-            first = (table.c.id == item.id, table.c.first_name.is_(None))
-            connection.execute(update(table).where(*first).values(first_name=item.name))
-        if item.kind == "review":
-            _rename_origins(connection, item.name, new)
-        for column in SPECS:
-            _rename_in(connection, column, item.name, new, keys=keys, is_name=is_name)
+    try:
+        with new_name(
+            ws.database, table, new, what=item.kind, did="renamed", detail=item.name, durable=True
+        ) as connection:
+            connection.execute(update(table).where(table.c.id == item.id).values(name=new))
+            if item.kind == "source":
+                first = (table.c.id == item.id, table.c.first_name.is_(None))
+                connection.execute(update(table).where(*first).values(first_name=item.name))
+            if item.kind == "review":
+                _rename_origins(connection, item.name, new)
+            for column in SPECS:
+                _rename_in(connection, column, item.name, new, keys=keys, is_name=is_name)
+            _move_folders(ws, item, new, keys=keys)
+    finally:
+        finish_renames(ws)
+
+
+def finish_renames(ws: Workspace) -> None:
+    """End what this program, or one that was killed, has begun to rename.
+
+    Where the new name is stored, the rest follows; where it is not, folders get their old names again. A
+    program that is still at it is waited for.
+
+    Raises
+    ------
+    StorageError
+        When a folder cannot be renamed.
+    """
+    for journal in sorted(ws.folder.glob(f"{RENAMING}*.json")):
+        try:
+            _end(ws, journal)
+        except OSError as error:
+            raise StorageError(
+                f"A program that renamed something was interrupted, and what it began cannot be ended "
+                f"({error}). Check the rights of the workspace folder."
+            ) from error
+
+
+class Renaming(Spec):
+    """What a program that renames writes down before it touches a folder, for who finds it killed."""
+
+    kind: str = Field(description="What is renamed.")
+    id: int = Field(ge=1, description="Its number.")
+    old: str = Field(description="Its name before.")
+    new: str = Field(description="Its name afterwards.")
+    keys: tuple[str, ...] = Field(description="Keys under which files name items of its kind.")
+    moves: tuple[tuple[str, str], ...] = Field(
+        description="Folders and files by their old and new paths, from the workspace folder on."
+    )
+
+
+def _move_folders(ws: Workspace, item: Item, new: str, *, keys: Collection[str]) -> None:
+    """Rename folders and files of an item, and say so beforehand in a journal."""
+    pairs = zip(paths_of(ws, item), paths_of(ws, replace(item, name=new)), strict=True)
+    present = [pair for pair in pairs if pair[0].exists()]
+    taken = [path for _, path in present if path.exists()]
+    if taken:
+        raise StorageError(f"{taken[0]} exists already. 'doctor --mend' puts aside what belongs to nothing.")
+    moves = [tuple(str(path.relative_to(ws.folder)) for path in pair) for pair in present]
+    begun = {"kind": item.kind, "id": item.id, "old": item.name, "new": new, "keys": keys, "moves": moves}
+    write_json(ws.folder / f"{RENAMING}{item.kind}-{item.id}.json", Renaming.parse(begun).saved())
+    try:
+        for before, after in present:
+            before.rename(after)
+    except OSError as error:
+        raise StorageError(
+            f"The files of {item.name} cannot be renamed ({error.strerror}); it keeps its name. Check the "
+            "rights of the workspace folder."
+        ) from error
+
+
+def _end(ws: Workspace, journal: Path) -> None:
+    with acting_as(this_program()), ws.database.write() as connection:
+        if not journal.exists():  # who was at it has ended meanwhile
+            return
+        begun = Renaming.parse(read_json(journal))
+        table = TABLES[begun.kind]
+        mine = select(table.c.name).where(table.c.id == begun.id)
+        is_stored = connection.scalar(mine.with_for_update()) == begun.new
+        if is_stored:
+            _rename_in_files(ws, begun)
+        else:
+            for old, new in reversed(begun.moves):
+                if (ws.folder / new).exists() and not (ws.folder / old).exists():
+                    (ws.folder / new).rename(ws.folder / old)
+        journal.unlink()
+
+
+def _rename_in_files(ws: Workspace, begun: Renaming) -> None:
+    """Write the new name into files that name the old one; done twice it changes nothing more."""
+    item = Item(begun.kind, begun.id, begun.old)
     for folder in (ws.folder / "runs").iterdir():
         for file in folder.glob("*.json"):
-            _rename_in_file(file, item, new, keys=keys)
+            _rename_in_file(file, item, begun.new, keys=begun.keys)
     for file in (ws.folder / VIEWS).glob("*.json"):
-        _rename_in_file(file, item, new, keys=(*keys, *IN_VIEWS.get(item.kind, ())))
+        _rename_in_file(file, item, begun.new, keys=(*begun.keys, *IN_VIEWS.get(item.kind, ())))
 
 
 def renamed(values: Any, keys: Collection[str], old: str, new: str) -> Any:
@@ -150,23 +230,3 @@ def _rename_in_file(file: Path, item: Item, new: str, *, keys: Collection[str]) 
         changed = renamed(changed, ("sources",), item.name, new)
     if changed != values:
         write_json(file, changed)
-
-
-@contextmanager
-def _folders_moved(paths: Iterable[tuple[Path, Path]]) -> Iterator[None]:
-    """Rename folders and files that are there; after an error they have their old names again."""
-    moved: list[tuple[Path, Path]] = []
-    present = [(old, new) for old, new in paths if old.exists()]
-    taken = [new for _, new in present if new.exists()]
-    if taken:
-        raise StorageError(f"{taken[0]} exists already. 'doctor --mend' puts aside what belongs to nothing.")
-    try:
-        for old, new in present:
-            old.rename(new)
-            moved.append((old, new))
-        yield
-    except BaseException:
-        for old, new in reversed(moved):
-            with suppress(OSError):
-                new.rename(old)
-        raise
