@@ -1,5 +1,6 @@
 """The ten-minute tour: one round on a demo survey, each step ticked by what the workspace holds."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from lensapp.services.data.demo import start_demo
@@ -13,12 +14,13 @@ GRADED = 10
 
 @dataclass(frozen=True)
 class TourStep:
-    """One step of the tour: what is done, one sentence on it, its page, and whether it has been done."""
+    """One step of the tour: what is done, one sentence on it, its page and view, and whether it is done."""
 
     title: str
     text: str
     page: str
     done: bool
+    view: Mapping[str, str] | None = None
 
 
 def begin_tour(ws: Workspace) -> str:
@@ -75,5 +77,6 @@ def tour_of(stands: Round) -> list[TourStep]:
             "Grades, scores and positions as FITS, CSV or VOTable, with every vote.",
             "catalogue",
             stages["Catalogue"].done,
+            view={"view": "export"},
         ),
     ]

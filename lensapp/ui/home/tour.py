@@ -41,13 +41,14 @@ def show_tour(stands: Round, *, under_way: bool) -> None:
 
 
 def _show_steps(steps: Sequence[TourStep], stands: Round) -> None:
-    """Show each step with its mark; the first that is not done has the button for it."""
+    """Show each step with its mark; the first that is not done has the button of the round that does it."""
+    stepping = (stands.next_step.page, stands.next_step.done_on)
     following = next((step for step in steps if not step.done), None)
     for number, step in enumerate(steps, start=1):
         with st.container(horizontal=True, vertical_alignment="center", gap="small", key=f"tour-{number}"):
             title = f"**{step.title}**" if step is following else step.title
             st.markdown(f"{MARKS[step.done]} {title} :small[{plain(step.text)}]", width="stretch")
-            if step is following and number > 1:
+            if step is following and number > 1 and step.page in stepping:
                 show_next_step(stands.next_step, "home", key="tour-next", kind="secondary")
             elif st.button("Open", key=f"tour-open-{number}", type="tertiary"):
-                go(step.page, view=None, **stands.selection)
+                go(step.page, view=step.view, **stands.selection)

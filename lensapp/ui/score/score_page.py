@@ -84,7 +84,6 @@ def show_score_page() -> None:
             avoided=[name for name, difference in differences.items() if difference],
         )
     source = next(source for source in imported if source.name == source_name)
-    show_score_import(ws, imported)
     if is_starter(run):
         show_starter_card()
     busy = watch_job(ws, "score", run=run.name, source=source.name)
@@ -112,10 +111,11 @@ def show_score_page() -> None:
         _offer(ws, run, source, verb="Score", done=len(scored), total=scored.total)
     if task.scores_candidates and len(scored):
         _show_scores(ws, run, source, scored, with_classes=task.kind == "classes")
+    show_score_import(ws, imported)
 
 
 def _show_scores(ws: Workspace, run: Run, source: Source, scored: Scored, *, with_classes: bool) -> None:
-    """Show the histogram, the form of a review and the best candidates, of those that fulfil a filter."""
+    """Show the way to a review, the histogram and the best candidates, of those that fulfil a filter."""
     so_far = None
     if runs.has_network(ws, run) and not scored.complete:
         so_far = f"{number(len(scored))} of {number(scored.total)} cutouts are scored."
@@ -129,20 +129,11 @@ def _show_scores(ws: Workspace, run: Run, source: Source, scored: Scored, *, wit
     highest, threshold = float(scored.scores[0]), current_threshold(usual)
     if highest < USUAL_THRESHOLD:
         hint_at_low_scores(f"No score reaches {USUAL_THRESHOLD:g}: the highest is {score_text(highest)}.")
+    _show_review_row(ws, run, source, scored, limits=limits, so_far=so_far)
     left, right = st.columns([3, 4], gap="medium")
     with left:
         _show_histogram(ws, run, source, scored, threshold=threshold, learned=len(learned))
         show_recall(ws, run, source, threshold=threshold)
-        _show_review_form(ws, run, source, scored, limits=limits, so_far=so_far)
-        if st.button(
-            "Train on its mistakes",
-            icon=":material/gpp_bad:",
-            key="score-negatives",
-            help="Adds the known non-lenses with the highest scores to the next dataset version: those that "
-            "are labelled so, or graded X.",
-        ):
-            view = {"view": "feed-back", "of": "negatives"}
-            go("catalogue", view=view, source=source.name, run=run.name)
         if with_classes:
             offer_probabilities(ws, run, source)
     with right:
@@ -279,37 +270,49 @@ def _permissions(ws: Workspace, run: Run, source: Source) -> dict[str, bool] | N
     return given
 
 
-def _show_review_form(
+def _show_review_row(
     ws: Workspace, run: Run, source: Source, scored: Scored, *, limits: dict[str, Any], so_far: str | None
 ) -> None:
-    """Offer a review of the best; `so_far` says how many are scored where more are to come."""
-    with st.container(border=True):
-        heading("Review the best so far" if so_far else "Review the best")
-        if so_far:
-            st.caption(so_far)
-        if warning := feedback_warning(ws, run_name=run.name, source_name=source.name):
-            st.warning(plain(warning), icon=":material/replay:")
-        left, right = st.columns(2)
-        with left:
-            most = len(scored)
-            limit = st.number_input(
-                "Candidates", 1, most, min(DEFAULT_REVIEW, most), key="score-review-size", help="Best first."
-            )
+    """Offer a review of the best in one row; `so_far` says how many are scored where more are to come."""
+    if so_far:
+        st.caption(so_far)
+    if warning := feedback_warning(ws, run_name=run.name, source_name=source.name):
+        st.warning(plain(warning), icon=":material/replay:")
+    with st.container(horizontal=True, vertical_alignment="bottom", gap="small", key="score-review-row"):
+        most = len(scored)
+        limit = st.number_input(
+            "Candidates to review",
+            1,
+            most,
+            min(DEFAULT_REVIEW, most),
+            key="score-review-size",
+            help="Best first.",
+            width=190,
+        )
         suggestion = name_for_best(ws, source, limit=int(limit))
-        with right:
-            typed = st.text_input("Name of the review", placeholder=suggestion, key="score-review-name")
-        if not st.button(
-            f"Review the top {limit}", type="primary", icon=":material/grid_view:", key="score-review"
+        typed = st.text_input("Name of the review", placeholder=suggestion, key="score-review-name")
+        wanted = st.button(
+            f"Review the top {number(limit)}{' so far' if so_far else ''}",
+            type="primary",
+            icon=":material/grid_view:",
+            key="score-review",
+        )
+        if st.button(
+            "Train on its mistakes",
+            icon=":material/gpp_bad:",
+            key="score-negatives",
+            help="Adds the known non-lenses with the highest scores to the next dataset version: those that "
+            "are labelled so, or graded X.",
         ):
-            return
+            view = {"view": "feed-back", "of": "negatives"}
+            go("catalogue", view=view, source=source.name, run=run.name)
+    if not wanted:
+        return
     spec = ReviewSpec(order="score", limit=int(limit), **limits)
     name = typed.strip() or suggestion
-    try:
+    with errors_shown():
         review = create_review(ws, name=name, source_name=source.name, run_name=run.name, spec=spec)
-    except LensAppError as error:
-        error_box(error)
-        return
-    go("inspect", review=review.name)
+        go("inspect", review=review.name)
 
 
 def _show_best(
