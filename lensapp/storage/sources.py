@@ -149,6 +149,14 @@ def count_cutouts(database: Database, source_id: int) -> int:
     return count_rows(database, tables.cutouts, tables.cutouts.c.source_id == source_id)
 
 
+def labels_of(database: Database, source_id: int) -> frozenset[str]:
+    """Return the labels that cutouts of a source have."""
+    label = tables.cutouts.c.label
+    statement = select(label).distinct().where(tables.cutouts.c.source_id == source_id, label.is_not(None))
+    with database.read() as connection:
+        return frozenset(connection.scalars(statement))
+
+
 def cutout_columns(
     database: Database,
     source_ids: Sequence[int],

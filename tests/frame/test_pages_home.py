@@ -164,7 +164,14 @@ def test_the_tour_shows_the_button_of_the_next_step_at_that_step_only(workspace)
         workspace.database, name="look", source_id=source.id, run_id=run.id, spec={}, queue=ids
     )
     ten = [
-        {"client": "t", "seq": seq, "review_id": review.id, "cutout_id": key, "inspector": "Ada", "grade": "A"}
+        {
+            "client": "t",
+            "seq": seq,
+            "review_id": review.id,
+            "cutout_id": key,
+            "inspector": "Ada",
+            "grade": "A",
+        }
         for seq, key in enumerate(ids[:10], start=1)
     ]
     reviews.add_votes(workspace.database, [vote | {"voted_at": 1.7e9} for vote in ten])

@@ -30,6 +30,29 @@ def test_without_a_source_the_page_says_what_will_appear(workspace):
     assert any("Nothing to split yet" in element.value for element in app.markdown)
 
 
+@pytest.mark.parametrize(("lens_every", "lacks"), [(1, "non-lenses"), (99, "lenses")])
+def test_sources_of_one_class_offer_the_ways_to_the_other(workspace, lens_every, lacks):
+    cutouts = (
+        [{"candidate_id": f"c{row}", "label": "nonlens"} for row in range(20)] if lens_every > 1 else None
+    )
+    add_source(workspace, "one-class", count=20, lens_every=lens_every, cutouts=cutouts)
+    add_source(workspace, "fits", count=20)
+    add_source(workspace, "other-bands", count=20, bands=("J", "H"))
+    add_source(workspace, "same-class", count=20, lens_every=1, cutouts=cutouts)
+    app = AppTest.from_file(PROJECT / "lensapp" / "ui" / "main.py", default_timeout=60).run()
+    app.query_params["sources"] = "one-class"
+    app.switch_page(str(PROJECT / "pages" / "split.py")).run()
+    assert any(f"For that add a source of {lacks}" in one.value for one in app.warning)
+    offered = {one.key for one in app.button if one.key and one.key.startswith(("split-add", "split-paint"))}
+    assert offered == {"split-add-fits"} | ({"split-paint"} if lacks == "lenses" else set())
+    app.button(key="split-add-fits").click().run()
+    assert app.multiselect(key="split-sources").value == ["one-class", "fits"]
+    assert not any("For that add" in one.value for one in app.warning)
+    app.multiselect(key="split-sources").set_value(["one-class"]).run()
+    app.button(key="split-import-class").click().run()
+    assert app.query_params["view"] == "import"
+
+
 def test_the_shares_follow_the_slider(workspace):
     make_survey(workspace, count=40)
     app = open_split()

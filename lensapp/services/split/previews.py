@@ -2,13 +2,16 @@
 
 from collections import Counter
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
 
-from lensapp.core.errors import InvalidInput
+from lensapp.core.errors import BandMismatch, InvalidInput
 from lensapp.core.split.splits import IGNORED, LABELS, Grouping, Split, SplitSpec, split_cutouts
+from lensapp.services.data.sources import ready_sources
 from lensapp.services.split.contradictions import (
     LABELLED_BOTH_WAYS,
     Contradiction,
@@ -127,6 +130,22 @@ def preview_split(
     return replace(preview, second=second)
 
 
+def complements_of(ws: Workspace, source_names: Sequence[str], *, label: str) -> list[str]:
+    """Return the sources that fit others and have cutouts of a label, which these lack."""
+    names = []
+    for source in ready_sources(ws):
+        if source.name not in source_names and label in _labels_of(ws, source.id):
+            with suppress(BandMismatch):
+                fitting_sources(ws, [*source_names, source.name])
+                names.append(source.name)
+    return names
+
+
+@lru_cache(maxsize=256)
+def _labels_of(ws: Workspace, source_id: int) -> frozenset[str]:
+    return sources.labels_of(ws.database, source_id)
+
+
 def summarise(
     labelled: LabelledTable,
     split: Split,
@@ -197,7 +216,8 @@ def warnings_of(kinds: Counter[str], largest: int, conflicts: int, total: int) -
     if absent:
         warnings.append(
             f"No cutout is labelled {absent[0].replace('nonlens', 'non-lens')}: networks can learn values or "
-            "classes from this version, but not to tell lenses from others."
+            "classes from this version, but not to tell lenses from others. For that add a source of "
+            f"{'non-lenses' if absent[0] == 'nonlens' else 'lenses'} with the same bands."
         )
     if largest > max(10, LARGE_GROUP_SHARE * total):
         warnings.append(

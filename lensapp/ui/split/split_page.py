@@ -20,6 +20,7 @@ from lensapp.ui.shared.state import get_workspace, go, select, selected
 from lensapp.ui.shared.widgets import counted, empty_state, error_box, errors_shown, number
 from lensapp.ui.split import figures
 from lensapp.ui.split.known_lens_cut import choose_known_cut
+from lensapp.ui.split.missing_class import offer_class
 from lensapp.ui.split.versions import show_versions
 
 DEFAULT_CUTS = (56, 70)
@@ -204,6 +205,9 @@ def _freeze(
         st.caption(f"Left out: {counted(count, 'cutout')} {plain(reason)}. {REMEDIES.get(reason, '')}")
     for warning in preview.warnings:
         st.warning(plain(warning), icon=":material/warning:")
+    for label in LABELS:
+        if members and not any(part.get(label) for part in preview.counts.values()):
+            offer_class(source_names, label)
     name = st.text_input("Name of the version", key="split-name", placeholder="made from the sources' names")
     frozen = st.button(
         "Freeze this dataset version",
