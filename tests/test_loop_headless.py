@@ -101,6 +101,8 @@ def test_a_round_from_real_fits_to_a_retrained_network_and_a_catalogue(lensapp, 
 
     out = tmp_path / "catalogue.fits"
     lensapp("export", "field", "--out", out, "--run", run, alone=True)
+    assert np.sum(Table.read(out)["votes"] == 1) == 4  # those graded X are no candidates
+    lensapp("export", "field", "--out", out, "--run", run, "--grades", "all", alone=True)
     table = Table.read(out)
     assert np.sum(table["votes"] == 1) == 6
     assert len(Table.read(tmp_path / "catalogue_votes.fits")) == 6

@@ -8,7 +8,7 @@ from lensapp.cli.options import given_values
 from lensapp.core.catalogue.cutout_export_spec import CutoutExportSpec
 from lensapp.core.catalogue.feedback_spec import FeedbackRules
 from lensapp.core.catalogue.negatives_spec import HardNegativesSpec
-from lensapp.core.catalogue.query import CatalogueQuery
+from lensapp.core.catalogue.query import CANDIDATE_GRADES, UNGRADED, CatalogueQuery
 from lensapp.core.errors import InvalidInput
 from lensapp.core.inspect.consensus_methods import ConsensusSpec
 from lensapp.storage.workspace import Workspace
@@ -74,12 +74,13 @@ def hard_negatives(arguments: Arguments) -> dict[str, Any]:
     SpecOptions(CatalogueQuery, skip=("of", "reviews"), flags=QUERY_FLAGS),
 )
 def export(arguments: Arguments) -> dict[str, Any]:
-    """Write, draw or send a labelled catalogue."""
+    """Write, draw or send a labelled catalogue: unless --grades says otherwise, all that nobody graded X."""
     from lensapp.services.catalogue.export import export as export_catalogue
 
     if arguments.out is None and arguments.sheet is None and not arguments.samp:
         raise InvalidInput("Say where to export to: --out F, --sheet F or --samp.")
-    query = CatalogueQuery.parse(given_values(arguments, CatalogueQuery) | {"of": [arguments.name]})
+    usual = {"grades": [*CANDIDATE_GRADES, UNGRADED]}
+    query = CatalogueQuery.parse(usual | given_values(arguments, CatalogueQuery) | {"of": [arguments.name]})
     return export_catalogue(
         Workspace.open(arguments.workspace),
         query,

@@ -82,6 +82,10 @@ def test_filters_keep_scores_and_grades(ws: Workspace, field: Source) -> None:
     ]
     with pytest.raises(InvalidInput, match="'Z'"):
         catalogue(ws, CatalogueQuery(of=("field",), grades=["Z"]))
+    every = catalogue(ws, CatalogueQuery(of=("field",), grades=["All"]))
+    assert len(every) == len(catalogue(ws, CatalogueQuery(of=("field",))))
+    ungraded = catalogue(ws, CatalogueQuery(of=("field",), grades=["ungraded"]))
+    assert ungraded["id"].tolist() == every["id"][every["votes"] == 0].tolist() != []
 
 
 def test_unknown_names_are_refused(ws: Workspace, field: Source) -> None:

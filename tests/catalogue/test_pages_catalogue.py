@@ -8,6 +8,7 @@ from astropy.table import Table
 
 from lensapp.core.catalogue.query import CatalogueQuery
 from lensapp.core.inspect.consensus_methods import ConsensusSpec
+from lensapp.core.inspect.grades import LETTERS
 from lensapp.services.catalogue.ledger import ledger
 from lensapp.services.inspect.queues import review_of_cutouts
 from lensapp.storage import datasets, queue, reviews, runs, sources
@@ -44,10 +45,27 @@ def test_a_survey_without_votes_sends_to_inspect(folder: Path) -> None:
 
 def test_graded_candidates_are_listed_best_first_with_thumbnails(folder: Path) -> None:
     full_workspace(folder)
-    table = open_page("catalogue", source="sky").dataframe[0].value
+    page = open_page("catalogue", source="sky")
+    table = page.get_by_key("catalogue-grades").set_value([*LETTERS]).run().dataframe[0].value
     assert table["grade"].tolist() == ["A", "B", "B", "C", "X", "X"]
     assert table["mean"].tolist() == [3.0, 2.5, 2.0, 0.5, 0.0, 0.0]
     assert table["image"].str.startswith("data:image/webp").all()
+
+
+def test_table_and_export_hold_candidates_and_what_is_no_lens_on_demand(folder: Path) -> None:
+    full_workspace(folder)
+    page = open_page("catalogue", source="sky")
+    assert page.dataframe[0].value["grade"].tolist() == ["A", "B", "B", "C"]
+    page = open_page("catalogue", source="sky", view="export")
+    said = "4 candidates of sky, graded A, B or C, those graded X left out, with id"
+    assert any(said in text.value for text in page.caption)
+    page.get_by_key("catalogue-grades").set_value(["A", "X"]).run()
+    assert any("3 candidates of sky, graded A or X, with id" in text.value for text in page.caption)
+    page.get_by_key("catalogue-grades").set_value(["C", "none"]).run()
+    said = "35 candidates of sky, graded C or without a vote, those graded X left out"
+    assert any(said in text.value for text in page.caption)
+    page.get_by_key("catalogue-grades").set_value(["A", "B", "C", "X", "none"]).run()
+    assert any("40 candidates of sky, of every grade and without" in text.value for text in page.caption)
 
 
 def test_grades_and_score_filter_the_table(folder: Path) -> None:

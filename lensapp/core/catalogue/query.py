@@ -2,11 +2,17 @@
 
 from typing import Any
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from lensapp.core.config import Spec
 from lensapp.core.data.conditions import Where
 from lensapp.core.inspect.consensus_methods import ConsensusSpec
+from lensapp.core.inspect.grades import LETTERS
+
+CANDIDATE_GRADES = LETTERS[:-1]
+"""Grades of what may be a lens: a catalogue of candidates holds these, and X only where it is asked for."""
+UNGRADED = "ungraded"
+EVERY_GRADE = "all"
 
 
 class CatalogueQuery(Spec):
@@ -32,7 +38,10 @@ class CatalogueQuery(Spec):
         None, title="Score at least", description="Leave out candidates below this score."
     )
     grades: tuple[str, ...] | None = Field(
-        None, title="Grades", description="Keep only these consensus grades, as A,B."
+        None,
+        title="Grades",
+        description="Keep only these consensus grades, as A,B; ungraded: candidates without a vote; all: "
+        "every candidate.",
     )
     where: Where = Field(
         None,
@@ -92,6 +101,11 @@ class CatalogueQuery(Spec):
         title="References of known lenses",
         description="Take only known lenses with one of these texts in their reference.",
     )
+
+    @field_validator("grades")
+    @classmethod
+    def _all_is_no_filter(cls, grades: tuple[str, ...] | None) -> tuple[str, ...] | None:
+        return None if grades and EVERY_GRADE in [grade.casefold() for grade in grades] else grades
 
     @property
     def known_columns(self) -> dict[str, Any]:

@@ -10,7 +10,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from lensapp.core.align import aligned
-from lensapp.core.catalogue.query import CatalogueQuery
+from lensapp.core.catalogue.query import UNGRADED, CatalogueQuery
 from lensapp.core.inspect.consensus import Consensus
 from lensapp.core.inspect.consensus_methods import ConsensusSpec
 from lensapp.core.inspect.grades import ABCX
@@ -71,8 +71,7 @@ def select(ws: Workspace, query: CatalogueQuery) -> Selection:
     NotFound, InvalidInput
         When a name or a grade is unknown, or the table of known lenses cannot be read.
     """
-    for grade in query.grades or ():
-        ABCX.checked(grade)
+    _checked_grades(query)
     source_names = {source.name for source in sources.list_sources(ws.database)}
     reviews_by_name = {review.name: review for review in reviews.list_reviews(ws.database)}
     own = reviews_by_name.get(query.of[0]) if len(query.of) == 1 else None
@@ -113,6 +112,11 @@ def select(ws: Workspace, query: CatalogueQuery) -> Selection:
         votes=votes,
         consensus=_combined(ws, keys_of_reviews, settled, state),
     )
+
+
+def _checked_grades(query: CatalogueQuery) -> list[str]:
+    """Return the grades of a query as a table has them: none for candidates without a vote."""
+    return ["" if grade.casefold() == UNGRADED else ABCX.checked(grade) for grade in query.grades or ()]
 
 
 @lru_cache(maxsize=4)
@@ -178,7 +182,7 @@ def catalogue_of(ws: Workspace, selection: Selection) -> pd.DataFrame:
         table = table[~vetoed(ws, run, ids=ids, owners=selection.sources)]
     table = with_notes(with_consensus(table, selection.consensus), selection.votes)
     if query.grades is not None:
-        table = table[table["grade"].isin([ABCX.checked(grade) for grade in query.grades])]
+        table = table[table["grade"].isin(_checked_grades(query))]
     table = with_known_lenses(table, selection.known, radius_arcsec=query.radius_arcsec)
     if run is not None:
         estimates = pd.concat([load_estimates(ws, run=run, source=source) for source in selection.sources])

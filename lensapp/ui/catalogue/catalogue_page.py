@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import pandas as pd
 import streamlit as st
 
-from lensapp.core.catalogue.query import CatalogueQuery
+from lensapp.core.catalogue.query import CANDIDATE_GRADES, UNGRADED, CatalogueQuery
 from lensapp.core.errors import InvalidInput
 from lensapp.core.inspect.consensus_methods import METHODS, ConsensusSpec
 from lensapp.core.inspect.grades import GRADES, LETTERS
@@ -42,7 +42,7 @@ FED = {
     "negatives": ":material/gpp_bad: Hard negatives",
 }
 OWN_COLUMNS = ("score", "grade", "mean", "scatter", "votes", "known_lens", "known_sep_arcsec")
-UNGRADED = "none"
+NO_GRADE = "none"  # in the address
 INSPECT_ICON = ":material/grid_view:"
 GRADE_MEANINGS = "; ".join(f"{grade.letter}: {grade.meaning}" for grade in GRADES)
 
@@ -158,15 +158,18 @@ def _choose_query(ws: Workspace, offered: CatalogueChoices) -> CatalogueQuery | 
 
 def _choose_grades() -> tuple[str, ...] | None:
     """Ask for consensus grades; None for all candidates, those without a vote as well."""
+    offered = [*LETTERS, NO_GRADE]
     grades = st.pills(
         "Grade",
-        [*LETTERS, UNGRADED],
+        offered,
         selection_mode="multi",
-        format_func=lambda grade: "–" if grade == UNGRADED else grade,
-        help=f"Consensus of the votes. {GRADE_MEANINGS}. –: candidates without a vote as well.",
-        **kept("grades", several_of([*LETTERS, UNGRADED]), list(LETTERS), key="catalogue-grades"),
+        format_func=lambda grade: "–" if grade == NO_GRADE else grade,
+        help=f"Consensus of the votes. {GRADE_MEANINGS}. –: candidates without a vote.",
+        **kept("grades", several_of(offered), list(CANDIDATE_GRADES), key="catalogue-grades"),
     )
-    return None if UNGRADED in grades else tuple(grades)
+    if len(grades) == len(offered):
+        return None
+    return tuple(UNGRADED if grade == NO_GRADE else grade for grade in grades)
 
 
 def _choose_vetoes(ws: Workspace, run_name: str | None) -> bool:
@@ -249,7 +252,7 @@ def _show_nothing(ws: Workspace, source: Source, offered: CatalogueChoices) -> N
     if source.id in offered.voted_sources:
         empty_state(
             "No candidate passes the filters",
-            "Widen the grades, the score or the filter.",
+            "Widen the grades (X: not a lens, –: no vote), the score or the filter.",
             icon=":material/filter_alt:",
         )
         return

@@ -9,8 +9,9 @@ from pathlib import Path
 import pandas as pd
 import streamlit as st
 
-from lensapp.core.catalogue.query import CatalogueQuery
+from lensapp.core.catalogue.query import UNGRADED, CatalogueQuery
 from lensapp.core.inspect.consensus_methods import METHODS
+from lensapp.core.inspect.grades import LETTERS
 from lensapp.services.catalogue.charts import MOST_CANDIDATES, MOST_COLUMNS, write_sheet
 from lensapp.services.catalogue.export import export
 from lensapp.services.catalogue.export_columns import offered_columns
@@ -46,7 +47,8 @@ def show_export(ws: Workspace, query: CatalogueQuery, table: pd.DataFrame) -> No
     if table.empty:
         empty_state(
             "Nothing to export",
-            "No candidate passes the filters. Widen them, or add – to the grades for those without votes.",
+            "No candidate passes the filters. Widen them, or add to the grades X for what is no lens, – for "
+            "what has no vote.",
             icon=":material/filter_alt:",
         )
         return
@@ -63,9 +65,10 @@ def show_export(ws: Workspace, query: CatalogueQuery, table: pd.DataFrame) -> No
     if "prior" in query.consensus.settings():
         prior = f", prior {settled_consensus(ws, query).settings()['prior']:.3g}"
     st.caption(
-        f"{meaning} {counted(len(table), 'candidate')} of {plain_all(query.of)} with id, source, RA, Dec, "
-        f"score, run, grade, mean, scatter, votes{probability} and known-lens match. Consensus: "
-        f"{METHODS[query.consensus.method]}, {query.consensus.grading()}{prior}."
+        f"{meaning} {counted(len(table), 'candidate')} of {plain_all(query.of)}, "
+        f"{grades_in_words(query)}, with "
+        f"id, source, RA, Dec, score, run, grade, mean, scatter, votes{probability} and known-lens match. "
+        f"Consensus: {METHODS[query.consensus.method]}, {query.consensus.grading()}{prior}."
     )
     if ending != ".reg":
         query = query.replaced(columns=_asked_columns(ws, table))
@@ -85,6 +88,16 @@ def show_export(ws: Workspace, query: CatalogueQuery, table: pd.DataFrame) -> No
     _show_charts_and_samp(ws, query, table)
     st.caption(f"The files also stay in {out.parent.name}/ of the workspace.")
     show_cutout_export(ws, query, count=len(table), key="catalogue")
+
+
+def grades_in_words(query: CatalogueQuery) -> str:
+    """Return which grades a catalogue holds, and what is left out, as in "graded A, B or C, without X"."""
+    if query.grades is None:
+        return "of every grade and without one"
+    letters = [letter for letter in LETTERS if letter in query.grades]
+    graded = f"graded {' or '.join(filter(None, [', '.join(letters[:-1]), letters[-1]]))}" if letters else ""
+    kept = " or ".join(filter(None, [graded, "without a vote" if UNGRADED in query.grades else ""]))
+    return kept + ("" if LETTERS[-1] in letters else f", those graded {LETTERS[-1]} left out")
 
 
 def _asked_columns(ws: Workspace, table: pd.DataFrame) -> tuple[str, ...]:
