@@ -16,7 +16,7 @@ test-long: $(VENV)/dev.stamp
 	$(BIN)/python -m pytest -m long
 
 torture: $(VENV)/dev.stamp
-	LENSAPP_KILLS=$(or $(KILLS),50) LENSAPP_TORTURE=$(or $(KILLS),50) $(BIN)/python -m pytest --timeout 3600 \
+	LENSAPP_KILLS=$(or $(KILLS),50) LENSAPP_TORTURE=$(or $(KILLS),50) $(BIN)/python -m pytest -m "" --timeout 3600 \
 		tests/test_kills.py tests/test_database_away.py tests/ingest/test_gate.py tests/train/test_retrain_browser.py
 
 check: $(VENV)/dev.stamp

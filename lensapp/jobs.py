@@ -71,7 +71,7 @@ def pause(database: Database, job_id: int) -> None:
 
 
 def stop(database: Database, job_id: int) -> None:
-    """Ask a job to end; one that waits or is paused ends at once."""
+    """Ask a job to end; one that waits, is paused or whose worker is gone ends at once."""
     queue.command_job(database, job_id, "stop")
 
 

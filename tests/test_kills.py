@@ -49,6 +49,9 @@ COMMANDS = {
     "label": ["label", "look", "--as", "new"],
 }
 
+ORDINARY = ("demo", "ingest", "train", "score", "label")
+"""Those that every `make test` kills; `make torture` kills all."""
+
 
 @pytest.fixture(scope="module")
 def prepared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Zygote, Path]]:
@@ -126,7 +129,10 @@ def files_of_survey(folder: Path, *, count: int = 600) -> str:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("kind", COMMANDS)
+@pytest.mark.parametrize(
+    "kind",
+    [kind if kind in ORDINARY else pytest.param(kind, marks=pytest.mark.long) for kind in COMMANDS],
+)
 def test_a_command_killed_again_and_again_ends_as_one_that_was_left_alone(
     kind: str, prepared: tuple[Zygote, Path], tmp_path: Path
 ) -> None:

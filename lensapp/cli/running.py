@@ -11,7 +11,7 @@ from lensapp.cli.commands import Arguments, command, option
 from lensapp.core.errors import InvalidInput, JobCancelled, LensAppError
 from lensapp.core.progress import Progress
 from lensapp.jobs import worker_name
-from lensapp.services.train.job_control import resume_job, state_with_job
+from lensapp.services.train.job_control import WAITING_STATES, pause_job, resume_job, state_with_job, stop_job
 from lensapp.storage import queue
 from lensapp.storage.database import PATIENCE_SECONDS
 from lensapp.storage.records import Job
@@ -103,7 +103,33 @@ def list_jobs(arguments: Arguments) -> list[dict[str, Any]]:
     ]
 
 
-@command("resume", option("job", metavar="JOB", type=int, help="Number of the job, as 'jobs' lists it."))
+JOB = option("job", metavar="JOB", type=int, help="Number of the job, as 'jobs' lists it.")
+
+
+@command("pause", JOB)
+def pause(arguments: Arguments) -> dict[str, Any]:
+    """Ask a running job to store its state and give up its place; 'resume' goes on with it."""
+    workspace = Workspace.open(arguments.workspace)
+    job = queue.get_job(workspace.database, arguments.job)
+    if job.state != "running":
+        raise InvalidInput(f"Job {job.id} ({job.title}) is {job.state}: only a running job can be paused.")
+    pause_job(workspace, job.id)
+    return {"job": job.id, "title": job.title, "asked": "to pause"}
+
+
+@command("stop", JOB)
+def stop(arguments: Arguments) -> dict[str, Any]:
+    """End a job; what it has stored stays. One that waits, is paused or has lost its worker ends at once."""
+    workspace = Workspace.open(arguments.workspace)
+    job = queue.get_job(workspace.database, arguments.job)
+    if job.state not in WAITING_STATES:
+        raise InvalidInput(f"Job {job.id} ({job.title}) is {job.state}: there is nothing to stop.")
+    stop_job(workspace, job.id)
+    after = queue.get_job(workspace.database, job.id)
+    return {"job": job.id, "title": job.title, "asked": "to stop", "state": after.state}
+
+
+@command("resume", JOB)
 def resume(arguments: Arguments) -> dict[str, Any]:
     """Go on with a job that was paused, stopped, killed or failed."""
     workspace = Workspace.open(arguments.workspace)

@@ -374,7 +374,7 @@ def compare(arguments: Arguments) -> Any:
     if arguments.baselines:
         given["baselines"] = KINDS
     spec = ComparisonSpec.parse(given)
-    settings = spec.saved() if given or name is None else None  # a name alone resumes what bears it
+    settings = spec if given or name is None else None  # a name alone resumes what bears it
     study, job = studies.unfinished_study(
         workspace, name, kind="comparison", spec=settings, **asked
     ) or comparisons.start_comparison(workspace, spec=spec, name=name, **asked)
@@ -424,7 +424,7 @@ def kfold(arguments: Arguments) -> dict[str, Any]:
     workspace = Workspace.open(arguments.workspace)
     asked = {"dataset_name": arguments.dataset, "spread": arguments.dask or arguments.spread}
     _, job = studies.unfinished_study(
-        workspace, arguments.name, kind="kfold", spec=spec.saved(), **asked
+        workspace, arguments.name, kind="kfold", spec=spec, **asked
     ) or studies.start_kfold(workspace, spec=spec, name=arguments.name, **asked)
     return finish_here(workspace, job)
 
@@ -466,6 +466,6 @@ def search(arguments: Arguments) -> dict[str, Any]:
     workspace = Workspace.open(arguments.workspace)
     asked = {"dataset_name": arguments.dataset, "spread": arguments.dask or arguments.spread}
     _, job = studies.unfinished_study(
-        workspace, arguments.name, kind="search", spec=spec.saved(), **asked
+        workspace, arguments.name, kind="search", spec=spec, **asked
     ) or studies.start_search(workspace, spec=spec, name=arguments.name, **asked)
     return finish_here(workspace, job)

@@ -54,6 +54,12 @@ class Spec(BaseModel):
         values: dict[str, Any] = self.model_dump(mode="json")
         return values
 
+    def is_saved_as(self, values: dict[str, Any]) -> bool:
+        """Return whether `values`, saved by this version or by one that lacked newer fields, say the same."""
+        with suppress(InvalidInput):
+            return self.parse(values) == self
+        return False
+
 
 def kinds_of(annotation: Any) -> list[Any]:
     """Return the alternatives of a field's annotation, `None` included as its type."""

@@ -151,7 +151,7 @@ def refuse_taken(ws: Workspace, *, name: str, spec: IngestSpec) -> None:
         return
     if source.state == sources.READY:
         raise InvalidInput(f"There is a source {name!r} already. Choose an unused name.")
-    if source.kind != "import" or source.spec != spec.saved():
+    if source.kind != "import" or not spec.is_saved_as(source.spec):
         raise InvalidInput(
             f"The unfinished import {name!r} began with other settings. Run it with the same settings, "
             "discard it, or choose another name."

@@ -28,6 +28,10 @@ STARTING = "starting"  # stands for a worker that was started but has not report
 REPORTED = tables.workers.c.name != STARTING
 ALIVE = and_(REPORTED, tables.workers.c.heartbeat_at > DatabaseTime() - STALE_SECONDS)
 """Conditions of a worker: it has reported once, and lately."""
+ABANDONED = and_(
+    tables.jobs.c.state == "running", tables.jobs.c.heartbeat_at < DatabaseTime() - STALE_SECONDS
+)
+"""Condition of a job: it runs, and its worker has not been heard of lately."""
 
 
 def add_job(database: Database, *, kind: str, title: str, payload: dict[str, Any], once: bool = False) -> Job:
@@ -96,8 +100,7 @@ def active_states(database: Database) -> list[tuple[int, str, str | None]]:
 def claim_job(database: Database, *, worker: str, job_id: int | None = None) -> Job | None:
     """Take the oldest job that waits, or that runs without a heartbeat, in one statement."""
     table = tables.jobs
-    abandoned = and_(table.c.state == "running", table.c.heartbeat_at < DatabaseTime() - STALE_SECONDS)
-    waiting = select(table.c.id).where(or_(table.c.state == "queued", abandoned))
+    waiting = select(table.c.id).where(or_(table.c.state == "queued", ABANDONED))
     if job_id is not None:
         waiting = waiting.where(table.c.id == job_id)
     waiting = waiting.order_by(table.c.id).limit(1).with_for_update(skip_locked=True)
@@ -141,14 +144,15 @@ def keep_alive(database: Database, job: Job) -> None:
 
 
 def command_job(database: Database, job_id: int, command: str) -> None:
-    """Ask a running job to pause or stop; a job that waits or is paused is ended at once by "stop"."""
+    """Ask a running job to pause or stop; one that waits, is paused or lost its worker is stopped at once."""
     table = tables.jobs
     with database.write() as connection:
         if command == "stop":
+            idle = table.c.state.in_(["queued", "paused"])
             connection.execute(
                 update(table)
-                .where(table.c.id == job_id, table.c.state.in_(["queued", "paused"]))
-                .values(state="cancelled", finished_at=time.time())
+                .where(table.c.id == job_id, or_(idle, ABANDONED))
+                .values(state="cancelled", finished_at=time.time(), attempt=table.c.attempt + 1)
             )
         connection.execute(
             update(table).where(table.c.id == job_id, table.c.state == "running").values(command=command)

@@ -133,8 +133,7 @@ def test_a_comparison_goes_on_by_its_name_or_its_settings_but_never_with_others(
         ("his", None, False),
     )
     for name, settings, goes_on in asked:
-        saved = settings and settings.saved()
-        resumed = unfinished_study(ws, name, kind="comparison", spec=saved, dataset_name="sky-v1")
+        resumed = unfinished_study(ws, name, kind="comparison", spec=settings, dataset_name="sky-v1")
         assert (resumed is not None) == goes_on
         assert resumed is None or (resumed[0].name, resumed[1].state) == ("mine", "queued")
 

@@ -1,5 +1,6 @@
 """Starting, steering and following runs through the service, on a real database and no network library."""
 
+import copy
 import time
 from pathlib import Path
 
@@ -7,6 +8,7 @@ import numpy as np
 import pytest
 
 from lensapp import jobs
+from lensapp.cli import main
 from lensapp.core.config import write_json
 from lensapp.core.errors import BandMismatch, InvalidInput, NotFound
 from lensapp.core.train.normalisation import FittedNormalisation
@@ -155,7 +157,30 @@ def test_a_run_whose_worker_went_silent_is_stalled(ws: Workspace) -> None:
     assert job is not None
     queue.update_job(ws.database, job, heartbeat_at=time.time() - 60)
     assert [status.state for status in runs.list_statuses(ws)] == ["stalled"]
-    assert runs.run_status(ws, run.name).can_stop
+    job_control.stop(ws, runs.run_status(ws, run.name))  # nobody else would ever end it
+    assert runs.run_status(ws, run.name).state == "stopped"
+    assert not queue.update_job(
+        ws.database, job, progress={}
+    )  # its worker was only slow: it has lost the job
+
+
+@pytest.mark.parametrize("lacking", ["mlflow", "augmentation.mixup_alpha"])
+def test_a_training_that_an_older_version_began_is_the_same_training(ws: Workspace, lacking: str) -> None:
+    add_dataset(ws)
+    run = started(ws)
+    older = copy.deepcopy(run.spec)
+    *parents, name = lacking.split(".")
+    held = older
+    for parent in parents:
+        held = held[parent]
+    del held[name]
+    run_table.update_run(ws.database, run.id, spec=older)
+    spec = TrainingSpec.parse(run.spec)
+    found = runs.unfinished_training(ws, dataset_name="sky-v1", spec=spec, name=run.name)
+    assert found is not None
+    assert found[0].name == run.name
+    other = spec.replaced(epochs=spec.epochs + 1)
+    assert runs.unfinished_training(ws, dataset_name="sky-v1", spec=other, name=run.name) is None
 
 
 def test_long_histories_are_thinned_but_keep_both_ends(ws: Workspace) -> None:
@@ -212,3 +237,30 @@ def test_a_scoring_is_queued_for_a_source_that_fits(ws: Workspace) -> None:
     job = runs.start_scoring(ws, run_name=run.name, source_name="other")
     assert job.payload == {"run": run.name, "source": "other", "dask": None, "precision": "auto"}
     assert jobs.active_job(ws.database, "score", run=run.name) == job
+
+
+def test_a_job_is_paused_and_stopped_by_its_number(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    ws = Workspace.open(tmp_path / "workspace")
+    add_dataset(ws)
+    run = started(ws)
+    job = queue.claim_job(ws.database, worker="w")
+    assert job is not None
+
+    def ask(word: str) -> tuple[int, str]:
+        code = main(["--workspace", str(ws.folder), word, str(job.id)])
+        told = capsys.readouterr()
+        return code, told.out + told.err
+
+    assert ask("pause")[0] == 0
+    assert runs.run_status(ws, run.name).state == "pausing"
+    assert ask("stop")[0] == 0
+    assert runs.run_status(ws, run.name).state == "stopping"  # its worker is asked
+    queue.update_job(ws.database, job, state="paused")
+    assert ask("stop")[0] == 0
+    assert runs.run_status(ws, run.name).state == "stopped"
+    for word, told in (("stop", "there is nothing to stop"), ("pause", "only a running job can be paused")):
+        code, answer = ask(word)
+        assert code == 2
+        assert told in answer

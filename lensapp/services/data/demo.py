@@ -126,8 +126,7 @@ def _registered(workspace: Workspace, *, name: str, spec: DemoSpec) -> Source:
             pixel_scale_arcsec=spec.pixel_scale_arcsec,
             spec=spec.saved(),
         )
-    # Parsed, so that a survey that an earlier version began is known as the same.
-    if source.kind != KIND or DemoSpec.parse(source.spec) != spec:
+    if source.kind != KIND or not spec.is_saved_as(source.spec):
         raise name_taken(name)
     return source
 

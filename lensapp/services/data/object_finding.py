@@ -50,7 +50,7 @@ def start_finding(ws: Workspace, *, source_name: str, name: str, spec: FindObjec
         When there is no such source, it cannot be searched as asked for, or the name is taken.
     """
     open_fields(ws, source_name, spec)
-    _refuse_taken(ws, name, _saved(source_name, spec))
+    _refuse_taken(ws, name, source_name, spec)
     payload: FindPayload = {"name": name, "source": source_name, "spec": spec.saved()}
     title = f"Find objects in {source_name}"
     return jobs.enqueue(ws.database, kind=KIND, title=title, payload=payload, once=True)
@@ -79,7 +79,7 @@ def find_objects(
         When `should_stop` answered; nothing is left behind.
     """
     fields = open_fields(workspace, source_name, spec)
-    _refuse_taken(workspace, name, _saved(source_name, spec))
+    _refuse_taken(workspace, name, source_name, spec)
     finds = detect_all(fields, spec, report, should_stop)
     rows, reasons = select_objects(workspace, fields, finds, spec)
     detected = len(finds.objects)
@@ -116,15 +116,13 @@ def find_objects(
     }
 
 
-def _saved(source_name: str, spec: FindObjectsSpec) -> dict[str, Any]:
-    return {"source": source_name, **spec.saved()}
-
-
-def _refuse_taken(ws: Workspace, name: str, saved: dict[str, Any]) -> None:
+def _refuse_taken(ws: Workspace, name: str, source_name: str, spec: FindObjectsSpec) -> None:
     for source in sources.list_sources(ws.database):
-        if source.name == name and (
-            source.state == sources.READY or (source.kind, source.spec) != (KIND, saved)
-        ):
+        if source.name != name:
+            continue
+        asked = {key: value for key, value in source.spec.items() if key != "source"}
+        same = source.kind == KIND and source.spec["source"] == source_name and spec.is_saved_as(asked)
+        if source.state == sources.READY or not same:
             raise name_taken(name)
 
 
@@ -143,7 +141,7 @@ def _create_anew(ws: Workspace, name: str, fields: Fields, spec: FindObjectsSpec
         width=spec.size,
         slots=slots,
         pixel_scale_arcsec=fields.pixel_scale_arcsec,
-        spec=_saved(fields.source.name, spec),
+        spec={"source": fields.source.name, **spec.saved()},
     )
 
 

@@ -219,7 +219,7 @@ def _registered(ws: Workspace, *, name: str, spec: PaintSpec) -> Source:
             pixel_scale_arcsec=first.pixel_scale_arcsec,
             spec=spec.saved(),
         )
-    if source.kind != KIND or PaintSpec.parse(source.spec) != spec:  # older ones lack newer fields
+    if source.kind != KIND or not spec.is_saved_as(source.spec):
         raise name_taken(name)
     return source
 

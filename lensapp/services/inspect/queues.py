@@ -210,7 +210,7 @@ def review_of_cutouts(
         if title not in by_name:
             break
         same = by_name[title]
-        if {"feeds_back": feeds_back, **same.spec} == spec.saved() and np.array_equal(
+        if spec.is_saved_as({"feeds_back": feeds_back, **same.spec}) and np.array_equal(
             reviews.queue_of(ws.database, same.id), queue
         ):
             return same

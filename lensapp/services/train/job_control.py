@@ -181,7 +181,7 @@ def pause_job(ws: Workspace, job_id: int) -> None:
 
 @needs("work")
 def stop_job(ws: Workspace, job_id: int) -> None:
-    """Ask a job of any kind to end; one that waits or is paused ends at once."""
+    """Ask a job of any kind to end; one that waits, is paused or whose worker is gone ends at once."""
     jobs.stop(ws.database, job_id)
     job = queue.get_job(ws.database, job_id)
     if job.state == "cancelled":

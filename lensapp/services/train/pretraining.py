@@ -56,7 +56,7 @@ def unfinished_pretraining(
     if dataset_name is not None:
         return runs.unfinished_training(ws, dataset_name=dataset_name, spec=spec, name=name)
     for status in runs.list_statuses(ws):
-        if name in (None, status.name) and status.run.spec == spec.saved():
+        if name in (None, status.name) and spec.is_saved_as(status.run.spec):
             if status.can_resume:
                 return status.run, job_control.resume(ws, status)
             if status.job is not None and status.has_own_job and status.active:

@@ -182,7 +182,7 @@ def unfinished_training(
     dataset = datasets.get_dataset(ws.database, dataset_name)
     for status in list_statuses(ws):
         run = status.run
-        if name not in (None, run.name) or (run.dataset_id, run.spec) != (dataset.id, spec.saved()):
+        if name not in (None, run.name) or run.dataset_id != dataset.id or not spec.is_saved_as(run.spec):
             continue
         if status.can_resume:
             return run, job_control.resume(ws, status)

@@ -2,12 +2,12 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
 from lensapp import jobs
 from lensapp.core.acting import needs
+from lensapp.core.config import Spec
 from lensapp.core.errors import InvalidInput
 from lensapp.core.split.folds import DEVELOPMENT, Fold
 from lensapp.core.train.study_spec import KfoldSpec, SearchSpec, StudyKind
@@ -213,7 +213,7 @@ def unfinished_study(
     name: str | None,
     *,
     kind: StudyKind,
-    spec: dict[str, Any] | None,
+    spec: Spec | None,
     dataset_name: str,
     spread: str | None = None,
 ) -> tuple[Study, Job] | None:
@@ -226,7 +226,9 @@ def unfinished_study(
     dataset = datasets.get_dataset(ws.database, dataset_name)
     for status in list_studies(ws, kind):
         study = status.study
-        if name not in (None, study.name) or study.dataset_id != dataset.id or spec not in (None, study.spec):
+        if name not in (None, study.name) or study.dataset_id != dataset.id:
+            continue
+        if spec is not None and not spec.is_saved_as(study.spec):
             continue
         if status.job is not None and (status.can_resume or status.state in ("queued", "stalled")):
             queue.update_job(ws.database, status.job, payload=dict(study_payload(study, spread)))

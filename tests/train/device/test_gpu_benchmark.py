@@ -22,7 +22,7 @@ def gpu_sh(*arguments: str, **environment: str) -> subprocess.CompletedProcess[s
     )
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.timeout(900)
 def test_a_dry_run_prints_every_figure() -> None:
     done = gpu_sh("--dry")

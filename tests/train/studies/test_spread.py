@@ -161,7 +161,7 @@ def test_a_pause_reaches_every_worker_and_a_resumed_study_goes_on_elsewhere(tmp_
     assert [entry.run.state for entry in study_service.members(ws, study)] == ["paused", "queued"]
     assert 0 < len(epochs_of(ws, study)[0]) < 4000
     again = study_service.unfinished_study(
-        ws, "paused", kind="kfold", spec=spec.saved(), dataset_name=DATASET, spread="tcp://other:8786"
+        ws, "paused", kind="kfold", spec=spec, dataset_name=DATASET, spread="tcp://other:8786"
     )
     assert again is not None
     assert again[1].payload == {"study": "paused", "spread": "tcp://other:8786"}
