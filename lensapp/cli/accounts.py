@@ -2,6 +2,7 @@
 
 import getpass
 import sys
+from collections.abc import Callable
 from typing import Any
 
 from lensapp.cli.commands import Arguments, command, option
@@ -13,6 +14,7 @@ ACTIONS = {
     "list": "",
     "role": "NAME ROLE",
     "passwd": "NAME",
+    "logout": "NAME",
     "remove": "NAME",
     "invite": "NAME REVIEW",
     "uninvite": "NAME REVIEW",
@@ -33,12 +35,12 @@ ACTIONS = {
 def user(arguments: Arguments) -> dict[str, Any] | list[dict[str, Any]]:
     """Make, list, change and remove accounts, and invite them to reviews.
 
-    user add NAME --role scientist; user list; user role NAME ROLE; user passwd NAME; user remove NAME;
-    user invite NAME REVIEW; user uninvite NAME REVIEW. Passwords are asked for, or read from the first line
-    of standard input where that is no terminal. Accounts count where the app runs with LENSAPP_MODE=passwords
-    or oidc.
+    user add NAME --role scientist; user list; user role NAME ROLE; user passwd NAME; user logout NAME;
+    user remove NAME; user invite NAME REVIEW; user uninvite NAME REVIEW. Passwords are asked for, or read
+    from the first line of standard input where that is no terminal. Accounts count where the app runs with
+    LENSAPP_MODE=passwords or oidc.
     """
-    from lensapp.services.access import accounts
+    from lensapp.services.access import accounts, people
 
     action, name, value = arguments.action, arguments.name, arguments.value
     wanted = ACTIONS[action].partition("[")[0].split()
@@ -47,7 +49,7 @@ def user(arguments: Arguments) -> dict[str, Any] | list[dict[str, Any]]:
         raise InvalidInput(f"'user {action}' takes {ACTIONS[action] or 'nothing more'}.")
     ws = Workspace.open(arguments.workspace)
     if action == "list":
-        return accounts.list_accounts(ws)
+        return people.list_accounts(ws)
     if action == "add":
         accounts.checked_role(arguments.role)  # before a password is asked for
         password = None if arguments.no_password else read_password(name)
@@ -55,14 +57,18 @@ def user(arguments: Arguments) -> dict[str, Any] | list[dict[str, Any]]:
             ws, name=name, role=arguments.role, email=arguments.email, password=password
         )
         return {"name": made.name, "role": made.role, "email": made.email, "password": password is not None}
-    if action == "role":
-        return {"name": name, "role": accounts.change_role(ws, name, value).role}
-    if action == "passwd":
-        return {"name": accounts.set_password(ws, name, read_password(name)).name, "password": True}
-    if action == "remove":
-        return {"name": accounts.remove_account(ws, name).name, "removed": True}
-    act = accounts.invite if action == "invite" else accounts.uninvite
-    return {"name": name, "review": value, "changed": act(ws, name, value)}
+    changes: dict[str, Callable[[], dict[str, Any]]] = {
+        "role": lambda: {"role": accounts.change_role(ws, name, value).role},
+        "passwd": lambda: {
+            "name": accounts.set_password(ws, name, read_password(name)).name,
+            "password": True,
+        },
+        "logout": lambda: {"sessions_ended": people.end_sessions(ws, name)},
+        "remove": lambda: {"name": accounts.remove_account(ws, name).name, "removed": True},
+        "invite": lambda: {"review": value, "changed": accounts.invite(ws, name, value)},
+        "uninvite": lambda: {"review": value, "changed": accounts.uninvite(ws, name, value)},
+    }
+    return {"name": name} | changes[action]()
 
 
 def read_password(name: str) -> str:

@@ -208,6 +208,8 @@ class Account:
         In small letters; how an OIDC provider knows it.
     password_hash
         Argon2id; None where it cannot log in with a password.
+    seen_at
+        When it was used last; None: never.
     """
 
     id: int
@@ -216,3 +218,4 @@ class Account:
     role: Role
     password_hash: str | None
     created_at: float
+    seen_at: float | None = None

@@ -388,6 +388,18 @@ def late_votes(database: Database, review_id: int) -> int:
     return count_rows(database, tables.votes, tables.votes.c.review_id == review_id, not_(IN_TIME))
 
 
+def graded_by(database: Database, inspector: str) -> dict[int, tuple[int, float]]:
+    """Return by review how many candidates an inspector has voted on, and when last; blind tests too."""
+    table = tables.votes
+    graded, last = func.count(table.c.cutout_id.distinct()), func.max(table.c.received_at)
+    counted = select(table.c.review_id, graded.label("graded"), last.label("last")).where(
+        _is_by(table.c.inspector, inspector), OF_NONE_DELETED
+    )
+    with database.read() as connection:
+        rows = connection.execute(counted.group_by(table.c.review_id))
+        return {row.review_id: (row.graded, row.last) for row in rows}
+
+
 def save_view(database: Database, *, review_id: int, inspector: str, settings: dict[str, Any]) -> None:
     """Keep an inspector's view of a review in place of the one before."""
     with database.write() as connection:

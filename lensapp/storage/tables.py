@@ -360,6 +360,7 @@ accounts = Table(
     Column("role", Words(20), nullable=False),
     Column("password_hash", Words(200)),  # Argon2id; none: it cannot log in with a password
     Column("created_at", Float, nullable=False),
+    Column("seen_at", Float),  # when it was used last; none: never
     sqlite_autoincrement=True,
 )
 

@@ -195,12 +195,19 @@ def test_accounts_are_made_and_changed_by_commands(
         (["role", "Grace", "reader"], {"name": "Grace", "role": "reader"}),
         (["passwd", "Grace"], {"name": "Grace", "password": True}),
         (["uninvite", "Grace", "second"], {"name": "Grace", "review": "second", "changed": True}),
+        (["logout", NAMES["reader"]], {"name": NAMES["reader"], "sessions_ended": 1}),
         (["remove", "Grace"], {"name": "Grace", "removed": True}),
     ):
         assert main(["user", *command, "--json"]) == 0
         assert json.loads(capsys.readouterr().out) == said
     assert main(["user", "list", "--json"]) == 0
-    assert [one["role"] for one in json.loads(capsys.readouterr().out)] == sorted(NAMES)
+    listed = json.loads(capsys.readouterr().out)
+    assert [one["role"] for one in listed] == sorted(NAMES)
+    assert [one["reviews"] for one in listed] == [
+        ["first"] if one == "inspector" else [] for one in sorted(NAMES)
+    ]
+    assert [one["sessions"] for one in listed] == [1, 1, 0, 1]
+    assert all(0 <= one["seen_days"] < 1 for one in listed)  # also of who has logged out
     for wrong, message in (
         (["role", "Nobody", "reader"], "no account called 'Nobody'"),
         (["add", NAMES["reader"].upper()], "has this name already"),

@@ -30,6 +30,7 @@ from support.pages_workspace import MAIN
 
 KEEP = {
     "access.accounts": {"add_account", "change_role", "set_password", "remove_account"},
+    "access.people": {"list_accounts", "end_sessions", "plan_removal"},
     "care.backups": {"back_up", "move"},
     "care.disk": {"clear"},
     "care.doctor": {"examine"},
@@ -44,6 +45,7 @@ NO_RIGHT_NEEDED = {
     "access.log_in.log_out": "ends one's own session",
     "access.log_in.change_own_password": "asks for the present password",
     "access.log_in.session_actor": "notes that a session is used",
+    "access.people.log_out_everywhere": "ends one's own sessions",
     "care.backups.restore": "makes a new workspace, on the command line alone",
     "catalogue.charts.write_sheet": "writes the file that its caller names: a download",
     "catalogue.export.export": "writes the file that its caller names: a download",

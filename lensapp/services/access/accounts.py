@@ -1,8 +1,6 @@
 """Make and change accounts, and say which reviews they may grade."""
 
-import time
 from dataclasses import dataclass, replace
-from typing import Any
 
 from argon2 import PasswordHasher
 
@@ -20,9 +18,7 @@ HASHER = PasswordHasher()
 
 SHORTEST_PASSWORD = 12
 LONGEST_PASSWORD = 1000
-NO_ADMINISTRATOR = (
-    "{name} is the only administrator. Give another account that role first: 'user role NAME administrator'."
-)
+NO_ADMINISTRATOR = "{name} is the only administrator. Give another account that role first."
 
 
 @needs("keep")
@@ -50,20 +46,6 @@ def add_account(
     )
 
 
-def list_accounts(ws: Workspace) -> list[dict[str, Any]]:
-    """Return every account as plain values: name, role, email, password (whether it has one), days old."""
-    return [
-        {
-            "name": one.name,
-            "role": one.role,
-            "email": one.email,
-            "password": one.password_hash is not None,
-            "days": round((time.time() - one.created_at) / 86_400, 1),
-        }
-        for one in accounts.list_accounts(ws.database)
-    ]
-
-
 @needs("keep")
 def change_role(ws: Workspace, name: str, role: str) -> Account:
     """Give an account another role; it is logged out everywhere.
@@ -74,11 +56,11 @@ def change_role(ws: Workspace, name: str, role: str) -> Account:
         When there is no such account or role, or no administrator would be left.
     """
     account, new = accounts.find_account(ws.database, name), checked_role(role)
-    if new != "administrator":
-        _refuse_last(ws, account)
-    accounts.change_account(
-        ws.database, account, did="changed role", detail=f"{account.role} → {new}", role=new
-    )
+    detail = f"{account.role} → {new}"
+    with ws.database.whole():  # of two administrators at once, neither takes the other's role last
+        if new != "administrator":
+            refuse_last(ws, account)
+        accounts.change_account(ws.database, account, did="changed role", detail=detail, role=new)
     return replace(account, role=new)
 
 
@@ -108,8 +90,9 @@ def remove_account(ws: Workspace, name: str) -> Account:
         When there is no such account, or no administrator would be left.
     """
     account = accounts.find_account(ws.database, name)
-    _refuse_last(ws, account)
-    accounts.remove_account(ws.database, account)
+    with ws.database.whole():
+        refuse_last(ws, account)
+        accounts.remove_account(ws.database, account)
     return account
 
 
@@ -118,7 +101,8 @@ def tries_at(key: str) -> str:
     return f"account {key}"
 
 
-def _refuse_last(ws: Workspace, account: Account) -> None:
+def refuse_last(ws: Workspace, account: Account) -> None:
+    """Raise InvalidInput where no other account is an administrator."""
     every = accounts.list_accounts(ws.database)
     if [one.id for one in every if one.role == "administrator"] == [account.id]:
         raise InvalidInput(NO_ADMINISTRATOR.format(name=account.name))

@@ -222,6 +222,27 @@ def marks_of(ws: Workspace, *, review: Review, inspector: str) -> dict[int, Mark
     return marks
 
 
+@dataclass(frozen=True)
+class OwnVotes:
+    """What one inspector has done in a review: candidates with a grade, blind tests too; when last."""
+
+    review: Review
+    graded: int
+    last_at: float
+
+
+def own_votes(ws: Workspace) -> list[OwnVotes]:
+    """Return what who acts has graded, by review, the last one first."""
+    actor = current_actor()
+    voted = reviews.graded_by(ws.database, actor.name) if actor and actor.name else {}
+    own = []
+    for review_id, (_, last_at) in voted.items():
+        review = reviews.review_by_id(ws.database, review_id)
+        marks = marks_of(ws, review=review, inspector=actor.name if actor else "")
+        own.append(OwnVotes(review, sum(mark.grade is not None for mark in marks.values()), last_at))
+    return sorted(own, key=lambda one: -one.last_at)
+
+
 @needs("vote")
 def save_view(ws: Workspace, *, review: Review, inspector: str, post: ViewPost) -> None:
     """Save how and where an inspector looks at a review, in place of what was saved before.

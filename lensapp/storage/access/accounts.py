@@ -116,3 +116,11 @@ def invited_to(database: Database, account_id: int) -> set[int]:
     table = tables.invitations
     with database.read() as connection:
         return set(connection.scalars(select(table.c.review_id).where(table.c.account_id == account_id)))
+
+
+def list_invitations(database: Database) -> set[tuple[int, int]]:
+    """Return (number of the account, number of the review) of every invitation."""
+    table = tables.invitations
+    with database.read() as connection:
+        rows = connection.execute(select(table.c.account_id, table.c.review_id))
+        return {(row.account_id, row.review_id) for row in rows}

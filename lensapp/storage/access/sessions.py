@@ -6,12 +6,12 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import delete, or_, select, update
+from sqlalchemy import Connection, delete, func, insert, or_, select, update
 
 from lensapp.storage import tables
-from lensapp.storage.access.accounts import RECORDED
+from lensapp.storage.access.accounts import KIND, RECORDED
+from lensapp.storage.care.trail import note
 from lensapp.storage.database import Database
-from lensapp.storage.queries import put_row
 from lensapp.storage.records import Account
 
 NOTED_SECONDS = 60.0  # a session that is used is noted so often
@@ -35,21 +35,22 @@ def key_of(secret: str) -> str:
 def begin_session(database: Database, account: Account) -> str:
     """Begin a session; return the secret that its cookie holds."""
     secret, now = secrets.token_urlsafe(32), time.time()
-    put_row(
-        database,
-        tables.sessions,
-        keys={"key": key_of(secret)},
-        account_id=account.id,
-        begun_at=now,
-        seen_at=now,
-    )
+    row = {"key": key_of(secret), "account_id": account.id, "begun_at": now, "seen_at": now}
+    with database.write() as connection:
+        connection.execute(insert(tables.sessions).values(row))
+        _note_seen(connection, account.id, now)
     return secret
+
+
+def _note_seen(connection: Connection, account_id: int, now: float) -> None:
+    table = tables.accounts
+    connection.execute(update(table).where(table.c.id == account_id).values(seen_at=now))
 
 
 def find_session(database: Database, key: str) -> Session | None:
     """Return a session with its account, if there is one."""
     table, accounts = tables.sessions, tables.accounts
-    wanted = select(table.c.begun_at, table.c.seen_at, *RECORDED).join(
+    wanted = select(table.c.begun_at, table.c.seen_at.label("session_seen_at"), *RECORDED).join(
         accounts, accounts.c.id == table.c.account_id
     )
     with database.read() as connection:
@@ -57,7 +58,7 @@ def find_session(database: Database, key: str) -> Session | None:
     if row is None:
         return None
     values = dict(row)
-    begun_at, seen_at = values.pop("begun_at"), values.pop("seen_at")
+    begun_at, seen_at = values.pop("begun_at"), values.pop("session_seen_at")
     return Session(key, Account(**values), begun_at, seen_at)
 
 
@@ -68,12 +69,34 @@ def note_use(database: Database, session: Session) -> None:
         table = tables.sessions
         with database.write() as connection:
             connection.execute(update(table).where(table.c.key == session.key).values(seen_at=now))
+            _note_seen(connection, session.account.id, now)
 
 
 def end_session(database: Database, key: str) -> None:
     """End one session."""
     with database.write() as connection:
         connection.execute(delete(tables.sessions).where(tables.sessions.c.key == key))
+
+
+def end_sessions_of(database: Database, account: Account) -> int:
+    """End every session of an account; return how many there were."""
+    table = tables.sessions
+    with database.write() as connection:
+        ended = connection.execute(delete(table).where(table.c.account_id == account.id)).rowcount
+        if ended:
+            note(connection, "ended sessions", kind=KIND, name=account.name, detail=str(ended))
+    return ended
+
+
+def count_sessions(database: Database, *, begun_after: float, seen_after: float) -> dict[int, int]:
+    """Return how many sessions that have not expired each account has, by its number."""
+    table = tables.sessions
+    live = select(table.c.account_id, func.count().label("live")).where(
+        table.c.begun_at >= begun_after, table.c.seen_at >= seen_after
+    )
+    with database.read() as connection:
+        rows = connection.execute(live.group_by(table.c.account_id))
+        return {row.account_id: row.live for row in rows}
 
 
 def end_old_sessions(database: Database, *, begun_before: float, seen_before: float) -> None:

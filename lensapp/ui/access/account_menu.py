@@ -1,15 +1,18 @@
-"""Who is logged in, at the bottom of the sidebar: a new password, and the way out."""
+"""Who is logged in, at the bottom of the sidebar: own votes and sessions, a new password, the way out."""
 
+import pandas as pd
 import streamlit as st
 
 from lensapp.core.acting import current_actor, mode
 from lensapp.core.errors import LensAppError
 from lensapp.services.access.accounts import LONGEST_PASSWORD, SHORTEST_PASSWORD
-from lensapp.services.access.log_in import change_own_password, log_out
+from lensapp.services.access.log_in import LONGEST_DAYS, change_own_password, idle_hours, log_out
+from lensapp.services.access.people import log_out_everywhere, own_sessions
+from lensapp.services.inspect.votes import own_votes
 from lensapp.ui.access.identity import session_secret
 from lensapp.ui.shared.markup import plain
 from lensapp.ui.shared.state import get_workspace
-from lensapp.ui.shared.widgets import error_box
+from lensapp.ui.shared.widgets import counted, error_box, number
 
 
 def show_account() -> None:
@@ -19,9 +22,54 @@ def show_account() -> None:
         return
     with st.popover(plain(actor.name), icon=":material/account_circle:", width="stretch", key="account"):
         st.caption(f"You are {actor.described} here.")
+        if st.button("Votes and sessions", icon=":material/how_to_vote:", key="own-account", width="stretch"):
+            show_own_account()
         if mode() == "passwords":
             _change_password()
         st.button("Log out", icon=":material/logout:", on_click=_leave, key="log-out", width="stretch")
+
+
+@st.dialog("Your account", icon=":material/account_circle:")
+def show_own_account() -> None:
+    """Show what who is logged in has graded, and in how many browsers they are logged in."""
+    ws, actor = get_workspace(), current_actor()
+    if actor is None:
+        return
+    st.markdown("#### Your votes")
+    votes = own_votes(ws)
+    if votes:
+        st.dataframe(
+            pd.DataFrame(
+                [
+                    {
+                        "review": one.review.name,
+                        "graded": 100 * one.graded / max(one.review.size, 1),
+                        "candidates": f"{number(one.graded)} of {number(one.review.size)}",
+                        "last vote": pd.Timestamp(one.last_at, unit="s", tz="UTC"),
+                        "state": "closed" if one.review.closed_at else "open",
+                    }
+                    for one in votes
+                ]
+            ),
+            hide_index=True,
+            width="stretch",
+            height="content" if len(votes) <= 10 else 380,
+            column_config={
+                "graded": st.column_config.ProgressColumn(format="%.0f %%", min_value=0.0, max_value=100.0),
+                "last vote": st.column_config.DatetimeColumn(format="distance"),
+            },
+        )
+    else:
+        st.caption("You have graded nothing yet. What you grade will be counted here, by review.")
+    st.markdown("#### Your sessions")
+    count = own_sessions(ws)
+    st.caption(
+        f"You are logged in in {counted(count, 'browser')}. A session ends when you log out, after "
+        f"{idle_hours():g} hours without use, or after {LONGEST_DAYS:g} days."
+    )
+    if st.button("Log out everywhere", icon=":material/logout:", key="log-out-everywhere"):
+        log_out_everywhere(ws, actor)
+        st.rerun()
 
 
 def _leave() -> None:

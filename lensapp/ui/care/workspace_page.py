@@ -1,4 +1,4 @@
-"""The page about the workspace: room, deletion, trash, changes and health."""
+"""The page about the workspace: room, people, deletion, trash, changes and health."""
 
 from collections.abc import Mapping, Sequence
 
@@ -11,6 +11,8 @@ from lensapp.services.care.doctor import examine
 from lensapp.services.care.records import changes
 from lensapp.services.care.renaming import rename
 from lensapp.storage.workspace import Workspace
+from lensapp.ui.care.people_view import show_people
+from lensapp.ui.care.told import show_told, tell
 from lensapp.ui.shared.address import kept, one_of
 from lensapp.ui.shared.markup import plain
 from lensapp.ui.shared.page_head import page_head
@@ -19,6 +21,7 @@ from lensapp.ui.shared.widgets import counted, empty_state, errors_shown, number
 
 VIEWS = {
     "disk": "Disk use",
+    "people": "People",
     "delete": "Rename and delete",
     "trash": "Trash",
     "changes": "Changes",
@@ -26,7 +29,6 @@ VIEWS = {
 }
 KINDS = {"source": "Source", "dataset": "Dataset version", "run": "Run", "review": "Review"}
 MOST_CHANGES = 500
-TOLD = "workspace-told"
 
 
 def show_workspace_page() -> None:
@@ -34,10 +36,10 @@ def show_workspace_page() -> None:
     ws = get_workspace()
     page_head("Workspace")
     view = choose_view(VIEWS, key="workspace-view")
-    if told := st.session_state.pop(TOLD, None):
-        st.success(plain(told), icon=":material/check:")
+    show_told()
     {
         "disk": _show_disk_use,
+        "people": show_people,
         "delete": _show_deletion,
         "trash": _show_trash,
         "changes": _show_changes,
@@ -48,12 +50,6 @@ def show_workspace_page() -> None:
 def megabytes(size: int) -> str:
     """Return a size in MB, or in GB from a thousand of them on."""
     return f"{number(size / 1e9)} GB" if size >= 1e9 else f"{number(size / 1e6)} MB"
-
-
-def _tell(text: str) -> None:
-    """Say on the next run of the page what was done."""
-    st.session_state[TOLD] = text
-    st.rerun()
 
 
 def _show_disk_use(ws: Workspace) -> None:
@@ -81,7 +77,7 @@ def _show_disk_use(ws: Workspace) -> None:
                 )
                 if st.button("Clear", type="primary", key=f"clear-{usage.kind}"):
                     with errors_shown():
-                        _tell(f"{megabytes(disk.clear(ws, usage.kind))} of {usage.kind} cleared.")
+                        tell(f"{megabytes(disk.clear(ws, usage.kind))} of {usage.kind} cleared.")
             st.caption(f"{megabytes(usage.clearable)}. {usage.advice}")
 
 
@@ -123,7 +119,7 @@ def _show_deletion(ws: Workspace) -> None:
                 if st.button("Rename it", type="primary", key="rename-do", disabled=not new):
                     with errors_shown():
                         rename(ws, str(kind), str(name), new)
-                        _tell(f"{name} is called {new} now.")
+                        tell(f"{name} is called {new} now.")
             with st.popover("Delete", icon=":material/delete:"):
                 st.markdown(
                     "It goes to the trash with all that is listed, and can be brought back for 30 days."
@@ -132,7 +128,7 @@ def _show_deletion(ws: Workspace) -> None:
                 if st.button("Delete it", type="primary", key="delete-do", disabled=typed != name):
                     with errors_shown():
                         removal.delete(ws, str(kind), str(name))
-                        _tell(f"{name} is in the trash.")
+                        tell(f"{name} is in the trash.")
 
 
 def _show_trash(ws: Workspace) -> None:
@@ -146,7 +142,7 @@ def _show_trash(ws: Workspace) -> None:
                 with errors_shown():
                     kind, _, name = entry["deletion"].partition(" ")
                     removal.undelete(ws, kind, name)
-                    _tell(f"{name} is back.")
+                    tell(f"{name} is back.")
             others = len(entry["items"]) - 1
             along = f" with {counted(others, 'other item')}" if others else ""
             st.markdown(
@@ -161,7 +157,7 @@ def _show_trash(ws: Workspace) -> None:
         )
         if st.button("Empty it", type="primary", key="empty-trash"):
             freed = removal.empty_trash(ws, overdue=False)
-            _tell(f"{counted(len(freed['removed']), 'item')} removed, {megabytes(freed['bytes'])} free.")
+            tell(f"{counted(len(freed['removed']), 'item')} removed, {megabytes(freed['bytes'])} free.")
 
 
 def _show_changes(ws: Workspace) -> None:

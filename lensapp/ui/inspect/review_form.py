@@ -4,9 +4,11 @@ from typing import Any
 
 import streamlit as st
 
+from lensapp.core.acting import mode
 from lensapp.core.errors import LensAppError
 from lensapp.core.inspect.review_orders import FREE_ORDERS
 from lensapp.core.inspect.review_spec import ORDER_LABELS, ReviewSpec
+from lensapp.services.access.people import accounts_that_vote
 from lensapp.services.data.filters import catalogue_columns
 from lensapp.services.data.sources import ready_sources
 from lensapp.services.inspect.acquisition import DEFAULT_PASSES, has_bald, runs_that_scored, start_bald
@@ -94,7 +96,8 @@ def review_form(ws: Workspace) -> None:
         _offer_dropout(ws, run_name=run, source_name=source)
     key = f"new-review-spec-{with_scores}"
     with st.form(f"new-review-{with_scores}", border=False):
-        values = spec_fields(ReviewSpec, key=key, only=ASKED_FIRST)
+        voters = [] if mode() == "alone" else [one.name for one in accounts_that_vote(ws)]
+        values = spec_fields(ReviewSpec, key=key, only=ASKED_FIRST, offered={"inspectors": voters})
         suggested = free_review_name(ws, source)
         with st.expander("Name, order and filter", icon=":material/tune:"):
             name = st.text_input("Name", value=suggested, key=f"new-review-name-{source}")

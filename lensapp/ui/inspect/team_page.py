@@ -14,6 +14,7 @@ from lensapp.services.inspect.queues import close_review, late_votes, list_revie
 from lensapp.services.inspect.team import InspectorRecord, Pair, Team, grades_by_cutout, team_of
 from lensapp.storage.records import Review
 from lensapp.storage.workspace import Workspace
+from lensapp.ui.access.invitations import show_voters
 from lensapp.ui.gallery.contact_sheet import contact_sheet
 from lensapp.ui.inspect import team_figures
 from lensapp.ui.inspect.consensus_form import METHOD_HELP, settings_form
@@ -58,6 +59,7 @@ def show_team_page() -> None:
         )
         if box.button("Inspect", type="primary", icon=":material/grid_view:", key="team-inspect"):
             go("inspect", review=review.name)
+        show_voters(ws, review)
         return
     graded = sum(record.graded for record in team.inspectors)
     hours = sum(record.hours_spent for record in team.inspectors)
@@ -78,6 +80,7 @@ def show_team_page() -> None:
         st.caption("Krippendorff's alpha and Cohen's kappa appear once a second inspector has graded.")
     _show_consensus(ws, review)
     _show_disputed(ws, review)
+    show_voters(ws, review)
     _show_end(ws, review)
 
 

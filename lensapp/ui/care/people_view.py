@@ -1,0 +1,237 @@
+"""People of the page Workspace: accounts, what they may do, where they are logged in and invited to."""
+
+from typing import Any
+
+import pandas as pd
+import streamlit as st
+
+from lensapp.core.acting import RIGHTS, ROLES, current_actor, mode
+from lensapp.core.errors import InvalidInput
+from lensapp.services.access import accounts, people
+from lensapp.services.access.accounts import LONGEST_PASSWORD, SHORTEST_PASSWORD
+from lensapp.services.inspect.queues import list_reviews
+from lensapp.storage.workspace import Workspace
+from lensapp.ui.access.invitations import change_invitations
+from lensapp.ui.care.told import tell
+from lensapp.ui.shared.address import NO_ROWS, digest, kept, ticked
+from lensapp.ui.shared.markup import plain, plain_all
+from lensapp.ui.shared.widgets import counted, empty_state, errors_shown
+
+ROLE_HELP = (
+    "An administrator may do everything; a scientist imports, trains, scores and opens reviews; an inspector "
+    "votes in the reviews that name or invite them and sees nothing else; a reader looks."
+)
+
+
+def show_people(ws: Workspace) -> None:
+    """Show who has an account, and let accounts be made, changed and removed."""
+    if mode() == "alone":
+        empty_state(
+            "Nobody logs in here",
+            "Whoever opens this app types a name, which signs votes. For a team make the first account with "
+            "the command *lensapp user add NAME --role administrator* and start the app with "
+            "LENSAPP_MODE=passwords, or oidc where your institute has a log-in. The documentation says how, "
+            "on its pages Running it for a team (docs/deploy.md) and Security (docs/security.md).",
+            icon=":material/group:",
+        )
+        return
+    every = people.list_accounts(ws)
+    with st.container(horizontal=True, vertical_alignment="center"):
+        roles = [one["role"] for one in every]
+        having = (counted(roles.count(role), role) for role in ROLES if role in roles)
+        st.caption(f"{counted(len(every), 'account')}: {', '.join(having)}.", width="stretch")
+        if st.button("Add a person", type="primary", icon=":material/person_add:", key="person-add"):
+            add_person(ws)
+    names = [one["name"] for one in every]
+    event = st.dataframe(
+        _table_of(every),
+        hide_index=True,
+        width="stretch",
+        height="content" if len(every) <= 12 else 440,
+        on_select="rerun",
+        selection_mode="single-row",
+        placeholder="–",
+        column_config={
+            "name": st.column_config.TextColumn(width=230),
+            "role": st.column_config.TextColumn(width=105),
+            "e-mail": st.column_config.TextColumn(width=150),
+            "password": st.column_config.TextColumn(width=75, help="Without one nobody logs in under it."),
+            "last seen": st.column_config.DatetimeColumn(
+                format="distance", width=130, help="When the app was used last under this account."
+            ),
+            "sessions": st.column_config.NumberColumn(
+                width=75, help="Browsers in which it is logged in now."
+            ),
+            "invited to": st.column_config.ListColumn(help="Reviews; those that name it are not listed."),
+        },
+        **kept("person", ticked(names), NO_ROWS, key=f"people-{digest(names)}"),
+    )
+    rows = event.selection.rows
+    if not rows or rows[0] >= len(every):
+        st.caption("Tick a person to change the role or the password, to invite, log out or remove.")
+        return
+    _show_person(ws, every[rows[0]])
+
+
+def _table_of(every: list[dict[str, Any]]) -> pd.DataFrame:
+    now, own = pd.Timestamp.now(tz="UTC"), current_actor()
+    lacking = mode() == "passwords" and not all(one["password"] for one in every)
+    return pd.DataFrame(
+        [
+            {
+                "name": f"{one['name']} (you)" if own and one["name"] == own.name else one["name"],
+                "role": one["role"],
+                "e-mail": one["email"],
+                **({"password": "yes" if one["password"] else "none"} if lacking else {}),
+                "last seen": pd.NaT
+                if one["seen_days"] is None
+                else now - pd.Timedelta(days=one["seen_days"]),
+                "sessions": one["sessions"],
+                "invited to": one["reviews"],
+            }
+            for one in every
+        ]
+    )
+
+
+def _show_person(ws: Workspace, person: dict[str, Any]) -> None:
+    name, role, own = person["name"], person["role"], current_actor()
+    itself = own is not None and own.name == name
+    also = " You are logged out by it." if itself else ""
+    with st.container(border=True):
+        st.markdown(f"#### {plain(name)}")
+        with st.container(horizontal=True):
+            with st.popover("Role", icon=":material/badge:"):
+                new = st.segmented_control(
+                    "Role", list(ROLES), default=role, required=True, key=f"role-{name}", help=ROLE_HELP
+                )
+                rights = ", ".join(RIGHTS[right] for right in RIGHTS if right in ROLES[new or role])
+                may_do = f"May {rights}." if rights else "May look, and change nothing."
+                st.caption(f"{may_do}{also or ' Open pages ask for a new log-in.'}")
+                if st.button("Change the role", type="primary", key="role-do", disabled=new == role):
+                    with errors_shown():
+                        accounts.change_role(ws, name, str(new))
+                        tell(f"{name} is {new} now.")
+            if mode() == "passwords" and st.button("New password", icon=":material/key:", key="password-new"):
+                _set_password(ws, name, also)
+            with st.popover("Log out", icon=":material/logout:", disabled=not person["sessions"]):
+                st.markdown(
+                    f"{counted(person['sessions'], 'session')} and the pages open in "
+                    f"{'it' if person['sessions'] == 1 else 'them'} end. Votes are kept.{also}"
+                )
+                if st.button("Log out everywhere", type="primary", key="sessions-end"):
+                    ended = people.end_sessions(ws, name)
+                    tell(f"{counted(ended, 'session')} of {name} ended.")
+            with st.popover("Remove", icon=":material/person_remove:"):
+                _removal(ws, name, also)
+        if role == "inspector" or person["reviews"]:
+            _invitations_of(ws, person)
+
+
+def _invitations_of(ws: Workspace, person: dict[str, Any]) -> None:
+    """Let one account be invited to reviews that go on."""
+    running = [one.name for one in list_reviews(ws) if one.closed_at is None]
+    present = [name for name in person["reviews"] if name in running]
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        wanted = st.multiselect(
+            "Invited to the reviews",
+            running,
+            default=present,
+            key=f"reviews-{person['name']}-{digest(present)}",
+            placeholder="none" if running else "no review goes on",
+            help="An inspector may vote in these, and in those that name them.",
+        )
+        if st.button("Save", key="reviews-do", disabled=set(wanted) == set(present)):
+            with errors_shown():
+                pairs = ({(person["name"], review) for review in names} for names in (present, wanted))
+                change_invitations(ws, *pairs)
+                tell(f"{person['name']} is invited to {', '.join(wanted) or 'no review'} now.")
+
+
+def _removal(ws: Workspace, name: str, also: str) -> None:
+    """Say what removing an account means, and remove it once its name is typed."""
+    with errors_shown():
+        removal = people.plan_removal(ws, name)
+        graded = sum(removal.votes.values())
+        kept_votes = (
+            f"Votes on {counted(graded, 'candidate')} of {plain_all(removal.votes)} stay, under the name "
+            f"{plain(name)}."
+            if graded
+            else "There are no votes under its name."
+        )
+        st.markdown(
+            f"{counted(removal.sessions, 'session')} and {counted(removal.invitations, 'invitation')} end; "
+            f"the account cannot be brought back. {kept_votes}{also}"
+        )
+        typed = st.text_input("Type the name to confirm", key=f"remove-{name}")
+        if st.button("Remove the account", type="primary", key="remove-do", disabled=typed != name):
+            accounts.remove_account(ws, name)
+            tell(f"The account {name} is removed.")
+
+
+def _password_field() -> str:
+    """Ask for a password; empty, for one to be made up."""
+    return st.text_input(
+        "Password to begin with",
+        type="password",
+        max_chars=LONGEST_PASSWORD,
+        autocomplete="new-password",
+        placeholder="empty: one is made up and shown once",
+        help=f"{SHORTEST_PASSWORD} characters or more. The person changes it at the bottom of the sidebar.",
+    )
+
+
+def _show_once(name: str, password: str) -> None:
+    """Show a password that was made up; nothing shows it again."""
+    st.success(f"{plain(name)} may log in with this password.", icon=":material/check:")
+    st.code(password, language=None)
+    st.caption(
+        "It is shown once: copy it before you close this. Send it by another way than the address of the "
+        "app; it is changed at the bottom of the sidebar."
+    )
+
+
+@st.dialog("Add a person", icon=":material/person_add:", on_dismiss="rerun")
+def add_person(ws: Workspace) -> None:
+    """Ask for name, role and password of a new account; one that is made up is shown once."""
+    place = st.empty()
+    with place.form("person", border=False):
+        name = st.text_input("Name", max_chars=100, help="Signs votes and the trail.")
+        role = st.segmented_control("Role", list(ROLES), default="inspector", required=True, help=ROLE_HELP)
+        email = st.text_input(
+            "E-mail" if mode() == "oidc" else "E-mail (optional)",
+            max_chars=320,
+            help="By it an OIDC provider's log-in is known." if mode() == "oidc" else None,
+        ).strip()
+        typed = _password_field() if mode() == "passwords" else ""
+        sent = st.form_submit_button("Add", type="primary")
+    if not sent:
+        return
+    with errors_shown():
+        if mode() == "oidc" and not email:
+            raise InvalidInput("The provider's log-in is known by its e-mail address. Type that.")
+        made = people.first_password() if mode() == "passwords" and not typed else None
+        password = made or typed or None
+        account = accounts.add_account(ws, name=name, role=str(role), email=email or None, password=password)
+        if made is None:
+            tell(f"{account.name} may log in as {account.role}.")
+        place.empty()
+        _show_once(account.name, str(made))
+
+
+@st.dialog("New password", icon=":material/key:", on_dismiss="rerun")
+def _set_password(ws: Workspace, name: str, also: str) -> None:
+    place = st.empty()
+    with place.form("password", border=False):
+        st.markdown(f"{plain(name)} is logged out everywhere and logs in again with the new one.{also}")
+        typed = _password_field()
+        sent = st.form_submit_button("Set it", type="primary")
+    if not sent:
+        return
+    with errors_shown():
+        made = people.first_password() if not typed else None
+        accounts.set_password(ws, name, made or typed)
+        if made is None:
+            tell(f"{name} has a new password.")
+        place.empty()
+        _show_once(name, str(made))
