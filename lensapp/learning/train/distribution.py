@@ -172,6 +172,13 @@ def replicas(model: keras.Model) -> int:
     return int(strategy.num_replicas_in_sync) if strategy is not None else 1
 
 
+def devices_of_a_batch(model: keras.Model) -> int:
+    """Return among how many devices of this process a batch is divided, at least one cutout for each."""
+    if keras.backend.backend() == "jax" and (distribution := keras.distribution.distribution()) is not None:
+        return int(distribution.device_mesh.devices.size)
+    return replicas(model)
+
+
 def take_step(model: keras.Model, batch: tuple[Any, Any, Any]) -> dict[str, float]:
     """Take a training step of a model that has several copies, each with its share of the batch."""
     import tensorflow as tf

@@ -26,6 +26,7 @@ from lensapp.learning.train.checkpoints import (
     write_checkpoint,
 )
 from lensapp.learning.train.devices import gpu_load, memory_bytes, memory_errors, out_of_memory
+from lensapp.learning.train.distribution import devices_of_a_batch
 from lensapp.learning.train.epoch_ends import EpochCloser, EpochEnd
 from lensapp.learning.train.objectives import blank_batch
 from lensapp.learning.train.processes import in_group
@@ -212,12 +213,18 @@ class TrainingLoop:
     def _batch_that_fits(self) -> str:
         """Return what to do after the device ran out of memory, from trying smaller batches of zeros."""
         trainer, batch, shape = self.trainer, self.spec.batch_size, self.network.input_shape[1:]
+        if in_group(trainer):  # the other processes do not know that this one would try
+            return (
+                f"{self.device} has too little memory for its share of batches of {batch} cutouts. Set "
+                f"batch_size to {max(batch // 2, 1)} for all processes, or let more processes take part."
+            )
+        least = devices_of_a_batch(trainer)
         # JAX gives up the weights of a step that failed; those of the last epoch are in the checkpoint.
         for variable in [*trainer.variables, *trainer.optimizer.variables, *trainer.metrics_variables]:
             variable.assign(np.zeros(variable.shape, variable.dtype))
         label = np.asarray(blank_batch(self.task)[0])
-        while batch > 1:
-            batch //= 2
+        while batch > least:
+            batch = max(batch // 2 // least, 1) * least
             images = batch * self.feed.copies
             pixels = np.zeros((images, *shape), np.float32)
             try:
@@ -231,8 +238,8 @@ class TrainingLoop:
                     f"{batch} fit. Set batch_size to {batch}."
                 )
         return (
-            f"{self.device} has too little memory for this network, even with one cutout at a time. Choose a "
-            "smaller network, smaller cutouts or another device."
+            f"{self.device} has too little memory for this network, even with one cutout at a time"
+            f"{' on each' if least > 1 else ''}. Choose a smaller network, smaller cutouts or another device."
         )
 
     def _asked_to_stop(self) -> bool:

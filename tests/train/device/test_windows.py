@@ -17,7 +17,7 @@ from lensapp.learning.feed.augmentation import reorient
 from lensapp.learning.feed.batches import Feed
 from lensapp.learning.feed.device_changes import reorient_on_device
 from lensapp.learning.feed.device_feed import DeviceFeed, feed_device, keep_near
-from lensapp.learning.train import devices, training
+from lensapp.learning.train import devices, loop, training
 from lensapp.learning.train.epoch_ends import EpochCloser
 from lensapp.learning.train.trainer import Trainer
 from lensapp.ui.train.train_page import progress_line
@@ -136,6 +136,12 @@ def test_too_little_memory_is_answered_with_the_batch_that_fits(
     monkeypatch.setattr(Trainer, "train_on_batch", full)
     with pytest.raises(InvalidInput, match=r"batches of 8 cutouts; 2 fit\. Set batch_size to 2"):
         run(tmp_path / "run")
+    monkeypatch.setattr(loop, "devices_of_a_batch", lambda _: 4)  # which share no batch of two
+    with pytest.raises(InvalidInput, match="even with one cutout at a time on each"):
+        run(tmp_path / "shared")
+    monkeypatch.setattr(loop, "in_group", lambda _: True)  # nobody else would take the smaller steps
+    with pytest.raises(InvalidInput, match=r"share of batches of 8 cutouts\. Set batch_size to 4 for all"):
+        run(tmp_path / "group")
 
 
 def test_where_a_gpu_has_no_room_for_a_copy_the_processor_measures_it(
