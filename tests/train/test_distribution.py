@@ -18,16 +18,21 @@ TESTS = Path(__file__).parents[1]
 TRAIN = """
 import json, sys
 from pathlib import Path
+from support.device.endings import in_windows
 from support.tiny_trainings import run, tiny_spec
 from lensapp.core.errors import LensAppError
+from lensapp.learning.train import training
 from lensapp.learning.train.distribution import choose_devices
 
 folder, figures = Path(sys.argv[1]), {}
 options = {"filters": 2, "blocks": 1, "dense_units": 4, "second_dense_units": 4, "dropout": 0.0}
-for device in ("cpu:2", "cpu"):
+singly = training.keep_near
+for device, fed in (("cpu:2", singly), ("cpu", singly), ("cpu:2", in_windows), ("cpu", in_windows)):
+    training.keep_near = fed
     spec = tiny_spec(device=device, network_options=options, epochs=1, optimizer="sgd")
-    result = run(folder / device.replace(":", "-"), spec)
-    figures[device] = [(row["loss"], row["auc"], row["val_loss"]) for row in result.history]
+    result = run(folder / f"{device[4:]}-{fed.__name__}", spec)
+    rows = [(row["loss"], row["auc"], row["val_loss"]) for row in result.history]
+    figures[f"{device} {fed.__name__}"] = rows
     figures["device"] = figures.get("device", result.device)
 try:
     choose_devices("cpu:7")
@@ -52,8 +57,9 @@ def test_two_devices_learn_what_one_learns_from_the_same_batches(backend: str, t
     assert done.returncode == 0, done.stderr[-2000:]
     figures = json.loads(done.stdout.splitlines()[-1])
     assert figures["device"] == "2 × cpu"
-    for two, one in zip(figures["cpu:2"], figures["cpu"], strict=True):
-        assert two == pytest.approx(one, abs=1e-5)
+    for fed in ("keep_near", "in_windows"):
+        for two, one in zip(figures[f"cpu:2 {fed}"], figures[f"cpu {fed}"], strict=True):
+            assert two == pytest.approx(one, abs=1e-5)
     assert f"cannot be divided into 7 devices: {backend} uses it as 2 already" in figures["refusal"]
 
 

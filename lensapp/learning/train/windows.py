@@ -1,16 +1,19 @@
 """Take many training steps in one call of the device, without a word to the processor in between.
 
-TensorFlow runs a loop of compiled steps, JAX a `scan` of the step. Both take exactly the steps that
+TensorFlow runs a loop of compiled steps (of copies of the network, where several devices share a batch),
+JAX a `scan` of the step. Both take exactly the steps that
 `train_on_batch` would take, one after the other.
 """
 
 from collections.abc import Callable
+from contextlib import nullcontext
 from typing import Any
 
 import keras
 
 from lensapp.learning.feed.device_feed import DeviceFeed, Window
-from lensapp.learning.train.distribution import replicas
+from lensapp.learning.train.distribution import replicas, synchronised
+from lensapp.learning.train.processes import in_group
 from lensapp.learning.train.trainer import Trainer
 
 TakeWindow = Callable[[Window], Any]
@@ -19,7 +22,8 @@ TakeWindow = Callable[[Window], Any]
 
 def takes_windows(trainer: Trainer) -> bool:
     """Whether the backend can take many steps of this trainer in one call."""
-    return keras.backend.backend() in ("tensorflow", "jax") and replicas(trainer) == 1
+    several = keras.backend.backend() == "tensorflow" and replicas(trainer) > 1
+    return keras.backend.backend() in ("tensorflow", "jax") and not (several and in_group(trainer))
 
 
 def window_taker(trainer: Trainer, feed: DeviceFeed) -> TakeWindow:
@@ -30,15 +34,12 @@ def window_taker(trainer: Trainer, feed: DeviceFeed) -> TakeWindow:
 def _tensorflow_taker(trainer: Trainer, feed: DeviceFeed) -> TakeWindow:
     import tensorflow as tf
 
-    def step(pixels: Any, inputs: dict[str, Any]) -> Any:
-        return trainer.train_step(feed.batch(pixels, inputs))["loss"]
-
-    compiled = tf.function(step, jit_compile=bool(trainer.jit_compile), autograph=False)
+    step = (_step_of_copies if replicas(trainer) > 1 else _compiled_step)(trainer, feed)
 
     @tf.function(autograph=False)
     def take(pixels: Any, inputs: dict[str, Any], steps: Any) -> Any:
         def one(number: Any, _loss: Any) -> tuple[Any, Any]:
-            loss = compiled(pixels, {name: rows[number] for name, rows in inputs.items()})
+            loss = step(pixels, {name: rows[number] for name, rows in inputs.items()})
             return number + 1, tf.cast(loss, tf.float32)
 
         return tf.while_loop(
@@ -48,11 +49,71 @@ def _tensorflow_taker(trainer: Trainer, feed: DeviceFeed) -> TakeWindow:
             parallel_iterations=1,
         )[1]
 
-    return lambda window: take(
-        window.pixels,
-        {name: tf.convert_to_tensor(rows) for name, rows in window.inputs.items()},
-        tf.constant(window.steps),
+    copies = _CopiesOfPixels(trainer)
+
+    def run(window: Window) -> Any:
+        inputs = {name: tf.convert_to_tensor(rows) for name, rows in window.inputs.items()}
+        with synchronised(trainer) if replicas(trainer) > 1 else nullcontext():
+            return take(copies.of(window.pixels), inputs, tf.constant(window.steps))
+
+    return run
+
+
+def _compiled_step(trainer: Trainer, feed: DeviceFeed) -> Callable[[Any, Any], Any]:
+    """Return a step of one device, which gives its loss."""
+    import tensorflow as tf
+
+    def step(pixels: Any, inputs: dict[str, Any]) -> Any:
+        return trainer.train_step(feed.batch(pixels, inputs))["loss"]
+
+    compiled: Callable[[Any, Any], Any] = tf.function(
+        step, jit_compile=bool(trainer.jit_compile), autograph=False
     )
+    return compiled
+
+
+def _step_of_copies(trainer: Trainer, feed: DeviceFeed) -> Callable[[Any, Any], Any]:
+    """Return a step of several devices: each changes the whole batch, as one would, and learns its share."""
+    import tensorflow as tf
+
+    strategy = trainer.distribute_strategy
+    trainer.jit_compile = False  # XLA compiles no step that talks to other devices
+
+    def on_each(pixels: Any, inputs: dict[str, Any]) -> Any:
+        context = tf.distribute.get_replica_context()
+
+        def share(values: Any) -> Any:
+            part = values.shape[0] // context.num_replicas_in_sync
+            return values[context.replica_id_in_sync_group * part :][:part]
+
+        return trainer.train_step(tuple(share(values) for values in feed.batch(pixels, inputs)))["loss"]
+
+    return lambda pixels, inputs: strategy.reduce("MEAN", strategy.run(on_each, (pixels, inputs)), axis=None)
+
+
+class _CopiesOfPixels:
+    """The cutouts on each device that takes steps; those that stay the same are copied once."""
+
+    def __init__(self, trainer: Trainer) -> None:
+        self.strategy = trainer.distribute_strategy if replicas(trainer) > 1 else None
+        self.last: tuple[Any, Any] | None = None
+
+    def of(self, pixels: Any) -> Any:
+        """Return `pixels`, or a copy of them on every device."""
+        import tensorflow as tf
+
+        if self.strategy is None:
+            return pixels
+        if self.last is None or self.last[0] is not pixels:
+            devices = self.strategy.extended.worker_devices
+
+            def copied(context: Any) -> Any:
+                with tf.device(devices[context.replica_id_in_sync_group]):
+                    return tf.identity(pixels)
+
+            copies = self.strategy.experimental_distribute_values_from_function(copied)
+            self.last = (pixels, copies)
+        return self.last[1]
 
 
 def _jax_taker(trainer: Trainer, feed: DeviceFeed) -> TakeWindow:
