@@ -440,7 +440,9 @@ def explain(arguments: Arguments) -> dict[str, Any]:
     )
     outcome = finish_here(workspace, job)
     if arguments.out:
-        explanations.write_picture(workspace, arguments.run, outcome["key"], arguments.out)
+        explanations.write_picture(
+            workspace, arguments.run, outcome["key"], arguments.out, cutout_id=subject.get("cutout_id")
+        )
         outcome["out"] = str(arguments.out)
     return outcome
 

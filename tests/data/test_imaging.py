@@ -15,7 +15,10 @@ from lensapp.core.data.imaging import (
     Levels,
     choose_rgb,
     estimate_levels,
+    luminance_composite,
+    midtones,
     render,
+    shown_bands,
     sprite_sheet,
 )
 from lensapp.core.data.zscale import zscale_limits
@@ -28,7 +31,7 @@ GRI = ("g", "r", "i")
 
 
 @few
-@given(exponent=st.integers(-13, 5), stretch=st.sampled_from(STRETCHES))
+@given(exponent=st.integers(-13, 5), stretch=st.sampled_from([*STRETCHES]))
 def test_pictures_do_not_depend_on_the_unit_of_flux(exponent: int, stretch: str) -> None:
     pixels = blobs(6)
     display = DisplaySpec(stretch=stretch)
@@ -80,10 +83,136 @@ def test_one_band_is_grey_and_two_bands_mix_green() -> None:
 def test_lupton_keeps_the_colour_of_a_saturated_core() -> None:
     levels = Levels(np.zeros(3), np.ones(3), np.full(3, 20.0))
     pixels = np.tile(np.array([50.0, 100.0, 400.0], np.float32), (1, 4, 4, 1))
-    display = DisplaySpec(black=0)
+    display = DisplaySpec(stretch="lupton", black=0)
     red, green, blue = render(pixels, bands=GRI, stretch=display, levels=levels)[0, 0, 0].tolist()
     assert red == 255
     assert (green, blue) == (64, 32)
+
+
+def scene(seed: int) -> np.ndarray:
+    """Return a cutout (y, x, band) of sky, a red galaxy and a blue arc, in units of the noise."""
+    y, x = np.mgrid[:41, :41] - 20
+    galaxy = 300 * np.exp(-np.hypot(x, y) / 3)
+    arc = 80 * np.exp(-((np.hypot(x, y) - 12) ** 2) / 4) * (x > 0)
+    noise = np.random.default_rng(seed).normal(size=(41, 41, 3))
+    return galaxy[..., None] * [0.3, 0.7, 1.0] + arc[..., None] * [1.0, 0.3, 0.1] + noise
+
+
+@pytest.mark.parametrize("stretch", ["lupton", "soft"])
+def test_lupton_is_that_of_astropy_and_the_soft_one_differs_only_where_that_one_clips(stretch: str) -> None:
+    from astropy.visualization import make_lupton_rgb
+
+    gri, soft, white = scene(1), 2.0, 320.0
+    levels = Levels(np.zeros(3), np.ones(3), np.ones(3))
+    display = DisplaySpec(stretch=stretch, black=0, softening=soft, white=white)
+    picture = render(gri[None].astype(np.float32), bands=GRI, stretch=display, levels=levels)[0]
+    # astropy's curve is asinh(Q I / s) of 0.1 / asinh(Q / 10): these make it ours
+    bend = 10 * np.sinh(0.1 * np.arcsinh(white / soft))
+    red, green, blue = np.moveaxis(gri[::-1, :, ::-1], -1, 0)
+    theirs = make_lupton_rgb(red, green, blue, Q=bend, stretch=soft * bend).astype(int)
+    intensity = gri[::-1].mean(-1)
+    unclipped = (theirs.max(-1) < 250) & (intensity > 0)
+    compared = unclipped if stretch == "soft" else intensity > 0
+    assert 0.4 < compared.mean() < 1
+    assert np.abs(picture - theirs)[compared].max() <= 1
+
+
+def test_a_bright_blue_arc_pales_and_keeps_its_shape_where_lupton_makes_it_a_disc() -> None:
+    flux = np.linspace(60, 600, 64, dtype=np.float32)
+    arc = np.stack([flux, 0.05 * flux, 0.02 * flux], axis=-1).reshape(1, 1, 64, 3)
+    levels = Levels(np.zeros(3), np.ones(3), np.full(3, 30.0))
+    burnt, pale = (
+        render(arc, bands=GRI, stretch=DisplaySpec(stretch=name), levels=levels)[0, 0].astype(int)
+        for name in ("lupton", "soft")
+    )
+    assert len(np.unique(burnt[32:], axis=0)) <= 2
+    assert len(np.unique(pale[32:], axis=0)) >= 20
+    assert (np.diff(pale.sum(-1)) >= -2).all()
+    assert (pale[:, 2] >= pale[:, 0]).all()  # blue is the brightest all the same
+
+
+def test_the_core_of_a_bright_cutout_is_not_burnt_and_faint_cutouts_share_one_white() -> None:
+    y, x = np.mgrid[:64, :64] - 32
+    profile = np.exp(-np.hypot(x, y) / 4)[..., None]
+    pixels = (np.array([5.0, 50.0, 5000.0])[:, None, None, None] * profile).astype(np.float32)
+    levels = Levels(np.zeros(1), np.ones(1), np.full(1, 20.0))
+    together = render(pixels, bands=("r",), stretch=DisplaySpec(), levels=levels)
+    assert [(picture == 255).mean() < 0.003 for picture in together[..., 0]] == [True] * 3
+    assert together[2].max() == 255
+    assert (together[0].astype(int) <= together[1]).all()
+    assert (render(pixels[:1], bands=("r",), stretch=DisplaySpec(), levels=levels) == together[0]).all()
+    burnt = render(pixels[2:], bands=("r",), stretch=DisplaySpec(stretch="lupton"), levels=levels)
+    assert (burnt == 255).mean() > 0.05
+
+
+@pytest.mark.parametrize(
+    ("level", "midtone", "expected"),
+    [
+        (0.0, 0.3, 0.0),
+        (1.0, 0.3, 1.0),
+        (0.3, 0.3, 0.5),
+        (0.5, 0.25, 0.75),  # -0.375 / -0.5
+        (0.2, 0.5, 0.2),
+        (0.1, 0.01, 0.099 / 0.108),
+    ],
+)
+def test_the_midtones_transfer_function_has_the_values_worked_by_hand(
+    level: float, midtone: float, expected: float
+) -> None:
+    assert midtones(np.array(level), midtone) == pytest.approx(expected, abs=1e-12)
+
+
+def test_mtf_gives_the_sky_its_brightness_and_black_lies_2_8_noises_below() -> None:
+    levels = Levels(np.full(1, 7.0), np.full(1, 2.0), np.full(1, 50.0))
+    pixels = np.array([7.0, 7.0 - 2 * 2.8, 7.0 + 4 * 50], np.float32).reshape(1, 1, 3, 1)
+    display = DisplaySpec(stretch="mtf", background=0.2)
+    assert render(pixels, bands=("VIS",), stretch=display, levels=levels)[0, 0, :, 0].tolist() == [51, 0, 255]
+
+
+EUCLID = ("VIS", "NIR_Y", "NIR_J", "NIR_H")
+
+
+@pytest.mark.parametrize("stretch", STRETCHES)
+def test_the_luma_of_a_luminance_composite_is_what_vis_alone_shows(stretch: str) -> None:
+    sharp, noise = scene(2)[..., :1], np.random.default_rng(3).normal(size=(41, 41, 3))
+    pixels = np.concatenate([sharp, 5 * scene(4) + noise], axis=-1)[None].astype(np.float32)
+    levels = estimate_levels(pixels)
+    display = DisplaySpec(stretch=stretch)
+    picture = render(pixels, bands=EUCLID, stretch=display, levels=levels)[0]
+    alone = DisplaySpec(stretch=stretch, rgb=("VIS",))
+    vis = render(pixels, bands=EUCLID, stretch=alone, levels=levels)[0, ..., 0].astype(int)
+    luma = Image.fromarray(picture).convert("L", matrix=(0.2126, 0.7152, 0.0722, 0))
+    assert np.abs(np.asarray(luma).astype(int) - vis).max() <= 1
+    assert (picture.max(-1).astype(int) - picture.min(-1)).max() > 40  # and there is colour
+
+
+def test_euclid_is_shown_with_vis_as_luminance_unless_other_colours_are_named() -> None:
+    assert shown_bands(EUCLID, DisplaySpec()) == ((3, 2, 1), 0)
+    assert shown_bands(EUCLID, DisplaySpec(luminance="none")) == (choose_rgb(EUCLID), None)
+    assert shown_bands(EUCLID, DisplaySpec(rgb=("VIS",))) == ((0,), None)
+    assert shown_bands(EUCLID, DisplaySpec(rgb=("NIR_H", "NIR_Y"), luminance="VIS")) == ((3, 1), 0)
+    assert shown_bands(GRI, DisplaySpec()) == ((2, 1, 0), None)
+    assert shown_bands(GRI, DisplaySpec(luminance="r")) == ((2, 1, 0), 1)
+    assert luminance_composite(("Y", "VIS", "H")) == ((2, 0), 1)
+    assert luminance_composite(("VIS", "H")) is None
+    with pytest.raises(BandMismatch, match="made from z"):
+        shown_bands(GRI, DisplaySpec(luminance="z"))
+
+
+def test_masked_pixels_of_a_composite_show_what_is_known() -> None:
+    pixels = np.full((1, 4, 4, 4), 30.0, np.float32)
+    pixels[0, 0, :, 0] = np.nan  # no luminance: the colours' own
+    pixels[0, 1, :, 1:] = np.nan  # no colours: grey
+    pixels[0, 2] = np.nan
+    levels = Levels(np.zeros(4), np.ones(4), np.array([60.0, 90.0, 40.0, 20.0]))
+    both, colours, vis = (
+        render(pixels, bands=EUCLID, stretch=DisplaySpec(rgb=rgb), levels=levels)[0, ::-1]
+        for rgb in ((), ("NIR_H", "NIR_J", "NIR_Y"), ("VIS",))
+    )
+    assert (both[0] == colours[0]).all()
+    assert (both[1] == vis[1]).all()
+    assert (both[2] == MASKED_RGB).all()
+    assert (both[3] != colours[3]).any()
 
 
 @pytest.mark.parametrize(

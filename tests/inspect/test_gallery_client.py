@@ -12,7 +12,15 @@ import pytest
 from starlette.applications import Starlette
 
 from lensapp.core.data import pixel_codes
-from lensapp.core.data.imaging import STRETCHES, DisplaySpec, estimate_levels, render
+from lensapp.core.data.imaging import (
+    STRETCHES,
+    DisplaySpec,
+    choose_rgb,
+    estimate_levels,
+    luminance_composite,
+    render,
+    shown_bands,
+)
 from lensapp.core.inspect.grades import CONTAMINANTS, GRADES
 from lensapp.ui.gallery import routes
 from support.gallery_survey import blobs
@@ -102,30 +110,64 @@ def test_the_legend_names_every_key() -> None:
     assert missing + [key for key in letters if f"⇧ {key.upper()}" not in legend] == []
 
 
-PAINT = """({ Painter, parseRaw }, { raw, display, gains }) => {
+PAINT = """({ Painter, parseRaw, shownBands }, { raw, display, gains, ...optics }) => {
   globalThis.ImageData = class {
     constructor(width, height) { this.data = new Uint8ClampedArray(4 * width * height); }
   };
   const bytes = Uint8Array.from(Buffer.from(raw, 'base64'));
-  const painter = new Painter(parseRaw(bytes.buffer), display, [2, 1, 0], gains);
+  const painter = new Painter(parseRaw(bytes.buffer), display, shownBands(optics, display), gains);
   return [0, 1].map((index) => [...painter.paint(index).data]);
 }"""
 
 
-@pytest.mark.parametrize("stretch", STRETCHES)
-def test_the_browser_stretches_like_the_server(stretch: str) -> None:
-    pixels = blobs(2, size=24)
+@pytest.mark.parametrize(
+    ("stretch", "bands"), [*((one, ("g", "r", "i")) for one in STRETCHES), ("soft", ("VIS", "Y", "J", "H"))]
+)
+def test_the_browser_stretches_like_the_server(stretch: str, bands: tuple[str, ...]) -> None:
+    pixels = blobs(2, size=24, bands=len(bands))
+    pixels[1] *= np.linspace(3, 40, len(bands), dtype=np.float32)  # brighter than white, and coloured
     pixels[0, 2, 3] = np.nan
     pixels[1, 5, 5, 1] = np.nan
-    levels, display = estimate_levels(pixels), DisplaySpec(stretch=stretch)
-    expected = render(pixels, bands=("g", "r", "i"), stretch=display, levels=levels)
+    pixels[1, 7, 7, 0] = np.nan
+    levels, display = estimate_levels(pixels[:1]), DisplaySpec(stretch=stretch)
+    expected = render(pixels, bands=bands, stretch=display, levels=levels)
     codes = pixel_codes.encode(pixels, levels)
     raw = np.asarray(codes.shape, "<i4").tobytes() + codes.tobytes()
     values = {
         "raw": base64.b64encode(raw).decode(),
         "display": json.loads(display.model_dump_json()),
         "gains": levels.gain.tolist(),
+        "bands": bands,
+        "rgb": choose_rgb(bands),
+        "composite": luminance_composite(bands),
     }
     colours = np.array(evaluate("stretch", PAINT, values), np.int16).reshape(2, 24, 24, 4)
     assert (colours[..., 3] == 255).all()
-    assert np.abs(colours[..., :3] - expected).max() <= 2
+    most = 5 if values["composite"] else 2  # a composite multiplies what bytes round
+    assert np.abs(colours[..., :3] - expected).max() <= most
+
+
+SHOWN = """({ STRETCH_WORDS, shownBands }, { optics, displays }) => ({
+  words: STRETCH_WORDS,
+  shown: displays.map((display) => shownBands(optics, display)),
+})"""
+
+
+def test_the_browser_names_stretches_and_chooses_bands_as_the_server_does() -> None:
+    bands = ("VIS", "Y", "J", "H")
+    displays = [
+        DisplaySpec.parse(values)
+        for values in (
+            {},
+            {"luminance": "none"},
+            {"rgb": ("VIS",)},
+            {"luminance": "VIS"},
+            {"rgb": ("H", "J", "Y"), "luminance": "J"},
+            {"rgb": ("H", "J", "Y"), "luminance": "none"},
+        )
+    ]
+    optics = {"bands": bands, "rgb": choose_rgb(bands), "composite": luminance_composite(bands)}
+    told = evaluate("stretch", SHOWN, {"optics": optics, "displays": [one.saved() for one in displays]})
+    assert list(told["words"].items()) == list(STRETCHES.items())
+    expected = [shown_bands(bands, display) for display in displays]
+    assert [(tuple(one["rgb"]), one["luminance"]) for one in told["shown"]] == expected

@@ -185,7 +185,7 @@ def test_scores_are_hidden_until_asked_for_and_votes_say_so(gallery: GalleryServ
     wait_until(lambda: len(gallery.grades("blind")) == 2)
     votes = reviews.votes_of(gallery.ws.database, inspector="blind")
     assert [vote.score_seen for vote in votes] == [False, True]
-    assert votes[0].stretch.startswith("lupton black=-0.50")
+    assert votes[0].stretch.startswith("soft black=-0.50")
     assert votes[0].seconds_spent > 0
 
 

@@ -14,7 +14,7 @@ from lensapp.storage.cutouts import open_cutouts
 from lensapp.storage.records import Cutout, Source
 from lensapp.storage.workspace import Workspace
 
-DISPLAY = imaging.DisplaySpec()
+DISPLAY = imaging.DisplaySpec()  # of every picture that nobody asked for otherwise
 
 Pictures = NDArray[np.uint8]
 
@@ -68,9 +68,10 @@ def optics_of(ws: Workspace, source_id: int) -> dict[str, Any]:
     Returns
     -------
     dict
-        `id`, `source` (its name), `bands`, `rgb` (indices shown as red, green, blue), `gains` (from units of
-        noise to units of brightness) and `noise` by band, `height`, `width` in pixels,
-        `pixel_scale_arcsec`, and `picture_key`.
+        `id`, `source` (its name), `bands`, `rgb` (indices shown as red, green, blue), `composite` (those and
+        the index of the luminance, None where the bands allow none), `gains` (from units of noise to units of
+        brightness) and `noise` by band, `height`, `width` in pixels, `pixel_scale_arcsec`, `picture_key`, and
+        `usual_display`, the same for all sources.
     """
     source = sources.source_by_id(ws.database, source_id)
     levels = source_levels(ws, source)
@@ -79,12 +80,14 @@ def optics_of(ws: Workspace, source_id: int) -> dict[str, Any]:
         "source": source.name,
         "bands": list(source.bands),
         "rgb": list(imaging.choose_rgb(source.bands)),
+        "composite": imaging.luminance_composite(source.bands),
         "gains": levels.gain.tolist(),
         "noise": levels.noise.tolist(),
         "height": source.height,
         "width": source.width,
         "pixel_scale_arcsec": source.pixel_scale_arcsec,
         "picture_key": picture_key(ws, source),
+        "usual_display": DISPLAY.saved(),
     }
 
 

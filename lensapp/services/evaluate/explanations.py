@@ -12,12 +12,13 @@ from PIL import Image
 
 from lensapp import jobs
 from lensapp.core.acting import needs
-from lensapp.core.data.imaging import DisplaySpec, render
+from lensapp.core.data.imaging import render
 from lensapp.core.data.overlays import STRONGEST, enlarged, shaded
 from lensapp.core.errors import InvalidInput, NotFound
 from lensapp.core.evaluate.explain_spec import ExplainSpec
 from lensapp.job_kinds import ExplanationPayload
 from lensapp.services.access.roots import check_readable
+from lensapp.services.data.pictures import DISPLAY, read_pictures
 from lensapp.services.train.runs import check_source_fits, network_files, require_scores
 from lensapp.storage import runs, sources
 from lensapp.storage.cutouts import open_in_unit
@@ -285,8 +286,10 @@ def likeness_to_random(found: Sequence[StoredExplanation]) -> dict[str, float]:
     return {name: float(np.median(some)) for name, some in numbers.items() if some}
 
 
-def write_picture(ws: Workspace, run_name: str, key: str, out: Path) -> None:
+def write_picture(ws: Workspace, run_name: str, key: str, out: Path, *, cutout_id: int | None = None) -> None:
     """Write the panels of an explanation side by side as PNG or another format by its suffix.
+
+    A cutout of a source is drawn by the source's levels, as on all pages; one in a file by its own.
 
     Raises
     ------
@@ -296,8 +299,12 @@ def write_picture(ws: Workspace, run_name: str, key: str, out: Path) -> None:
         When the format is unknown or the file cannot be written.
     """
     explanation = load_explanation(ws.run_folder(run_name), key)
-    bands = runs.normalisation_of(ws, run_name).bands
-    picture = render(explanation.pixels[None], bands=bands, stretch=DisplaySpec())[0]
+    if cutout_id is None:
+        bands = runs.normalisation_of(ws, run_name).bands
+        picture = render(explanation.pixels[None], bands=bands, stretch=DISPLAY)[0]
+    else:
+        source = sources.source_by_id(ws.database, _cutout(ws, cutout_id).source_id)
+        _, [picture] = read_pictures(ws, source, [cutout_id])
     parts = list(panels(explanation, picture).values())
     gap = np.full((parts[0].shape[0], GAP, 3), 255, np.uint8)
     row = np.concatenate([part for panel in parts for part in (panel, gap)][:-1], axis=1)

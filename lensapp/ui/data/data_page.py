@@ -6,7 +6,7 @@ from numpy.typing import NDArray
 
 from lensapp.core.data import imaging
 from lensapp.services.data.filters import catalogue_columns, kept_ids, sorted_ids
-from lensapp.services.data.pictures import cutouts_by_id
+from lensapp.services.data.pictures import DISPLAY, cutouts_by_id
 from lensapp.services.data.source_tables import column_of, labels_of
 from lensapp.services.data.sources import ready_sources, unit_in_words
 from lensapp.storage.records import Source
@@ -19,7 +19,7 @@ from lensapp.ui.shared.figures import CLASS_NAMES, class_colours
 from lensapp.ui.shared.filters import PAGE_NUMBER, ask_filter
 from lensapp.ui.shared.markup import plain
 from lensapp.ui.shared.page_head import page_head
-from lensapp.ui.shared.pictures import DISPLAY, describe_cutout
+from lensapp.ui.shared.pictures import describe_cutout
 from lensapp.ui.shared.state import VIEW, choose, choose_view, get_workspace, take_awaited
 from lensapp.ui.shared.widgets import counted, errors_shown, number
 
@@ -39,7 +39,9 @@ LEVELS = {  # label, from, to, step
     "white": ("White, in units of a typical galaxy", 0.2, 10.0, 0.1),
     "black": ("Black, in units of the noise", -5.0, 5.0, 0.1),
     "softening": ("Bend, in units of the noise", 0.5, 50.0, 0.5),
+    "background": ("Brightness of the sky, for MTF", 0.02, 0.5, 0.01),
 }
+LUMINANCES = {"": "VIS over NISP, if there", imaging.NO_LUMINANCE: "the colours’ own"}
 CLASSES = ("all", "lens", "nonlens", "unlabelled")
 
 
@@ -185,7 +187,7 @@ def display_controls(source: Source) -> tuple[imaging.DisplaySpec, int]:
         stretch = st.selectbox(
             "Stretch",
             imaging.STRETCHES,
-            format_func=lambda stretch: "Lupton" if stretch == "lupton" else stretch,
+            format_func=imaging.STRETCHES.__getitem__,
             help="Curve from flux to brightness, for looking only: networks have their own normalisation.",
             **kept("stretch", one_of(list(imaging.STRETCHES)), str(DISPLAY.stretch)),
         )
@@ -202,11 +204,20 @@ def display_controls(source: Source) -> tuple[imaging.DisplaySpec, int]:
             )
             for name, (label, low, high, step) in LEVELS.items()
         }
-        usual = [source.bands[band] for band in imaging.choose_rgb(source.bands)]
+        usual = [source.bands[band] for band in imaging.shown_bands(source.bands, DISPLAY)[0]]
         bands = st.multiselect(
             "Bands shown as red, green, blue",
             source.bands,
             max_selections=3,
             **kept("rgb", several_of(source.bands, most=3), usual, key=f"rgb-{source.id}"),
         )
-    return imaging.DisplaySpec(stretch=stretch, rgb=tuple(bands), **levels), int(size)
+        luminance = st.selectbox(
+            "Luminance",
+            ["", imaging.NO_LUMINANCE, *source.bands],
+            format_func=lambda band: LUMINANCES.get(band, band),
+            help="The band that gives the brightness while the others give colours.",
+            **kept("luminance", one_of(["", imaging.NO_LUMINANCE, *source.bands]), ""),
+        )
+    colours = () if bands == usual else tuple(bands)
+    display = imaging.DisplaySpec(stretch=stretch, rgb=colours, luminance=luminance, **levels)
+    return display, int(size)

@@ -13,7 +13,6 @@ from lensapp.core.data import imaging
 from lensapp.storage.records import Cutout
 
 Pictures = NDArray[np.uint8]
-DISPLAY = imaging.DisplaySpec()
 MOST_COLUMNS = 24
 
 

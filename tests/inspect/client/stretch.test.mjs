@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
 import { panelsOf } from '../../../lensapp/ui/gallery/client/panels.js';
-import { fluxOf, parseRaw, rawOf, zscaleLimits } from '../../../lensapp/ui/gallery/client/stretch.js';
+import { STRETCHES, fluxOf, midtones, parseRaw, rawOf, zscaleLimits } from '../../../lensapp/ui/gallery/client/stretch.js';
 
 test('fluxes survive their codes, masked pixels stay masked', () => {
   const plane = Float32Array.of(0, 1, -2, 100, NaN, 3000), size = { width: 3, height: 2 };
@@ -25,9 +25,22 @@ test('zscale of a straight ramp is the ramp itself', () => {
 
 test('the single view shows the panels that are asked for', () => {
   const bands = ['g', 'r', 'i'], rgb = [2, 1, 0];
-  const ids = (panels) => panelsOf({ bands, rgb, view: { panels, model: 'smooth' }, stretch: 'lupton' }).map(({ id }) => id);
+  const ids = (panels) => panelsOf({ bands, rgb, view: { panels, model: 'smooth' }, stretch: 'soft' }).map(({ id }) => id);
   assert.deepEqual(ids([]), ['colour']);
   assert.deepEqual(ids(['bands']), ['colour', 'band 0', 'band 1', 'band 2']);
   assert.deepEqual(ids(['residual', 'difference']), ['colour', 'residual', 'residual 2', 'residual 1', 'residual 0', 'difference']);
-  assert.equal(ids(['stretches']).length, 7);
+  assert.equal(ids(['stretches']).length, STRETCHES.length);
+});
+
+test('a composite of VIS over NISP stands among the colours, and the colours alone where it is shown', () => {
+  const bands = ['VIS', 'Y', 'H'], composite = [[2, 1], 0], view = { panels: ['colours'], model: 'smooth' };
+  const panels = (shown) => panelsOf({ bands, ...shown, composite, view, stretch: 'soft' });
+  assert.deepEqual(panels({ rgb: [2, 1, 0], luminance: null }).slice(0, 2).map(({ id }) => id), ['colour', 'composite 2,1 0']);
+  const [first, second] = panels({ rgb: [2, 1], luminance: 0 });
+  assert.equal(first.label, 'H and Y as red and blue, VIS as luminance');
+  assert.equal(second.id, 'composite 2,1');
+});
+
+test('midtones: black and white stay, the midtone becomes a half', () => {
+  assert.deepEqual([midtones(0, 0.3), midtones(1, 0.3), midtones(0.3, 0.3), midtones(0.5, 0.25)].map((one) => Math.abs(one)), [0, 1, 0.5, 0.75]);
 });

@@ -5,6 +5,7 @@ import { element } from "./dom.js";
 import { Lightbox } from "./lightbox.js";
 import { LookRemote } from "./look.js";
 import { Settings, VIEW_CHANGED } from "./settings.js";
+import { shownBands } from "./stretch.js";
 
 const SIZES = [64, 128, 256, 512];
 const MOST_AT_ONCE = 100; // cutouts per request, so that the first appear early
@@ -30,7 +31,7 @@ export class ContactSheet {
     Object.assign(this, { root, sprites: [] });
     this.cells = root.querySelector('.cells');
     this.remote = new LookRemote(data);
-    this.settings = new Settings({ remote: this.remote, inspector: data.inspector, source: this.first(data).source });
+    this.settings = new Settings({ remote: this.remote, inspector: data.inspector, source: this.first(data).source, display: this.first(data).usual_display });
     this.lightbox = new Lightbox(root.querySelector('dialog'), root.querySelector('template').content, data);
     this.bar = root.querySelector('.sheet-bar');
     this.controls = new DisplayControls(this.bar, { bands: this.first(data).bands, onSet: (...change) => this.set(...change) });
@@ -78,10 +79,16 @@ export class ContactSheet {
   }
 
   showSettings() {
-    const { source, bands, rgb } = this.first(this.data), chosen = this.settings.displayOf(source).rgb;
-    this.controls.show(this.settings.values, chosen.length ? chosen : rgb.map((band) => bands[band]));
+    const first = this.first(this.data);
+    this.controls.show(this.settings.values, shownBands(first, this.settings.displayOf(first.source)));
     this.slider.value = this.side;
     this.cells.style.setProperty('--side', `${this.side}px`);
+  }
+
+  /** What the pictures of all sources depend on, as text. */
+  get display() {
+    const { colours, luminances } = this.settings.values;
+    return JSON.stringify([colours, luminances, this.settings.display]);
   }
 
   get side() { return this.settings.values.thumbnail ?? this.data.smallest; }
@@ -100,10 +107,10 @@ export class ContactSheet {
 
   /** Take over what was set in the lightbox or in another sheet. */
   follow() {
-    const before = JSON.stringify(this.settings.values.colours ?? null) + JSON.stringify(this.settings.display);
+    const before = this.display;
     this.settings.take(this.settings.stored());
     this.showSettings();
-    if (before !== JSON.stringify(this.settings.values.colours ?? null) + JSON.stringify(this.settings.display)) this.drawSoon();
+    if (before !== this.display) this.drawSoon();
   }
 
   drawSoon() {

@@ -14,7 +14,7 @@ import { Facts, Refused, Remote } from "./remote.js";
 import { Settings } from "./settings.js";
 import { Retired, Shelf } from "./shelf.js";
 import { SingleView } from "./single.js";
-import { STRETCHES } from "./stretch.js";
+import { NO_LUMINANCE, STRETCHES, STRETCH_WORDS, shownBands } from "./stretch.js";
 import { Toolbar } from "./toolbar.js";
 import { Trail } from "./trail.js";
 import { Stopwatch, Voting } from "./votes.js";
@@ -42,7 +42,7 @@ export class Gallery {
     this.facts = new Facts(this.remote);
     this.notices = new Notices(root);
     this.stopwatch = new Stopwatch();
-    this.settings = new Settings({ remote: this.remote, inspector: data.inspector, source: data.source });
+    this.settings = new Settings({ remote: this.remote, inspector: data.inspector, source: data.source, display: data.usual_display });
     this.makeViews();
     this.voting = this.makeVoting();
     this.votes = this.voting.votes;
@@ -253,10 +253,8 @@ export class Gallery {
     });
   }
 
-  /** Indices of the bands shown as red, green and blue. */
   get shownBands() {
-    const bands = this.settings.values.rgb.map((band) => this.data.bands.indexOf(band));
-    return bands.length && !bands.includes(-1) ? bands : this.data.rgb;
+    return shownBands(this.data, this.settings.display);
   }
 
   /** Show the page of the cursor. */
@@ -325,8 +323,7 @@ export class Gallery {
   }
 
   showSettings() {
-    const colours = this.shownBands.map((band) => this.data.bands[band]);
-    this.toolbar.showSettings(this.settings.values, colours);
+    this.toolbar.showSettings(this.settings.values, this.shownBands);
     this.toolbar.showScores({ shown: this.facts.scoresShown, exist: this.data.review.scored });
     this.toolbar.press('toggleKnown', this.facts.lensesShown);
   }
@@ -346,7 +343,17 @@ export class Gallery {
     const index = STRETCHES.indexOf(this.settings.values.stretch) + step + STRETCHES.length;
     const stretch = STRETCHES[index % STRETCHES.length];
     this.set('stretch', stretch, { live: false });
-    this.notices.say(`Stretch ${stretch}.`);
+    this.notices.say(`Stretch ${STRETCH_WORDS[stretch]}.`);
+  }
+
+  /** Let VIS give the brightness of the colours of NISP, or show the usual colours. */
+  toggleLuminance() {
+    if (!this.data.composite) { this.notices.toast('No VIS over NISP here: that takes a band VIS and two of Y, J, H.'); return; }
+    const over = this.shownBands.luminance !== null;
+    this.settings.change({ rgb: [], luminance: over ? NO_LUMINANCE : '' });
+    this.showSettings();
+    this.restretch({ live: false });
+    this.notices.say(over ? 'Colours of their own brightness.' : 'VIS as luminance over the colours of NISP.');
   }
 
   toggleScores() {

@@ -1,7 +1,7 @@
 // What the single view can show side by side: bands, composites, stretches, residuals, and how each is painted.
 // Planes are Float32Array in units of the noise above the sky, row by row, NaN where masked.
 
-import { Painter, STRETCHES, fluxOf, rawOf } from "./stretch.js";
+import { Painter, STRETCHES, STRETCH_WORDS, fluxOf, rawOf } from "./stretch.js";
 
 const MOST_COMPOSITES = 6;
 const SMOOTH_SHARE = 0.05; // width of the Gaussian, of the image's side
@@ -143,18 +143,20 @@ function composites(bands, rgb) {
 }
 
 /** Return the panels to show, each {id, label}; `view` holds panels, model and difference of the settings. */
-export function panelsOf({ bands, rgb, view, stretch }) {
+export function panelsOf({ bands, rgb, luminance = null, composite = null, view, stretch }) {
   const shown = new Set(view.panels);
   const names = rgb.map((band) => bands[band]);
   const model = MODELS[view.model] ? view.model : 'smooth';
   const residual = MODELS[model].label;
-  const panels = [{ id: 'colour', label: captionOf(names) }];
+  const panels = [{ id: 'colour', label: captionOf(names) + (luminance === null ? '' : `, ${bands[luminance]} as luminance`) }];
   if (shown.has('bands') && bands.length > 1) panels.push(...bands.map((name, band) => ({ id: `band ${band}`, label: name })));
   if (shown.has('colours')) {
+    if (luminance !== null) panels.push({ id: `composite ${rgb}`, label: captionOf(names) });
+    else if (composite) panels.push({ id: `composite ${composite[0]} ${composite[1]}`, label: `${bands[composite[1]]} over ${composite[0].map((band) => bands[band]).join(' ')}` });
     panels.push(...composites(bands, rgb).map((one) => ({ id: `composite ${one}`, label: one.map((band) => bands[band]).join(' ') })));
   }
   if (shown.has('stretches')) {
-    panels.push(...STRETCHES.filter((name) => name !== stretch).map((name) => ({ id: `stretch ${name}`, label: name })));
+    panels.push(...STRETCHES.filter((name) => name !== stretch).map((name) => ({ id: `stretch ${name}`, label: STRETCH_WORDS[name] })));
   }
   if (shown.has('residual')) {
     panels.push({ id: 'residual', label: `− ${residual}`, control: 'model' });
@@ -171,21 +173,21 @@ function captionOf(names) {
 
 /** Paints the panels of one candidate; models are computed when first wanted. */
 export class PanelPainter {
-  constructor(raw, { display, rgb, gains, noise, view }) {
-    Object.assign(this, { raw, display, rgb, gains, noise, view });
+  constructor(raw, { display, rgb, luminance = null, gains, noise, view }) {
+    Object.assign(this, { raw, display, rgb, luminance, gains, noise, view });
     this.size = { width: raw.width, height: raw.height };
     this.residuals = new Map();
   }
 
   paint(id) {
-    const [kind, which] = id.split(' ');
-    const { raw, display, rgb, gains } = this;
-    if (kind === 'band') return new Painter(raw, display, [Number(which)], gains).paint(0);
-    if (kind === 'composite') return new Painter(raw, display, which.split(',').map(Number), gains).paint(0);
-    if (kind === 'stretch') return new Painter(raw, { ...display, stretch: which }, rgb, gains).paint(0);
+    const [kind, which, over] = id.split(' ');
+    const { raw, display, rgb, luminance, gains } = this;
+    if (kind === 'band') return new Painter(raw, display, { rgb: [Number(which)] }, gains).paint(0);
+    if (kind === 'composite') return new Painter(raw, display, { rgb: which.split(',').map(Number), luminance: over === undefined ? null : Number(over) }, gains).paint(0);
+    if (kind === 'stretch') return new Painter(raw, { ...display, stretch: which }, { rgb, luminance }, gains).paint(0);
     if (kind === 'residual') return which === undefined ? this.residualColours() : paintSigned(this.residual(Number(which)), this.size);
     if (kind === 'difference') return paintSigned(this.difference().plane, this.size);
-    return new Painter(raw, display, rgb, gains).paint(0);
+    return new Painter(raw, display, { rgb, luminance }, gains).paint(0);
   }
 
   residual(band) {
@@ -196,7 +198,7 @@ export class PanelPainter {
   residualColours() {
     const { rgb, gains } = this;
     const residuals = rawOf(rgb.map((band) => this.residual(band)), this.size);
-    return new Painter(residuals, this.display, rgb.map((_, index) => index), rgb.map((band) => gains[band])).paint(0);
+    return new Painter(residuals, this.display, { rgb: rgb.map((_, index) => index) }, rgb.map((band) => gains[band])).paint(0);
   }
 
   /** Return blue − α · red in units of its noise, and α in the fluxes of the source. */

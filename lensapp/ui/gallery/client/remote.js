@@ -140,8 +140,7 @@ export class Remote {
 
   /** `key` is that of the pictures of the cutouts' source. */
   sheetPath(ids, size, display, key = this.key) {
-    const { stretch, rgb, black, softening, white, percentile } = display;
-    const query = new URLSearchParams({ stretch, rgb: rgb.join(','), black, softening, white, percentile });
+    const query = new URLSearchParams({ ...display, rgb: display.rgb.join(',') });
     return `sheet?ids=${ids.join('-')}&size=${size}&key=${key}&${query}`;
   }
 

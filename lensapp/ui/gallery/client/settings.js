@@ -1,7 +1,6 @@
 // How an inspector likes to see candidates: kept in this browser and, per review, by the server.
 
-const DEFAULTS = {
-  stretch: 'lupton', rgb: [], black: -0.5, softening: 3, white: 3, percentile: 99.5,
+const USUAL = {
   tile: 150, thumbnail: null,
   panels: ['bands'], main: 'colour', model: 'smooth', difference: {}, alpha: null, blinkRate: 2,
   marks: true, known: false,
@@ -14,10 +13,12 @@ export const VIEW_CHANGED = 'lensapp-view-changed';
 
 /** Read and write settings; the address of the page never holds them. */
 export class Settings {
-  constructor({ remote, inspector, source }) {
+  /** @param display how pixels are shown unless the inspector chooses otherwise, as the server says */
+  constructor({ remote, inspector, source, display }) {
     this.remote = remote;
+    this.usual = display;
     this.key = `lensapp.view:${inspector}`;
-    this.source = source; // colours are remembered per source, since bands differ
+    this.source = source; // colours and luminance are remembered per source, since bands differ
     this.last = null;
     this.take(this.stored());
     this.onHide = () => { if (this.timer) this.send(); };
@@ -30,8 +31,7 @@ export class Settings {
   }
 
   take(stored) {
-    this.values = { ...DEFAULTS, ...stored };
-    this.values.rgb = this.values.colours?.[this.source] ?? [];
+    this.values = { ...USUAL, ...this.usual, ...stored, ...this.coloursOf(this.source, stored) };
   }
 
   stored() {
@@ -53,6 +53,7 @@ export class Settings {
     Object.assign(this.values, changes, { changed: Date.now() / 1000 });
     this.values.tile = Math.min(TILE_RANGE[1], Math.max(TILE_RANGE[0], this.values.tile));
     this.values.colours = { ...this.values.colours, [this.source]: this.values.rgb };
+    this.values.luminances = { ...this.values.luminances, [this.source]: this.values.luminance };
     try {
       localStorage.setItem(this.key, JSON.stringify(this.values));
     } catch {
@@ -64,7 +65,11 @@ export class Settings {
 
   /** Return how pixels of another source are shown: in the colours chosen for it. */
   displayOf(source) {
-    return { ...this.display, rgb: this.values.colours?.[source] ?? [] };
+    return { ...this.display, ...this.coloursOf(source, this.values) };
+  }
+
+  coloursOf(source, { colours, luminances }) {
+    return { rgb: colours?.[source] ?? [], luminance: luminances?.[source] ?? '' };
   }
 
   /** Remember which candidate is looked at. */
@@ -87,12 +92,10 @@ export class Settings {
 
   /** Return how pixels are shown, as /sheet takes it. */
   get display() {
-    const { stretch, rgb, black, softening, white, percentile } = this.values;
-    return { stretch, rgb, black, softening, white, percentile };
+    return Object.fromEntries(Object.keys(this.usual).map((name) => [name, this.values[name]]));
   }
 
   resetDisplay() {
-    const { stretch, black, softening, white, percentile } = DEFAULTS;
-    this.change({ stretch, black, softening, white, percentile, rgb: [] });
+    this.change(this.usual);
   }
 }

@@ -144,9 +144,9 @@ export class SingleView {
   }
 
   /** Make the figures that the settings ask for; keep them while these stay the same. */
-  arrange(rgb, stretch) {
-    const { values } = this.settings, { bands } = this.data;
-    const all = panelsOf({ bands, rgb, view: values, stretch });
+  arrange({ rgb, luminance }, stretch) {
+    const { values } = this.settings, { bands, composite } = this.data;
+    const all = panelsOf({ bands, rgb, luminance, composite, view: values, stretch });
     this.mainPanel = all.find((panel) => panel.id === values.main) ?? all[0];
     this.panels = all.filter((panel) => panel !== this.mainPanel);
     const signature = JSON.stringify([this.panels, this.mainPanel]);
@@ -170,11 +170,11 @@ export class SingleView {
     if (this.room) { this.layout(this.room); this.drawOver(); }
   }
 
-  draw(raw, display, rgb) {
+  draw(raw, display, shown) {
     const { gains, noise } = this.data, view = this.settings.values;
-    this.arrange(rgb, display.stretch);
+    this.arrange(shown, display.stretch);
     this.raw = raw;
-    this.painter = new PanelPainter(raw, { display, rgb, gains, noise, view });
+    this.painter = new PanelPainter(raw, { display, ...shown, gains, noise, view });
     this.drawMain();
     for (const panel of this.panels) this.put(this.views.get(panel.id), panel);
     this.drawOver();

@@ -1,6 +1,11 @@
 // Pixels to colours in the browser: the same curves as lensapp/core/data/imaging.py, on companded codes.
 
-export const STRETCHES = ['lupton', 'asinh', 'log', 'sqrt', 'linear', 'zscale', 'percentile'];
+export const STRETCH_WORDS = {
+  soft: 'soft Lupton', lupton: 'Lupton', asinh: 'asinh', mtf: 'MTF', log: 'log', sqrt: 'square root', linear: 'linear',
+  zscale: 'zscale', percentile: 'percentile',
+};
+export const STRETCHES = Object.keys(STRETCH_WORDS);
+export const NO_LUMINANCE = 'none';
 
 const ZERO = 32768;
 const STEP = 22.5 / 32767;
@@ -9,6 +14,10 @@ const CACHED_TABLES = 48;
 const ZSCALE_SAMPLES = 1000;
 const ZSCALE_CONTRAST = 0.25;
 const ZSCALE_SIGMAS = 2.5;
+const BRIGHTEST_SHARE = 1e-3; // of the pixels of a cutout that may be brighter than white
+const BRIGHTEST_SAMPLE = 16384;
+const SHADOWS = 2.8; // noises below the sky where MTF begins
+const LUMA = [0.2126, 0.7152, 0.0722]; // ITU-R BT.709
 
 const FLUX_OF_CODE = new Float32Array(65536).map((_, code) => Math.sinh((code - ZERO) * STEP));
 
@@ -19,6 +28,20 @@ const median = (values) => {
 };
 
 const byte = (share) => (share <= 0 ? 0 : share >= 1 ? 255 : (255 * share + 0.5) | 0);
+
+/** Return which bands of a source are shown, as indices: {rgb, luminance}; the luminance is null where there is none. */
+export function shownBands({ bands, rgb, composite }, display) {
+  const named = display.rgb.map((name) => bands.indexOf(name)), chosen = named.length && !named.includes(-1) ? named : null;
+  const asked = bands.indexOf(display.luminance);
+  if (asked >= 0) return { rgb: chosen ?? composite?.[0] ?? rgb, luminance: asked };
+  if (composite && !chosen && display.luminance !== NO_LUMINANCE) return { rgb: composite[0], luminance: composite[1] };
+  return { rgb: chosen ?? rgb, luminance: null };
+}
+
+/** The midtones transfer function: 0 stays 0, `midtone` becomes a half, 1 stays 1. */
+export function midtones(level, midtone) {
+  return ((midtone - 1) * level) / ((2 * midtone - 1) * level - midtone);
+}
 
 /** Read the answer of /raw: counts, then codes laid out cutout, band, row, column. */
 export function parseRaw(buffer) {
@@ -162,17 +185,20 @@ function cutoutTable(display, codes, start, pixels) {
 export class Painter {
   /**
    * @param raw answer of parseRaw
-   * @param rgb indices of the bands shown as red, green, blue; one is grey, of two green is the mean
+   * @param shown {rgb, luminance}: indices of the bands shown as red, green, blue (one is grey, of two green is the
+   * mean), and of the band that gives the brightness
    * @param gains factor from units of noise to units of brightness, per band
    */
-  constructor(raw, display, rgb, gains) {
+  constructor(raw, display, { rgb, luminance = null }, gains) {
     this.raw = raw;
     this.display = display;
     this.rgb = rgb;
     this.gains = rgb.map((band) => gains[band]);
-    this.perCutout = display.stretch === 'zscale' || display.stretch === 'percentile';
-    this.keepsColour = display.stretch === 'lupton' && rgb.length > 1;
-    if (!this.perCutout && !this.keepsColour) this.tables = bandTables(display, this.gains);
+    this.grey = luminance === null ? null : new Painter(raw, display, { rgb: [luminance] }, gains);
+    const { stretch } = display;
+    this.perCutout = stretch === 'zscale' || stretch === 'percentile';
+    this.keepsColour = stretch === 'soft' || (stretch === 'lupton' && rgb.length > 1);
+    if (!this.perCutout && !this.keepsColour && stretch !== 'mtf') this.tables = bandTables(display, this.gains);
     this.image = new ImageData(raw.width, raw.height);
     this.target = new Uint32Array(this.image.data.buffer);
   }
@@ -182,8 +208,10 @@ export class Painter {
     const { raw, rgb } = this;
     const pixels = raw.height * raw.width;
     const starts = rgb.map((band) => (index * raw.bands + band) * pixels);
-    if (this.keepsColour) this.paintLupton(starts, pixels);
+    if (this.keepsColour) this.paintRatios(starts, pixels);
+    else if (this.display.stretch === 'mtf') this.paintMidtones(starts, pixels);
     else this.paintTables(starts, pixels);
+    if (this.grey) this.lighten(this.grey.paint(index).data);
     return this.image;
   }
 
@@ -203,12 +231,14 @@ export class Painter {
     }
   }
 
-  paintLupton(starts, pixels) {
-    const { codes } = this.raw, { gains } = this, n = starts.length;
-    const { black, soft, white } = limitsOf(this.display, gains);
-    const whole = Math.asinh(white / soft), least = 1e-12 * white, flux = [0, 0, 0];
+  /** Lupton's stretch; the soft one pales, where colours are brighter than the screen, and darkens nothing. */
+  paintRatios(starts, pixels) {
+    const { codes } = this.raw, { gains } = this, n = starts.length, pales = this.display.stretch === 'soft';
+    const { black, soft, white: least } = limitsOf(this.display, gains);
+    const white = pales ? Math.max(least, this.brightest(starts, pixels) - black) : least;
+    const whole = Math.asinh(white / soft), dimmest = 1e-6 * white, flux = [0, 0, 0];
     for (let index = 0; index < pixels; index++) {
-      let sum = 0, seen = 0;
+      let sum = 0, seen = 0, total = 0, top = 0;
       for (let band = 0; band < n; band++) {
         const code = codes[starts[band] + index];
         if (code) seen = 1;
@@ -216,13 +246,78 @@ export class Painter {
         sum += flux[band];
       }
       if (!seen) { this.target[index] = MASKED_ABGR; continue; }
-      const intensity = Math.max(sum / n, least);
-      let factor = Math.asinh(intensity / soft) / whole / intensity;
-      const brightest = Math.max(flux[0], flux[1], n > 2 ? flux[2] : 0) * factor;
-      if (brightest > 1) factor /= brightest;
-      const red = Math.max(0, flux[0]) * factor, blue = Math.max(0, flux[n - 1]) * factor;
-      const green = n > 2 ? Math.max(0, flux[1]) * factor : (red + blue) / 2;
-      this.target[index] = 0xff000000 | (byte(blue) << 16) | (byte(green) << 8) | byte(red);
+      const intensity = Math.max(sum / n, dimmest), factor = Math.asinh(intensity / soft) / whole / intensity;
+      for (let band = 0; band < n; band++) {
+        flux[band] = Math.max(0, flux[band]) * factor;
+        total += flux[band];
+        top = Math.max(top, flux[band]);
+      }
+      if (top > 1) {
+        const grey = pales ? Math.min(1, total / n) : 0, room = (1 - grey) / Math.max(1e-6, top - grey);
+        for (let band = 0; band < n; band++) flux[band] = grey + (flux[band] - grey) * room;
+      }
+      this.put(index, flux, n);
+    }
+  }
+
+  /** The midtones transfer function that gives the sky its brightness, the same for all bands. */
+  paintMidtones(starts, pixels) {
+    const { codes } = this.raw, { gains, display } = this, n = starts.length, shadows = -SHADOWS * median(gains);
+    const width = Math.max(display.white, this.brightest(starts, pixels)) - shadows;
+    const midtone = midtones(-shadows / width, display.background), levels = [0, 0, 0];
+    for (let index = 0; index < pixels; index++) {
+      let seen = 0;
+      for (let band = 0; band < n; band++) {
+        const code = codes[starts[band] + index];
+        if (code) seen = 1;
+        const level = ((code ? FLUX_OF_CODE[code] * gains[band] : 0) - shadows) / width;
+        levels[band] = midtones(Math.min(1, Math.max(0, level)), midtone);
+      }
+      if (seen) this.put(index, levels, n);
+      else this.target[index] = MASKED_ABGR;
+    }
+  }
+
+  put(index, levels, n) {
+    const red = levels[0], blue = levels[n - 1], green = n === 3 ? levels[1] : (red + blue) / 2;
+    this.target[index] = 0xff000000 | (byte(blue) << 16) | (byte(green) << 8) | byte(red);
+  }
+
+  /** Return the mean flux that one pixel of a cutout in a thousand exceeds. */
+  brightest(starts, pixels) {
+    const { codes } = this.raw, { gains } = this, n = starts.length;
+    const step = Math.max(1, Math.floor(pixels / BRIGHTEST_SAMPLE)), count = Math.ceil(pixels / step);
+    const largest = new Float64Array(Math.floor(count * BRIGHTEST_SHARE) + 1).fill(-Infinity); // the smallest of these first
+    for (let index = 0; index < pixels; index += step) {
+      let sum = 0, at = 0;
+      for (let band = 0; band < n; band++) {
+        const code = codes[starts[band] + index];
+        if (code) sum += FLUX_OF_CODE[code] * gains[band];
+      }
+      if (sum <= largest[0]) continue;
+      for (; at + 1 < largest.length && largest[at + 1] < sum; at++) largest[at] = largest[at + 1];
+      largest[at] = sum;
+    }
+    return largest[0] / n;
+  }
+
+  /** Keep the hues that are painted and give them the luma of grey ones. */
+  lighten(grey) {
+    const { target, image: { data } } = this, masked = this.grey.target, chroma = [0, 0, 0];
+    for (let index = 0; index < target.length; index++) {
+      if (masked[index] === MASKED_ABGR) continue;
+      if (target[index] === MASKED_ABGR) { target[index] = masked[index]; continue; }
+      const at = 4 * index, wanted = grey[at] / 255;
+      let luma = 0, top = 1e-6;
+      for (let band = 0; band < 3; band++) luma += (LUMA[band] * data[at + band]) / 255;
+      const strength = Math.min(1, wanted / Math.max(luma, 1e-6));
+      for (let band = 0; band < 3; band++) {
+        chroma[band] = (data[at + band] / 255 - luma) * strength;
+        top = Math.max(top, chroma[band]);
+      }
+      const room = Math.min(1, (1 - wanted) / top);
+      for (let band = 0; band < 3; band++) chroma[band] = wanted + chroma[band] * room;
+      this.put(index, chroma, 3);
     }
   }
 }

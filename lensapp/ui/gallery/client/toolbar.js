@@ -16,6 +16,7 @@ export class Toolbar {
     this.fillPad(data);
     this.showReviews(data.reviews, data.review.name);
     root.querySelector('[data-do="toggleKnown"]').hidden = !data.known_lenses;
+    root.querySelector('[data-do="toggleLuminance"]').hidden = !data.composite;
     for (const name of ['createReview', 'findAlike']) {
       root.querySelector(`[data-do="${name}"]`).hidden = data.may_create === false;
     }
@@ -56,8 +57,9 @@ export class Toolbar {
     list.title = `Review ${current}`; // which may be longer than its field
   }
 
-  showSettings(values, colours) {
-    this.display.show(values, colours, SHOWN_SETTINGS);
+  showSettings(values, shown) {
+    this.display.show(values, shown, SHOWN_SETTINGS);
+    this.press('toggleLuminance', shown.luminance !== null);
     for (const name of Object.keys(GROUPS)) this.press(`togglePanel ${name}`, values.panels.includes(name));
   }
 
