@@ -8,6 +8,7 @@ from astropy.io import fits
 from astropy.stats import binom_conf_interval
 from astropy.table import Table
 
+from lensapp.core.acting import Actor, acting_as
 from lensapp.core.errors import InvalidInput, NotFound
 from lensapp.core.evaluate.selection_function import (
     HUMAN,
@@ -233,6 +234,11 @@ def test_inspectors_and_network_are_counted_together_on_the_blind_tests_that_bot
     search = completeness_of(ws, "first", "sky", threshold=0.5)
     assert search.human is not None
     assert search.joint is not None
+    with acting_as(
+        Actor("Rita", "reader", account_id=7)
+    ):  # to whom tests of a review that goes on say nothing
+        untold = completeness_of(ws, "first", "sky", threshold=0.5)
+    assert (untold.human, untold.joint) == (None, None)
     inside = [
         nearest_cells(test.truth["einstein_radius_arcsec"], [1.0, 2.0]) >= 0
         and nearest_cells(test.truth["arc_snr"], [20.0, 60.0]) >= 0

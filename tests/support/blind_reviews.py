@@ -1,5 +1,7 @@
 """A review with blind tests, and inspectors who grade it: for tests."""
 
+from uuid import uuid4
+
 from lensapp.core.inspect.review_spec import ReviewSpec
 from lensapp.services.inspect.gallery import open_review
 from lensapp.services.inspect.votes import VotePost, current_votes, record_votes
@@ -26,7 +28,7 @@ def grade(
         {"seq": place, "id": key, "grade": letter, "voted_at": 1e9 + place, "seconds_spent": seconds}
         for place, (key, letter) in enumerate(zip(shown, grades.values(), strict=True), 1)
     ]
-    post = VotePost.parse({"client": f"tab-{inspector}-000", "ops": ops})
+    post = VotePost.parse({"client": f"tab-{uuid4()}", "ops": ops})
     record_votes(ws, review=review, inspector=inspector, post=post)
 
 

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lensapp.core import align
+from lensapp.core.acting import may
 from lensapp.core.data.paint_spec import LensedSourceSpec, MassSpec
 from lensapp.core.errors import InvalidInput
 from lensapp.core.inspect.review_spec import ReviewSpec
@@ -30,7 +31,7 @@ from lensapp.simulation.sky_model import SkyModel, measure_sky
 from lensapp.storage import sources
 from lensapp.storage.arrays import Packing, Pixels, ShardWriter
 from lensapp.storage.cutouts import kept_noise, open_cutouts, read_cutouts
-from lensapp.storage.records import Cutout, Source
+from lensapp.storage.records import Cutout, Review, Source
 from lensapp.storage.workspace import Workspace
 
 LENS, DUD, REPEAT = "lens", "dud", "repeat"
@@ -46,6 +47,14 @@ REPEAT_GAP = 0.1  # of the queue, between a candidate and its repetition
 MOST_NAME_TRIES = 1000
 
 Ids = NDArray[np.int64]
+
+
+def tests_are_told(review: Review) -> bool:
+    """Whether who acts may see how inspectors did on the blind tests of a review: once it is closed.
+
+    Administrators may before. Which candidate was a test, and of what, exports tell administrators alone.
+    """
+    return review.closed_at is not None or may("reveal")
 
 
 @dataclass(frozen=True, eq=False)

@@ -17,7 +17,7 @@ from lensapp.services.evaluate.completeness import (
     seeing_of,
     selection_function,
 )
-from lensapp.services.inspect.blind_tests import LENS
+from lensapp.services.inspect.blind_tests import LENS, tests_are_told
 from lensapp.storage import reviews, sources
 from lensapp.storage.arrays import Pixels
 from lensapp.storage.cutouts import flux_scales_of, read_cutouts
@@ -78,7 +78,8 @@ def pixels_of_tests(ws: Workspace, source: Source, tests: list[BlindTest], *, fa
 def completeness_of(ws: Workspace, run_name: str, source_name: str, *, threshold: float) -> Search:
     """Return what a run accepts of injected lenses and, of blind tests, what inspectors and both accept.
 
-    Inspectors accept a blind test when the mean of their grades says "lens", B or better.
+    Inspectors accept a blind test when the mean of their grades says "lens", B or better. Tests of reviews
+    that go on count for those to whom they are told alone.
 
     Raises
     ------
@@ -88,7 +89,8 @@ def completeness_of(ws: Workspace, run_name: str, source_name: str, *, threshold
     network = selection_function(ws, run_name, source_name, threshold=threshold)
     stored = load_injections(ws, run_name, source_name)
     source = sources.get_source(ws.database, source_name)
-    tests = painted_tests(ws, source)
+    told = {one.id for one in reviews.list_reviews(ws.database) if tests_are_told(one)}
+    tests = [test for test in painted_tests(ws, source) if test.review_id in told]
     votes = [
         vote
         for review_id in sorted({test.review_id for test in tests})

@@ -13,7 +13,7 @@ from lensapp.core.inspect.agreement import Alpha, Rate, cohen_kappa, krippendorf
 from lensapp.core.inspect.consensus import last_votes, vote_values
 from lensapp.core.inspect.grades import LENS_FROM
 from lensapp.core.inspect.inspector_names import inspector_key
-from lensapp.services.inspect.blind_tests import DUD, LENS, REPEAT
+from lensapp.services.inspect.blind_tests import DUD, LENS, REPEAT, tests_are_told
 from lensapp.services.inspect.consensus import retired_in
 from lensapp.services.inspect.vote_log import votes_in
 from lensapp.storage import reviews
@@ -68,9 +68,16 @@ class Pair:
 
 @dataclass(frozen=True)
 class Team:
-    """All inspectors of a review, their agreement on its candidates, and how many of these are settled."""
+    """All inspectors of a review, their agreement on its candidates, and how many of these are settled.
+
+    Attributes
+    ----------
+    tests_hidden
+        Whether there are blind tests whose results who acts may not see yet: rates have no cases then.
+    """
 
     review: Review
+    tests_hidden: bool
     retired: int
     inspectors: tuple[InspectorRecord, ...]
     alpha: Alpha
@@ -78,7 +85,9 @@ class Team:
 
 
 def team_of(ws: Workspace, *, review_name: str) -> Team:
-    """Return how the inspectors of a review do.
+    """Return how the inspectors of a review do; on blind tests only where these are told.
+
+    A rate that changes with one's own vote would tell what the candidate was.
 
     Raises
     ------
@@ -87,10 +96,11 @@ def team_of(ws: Workspace, *, review_name: str) -> Team:
     """
     review = reviews.get_review(ws.database, review_name)
     tests, counted = _counted(ws, review)
+    told = tests if tests_are_told(review) else {}
     by_name: dict[str, list[Vote]] = {}
     for vote in sorted(counted, key=attrgetter("inspector")):
         by_name.setdefault(vote.inspector, []).append(vote)
-    candidates = [vote for vote in counted if vote.cutout_id not in tests]
+    candidates = [vote for vote in counted if vote.cutout_id not in told]
     alpha = krippendorff_alpha(
         np.array([vote.cutout_id for vote in candidates], np.int64),
         vote_values(candidates),
@@ -98,12 +108,11 @@ def team_of(ws: Workspace, *, review_name: str) -> Team:
     )
     retired = set(retired_in(ws, review).tolist())
     records = tuple(
-        record_of(name, votes, tests, left=review.size - len(retired.union(vote.cutout_id for vote in votes)))
+        record_of(name, votes, told, left=review.size - len(retired.union(vote.cutout_id for vote in votes)))
         for name, votes in by_name.items()
     )
-    return Team(
-        review, len(retired - tests.keys()), records, alpha, pairwise_kappa(candidates, list(by_name))
-    )
+    pairs = pairwise_kappa(candidates, list(by_name))
+    return Team(review, len(told) < len(tests), len(retired - told.keys()), records, alpha, pairs)
 
 
 def _counted(ws: Workspace, review: Review) -> tuple[dict[int, BlindTest], list[Vote]]:
@@ -142,14 +151,18 @@ class MeasuredRates:
 
 
 def measured_rates(ws: Workspace) -> MeasuredRates:
-    """Return the rates of the inspectors of all reviews; each blind test counts once per inspector."""
+    """Return the rates of the inspectors of all reviews; each blind test counts once per inspector.
+
+    Those of reviews whose blind tests are not told do not count.
+    """
     records = []
     for review in reviews.list_reviews(ws.database):
         tests, counted = _counted(ws, review)
+        told = tests if tests_are_told(review) else {}
         by_name: dict[str, list[Vote]] = {}
         for vote in counted:
             by_name.setdefault(vote.inspector, []).append(vote)
-        records += [record_of(name, votes, tests, left=0) for name, votes in by_name.items()]
+        records += [record_of(name, votes, told, left=0) for name, votes in by_name.items()]
     rates = {
         kind: wilson_rate(
             sum(getattr(one, kind).hits for one in records), sum(getattr(one, kind).cases for one in records)
@@ -205,7 +218,8 @@ def pairwise_kappa(votes: Sequence[Vote], names: Sequence[str]) -> tuple[Pair, .
 def agreement_of(ws: Workspace, review: Review, *, inspector: str) -> list[dict[str, Any]]:
     """Return how far one inspector of a review agrees with each other, most candidates first.
 
-    It tells no single vote, so that those who grade blind to each other may see it.
+    It tells no single vote, so that those who grade blind to each other may see it. Blind tests are left out
+    once they are told; before, a number that does not grow with a vote would tell them.
 
     Returns
     -------
@@ -213,7 +227,8 @@ def agreement_of(ws: Workspace, review: Review, *, inspector: str) -> list[dict[
         {"inspector", "kappa" (None where undefined), "candidates"} for each who graded the same candidates.
     """
     tests, counted = _counted(ws, review)
-    candidates = [vote for vote in counted if vote.cutout_id not in tests]
+    told = tests if tests_are_told(review) else {}
+    candidates = [vote for vote in counted if vote.cutout_id not in told]
     own, found = inspector_key(inspector), []
     for pair in pairwise_kappa(candidates, sorted({vote.inspector for vote in counted})):
         names = [name for name in (pair.first, pair.second) if inspector_key(name) != own]

@@ -43,8 +43,9 @@ def show_inspect_page() -> None:
         page_head("Inspect")
         empty_state(
             f"{selected} is closed",
-            "Its votes are all in, and exports reveal its blind tests. Its candidates are on the page "
-            "Catalogue, its inspectors on Team.",
+            "Its votes are all in. Its candidates are on the page Catalogue, its inspectors on Team."
+            if may("work")
+            else "Its votes are all in; thank you for yours.",
             icon=":material/lock:",
         )
         if running and st.button("Continue with another review", type="primary", key="inspect-another"):

@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 import pandas as pd
 import streamlit as st
 
+from lensapp.core.acting import may
 from lensapp.core.inspect.agreement import Alpha, Rate
 from lensapp.core.inspect.consensus_methods import METHODS, ConsensusSpec
 from lensapp.services.data.pictures import cutouts_by_id
@@ -28,6 +29,15 @@ from lensapp.ui.shared.widgets import counted, download, empty_state, number
 ICON = ":material/groups:"
 MOST_SHOWN = 24
 MOST_ROWS = 1000
+RATES = (
+    "Rates (Wilson's 95 % interval) hits/cases, on simulated lenses, duds and repeated candidates. "
+    "Seconds each: median; hours left: at the mean; looks of over a minute are cut to one."
+)
+NO_TESTS = "This review has no blind tests: open one that has some to measure inspectors."
+TESTS_HIDDEN = (
+    "How inspectors do on the blind tests is shown once the review is closed, before only to administrators: "
+    "a rate that changes with a vote would tell what the candidate was."
+)
 
 
 def show_team_page() -> None:
@@ -87,18 +97,22 @@ def show_team_page() -> None:
 def _show_end(ws: Workspace, review: Review) -> None:
     """Offer to close the review, or say that it is closed."""
     st.subheader("End")
+    by = "" if may("reveal") else " by administrators"
     if review.closed_at is not None:
         closed = datetime.fromtimestamp(review.closed_at, UTC)
         st.caption(
-            f"Closed on {closed:%d %B %Y, %H:%M} UTC. Exports of votes hold those on blind tests, with "
+            f"Closed on {closed:%d %B %Y, %H:%M} UTC. Exports of votes{by} hold those on blind tests, with "
             "what each was (columns kind and picture_of)."
         )
         if late := late_votes(ws, review):
             st.caption(f"{late} votes came later: they are kept and exported, but do not count.")
         return
+    if not may("work"):
+        st.caption("The review goes on.")
+        return
     with st.popover("Close the review", icon=":material/lock:"):
         st.markdown(
-            "It is no longer offered for grading, and exports of its votes reveal which candidates were "
+            f"It is no longer offered for grading, and exports of its votes{by} reveal which candidates were "
             "blind tests. It cannot be opened again."
         )
         if st.button("Close it", type="primary", key="team-close"):
@@ -159,13 +173,8 @@ def _show_inspectors(team: Team) -> None:
         },
     )
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
-        st.caption(
-            "Rates (Wilson's 95 % interval) hits/cases, on simulated lenses, duds and repeated candidates. "
-            "Seconds each: median; hours left: at the mean; looks of over a minute are cut to one."
-            if tested
-            else "This review has no blind tests: open one that has some to measure inspectors.",
-            width="stretch",
-        )
+        words = TESTS_HIDDEN if team.tests_hidden else NO_TESTS
+        st.caption(RATES if tested else words, width="stretch")
         download("CSV", table.to_csv, file_name=f"{team.review.name}-inspectors.csv")
     if tested:
         team_figures.show_rates(team)
@@ -249,7 +258,9 @@ def _show_disputed(ws: Workspace, review: Review) -> None:
     with st.container(horizontal=True, vertical_alignment="center", gap="medium"):
         shown = f", {MOST_SHOWN} with the largest scatter shown" if len(ids) > MOST_SHOWN else ""
         st.caption(f"n = {counted(len(ids), 'candidate')} with differing votes{shown}.", width="content")
-        if st.button("Review the disputed", type="primary", icon=":material/forum:", key="review-disputed"):
+        if may("work") and st.button(
+            "Review the disputed", type="primary", icon=":material/forum:", key="review-disputed"
+        ):
             go("inspect", review=review_disputed(ws, review_name=review.name).name)
     cutouts, grades = cutouts_by_id(ws, ids[:MOST_SHOWN]), grades_by_cutout(ws, review)
     contact_sheet(
