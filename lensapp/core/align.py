@@ -47,7 +47,12 @@ def aligned(wanted: ArrayLike, ids: ArrayLike, values: ArrayLike, *, absent: Any
     -------
     shape (m, …)
     """
-    rows, values = rows_of(wanted, ids), np.asarray(values)
+    return values_at(rows_of(wanted, ids), values, absent=absent)
+
+
+def values_at(rows: NDArray[np.int64], values: ArrayLike, *, absent: Any) -> NDArray[Any]:
+    """Return the values at rows that `rows_of` found, `absent` where it found none; see `aligned`."""
+    values, present = np.asarray(values), rows != ABSENT
     out = np.full((rows.size, *values.shape[1:]), absent, np.result_type(values.dtype, np.asarray(absent)))
-    out[rows != ABSENT] = values[rows[rows != ABSENT]]
+    out[present] = values[rows[present]]
     return out

@@ -245,8 +245,11 @@ def votes_of(
     cutout_ids: Sequence[int] | None = None,
     with_blind_tests: bool = False,
     with_late: bool = False,
+    after: int = 0,
 ) -> list[Vote]:
     """Return votes in the order received: of one review, inspector, source, cutout or some, or all.
+
+    Those with numbers above `after`.
 
     Votes on blind tests are no votes on candidates, and those that came after their review was closed do
     not count; both are left out unless asked for.
@@ -258,6 +261,8 @@ def votes_of(
         *matches(table.c.cutout_id, cutout_id),
         OF_NONE_DELETED,
     )
+    if after:
+        statement = statement.where(table.c.id > after)
     if cutout_ids is not None:
         statement = statement.where(table.c.cutout_id.in_([int(key) for key in cutout_ids]))
     if not with_blind_tests:
@@ -325,7 +330,7 @@ def _state_of_votes(database: Database, review_id: int | None) -> StateOfVotes:
 def vote_columns(database: Database, *, after: int, up_to: int) -> Columns:
     """Return columns of all votes with numbers above `after` up to `up_to`, whether they count or not."""
     table = tables.votes
-    names = (*VOTE_TYPES, "client", "inspector", "grade", "value")
+    names = (*VOTE_TYPES, "client", "inspector", "grade", "value", "starred", "comment")
     statement = select(*(table.c[name] for name in names)).where(table.c.id > after, table.c.id <= up_to)
     with database.read() as connection:
         return fetch_columns(connection, statement.order_by(table.c.id), VOTE_TYPES)
@@ -341,6 +346,12 @@ def blind_test_ids(database: Database) -> NDArray[np.int64]:
 def count_votes(database: Database) -> int:
     """Return the number of votes, withdrawn ones included."""
     return count_rows(database, tables.votes, OF_NONE_DELETED)
+
+
+def count_votes_after(database: Database, review_id: int, last: int) -> int:
+    """Return the number of votes of a review with numbers above `last`, whether they count or not."""
+    table = tables.votes
+    return count_rows(database, table, table.c.review_id == review_id, table.c.id > last)
 
 
 def count_votes_on(database: Database, source_ids: Sequence[int]) -> int:

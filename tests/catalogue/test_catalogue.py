@@ -4,6 +4,7 @@ import time
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 from astropy.table import Table
 
@@ -50,6 +51,23 @@ def test_rows_are_ordered_by_score_with_the_unscored_last(ws: Workspace, field: 
     table = catalogue(ws, CatalogueQuery(of=("field",)))
     assert table["id"].tolist()[:3] == ["field-001", "field-002", "field-000"]
     assert table["run"].tolist() == ["r1"] * 3 + [""] * 3
+
+
+def test_a_catalogue_of_some_grades_holds_the_rows_that_all_have_with_them(
+    ws: Workspace, field: Source
+) -> None:
+    scored(ws, field, "r1", [0.1, 0.9, 0.5, 0.7, 0.2, 0.3])
+    ids = list(ids_of(ws, field).values())
+    add_votes(ws, add_review(ws, field), "ada", dict(zip(ids[:4], "ABAX", strict=True)))
+    every = catalogue(ws, CatalogueQuery(of=("field",)))
+    assert every["grade"].tolist() == ["B", "X", "A", "", "", "A"]
+    good = every[every["grade"].isin(["A", "B"])].reset_index(drop=True)
+    for of in ("field", "look"):
+        pd.testing.assert_frame_equal(catalogue(ws, CatalogueQuery(of=(of,), grades=("a", "B"))), good)
+    assert catalogue(ws, CatalogueQuery(of=("field",), grades=("C",))).empty
+    rest = every[every["grade"] != "X"].reset_index(drop=True)
+    some = CatalogueQuery(of=("field",), grades=("A", "B", "C", "ungraded"))
+    pd.testing.assert_frame_equal(catalogue(ws, some), rest)
 
 
 def test_the_newest_run_is_shown_unless_another_is_named(ws: Workspace, field: Source) -> None:

@@ -36,6 +36,19 @@ def test_columns_are_those_of_the_database(ws, names):
         assert of_files[name].dtype == of_database[name].dtype, name
 
 
+@pytest.mark.parametrize("finished", [True, False])
+def test_columns_of_some_cutouts_are_their_rows_of_all(ws, finished):
+    coming = sources.list_sources(ws.database) if finished else [add_source(ws, "half", finished=False)]
+    keys = [one.id for one in coming]
+    every = cutout_columns(ws, keys, columns=tuple(FILED))
+    among = np.append(every["id"][[4, 1]], 10**9)
+    some = cutout_columns(ws, keys, columns=tuple(FILED), among=among)
+    for name in FILED:
+        np.testing.assert_array_equal(some[name], every[name][[1, 4]], err_msg=name)
+    alone = cutout_columns(ws, keys, columns=("candidate_id",), among=among)["candidate_id"]
+    assert alone.tolist() == every["candidate_id"][[1, 4]].tolist()
+
+
 def test_a_change_of_what_is_returned_changes_nothing_that_is_kept(ws):
     key = sources.get_source(ws.database, "sky").id
     cutout_columns(ws, [key], columns=("label", "ra_deg"))["label"][:] = "changed"

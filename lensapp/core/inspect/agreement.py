@@ -56,13 +56,15 @@ def cohen_kappa(first: IntArray, second: IntArray) -> float:
     ----------
     Cohen 1960, Educational and Psychological Measurement 20, 37.
     """
-    from sklearn.metrics import cohen_kappa_score  # slow to import, and only needed here
-
     if len(first) != len(second):
         raise InvalidInput(f"Kappa compares votes in pairs, but there are {len(first)} and {len(second)}.")
-    if len(np.union1d(first, second)) < 2:
+    classes, codes = np.unique(np.concatenate([first, second]), return_inverse=True)
+    count, size = len(first), len(classes)
+    if size < 2:
         return float("nan")
-    return float(cohen_kappa_score(first, second))
+    both = np.bincount(codes[:count] * size + codes[count:], minlength=size**2).reshape(size, size)
+    agreed, expected = np.trace(both) / count, both.sum(0) @ both.sum(1) / count**2
+    return float((agreed - expected) / (1.0 - expected))
 
 
 def krippendorff_alpha(

@@ -116,19 +116,20 @@ def find_consensus(votes: Sequence[CastVote]) -> Consensus:
     votes
         Any votes, on any number of cutouts and from any number of reviews.
     """
-    counted = last_votes(votes)
-    inspectors = [votes[row].inspector for row in counted.tolist()]
-    cutouts = np.array([votes[row].cutout_id for row in counted.tolist()], np.int64)
-    counted = counted[np.lexsort((alphabetical_ranks(inspectors), cutouts))]
-    by_cutout = [votes[row] for row in counted.tolist()]
-    cutouts = np.sort(cutouts)
-    ids, start, count = np.unique(cutouts, return_index=True, return_counts=True)
-    values = vote_values(by_cutout)
+    names = sorted({vote.inspector for vote in votes})
+    return consensus_of_columns(columns_of(votes), names)
+
+
+def consensus_of_columns(votes: "VoteColumns", names: Sequence[str]) -> Consensus:
+    """Combine votes as `find_consensus` does; `names` are those of the inspectors by their ranks."""
+    counted = last_of(votes)
+    ids, start, count = np.unique(votes.cutout[counted], return_index=True, return_counts=True)
+    values = votes.value[counted]
     # Summed by cutout and inspector, so the result is the same to the last bit in any order.
     total = np.add.reduceat(values, start) if len(ids) else np.empty(0)
     squares = np.add.reduceat(values**2, start) if len(ids) else np.empty(0)
     mean = total / count
-    people = [vote.inspector for vote in by_cutout]
+    people = [names[rank] for rank in votes.inspector[counted].tolist()]
     return Consensus(
         cutout_id=ids,
         votes=count.astype(np.int64),
@@ -167,27 +168,42 @@ class VoteColumns:
 
 
 def last_votes(votes: Sequence[CastVote]) -> IntArray:
-    """Return the positions of the votes that count: the last of each inspector on each cutout."""
-    return last_of(
-        VoteColumns(
-            cutout=np.array([vote.cutout_id for vote in votes], np.int64),
-            seq=np.array([vote.seq for vote in votes], np.int64),
-            inspector=alphabetical_ranks([vote.inspector for vote in votes]),
-            client=alphabetical_ranks([tab_of(vote.inspector, vote.client) for vote in votes]),
-            voted_at=np.array([vote.voted_at for vote in votes], np.float64),
-            received_at=np.array([vote.received_at for vote in votes], np.float64),
-            value=vote_values(votes),
-        )
+    """Return the positions of the votes that count: the last of each inspector on each cutout.
+
+    Ordered by cutout and inspector.
+    """
+    return last_of(columns_of(votes))
+
+
+def columns_of(votes: Sequence[CastVote]) -> VoteColumns:
+    """Return votes as arrays."""
+    return VoteColumns(
+        cutout=np.array([vote.cutout_id for vote in votes], np.int64),
+        seq=np.array([vote.seq for vote in votes], np.int64),
+        inspector=alphabetical_ranks([vote.inspector for vote in votes]),
+        client=alphabetical_ranks([tab_of(vote.inspector, vote.client) for vote in votes]),
+        voted_at=np.array([vote.voted_at for vote in votes], np.float64),
+        received_at=np.array([vote.received_at for vote in votes], np.float64),
+        value=vote_values(votes),
     )
 
 
 def last_of(votes: VoteColumns) -> IntArray:
-    """Return the positions of the votes that count, as `last_votes` does."""
+    """Return the positions of the votes that count, as `last_votes` does.
+
+    Most inspectors vote once on a cutout: when votes were cast matters for the others only.
+    """
     if not len(votes.cutout):
         return np.empty(0, np.int64)
-    times = cast_times(votes)
-    order = np.lexsort((votes.seq, votes.client, times, votes.inspector, votes.cutout))
-    same = (np.diff(votes.cutout[order]) == 0) & (np.diff(votes.inspector[order]) == 0)
+    cutout = np.unique(votes.cutout, return_inverse=True)[1].astype(np.int64)
+    pair = cutout * (int(votes.inspector.max()) + 1) + votes.inspector
+    order = np.argsort(pair, kind="stable")
+    same = np.diff(pair[order]) == 0
+    again = np.append(same, False) | np.append(False, same)
+    if again.any():
+        rows = order[again]
+        times = cast_times(votes)[rows]
+        order[again] = rows[np.lexsort((votes.seq[rows], votes.client[rows], times, pair[rows]))]
     last = order[np.append(~same, True)]
     return np.asarray(last[votes.value[last] != WITHDRAWN], np.int64)
 

@@ -9,9 +9,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from lensapp.core.align import aligned
+from lensapp.core.align import rows_of, values_at
 from lensapp.core.catalogue.query import UNGRADED, CatalogueQuery
-from lensapp.core.inspect.consensus import Consensus
+from lensapp.core.inspect.consensus import Consensus, consensus_of_columns
 from lensapp.core.inspect.consensus_methods import ConsensusSpec
 from lensapp.core.inspect.grades import ABCX
 from lensapp.core.inspect.inspector_names import inspector_key
@@ -20,13 +20,14 @@ from lensapp.services.data.known_lenses import KnownLenses, load_known_lenses, m
 from lensapp.services.evaluate.calibrations import calibrated
 from lensapp.services.inspect.consensus import consensus_of, with_prior
 from lensapp.services.inspect.vote_export import vote_table
-from lensapp.services.inspect.vote_log import votes_in
+from lensapp.services.inspect.vote_log import LoggedVotes, logged_votes, votes_in
 from lensapp.services.score.estimates import load_estimates
 from lensapp.services.score.scores import aligned_scores
 from lensapp.services.score.vetoes import vetoed
 from lensapp.storage import reviews, runs, sources
 from lensapp.storage.columns.source_columns import cutout_columns
 from lensapp.storage.records import Review, Run, Source, Vote
+from lensapp.storage.reviews import StateOfVotes
 from lensapp.storage.scores import stored_scores
 from lensapp.storage.workspace import Workspace
 
@@ -48,8 +49,9 @@ class Selection:
     run: Run | None
     cutout_ids: NDArray[np.int64] | None
     known: KnownLenses | None
-    votes: tuple[Vote, ...]
+    votes: LoggedVotes
     consensus: Consensus
+    state: StateOfVotes
 
     def vote_table(self, ws: Workspace, cutout_ids: NDArray[np.int64] | None = None) -> pd.DataFrame:
         """Return every vote on the candidates, or on some of them (see `vote_export.vote_table`)."""
@@ -57,8 +59,8 @@ class Selection:
             ws,
             sources=self.sources,
             reviews=self.reviews,
-            votes=self.votes,
-            counted={self.votes[place].id for place in self.consensus.counted.tolist()},
+            votes=_votes_of(ws, tuple(review.id for review in self.reviews), self.state),
+            counted=set(self.votes.id[self.consensus.counted].tolist()),
             cutout_ids=self.cutout_ids if cutout_ids is None else cutout_ids,
         )
 
@@ -98,8 +100,9 @@ def select(ws: Workspace, query: CatalogueQuery) -> Selection:
             if keys.intersection(reviews.source_ids_of(ws.database, review))
         ]
     state, keys_of_reviews = reviews.state_of_votes(ws.database), tuple(review.id for review in voted)
-    votes = _votes_of(ws, keys_of_reviews, state)
-    settled, _ = with_prior(ws, votes, query.consensus)
+    settled = query.consensus
+    if settled.method != "mean":
+        settled, _ = with_prior(ws, _votes_of(ws, keys_of_reviews, state), settled)
     return Selection(
         query=query.replaced(consensus=settled),
         sources=tuple(owners),
@@ -109,8 +112,9 @@ def select(ws: Workspace, query: CatalogueQuery) -> Selection:
         known=None
         if query.known_lenses is None
         else load_known_lenses(query.known_lenses, **query.known_columns),
-        votes=votes,
+        votes=_logged(ws, keys_of_reviews, state),
         consensus=_combined(ws, keys_of_reviews, settled, state),
+        state=state,
     )
 
 
@@ -120,16 +124,24 @@ def _checked_grades(query: CatalogueQuery) -> list[str]:
 
 
 @lru_cache(maxsize=4)
-def _votes_of(ws: Workspace, review_ids: tuple[int, ...], _state: reviews.StateOfVotes) -> tuple[Vote, ...]:
+def _logged(ws: Workspace, review_ids: tuple[int, ...], state: StateOfVotes) -> LoggedVotes:
+    return logged_votes(ws, review_ids, state)
+
+
+@lru_cache(maxsize=4)
+def _votes_of(ws: Workspace, review_ids: tuple[int, ...], _state: StateOfVotes) -> tuple[Vote, ...]:
     voted = [reviews.review_by_id(ws.database, key) for key in review_ids]
     return tuple(vote for review in voted for vote in votes_in(ws, review))
 
 
 @lru_cache(maxsize=4)
 def _combined(
-    ws: Workspace, review_ids: tuple[int, ...], spec: ConsensusSpec, state: reviews.StateOfVotes
+    ws: Workspace, review_ids: tuple[int, ...], spec: ConsensusSpec, state: StateOfVotes
 ) -> Consensus:
-    """Return the consensus on votes of some reviews; a hundred thousand take a third of a second."""
+    """Return the consensus on votes of some reviews; what needs no more than grades needs no whole votes."""
+    if spec.method == "mean":
+        logged = _logged(ws, review_ids, state)
+        return consensus_of_columns(logged.columns, logged.names)
     return consensus_of(ws, _votes_of(ws, review_ids, state), spec)
 
 
@@ -171,10 +183,13 @@ def catalogue_of(ws: Workspace, selection: Selection) -> pd.DataFrame:
         where there are any, known_lens (""), known_sep_arcsec (NaN), label ("");
         then, of a run that tells classes apart or estimates values, what it says (NaN).
     """
-    query, run = selection.query, selection.run
-    table = scored_candidates(ws, selection.sources, run)
-    if selection.cutout_ids is not None:
-        table = table[table["cutout_id"].isin(selection.cutout_ids)]
+    query, run, among = selection.query, selection.run, selection.cutout_ids
+    wanted = _checked_grades(query)
+    if query.grades is not None and "" not in wanted:  # most cutouts of a large source have no grade
+        consensus = selection.consensus
+        graded_ids = consensus.cutout_id[np.isin(consensus.grade.astype(str), wanted)]
+        among = graded_ids if among is None else np.intersect1d(among, graded_ids)
+    table = scored_candidates(ws, selection.sources, run, among=among)
     if query.min_score is not None:
         table = table[table["score"] >= query.min_score]
     if query.vetoes and run is not None:
@@ -182,7 +197,7 @@ def catalogue_of(ws: Workspace, selection: Selection) -> pd.DataFrame:
         table = table[~vetoed(ws, run, ids=ids, owners=selection.sources)]
     table = with_notes(with_consensus(table, selection.consensus), selection.votes)
     if query.grades is not None:
-        table = table[table["grade"].isin(_checked_grades(query))]
+        table = table[table["grade"].isin(wanted)]
     table = with_known_lenses(table, selection.known, radius_arcsec=query.radius_arcsec)
     if run is not None:
         estimates = pd.concat([load_estimates(ws, run=run, source=source) for source in selection.sources])
@@ -197,10 +212,15 @@ def catalogue_of(ws: Workspace, selection: Selection) -> pd.DataFrame:
     return order.reset_index(drop=True)
 
 
-def scored_candidates(ws: Workspace, owners: Sequence[Source], run: Run | None) -> pd.DataFrame:
-    """Return cutout_id, id, source, ra, dec, label, score and run of every candidate of some sources."""
+def scored_candidates(
+    ws: Workspace, owners: Sequence[Source], run: Run | None, *, among: NDArray[np.int64] | None = None
+) -> pd.DataFrame:
+    """Return cutout_id, id, source, ra, dec, label, score and run of every candidate of some sources.
+
+    With `among` only of the cutouts with these IDs.
+    """
     names = {source.id: source.name for source in owners}
-    columns = cutout_columns(ws, list(names), columns=CUTOUT_COLUMNS)
+    columns = cutout_columns(ws, list(names), columns=CUTOUT_COLUMNS, among=among)
     table = pd.DataFrame(
         {
             "cutout_id": columns["id"],
@@ -231,28 +251,30 @@ def with_consensus(table: pd.DataFrame, consensus: Consensus) -> pd.DataFrame:
     }
     if consensus.probability is not None:
         columns["probability"] = (consensus.probability, np.nan)
-    ids = table["cutout_id"].to_numpy()
+    rows = rows_of(table["cutout_id"].to_numpy(), consensus.cutout_id)
     return table.assign(
-        **{
-            name: aligned(ids, consensus.cutout_id, values, absent=absent)
-            for name, (values, absent) in columns.items()
-        }
+        **{name: values_at(rows, values, absent=absent) for name, (values, absent) in columns.items()}
     )
 
 
-def with_notes(table: pd.DataFrame, votes: Sequence[Vote]) -> pd.DataFrame:
+def with_notes(table: pd.DataFrame, votes: LoggedVotes) -> pd.DataFrame:
     """Add how many inspectors starred each candidate, and their comments, where there are any.
 
     Of each inspector the newest star and comment in each review count, with a grade or without one.
     """
-    newest = {(vote.review_id, vote.inspector, vote.cutout_id): vote for vote in votes}
+    said = votes.starred.astype(bool) | votes.comment.astype(bool)
+    cutouts = votes.columns.cutout
+    rows = np.flatnonzero(np.isin(cutouts, cutouts[said]))
+    keys = (votes.review_id[rows], votes.columns.inspector[rows], cutouts[rows])
+    newest = dict(zip(zip(*(key.tolist() for key in keys), strict=True), rows.tolist(), strict=True))
     starring: dict[int, set[str]] = {}
     comments: dict[int, dict[str, None]] = {}
-    for (_, inspector, cutout_id), vote in newest.items():
-        if vote.starred:
+    for (_, rank, cutout_id), row in newest.items():
+        inspector, comment = votes.names[rank], votes.comment[row]
+        if votes.starred[row]:
             starring.setdefault(cutout_id, set()).add(inspector_key(inspector))
-        if vote.comment:
-            comments.setdefault(cutout_id, {})[f"{inspector}: {vote.comment}"] = None
+        if comment:
+            comments.setdefault(cutout_id, {})[f"{inspector}: {comment}"] = None
     ids = table["cutout_id"].tolist()
     if starring:
         table = table.assign(stars=[len(starring.get(key, ())) for key in ids])

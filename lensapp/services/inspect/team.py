@@ -204,14 +204,15 @@ def _said_lens(votes: Sequence[Vote], tests: dict[int, BlindTest], kind: str) ->
 
 def pairwise_kappa(votes: Sequence[Vote], names: Sequence[str]) -> tuple[Pair, ...]:
     """Return Cohen's kappa of each two of the inspectors `names` on the candidates that both graded."""
-    classes: dict[str, dict[int, int]] = {name: {} for name in names}
-    for vote, value in zip(votes, vote_values(votes).tolist(), strict=True):
-        classes[vote.inspector][vote.cutout_id] = round(1000 * value)
+    cutouts, row = np.unique([vote.cutout_id for vote in votes], return_inverse=True)
+    number = {name: place for place, name in enumerate(names)}
+    values = np.full((len(names), len(cutouts)), np.nan)
+    values[[number[vote.inspector] for vote in votes], row] = vote_values(votes)
     pairs = []
-    for first, second in combinations(names, 2):
-        shared = sorted(classes[first].keys() & classes[second].keys())
-        codes = [np.array([classes[name][key] for key in shared], np.int64) for name in (first, second)]
-        pairs.append(Pair(first, second, cohen_kappa(*codes), len(shared)))
+    for first, second in combinations(range(len(names)), 2):
+        shared = np.isfinite(values[first]) & np.isfinite(values[second])
+        codes = [np.rint(1000 * values[one, shared]).astype(np.int64) for one in (first, second)]
+        pairs.append(Pair(names[first], names[second], cohen_kappa(*codes), int(shared.sum())))
     return tuple(pairs)
 
 

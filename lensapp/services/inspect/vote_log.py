@@ -5,6 +5,7 @@ has come since is read in milliseconds.
 """
 
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
@@ -12,9 +13,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from lensapp.core.align import ABSENT, rows_of
 from lensapp.core.inspect.consensus import (
     VoteColumns,
-    alphabetical_ranks,
     grades_of_means,
     last_of,
     tab_of,
@@ -63,78 +64,170 @@ def voted_per_review(ws: Workspace) -> dict[int, int]:
 
 
 def votes_in(ws: Workspace, review: Review, *, with_blind_tests: bool = False) -> list[Vote]:
-    """Return the votes of a review that came in time, as `reviews.votes_of`, read again only after a vote."""
+    """Return the votes of a review that came in time, as `reviews.votes_of`; only new ones are read."""
     state = reviews.state_of_review(ws.database, review.id)
-    read = _votes_in if state.count <= MOST_KEPT else _votes_in.__wrapped__
-    return list(read(ws, review.id, state, with_blind_tests=with_blind_tests))
+    if state.count > MOST_KEPT:
+        return reviews.votes_of(ws.database, review_id=review.id, with_blind_tests=with_blind_tests)
+    votes = _votes_in(ws, review.id, state)
+    tests = () if with_blind_tests else set(reviews.blind_test_ids(ws.database).tolist())
+    return [vote for vote in votes if vote.cutout_id not in tests]
+
+
+def _votes_in(ws: Workspace, review_id: int, state: reviews.StateOfVotes) -> list[Vote]:
+    """Return the votes of a review with those on blind tests, as they stand in a state."""
+    kept = _kept_votes(ws, review_id)
+    for before, votes in kept:
+        if before == state:
+            return votes
+        came = reviews.count_votes_after(ws.database, review_id, before.last)
+        # Else the review was closed, or votes are gone, or one was stored after one with a higher number.
+        if before.reviews == state.reviews and before.count + came == state.count:
+            newer = reviews.votes_of(
+                ws.database, review_id=review_id, with_blind_tests=True, after=before.last
+            )
+            read = [*votes, *(vote for vote in newer if vote.id <= state.last)]
+            break
+    else:
+        read = reviews.votes_of(ws.database, review_id=review_id, with_blind_tests=True)
+    kept[:] = [(state, read)]
+    return read
 
 
 @lru_cache(maxsize=16)
-def _votes_in(
-    ws: Workspace, review_id: int, _state: reviews.StateOfVotes, *, with_blind_tests: bool
-) -> list[Vote]:
-    return reviews.votes_of(ws.database, review_id=review_id, with_blind_tests=with_blind_tests)
+def _kept_votes(_ws: Workspace, _review_id: int) -> list[tuple[reviews.StateOfVotes, list[Vote]]]:
+    """Return where the votes of a review are kept: a list of one state of them, or of none yet."""
+    return []
+
+
+@dataclass(frozen=True, eq=False)
+class LoggedVotes:
+    """Votes of some reviews on candidates that came in time: review by review, in the order received.
+
+    Attributes
+    ----------
+    columns
+        What decides which of them count.
+    names
+        Those of the inspectors by their ranks in `columns`.
+    id, review_id : int64, shape (n,)
+    starred, comment : object, shape (n,)
+    """
+
+    columns: VoteColumns
+    names: list[str]
+    id: NDArray[np.int64]
+    review_id: NDArray[np.int64]
+    starred: NDArray[Any]
+    comment: NDArray[Any]
+
+
+def logged_votes(ws: Workspace, review_ids: Sequence[int], state: reviews.StateOfVotes) -> LoggedVotes:
+    """Return the votes of some reviews that `votes_in` returns, as arrays, out of what is kept."""
+    held = _log(ws, state)
+    log = _taken(held.columns, _in_time(held.columns, state))
+    log = _taken(log, ~np.isin(log["cutout_id"], reviews.blind_test_ids(ws.database)))
+    wanted = np.asarray(review_ids, np.int64)
+    place = rows_of(log["review_id"], wanted)
+    order = np.argsort(place, kind="stable")
+    log = _taken(log, order[place[order] != ABSENT])
+    return LoggedVotes(
+        columns=VoteColumns(
+            cutout=log["cutout_id"],
+            seq=log["seq"],
+            inspector=_ranks(held.inspectors)[log["inspector"]],
+            client=_ranks(held.tabs)[log["tab"]],
+            voted_at=log["voted_at"],
+            received_at=log["received_at"],
+            value=log["value"],
+        ),
+        names=sorted(held.inspectors),
+        id=log["id"],
+        review_id=log["review_id"],
+        starred=log["starred"],
+        comment=log["comment"],
+    )
 
 
 @lru_cache(maxsize=8)
 def _standing(ws: Workspace, state: reviews.StateOfVotes) -> Standing:
-    log = _log(ws, state)
-    closed_at = np.array([np.inf if end is None else end for _, end in state.reviews])
-    keys = np.array([key for key, _ in state.reviews], np.int64)  # in rising order
-    rows = np.minimum(np.searchsorted(keys, log["review_id"]), max(len(keys) - 1, 0))
-    if not len(keys) or not len(rows):
+    log = _log(ws, state).columns
+    cast = _taken(log, _in_time(log, state))
+    if not len(cast["id"]):
         return Standing(0, 0, 0, {}, {})
-    in_time = (keys[rows] == log["review_id"]) & (log["received_at"] <= closed_at[rows])
-    cast = _taken(log, in_time)
-    on_cutouts = np.unique(np.stack([cast["review_id"], cast["cutout_id"]]), axis=1)[0]
-    voted = Counter(on_cutouts.tolist())
-    votes = _taken(cast, ~np.isin(cast["cutout_id"], reviews.blind_test_ids(ws.database)))
-    inspectors = alphabetical_ranks(votes["inspector"].tolist())
-    counted = last_of(
-        VoteColumns(
-            cutout=votes["cutout_id"],
-            seq=votes["seq"],
-            inspector=inspectors,
-            client=alphabetical_ranks(votes["tab"].tolist()),
-            voted_at=votes["voted_at"],
-            received_at=votes["received_at"],
-            value=votes["value"],
-        )
-    )
-    grades = grades_of_means(votes["value"][counted])
-    good = votes["cutout_id"][counted][np.isin(grades.astype(str), GOOD_GRADES)]
-    people = len(np.unique(inspectors[counted]))
+    cutout = np.unique(cast["cutout_id"], return_inverse=True)[1].astype(np.int64)
+    kinds = int(cutout.max()) + 1
+    voted = Counter((np.unique(cast["review_id"] * kinds + cutout) // kinds).tolist())
+    votes = logged_votes(ws, [key for key, _ in state.reviews], state).columns
+    counted = last_of(votes)
+    grades = grades_of_means(votes.value[counted])
+    good = votes.cutout[counted][np.isin(grades.astype(str), GOOD_GRADES)]
+    people = len(np.unique(votes.inspector[counted]))
     return Standing(len(counted), people, len(np.unique(good)), Counter(grades.tolist()), voted)
 
 
-def _log(ws: Workspace, state: reviews.StateOfVotes) -> Columns:
-    """Return the columns of all votes up to the last of a state."""
+def _in_time(log: Columns, state: reviews.StateOfVotes) -> NDArray[np.bool_]:
+    """Return which votes came before their review was closed, of reviews that are not deleted."""
+    closed_at = np.array([np.inf if end is None else end for _, end in state.reviews])
+    rows = rows_of(log["review_id"], np.array([key for key, _ in state.reviews], np.int64))
+    in_time = np.zeros(len(rows), bool)
+    known = rows != ABSENT
+    in_time[known] = log["received_at"][known] <= closed_at[rows[known]]
+    return in_time
+
+
+@dataclass
+class _Log:
+    """The columns of all votes; inspectors and tabs are numbered in the order in which they came."""
+
+    columns: Columns
+    inspectors: dict[str, int]
+    tabs: dict[str, int]
+
+
+def _log(ws: Workspace, state: reviews.StateOfVotes) -> _Log:
+    """Return all votes up to the last of a state."""
     kept = _kept(ws)
     for held in kept:
-        last = int(held["id"][-1]) if len(held["id"]) else 0
-        newer = _read(ws, after=last, up_to=state.last) if state.last > last else _taken(held, slice(0))
+        ids = held.columns["id"]
+        last = int(ids[-1]) if len(ids) else 0
+        log = _Log(held.columns, dict(held.inspectors), dict(held.tabs))
+        if state.last > last:
+            newer = _read(ws, log.inspectors, log.tabs, after=last, up_to=state.last)
+            log.columns = {name: np.concatenate([held.columns[name], newer[name]]) for name in newer}
         # Fewer or more: the trash was emptied, or a vote was stored after one with a higher number.
-        if len(held["id"]) + len(newer["id"]) == state.count:
-            log = {name: np.concatenate([held[name], newer[name]]) for name in held}
+        if len(log.columns["id"]) == state.count:
             break
     else:
-        log = _read(ws, after=0, up_to=state.last)
+        log = _Log({}, {}, {})
+        log.columns = _read(ws, log.inspectors, log.tabs, after=0, up_to=state.last)
     kept[:] = [log]
     return log
 
 
 @lru_cache(maxsize=4)
-def _kept(_ws: Workspace) -> list[Columns]:
-    """Return where the columns of a workspace are kept: a list of one, or of none yet."""
+def _kept(_ws: Workspace) -> list[_Log]:
+    """Return where the votes of a workspace are kept: a list of one, or of none yet."""
     return []
 
 
-def _read(ws: Workspace, *, after: int, up_to: int) -> Columns:
+def _read(
+    ws: Workspace, inspectors: dict[str, int], tabs: dict[str, int], *, after: int, up_to: int
+) -> Columns:
+    """Read votes, and add to the numbers of inspectors and tabs."""
     columns = reviews.vote_columns(ws.database, after=after, up_to=up_to)
     columns["value"] = values_of(columns.pop("grade").tolist(), columns["value"].tolist())
-    tabs = map(tab_of, columns["inspector"].tolist(), columns.pop("client").tolist())
-    columns["tab"] = np.array([*tabs, ""], object)[:-1]
+    people = columns["inspector"].tolist()
+    of_tabs = map(tab_of, people, columns.pop("client").tolist())
+    for name, texts, numbers in (("inspector", people, inspectors), ("tab", of_tabs, tabs)):
+        columns[name] = np.array([numbers.setdefault(text, len(numbers)) for text in texts], np.int64)
     return columns
+
+
+def _ranks(numbers: dict[str, int]) -> NDArray[np.int64]:
+    """Return the place in the alphabet of each text that was numbered."""
+    ranks = np.empty(len(numbers), np.int64)
+    ranks[[numbers[text] for text in sorted(numbers)]] = np.arange(len(numbers))
+    return ranks
 
 
 def _taken(columns: Columns, rows: NDArray[Any] | slice) -> Columns:

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from sqlalchemy import delete
 
+from lensapp.core.inspect.consensus import consensus_of_columns, find_consensus
 from lensapp.services.inspect import vote_log
 from lensapp.services.inspect.vote_log import Standing, standing, votes_in
 from lensapp.storage import reviews, tables
@@ -75,6 +76,50 @@ def test_late_votes_blind_tests_and_deleted_reviews_do_not_count(ws):
     vote_log._kept.cache_clear()
     vote_log._standing.cache_clear()
     assert standing(ws) == Standing(1, 1, 1, {"A": 1}, {look.id: 2})
+
+
+def test_arrays_of_votes_and_the_consensus_on_them_are_those_of_votes_read_one_by_one(ws):
+    tests = [{"cutout_id": 5, "kind": "dud", "pixels_of": None, "score": None, "truth": {"lens": False}}]
+    look, again = add_review(ws, "look", blind_tests=tests), add_review(ws, "again")
+    other = add_review(ws, "other")
+    for review, who, grades in (
+        (again, "zoë", {3: "B", 1: "A", 4: "C"}), (look, "bo", {1: "A", 5: "A", 2: "X"}),
+        (other, "cy", {1: "X"}),
+        (again, "bo", {1: "X", 3: "A"}), (look, "ada", {2: "B", 1: None}), (again, "zoë", {3: None, 4: "A"}),
+    ):  # fmt: skip
+        add_votes(ws, review, who, grades)
+        standing(ws)  # reads them as they come
+    reviews.close_review(ws.database, "look")
+    add_votes(ws, look, "ada", {2: "A"})  # too late
+    logged = vote_log.logged_votes(ws, [look.id, again.id], reviews.state_of_votes(ws.database))
+    votes = [vote for review in (look, again) for vote in reviews.votes_of(ws.database, review_id=review.id)]
+    assert logged.id.tolist() == [vote.id for vote in votes]
+    assert [logged.names[rank] for rank in logged.columns.inspector] == [vote.inspector for vote in votes]
+    told, read = consensus_of_columns(logged.columns, logged.names), find_consensus(votes)
+    assert told.cutout_id.tolist() == read.cutout_id.tolist() == [1, 2, 3, 4]
+    # Bo thought of 1 again, Zoë took back what she had said of 3, Ada had said nothing of 1.
+    assert told.inspectors == read.inspectors == (("bo", "zoë"), ("ada", "bo"), ("bo",), ("zoë",))
+    assert told.mean.tolist() == read.mean.tolist() == [1.5, 1.0, 3.0, 3.0]
+
+
+def test_votes_that_come_in_a_review_are_read_and_added_to_those_that_are_kept(ws, monkeypatch):
+    look = add_review(ws, "look")
+    add_votes(ws, look, "ada", {1: "A", 2: "X"})
+    votes_in(ws, look)
+    read, votes_of = [], reviews.votes_of
+
+    def noted(*arguments, **options):
+        found = votes_of(*arguments, **options)
+        read.extend([len(found)] if "review_id" in options else [])
+        return found
+
+    monkeypatch.setattr(vote_log.reviews, "votes_of", noted)
+    add_votes(ws, look, "bo", {1: "B"})
+    assert ([vote.grade for vote in votes_in(ws, look)], read) == (["A", "X", "B"], [1])
+    with ws.database.write() as connection:
+        connection.execute(delete(tables.votes).where(tables.votes.c.inspector == "ada"))
+    add_votes(ws, look, "cy", {1: "C"})
+    assert ([vote.grade for vote in votes_in(ws, look)], read) == (["B", "C"], [1, 2])
 
 
 def test_the_votes_of_a_review_are_read_again_after_a_vote_in_it_only(ws, monkeypatch):

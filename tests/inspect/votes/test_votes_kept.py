@@ -15,7 +15,6 @@ from lensapp.core.inspect.review_spec import ReviewSpec
 from lensapp.services.catalogue.query import select
 from lensapp.services.inspect.consensus import consensus_report
 from lensapp.services.inspect.queues import close_review, create_review
-from lensapp.services.inspect.vote_export import vote_table
 from lensapp.services.inspect.votes import VoteOp, VotePost, late_notice, marks_of, record_votes
 from lensapp.storage import reviews
 from lensapp.storage.records import Review
@@ -133,11 +132,7 @@ def test_votes_after_the_closing_are_kept_and_do_not_count(ws: Workspace, review
     assert (candidate["grade"], candidate["votes"]) == ("A", 1)
     assert (reviews.count_votes(ws.database), reviews.late_votes(ws.database, review.id)) == (2, 1)
     assert [mark.grade for mark in marks_of(ws, review=review, inspector="bob").values()] == ["X"]
-    chosen = select(ws, CatalogueQuery(of=("sky",)))
-    table = vote_table(
-        ws, sources=chosen.sources, reviews=chosen.reviews, votes=chosen.votes,
-        counted={vote.id for vote in chosen.votes},
-    )  # fmt: skip
+    table = select(ws, CatalogueQuery(of=("sky",))).vote_table(ws)
     assert table[["inspector", "grade", "counts"]].to_numpy().tolist() == [
         ["ada", "A", True], ["bob", "X", False],
     ]  # fmt: skip
