@@ -124,7 +124,7 @@ def test_an_older_workspace_is_migrated_and_keeps_its_rows(
 
 def take_away_what_came_later(connection: Connection, version: str) -> None:
     of_accounts = ("invitations", "log_in_failures", "sessions", "accounts")
-    for table in ("inspectors", "trash", "trail", "score_shards", *of_accounts):
+    for table in ("inspectors", "trash", "trail", "score_shards", "shares", *of_accounts):
         connection.execute(text(f"DROP TABLE {table}"))
     columns = (("runs", "note"), ("runs", "tags"), ("sources", "first_name"), ("jobs", "enqueued_by"))
     for table, column in columns:

@@ -1,6 +1,7 @@
 """Commands about reviews, votes, inspectors and consensus, and what to look at next."""
 
 import sys
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -171,15 +172,40 @@ def close(arguments: Arguments) -> dict[str, Any]:
     return {"review": closed.name, "closed_at": closed.closed_at}
 
 
+@command(
+    "reassign",
+    REVIEW,
+    option("--from", metavar="NAME", help="Whose ungraded candidates go to others; without it --to joins."),
+    option(
+        "--to", metavar="NAME[,NAME2…]", default="", help="Who takes them; default: the other inspectors."
+    ),
+)
+def reassign(arguments: Arguments) -> dict[str, Any]:
+    """Share out anew what is left in a review that was made with --overlap."""
+    from lensapp.services.inspect import shares
+
+    workspace = Workspace.open(arguments.workspace)
+    stand = shares.reassign(
+        workspace,
+        arguments.review,
+        leaver=getattr(arguments, "from"),
+        to=names_in(arguments.to) if arguments.to else (),
+    )
+    return {"review": arguments.review, "shares": [asdict(one) for one in stand]}
+
+
 @command("inspectors", REVIEW)
 def inspectors(arguments: Arguments) -> dict[str, Any]:
     """Show how well and how fast inspectors grade.
 
     That is completeness, false positives, self-agreement and pace of each, and their agreement.
     """
+    from lensapp.services.inspect.shares import shares_in
     from lensapp.services.inspect.team import describe_team, team_of
 
-    return describe_team(team_of(Workspace.open(arguments.workspace), review_name=arguments.review))
+    workspace = Workspace.open(arguments.workspace)
+    team = team_of(workspace, review_name=arguments.review)
+    return describe_team(team) | {"shares": [asdict(one) for one in shares_in(workspace, team.review)]}
 
 
 @command(

@@ -1,13 +1,13 @@
 """Reviews and the append-only log of votes."""
 
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from sqlalchemy import ColumnElement, Connection, exists, func, insert, not_, select, update
+from sqlalchemy import ColumnElement, Connection, delete, exists, func, insert, not_, select, update
 
 from lensapp.core.errors import VoteConflict
 from lensapp.core.inspect.inspector_names import inspector_key
@@ -60,10 +60,12 @@ def create_review(
     spec: dict[str, Any],
     queue: NDArray[np.int64],
     blind_tests: Sequence[dict[str, Any]] = (),
+    shares: Mapping[str, NDArray[np.int64]] | None = None,
 ) -> Review:
     """Save a review whose candidates are shown in the order of `queue` (cutout ids).
 
-    `blind_tests` are those in the queue whose truth is known, as values by column.
+    `blind_tests` are those in the queue whose truth is known, as values by column; `shares` what each
+    inspector is asked to grade, where they share the work.
     """
     with new_name(database, tables.reviews, name, what="review") as connection:
         connection.execute(
@@ -78,8 +80,10 @@ def create_review(
             )
         )
         note_inspectors(database, connection, spec.get("inspectors", ()))
+        key = connection.scalar(select(tables.reviews.c.id).where(tables.reviews.c.name == name))
+        if shares:
+            connection.execute(insert(tables.shares), _rows_of_shares(key, shares))
         if blind_tests:
-            key = connection.scalar(select(tables.reviews.c.id).where(tables.reviews.c.name == name))
             connection.execute(
                 insert(tables.blind_tests), [{"review_id": key} | dict(row) for row in blind_tests]
             )
@@ -126,6 +130,54 @@ def queue_of(database: Database, review_id: int) -> NDArray[np.int64]:
     with database.read() as connection:
         stored = connection.scalar(select(tables.reviews.c.queue).where(tables.reviews.c.id == review_id))
     return np.frombuffer(stored or b"", "<i8").astype(np.int64)
+
+
+def _rows_of_shares(review_id: int | None, shares: Mapping[str, NDArray[np.int64]]) -> list[dict[str, Any]]:
+    return [
+        {
+            "review_id": review_id,
+            "person": inspector_key(name),
+            "inspector": name,
+            "cutouts": np.asarray(keys, "<i8").tobytes(),
+        }
+        for name, keys in shares.items()
+    ]
+
+
+def shares_of(database: Database, review_id: int) -> dict[str, NDArray[np.int64]]:
+    """Return what each inspector of a review is asked to grade, by name; nothing where all grade all."""
+    table = tables.shares
+    statement = select(table).where(table.c.review_id == review_id).order_by(table.c.person)
+    with database.read() as connection:
+        rows = connection.execute(statement).all()
+    return {row.inspector: np.frombuffer(row.cutouts, "<i8").astype(np.int64) for row in rows}
+
+
+def share_of(database: Database, review_id: int, inspector: str) -> NDArray[np.int64] | None:
+    """Return what one inspector of a review is asked to grade, None where they have no share."""
+    table = tables.shares
+    own = (table.c.review_id == review_id, table.c.person == inspector_key(inspector))
+    with database.read() as connection:
+        stored = connection.scalar(select(table.c.cutouts).where(*own))
+    return None if stored is None else np.frombuffer(stored, "<i8").astype(np.int64)
+
+
+def reviews_shared_with(database: Database, inspector: str) -> frozenset[int]:
+    """Return the reviews in which an inspector has a share."""
+    table = tables.shares
+    statement = select(table.c.review_id).where(table.c.person == inspector_key(inspector))
+    with database.read() as connection:
+        return frozenset(connection.scalars(statement))
+
+
+def replace_shares(database: Database, review: Review, shares: Mapping[str, NDArray[np.int64]]) -> None:
+    """Replace all shares of a review."""
+    table = tables.shares
+    with database.write() as connection:
+        note_inspectors(database, connection, shares)
+        connection.execute(delete(table).where(table.c.review_id == review.id))
+        connection.execute(insert(table), _rows_of_shares(review.id, shares))
+        note(connection, "shared out anew", kind="review", name=review.name)
 
 
 def blind_tests_of(database: Database, review_ids: Sequence[int]) -> list[BlindTest]:

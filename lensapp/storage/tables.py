@@ -290,6 +290,16 @@ view_settings = Table(
     Column("updated_at", Float, nullable=False),
 )
 
+# Which candidates of a review an inspector is asked to grade; none: all. Votes on others count as well.
+shares = Table(
+    "shares",
+    metadata,
+    Column("review_id", ForeignKey("reviews.id", ondelete="CASCADE"), primary_key=True),
+    Column("person", Words(200), primary_key=True),  # as inspector_key writes the name
+    Column("inspector", Words(200), nullable=False),
+    Column("cutouts", LargeBinary, nullable=False),  # their ids in order, little-endian int64
+)
+
 jobs = Table(
     "jobs",
     metadata,

@@ -129,6 +129,7 @@ ROUTES = {
     ("POST", "alike"): "work", ("GET", "sheet"): "all", ("GET", "raw"): "all", ("GET", "queue"): "all",
     ("GET", "retired"): "all", ("GET", "candidates"): "all", ("GET", "around"): "all",
     ("GET", "agreement"): "all", ("POST", "picked"): "work",
+    ("GET", "part"): "all", ("GET", "columns"): "all", ("GET", "share"): "all", ("GET", "task"): "all",
 }  # fmt: skip
 STATIC = "client/{version}/{name}.js"
 

@@ -158,6 +158,23 @@ class ReviewSpec(Spec):
         title="Inspectors",
         description="Who may vote: names as in the sidebar, separated by commas; empty: anyone.",
     )
+    overlap: int | None = Field(
+        None,
+        ge=1,
+        le=1000,
+        title="Inspectors per candidate",
+        description="So many of the inspectors named grade each candidate, and share the work evenly; empty: "
+        "all grade all.",
+        json_schema_extra={"empty": "all"},
+    )
+    common: float = Field(
+        0.1,
+        ge=0,
+        le=1,
+        title="Graded by all",
+        description="Fraction of the candidates that everybody grades where the others are shared out, to "
+        "measure how far all agree.",
+    )
     calibrators: float = Field(
         0.0,
         ge=0,
@@ -253,6 +270,12 @@ class ReviewSpec(Spec):
             raise ValueError("min_score is above max_score: lower it, or leave one of them out")
         if self.order == "column" and not self.sort_by:
             raise ValueError("the order by column needs a column: name one, such as mag_i")
+        named = len({inspector_key(name) for name in self.inspectors})
+        if self.overlap is not None and named < self.overlap:
+            raise ValueError(
+                f"overlap asks for {self.overlap} inspectors per candidate, but {named or 'none'} are named: "
+                "name more, or ask for fewer"
+            )
         if self.own_grades and self.grades != "own":
             raise ValueError("own_grades are set, but grades is not own: choose own, or leave them out")
         try:

@@ -140,16 +140,18 @@ class Admission:
 
     actor: Actor | None
     invited: frozenset[int] = frozenset()
+    sharing: frozenset[int] = frozenset()
 
     def admits(self, review: Review) -> bool:
         """Whether they may grade a review.
 
-        An inspector has to be named by it or invited; others are left out where it names its inspectors.
+        An inspector has to be named by it, invited, or have a share of it; others are left out where it
+        names its inspectors.
         """
         spec = ReviewSpec.parse(review.spec)
         if self.actor is None or not self.actor.may("vote"):
             return False
-        if review.id in self.invited:
+        if review.id in self.invited or review.id in self.sharing:
             return True
         return spec.admits(self.actor.name) and bool(spec.inspectors or self.actor.may("work"))
 
@@ -157,9 +159,12 @@ class Admission:
 def admission(ws: Workspace, actor: Actor | None = None) -> Admission:
     """Return in which reviews somebody, by default who acts, may grade."""
     actor = actor or current_actor()
-    if actor is None or actor.account_id is None:
+    if actor is None:
         return Admission(actor)
-    return Admission(actor, frozenset(accounts.invited_to(ws.database, actor.account_id)))
+    sharing = reviews.reviews_shared_with(ws.database, actor.name)
+    if actor.account_id is None:
+        return Admission(actor, sharing=sharing)
+    return Admission(actor, frozenset(accounts.invited_to(ws.database, actor.account_id)), sharing)
 
 
 def require_admission(ws: Workspace, review: Review, actor: Actor | None = None) -> None:

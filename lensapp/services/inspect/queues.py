@@ -11,8 +11,9 @@ from lensapp.core.errors import BandMismatch, InvalidInput
 from lensapp.core.inspect.inspector_names import checked_inspector, inspector_key
 from lensapp.core.inspect.review_orders import FREE_ORDERS, ORDERS
 from lensapp.core.inspect.review_spec import ReviewSpec
+from lensapp.core.inspect.shares import Shares, deal
 from lensapp.services.inspect.acquisition import Candidates, Ordering, ordered_candidates
-from lensapp.services.inspect.blind_tests import mix_in
+from lensapp.services.inspect.blind_tests import REPEAT, Mixed, mix_in
 from lensapp.services.inspect.vote_log import voted_per_review, votes_in
 from lensapp.services.score.scores import MOST_HELD, joint_scores, kept_scores, learned_cutouts
 from lensapp.services.split.split_tables import refuse_mismatch
@@ -85,7 +86,27 @@ def create_review(
         spec=spec.saved(),
         queue=mixed.queue,
         blind_tests=mixed.tests,
+        shares=dealt_shares(spec, mixed),
     )
+
+
+def dealt_shares(spec: ReviewSpec, mixed: Mixed) -> Shares:
+    """Return the share of each inspector of a new review; none where all grade all.
+
+    Simulated lenses and duds are for everybody, since they measure each; a repetition is for those who have
+    what it repeats.
+    """
+    if spec.overlap is None:
+        return {}
+    tests = {test["cutout_id"]: test for test in mixed.tests}
+    is_test = np.isin(mixed.queue, np.array([*tests], np.int64))
+    dealt = deal(mixed.queue[~is_test], spec.inspectors, overlap=spec.overlap, common=spec.common)
+    shares = {}
+    for name, candidates in dealt.items():
+        own = {*candidates.tolist()}
+        also = [key for key, test in tests.items() if test["kind"] != REPEAT or test["pixels_of"] in own]
+        shares[name] = mixed.queue[np.isin(mixed.queue, [*own, *also])]
+    return shares
 
 
 def _all_candidates(

@@ -32,7 +32,8 @@ class InspectorRecord:
     Attributes
     ----------
     graded, total
-        Candidates graded, blind tests included, of those shown; retired ones count only where graded.
+        Candidates graded, blind tests included, of those shown, or of the inspector's share and those graded
+        beside it; retired ones count only where graded.
     completeness
         Simulated lenses graded B or better.
     false_positives
@@ -107,12 +108,15 @@ def team_of(ws: Workspace, *, review_name: str) -> Team:
         rng=np.random.default_rng(BOOTSTRAP_SEED),
     )
     retired = set(retired_in(ws, review).tolist())
-    records = tuple(
-        record_of(name, votes, told, left=review.size - len(retired.union(vote.cutout_id for vote in votes)))
-        for name, votes in by_name.items()
-    )
+    shares = {inspector_key(name): keys for name, keys in reviews.shares_of(ws.database, review.id).items()}
+    every = reviews.queue_of(ws.database, review.id)
+    records = []
+    for name, votes in by_name.items():
+        asked = set(shares.get(inspector_key(name), every).tolist())
+        left = len(asked - retired - {vote.cutout_id for vote in votes})
+        records.append(record_of(name, votes, told, left=left))
     pairs = pairwise_kappa(candidates, list(by_name))
-    return Team(review, len(told) < len(tests), len(retired - told.keys()), records, alpha, pairs)
+    return Team(review, len(told) < len(tests), len(retired - told.keys()), tuple(records), alpha, pairs)
 
 
 def _counted(ws: Workspace, review: Review) -> tuple[dict[int, BlindTest], list[Vote]]:

@@ -128,6 +128,7 @@ def _remove_content(connection: Connection, keys: dict[str, list[int]]) -> None:
     for table, column, gone in (
         (tables.votes, "review_id", reviews),
         (tables.view_settings, "review_id", reviews),
+        (tables.shares, "review_id", reviews),
         (tests, "review_id", reviews),
         (tables.scores, "run_id", runs),
         (tables.metrics, "run_id", runs),

@@ -14,6 +14,7 @@ from lensapp.core.inspect.review_orders import ORDERS
 from lensapp.services.data.known_lenses import kept_known_lenses
 from lensapp.services.data.pictures import optics_of
 from lensapp.services.inspect.gallery import open_review
+from lensapp.services.inspect.shares import share_shown
 from lensapp.services.inspect.tokens import issue_token
 from lensapp.storage.records import Review
 from lensapp.storage.workspace import Workspace
@@ -131,6 +132,7 @@ def gallery_data(ws: Workspace, *, review: Review, inspector: str, review_names:
     """Return what the client needs to begin; candidates, votes and pictures come over HTTP."""
     opened = open_review(ws, review.id)
     source, spec = opened.source, opened.spec
+    share = share_shown(opened, inspector)
     return optics_of(ws, source.id) | {
         "api": f"{base_path()}{API}",
         "token": issue_token(ws, review=review, inspector=inspector),
@@ -145,6 +147,7 @@ def gallery_data(ws: Workspace, *, review: Review, inspector: str, review_names:
             "blind_to_others": spec.blind_to_others,
             "scored": review.run_id is not None,
         },
+        "share": None if share is None else len(share),
         "reviews": review_names,
         "may_create": may("work"),
         "inspector": inspector,

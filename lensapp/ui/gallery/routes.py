@@ -5,7 +5,7 @@ pictures would wait for reruns. Each request carries a signed token in the heade
 client's own modules, which hold nothing of a survey, are served without.
 """
 
-from dataclasses import astuple, dataclass
+from dataclasses import asdict, astuple, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +18,7 @@ from lensapp.services.inspect.consensus import retired_lately
 from lensapp.services.inspect.gallery import OpenReview, open_review
 from lensapp.services.inspect.parts import PartSpec, part_columns, part_of, sortable, why_blind
 from lensapp.services.inspect.picked import review_of_picked
+from lensapp.services.inspect.shares import next_task, share_shown
 from lensapp.services.inspect.similar import review_more_like
 from lensapp.services.inspect.surroundings import surroundings
 from lensapp.services.inspect.team import agreement_of
@@ -131,6 +132,21 @@ def columns(call: Call) -> Response:
 
 
 @_authorised
+def share(call: Call) -> Response:
+    """Answer with the ids that the inspector is asked to grade, little-endian int64; all without a share."""
+    own = share_shown(call.opened, call.claims.inspector)
+    return _id_bytes(call.opened.queue if own is None else own)
+
+
+@_authorised
+def task(call: Call) -> Response:
+    """Answer with the review that waits for the inspector next, {"review", "left"}, or with {}."""
+    opened = call.opened
+    following = next_task(opened.workspace, inspector=call.claims.inspector, after=opened.review.name)
+    return JSONResponse({} if following is None else asdict(following), headers=FRESH)
+
+
+@_authorised
 def retired(call: Call) -> Response:
     """Answer with the ids that need no more votes, little-endian int64."""
     opened = call.opened
@@ -239,6 +255,8 @@ ROUTES = [
     Route(f"{API}/sheet", sheet),
     Route(f"{API}/raw", raw),
     Route(f"{API}/queue", queue),
+    Route(f"{API}/share", share),
+    Route(f"{API}/task", task),
     Route(f"{API}/part", part),
     Route(f"{API}/columns", columns),
     Route(f"{API}/retired", retired),

@@ -31,7 +31,8 @@ ACTIVE_FIELDS = ("committee", "batch", "pool", "positives")
 SCORE_FIELDS = ("min_score", "max_score", "uncertain_score", "blind")
 TEST_FIELDS = ("calibrators", "dud_share", "smallest_radius_arcsec", "repeats", "feedback")
 RETIRE_FIELDS = ("retire", "retire_prior", "retire_above", "retire_below")
-ASKED_FIRST = ("limit", "inspectors")  # how many, by whom; which source and run stand above
+# How many, by whom, and how these share them; which source and run stand above.
+ASKED_FIRST = ("limit", "inspectors", "overlap", "common")
 PEOPLE_FIELDS = ("blind_to_others", "grades", "own_grades", "contaminants", "feeds_back")
 RUN_FIELDS = ("also_runs", "combine")
 COLUMN_FIELDS = ("sort_by", "highest_first", "columns")

@@ -12,6 +12,7 @@ from lensapp.services.data.pictures import cutouts_by_id
 from lensapp.services.inspect.consensus import consensus_report, disputed, review_disputed
 from lensapp.services.inspect.gallery import open_review
 from lensapp.services.inspect.queues import close_review, late_votes, list_reviews
+from lensapp.services.inspect.shares import shares_in
 from lensapp.services.inspect.team import InspectorRecord, Pair, Team, grades_by_cutout, team_of
 from lensapp.storage.records import Review
 from lensapp.storage.workspace import Workspace
@@ -19,6 +20,7 @@ from lensapp.ui.access.invitations import show_voters
 from lensapp.ui.gallery.contact_sheet import contact_sheet
 from lensapp.ui.inspect import team_figures
 from lensapp.ui.inspect.consensus_form import METHOD_HELP, settings_form
+from lensapp.ui.inspect.share_view import show_shares
 from lensapp.ui.shared.address import kept, one_of
 from lensapp.ui.shared.forms import validated
 from lensapp.ui.shared.markup import plain_all
@@ -60,11 +62,14 @@ def show_team_page() -> None:
         team = team_of(ws, review_name=str(choose("review", names, label="Review")))
     review = team.review
     remember(**{"review": review.name, **open_review(ws, review.id).selection})
+    shares = shares_in(ws, review)
     if not team.inspectors:
+        show_shares(ws, review, shares)
         box = empty_state(
             "Nobody has graded this review",
             f"{counted(review.size, 'candidate')} to grade in {review.name}. Send its address to your "
-            "colleagues: everyone grades the same queue.",
+            "colleagues: "
+            + ("each begins with their share." if shares else "everyone grades the same queue."),
             icon=ICON,
         )
         if box.button("Inspect", type="primary", icon=":material/grid_view:", key="team-inspect"):
@@ -79,6 +84,7 @@ def show_team_page() -> None:
         + (f", {counted(team.retired, 'candidate')} retired." if team.retired else ".")
     )
     _show_inspectors(team)
+    show_shares(ws, review, shares)
     st.subheader("Agreement")
     if len(team.inspectors) > 1:
         st.markdown(alpha_text(team.alpha))

@@ -80,3 +80,20 @@ test('a review that retires nothing asks the server for nothing', async () => {
   const remote = { retired: () => assert.fail('asked') };
   await new Retired({ remote, shelf: shelfOf(3), retires: false }).load();
 });
+
+test('a share is what is shown and counted, unless those of all are asked for', () => {
+  const votes = new Votes(GRADES);
+  const shelf = shelfOf(6, { votes });
+  shelf.takeShare(Float64Array.of(2, 3, 5));
+  votes.put(5, { grade: 'A', contaminant: null });
+  votes.put(6, { grade: 'X', contaminant: null }); // of somebody else's share
+  shelf.filter([], null);
+  assert.deepEqual([...shelf.view], [2, 3, 5]);
+  assert.deepEqual([shelf.graded, shelf.total], [1, 3]);
+  shelf.filter([], null, Float64Array.of(6, 5, 4, 3));
+  assert.deepEqual([...shelf.view], [5, 3]);
+  shelf.filter(['everyone', 'graded'], null);
+  assert.deepEqual([...shelf.view], [5, 6]);
+  shelf.retired = new Set([3, 4, 5]);
+  assert.equal(shelf.total, 2); // 3 is settled, 4 somebody else's, 5 graded before
+});

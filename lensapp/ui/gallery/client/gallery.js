@@ -91,6 +91,7 @@ export class Gallery {
     this.strip = new KeyStrip(root.querySelector('.strip'), data);
     this.end = new EndCard(root.querySelector('.end'), {
       grades: data.grades, onGo: (page) => this.trigger('go', page), agreement: () => this.remote.agreement(),
+      task: () => this.remote.task(), onOpen: (review) => this.set('review', review, { live: false }),
     });
     this.part = new PartBar(root.querySelector('.part'), {
       data, onChange: (part) => this.tellPart(part), onShape: () => this.shelf && this.layout(), onViews: () => this.trigger('views', true),
@@ -125,7 +126,10 @@ export class Gallery {
   async start() {
     try {
       const stored = this.settings.load().catch(() => {}); // this browser's own settings do as well
-      [this.shelf.queue] = await Promise.all([this.remote.queue(), this.voting.load(), this.retired.load(), stored]);
+      const share = this.data.share == null ? null : this.remote.share(), { shelf } = this;
+      let own = null;
+      [shelf.queue, own] = await Promise.all([this.remote.queue(), share, this.voting.load(), this.retired.load(), stored]);
+      shelf.takeShare(own);
     } catch (error) {
       this.notices.failed(error, () => this.start());
       return;
@@ -317,8 +321,9 @@ export class Gallery {
   }
 
   showProgress() {
-    const { votes, shelf, data } = this, total = shelf.total || data.review.size;
-    this.toolbar.showProgress({ graded: votes.size, total, pace: votes.pace, tally: votes.tally });
+    const { votes, shelf, data } = this, total = shelf.total || (data.share ?? data.review.size);
+    const all = shelf.share && shelf.queue.length;
+    this.toolbar.showProgress({ graded: shelf.graded, total, all, pace: votes.pace, tally: votes.tally });
     if (shelf.queue.length) this.strip.follow(votes.size, total);
   }
 
@@ -633,7 +638,7 @@ export class Gallery {
   votePicked(vote) {
     const ids = [...this.picks.ids];
     if (!ids.length || this.single.open || !this.pictures.pageReady) return false;
-    const before = this.votes.size;
+    const before = this.shelf.graded;
     this.voting.give(ids, vote);
     this.picks.clear();
     this.notices.toast(`Graded ${ids.length} picked ${vote.grade}. Press Z to undo.`);
@@ -646,7 +651,7 @@ export class Gallery {
     const { current, cursor, perPage } = this.shelf;
     const painted = this.single.open ? this.pictures.singleReady : this.pictures.isDrawn(cursor % perPage);
     if (current === undefined || !painted) return false;
-    const before = this.votes.size;
+    const before = this.shelf.graded;
     this.voting.give([current], vote);
     this.celebrate(before);
     return true;
@@ -655,13 +660,13 @@ export class Gallery {
   /** Show what came of the review when the last candidate got its grade; `before` were graded before. */
   celebrate(before) {
     const { votes, shelf, data } = this;
-    if (before >= shelf.total || votes.size < shelf.total) return;
+    if (before >= shelf.total || shelf.graded < shelf.total) return;
     const starred = [...votes.notes.values()].filter((note) => note.starred).length;
-    this.end.show({ tally: votes.tally, seconds: votes.seconds, starred, name: data.review.name });
+    this.end.show({ tally: votes.tally, seconds: votes.seconds, starred, name: data.review.name, isShare: Boolean(shelf.share) });
   }
 
   get gradedSoFar() {
-    return `${this.votes.size} of ${this.shelf.total} graded.`;
+    return `${this.shelf.graded} of ${this.shelf.total} graded.`;
   }
 
   /** Give the lowest grade to what is left on the page, and turn it. */
@@ -669,7 +674,7 @@ export class Gallery {
     const { shelf, votes } = this, { letter } = this.data.grades.at(-1);
     if (this.single.open || !this.pictures.pageReady) return;
     const rest = [...shelf.idsOf(shelf.page)].filter((id) => !votes.get(id));
-    const before = votes.size;
+    const before = shelf.graded;
     this.voting.give(rest, { grade: letter, contaminant: null });
     this.celebrate(before);
     this.notices.toast(`Graded the other ${rest.length} on this page ${letter}. Press Z to undo.`);

@@ -32,12 +32,15 @@ export class KeyStrip {
 
 /** The card that appears with the last grade. */
 export class EndCard {
-  /** @param onGo called with the page to open; @param agreement fetches [{inspector, kappa, candidates}] */
-  constructor(root, { grades, onGo, agreement }) {
-    Object.assign(this, { root, grades, onGo, agreement });
+  /**
+   * @param onGo called with the page to open, @param onOpen with a review
+   * @param agreement fetches [{inspector, kappa, candidates}], @param task what waits next, {review, left}, or {}
+   */
+  constructor(root, { grades, onGo, onOpen, agreement, task }) {
+    Object.assign(this, { root, grades, onGo, onOpen, agreement, task });
   }
 
-  async show({ tally, seconds, starred, name }) {
+  async show({ tally, seconds, starred, name, isShare }) {
     const chips = this.grades.map(({ letter, colour }) => element('span', {}, element('span', { className: 'grade', textContent: letter, '--grade': colour }), String(tally[letter] ?? 0)));
     const total = seconds.reduce((sum, one) => sum + one, 0);
     const time = total ? `${duration(total)} in all, ${(total / seconds.length).toFixed(1)} s each` : '';
@@ -45,10 +48,16 @@ export class EndCard {
     const shared = element('p', { className: 'quiet' });
     const button = (text, act, first) => element('button', { type: 'button', className: first ? 'first' : '', textContent: text, onclick: act });
     const buttons = element('div', { className: 'next' }, button('Catalogue', () => this.onGo('catalogue'), true), button('Team', () => this.onGo('team')), button('Look again', () => this.hide()));
-    this.root.replaceChildren(element('h2', { textContent: `All of ${name} is graded` }), element('div', { className: 'tally' }, ...chips), element('p', { textContent: words }), shared, buttons);
+    this.root.replaceChildren(element('h2', { textContent: isShare ? `Your share of ${name} is graded` : `All of ${name} is graded` }), element('div', { className: 'tally' }, ...chips), element('p', { textContent: words }), shared, buttons);
     this.root.hidden = false;
     buttons.firstChild.focus({ preventScroll: true });
-    shared.textContent = agreed(await this.agreement().catch(() => []));
+    const [pairs, next] = await Promise.all([this.agreement().catch(() => []), this.task().catch(() => ({}))]);
+    shared.textContent = agreed(pairs);
+    if (!next.review || this.root.hidden) return;
+    buttons.firstChild.className = '';
+    const asked = `Next task: ${next.review}`, title = `${next.left.toLocaleString('en')} to grade in ${next.review}`;
+    buttons.prepend(element('button', { type: 'button', className: 'first task', textContent: asked, title, onclick: () => this.onOpen(next.review) }));
+    buttons.firstChild.focus({ preventScroll: true });
   }
 
   hide() {
@@ -60,5 +69,5 @@ export class EndCard {
 export function agreed(pairs) {
   const known = pairs.filter(({ kappa, candidates }) => kappa !== null && candidates);
   if (!known.length) return 'Nobody else has graded enough of it to compare with.';
-  return `Agreement (Cohen’s κ): ${known.map(({ inspector, kappa, candidates }) => `${kappa.toFixed(2)} with ${inspector} on ${candidates}`).join(', ')}.`;
+  return `Agreement (Cohen’s κ): ${known.map(({ inspector, kappa, candidates }) => `${kappa.toFixed(2).replace('-', '−')} with ${inspector} on ${candidates}`).join(', ')}.`;
 }

@@ -64,16 +64,16 @@ export class PartBar {
   }
 
   makeChips() {
-    const { grades, review, known_lenses: known } = this.data, others = 'This review hides the votes of others while it is open';
+    const { grades, review, known_lenses: known, share } = this.data, others = 'This review hides the votes of others while it is open';
     const chips = [
-      ['ungraded', 'Ungraded', 'Not graded by you yet'], ['graded', 'Graded', 'Graded by you'],
+      ['everyone', 'Everyone’s', 'Candidates of others’ shares too'], ['ungraded', 'Ungraded', 'Not graded by you yet'], ['graded', 'Graded', 'Graded by you'],
       ...grades.map(({ letter, meaning }) => [`grade:${letter}`, letter, `Your grade ${letter}: ${meaning}`]),
       ['starred', 'star', 'Starred by you'], ['commented', 'comment', 'With a comment of yours'],
       ['disputed', 'Disputed', review.blind_to_others ? others : 'Two or more inspectors differ'], ['known', 'Known', 'At a known lens'],
     ];
     return new Map(chips.map(([name, words, title]) => [name, element(
       'button',
-      { type: 'button', title, 'aria-label': title, disabled: name === 'disputed' && review.blind_to_others, hidden: name === 'known' && !known, onclick: () => this.toggle(name) },
+      { type: 'button', title, 'aria-label': title, disabled: name === 'disputed' && review.blind_to_others, hidden: (name === 'known' && !known) || (name === 'everyone' && share == null), onclick: () => this.toggle(name) },
       ['starred', 'commented'].includes(name) ? element('i', { textContent: words }) : words,
     )]));
   }

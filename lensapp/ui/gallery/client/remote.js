@@ -92,6 +92,16 @@ export class Remote {
     return this.ids('retired');
   }
 
+  /** The ids that this inspector is asked to grade. */
+  async share() {
+    return this.ids('share');
+  }
+
+  /** The review that waits for this inspector next: {review, left}, or {}. */
+  async task() {
+    return (await this.get('task')).json();
+  }
+
   /** The ids that a filter leaves, in order, and whether that tells scores: {ids, tellsScores}. */
   async part(query) {
     const response = await this.get(`part?${query}`);

@@ -9,6 +9,7 @@ export class Shelf {
   constructor(votes) {
     this.votes = votes;
     this.queue = this.view = new Float64Array();
+    this.share = null; // of the queue, where inspectors share it: ids in order
     this.retired = new Set(); // settled by the team: not shown unless graded here
     this.cursor = 0;
     this.perPage = 1;
@@ -35,11 +36,25 @@ export class Shelf {
     return this.queue.length > 0 && this.retired.size >= this.queue.length;
   }
 
-  /** What this inspector grades in the end: all but what has retired without a grade of theirs. */
+  /** Take what this inspector is asked to grade, or null for everything. */
+  takeShare(share) {
+    this.share = share;
+    this.inShare = share && new Set(share);
+  }
+
+  /** What this inspector grades in the end: all, or their share, but what has retired without a grade of theirs. */
   get total() {
+    let settled = 0;
+    for (const id of this.retired) settled += (!this.inShare || this.inShare.has(id)) && !this.votes.get(id);
+    return (this.share ?? this.queue).length - settled;
+  }
+
+  /** How many of these are graded. */
+  get graded() {
+    if (!this.inShare) return this.votes.size;
     let graded = 0;
-    if (this.retired.size) for (const id of this.votes.byId.keys()) graded += this.retired.has(id);
-    return this.queue.length - this.retired.size + graded;
+    for (const id of this.votes.byId.keys()) graded += this.inShare.has(id);
+    return graded;
   }
 
   isOpen(id) {
@@ -48,14 +63,16 @@ export class Shelf {
 
   /**
    * Show the candidates that have the marks in `show`, of `part` where a filter has left and ordered these; begin where
-   * `last` was looked at, or at the first without a grade. Of several grades one is enough.
+   * `last` was looked at, or at the first without a grade. Of several grades one is enough; candidates of others' shares
+   * are among them with "everyone".
    */
   filter(show, last, part = null) {
     const { votes } = this, graded = show.filter((one) => /grade/.test(one));
     const keep = (id) => (!graded.length || graded.some((one) => hasGrade(one, votes.get(id))))
       && (!show.includes('starred') || votes.note(id).starred) && (!show.includes('commented') || votes.note(id).comment);
     this.retires = !graded.some((one) => one !== 'ungraded') && !show.includes('starred') && !show.includes('commented');
-    const ids = part ?? this.queue;
+    const everyone = !this.inShare || show.includes('everyone');
+    const ids = everyone ? part ?? this.queue : part?.filter((id) => this.inShare.has(id)) ?? this.share;
     this.view = this.stillOpen(show.length ? ids.filter((id) => Boolean(keep(id))) : ids);
     this.cursor = Math.max(0, last == null ? -1 : this.indexFrom(last));
     if (this.votes.get(this.current)) this.cursor = Math.max(0, this.ungradedAfter(this.cursor) ?? this.cursor);
