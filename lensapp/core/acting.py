@@ -142,8 +142,10 @@ def require(right: Right) -> None:
     actor = current_actor()
     if actor is not None and actor.may(right):
         return
+    if actor is None:
+        raise NotAllowed(f"Nobody is logged in, or the session has ended. Log in again to {RIGHTS[right]}.")
     roles = " or ".join(role for role, rights in ROLES.items() if right in rights)
-    who = f"{actor.name} is {actor.described}" if actor else "Nobody is logged in"
+    who = f"{actor.name} is {actor.described}"
     raise NotAllowed(f"{who}; to {RIGHTS[right]} one must be {roles}. Ask an administrator for the role.")
 
 

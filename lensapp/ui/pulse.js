@@ -5,6 +5,7 @@ const IDLE = 5_000; // ms between two questions
 const AWAY = 2_000; // … while nobody answers
 const PATIENCE = 8_000; // ms for an answer
 const TRIES = 2; // without an answer, before it is said
+const LOG_IN = 401; // the session has ended, as the page that answers a reload says
 const WORDS =
   'The server of this app does not answer. What you see stays, and this page goes on by itself as soon as '
   + 'the server is back. If it does not come back, start it again with the command it was started with.';
@@ -64,6 +65,7 @@ export default function pulse({ data, setTriggerValue }) {
     if (document.hidden) return; // asked again when it is looked at
     try {
       const answer = await fetch(data.address, { cache: 'no-store', signal: AbortSignal.timeout(PATIENCE) });
+      if (answer.status === LOG_IN) { location.reload(); return; } // what is shown is nobody's any more
       if (!answer.ok && answer.status !== 503) throw new Error(String(answer.status)); // 503: the database is away
       failed = 0;
       const { queue } = await answer.json();

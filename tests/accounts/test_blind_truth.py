@@ -109,7 +109,7 @@ def test_a_vote_on_a_test_changes_what_an_inspector_is_told_as_one_on_a_candidat
     assert pair["candidates"] == 1
 
 
-ANSWERS = ("candidates", "sheet", "raw", "labels", "queue", "retired", "view", "agreement")
+ANSWERS = ("candidates", "sheet", "raw", "labels", "queue", "retired", "view", "agreement", "columns")
 
 
 @pytest.mark.parametrize("path", ANSWERS)

@@ -176,3 +176,23 @@ def test_alone_the_page_says_how_a_team_logs_in(team: Team, monkeypatch: pytest.
     page = open_page("workspace", view="people")
     assert any("LENSAPP_MODE" in one.value and "docs/deploy.md" in one.value for one in page.markdown)
     assert not page.dataframe
+
+
+def test_an_open_page_of_a_removed_account_shows_nothing_more_and_the_log_in_page_says_why(
+    team: Team, page_of: Opener, ask: Ask
+) -> None:
+    page = page_of("reader", "team", review="first")
+    assert page.title
+    with acting_as(team.actor("administrator")):
+        accounts.remove_account(team.ws, NAMES["reader"])
+    page.run()
+    assert not page.title
+    assert not page.sidebar.button
+    [reload] = page.get("bidi_component")
+    assert reload.proto.component_name == "lensapp_reload"
+    assert ask("GET", "/api/pulse", cookie=team.secrets["reader"]).status_code == 401
+    html = {"accept": "text/html"}
+    answer = ask("GET", "/team?review=first", cookie=team.secrets["reader"], headers=html)
+    assert "Your session has ended" in answer.text
+    assert 'value="/team?review=first"' in answer.text
+    assert "Your session has ended" not in ask("GET", "/team", headers=html).text

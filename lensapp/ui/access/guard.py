@@ -26,15 +26,17 @@ from lensapp.ui.shared.state import get_workspace
 LOG_IN = "/log-in"
 PROBES = ("/healthz", "/metrics", "/_stcore/health")  # tell counts, and nothing of what they count
 MOST_BYTES = 10_000
+ENDED = "Your session has ended. Log in again; votes that were not sent yet wait in this browser."
 SEE_OTHER = 303
 
 
 @dataclass(frozen=True)
 class Entry:
-    """What was entered on the log-in page, and what is said of it."""
+    """What was entered on the log-in page, and what is said of it or of what was before."""
 
     name: str = ""
     problem: str = ""
+    notice: str = ""
 
 
 class Guard:
@@ -92,7 +94,8 @@ class Guard:
             return await anyio.to_thread.run_sync(self._enter_with_token, request, token)
         if request.method != "GET" or "text/html" not in request.headers.get("accept", ""):
             return JSONResponse({"error": "Log in first. Reload the page."}, 401, headers=FRESH)
-        return self._page(request, Entry(), wanted=here(request), status=401)
+        ended = self.mode != "alone" and cookie_name(get_workspace().folder) in request.cookies
+        return self._page(request, Entry(notice=ENDED if ended else ""), wanted=here(request), status=401)
 
     async def _log_in(self, request: Request) -> Response:
         body = await body_of(request, most=MOST_BYTES)
@@ -138,6 +141,7 @@ class Guard:
             wanted=wanted,
             name=entry.name,
             problem=entry.problem,
+            notice=entry.notice,
         )
         answer = Response(page, status, media_type="text/html", headers=FRESH)
         folder = get_workspace().folder

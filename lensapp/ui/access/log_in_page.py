@@ -19,7 +19,9 @@ COLOURS = {
 }
 
 
-def log_in_page(*, mode: Mode, action: str, wanted: str, name: str = "", problem: str = "") -> str:
+def log_in_page(
+    *, mode: Mode, action: str, wanted: str, name: str = "", problem: str = "", notice: str = ""
+) -> str:
     """Return the page as HTML.
 
     Parameters
@@ -32,10 +34,12 @@ def log_in_page(*, mode: Mode, action: str, wanted: str, name: str = "", problem
         Where to go afterwards.
     name, problem
         What was entered before, and what was wrong with it.
+    notice
+        Why one is asked, where it is not plain.
     """
     return _template().render(
-        mode=mode, action=action, wanted=wanted, name=name, problem=problem, themes=theme_colours(),
-        mark=(HERE.parent / "icon.svg").read_text("utf-8"),
+        mode=mode, action=action, wanted=wanted, name=name, problem=problem, notice=notice,
+        themes=theme_colours(), mark=(HERE.parent / "icon.svg").read_text("utf-8"),
     )  # fmt: skip
 
 

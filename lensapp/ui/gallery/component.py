@@ -97,6 +97,7 @@ def show_gallery(
         on_views_change=lambda: None,
         on_create_change=lambda: None,  # Streamlit reports a trigger only when it has a callback
         on_go_change=lambda: None,
+        on_renew_change=lambda: None,
     )
 
 

@@ -68,7 +68,10 @@ def show_inspect_page() -> None:
                 {name: names.get(reviews[name].source_id, "") for name in running}
             )
             if asked is not None:
-                st.toast(f"There is no review {plain(asked)}; {plain(selected)} is shown instead.")
+                open_to_you = "" if may("work") else " that you are invited to"
+                st.toast(
+                    f"There is no review {plain(asked)}{open_to_you}; {plain(selected)} is shown instead."
+                )
             state.select("review", selected)
         _show_review(ws, reviews[str(selected)], running, admitted)
 

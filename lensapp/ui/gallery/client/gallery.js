@@ -54,7 +54,15 @@ export class Gallery {
     this.start();
   }
 
-  makeRemote() { return new Remote(this.data); }
+  makeRemote() {
+    const remote = new Remote(this.data);
+    remote.onForbidden = (token) => {
+      if (token === this.forbidden) return;
+      this.forbidden = token; // the page runs once for it: it gives another token, or says why there is none
+      this.trigger('renew', true);
+    };
+    return remote;
+  }
 
   makeVoting() {
     return new Voting({

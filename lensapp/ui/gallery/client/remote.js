@@ -5,6 +5,9 @@ import { parseRaw } from "./stretch.js";
 const CACHED_PIXELS = 48e6; // what the cached pictures and pixels may hold together
 const CACHED_FACTS = 5000;
 
+const LOG_IN = 401; // the session has ended, as the page that answers a reload says
+const FORBIDDEN = 403;
+
 /** An HTTP answer that is not a success. */
 export class Refused extends Error {
   constructor(status, message, taken = null) {
@@ -68,6 +71,7 @@ export class Remote {
   constructor(data) {
     this.renew(data);
     this.cache = new Cache(CACHED_PIXELS);
+    this.onForbidden = () => {}; // called with the token that does not, or no more, allow what was asked
   }
 
   renew(data) {
@@ -78,8 +82,16 @@ export class Remote {
 
   async get(path) {
     const response = await fetch(`${this.api}/${path}`, { headers: { 'x-token': this.token } });
-    if (!response.ok) throw await refusal(response);
+    if (!response.ok) throw await this.refusal(response);
     return response;
+  }
+
+  /** Return what is wrong; what is shown goes with the session, and may go with the token. */
+  async refusal(response) {
+    if (response.status === LOG_IN) location.reload();
+    if (response.status === FORBIDDEN) this.onForbidden(this.token);
+    const answer = await response.json().catch(() => ({}));
+    return new Refused(response.status, answer.error || `The server answered ${response.status}.`, answer.taken);
   }
 
   /** All cutout ids in order. */
@@ -200,7 +212,7 @@ export class Remote {
       headers: { 'content-type': 'application/json', 'x-token': this.token },
       body: JSON.stringify(body),
     });
-    if (!response.ok) throw await refusal(response);
+    if (!response.ok) throw await this.refusal(response);
     return response.json();
   }
 }
@@ -209,11 +221,6 @@ async function idsOf(response) {
   const halves = new Uint32Array(await response.arrayBuffer()), ids = new Float64Array(halves.length / 2);
   for (let index = 0; index < ids.length; index++) ids[index] = halves[2 * index] + 2 ** 32 * halves[2 * index + 1];
   return ids;
-}
-
-async function refusal(response) {
-  const answer = await response.json().catch(() => ({}));
-  return new Refused(response.status, answer.error || `The server answered ${response.status}.`, answer.taken);
 }
 
 /** Names and positions of candidates, scores and known lenses when asked for; remembers whose score was visible. */
