@@ -47,6 +47,7 @@ def review(arguments: Arguments) -> dict[str, Any]:
 
     Without scores they are shuffled unless another order is asked for.
     """
+    from lensapp.services.inspect.blind_tests import unmatched_warning
     from lensapp.services.inspect.queues import create_review
     from lensapp.services.score.scores import scored_so_far
 
@@ -62,8 +63,9 @@ def review(arguments: Arguments) -> dict[str, Any]:
         run_name=arguments.run,
         spec=ReviewSpec.parse(values),
     )
-    if so_far:
-        sys.stderr.write(f"Warning: {so_far}\n")
+    for warning in (so_far, unmatched_warning(workspace, made)):
+        if warning:
+            sys.stderr.write(f"Warning: {warning}\n")
     return _described(workspace, made)
 
 

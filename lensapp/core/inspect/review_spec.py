@@ -203,8 +203,7 @@ class ReviewSpec(Spec):
         ge=0,
         le=0.5,
         title="Repeats per candidate",
-        description="Fraction of candidates shown twice, the second time under another name, to measure "
-        "self-agreement.",
+        description="Fraction of candidates shown twice, once under another name, to measure self-agreement.",
     )
     retire: bool = Field(
         default=False,

@@ -8,6 +8,7 @@ import re
 import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -17,6 +18,13 @@ from lensapp.core import align
 from lensapp.core.acting import may
 from lensapp.core.data.paint_spec import LensedSourceSpec, MassSpec
 from lensapp.core.errors import InvalidInput
+from lensapp.core.inspect.blind_places import (
+    HostPool,
+    draw_targets,
+    pretended_scores,
+    tenths_among,
+    tenths_of,
+)
 from lensapp.core.inspect.review_spec import ReviewSpec
 from lensapp.services.data.host_choice import kept_psf
 from lensapp.services.inspect.acquisition import Candidates
@@ -28,7 +36,7 @@ from lensapp.simulation.injection import (
 )
 from lensapp.simulation.lens_population import draw_lenses
 from lensapp.simulation.sky_model import SkyModel, measure_sky
-from lensapp.storage import sources
+from lensapp.storage import reviews, sources
 from lensapp.storage.arrays import Packing, Pixels, ShardWriter
 from lensapp.storage.cutouts import kept_noise, open_cutouts, read_cutouts
 from lensapp.storage.records import Cutout, Review, Source
@@ -43,7 +51,6 @@ SHIFT_PIXELS = 0.5
 # One source galaxy behind each lens, its S/N as drawn: what inspectors recover is told by it.
 MASS = MassSpec(largest_radius_arcsec=2.6)
 SOURCES = LensedSourceSpec(brightness="signal_to_noise", offset=0.5, second_share=0.0)
-REPEAT_GAP = 0.1  # of the queue, between a candidate and its repetition
 MOST_NAME_TRIES = 1000
 
 Ids = NDArray[np.int64]
@@ -75,50 +82,126 @@ class _Test:
     pixels: Pixels | None = None
 
 
-def mix_in(ws: Workspace, source: Source, queue: Ids, candidates: Candidates, spec: ReviewSpec) -> Mixed:
+def mix_in(
+    ws: Workspace, owners: Sequence[Source], queue: Ids, candidates: Candidates, spec: ReviewSpec
+) -> Mixed:
     """Make the blind tests that `spec` asks for and mix them into a queue at random places.
 
-    Hosts and duds are cutouts of `source` labelled as non-lenses; without labels the lower half by score;
-    without scores any that is not labelled a lens, since lenses are rare. Those outside the queue are
-    taken first. How it is known is stored with each.
+    Hosts and duds are cutouts of the same sources labelled as non-lenses; without labels the lower half by
+    score; without scores any that is not labelled a lens, since lenses are rare. How it is known is stored
+    with each. Duds and repetitions are of the tenth of the scores in which they stand, where that has some
+    left (`truth["matched"]`); those outside the queue are taken first.
     """
     rng = np.random.default_rng([spec.seed, len(queue)])
     count = round(spec.calibrators * len(queue))
-    duds = round(spec.dud_share * count)
-    tests: list[_Test] = []
-    if count:
-        negatives, known_by = negatives_of(candidates.of_source(source.id))
-        pool = rng.permutation(negatives)
-        in_queue = np.isin(pool, queue)
-        pool = np.concatenate([pool[~in_queue], pool[in_queue]])
-        truth = {"lens": False, "known_by": known_by}
-        hosts = sources.get_cutouts(ws.database, np.resize(pool, duds).tolist())
-        tests += [_Test(DUD, host, dict(truth)) for host in hosts]
-        mass = MASS.replaced(smallest_radius_arcsec=spec.smallest_radius_arcsec)
-        tests += _lenses(
-            ws, rng, source, np.roll(pool, -duds), mass=mass, count=count - duds, known_by=known_by
-        )
-    if repeats := round(spec.repeats * len(queue)):
-        hosts = sources.get_cutouts(ws.database, rng.choice(queue, repeats, replace=False).tolist())
-        tests += [_Test(REPEAT, host, {"of": host.id}) for host in hosts]
-    if not tests:
+    duds, repeats = round(spec.dud_share * count), round(spec.repeats * len(queue))
+    if not count and not repeats:
         return Mixed(queue, [])
-    test_ids = _store_hidden(ws, rng, source, tests, shown=(*ORIENTATION, *spec.columns))
-    position = {cutout_id: number for number, cutout_id in enumerate(queue.tolist())}
-    drawn = []
-    for test in tests:
-        first = 0.0
-        if test.kind == REPEAT:  # well after its original, where the queue allows
-            original = position[test.host.id]
-            first = min(original + REPEAT_GAP * len(queue), max(original + 0.5, len(queue) - 1.0))
-        drawn.append(rng.uniform(first, len(queue)))
-    order = np.argsort(np.concatenate([np.arange(len(queue), dtype=np.float64), drawn]), kind="stable")
+    scores = align.aligned(queue, candidates.ids, candidates.scores, absent=np.nan)
+    places = _Places(rng, queue, scores, align.aligned(queue, candidates.ids, candidates.source_id, absent=0))
+    drawn: list[tuple[_Test, int]] = []
+    if count:
+        negatives, known_by = negatives_of(candidates)
+        truth: dict[str, Any] = {"lens": False, "known_by": known_by}
+        drawn += _shown_again(ws, places, negatives, count=duds, kind=DUD, truth=truth)
+        mass = MASS.replaced(smallest_radius_arcsec=spec.smallest_radius_arcsec)
+        drawn += _lenses_beside(
+            ws, places, owners, negatives, mass=mass, count=count - duds, known_by=known_by
+        )
+    members = Candidates(queue, scores, np.full(len(queue), None), places.source_id)
+    drawn += _shown_again(ws, places, members, count=repeats, kind=REPEAT, truth={})
+    tests = [test for test, _ in drawn]
+    test_ids = _store_hidden(ws, rng, owners, tests, shown=(*ORIENTATION, *spec.columns))
+    beside = np.array([target for _, target in drawn]) + rng.uniform(-0.499, 0.499, len(drawn))
+    order = np.argsort(np.concatenate([np.arange(len(queue), dtype=np.float64), beside]), kind="stable")
     mixed = np.concatenate([queue, np.asarray(test_ids, np.int64)])[order]
-    scores = align.aligned(mixed, candidates.ids, candidates.scores, absent=np.nan)
-    return Mixed(mixed, _test_rows(rng, tests, test_ids, mixed, scores))
+    told = pretended_scores(rng, scores, beside, uncertain_score=spec.uncertain_score)
+    return Mixed(mixed, _test_rows(tests, test_ids, told))
 
 
-def negatives_of(candidates: Candidates) -> tuple[Ids, str]:
+@dataclass(frozen=True, eq=False)
+class _Places:
+    """A queue in which tests get their places: scores, sources and tenths of its candidates."""
+
+    rng: np.random.Generator
+    queue: Ids
+    scores: NDArray[np.float64]
+    source_id: Ids
+
+    @cached_property
+    def tenths(self) -> Ids:
+        return tenths_of(self.scores)
+
+    def targets(self, count: int) -> Ids:
+        return draw_targets(self.rng, self.tenths, count) if count else np.empty(0, np.int64)
+
+
+def _shown_again(
+    ws: Workspace, places: _Places, hosts: Candidates, *, count: int, kind: str, truth: dict[str, Any]
+) -> list[tuple[_Test, int]]:
+    """Return tests that show cutouts as they are, each with the candidate beside which it stands.
+
+    Where there are several sources, a test is of that of the candidate beside it.
+    """
+    tests: list[tuple[_Test, int]] = []
+    targets = places.targets(count)
+    for source_id in np.unique(places.source_id[targets]).tolist():
+        own = hosts.of_source(source_id)
+        own = own if len(own.ids) else hosts
+        tenths = tenths_among(own.scores, places.scores)
+        pool = HostPool(places.rng, tenths, align.rows_of(own.ids, places.queue), size=len(places.queue))
+        of_source = targets[places.source_id[targets] == source_id].tolist()
+        taken = [pool.take(int(places.tenths[target]), target) for target in of_source]
+        cutouts = sources.get_cutouts(ws.database, [int(own.ids[row]) for row, _ in taken])
+        for cutout, (_, matched), target in zip(cutouts, taken, of_source, strict=True):
+            more = {"matched": matched} if kind == DUD else {"of": cutout.id}
+            tests.append((_Test(kind, cutout, truth | more), target))
+    return tests
+
+
+def _lenses_beside(
+    ws: Workspace,
+    places: _Places,
+    owners: Sequence[Source],
+    negatives: Candidates,
+    *,
+    mass: MassSpec,
+    count: int,
+    known_by: str,
+) -> list[tuple[_Test, int]]:
+    """Return simulated lenses, painted on hosts of the sources of the candidates beside which they stand."""
+    tests: list[tuple[_Test, int]] = []
+    targets = places.targets(count)
+    for source in owners:
+        beside = targets[places.source_id[targets] == source.id].tolist()
+        if not beside:
+            continue
+        own = negatives.of_source(source.id)
+        pool = places.rng.permutation(own.ids if len(own.ids) else negatives.ids)
+        pool = pool[np.argsort(np.isin(pool, places.queue), kind="stable")]
+        painted = _lenses(ws, places.rng, source, pool, mass=mass, count=len(beside), known_by=known_by)
+        tests += zip(painted, beside, strict=True)
+    return tests
+
+
+def unmatched_warning(ws: Workspace, review: Review) -> str | None:
+    """Return what who makes a review is told where duds could be told from candidates, None where not."""
+    count = unmatched_duds(ws, review)
+    if not count:
+        return None
+    return (
+        f"{count} blind tests without a lens have scores unlike those of the candidates around them, since "
+        "there are no known non-lenses of such scores left: inspectors may tell them by their looks."
+    )
+
+
+def unmatched_duds(ws: Workspace, review: Review) -> int:
+    """Return how many duds of a review have a score unlike those around them, for want of others."""
+    tests = reviews.blind_tests_of(ws.database, [review.id])
+    return sum(test.truth.get("matched") is False for test in tests)
+
+
+def negatives_of(candidates: Candidates) -> tuple[Candidates, str]:
     """Return cutouts that are no lenses, and how that is known: "label", "score" or "rarity"."""
     usable, known_by = np.asarray(candidates.labels == "nonlens", bool), "label"
     if not usable.any():
@@ -130,7 +213,7 @@ def negatives_of(candidates: Candidates) -> tuple[Ids, str]:
             "The source has no cutouts that are no lenses, to make blind tests from. Set calibrators to 0, "
             "or review a source with some."
         )
-    return candidates.ids[usable], known_by
+    return candidates.of_rows(usable), known_by
 
 
 def _lenses(
@@ -199,7 +282,7 @@ def _reddest_hosts(pixels: Pixels, whole: Ids, sky: SkyModel, *, count: int) -> 
 def _store_hidden(
     ws: Workspace,
     rng: np.random.Generator,
-    source: Source,
+    owners: Sequence[Source],
     tests: Sequence[_Test],
     *,
     shown: Sequence[str],
@@ -208,7 +291,7 @@ def _store_hidden(
 
     What the gallery shows of a candidate, the columns in `shown`, they take from their hosts.
     """
-    painted = [test.pixels for test in tests if test.pixels is not None]
+    source, painted = owners[0], [test.pixels for test in tests if test.pixels is not None]
     hidden = sources.create_source(
         ws.database,
         name=f"hidden-{uuid.uuid4().hex}",
@@ -227,7 +310,13 @@ def _store_hidden(
     writer.finish()
     # Painted ones first, since only they have pixels of their own.
     order = np.argsort([test.pixels is None for test in tests], kind="stable")
-    names = plausible_names(ws, rng, source, count=len(tests))
+    names = [""] * len(tests)
+    for owner in owners:  # as the source of its host would call it
+        own = [number for number, k in enumerate(order.tolist()) if tests[k].host.source_id == owner.id]
+        for number, name in zip(
+            own, plausible_names(ws, rng, owner, count=len(own), others=names), strict=True
+        ):
+            names[number] = name
     # Where its host is but for a fraction of a pixel, as in overlapping exposures.
     step = (source.pixel_scale_arcsec or USUAL_PIXEL_SCALE_ARCSEC) * SHIFT_PIXELS / 3600
     rows = []
@@ -248,13 +337,15 @@ def _store_hidden(
     return test_ids
 
 
-def plausible_names(ws: Workspace, rng: np.random.Generator, source: Source, *, count: int) -> list[str]:
+def plausible_names(
+    ws: Workspace, rng: np.random.Generator, source: Source, *, count: int, others: Sequence[str] = ()
+) -> list[str]:
     """Return unused IDs that look like those of the source: the last digits of their last number drawn anew.
 
-    More of them are drawn the longer names are all taken.
+    More of them are drawn the longer names are all taken; `others` are taken as well.
     """
     column = sources.cutout_columns(ws.database, [source.id], columns=("candidate_id",))["candidate_id"]
-    taken: set[str] = set(column.tolist())
+    taken: set[str] = {*column.tolist(), *others}
     names: list[str] = []
     for tries in range(count * MOST_NAME_TRIES):
         if len(names) == count:
@@ -276,33 +367,16 @@ def plausible_names(ws: Workspace, rng: np.random.Generator, source: Source, *, 
 
 
 def _test_rows(
-    rng: np.random.Generator,
-    tests: Sequence[_Test],
-    test_ids: Sequence[int],
-    mixed: Ids,
-    scores: NDArray[np.float64],
+    tests: Sequence[_Test], test_ids: Sequence[int], scores: NDArray[np.float64]
 ) -> list[dict[str, Any]]:
-    """Return the rows of the table; each has a score between its neighbours', as if a network gave it."""
-    scored = np.flatnonzero(np.isfinite(scores))
-    pretended: list[float | None] = [None] * len(tests)
-    if len(scored):
-        places = align.rows_of(test_ids, mixed)
-        gaps = np.searchsorted(scored, places)  # tests side by side share one, and go down it in order
-        share = rng.uniform(size=len(tests))
-        for gap in np.unique(gaps):
-            members = np.flatnonzero(gaps == gap)
-            first, last = scores[scored[[max(0, gap - 1), min(len(scored) - 1, gap)]]]
-            for member, part in zip(
-                members[np.argsort(places[members])], np.sort(share[members]), strict=True
-            ):
-                pretended[member] = float(first + part * (last - first))
+    """Return the rows of the table; each with a score as if a network gave it."""
     return [
         {
             "cutout_id": cutout_id,
             "kind": test.kind,
             "pixels_of": None if test.pixels is not None else test.host.id,
-            "score": score,
+            "score": None if np.isnan(score) else score,
             "truth": test.truth,
         }
-        for test, cutout_id, score in zip(tests, test_ids, pretended, strict=True)
+        for test, cutout_id, score in zip(tests, test_ids, scores.tolist(), strict=True)
     ]

@@ -77,7 +77,7 @@ def create_review(
             "Score the source with this run first, or widen the limits or the filter."
         )
     reviews.refuse_taken(ws.database, name)
-    mixed = mix_in(ws, of_review[0], queue, shown, spec)
+    mixed = mix_in(ws, of_review, queue, shown, spec)
     return reviews.create_review(
         ws.database,
         name=name,

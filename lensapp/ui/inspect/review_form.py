@@ -12,6 +12,7 @@ from lensapp.services.access.people import accounts_that_vote
 from lensapp.services.data.filters import catalogue_columns
 from lensapp.services.data.sources import ready_sources
 from lensapp.services.inspect.acquisition import DEFAULT_PASSES, has_bald, runs_that_scored, start_bald
+from lensapp.services.inspect.blind_tests import unmatched_warning
 from lensapp.services.inspect.queues import create_review, feedback_warning, free_review_name
 from lensapp.services.score.scores import scored_so_far
 from lensapp.services.train.job_control import WAITING_STATES, latest_job
@@ -116,6 +117,8 @@ def review_form(ws: Workspace) -> None:
         with st.spinner("Making the queue…"):
             run_name = run if with_scores else None
             review = create_review(ws, name=name.strip(), source_name=source, run_name=run_name, spec=spec)
+        if warning := unmatched_warning(ws, review):
+            st.toast(plain(warning), icon=":material/visibility:", duration="long")
         state.select("review", review.name)
         st.rerun()
 
