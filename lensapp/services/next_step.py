@@ -52,6 +52,8 @@ class RoundStage:
         How many there are, and of how many; None where there is nothing to count.
     hint
         One line on it, such as the name of the dataset version.
+    remark
+        What the count is of where it is not of the source selected, as in "2 sources".
     """
 
     name: str
@@ -61,6 +63,7 @@ class RoundStage:
     count: int | None
     of: int | None
     hint: str
+    remark: str = ""
 
 
 @dataclass(frozen=True)
@@ -241,6 +244,10 @@ def _stages(chain: _Chain, busy: set[str]) -> tuple[RoundStage, ...]:
     members = sum(sum(part.values()) for part in dataset.counts.values()) if dataset else None
     auroc = (run.evaluation or {}).get("auroc") if run else None
     measured = "" if auroc is None else f", AUROC {auroc:.3f}"
+    remarks, together = {}, ""
+    if source is not None and dataset is not None and len(dataset.source_ids) > 1:
+        remarks["Dataset"] = f"{len(dataset.source_ids)} sources"
+        together = f", from {remarks['Dataset']}; the other counts are those of {source.name}"
     facts: dict[str, tuple[bool, int | None, int | None, str]] = {
         "Cutouts": (
             source is not None, chain.cutouts or None, None,
@@ -248,7 +255,7 @@ def _stages(chain: _Chain, busy: set[str]) -> tuple[RoundStage, ...]:
         ),
         "Dataset": (
             dataset is not None, members, None,
-            f"members of {dataset.name}" if dataset else "No dataset version of these cutouts yet.",
+            f"members of {dataset.name}{together}" if dataset else "No dataset version of these cutouts yet.",
         ),
         "Network": (
             run is not None and run.state == "finished", None, None,
@@ -266,7 +273,7 @@ def _stages(chain: _Chain, busy: set[str]) -> tuple[RoundStage, ...]:
         "Catalogue": (chain.exported, None, None, "Exported." if chain.exported else "Not exported yet."),
     }  # fmt: skip
     return tuple(
-        RoundStage(name, STAGES[name][0], done, name in busy, count, of, hint)
+        RoundStage(name, STAGES[name][0], done, name in busy, count, of, hint, remarks.get(name, ""))
         for name, (done, count, of, hint) in facts.items()
     )
 

@@ -83,6 +83,16 @@ def test_what_is_selected_decides_and_not_what_is_newest(ws):
     assert stands(ws, source="gone").next_step.label == "Split new"
 
 
+def test_a_version_of_two_sources_says_so_beside_its_count(ws):
+    for name in ("first", "second"):
+        make_survey(ws, name=name)
+    freeze_split(ws, source_names=["first", "second"], spec=SplitSpec())
+    stages = {stage.name: stage for stage in stands(ws, source="first").stages}
+    assert (stages["Cutouts"].count, stages["Dataset"].count) == (20, 40)
+    assert (stages["Cutouts"].remark, stages["Dataset"].remark) == ("", "2 sources")
+    assert stages["Dataset"].hint.endswith("from 2 sources; the other counts are those of first")
+
+
 def test_jobs_of_others_do_not_run_in_ones_own_round(ws):
     rooms.add_survey(ws, "mine")
     rooms.add_survey(ws, "theirs")

@@ -64,6 +64,7 @@ def _show_round(place: st.delta_generator.DeltaGenerator, *, again: bool) -> Non
 def _show_stage(stage: RoundStage, stands: Round, page: str) -> None:
     count = "" if stage.count is None else f" {number(stage.count)}"
     count += "" if stage.of is None else f" of {number(stage.of)}"
+    count += f" ({stage.remark})" if stage.remark else ""
     st.page_link(
         PAGES / f"{page if page in STAGES[stage.name] else stage.page}.py",
         label=f"{stage.name}{count}",
