@@ -13,8 +13,8 @@ def noun(count: int, word: str) -> str:
 
 
 def counted(count: int, word: str) -> str:
-    """Return a count with its noun: "1 vote", "12 votes"."""
-    return f"{count} {noun(count, word)}"
+    """Return a count with its noun: "1 vote", "12 votes", "2 000 votes"."""
+    return f"{thin_spaced(count)} {noun(count, word)}"
 
 
 def thin_spaced(count: float) -> str:

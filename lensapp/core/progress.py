@@ -5,6 +5,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TypedDict
 
+from lensapp.core.plurals import thin_spaced
+
 
 class Progress(TypedDict, total=False):
     """What long work reports; a training adds the figures of its step or epoch under their own names.
@@ -87,7 +89,7 @@ class ProgressMeter:
     @property
     def text(self) -> str:
         """How far it is, in words."""
-        return self.message.format(done=self.done, total=self.total)
+        return self.message.format(done=thin_spaced(self.done), total=thin_spaced(self.total))
 
     def skip(self, count: int) -> None:
         """Count `count` that were done before."""

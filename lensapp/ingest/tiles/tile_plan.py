@@ -15,6 +15,7 @@ from lensapp.core.data.flux_units import factor_of_zero_point
 from lensapp.core.data.ingest_spec import IngestSpec
 from lensapp.core.data.sky import separation_arcsec
 from lensapp.core.errors import InvalidInput
+from lensapp.core.plurals import thin_spaced
 from lensapp.ingest.astrometry import Pointing
 from lensapp.ingest.catalogues import Catalogue, load_catalogue_of
 from lensapp.ingest.listing import Listing
@@ -424,7 +425,8 @@ def _count_beyond(
     if count:
         reach = "reaches" if count == 1 else "reach"
         warnings.append(
-            f"Of {len(beyond):,} positions on the tiles {count:,} {reach} beyond the edge of a tile with "
+            f"Of {thin_spaced(len(beyond))} positions on the tiles {thin_spaced(count)} {reach} beyond the "
+            "edge of a tile with "
             f"{'its' if count == 1 else 'their'} cutout; what lies beyond is masked."
         )
 

@@ -7,7 +7,7 @@ from typing import Any
 from lensapp import jobs
 from lensapp.core.config import read_json
 from lensapp.core.errors import InvalidInput
-from lensapp.core.plurals import noun
+from lensapp.core.plurals import counted
 from lensapp.job_kinds import JOB_KINDS
 from lensapp.storage import datasets, queue, reviews, runs, sources, studies
 from lensapp.storage.care.trash import TABLES, Item
@@ -121,21 +121,17 @@ def _needing_run(ws: Workspace, item: Item) -> Iterator[Item]:
 def _content(ws: Workspace, item: Item) -> str:
     """Return what an item holds, in words."""
     if item.kind == "source":
-        return _counted(sources.count_cutouts(ws.database, item.id), "cutout")
+        return counted(sources.count_cutouts(ws.database, item.id), "cutout")
     if item.kind == "dataset":
-        return _counted(datasets.count_members(ws.database, item.id), "member")
+        return counted(datasets.count_members(ws.database, item.id), "member")
     if item.kind == "run":
         scored = stored_scores.score_counts(ws, run_id=item.id)
-        return _counted(sum(count for _, _, count in scored), "score")
+        return counted(sum(count for _, _, count in scored), "score")
     if item.kind == "review":
         votes = reviews.votes_of(ws.database, review_id=item.id, with_blind_tests=True, with_late=True)
         # Those undone or replaced lie in it too, and count nowhere else.
-        return f"{_counted(len(votes), 'vote')} cast, undone and replaced ones included"
-    return _counted(len(studies.runs_of(ws.database, item.id)), "run")
-
-
-def _counted(count: int, what: str) -> str:
-    return f"{count:,} {noun(count, what)}".replace(",", "\u202f")
+        return f"{counted(len(votes), 'vote')} cast, undone and replaced ones included"
+    return counted(len(studies.runs_of(ws.database, item.id)), "run")
 
 
 def losses(ws: Workspace, going: list[Dependent]) -> list[str]:
@@ -145,7 +141,7 @@ def losses(ws: Workspace, going: list[Dependent]) -> list[str]:
     for run_id, source_id, count in stored_scores.score_counts(ws):
         if ("source", source_id) in keys and ("run", run_id) not in keys:
             run, source = runs.run_by_id(ws.database, run_id), sources.source_by_id(ws.database, source_id)
-            told.append(f"The run {run.name} loses {_counted(count, 'score')} of {source.name}.")
+            told.append(f"The run {run.name} loses {counted(count, 'score')} of {source.name}.")
     for source_name in (one.item.name for one in going if one.item.kind == "source"):
         for run in runs.list_runs(ws.database):
             if ("run", run.id) not in keys and _named(run.spec, ("source",), source_name):
@@ -161,7 +157,7 @@ def losses(ws: Workspace, going: list[Dependent]) -> list[str]:
             continue
         gone = [one for one in studies.runs_of(ws.database, study.id) if ("run", one.run.id) in keys]
         if gone:
-            told.append(f"The study {study.name} loses {_counted(len(gone), 'run')}.")
+            told.append(f"The study {study.name} loses {counted(len(gone), 'run')}.")
     return told
 
 

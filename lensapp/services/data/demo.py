@@ -84,7 +84,7 @@ def simulate_survey(
         done = set(sources.cutout_columns(workspace.database, [source.id], columns=["row"])["row"].tolist())
         blocks = [limits for limits in block_ranges(spec) if not done.issuperset(range(*limits))]
         parts = [Part(spec, *limits, folder, packing) for limits in blocks]
-        meter = ProgressMeter(report, spec.count, "{done:,} of {total:,} cutouts")
+        meter = ProgressMeter(report, spec.count, "{done} of {total} cutouts")
         meter.skip(spec.count - sum(part.stop - part.start for part in parts))
         made = done_in_order(
             _simulate_part, parts, processes=processes or usual_processes(), should_stop=should_stop

@@ -141,7 +141,7 @@ def detect_all(fields: Fields, spec: FindObjectsSpec, report: Report, should_sto
         When `should_stop` answered.
     """
     each: list[Objects] = []
-    meter = ProgressMeter(report, len(fields.columns["row"]), "{done:,} of {total:,} images", share=0.9)
+    meter = ProgressMeter(report, len(fields.columns["row"]), "{done} of {total} images", share=0.9)
     for row in fields.columns["row"].tolist():
         each.append(detect(fields.packed.read(np.array([row]))[0], band=fields.band))
         meter.add(1)

@@ -185,7 +185,7 @@ def _paint_plan(
         for part in parts_of(ws, plan, spec, folder=folder, packing=packing)
         if not done.issuperset(range(part.start, part.start + len(part.galaxies)))
     ]
-    meter = ProgressMeter(report, len(plan.galaxies), "{done:,} of {total:,} cutouts")
+    meter = ProgressMeter(report, len(plan.galaxies), "{done} of {total} cutouts")
     meter.skip(len(plan.galaxies) - sum(len(part.galaxies) for part in parts))
     made = done_in_order(paint_part, parts, processes=processes, should_stop=should_stop)
     for part, rows in zip(parts, made, strict=True):

@@ -214,7 +214,7 @@ def import_scores(
     join = join_table(table, cutouts, spec, what=f"{path.name} and {source.name}")
     every = [scores_from(row, spec, column=name) for name, row in zip(table.names, table.values, strict=True)]
     joined = join.of_row != ABSENT
-    meter = ProgressMeter(report, len(every) * len(cutouts["id"]), "{done:,} of {total:,} scores stored")
+    meter = ProgressMeter(report, len(every) * len(cutouts["id"]), "{done} of {total} scores stored")
     described = {"file": path.name, "sha256": checksum_of(path), "source": source.name, "table": spec.saved()}
     made: list[tuple[Run, dict[str, Any]]] = []
     for name, column, values, scores in zip(names, table.names, table.values, every, strict=True):
@@ -261,7 +261,7 @@ def _store(
     meter.add(len(scores) - len(scored))
     for start in range(0, len(order), ROWS_AT_ONCE):
         if should_stop():
-            raise JobCancelled(f"Import stopped after {meter.done:,} of {meter.total:,} scores.")
+            raise JobCancelled(f"Import stopped after {meter.text}.")
         some = order[start : start + ROWS_AT_ONCE]
         stored_scores.add_scores(ws, run.id, source.id, cutout_ids[some], scores[some])
         meter.add(len(some))

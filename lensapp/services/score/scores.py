@@ -14,6 +14,7 @@ from lensapp.core.config import read_json
 from lensapp.core.data.conditions import Texts
 from lensapp.core.evaluate.histogram import BINS, bin_of, lower_edges
 from lensapp.core.evaluate.score_axis import ScoreAxis, axis_of
+from lensapp.core.plurals import counted, thin_spaced
 from lensapp.core.train.committees import Combination, combined
 from lensapp.services.data.sources import count_cutouts
 from lensapp.storage import datasets, reviews, runs, sources
@@ -245,7 +246,9 @@ def scored_so_far(ws: Workspace, *, run_name: str, source_name: str) -> str | No
     total = count_cutouts(ws, source)
     if not 0 < scored < total:
         return None
-    return f"{run.name} has scored {scored:,} of {total:,} cutouts of {source.name} so far."
+    return (
+        f"{run.name} has scored {thin_spaced(scored)} of {counted(total, 'cutout')} of {source.name} so far."
+    )
 
 
 def count_trained_on(ws: Workspace, *, run: Run, source: Source) -> int:

@@ -8,6 +8,8 @@ import plotly.graph_objects as go
 from numpy.typing import NDArray
 from plotly.subplots import make_subplots
 
+from lensapp.ui.shared.widgets import number
+
 AXES = {
     "redshift": "z lens",
     "velocity_dispersion_km_s": "σ (km/s)",
@@ -59,7 +61,11 @@ def corner_figure(columns: Mapping[str, NDArray[np.float64]], *, colour: str) ->
 def _ticks(name: str) -> dict[str, Any]:
     """Return type and ticks of the axis of a column: few, at round values, so that they do not touch."""
     if name in LOGARITHMIC:
-        return {"type": "log", "tickvals": ROUND_VALUES, "ticktext": [f"{value:,}" for value in ROUND_VALUES]}
+        return {
+            "type": "log",
+            "tickvals": ROUND_VALUES,
+            "ticktext": [number(value) for value in ROUND_VALUES],
+        }
     return {"nticks": MOST_TICKS}
 
 

@@ -12,6 +12,7 @@ from lensapp.storage.records import Cutout
 from lensapp.storage.workspace import Workspace
 from lensapp.ui.shared.address import kept, one_of, switch, whole
 from lensapp.ui.shared.job_controls import start_button, watch_job
+from lensapp.ui.shared.widgets import fixed
 
 NO_MAP = "none"
 WANTED_KEY, MAP_KEY, OPACITY_KEY = "evaluate-maps", "evaluate-map", "evaluate-map-opacity"
@@ -86,7 +87,7 @@ def explain_shown(ws: Workspace, run_name: str, cutout_ids: Sequence[int]) -> No
         return
     likenesses = explanations.likeness_to_random([one for one in found if one is not None])
     if likenesses:
-        parts = [f"{MAP_NAMES[name]} ρ = {value:.2f}" for name, value in likenesses.items()]
+        parts = [f"{MAP_NAMES[name]} ρ = {fixed(value)}" for name, value in likenesses.items()]
         st.caption(
             "Sanity check (Adebayo et al. 2018), median likeness to the maps of the same network with random "
             f"weights: {', '.join(parts)}; near 0 is right."

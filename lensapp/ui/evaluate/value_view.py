@@ -105,7 +105,7 @@ def _show_worst(ws: Workspace, evaluation: ValueEvaluation) -> None:
     errors = dict(zip(ids.tolist(), pulls.tolist(), strict=True))
 
     def caption_of(cutout: Cutout) -> str:
-        return f"{errors[cutout.id]:+.1f} σ"
+        return f"{errors[cutout.id]:+.1f} σ".replace("-", "−")
 
     show_cutouts(
         ws,

@@ -33,7 +33,8 @@ def show_cards(facts: Overview) -> None:
                 f'<div class="card-picture">{picture}</div>'
                 f'<div class="card-caption" title="{caption}">{caption}</div>'
                 f'<div class="card-number">{number(stage.count)}</div>'
-                f'<div class="card-detail">{html.escape(stage.unit)}<br>{html.escape(stage.detail)}</div>'
+                f'<div class="card-detail" title="{html.escape(stage.detail, quote=True)}">'
+                f"{html.escape(stage.unit)}<br>{html.escape(stage.detail)}</div>"
             )
             _show_action(stage, facts)
 

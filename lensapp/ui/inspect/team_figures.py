@@ -6,6 +6,7 @@ import plotly.graph_objects as go
 from lensapp.core.inspect.agreement import Rate
 from lensapp.services.inspect.team import Team
 from lensapp.ui.shared import figures
+from lensapp.ui.shared.widgets import fixed
 
 
 def show_rates(team: Team) -> None:
@@ -65,7 +66,7 @@ def show_kappas(team: Team) -> None:
     for pair in team.pairs:
         kappa[row_of[pair.first], row_of[pair.second]] = pair.kappa
         kappa[row_of[pair.second], row_of[pair.first]] = pair.kappa
-    text = [["" if np.isnan(value) else f"{value:.2f}" for value in row] for row in kappa]
+    text = [["" if np.isnan(value) else fixed(value) for value in row] for row in kappa]
     figure = go.Figure(
         go.Heatmap(
             z=kappa,

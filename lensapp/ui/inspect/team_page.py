@@ -26,7 +26,7 @@ from lensapp.ui.shared.forms import validated
 from lensapp.ui.shared.markup import plain_all
 from lensapp.ui.shared.page_head import page_head
 from lensapp.ui.shared.state import choose, get_workspace, go, remember
-from lensapp.ui.shared.widgets import counted, download, empty_state, number
+from lensapp.ui.shared.widgets import counted, download, empty_state, fixed, number
 
 ICON = ":material/groups:"
 MOST_SHOWN = 24
@@ -143,8 +143,8 @@ def inspector_table(records: tuple[InspectorRecord, ...]) -> pd.DataFrame:
                 "completeness": rate_text(record.completeness),
                 "false positives": rate_text(record.false_positives),
                 "self-agreement": rate_text(record.self_agreement),
-                "seconds each (median)": record.seconds_each,
-                "hours left (at the mean)": record.hours_left,
+                "seconds each": record.seconds_each,
+                "hours left": record.hours_left,
             }
             for record in records
         ]
@@ -168,10 +168,10 @@ def _show_inspectors(team: Team) -> None:
             "completeness": text(help="Simulated lenses graded B or better."),
             "false positives": text(help="Duds, images without a lens, graded B or better."),
             "self-agreement": text(help="Candidates shown twice that got the same grade both times."),
-            "seconds each (median)": number_column(
+            "seconds each": number_column(
                 format="%.1f", help="Median seconds per candidate; a look of over a minute counts as one."
             ),
-            "hours left (at the mean)": number_column(
+            "hours left": number_column(
                 format="%.2f",
                 help="Candidates not graded yet times the mean seconds of this inspector: a few long looks "
                 "make the mean larger than the median.",
@@ -191,8 +191,8 @@ def alpha_text(alpha: Alpha) -> str:
     if alpha.value != alpha.value:
         return f"Krippendorff's α is undefined: all votes on {alpha.units} shared candidates are the same."
     return (
-        f"**Krippendorff's α = {alpha.value:.2f}** ({alpha.low:.2f} to {alpha.high:.2f}), ordinal, on "
-        f"{counted(alpha.units, 'candidate')} with two votes or more. 1 is full agreement, 0 is chance; "
+        f"**Krippendorff's α = {fixed(alpha.value)}** ({fixed(alpha.low)} to {fixed(alpha.high)}), ordinal, "
+        f"on {counted(alpha.units, 'candidate')} with two votes or more. 1 is full agreement, 0 is chance; "
         "the interval is a bootstrap over candidates."
     )
 
@@ -203,8 +203,8 @@ def kappa_text(pair: Pair) -> str:
     if pair.kappa != pair.kappa:
         return f"Cohen's κ of {pairs} is undefined on {counted(pair.candidates, 'candidate')} graded by both."
     return (
-        f"**Cohen's κ = {pair.kappa:.2f}** of {pairs}, on {counted(pair.candidates, 'candidate')} graded by "
-        "both. 1 is agreement, 0 is chance."
+        f"**Cohen's κ = {fixed(pair.kappa)}** of {pairs}, on {counted(pair.candidates, 'candidate')} graded "
+        "by both. 1 is agreement, 0 is chance."
     )
 
 
@@ -233,7 +233,7 @@ def _show_consensus(ws: Workspace, review: Review) -> None:
     st.dataframe(
         table.head(MOST_ROWS),
         hide_index=True,
-        height=280,
+        height=min(280, 37 + 35 * len(table)),
         key="team-consensus",
         column_config={
             "id": text("candidate", pinned=True),

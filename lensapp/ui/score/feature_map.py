@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from lensapp.core.colours import CLASS_COLOURS, LINE_COLOURS
 from lensapp.core.inspect.grades import COLOURS, LETTERS
+from lensapp.core.plurals import thin_spaced
 from lensapp.services.score.map_density import Cells
 from lensapp.ui.shared import figures
 
@@ -80,7 +81,10 @@ def density_figure(cells: Cells, *, method: str, values: NDArray[np.float64] | N
         "outlinewidth": 0,
     }
     if values is None:
-        bar |= {"tickvals": list(range(top + 1)), "ticktext": [f"{10**power:,}" for power in range(top + 1)]}
+        bar |= {
+            "tickvals": list(range(top + 1)),
+            "ticktext": [thin_spaced(10**power) for power in range(top + 1)],
+        }
     figure.add_heatmap(
         x=x, y=y, z=drawn, zmin=0, zmax=top, colorbar=bar, hoverinfo="skip",
         colorscale="Cividis" if theme == "dark" else "Cividis_r",
@@ -90,7 +94,7 @@ def density_figure(cells: Cells, *, method: str, values: NDArray[np.float64] | N
     figure.add_scatter(
         x=x[filled % len(x)], y=y[filled // len(x)], customdata=filled, mode="markers", name="cell",
         text=[
-            f"{count:,} cutouts" + ("" if np.isnan(mean) else f"<br>mean score {mean:.4f}")
+            f"{thin_spaced(count)} cutouts" + ("" if np.isnan(mean) else f"<br>mean score {mean:.4f}")
             for count, mean in zip(cells.counts.ravel()[filled].tolist(), means.tolist(), strict=True)
         ],
         marker={"size": 4, "opacity": 0}, hovertemplate="%{text}<extra></extra>", showlegend=False,
@@ -112,7 +116,7 @@ def add_overlay(
     # By WebGL as the dots are, which would cover what is drawn as SVG.
     figure.add_scattergl(
         x=positions[:, 0], y=positions[:, 1], customdata=list(carried), mode="markers",
-        name=f"{name} ({len(positions):,})",
+        name=f"{name} ({thin_spaced(len(positions))})",
         marker={"symbol": symbol, "size": 14, "color": colour, "line": {"color": colour, "width": 2}},
         hovertemplate=f"{name}<extra></extra>",
     )  # fmt: skip

@@ -101,6 +101,11 @@ def number(value: float | int | None, *, digits: int = 3) -> str:
     return f"−{text[1:]}" if text.startswith("-") else text
 
 
+def fixed(value: float, digits: int = 2) -> str:
+    """Return a figure with so many decimals and a true minus."""
+    return f"{value:.{digits}f}".replace("-", "−")
+
+
 def counted(count: int, word: str) -> str:
     """Return a count for readers with its noun: "1 vote", "2 000 votes", "3 non-lenses"."""
     return f"{number(count)} {noun(count, word)}"

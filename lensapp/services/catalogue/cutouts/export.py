@@ -91,7 +91,7 @@ def export_cutouts(
         workspace, selection.sources, catalogue_of(workspace, selection), with_planes=spec.planes
     )
     facts = facts_of(cutouts, spec, dict(provenance(workspace, selection)))
-    meter = ProgressMeter(report, len(cutouts), "{done:,} of {total:,} cutouts written")
+    meter = ProgressMeter(report, len(cutouts), "{done} of {total} cutouts written")
 
     def count(written: int) -> None:
         meter.add(written)

@@ -158,6 +158,11 @@ def _show_rows(rows: list[Compared]) -> None:
     rows = sorted(rows, key=lambda row: -1.0 if row.auroc is None else -row.auroc - 1.0)  # best first
     table = rows_table(rows)
     shares = ("accuracy", "95 % from", "to", "AUROC", "average precision", "TPR0", "TPR10", "rotation std")
+    same = {
+        "state": all(row.state == "finished" for row in rows),
+        "run": all(row.label == row.run for row in rows),
+    }
+    folded = {"95 % from", "to", *(name for name, always in same.items() if always)}  # drawn, copied, no news
     columns = number_columns({name: TERMS.get(name) for name in shares}, digits=4) | {
         "network": st.column_config.TextColumn(pinned=True),
         "parameters": st.column_config.NumberColumn(
@@ -174,6 +179,7 @@ def _show_rows(rows: list[Compared]) -> None:
         on_select="rerun",
         selection_mode="multi-row",
         column_config=columns,
+        column_order=[name for name in table if name not in folded],
         height="content" if len(rows) <= 14 else 520,
     )
     st.session_state[TICKED] = [rows[row].run for row in event.selection.rows if row < len(rows)]
