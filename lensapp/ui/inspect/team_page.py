@@ -80,7 +80,7 @@ def show_team_page() -> None:
     hours = sum(record.hours_spent for record in team.inspectors)
     right.caption(
         f"{counted(len(team.inspectors), 'inspector')}, "
-        f"{counted(graded, 'vote')}, {number(hours, digits=2)} person-hours"
+        f"{counted(graded, 'vote')}, {number(hours, digits=2) if hours >= 0.1 else 'under 0.1'} person-hours"
         + (f", {counted(team.retired, 'candidate')} retired." if team.retired else ".")
     )
     _show_inspectors(team)

@@ -73,7 +73,8 @@ def show_experiments_page() -> None:
     else:
         title, text = WITHOUT_STUDY[kind]
         empty_state(title, text, icon=":material/science:")
-    show_study_form(ws, kind)
+    with st.container(key="study-form", gap="small"):
+        show_study_form(ws, kind)
 
 
 def _live_status(name: str) -> None:

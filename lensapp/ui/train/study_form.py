@@ -47,7 +47,9 @@ def show_study_form(ws: Workspace, kind: StudyKind) -> None:
     values = _kfold_fields(filled) if kind == "kfold" else _search_fields(filled)
     spread = spread_field(ws, key=f"{kind}-spread")
     label = "Start cross-validation" if kind == "kfold" else "Start search"
-    if not st.button(label, type="primary", icon=":material/play_arrow:", key=f"{kind}-start"):
+    with st.container(key="study-form-start"):
+        started = st.button(label, type="primary", icon=":material/play_arrow:", key=f"{kind}-start")
+    if not started:
         return
     training = validated(TrainingSpec, filled.values)
     if training is None:

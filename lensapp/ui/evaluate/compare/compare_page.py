@@ -183,7 +183,7 @@ def _show_rows(rows: list[Compared]) -> None:
         height="content" if len(rows) <= 14 else 520,
     )
     st.session_state[TICKED] = [rows[row].run for row in event.selection.rows if row < len(rows)]
-    caption = "Tick rows to make a committee of them. " + _caption(rows)
+    caption = "Tick rows to make a committee of them; " + _caption(rows)
     show_caption_and_copy(table, caption=caption, file_name="comparison")
 
 
