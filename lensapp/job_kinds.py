@@ -249,6 +249,14 @@ JOB_KINDS = {
         page="data",
         makes="source",
     ),
+    "demo-tiles": JobKind(
+        title="Simulation of tiles",
+        handler="lensapp.services.data.tiled_demo.simulate_tiles",
+        spec="lensapp.services.data.tiled_demo.TiledDemoSpec",
+        icon=":material/grid_on:",
+        page="data",
+        makes="source",
+    ),
     "paint": JobKind(
         title="Painting",
         handler="lensapp.services.data.painting.paint_source",

@@ -37,7 +37,7 @@ class TileSpec(Spec):
 
 
 @dataclass(frozen=True)
-class _Field:
+class TileField:
     """One field of the survey, its objects and where they lie: x and y of the pixels of their middles."""
 
     number: int
@@ -62,7 +62,7 @@ def write_tiles(folder: Path, spec: DemoSpec, tiles: TileSpec) -> Iterator[int]:
 
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise InvalidInput(f"{folder} is not empty. Choose a new folder for the tiles.")
-    fields = list(_fields(spec, tiles))
+    fields = list(fields_of(spec, tiles))
     folder.mkdir(parents=True, exist_ok=True)
     rows: list[dict[str, Any]] = []
     for field in fields:
@@ -82,8 +82,11 @@ def write_tiles(folder: Path, spec: DemoSpec, tiles: TileSpec) -> Iterator[int]:
         writer.writerows(rows)
 
 
-def _fields(spec: DemoSpec, tiles: TileSpec) -> Iterator[_Field]:
-    """Yield the fields with as many objects each; an object may reach beyond the edge of its tile."""
+def fields_of(spec: DemoSpec, tiles: TileSpec) -> Iterator[TileField]:
+    """Yield the fields with as many objects each; an object may reach beyond the edge of its tile.
+
+    Objects that do not fit are refused as InvalidInput at the first.
+    """
     each = math.ceil(spec.count / tiles.tile_count)
     cells, columns = math.isqrt(each - 1) + 1, _columns(tiles)
     margin = OVERLAP_PIXELS // 2  # beyond it a neighbour is nearer
@@ -107,7 +110,7 @@ def _fields(spec: DemoSpec, tiles: TileSpec) -> Iterator[_Field]:
         y = margin + row * width + half + rng.integers(0, free, count)
         at_edge = (column == 0) & (rng.random(count) < CUT_FRACTION) & (number % columns == 0)
         x = np.where(at_edge, rng.integers(1, half, count), x)
-        yield _Field(number, start, x, y)
+        yield TileField(number, start, x, y)
 
 
 def _columns(tiles: TileSpec) -> int:
@@ -116,7 +119,7 @@ def _columns(tiles: TileSpec) -> int:
 
 
 def _images(
-    spec: DemoSpec, tiles: TileSpec, field: _Field
+    spec: DemoSpec, tiles: TileSpec, field: TileField
 ) -> tuple[NDArray[np.float32], list[SimulatedCutout]]:
     """Return the images (band, y, x) of a field, and what is in them."""
     batch = simulate(spec, start=field.start, stop=field.start + len(field.x))
@@ -160,7 +163,7 @@ def _projection(spec: DemoSpec, tiles: TileSpec, number: int) -> Any:
     return header
 
 
-def _catalogue_rows(header: Any, field: _Field, truth: list[SimulatedCutout]) -> list[dict[str, Any]]:
+def _catalogue_rows(header: Any, field: TileField, truth: list[SimulatedCutout]) -> list[dict[str, Any]]:
     """Return the rows of the objects of a field; a cutout's middle is half a pixel from a pixel's centre."""
     from astropy.wcs import WCS
 

@@ -4,18 +4,32 @@ import streamlit as st
 
 from lensapp.services.data.demo import start_demo
 from lensapp.services.data.source_names import free_name
+from lensapp.services.data.tiled_demo import TiledDemoSpec, start_tiled_demo
 from lensapp.simulation.survey import DemoSpec
 from lensapp.ui.shared.forms import field_widget, make_field, spec_fields, validated
 from lensapp.ui.shared.state import await_source, get_workspace
 from lensapp.ui.shared.widgets import errors_shown
 
 COMMON = ("count", "lens_fraction", "seed")
+FORMS = {"cutouts": "Cutouts", "tiles": "Survey tiles"}
+OF_TILES = ("tile_count", "tile_side")
 
 
 @st.dialog("Make a demo survey", icon=":material/auto_awesome:")
 def demo_dialog() -> None:
     """Ask for the settings of a simulated survey and queue its making."""
     survey = field_widget(make_field("survey", DemoSpec.model_fields["survey"], {}, key="demo"))
+    form = st.segmented_control(
+        "As",
+        list(FORMS),
+        default="cutouts",
+        required=True,
+        format_func=FORMS.__getitem__,
+        key="demo-form-of",
+        help="Survey tiles are FITS images with a projection and a catalogue, as surveys deliver them: "
+        "cutouts are read out of the tiles, and a wider look shows what lies around them (W).",
+    )
+    in_tiles = form == "tiles"
     preset = DemoSpec.parse({"survey": survey})
     with st.form("demo-form", border=False):
         suggestion = free_name(get_workspace(), "demo")
@@ -31,14 +45,20 @@ def demo_dialog() -> None:
         entered |= spec_fields(DemoSpec, key=key, values=values, skip=("survey", "bands", *COMMON))
         offered = {"bands": tuple(preset.properties.bands)}
         entered |= spec_fields(DemoSpec, key=key, values=values, only=("bands",), offered=offered, columns=1)
+        if in_tiles:
+            entered |= spec_fields(TiledDemoSpec, key="demo", only=OF_TILES)
         refusal = st.container()  # beside the button that was pressed
         sent = st.form_submit_button("Make it", type="primary")
     st.caption("It is made in the background; the sidebar shows how far it is.")
     if not sent:
         return
     with refusal, errors_shown():
-        spec = validated(DemoSpec, {**entered, "survey": survey})
+        spec = validated(TiledDemoSpec if in_tiles else DemoSpec, {**entered, "survey": survey})
         if spec is not None:
-            start_demo(get_workspace(), name=name.strip() or suggestion, spec=spec)
-            await_source(name.strip() or suggestion)
+            ws, name = get_workspace(), name.strip() or suggestion
+            if isinstance(spec, TiledDemoSpec):
+                start_tiled_demo(ws, name=name, spec=spec)
+            else:
+                start_demo(ws, name=name, spec=spec)
+            await_source(name)
             st.rerun()

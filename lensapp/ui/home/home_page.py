@@ -111,7 +111,7 @@ def _row(name: str, *, icon: str, text: str, moment: float) -> bool:
 def _first_steps() -> None:
     st.title("Find gravitational lenses")
     st.markdown("Begin with cutouts: of a simulated survey, or of your own.")
-    live_jobs("demo", "ingest")
+    live_jobs("demo", "demo-tiles", "ingest")
     left, right, _ = st.columns([1, 1, 0.6], gap="medium")
     with left.container(border=True, key="first-demo"):
         st.markdown(
