@@ -1,4 +1,7 @@
-"""Every page for everyone: WCAG AA by axe-core in both themes, nothing cut off when zoomed or on a tablet."""
+"""Every page for everyone: WCAG AA by axe-core in both themes, nothing cut off when zoomed or on a tablet.
+
+So too where strangers have written markup wherever they can, which no page runs or shows as such.
+"""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -7,9 +10,10 @@ from typing import Any
 import axe_playwright_python
 import pytest
 
+from lensapp.storage import tables
 from lensapp.ui.main import GROUPS
 from support.app_in_browser import Server
-from support.pages_workspace import full_workspace
+from support.hostile_text import HOST, LIVE_IN_BROWSER, hostile_workspace
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(900)]
 
@@ -29,7 +33,10 @@ STICKS_OUT = """() => { const main = document.querySelector("[data-testid='stMai
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     folder = tmp_path_factory.mktemp("accessible") / "workspace"
-    full_workspace(folder).database.close()
+    ws = hostile_workspace(folder)
+    with ws.database.write() as connection:  # a page that follows a job is never at rest
+        connection.execute(tables.jobs.update().values(state="failed"))
+    ws.database.close()
     with Server(folder) as made:
         yield made
 
@@ -39,8 +46,12 @@ def test_a_page_is_accessible_in_both_themes_and_fits_narrow_windows(server: Ser
     page = context.new_page()
     page.set_default_timeout(120_000)
     page.emulate_media(color_scheme="dark", reduced_motion="reduce")
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url))
     page.goto(f"{server.address}/{'' if name == 'home' else name}")
     settled(page)
+    assert page.evaluate(LIVE_IN_BROWSER) == []
+    assert [url for url in asked if f"//{HOST}" in url] == []
     page.evaluate(AXE)
     assert page.evaluate(VIOLATIONS, [RULES, NOT_OURS]) == []
     page.emulate_media(color_scheme="light")

@@ -1,13 +1,11 @@
 """A workspace in which everything that strangers write is markup, and what of it a page lets through."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from google.protobuf.internal.containers import RepeatedCompositeFieldContainer as RepeatedComposite
-from google.protobuf.internal.containers import RepeatedScalarFieldContainer as RepeatedScalar
 from google.protobuf.message import Message
 from sqlalchemy import Column, insert, update
 from streamlit.testing.v1 import AppTest
@@ -16,22 +14,36 @@ from lensapp.core.train.search_space import parse_space
 from lensapp.core.train.study_spec import KfoldSpec, SearchSpec
 from lensapp.core.train.training_spec import TrainingSpec
 from lensapp.services.data.known_lenses import keep_known_lenses
+from lensapp.services.saved_views import LONGEST_NAME, keep_view
 from lensapp.services.train import studies as study_service
 from lensapp.storage import sources, tables
 from lensapp.storage.features import FeatureMap, checksum_of, features_folder, open_store, save_map
 from lensapp.storage.files import NETWORK
 from lensapp.storage.records import Source
 from lensapp.storage.workspace import Workspace
-from support.pages_workspace import full_workspace
+from support.pages_workspace import full_workspace, views_of_pages
 
 HOST = "e.vil"
-HOSTILE = f"![p](http://{HOST}/p.png) [l](http://{HOST}) <img src=//{HOST}/q.png> :red[c] $x$ **b** `d`"
+BEGINS = f"![p](http://{HOST}/p.png) <img src=//{HOST}/q.png onerror=window.hostile=1> :red[c] $x$ **b**"
+SCRIPTS = "<script>window.hostile=1</script> :material/skull: \u202etxet\u202c"
+HOSTILE = f"{BEGINS} [l](http://{HOST}) {SCRIPTS} `d`"
+SHORT = BEGINS[:100]
+"""What fits where names of classes are kept."""
+
+LONG = f"{HOSTILE} {'x' * 3000} {HOSTILE}"
 FILE = "![p](p.png) [l](x) :red[c] $x$ **b**.csv"
 # Raw Markdown, or a link that Streamlit would find in text: `plain` leaves none of them whole.
 LIVE_MARKDOWN = re.compile(
     rf"(?<!\\)!\[p|(?<!\\)\[l\]|http://{HOST}|:red\[c|(?<!\\)\$x|(?<!\\)\*\*b|(?<!\\)`d`"
+    r"|:material/skull|\u202e"
 )
-LIVE_HTML = re.compile(r"<img src=//")
+LIVE_HTML = re.compile(r"<img src=//|<script>window")
+LIVE_IN_BROWSER = f"""() => [
+    ...(window.hostile ? ["a script ran"] : []),
+    ...[...document.querySelectorAll('img, a, script, iframe, object, embed')]
+        .filter((each) => /{HOST.replace(".", "[.]")}|window.hostile/.test(each.outerHTML))
+        .map((each) => each.outerHTML.slice(0, 200))]"""
+"""What of it a browser runs or shows as markup."""
 # Fields that browsers show letter by letter, or that nobody sees.
 SHOWN_AS_TEXT = {
     "id", "code_text", "options", "default", "value", "raw_values", "placeholder", "url", "file_name",
@@ -47,12 +59,16 @@ def hostile_workspace(folder: Path) -> Workspace:
     _add_map(ws, source)
     _write(ws, tables.cutouts.c.candidate_id, unique=True)
     _write(ws, tables.cutouts.c.parent)
-    _write(ws, tables.cutouts.c.object_class)
-    _write(ws, tables.votes.c.comment)
-    _write(ws, tables.votes.c.contaminant)
+    _write(ws, tables.cutouts.c.object_class, text=SHORT)
+    _write(ws, tables.votes.c.comment, text=LONG)
+    _write(ws, tables.votes.c.contaminant, text=SHORT)
     _write(ws, tables.votes.c.inspector, unique=True)
-    _write(ws, tables.datasets.c.note)
+    _write(ws, tables.datasets.c.note, text=LONG)
+    _write(ws, tables.runs.c.note, text=LONG)
     with ws.database.write() as connection:
+        connection.execute(update(tables.runs).values(tags=[SHORT, "rtl \u202etxet"]))
+        connection.execute(update(tables.trail).values(who=HOSTILE[:200], name=HOSTILE, detail=LONG))
+        connection.execute(update(tables.cutouts).values(properties={HOSTILE: HOSTILE, "seeing_arcsec": 0.5}))
         connection.execute(
             insert(tables.rejections).values(source_id=source.id, file=FILE, code="damaged", reason=HOSTILE)
         )
@@ -61,12 +77,15 @@ def hostile_workspace(folder: Path) -> Workspace:
     table.write_text(f"name,ra,dec\n{HOSTILE},150.0,2.0\n", "utf-8")
     keep_known_lenses(ws, table)
     _add_jobs(ws)
+    for page, view in views_of_pages():
+        if not view:
+            keep_view(ws, page, SHORT[:LONGEST_NAME], address={})
     return ws
 
 
-def _write(ws: Workspace, column: Column[Any], *, unique: bool = False) -> None:
-    """Put HOSTILE into a column, with what was there behind it where rows must stay apart."""
-    value = HOSTILE + column if unique else HOSTILE
+def _write(ws: Workspace, column: Column[Any], *, text: str = HOSTILE, unique: bool = False) -> None:
+    """Put a text into a column, with what was there behind it where rows must stay apart."""
+    value = text + column if unique else text
     with ws.database.write() as connection:
         connection.execute(update(column.table).values({column.name: value}))
 
@@ -126,10 +145,9 @@ def _protos(node: Any) -> Iterator[Any]:
 def _texts(message: Any) -> Iterator[tuple[str, str]]:
     """Yield every text of a protobuf message that the browser reads as markup, with its field."""
     for descriptor, value in message.ListFields():
-        if descriptor.name in SHOWN_AS_TEXT:
-            continue
-        for one in value if isinstance(value, RepeatedComposite | RepeatedScalar) else [value]:
-            if isinstance(one, str):
+        several = isinstance(value, Sequence) and not isinstance(value, str | bytes)
+        for one in value if several else [value]:
+            if isinstance(one, str) and descriptor.name not in SHOWN_AS_TEXT:
                 yield descriptor.name, one
             elif isinstance(one, Message):
                 yield from _texts(one)

@@ -1,8 +1,10 @@
 """A small workspace filled through the storage layer, for tests of the pages."""
 
 import json
+import re
 import time
 from html.parser import HTMLParser
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +20,8 @@ from lensapp.storage.evaluations import StoredEvaluation, save_evaluation
 from lensapp.storage.records import Dataset, Run, Source
 from lensapp.storage.scores import stored_scores
 from lensapp.storage.workspace import Workspace
+from lensapp.ui.main import GROUPS
+from lensapp.ui.shared.state import VIEW
 from support.small_surveys import pack_source
 
 MAIN = Path(__file__).parents[2] / "lensapp" / "ui" / "main.py"
@@ -216,6 +220,18 @@ def open_page(name: str, **address: str) -> AppTest:
     app.run()
     assert not app.exception, app.exception
     return app
+
+
+def views_of_pages() -> set[tuple[str, str]]:
+    """Return every page with the views it has, as (page, "name=value" in its address); "" for the page."""
+    offered = re.compile(r'choose_view\((\w+), key="(\w+)-\w+"(?:, kept_as=(\w+))?\)')
+    found = {(name, "") for entries in GROUPS.values() for name, _, _ in entries}
+    for file in (MAIN.parent).rglob("*.py"):
+        for views, page, kept_as in offered.findall(file.read_text("utf-8")):
+            module = import_module(".".join(file.relative_to(MAIN.parents[2]).with_suffix("").parts))
+            name = getattr(module, kept_as) if kept_as else VIEW
+            found |= {(page, f"{name}={view}") for view in getattr(module, views)}
+    return found
 
 
 def drawn_charts(page: AppTest, key: str) -> dict[str, Any] | None:
