@@ -174,7 +174,8 @@ def test_a_scientist_invites_from_the_review_and_a_reader_is_not_asked(team: Tea
 def test_alone_the_page_says_how_a_team_logs_in(team: Team, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("LENSAPP_MODE", "alone")
     page = open_page("workspace", view="people")
-    assert any("LENSAPP_MODE" in one.value and "docs/deploy.md" in one.value for one in page.markdown)
+    assert "LENSAPP_MODE=passwords" in page.code[0].value
+    assert any("docs/deploy.md" in one.value for one in page.caption)
     assert not page.dataframe
 
 

@@ -29,7 +29,7 @@ def show_account() -> None:
         st.button("Log out", icon=":material/logout:", on_click=_leave, key="log-out", width="stretch")
 
 
-@st.dialog("Your account", icon=":material/account_circle:")
+@st.dialog("Your account", width="medium", icon=":material/account_circle:")
 def show_own_account() -> None:
     """Show what who is logged in has graded, and in how many browsers they are logged in."""
     ws, actor = get_workspace(), current_actor()

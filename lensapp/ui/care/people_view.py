@@ -17,6 +17,7 @@ from lensapp.ui.shared.address import NO_ROWS, digest, kept, ticked
 from lensapp.ui.shared.markup import plain, plain_all
 from lensapp.ui.shared.widgets import counted, empty_state, errors_shown
 
+HOW_TO_BEGIN = "lensapp user add NAME --role administrator\nLENSAPP_MODE=passwords lensapp web"
 ROLE_HELP = (
     "An administrator may do everything; a scientist imports, trains, scores and opens reviews; an inspector "
     "votes in the reviews that name or invite them and sees nothing else; a reader looks."
@@ -26,14 +27,14 @@ ROLE_HELP = (
 def show_people(ws: Workspace) -> None:
     """Show who has an account, and let accounts be made, changed and removed."""
     if mode() == "alone":
-        empty_state(
+        box = empty_state(
             "Nobody logs in here",
-            "Whoever opens this app types a name, which signs votes. For a team make the first account with "
-            "the command *lensapp user add NAME --role administrator* and start the app with "
-            "LENSAPP_MODE=passwords, or oidc where your institute has a log-in. The documentation says how, "
-            "on its pages Running it for a team (docs/deploy.md) and Security (docs/security.md).",
+            "Whoever opens this app types a name, which signs votes. For a team make the first account, and "
+            "start the app again with LENSAPP_MODE=passwords, or oidc where your institute has a log-in:",
             icon=":material/group:",
         )
+        box.code(HOW_TO_BEGIN, language="bash", width="content")
+        box.caption("More in the documentation: Running it for a team (docs/deploy.md), docs/security.md.")
         return
     every = people.list_accounts(ws)
     with st.container(horizontal=True, vertical_alignment="center"):
