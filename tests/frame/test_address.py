@@ -1,11 +1,13 @@
 """What widgets hold stands in the address: the controls of pages are set, the pages opened again."""
 
+import re
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from lensapp.core.train.presets import PRESETS
 from lensapp.ui.data import data_page
 from lensapp.ui.shared import address
 from support.pages_workspace import add_survey, full_workspace, open_page
@@ -53,13 +55,101 @@ PAGES: list[tuple[str, dict[str, str], list[tuple[str, str, Any, str, list[str]]
         ("number_input", "feedback-rules-min_votes", 2, "min_votes", ["2"]),
         ("button_group", "feedback-method", "swap", "consensus", ["swap"]),
     ]),
-    ("team", {"review": "round-1"}, [("button_group", "team-method", "swap", "consensus", ["swap"])]),
+    ("team", {"review": "round-1"}, [
+        ("button_group", "team-method", "swap", "consensus", ["swap"]),
+    ]),
+    ("team", {"review": "round-1", "consensus": "swap"}, [
+        ("number_input", "team-swap-detect_above", 0.9, "consensus.detect_above", ["0.9"]),
+    ]),
+    ("train", {"train-recipe": "S1"}, [
+        ("number_input", "new-run-S1-epochs", 7, "epochs", ["7"]),
+        ("number_input", "new-run-S1-learning_rate", 0.0005, "learning_rate", ["0.0005"]),
+        ("text_input", "new-run-S1-name", "deeper", "name", ["deeper"]),
+        ("button_group", "new-run-S1-class_weights", "balanced", "class_weights", ["balanced"]),
+        ("number_input", "new-run-S1-augmentation-noise_sigma", 0.2, "augmentation.noise_sigma", ["0.2"]),
+        ("selectbox", "new-run-S1-schedule-kind", "one_cycle", "schedule.kind", ["one_cycle"]),
+        ("selectbox", "new-run-S1-device", "gpu:0", "device", ["gpu:0"]),
+        ("checkbox", "new-run-S1-shuffle", False, "shuffle", ["0"]),
+    ]),
+    ("train", {}, [
+        ("selectbox", "new-run-FAST-network", "convnext_tiny", "network", ["convnext_tiny"]),
+        ("button_group", "new-run-FAST-task", "contrastive", "task", ["contrastive"]),
+    ]),
+    ("experiments", {}, [
+        ("number_input", "new-kfold-FAST-epochs", 3, "epochs", ["3"]),
+        ("number_input", "kfold-sky-v1-folds", 4, "kfold.folds", ["4"]),
+        ("text_input", "new-kfold-FAST-name", "four", "name", ["four"]),
+    ]),
+    ("experiments", {"kind": "Search"}, [
+        ("number_input", "search-trials", 5, "search.trials", ["5"]),
+        ("text_input", "new-search-FAST-range-learning_rate", "0.1:0.2", "range.learning_rate", ["0.1:0.2"]),
+        ("multiselect", "new-search-FAST-space", ["learning_rate"], "space", ["learning_rate"]),
+    ]),
+    ("evaluate", {"view": "survey"}, [
+        ("select_slider", "evaluate-prevalence", 5e-6, "prevalence", ["5e-06"]),
+        ("toggle", "evaluate-own-inspectors", True, "own_rates", ["1"]),
+    ]),
+    ("compare", {"view": "costs"}, [
+        ("button_group", "compare-merit", "tpr10", "merit", ["tpr10"]),
+        ("button_group", "compare-cost", "seconds", "cost", ["seconds"]),
+        ("multiselect", "compare-models", ["resnet50", "vgg16"], "networks", ["resnet50", "vgg16"]),
+        ("multiselect", "compare-presets", ["S1"], "recipes", ["S1"]),
+        ("multiselect", "compare-beside", ["elu_cnn-1"], "beside", ["elu_cnn-1"]),
+        ("number_input", "compare-epochs", 3, "epochs", ["3"]),
+        ("number_input", "compare-batch", 32, "batch_size", ["32"]),
+        ("number_input", "compare-minutes", 2.5, "minutes", ["2.5"]),
+        ("number_input", "compare-seed", 4, "seed", ["4"]),
+        ("checkbox", "compare-baselines", True, "baselines", ["1"]),
+    ]),
+    ("compare", {"view": "overlap"}, []),
+    ("compare", {"view": "scores"}, []),
+    ("score", {"source": "sky", "run": "elu_cnn-1"}, [
+        ("number_input", "score-review-size", 3, "top", ["3"]),
+        ("text_input", "score-review-name", "best", "name", ["best"]),
+    ]),
+    ("features", {"source": "sky", "run": "elu_cnn-1"}, [
+        ("button_group", "encoder-way", "head", "add", ["head"]),
+    ]),
     ("replay", {"review": "round-1"}, [
         ("number_input", "replay-views", 5, "views", ["5"]),
         ("toggle", "replay-learned", True, "learned", ["1"]),
     ]),
     ("workspace", {"view": "delete"}, [("button_group", "delete-kind", "run", "kind", ["run"])]),
 ]  # fmt: skip
+
+
+# What the address keeps otherwise than by `kept`, and what it does not keep: keys of widgets, and why.
+SELECTED = {
+    r"choose-\w+|replay-name": "a source, run, dataset version, review or study, which pages share",
+    r"(evaluate|compare)-part|evaluate-threshold": "the part and the threshold, which pages share",
+    r"versions": "the dataset version, which pages share",
+    r"evaluate-compare-.*|compare-runs-.*|compare-study-.*|runs-table-.*": "runs by `compare`, `study`",
+}
+NOT_KEPT = {
+    r"None": "the name of a view that is about to be kept",
+    r"evaluate-aims": "sets the threshold",
+    r"evaluate-calibration.*": "kept in the workspace, for everybody",
+    r"notes-.*": "kept in the workspace, for everybody",
+    r"committee-name-.*|rename-.*|delete-.*-field": "a name is given once, to rename or to confirm",
+    r"encoder-(file|name)|embeddings-(file|name|ids|ids-file)|head-name": "files of this machine, sent once",
+    r"import-scores-.*": "files of this machine, sent once",
+    r"crop-.*|allow-units-.*": "leave to read cutouts otherwise is given by who starts the job",
+    r"compare-committee.*|evaluate-veto.*": "a rule that is kept in the workspace when it is sent",
+}
+KINDS_OF_WIDGETS = (
+    "selectbox", "multiselect", "slider", "select_slider", "number_input", "text_input", "text_area",
+    "checkbox", "toggle", "radio", "button_group", "date_input", "time_input", "color_picker",
+)  # fmt: skip
+
+
+def forgotten(app: AppTest) -> list[str]:
+    """Return the keys of the controls of a page that are neither kept in its address nor said not to be."""
+    keys = [str(one.key) for kind in KINDS_OF_WIDGETS for one in getattr(app.main, kind)]
+    tables = [table.proto for table in app.main.dataframe if table.proto.selection_mode]
+    keys += [proto.id.split("-", 2)[2] for proto in tables]
+    said = [re.compile(pattern) for pattern in (*SELECTED, *NOT_KEPT)]
+    kept = app.session_state[address.KEYS]
+    return [key for key in keys if key not in kept and not any(one.fullmatch(key) for one in said)]
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -85,6 +175,7 @@ def widget(app: AppTest, kind: str, key: str) -> Any:
 @pytest.mark.parametrize(("page", "opened", "controls"), PAGES)
 def test_what_controls_hold_is_in_the_address_and_comes_back_from_it(page, opened, controls):
     app = open_page(page, **opened)
+    assert forgotten(app) == []
     usual = {key: widget(app, kind, key).value for kind, key, *_ in controls}
     for kind, key, value, name, texts in controls:
         assert usual[key] != value
@@ -92,7 +183,9 @@ def test_what_controls_hold_is_in_the_address_and_comes_back_from_it(page, opene
         widget(app, kind, key).set_value(value).run()
         assert not app.exception, app.exception
         assert texts_of(app, name) == texts
-    app = open_page(page, **app.query_params)  # a reload, or a colleague's browser
+    if controls:
+        app = open_page(page, **app.query_params)  # a reload, or a colleague's browser
+    assert not app.toast
     assert {key: widget(app, kind, key).value for kind, key, *_ in controls} == {
         key: value for _, key, value, *_ in controls
     }
@@ -109,6 +202,19 @@ def test_the_number_of_the_page_returns_to_one_when_the_choice_changes(monkeypat
     app.button_group(key="class").set_value("nonlens").run()
     assert app.number_input(key="page").value == 1
     assert not texts_of(app, "page")
+
+
+def test_another_recipe_or_network_begins_with_its_own_settings():
+    app = open_page("train", epochs="7", **{"network_options.dropout": "0.9", "task": "classes"})
+    assert app.number_input(key="new-run-FAST-epochs").value == 7
+    assert app.number_input(key="new-run-FAST-elu_cnn-dropout").value == 0.9
+    app.selectbox(key="new-run-FAST-network").set_value("simple_cnn").run()
+    assert not texts_of(app, "network_options.dropout")
+    assert texts_of(app, "epochs") == ["7"]
+    app.radio(key="train-recipe").set_value("S1").run()
+    assert app.number_input(key="new-run-S1-epochs").value == PRESETS["S1"].spec.epochs != 7
+    assert [name for name in ("epochs", "network", "task") if texts_of(app, name)] == []
+    assert texts_of(app, "train-recipe") == ["S1"]
 
 
 def test_a_page_opened_again_from_the_sidebar_is_as_it_was_left():
@@ -191,6 +297,10 @@ KINDS = [
     (address.span(1, 99), (56, 70), ["56-70"]),
     (address.one_of([48, 96]), 96, ["96"]),
     (address.several_of(["a b", "c,d"]), ["c,d"], ["c,d"]),
+    (address.optional(address.whole(1, 9)), 4, ["4"]),
+    (address.typed(["auto", None]), "gpu:3", ["gpu:3"]),
+    (address.typed(["auto", None]), None, ["None"]),
+    (address.words(), ["spiral", "ring, face-on"], ["spiral", "ring, face-on"]),
     (address.ticked(["x", "y"]), {"selection": {"rows": [1], "columns": [], "cells": []}}, ["y"]),
 ]
 

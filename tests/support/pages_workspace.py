@@ -210,7 +210,7 @@ def full_workspace(folder: Path) -> Workspace:
     return ws
 
 
-def open_page(name: str, **address: str) -> AppTest:
+def open_page(name: str, /, **address: str) -> AppTest:
     """Open a page of the workspace that the environment names, and check that nothing was raised."""
     app = AppTest.from_file(str(MAIN), default_timeout=30)
     app.run()

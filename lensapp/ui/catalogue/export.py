@@ -18,7 +18,7 @@ from lensapp.services.catalogue.export_columns import offered_columns
 from lensapp.services.catalogue.formats import files_of
 from lensapp.services.catalogue.query import settled_consensus
 from lensapp.storage.workspace import Workspace
-from lensapp.ui.shared.address import kept, one_of, whole
+from lensapp.ui.shared.address import kept, one_of, several_of, whole
 from lensapp.ui.shared.cutout_export import show_cutout_export
 from lensapp.ui.shared.markup import plain_all
 from lensapp.ui.shared.widgets import counted, empty_state, errors_shown, number
@@ -108,7 +108,7 @@ def _asked_columns(ws: Workspace, table: pd.DataFrame) -> tuple[str, ...]:
     chosen = st.multiselect(
         "Columns of the source's catalogue",
         offered,
-        key="export-source-columns",
+        **kept("further_columns", several_of(offered), [], key="export-source-columns"),
         placeholder="None besides those above",
         help="They go along in the table; one whose name is taken is called catalogue_….",
     )

@@ -26,7 +26,7 @@ from lensapp.storage.workspace import Workspace
 from lensapp.ui.catalogue.table import class_name, show_rows
 from lensapp.ui.gallery.contact_sheet import contact_sheet
 from lensapp.ui.inspect.consensus_form import without_meaning
-from lensapp.ui.shared.address import kept, one_of
+from lensapp.ui.shared.address import kept, one_of, text
 from lensapp.ui.shared.figures import PART_NAMES
 from lensapp.ui.shared.forms import spec_fields, validated
 from lensapp.ui.shared.markup import plain, plain_all
@@ -115,7 +115,7 @@ def _choose_rules() -> FeedbackRules | None:
         **kept("consensus", one_of(list(METHODS)), "mean", key="feedback-method"),
     )
     entered = spec_fields(
-        FeedbackRules, key="feedback-rules", columns=2, skip=(*without_meaning(method), "crop"), keep=True
+        FeedbackRules, key="feedback-rules", columns=2, skip=(*without_meaning(method), "crop"), keep=""
     )
     rules = validated(FeedbackRules, {**entered, "method": method})
     if rules is not None:
@@ -201,7 +201,9 @@ def choose_to_freeze(ws: Workspace, parent: Dataset, *, key: str, disabled: bool
     left, right = st.columns(2, vertical_alignment="bottom")
     with left:
         typed = st.text_input(
-            "Name of the new version", placeholder=next_name(ws, stem_of(parent.name)), key=f"{key}-name"
+            "Name of the new version",
+            placeholder=next_name(ws, stem_of(parent.name)),
+            **kept("name", text(), "", key=f"{key}-name"),
         )
     with right:
         pressed = st.button(
@@ -255,13 +257,16 @@ def show_retraining(ws: Workspace, *, negatives_of: Source | None = None) -> Non
             return
         with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
             with st.container(width=200):
-                recipe = st.selectbox("With the settings of", offer.recipes, key="feedback-recipe")
+                recipe = st.selectbox(
+                    "With the settings of",
+                    offer.recipes,
+                    **kept("retrain_like", one_of(offer.recipes), offer.recipes[0], key="feedback-recipe"),
+                )
             start = st.segmented_control(
                 "Start",
                 [SCRATCH, WARM],
-                default=SCRATCH,
                 required=True,
-                key="feedback-start",
+                **kept("retrain_from", one_of([SCRATCH, WARM]), SCRATCH, key="feedback-start"),
                 width="content",
                 help=f"From scratch: random weights. From its weights: the best network of {plain(recipe)} "
                 "is trained further (warm start), which takes fewer epochs and keeps what it has learned.",

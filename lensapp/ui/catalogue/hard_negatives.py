@@ -103,7 +103,7 @@ def _choose(ws: Workspace, source: Source) -> tuple[HardNegativesSpec | None, No
     """Ask which non-lenses are taken; return that, and those that are known."""
     above = st.container()
     with st.expander("Further settings"):
-        entered = spec_fields(HardNegativesSpec, key=KEY, only=FURTHER, keep=True)
+        entered = spec_fields(HardNegativesSpec, key=KEY, only=FURTHER, keep="")
         further = validated(HardNegativesSpec, entered)
     if further is None:
         return None, None
@@ -111,7 +111,7 @@ def _choose(ws: Workspace, source: Source) -> tuple[HardNegativesSpec | None, No
     classes = sorted(set(known.kind.tolist()))
     with above:
         entered |= spec_fields(
-            HardNegativesSpec, key=KEY, skip=(*FURTHER, "crop"), offered={"classes": classes}, keep=True
+            HardNegativesSpec, key=KEY, skip=(*FURTHER, "crop"), offered={"classes": classes}, keep=""
         )
     return validated(HardNegativesSpec, entered), known
 

@@ -20,6 +20,7 @@ from lensapp.storage.workspace import Workspace
 from lensapp.ui.evaluate.audit_view import show_audit
 from lensapp.ui.evaluate.score_view import show_classes, show_scores
 from lensapp.ui.evaluate.value_view import show_values
+from lensapp.ui.shared.address import digest
 from lensapp.ui.shared.job_controls import start_button, watch_job
 from lensapp.ui.shared.markup import plain
 from lensapp.ui.shared.page_head import page_head
@@ -137,7 +138,7 @@ def _choose_compared(names: list[str], run: Run) -> list[str]:
         "Compare with",
         names,
         [name for name in asked if name in names],
-        key=f"evaluate-compare-{run.name}",
+        key=f"evaluate-compare-{run.name}-{digest(asked)}",  # Back changes what is asked
         placeholder="other evaluated runs" if names else "no other run is evaluated",
         disabled=not names,
     )

@@ -13,11 +13,13 @@ from lensapp.storage.workspace import Workspace
 from lensapp.ui.evaluate import survey_figures as draw
 from lensapp.ui.evaluate.tables import show_table
 from lensapp.ui.shared import figures
+from lensapp.ui.shared.address import kept, one_of, switch
 from lensapp.ui.shared.forms import spec_fields, validated
 from lensapp.ui.shared.widgets import number
 
 PREVALENCE, PREVALENCE_KEY = "prevalence", "evaluate-prevalence"
-PREVALENCES = (*(factor * 10.0**power for power in range(-6, -2) for factor in (1, 2, 5)), 0.01)
+PREVALENCES = (*(float(f"{factor}e{power}") for power in range(-6, -2) for factor in (1, 2, 5)), 0.01)
+USUAL_PREVALENCE = 1e-3
 
 
 def show_survey(ws: Workspace, evaluation: Evaluation, *, threshold: float) -> SurveySpec | None:
@@ -103,24 +105,19 @@ def show_survey_numbers(
 
 
 def _choose_survey(ws: Workspace, *, galaxies: int | None) -> tuple[SurveySpec | None, MeasuredRates | None]:
-    """Show the survey's fields; the address keeps the prevalence. None while a field cannot be used."""
-    asked = st.query_params.get(PREVALENCE)
-    if PREVALENCE_KEY not in st.session_state:
-        choices = {f"{value:g}": value for value in PREVALENCES}
-        st.session_state[PREVALENCE_KEY] = choices.get(asked or "", 1e-3)
+    """Show the survey's fields, which the address keeps. None while a field cannot be used."""
     prevalence = st.select_slider(
         "Prevalence",
         PREVALENCES,
-        key=PREVALENCE_KEY,
         format_func=figures.power_of_ten,
         help="Share of the galaxies that are lenses. Purity depends on it; completeness does not.",
+        **kept(PREVALENCE, one_of(PREVALENCES), USUAL_PREVALENCE, key=PREVALENCE_KEY),
     )
-    st.query_params[PREVALENCE] = f"{prevalence:g}"
     measured: dict[str, float] = {}
     rates = None
     if st.toggle(
         "Rates and pace of our inspectors",
-        key="evaluate-own-inspectors",
+        **kept("own_rates", switch(), default=False, key="evaluate-own-inspectors"),
         help="From the blind tests and the timed votes of all reviews; the fields can still be changed.",
     ):
         try:
@@ -138,7 +135,7 @@ def _choose_survey(ws: Workspace, *, galaxies: int | None) -> tuple[SurveySpec |
             st.caption("Measured in all reviews: " + "; ".join(words) + ".")
     known = measured | ({} if galaxies is None else {"galaxies": galaxies})
     key = "-".join(["evaluate-survey", *(f"{value:g}" for value in known.values())])
-    entered = spec_fields(SurveySpec, key=key, values=known, skip=("prevalence",), columns=3)
+    entered = spec_fields(SurveySpec, key=key, values=known, skip=("prevalence",), columns=3, keep="survey.")
     return validated(SurveySpec, entered | {"prevalence": prevalence}), rates
 
 

@@ -25,7 +25,14 @@ def without_meaning(method: str) -> tuple[str, ...]:
 
 
 def settings_form(method: str, *, key: str) -> dict[str, Any]:
-    """Show a widget for each usual setting of a method; return it with what is entered, unvalidated."""
+    """Show a widget for each usual setting of a method; return it with what is entered, unvalidated.
+
+    The address keeps what is entered.
+    """
     names = usual_settings(method)
-    entered = spec_fields(ConsensusSpec, key=f"{key}-{method}", only=names, columns=3) if names else {}
+    entered = (
+        spec_fields(ConsensusSpec, key=f"{key}-{method}", only=names, columns=3, keep="consensus.")
+        if names
+        else {}
+    )
     return {"method": method, **entered}

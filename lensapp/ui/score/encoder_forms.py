@@ -9,6 +9,7 @@ from lensapp.services.score import encoders
 from lensapp.services.train import runs
 from lensapp.storage.records import Run, Source
 from lensapp.storage.workspace import Workspace
+from lensapp.ui.shared.address import kept, one_of
 from lensapp.ui.shared.forms import spec_fields, validated
 from lensapp.ui.shared.state import go, selected
 from lensapp.ui.shared.widgets import errors_shown
@@ -24,10 +25,9 @@ def show_encoders(ws: Workspace, trained: list[Run], imported: list[Source]) -> 
         way = st.segmented_control(
             "What to add",
             ways,
-            default=ways[0],
             required=True,
-            key="encoder-way",
             format_func=WAYS.__getitem__,
+            **kept("add", one_of(ways), ways[0], key="encoder-way"),
         )
         if way == "onnx":
             _onnx_form(ws)
@@ -45,7 +45,7 @@ def _onnx_form(ws: Workspace) -> None:
     left, right = st.columns(2)
     file = left.text_input("ONNX file", key="encoder-file", help=FILE_HELP)
     name = right.text_input("Name of the encoder", key="encoder-name")
-    entered = spec_fields(EncoderSpec, key="encoder", values={"bands": ()}, columns=3)
+    entered = spec_fields(EncoderSpec, key="encoder", values={"bands": ()}, columns=3, keep="encoder.")
     if not st.button("Add the encoder", type="primary", key="encoder-add"):
         return
     saved = EncoderSpec(bands=("any",)).saved() | {"bands": ()}
@@ -62,8 +62,9 @@ def _table_form(ws: Workspace, imported: list[Source]) -> None:
     cells = st.columns(3)
     file = cells[0].text_input("Parquet, FITS or npy file", key="embeddings-file", help=FILE_HELP)
     names, chosen = [one.name for one in imported], selected("source")
+    usual = str(chosen) if chosen in names else names[0]
     source = cells[1].selectbox(
-        "Source", names, index=names.index(chosen) if chosen in names else 0, key="embeddings-source"
+        "Source", names, **kept("embeddings_of", one_of(names), usual, key="embeddings-source")
     )
     name = cells[2].text_input("Name of the embeddings", key="embeddings-name")
     column = cells[0].text_input("Column of IDs", key="embeddings-ids", placeholder="candidate_id, id …")
@@ -94,10 +95,17 @@ def _head_form(ws: Workspace, trained: list[Run]) -> None:
             go("split")
         return
     cells = st.columns(3)
-    encoder = cells[0].selectbox("Features of", [run.name for run in trained], key="head-encoder")
-    dataset = cells[1].selectbox("Dataset version", versions, key="head-dataset")
+    encoders_there = [run.name for run in trained]
+    encoder = cells[0].selectbox(
+        "Features of",
+        encoders_there,
+        **kept("head_on", one_of(encoders_there), encoders_there[0], key="head-encoder"),
+    )
+    dataset = cells[1].selectbox(
+        "Dataset version", versions, **kept("head_from", one_of(versions), versions[0], key="head-dataset")
+    )
     name = cells[2].text_input("Name of the head", key="head-name", placeholder=f"{encoder}-head-1")
-    entered = spec_fields(HeadSpec, key="head", skip=("head", "encoder"), columns=3)
+    entered = spec_fields(HeadSpec, key="head", skip=("head", "encoder"), columns=3, keep="head.")
     if not st.button("Train the head", type="primary", key="head-train"):
         return
     spec = validated(HeadSpec, entered | {"encoder": encoder})

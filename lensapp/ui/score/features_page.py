@@ -115,8 +115,8 @@ def fields_used(choices: Mapping[str, Any]) -> tuple[str, ...]:
 
 def _show_form(ws: Workspace, run: Run, name: str, *, key: str) -> None:
     form = f"map-{key}-{run.name}-{name}"
-    entered = spec_fields(MapSpec, key=form, values={"clusters": "hdbscan"}, only=CHOICES)
-    entered |= spec_fields(MapSpec, key=form, only=fields_used(entered))
+    entered = spec_fields(MapSpec, key=form, values={"clusters": "hdbscan"}, only=CHOICES, keep="map.")
+    entered |= spec_fields(MapSpec, key=form, only=fields_used(entered), keep="map.")
     if not st.button("Make the map", type="primary", key=f"{form}-make"):
         return
     spec = validated(MapSpec, entered)
@@ -132,7 +132,7 @@ def _show_form(ws: Workspace, run: Run, name: str, *, key: str) -> None:
 
 def _show_map(ws: Workspace, run: Run, name: str, methods: list[str]) -> None:
     with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
-        method = _one_of("Map", methods, key="features-method", names=str.upper)
+        method = _one_of("Map", methods, kept_as="method", key="features-method", names=str.upper)
         points = map_density.map_points(ws, run.name, name, method)
         dense = len(points) > map_density.DENSE_FROM
         shown = show_density if dense else _show_dots
@@ -159,7 +159,7 @@ def _show_dots(
     colourings = colourings_of(table)
     with controls:
         colouring = (
-            _one_of("Colour by", colourings, key="features-colour", names=COLOURINGS.get)
+            _one_of("Colour by", colourings, kept_as="colour", key="features-colour", names=COLOURINGS.get)
             if colourings
             else None
         )
@@ -196,10 +196,6 @@ def _show_dots(
         show_selected_cutouts(ws, run, selected, title=f"{name}-{run.name}-{what}"[:LONGEST_NAME])
 
 
-def _one_of(label: str, options: list[str], *, key: str, names: Any) -> str:
-    if st.session_state.get(key) not in (None, *options):
-        del st.session_state[key]
-    option = st.segmented_control(
-        label, options, default=options[0], required=True, key=key, format_func=names
-    )
-    return str(option)
+def _one_of(label: str, options: list[str], *, kept_as: str, key: str, names: Any) -> str:
+    in_address = kept(kept_as, one_of(options), options[0], key=key)
+    return str(st.segmented_control(label, options, required=True, format_func=names, **in_address))

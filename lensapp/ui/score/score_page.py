@@ -38,7 +38,7 @@ from lensapp.ui.score.score_import import show_score_import
 from lensapp.ui.score.source_check import show_source_check
 from lensapp.ui.score.starter import choose_run, offer_starter, show_starter_card
 from lensapp.ui.shared import figures
-from lensapp.ui.shared.address import kept, switch
+from lensapp.ui.shared.address import kept, switch, text, whole
 from lensapp.ui.shared.filters import ask_filter
 from lensapp.ui.shared.job_controls import start_button, watch_job
 from lensapp.ui.shared.markup import plain
@@ -284,13 +284,16 @@ def _show_review_row(
             "Candidates to review",
             1,
             most,
-            min(DEFAULT_REVIEW, most),
-            key="score-review-size",
             help="Best first.",
+            **kept("top", whole(1, most), min(DEFAULT_REVIEW, most), key="score-review-size"),
             width=190,
         )
         suggestion = name_for_best(ws, source, limit=int(limit))
-        typed = st.text_input("Name of the review", placeholder=suggestion, key="score-review-name")
+        typed = st.text_input(
+            "Name of the review",
+            placeholder=suggestion,
+            **kept("name", text(), "", key="score-review-name"),
+        )
         wanted = st.button(
             f"Review the top {number(limit)}{' so far' if so_far else ''}",
             type="primary",

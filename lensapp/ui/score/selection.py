@@ -11,6 +11,7 @@ from lensapp.services.score.features import UNLABELLED
 from lensapp.storage.records import Cutout, Run
 from lensapp.storage.workspace import Workspace
 from lensapp.ui.evaluate.cutout_sheet import open_in_gallery, show_cutouts
+from lensapp.ui.shared.address import NO_ROWS, digest, kept, ticked
 from lensapp.ui.shared.scores import scores_text
 from lensapp.ui.shared.widgets import heading, number
 
@@ -30,13 +31,13 @@ def show_clusters(rows: Sequence[Mapping[str, Any]]) -> list[int]:
         for row in rows
     ]
     heading("Clusters")
+    names = [cell["cluster"] for cell in cells]
     event = st.dataframe(
         pd.DataFrame(cells).style.format({"size": number, "votes": number}),
         hide_index=True,
         placeholder="–",
         on_select="rerun",
         selection_mode="multi-row",
-        key=f"feature-clusters-{len(rows)}",
         height="content" if len(rows) <= 8 else 300,
         column_config={
             "cluster": st.column_config.TextColumn("cluster", help="Largest first; none is outside all."),
@@ -46,6 +47,7 @@ def show_clusters(rows: Sequence[Mapping[str, Any]]) -> list[int]:
             "mean_score": st.column_config.NumberColumn("mean score", format="%.3f"),
             "votes": st.column_config.NumberColumn("graded", help="Cutouts with votes that count."),
         },
+        **kept("clusters", ticked(names), NO_ROWS, key=f"feature-clusters-{digest(names)}"),
     )
     return [rows[row]["cluster"] for row in event.selection.rows if row < len(rows)]
 

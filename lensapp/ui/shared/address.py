@@ -25,6 +25,7 @@ WHOLE_RUN = "whole-run"
 ARRIVED = "address-arrived"
 OPENED = "address-opened"
 OWN = "address-of-widgets"  # name → what a widget last let it say, and what it said before
+KEYS = "address-keys"  # key of a widget → its name in the address
 LEFT = "address-left"
 LONGEST = 60
 NO_ROWS: dict[str, Any] = {"selection": {"rows": [], "columns": [], "cells": []}}
@@ -93,6 +94,15 @@ def decimal(low: float, high: float) -> Kind[float | None]:
     )
 
 
+def optional(kind: Kind[T]) -> Kind[T | None]:
+    """Return the kind of a value of another kind, or of an empty field."""
+    return Kind(
+        lambda texts: kind.read(texts) if texts[-1] else None,
+        lambda value: [] if value is None else kind.write(value),
+        kind.wanted,
+    )
+
+
 def span(low: int, high: int) -> Kind[tuple[int, int]]:
     """Return the kind of two whole numbers from `low` to `high`, the smaller one first: 56-70."""
 
@@ -132,6 +142,17 @@ def several_of(options: Sequence[T], *, most: int | None = None) -> Kind[list[T]
         return [by_text[one] for one in asked]
 
     return Kind(read, lambda value: [str(one) for one in value], f"of {_listed(by_text)}")
+
+
+def typed(options: Sequence[Any]) -> Kind[Any]:
+    """Return the kind of a choice of one of `options`, or of what is typed in its place."""
+    by_text = {str(option): option for option in options}
+    return Kind(lambda texts: by_text.get(texts[-1], texts[-1]), lambda value: [str(value)], "a text")
+
+
+def words() -> Kind[list[str]]:
+    """Return the kind of several words, chosen or typed."""
+    return Kind(lambda texts: [one for one in texts if one], lambda value: [*value], "words")
 
 
 def ticked(names: Sequence[str]) -> Kind[Mapping[str, Any]]:
@@ -186,6 +207,7 @@ def kept(
         as the number of the page.
     """
     key = key or name
+    st.session_state.setdefault(KEYS, {})[key] = name
     texts = st.query_params.get_all(name)
     own = st.session_state.setdefault(OWN, {})
     arriving = st.session_state.get(ARRIVED, False) and not in_fragment_run()
@@ -222,6 +244,11 @@ def _value(name: str, kind: Kind[T], default: T, texts: list[str], *, say: bool)
                 duration="long",
             )
         return default
+
+
+def names_said_of(*fields: str) -> list[str]:
+    """Return the names in the address that are one of `fields` of a form, or follow it after a dot."""
+    return [name for name in st.query_params if name.partition(".")[0] in fields]
 
 
 def put(name: str, texts: Sequence[str]) -> None:

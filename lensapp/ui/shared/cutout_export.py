@@ -45,6 +45,7 @@ def show_cutout_export(ws: Workspace, query: CatalogueQuery, *, count: int, key:
             key=f"{key}-cutouts-{picked}",
             submit=f"Write {counted(count, 'cutout')}",
             only=ARRAYS if ending else PICTURES,
+            keep="cutouts.",
         )
         if spec is not None:
             with errors_shown():

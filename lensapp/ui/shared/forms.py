@@ -12,7 +12,7 @@ from pydantic.fields import FieldInfo
 
 from lensapp.core.config import Spec, bound_of, inner_specs, is_fixed, kinds_of, label_of, limits_of, words_of
 from lensapp.core.errors import InvalidInput
-from lensapp.ui.shared.address import Kind, kept, one_of, several_of, switch, text
+from lensapp.ui.shared.address import Kind, kept, one_of, several_of, switch, text, typed, words
 from lensapp.ui.shared.widgets import error_box
 
 AnySpec = TypeVar("AnySpec", bound=Spec)
@@ -74,6 +74,7 @@ def spec_form(
     skip: Sequence[str] = (),
     only: Sequence[str] | None = None,
     columns: int = 2,
+    keep: str | None = None,
 ) -> AnySpec | None:
     """Show a form; return the validated specification when it was sent, else None.
 
@@ -87,9 +88,11 @@ def spec_form(
         Shown at first instead of the defaults; those of fields that are not shown count as well.
     skip, only
         Fields that are not shown, or the only ones shown; they keep `values` or their defaults.
+    keep
+        What the names of the fields in the address begin with; None where it keeps none of them.
     """
     with st.form(key):
-        entered = spec_fields(spec, key=key, values=values, skip=skip, only=only, columns=columns)
+        entered = spec_fields(spec, key=key, values=values, skip=skip, only=only, columns=columns, keep=keep)
         sent = st.form_submit_button(submit, type="primary")
     if not sent:
         return None
@@ -116,13 +119,13 @@ def spec_fields(
     columns: int = 2,
     offered: Mapping[str, Sequence[str]] | None = None,
     unfolded: Sequence[str] = (),
-    keep: bool = False,
+    keep: str | None = None,
 ) -> dict[str, Any]:
     """Show a widget for each field, nested specifications below; return what is entered, unvalidated.
 
     `offered` names, for fields of words, also nested ones, those there are to choose from; `unfolded` the
-    nested specifications that are open at first. With `keep` the address keeps what is entered, nested
-    specifications excepted.
+    nested specifications that are open at first. Unless `keep` is None the address keeps what differs from
+    what is shown at first, under the fields' names after `keep`; those of nested ones follow a dot.
     """
     fields = [
         replace(make_field(name, info, values or {}, key=key), offered=tuple((offered or {}).get(name, ())))
@@ -135,13 +138,17 @@ def spec_fields(
         cells = st.columns(columns, vertical_alignment="top")
         for cell, field in zip(cells, plain[start : start + columns], strict=False):
             with cell:
-                if keep:
-                    kept(field.name, *in_address(field), key=field.key)
+                if keep is not None:
+                    kept(f"{keep}{field.name}", *in_address(field), key=field.key)
                 entered[field.name] = field_widget(field)
     for field in fields:
         if inner_specs(field.info.annotation):
             entered[field.name] = _nested(
-                field, columns=columns, offered=offered, unfolded=field.name in unfolded
+                field,
+                columns=columns,
+                offered=offered,
+                unfolded=field.name in unfolded,
+                keep=None if keep is None else f"{keep}{field.name}.",
             )
     return entered
 
@@ -153,7 +160,12 @@ def make_field(name: str, info: FieldInfo, values: Values, *, key: str) -> Field
 
 
 def _nested(
-    field: Field, *, columns: int, offered: Mapping[str, Sequence[str]] | None, unfolded: bool
+    field: Field,
+    *,
+    columns: int,
+    offered: Mapping[str, Sequence[str]] | None,
+    unfolded: bool,
+    keep: str | None,
 ) -> dict[str, Any]:
     specs = inner_specs(field.info.annotation)
     values = field.value.model_dump() if isinstance(field.value, Spec) else dict(field.value or {})
@@ -161,10 +173,15 @@ def _nested(
         if field.info.description:
             st.caption(field.info.description)
         if len(specs) == 1:
-            return spec_fields(specs[0], key=field.key, values=values, columns=columns, offered=offered)
+            return spec_fields(
+                specs[0], key=field.key, values=values, columns=columns, offered=offered, keep=keep
+            )
         by_kind = {str(get_args(spec.model_fields["kind"].annotation)[0]): spec for spec in specs}
         kinds = list(by_kind)
         index = kinds.index(values["kind"]) if values.get("kind") in kinds else 0
+        if keep is not None:
+            others = [name for name in st.query_params if name.startswith(keep)]
+            kept(f"{keep}kind", one_of(kinds), kinds[index], key=f"{field.key}-kind", resets=others)
         kind = st.selectbox(
             "Kind", kinds, index=index, key=f"{field.key}-kind", format_func=lambda one: one.replace("_", " ")
         )
@@ -172,7 +189,12 @@ def _nested(
         return {
             "kind": kind,
             **spec_fields(
-                by_kind[kind], key=f"{field.key}-{kind}", values=same, columns=columns, offered=offered
+                by_kind[kind],
+                key=f"{field.key}-{kind}",
+                values=same,
+                columns=columns,
+                offered=offered,
+                keep=keep,
             ),
         }
 
@@ -182,23 +204,39 @@ def in_address(field: Field) -> tuple[Kind[Any], Any]:
     kind, value = next((kind for kind in field.kinds if kind is not type(None)), str), field.value
     if kind is bool:
         return switch(), bool(value)
-    if kind in (int, float) and not words_of(field.info):
-        read: Callable[[str], float] = int if kind is int else float
-        numbers: Kind[Any] = Kind(
-            lambda texts: read(texts[-1]) if texts[-1] else None,
-            lambda number: [] if number is None else [f"{number:.10g}"],
-            f"a number {limits_of(field.info)}",
-        )
-        return numbers, None if value is None else kind(value)
+    if kind in (int, float):
+        return _number_in_address(field, kind)
     if get_origin(kind) is Literal:
         return one_of([*([None] if field.optional else []), *get_args(kind)]), value
     if get_origin(kind) in (tuple, list):
-        chosen = [str(part) for part in value or ()]
-        options = field.offered or tuple(map(str, get_args(get_args(kind)[0])))
-        return (several_of([*options, *chosen]), chosen) if options else (text(), ", ".join(chosen))
+        return _several_in_address(field, get_args(kind)[0])
     if field.offered and field.optional:
-        return one_of([None, *field.offered]), value
-    return text(), "" if value is None else str(value)
+        return one_of([None, *field.offered, *([value] if value else [])]), value
+    of_json = dict in (kind, get_origin(kind))
+    return text(), json.dumps(value or {}) if of_json else "" if value is None else str(value)
+
+
+def _number_in_address(field: Field, kind: type) -> tuple[Kind[Any], Any]:
+    """Return the same of a number, or of words that may stand for one."""
+    value = field.value
+    if alternatives := words_of(field.info):
+        options = [*([None] if field.optional else []), *alternatives]
+        return typed(options), value if value in options else str(value)
+    read: Callable[[str], float] = int if kind is int else float
+    numbers: Kind[Any] = Kind(
+        lambda texts: read(texts[-1]) if texts[-1] else None,
+        lambda number: [] if number is None else [f"{number:.10g}"],
+        f"a number {limits_of(field.info)}",
+    )
+    return numbers, None if value is None else kind(value)
+
+
+def _several_in_address(field: Field, item: Any) -> tuple[Kind[Any], Any]:
+    """Return the same of several words: of those there are, chosen or typed, or separated by commas."""
+    chosen = [str(part) for part in field.value or ()]
+    if get_origin(item) is Literal:
+        return several_of(field.offered or tuple(map(str, get_args(item)))), chosen
+    return (words(), chosen) if field.offered else (text(), ", ".join(chosen))
 
 
 def field_widget(field: Field) -> Any:

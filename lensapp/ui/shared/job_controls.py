@@ -15,7 +15,7 @@ from lensapp.services.train.studies import WORKERS
 from lensapp.services.workers import count_workers, last_log_lines, worker_alive
 from lensapp.storage.records import Job
 from lensapp.storage.workspace import Workspace
-from lensapp.ui.shared.address import in_fragment_run
+from lensapp.ui.shared.address import in_fragment_run, kept, switch
 from lensapp.ui.shared.markup import plain
 from lensapp.ui.shared.page_words import in_page_words
 from lensapp.ui.shared.state import choose, get_workspace
@@ -55,7 +55,9 @@ def spread_field(ws: Workspace, *, key: str) -> str | None:
     if workers < 2:
         return None
     spread = st.checkbox(
-        f"Spread over {workers} workers", key=key, help="Each takes a run at a time, on its own machine."
+        f"Spread over {workers} workers",
+        help="Each takes a run at a time, on its own machine.",
+        **kept("spread", switch(), default=False, key=key),
     )
     return WORKERS if spread else None
 

@@ -11,7 +11,7 @@ from lensapp.services.split.previews import SplitPreview, preview_split
 from lensapp.services.split.second_test import OF_SECOND_TEST
 from lensapp.services.train.starter import install_starter
 from lensapp.storage.records import Source
-from lensapp.ui.shared.address import kept, several_of, span
+from lensapp.ui.shared.address import kept, several_of, span, text
 from lensapp.ui.shared.filters import ask_filter
 from lensapp.ui.shared.forms import spec_fields, validated
 from lensapp.ui.shared.markup import plain
@@ -159,12 +159,10 @@ def _choose_split(
     st.caption(f"{first} % training · {second - first} % validation · {100 - second} % test")
     shared = [band for band in used[0].bands if all(band in source.bands for source in used)]
     rules = spec_fields(
-        SplitSpec, key="split", only=("bands",), columns=1, offered={"bands": shared}, keep=True
+        SplitSpec, key="split", only=("bands",), columns=1, offered={"bands": shared}, keep=""
     )
     with st.expander("Groups, folds, seed"):
-        rules |= spec_fields(
-            SplitSpec, key="split", skip=(*FRACTIONS, "where", "bands"), columns=1, keep=True
-        )
+        rules |= spec_fields(SplitSpec, key="split", skip=(*FRACTIONS, "where", "bands"), columns=1, keep="")
     parts = {"train": first / 100, "validation": (second - first) / 100, "test": (100 - second) / 100}
     others = [name for name in names if name not in {source.name for source in used}]
     asked = {"second_test", "without_known"}.intersection(st.query_params)
@@ -208,7 +206,11 @@ def _freeze(
     for label in LABELS:
         if members and not any(part.get(label) for part in preview.counts.values()):
             offer_class(source_names, label)
-    name = st.text_input("Name of the version", key="split-name", placeholder="made from the sources' names")
+    name = st.text_input(
+        "Name of the version",
+        placeholder="made from the sources' names",
+        **kept("name", text(), "", key="split-name"),
+    )
     frozen = st.button(
         "Freeze this dataset version",
         icon=":material/lock:",

@@ -5,9 +5,10 @@ from typing import Any
 import streamlit as st
 
 from lensapp.core.train.study_spec import StudyKind
+from lensapp.core.train.training_spec import TrainingSpec
 from lensapp.services.train import studies
 from lensapp.services.train.runs import training_datasets
-from lensapp.ui.shared.address import kept, one_of
+from lensapp.ui.shared.address import kept, names_said_of, one_of
 from lensapp.ui.shared.job_controls import (
     badge_and_buttons,
     choose_followed,
@@ -63,7 +64,13 @@ def show_experiments_page() -> None:
         list(TABS),
         required=True,
         label_visibility="collapsed",
-        **kept("kind", one_of(list(TABS)), usual, key=TAB),
+        **kept(
+            "kind",
+            one_of(list(TABS)),
+            usual,
+            key=TAB,
+            resets=names_said_of(*TrainingSpec.model_fields, "range", "space"),
+        ),
     )
     kind, statuses = TABS[st.session_state[TAB]], listed[st.session_state[TAB]]
     if statuses:

@@ -12,7 +12,7 @@ from lensapp.services.train.studies import StudyStatus
 from lensapp.storage.records import StudyRun
 from lensapp.storage.workspace import Workspace
 from lensapp.ui.shared import figures
-from lensapp.ui.shared.address import kept, switch
+from lensapp.ui.shared.address import NO_ROWS, digest, kept, switch, ticked
 from lensapp.ui.shared.markup import plain
 from lensapp.ui.shared.state import go
 from lensapp.ui.shared.widgets import number
@@ -105,16 +105,21 @@ def show_table_of_runs(
     """Show a table with a run in each row, and the buttons that open the run of the ticked row."""
     event = st.dataframe(
         table,
-        key=key,
         on_select="rerun",
         selection_mode="single-row",
         hide_index=True,
         placeholder="",
         column_config=columns,
         height=height,
+        **kept(
+            "ticked",
+            ticked([name or "" for name in run_names]),
+            NO_ROWS,
+            key=f"{key}-{digest([name or '' for name in run_names])}",
+        ),
     )
-    ticked = [run_names[row] for row in event.selection.rows if row < len(run_names)]
-    name = ticked[0] if ticked else None
+    chosen = [run_names[row] for row in event.selection.rows if row < len(run_names)]
+    name = chosen[0] if chosen else None
     with st.container(horizontal=True, gap="small", vertical_alignment="center"):
         if st.button("Open in Train", icon=":material/model_training:", disabled=not name, key="open-train"):
             go("train", run=str(name))

@@ -17,11 +17,12 @@ from lensapp.core.train.recommended import (
     offered_networks,
     paper_of,
 )
+from lensapp.core.train.training_spec import TrainingSpec
 from lensapp.services.train import runs
 from lensapp.services.train.durations import Duration, Paces, learning_of
 from lensapp.services.train.starter import STARTER_NAME, is_starter, starter_recipe
 from lensapp.storage.records import Dataset, Run
-from lensapp.ui.shared.address import kept, one_of
+from lensapp.ui.shared.address import kept, names_said_of, one_of
 from lensapp.ui.shared.markup import plain
 from lensapp.ui.shared.state import recipe_key, selected
 from lensapp.ui.shared.widgets import duration, number
@@ -147,7 +148,12 @@ def choose_recipe(
             captions=captions,
             format_func=lambda one: f"**{plain(recipes[one].title)}**",
             label_visibility="collapsed",
-            **kept(key, one_of(list(recipes)), DEFAULT_RECIPE),
+            **kept(
+                key,
+                one_of(list(recipes)),
+                DEFAULT_RECIPE,
+                resets=names_said_of(*TrainingSpec.model_fields, "range", "space"),
+            ),
         )
     chosen = recipes[name or DEFAULT_RECIPE]
     rest = _sentences(chosen.text)[1]

@@ -23,6 +23,7 @@ from lensapp.services.train.starter import STARTER_NAME, starter_recipe
 from lensapp.services.train.task_checks import task_words
 from lensapp.storage.records import Dataset, Run
 from lensapp.storage.workspace import Workspace
+from lensapp.ui.shared.address import kept, names_said_of, one_of, text, typed
 from lensapp.ui.shared.forms import spec_fields, validated
 from lensapp.ui.shared.markup import plain
 from lensapp.ui.shared.state import choose, select
@@ -186,10 +187,17 @@ def recipe_form(
         values = _recipe_fields(ws, dataset.name, recipe, network, key=key, columns=columns)
     with usual:
         initial_run = _choose_start(ws, trained, recipe, network, key=key)
-        values |= spec_fields(TrainingSpec, key=key, values=recipe.spec, only=USUAL_FIELDS, columns=columns)
+        values |= spec_fields(
+            TrainingSpec, key=key, values=recipe.spec, only=USUAL_FIELDS, columns=columns, keep=""
+        )
         if clear_name:
             st.session_state[f"{key}-name"] = ""
-        name = st.text_input("Name", key=f"{key}-name", placeholder=suggest(network.name), help=NAME_HELP)
+        name = st.text_input(
+            "Name",
+            placeholder=suggest(network.name),
+            help=NAME_HELP,
+            **kept("name", text(), "", key=f"{key}-name"),
+        )
     return Filled(dataset, values | {"network": network.name, "initial_run": initial_run}, name.strip(), key)
 
 
@@ -199,9 +207,14 @@ def _choose_network(recipe: Recipe, *, key: str) -> NetworkInfo:
         st.selectbox(
             "Network",
             offered,
-            index=offered.index(recipe.spec["network"]),
             format_func=lambda name: offer_of(NETWORKS[name]),
-            key=f"{key}-network",
+            **kept(
+                "network",
+                one_of(offered),
+                recipe.spec["network"],
+                key=f"{key}-network",
+                resets=names_said_of("network_options", "initial_run"),
+            ),
             help="Another network by the same recipe: two that we recommend, then networks of today, then "
             "those of the documents, which are named with their papers.",
         )
@@ -221,10 +234,14 @@ def _choose_start(
     return st.selectbox(
         "Start from",
         [None, *startable],
-        index=1 + startable.index(STARTER_NAME) if further else 0,
         format_func=lambda name: name or "scratch",
-        key=f"{key}-{network.name}-initial",
         help=TrainingSpec.model_fields["initial_run"].description,
+        **kept(
+            "initial_run",
+            one_of([None, *startable]),
+            STARTER_NAME if further else None,
+            key=f"{key}-{network.name}-initial",
+        ),
     )
 
 
@@ -237,11 +254,16 @@ def _recipe_fields(
     kind = st.segmented_control(
         "Task",
         list(TASKS),
-        default=task_of_recipe["kind"],
         required=True,
-        key=f"{key}-task",
         format_func=lambda kind: TASKS[kind][0],
         help=TrainingSpec.model_fields["task"].description,
+        **kept(
+            "task",
+            one_of(list(TASKS)),
+            task_of_recipe["kind"],
+            key=f"{key}-task",
+            resets=[name for name in names_said_of("task") if name != "task"],
+        ),
     )
     task = spec_fields(
         TASKS[kind][1],
@@ -249,8 +271,11 @@ def _recipe_fields(
         values=task_of_recipe if task_of_recipe["kind"] == kind else {},
         columns=columns,
         offered={**task_words(ws, dataset_name, kind), "source": unlabelled},
+        keep="task.",
     )
-    fields = partial(spec_fields, TrainingSpec, key=key, values=recipe.spec, offered={"source": unlabelled})
+    fields = partial(
+        spec_fields, TrainingSpec, key=key, values=recipe.spec, offered={"source": unlabelled}, keep=""
+    )
     values: dict[str, Any] = {"task": {"kind": kind, **task}}
     values |= fields(only=fields_of(kind), columns=columns)
     values["network_options"] = _network_fields(recipe, network, key=key, columns=columns)
@@ -266,10 +291,9 @@ def _recipe_fields(
         values["device"] = st.selectbox(
             "Device",
             DEVICES,
-            index=DEVICES.index(recipe.spec.get("device", "auto")),
-            key=f"{key}-device",
             help=TrainingSpec.model_fields["device"].description,
             accept_new_options=True,
+            **kept("device", typed(DEVICES), str(recipe.spec.get("device", "auto")), key=f"{key}-device"),
         )
     return values
 
@@ -287,7 +311,13 @@ def _network_fields(recipe: Recipe, network: NetworkInfo, *, key: str, columns: 
     with st.expander(f"Options of {network.title}"):
         st.caption(network.document)
         options = recipe.spec.get("network_options", {}) if network.name == recipe.spec["network"] else {}
-        chosen = spec_fields(network.spec, key=f"{key}-{network.name}", values=options, columns=columns)
+        chosen = spec_fields(
+            network.spec,
+            key=f"{key}-{network.name}",
+            values=options,
+            columns=columns,
+            keep="network_options.",
+        )
         if network.family == "own":
             st.warning("Training, scoring and explaining with this network run its code on this machine.")
     with suppress(InvalidInput):  # said when the training is started

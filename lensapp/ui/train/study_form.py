@@ -12,6 +12,7 @@ from lensapp.services.train import studies
 from lensapp.services.train.durations import paces_of
 from lensapp.services.train.runs import list_statuses
 from lensapp.storage.workspace import Workspace
+from lensapp.ui.shared.address import kept, several_of, text
 from lensapp.ui.shared.forms import spec_fields, validated
 from lensapp.ui.shared.job_controls import spread_field
 from lensapp.ui.shared.markup import plain
@@ -82,6 +83,7 @@ def _kfold_fields(filled: Filled) -> dict[str, Any]:
         values={"folds": frozen_folds} if frozen_folds >= 2 else None,
         only=("folds", "seed"),
         columns=4,
+        keep="kfold.",
     )
     st.caption(
         f"{plain(filled.dataset.name)} was split with {frozen_folds} folds; these are used."
@@ -93,7 +95,9 @@ def _kfold_fields(filled: Filled) -> dict[str, Any]:
 
 def _search_fields(filled: Filled) -> dict[str, Any]:
     """Show how to search, the settings to try, and a line of text with the range of each."""
-    values = spec_fields(SearchSpec, key="search", skip=("training", "space", "version"), columns=4)
+    values = spec_fields(
+        SearchSpec, key="search", skip=("training", "space", "version"), columns=4, keep="search."
+    )
     try:
         settings = settings_of(TrainingSpec.parse(filled.values))
     except InvalidInput:  # said below, when the study is started
@@ -101,10 +105,14 @@ def _search_fields(filled: Filled) -> dict[str, Any]:
     names = st.multiselect(
         "Settings to try",
         list(settings),
-        [name for name in USUAL if name in settings],
-        key=f"{filled.key}-space",
         format_func=words,
         help="Every setting of the recipe and of its network that has bounds or alternatives.",
+        **kept(
+            "space",
+            several_of(list(settings)),
+            [name for name in USUAL if name in settings],
+            key=f"{filled.key}-space",
+        ),
     )
     ranges = []
     cells = [cell for _ in range(0, len(names), RANGES_IN_LINE) for cell in st.columns(RANGES_IN_LINE)]
@@ -114,13 +122,12 @@ def _search_fields(filled: Filled) -> dict[str, Any]:
             suggestion, notation = "|".join(map(str, limits.values)), "Choices, as A|B."
         else:
             suggestion, notation = f"{limits.low:g}:{limits.high:g}", "Range, as LOW:HIGH."
-        text = cell.text_input(
+        entered = cell.text_input(
             f"{setting.title}, in place of {plain(_fixed(filled, name))}",
-            suggestion,
-            key=f"{filled.key}-range-{name}",
             help=f"{setting.description} {notation}",
+            **kept(f"range.{name}", text(), suggestion, key=f"{filled.key}-range-{name}"),
         )
-        ranges.append(f"{name}={text.strip() or suggestion}")
+        ranges.append(f"{name}={entered.strip() or suggestion}")
     values["space"] = ",".join(ranges)
     return values
 

@@ -17,6 +17,7 @@ from lensapp.services.train import comparisons, runs, studies
 from lensapp.services.train.comparisons import Compared
 from lensapp.storage.workspace import Workspace
 from lensapp.ui.evaluate.tables import show_table
+from lensapp.ui.shared.address import decimal, kept, one_of, optional, several_of, switch, text, whole
 from lensapp.ui.shared.forms import validated
 from lensapp.ui.shared.job_controls import spread_field
 from lensapp.ui.shared.markup import plain, plain_all
@@ -24,6 +25,7 @@ from lensapp.ui.shared.state import choose, go, select
 from lensapp.ui.shared.widgets import error_box, number
 
 QUEUED = "compare-queued"
+MOST = 10**9  # that the address takes; the specification says what may be
 MADE = "compare-committee-made"
 
 
@@ -41,15 +43,14 @@ def show_committee_form(ws: Workspace, rows: list[Compared], ticked: list[str]) 
         combine = cells[1].segmented_control(
             "Scores are combined by",
             COMBINATIONS,
-            default="mean",
             required=True,
-            key="committee-combine",
+            **kept("combine", one_of(COMBINATIONS), "mean", key="committee-combine"),
             help=CommitteeSpec.model_fields["combine"].description,
         )
         pressed = cells[2].form_submit_button("Make it", type="primary", width="stretch")
     if st.toggle(
         "Compare the ways to combine them",
-        key="committee-ways",
+        **kept("ways", switch(), default=False, key="committee-ways"),
         help="Measures each way on the test part, beside the best single network. Members must have been "
         "evaluated on their validation part too, where three of the ways are fitted.",
     ):
@@ -119,26 +120,34 @@ def show_comparison_form(ws: Workspace, evaluated: list[str]) -> None:
             "Networks",
             list(NETWORKS),
             format_func=lambda name: NETWORKS[name].title,
-            key="compare-models",
+            **kept("networks", several_of(list(NETWORKS)), [], key="compare-models"),
             placeholder="none",
         )
     with cells[2]:
+        published = [preset.name for preset in PRESETS.values() if preset.spec.task.kind != "contrastive"]
         presets = st.multiselect(
             "Published recipes",
-            [preset.name for preset in PRESETS.values() if preset.spec.task.kind != "contrastive"],
+            published,
             format_func=lambda name: PRESETS[name].title,
-            key="compare-presets",
+            **kept("recipes", several_of(published), [], key="compare-presets"),
             placeholder="none",
         )
     with cells[3]:
-        beside = st.multiselect("Runs beside them", evaluated, key="compare-beside", placeholder="none")
+        beside = st.multiselect(
+            "Runs beside them",
+            evaluated,
+            placeholder="none",
+            **kept("beside", several_of(evaluated), [], key="compare-beside"),
+        )
     values = _budget()
     values |= {"models": models, "presets": presets, "runs": beside}
     spread = spread_field(ws, key="compare-spread")
     cells = st.columns([2, 2, 5], vertical_alignment="bottom")
     with cells[0]:
         suggestion = studies.suggest_study_name(ws, comparisons.KIND)
-        name = st.text_input("Name", placeholder=suggestion, key=f"compare-name-{suggestion}")
+        name = st.text_input(
+            "Name", placeholder=suggestion, **kept("name", text(), "", key=f"compare-name-{suggestion}")
+        )
     with cells[1]:
         pressed = st.button("Compare", type="primary", icon=":material/play_arrow:", key="compare-start")
     if pressed:
@@ -151,26 +160,30 @@ def _budget() -> dict[str, Any]:
     with cells[0]:
         epochs = st.number_input(
             "Epochs",
-            value=10,
             step=1,
-            key="compare-epochs",
+            **kept("epochs", whole(1, MOST), 10, key="compare-epochs"),
             help="Passes through the training part.",
         )
     with cells[1]:
         batch = st.number_input(
-            "Batch size", value=None, step=1, key="compare-batch", placeholder="recipe's own",
+            "Batch size", value=None, step=1, placeholder="recipe's own",
             help="Cutouts per step; empty takes 128, or what the recipe says.",
+            **kept("batch_size", optional(whole(1, MOST)), None, key="compare-batch"),
         )  # fmt: skip
     with cells[2]:
         minutes = st.number_input(
-            "Minutes each", value=None, step=1.0, key="compare-minutes", placeholder="no limit",
+            "Minutes each", value=None, step=1.0, placeholder="no limit",
             help="Each training ends after this time, and not by its epochs; its best network counts.",
+            **kept("minutes", decimal(0.0, MOST), None, key="compare-minutes"),
         )  # fmt: skip
     with cells[3]:
-        seed = st.number_input("Seed", value=0, step=1, key="compare-seed", help="The same for all.")
+        seed = st.number_input(
+            "Seed", step=1, help="The same for all.", **kept("seed", whole(0, MOST), 0, key="compare-seed")
+        )
     with cells[4]:
         classical = st.checkbox(
-            "Classical baselines", key="compare-baselines",
+            "Classical baselines",
+            **kept("baselines", switch(), default=False, key="compare-baselines"),
             help="Decision tree, SVM, MLP and logistic regression on pixels and on morphology. Only their "
             "evaluation is kept: they cannot score a source.",
         )  # fmt: skip

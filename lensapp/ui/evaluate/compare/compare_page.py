@@ -12,7 +12,7 @@ from lensapp.ui.evaluate.compare import compare_figures, compare_forms
 from lensapp.ui.evaluate.compare.side_view import show_beside
 from lensapp.ui.evaluate.tables import TERMS, number_columns, show_caption_and_copy
 from lensapp.ui.shared import figures
-from lensapp.ui.shared.address import in_fragment_run
+from lensapp.ui.shared.address import NO_ROWS, digest, in_fragment_run, kept, one_of, ticked
 from lensapp.ui.shared.job_controls import POLL_SECONDS, job_progress, warn_without_worker
 from lensapp.ui.shared.markup import plain
 from lensapp.ui.shared.page_head import page_head
@@ -97,7 +97,7 @@ def _choose_rows(ws: Workspace, statuses: list[StudyStatus], evaluated: list[str
                 "Runs",
                 evaluated,
                 [run for run in asked_runs if run in evaluated] or evaluated[:8],
-                key="compare-runs",
+                key=f"compare-runs-{digest(asked_runs)}",  # Back changes what is asked
                 placeholder="evaluated runs",
             )
             if absent := [run for run in asked_runs if run not in evaluated]:
@@ -157,6 +157,7 @@ def _show_rows(rows: list[Compared]) -> None:
         return
     rows = sorted(rows, key=lambda row: -1.0 if row.auroc is None else -row.auroc - 1.0)  # best first
     table = rows_table(rows)
+    names = [row.run for row in rows]
     shares = ("accuracy", "95 % from", "to", "AUROC", "average precision", "TPR0", "TPR10", "rotation std")
     same = {
         "state": all(row.state == "finished" for row in rows),
@@ -173,7 +174,6 @@ def _show_rows(rows: list[Compared]) -> None:
     }
     event = st.dataframe(
         table.style.format({"parameters": number}, na_rep="–"),
-        key=f"compare-table-{len(rows)}",
         hide_index=True,
         placeholder="–",
         on_select="rerun",
@@ -181,6 +181,7 @@ def _show_rows(rows: list[Compared]) -> None:
         column_config=columns,
         column_order=[name for name in table if name not in folded],
         height="content" if len(rows) <= 14 else 520,
+        **kept("ticked", ticked(names), NO_ROWS, key=f"compare-table-{digest(names)}"),
     )
     st.session_state[TICKED] = [rows[row].run for row in event.selection.rows if row < len(rows)]
     caption = "Tick rows to make a committee of them; " + _caption(rows)
@@ -201,10 +202,9 @@ def _bars(rows: list[Compared]) -> None:
     merit = st.segmented_control(
         "Figure of merit",
         list(compare_figures.MERITS),
-        default="auroc",
         required=True,
         format_func=_merit_label,
-        key="compare-merit",
+        **kept("merit", one_of(list(compare_figures.MERITS)), "auroc", key="compare-merit"),
     )
     note = f"; bars: 95 % ({'DeLong' if merit == 'auroc' else 'Wilson'})"
     note = note if compare_figures.has_intervals(rows, str(merit)) else ""
@@ -227,10 +227,9 @@ def _costs(rows: list[Compared]) -> None:
     cost: str = st.segmented_control(
         "Against",
         list(compare_figures.COSTS),
-        default="parameters",
         required=True,
         format_func=compare_figures.COSTS.__getitem__,
-        key="compare-cost",
+        **kept("cost", one_of(list(compare_figures.COSTS)), "parameters", key="compare-cost"),
     )
     figures.show_figure(
         compare_figures.cost_figure(rows, cost, colours=figures.line_colours(), ink=figures.ink()),

@@ -141,13 +141,12 @@ def _show_sets(
     names = compared.runs
     sets = _sets_of_runs(names, overlap, verb)
     counts = {name: int(members.sum()) for name, (members, _) in sets.items()}
-    first = next((place for place, name in enumerate(sets) if counts[name]), 0)
+    first = next((name for name in sets if counts[name]), next(iter(sets)))
     chosen = st.selectbox(
         f"Show the {noun}",
         list(sets),
-        index=first,
-        key=f"compare-set-{what}",
         format_func=lambda name: f"{name} ({number(counts[name])})",
+        **kept("set", one_of(list(sets)), first, key=f"compare-set-{what}"),
     )
     members, runs = sets[chosen]
     ordered = compared.surest_first(rows[members], runs)

@@ -13,7 +13,7 @@ from lensapp.storage.workspace import Workspace
 from lensapp.ui.evaluate.compare.side_figures import scatter_figure
 from lensapp.ui.evaluate.cutout_sheet import show_cutouts
 from lensapp.ui.shared import figures
-from lensapp.ui.shared.address import kept, one_of
+from lensapp.ui.shared.address import NO_ROWS, digest, kept, one_of, ticked
 from lensapp.ui.shared.scores import score_text
 from lensapp.ui.shared.widgets import counted, heading, number
 
@@ -78,6 +78,7 @@ def _show_disagreements(ws: Workspace, compared: SideBySide, pair: tuple[int, in
     )
     every = np.arange(len(compared.labels)) if kind == "both" else compared.of_class(kind)
     rows = disagreements(compared, *pair, rows=every)[:LISTED]
+    names = [str(cutout_id) for cutout_id in compared.cutout_ids[rows].tolist()]
     event = st.dataframe(
         _columns(ws, compared, pair, rows)[
             ["candidate_id", "label", *(_rank(compared, run) for run in pair)]
@@ -85,8 +86,8 @@ def _show_disagreements(ws: Workspace, compared: SideBySide, pair: tuple[int, in
         hide_index=True,
         on_select="rerun",
         selection_mode="multi-row",
-        key=f"compare-different-{kind}-{pair}",
         height=480,
+        **kept("ticked_cutouts", ticked(names), NO_ROWS, key=f"compare-different-{pair}-{digest(names)}"),
         column_config={
             "candidate_id": st.column_config.TextColumn("candidate", width=100),
             "label": st.column_config.TextColumn(width=80),  # "non-lens", which may stand below the first
@@ -101,8 +102,8 @@ def _show_disagreements(ws: Workspace, compared: SideBySide, pair: tuple[int, in
             },
         },
     )
-    ticked = [row for row in event.selection.rows if row < len(rows)]
-    return rows[ticked] if ticked else rows[:SHOWN]
+    chosen = [row for row in event.selection.rows if row < len(rows)]
+    return rows[chosen] if chosen else rows[:SHOWN]
 
 
 def _show_marked(

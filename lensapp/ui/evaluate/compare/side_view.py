@@ -23,6 +23,7 @@ from lensapp.ui.evaluate.tables import TERMS, show_caption_and_copy
 from lensapp.ui.shared import figures
 from lensapp.ui.shared.address import kept, one_of, switch
 from lensapp.ui.shared.markup import plain
+from lensapp.ui.shared.state import select, selected
 from lensapp.ui.shared.widgets import counted, error_box, heading, number
 
 LINEAR, BANDS, MERIT, REFERENCE = "compare-linear", "compare-bands", "compare-interval", "compare-reference"
@@ -42,16 +43,18 @@ def show_beside(ws: Workspace, rows: Sequence[Compared], view: str) -> None:
         )
         return
     left, right = st.columns([1, 4], vertical_alignment="bottom")
+    asked = selected("part")  # as Evaluate has it
+    st.session_state[PART] = asked if asked in PARTS else PARTS[0]
     part = left.segmented_control(
         "Part",
         PARTS,
-        default="test",
         required=True,
         key=PART,
         help="The test part is measured once at the end; choose settings by the validation part.",
+        on_change=lambda: select("part", st.session_state[PART]),
     )
     try:
-        compared = side_by_side(ws, names, part=part)
+        compared = side_by_side(ws, names, part=str(part))
     except LensAppError as error:
         error_box(error)
         return
