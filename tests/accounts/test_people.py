@@ -134,6 +134,30 @@ def test_a_person_is_added_with_a_password_that_is_shown_once(team: Team, page_o
     assert "has this name already" in page.error[0].value
 
 
+def test_with_a_provider_a_person_is_added_by_the_e_mail_address_that_it_knows(
+    team: Team, page_of: Opener, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    page_of("administrator", "workspace", view="people")
+    monkeypatch.setenv("LENSAPP_MODE", "oidc")
+
+    def dialog() -> None:
+        from lensapp.ui.care.people_view import add_person
+        from lensapp.ui.shared.state import get_workspace
+
+        add_person(get_workspace())
+
+    page = AppTest.from_function(dialog).run()
+    assert [one.label for one in page.text_input] == ["Name", "E-mail"]
+    page.text_input[0].input("Dora")
+    page.button[0].click().run()
+    assert "Type that" in page.error[0].value
+    page.text_input[0].input("Dora")
+    page.text_input[1].input("Dora@Example.org")
+    page.button[0].click().run()
+    assert not page.exception
+    assert log_in.log_in_by_email(team.ws, {"email": "dora@example.org", "email_verified": True})
+
+
 def test_one_sees_ones_own_votes_and_logs_out_everywhere(team: Team, page_of: Opener) -> None:
     name = NAMES["inspector"]
     page_of("inspector", "inspect")

@@ -156,7 +156,8 @@ class ReviewSpec(Spec):
         (),
         max_length=1000,
         title="Inspectors",
-        description="Who may vote: names as in the sidebar, separated by commas; empty: anyone.",
+        description="Who may vote: names as in the sidebar, separated by commas; empty: anyone, or, where "
+        "accounts log in, scientists, administrators and who is invited.",
     )
     overlap: int | None = Field(
         None,
