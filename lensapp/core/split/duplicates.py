@@ -15,7 +15,10 @@ KEPT_PAIRS = 2_000_000
 
 
 def near_duplicate_groups(hashes: Sequence[str | None], *, bits: int) -> IntArray:
-    """Number the groups of images linked by perceptual hashes that differ in at most `bits` bits.
+    """Number groups of images any two of which have perceptual hashes that differ in at most `bits` bits.
+
+    Each image being like the next is not enough: smooth small cutouts would chain into one group that
+    holds most of a survey. Where a chain is longer than that, the nearest are joined first.
 
     Two hashes that differ in at most k bits agree wholly in one of k + 1 bands of bits, so only hashes
     of equal bands are compared. Every band gets its share of the bits that vary most, which keeps the
@@ -26,7 +29,7 @@ def near_duplicate_groups(hashes: Sequence[str | None], *, bits: int) -> IntArra
     hashes : length n
         64 bits in hexadecimal; an absent one is a group of its own.
     bits
-        Largest Hamming distance of a link; 0 links equal hashes only.
+        Largest Hamming distance within a group; 0 joins equal hashes only.
 
     Returns
     -------
@@ -41,6 +44,7 @@ def near_duplicate_groups(hashes: Sequence[str | None], *, bits: int) -> IntArra
     groups = np.arange(len(values))
     distinct, of_distinct = np.unique(values[present], return_inverse=True)
     linked = link_alike(distinct, bits) if bits else np.arange(len(distinct))
+    linked = unchained(distinct, linked, bits)
     groups[present] = linked[of_distinct] + len(values)
     return np.unique(groups, return_inverse=True)[1].astype(np.int64)
 
@@ -91,6 +95,51 @@ def link_alike(distinct: NDArray[np.uint64], bits: int) -> IntArray:
                 first = np.unique(linked, return_index=True)[1]
                 left, right, kept = [np.arange(len(distinct))], [first[linked]], 0
     return components(len(distinct), _joined(left), _joined(right))
+
+
+def unchained(distinct: NDArray[np.uint64], linked: IntArray, bits: int) -> IntArray:
+    """Divide groups of linked hashes into groups of which any two members differ in at most `bits` bits.
+
+    Complete linkage, level by level: groups join at the least number of bits at which all their members
+    agree, and no two groups that remain could be one.
+
+    References
+    ----------
+    Defays 1977, "An efficient algorithm for a complete link method", The Computer Journal 20, 364.
+    """
+    order = np.argsort(linked, kind="stable")
+    _, first, of_each, counts = np.unique(
+        linked[order], return_index=True, return_inverse=True, return_counts=True
+    )
+    groups = np.empty(len(distinct), np.int64)
+    groups[order] = order[first][of_each]
+    for start, count in zip(first[counts > 2].tolist(), counts[counts > 2].tolist(), strict=True):
+        rows = order[start : start + count]
+        if len(rows) ** 2 * bits > MAX_COMPARISONS:
+            raise InvalidInput(
+                f"{len(rows)} images are each like another at {bits} bits. Lower the near-duplicate "
+                "tolerance, or set it to 0."
+            )
+        groups[rows] = rows[_agreeing(distinct[rows], bits)]
+    return groups
+
+
+def _agreeing(values: NDArray[np.uint64], bits: int) -> IntArray:
+    """Return the place of the first member of each value's group, by complete linkage; shape (n,)."""
+    group = np.arange(len(values))
+    for limit in range(1, bits + 1):
+        sizes = np.bincount(group, minlength=len(values))
+        for number in np.flatnonzero(sizes).tolist():
+            members = np.flatnonzero(group == number)
+            near = (np.bitwise_count(values[:, None] ^ values[members]) <= limit).all(axis=1)
+            whole = np.flatnonzero((np.bincount(group[near], minlength=len(values)) == sizes) & (sizes > 0))
+            whole = whole[whole < number]
+            if len(whole):
+                largest = whole[np.argmax(sizes[whole])]
+                group[members] = largest
+                sizes[largest] += sizes[number]
+                sizes[number] = 0
+    return group
 
 
 def _joined(parts: list[IntArray]) -> IntArray:

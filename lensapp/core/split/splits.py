@@ -56,8 +56,8 @@ class SplitSpec(Spec):
         ge=0,
         le=8,
         title="Near-duplicate tolerance (bits)",
-        description="Keep images in the same part whose 64-bit perceptual hashes differ in at most this many "
-        "bits; 0 switches the comparison off.",
+        description="Keep images in the same part whose 64-bit perceptual hashes differ, each from each, in "
+        "at most this many bits; 0 switches the comparison off.",
     )
     same_id_is_same_object: bool = Field(
         default=True,
