@@ -5,11 +5,15 @@ is what an import of tiles and every reader of a virtual source does: positions 
 projected, edges padded, cut out. Cutana is `create_cutouts_direct` without normalisation, where it is
 installed (`pip install cutana`); the limit is one projection of all positions and a slice each. Each is run
 in turn several times; ratios are of medians.
+
+--memory: a catalogue that grows from 10⁴ to 10⁶ objects on the same tile is imported into a virtual source,
+and all its cutouts are read; the most memory that each of the two has held, in processes of their own.
 """
 
 import argparse
 import json
 import statistics
+import subprocess
 import sys
 import tempfile
 import time
@@ -21,6 +25,9 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 SIZE = 64
 SCALE_ARCSEC = 0.25
+BLOCK = 4096  # cutouts, as scoring reads them
+FLAT = {"import": 3.0, "read": 1.5}
+"""Growth from the first to the last number of objects that counts as flat: an import knows each object."""
 
 
 def write_tile(folder: Path, side: int):
@@ -118,11 +125,81 @@ def by_cutana(path: Path, ra, dec):
     return create_cutouts_direct(catalogue, config, max_workers=1)
 
 
+def import_all(folder: Path) -> int:
+    """Import the catalogue as a virtual source; return how many objects it has."""
+    from lensapp.core.data.ingest_spec import IngestSpec
+    from lensapp.ingest.importer import run_import
+    from lensapp.storage.workspace import Workspace
+
+    spec = {"path": str(folder / "tiles"), "layout": "tiles", "catalogue": str(folder / "catalogue.parquet")}
+    ws = Workspace.open(folder / "workspace")
+    done = run_import(ws, name="sky", spec=IngestSpec.parse(spec | {"size": SIZE, "virtual": True}))
+    return int(done["accepted"])
+
+
+def read_all(folder: Path) -> int:
+    """Read the cutouts of the virtual source block by block, as scoring does; return how many there are."""
+    from lensapp.storage.arrays import PackedCutouts
+    from lensapp.storage.workspace import Workspace
+
+    opened = PackedCutouts.open(Workspace.open(folder / "workspace").cutouts_folder("sky"))
+    return sum(len(opened.read(rows)) for rows in opened.blocks(BLOCK))
+
+
+STEPS = {"import": import_all, "read": read_all}
+
+
+def memory(counts: list[int]) -> list[dict[str, object]]:
+    """Return the peak memory of import and reading by the number of objects, and whether it stays flat."""
+    from scale import write_catalogue
+
+    held = {name: [] for name in STEPS}
+    seconds = {name: [] for name in STEPS}
+    with tempfile.TemporaryDirectory() as name:
+        (Path(name) / "tiles").mkdir()
+        _, header = write_tile(Path(name) / "tiles", 4000)
+        for count in counts:
+            folder = Path(name) / str(count)
+            folder.mkdir()
+            (folder / "tiles").symlink_to(Path(name) / "tiles")
+            write_catalogue(folder / "catalogue.parquet", header, count)
+            for step in STEPS:
+                command = [sys.executable, __file__, "--inside", step, str(folder)]
+                done = subprocess.run(command, check=True, capture_output=True, text=True)
+                told = json.loads(done.stdout.splitlines()[-1])
+                if told["objects"] != count:
+                    raise SystemExit(f"{told['objects']} of {count} objects: {done.stderr[-1000:]}")
+                held[step].append(told["mb"])
+                seconds[step].append(told["seconds"])
+    rows = []
+    for step, mb in held.items():
+        growth = round(mb[-1] / mb[0], 2)
+        figure = {"figure": f"peak memory of {step}", "unit": "MB", "objects": counts, "mb": mb}
+        goal = {"target": FLAT[step], "met": growth <= FLAT[step]}
+        rows.append(figure | {"seconds": seconds[step], "growth": growth} | goal)
+    return rows
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--quick", action="store_true", help="A smaller tile and fewer cutouts.")
     parser.add_argument("--rounds", type=int, default=7)
+    parser.add_argument("--memory", action="store_true", help="Memory from 10⁴ to 10⁶ objects instead.")
+    parser.add_argument("--inside", nargs=2, help=argparse.SUPPRESS)
     arguments = parser.parse_args()
+    if arguments.inside:
+        from scale import peak_mb
+
+        began = time.perf_counter()
+        objects = STEPS[arguments.inside[0]](Path(arguments.inside[1]))
+        seconds = round(time.perf_counter() - began, 1)
+        print(json.dumps({"objects": objects, "seconds": seconds, "mb": peak_mb()}))
+        return
+    if arguments.memory:
+        counts = [2000, 5000, 20_000] if arguments.quick else [10_000, 100_000, 1_000_000]
+        for figure in memory(counts):
+            print(json.dumps({"benchmark": "tiles"} | figure), flush=True)
+        return
     side, count = (2000, 1000) if arguments.quick else (4000, 2000)
     ways = {"ours": ours, "Cutout2D loop": by_loop, "plain slices": by_slices}
     try:

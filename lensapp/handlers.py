@@ -112,7 +112,7 @@ def measure_completeness(
     folder = workspace.run_folder(run.name)
     scorer = cached_scorer(folder, network_checksum(folder))
     factor = normalisation_of(workspace, run.name).reading_factor(source.pixel_scale_arcsec)
-    meter = ProgressMeter(report, len(injections.hosts), "{done:,} of {total:,} lenses painted and scored")
+    meter = ProgressMeter(report, len(injections.hosts), "{done} of {total} lenses painted and scored")
     scores = []
     blocks = completeness.painted_blocks(
         workspace, source, injections, factor=factor, processes=processes or usual_processes(),

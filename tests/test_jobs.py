@@ -11,6 +11,7 @@ from sqlalchemy import text, update
 
 from lensapp import jobs
 from lensapp.core.errors import InvalidInput, JobCancelled, NotFound
+from lensapp.core.progress import ProgressMeter
 from lensapp.storage import queue, tables
 from lensapp.storage.database import Database
 from lensapp.storage.records import Job
@@ -215,3 +216,9 @@ def test_only_one_of_many_web_pages_starts_a_worker(database: Database) -> None:
         assert sum(pool.map(queue.announce, [database] * 8)) == 1
     queue.beat(database, worker="w", host="h")
     assert not queue.announce(database)
+
+
+def test_a_text_of_progress_that_cannot_be_written_fails_before_the_work_begins() -> None:
+    assert ProgressMeter(print, 12_345, "{done} of {total} objects").text == "0 of 12\u202f345 objects"
+    with pytest.raises(ValueError, match="Cannot specify"):
+        ProgressMeter(print, 12_345, "{done:,} of {total:,} objects")

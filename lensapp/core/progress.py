@@ -81,6 +81,9 @@ class ProgressMeter:
     skipped: int = 0
     started: float = field(default_factory=time.perf_counter)
 
+    def __post_init__(self) -> None:
+        self.message.format(done="", total="")  # texts: a format of numbers fails before the work, not in it
+
     @property
     def rate(self) -> float:
         """Pieces per second so far."""

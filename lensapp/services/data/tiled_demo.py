@@ -63,7 +63,7 @@ def simulate_tiles(
     if not folder.exists():
         partial = folder.with_name(f".{folder.name}.partial")
         shutil.rmtree(partial, ignore_errors=True)
-        meter = ProgressMeter(report, spec.count, "{done:,} of {total:,} objects")
+        meter = ProgressMeter(report, spec.count, "{done} of {total} objects")
         done = 0
         for count in write_tiles(partial, spec, spec):
             meter.add(count - done)
