@@ -14,7 +14,6 @@ much, and the table says how much that was. How far it is it says on stderr ever
 import argparse
 import itertools
 import json
-import logging
 import os
 import signal
 import sys
@@ -27,6 +26,7 @@ from pathlib import Path
 
 import httpx
 import psutil
+from streamlit.logger import set_log_level
 from streamlit.proto.BackMsg_pb2 import BackMsg
 from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
 from websockets.sync.client import connect
@@ -251,7 +251,7 @@ def main() -> None:
     parser.add_argument("--share", type=int, default=1, help="Do only one N-th of the full amount.")
     parser.add_argument("--minutes", type=float, default=14.0, help="Stop after so many; default 14.")
     arguments = parser.parse_args()
-    logging.getLogger("streamlit").setLevel(logging.ERROR)  # of threads that run no page
+    set_log_level("error")  # it warns of every thread that runs no page
     amount = QUICK if arguments.quick else Amount(*(one // arguments.share for one in asdict(FULL).values()))
     began = time.monotonic()
     taken: list[dict[str, float]] = []
