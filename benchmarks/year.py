@@ -33,6 +33,7 @@ from websockets.sync.client import connect
 
 PROJECT = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(PROJECT), str(PROJECT / "tests")]
+set_log_level("error")  # Streamlit warns of every import and thread that runs no page
 
 from lensapp import jobs
 from lensapp.services.data.demo import start_demo
@@ -251,7 +252,6 @@ def main() -> None:
     parser.add_argument("--share", type=int, default=1, help="Do only one N-th of the full amount.")
     parser.add_argument("--minutes", type=float, default=14.0, help="Stop after so many; default 14.")
     arguments = parser.parse_args()
-    set_log_level("error")  # it warns of every thread that runs no page
     amount = QUICK if arguments.quick else Amount(*(one // arguments.share for one in asdict(FULL).values()))
     began = time.monotonic()
     taken: list[dict[str, float]] = []
