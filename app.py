@@ -22,15 +22,12 @@ from lensapp.services.access.start_token import start_token
 from lensapp.services.care.house import keep_house
 from lensapp.services.workers import keep_worker
 from lensapp.storage.workspace import Workspace
-from lensapp.ui import health, metrics, pulse
+from lensapp.ui import health, metrics, own_routes
 from lensapp.ui.access import provider
 from lensapp.ui.access.guard import Guard
 from lensapp.ui.base_path import base_path, under_base_path
-from lensapp.ui.gallery import look_routes, routes
 from lensapp.ui.page_policy import OwnChanges, PagePolicy
-from lensapp.ui.shared import figure_files
 from lensapp.ui.shared.downloads import keep_downloads
-from lensapp.ui.train import curves
 
 LOCAL_HOSTS = ["localhost", "127.0.0.1", "[::1]"]
 
@@ -72,17 +69,7 @@ async def lifespan(_app: Any) -> AsyncIterator[None]:
     log.info("The web app has ended")
 
 
-OWN_ROUTES = under_base_path(
-    [
-        *routes.ROUTES,
-        *look_routes.ROUTES,
-        *figure_files.ROUTES,
-        curves.MODULES.route(),
-        *health.ROUTES,
-        *metrics.ROUTES,
-        *pulse.ROUTES,
-    ]
-)
+OWN_ROUTES = under_base_path(own_routes.ROUTES)
 TOKEN = start_token(config.get_option("server.address"))
 # A page of another site must not reach the app through a name that resolves to this machine.
 MIDDLEWARE = [

@@ -1,8 +1,13 @@
-"""Figures for Prometheus at /metrics, counts without names; only where LENSAPP_METRICS=1 asks for them."""
+"""Figures for Prometheus at /metrics, counts without names; only where LENSAPP_METRICS=1 asks for them.
 
+They are told on this machine, or to who shows the token in LENSAPP_METRICS_TOKEN.
+"""
+
+import hmac
 import os
 import time
 from functools import cache
+from ipaddress import ip_address
 from typing import TYPE_CHECKING
 
 import anyio.to_thread
@@ -19,9 +24,17 @@ if TYPE_CHECKING:
     from prometheus_client import CollectorRegistry, Gauge, Histogram
 
 SWITCH = "LENSAPP_METRICS"
+TOKEN = "LENSAPP_METRICS_TOKEN"  # noqa: S105 - the name of a variable
+FORWARDED = ("forwarded", "x-forwarded-for", "x-forwarded-host", "x-real-ip", "via")
+"""Headers by which proxies say that they ask for somebody else."""
+
 BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0)
 OF_STREAMLIT = "streamlit"
 OFF = f"Figures are not asked for here. Start the web app with {SWITCH}=1."
+CLOSED = (
+    f"Figures are told on the machine of the web app alone. To read them elsewhere, start it with {TOKEN} "
+    "set to a long random text, and have Prometheus send that (authorization: credentials)."
+)
 LACKING = (
     f"{SWITCH}=1 needs the package prometheus-client: pip install -r requirements-prometheus.txt, and start "
     "the web app again."
@@ -108,10 +121,32 @@ def lacking() -> bool:
     return False
 
 
-async def metrics(_request: Request) -> Response:
-    """Answer with the figures as text for Prometheus; 404 where they are not asked for, 503 without them."""
+def may_read(request: Request) -> bool:
+    """Return whether figures are told to who asks: with the token, if one is set, else from this machine.
+
+    What a proxy passes on was asked elsewhere.
+    """
+    token = os.environ.get(TOKEN)
+    if token:
+        shown = request.headers.get("authorization", "").removeprefix("Bearer ")
+        return hmac.compare_digest(shown.encode(), token.encode())
+    if request.client is None or any(name in request.headers for name in FORWARDED):
+        return False
+    try:
+        return ip_address(request.client.host.removeprefix("::ffff:")).is_loopback
+    except ValueError:  # no address, as of a socket file
+        return False
+
+
+async def metrics(request: Request) -> Response:
+    """Answer with the figures as text for Prometheus.
+
+    404 where they are not asked for, 403 for those to whom they are not told, 503 where they cannot be.
+    """
     if not switched_on():
         return JSONResponse({"error": OFF}, 404, headers=FRESH)
+    if not may_read(request):
+        return JSONResponse({"error": CLOSED}, 403, headers=FRESH)
     if lacking():
         return JSONResponse({"error": LACKING}, 503, headers=FRESH)
     from prometheus_client import generate_latest

@@ -1,6 +1,6 @@
 """What Prometheus reads at /metrics, read by Prometheus's own parser."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 import anyio
@@ -18,9 +18,11 @@ from lensapp import jobs
 from lensapp.storage import queue
 from lensapp.storage.workspace import Workspace
 from lensapp.ui import metrics
+from lensapp.ui.access.guard import Guard
 from lensapp.ui.base_path import under_base_path
 from support.pages_workspace import full_workspace
 
+Headers = Sequence[tuple[str, str]]
 PAGE = {"type": "websocket", "path": "/stream", "headers": [], "query_string": b"", "subprotocols": []}
 
 
@@ -31,13 +33,13 @@ class Web:
     app: Starlette
     while_open: dict[tuple[str, ...], float] = field(default_factory=dict)
 
-    async def ask(self, path: str) -> httpx.Response:
-        transport = httpx.ASGITransport(self.app)
+    async def ask(self, path: str, asker: str = "127.0.0.1", headers: Headers = ()) -> httpx.Response:
+        transport = httpx.ASGITransport(self.app, client=(asker, 4000))
         async with httpx.AsyncClient(transport=transport, base_url="http://lens") as client:
-            return await client.get(path)
+            return await client.get(path, headers=dict(headers))
 
-    def get(self, path: str) -> httpx.Response:
-        return anyio.run(self.ask, path)
+    def get(self, path: str, asker: str = "127.0.0.1", headers: Headers = ()) -> httpx.Response:
+        return anyio.run(self.ask, path, asker, headers)
 
     def open_a_page(self) -> None:
         """Hold a session open for as long as it takes to read the figures."""
@@ -146,6 +148,32 @@ def test_figures_are_for_those_who_switch_them_on_and_say_what_they_need(asked, 
     answer = asked.get("/metrics")
     assert answer.status_code == 404
     assert "LENSAPP_METRICS=1" in answer.json()["error"]
+
+
+TOLD, REFUSED = 200, 403
+SECRET = "a-long-random-text"
+WHO_READS: list[tuple[str, str, Headers, int]] = [  # token that is set, who asks, with what, the answer
+    *(("", asker, [], TOLD) for asker in ("127.0.0.1", "127.3.2.1", "::1", "::ffff:127.0.0.1")),
+    *(("", asker, [], REFUSED) for asker in ("10.0.0.9", "::ffff:10.0.0.9", "2001:db8::1", "")),
+    *(("", "127.0.0.1", [(name, "10.0.0.9")], REFUSED) for name in metrics.FORWARDED),
+    ("", "127.0.0.1", [("X-Forwarded-For", "127.0.0.1")], REFUSED),
+    ("", "10.0.0.9", [("authorization", f"Bearer {SECRET}")], REFUSED),
+    (SECRET, "10.0.0.9", [("authorization", f"Bearer {SECRET}"), ("x-forwarded-for", "10.0.0.9")], TOLD),
+    (SECRET, "10.0.0.9", [("authorization", "Bearer another")], REFUSED),
+    (SECRET, "10.0.0.9", [("authorization", "Bearer ")], REFUSED),
+    (SECRET, "127.0.0.1", [], REFUSED),
+]
+
+
+@pytest.mark.parametrize("mode", ["alone", "passwords"])
+def test_figures_are_told_on_this_machine_or_to_who_has_the_token(asked, monkeypatch, mode):
+    asked.app.add_middleware(Guard, mode=mode, token="t" * 16)
+    for token, asker, headers, status in WHO_READS:
+        monkeypatch.setenv("LENSAPP_METRICS_TOKEN", token)
+        answer = asked.get("/metrics", asker, headers)
+        assert answer.status_code == status, (token, asker, headers)
+        assert ("lensapp_jobs" in answer.text) == (status == TOLD)
+        assert ("LENSAPP_METRICS_TOKEN" in answer.text) == (status == REFUSED)
 
 
 def test_a_database_that_is_away_is_told_as_such(asked, ws, monkeypatch):

@@ -5,6 +5,7 @@ import shutil
 import ssl
 import subprocess
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -15,8 +16,9 @@ import pytest
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
 
-from lensapp.ui import base_path, health
+from lensapp.ui import base_path, health, own_routes
 from lensapp.ui.gallery import look_routes, routes
+from lensapp.ui.main import GROUPS
 from lensapp.ui.page_policy import OwnChanges, PagePolicy
 from support.app_in_browser import free_port, wait_until
 from support.gallery_in_browser import GalleryServer, fill_workspace, ready
@@ -91,13 +93,26 @@ class BelowPath(GalleryServer):
         return f"http://127.0.0.1:{self.port}/lens"
 
 
-@pytest.fixture
-def https_address(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[str, GalleryServer]]:
+@dataclass(frozen=True)
+class Proxied:
+    """The app below /lens behind nginx: its address there, the certificate's context, and the app itself."""
+
+    address: str
+    trusted: ssl.SSLContext
+    server: GalleryServer
+
+    def ask(self, method: str, path: str, *, below: str = "/lens") -> httpx.Response:
+        address = f"{self.address.removesuffix('/lens')}{below}{path}"
+        return httpx.request(method, address, verify=self.trusted, timeout=60)
+
+
+@pytest.fixture(scope="module")
+def proxied(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Proxied]:
     """The app below /lens behind the nginx of docs/deploy.md, or a skip where a program is absent."""
     nginx = shutil.which("nginx", path="/usr/sbin:/usr/bin:/usr/local/sbin:/usr/local/bin")
     if not nginx or not shutil.which("openssl"):
         pytest.skip("needs nginx and openssl (Debian: apt-get install nginx-light openssl)")
-    monkeypatch.setenv("STREAMLIT_SERVER_BASE_URL_PATH", "lens")
+    tmp_path = tmp_path_factory.mktemp("proxy")
     server, port = BelowPath(tmp_path / "ws"), free_port()
     certificate, key = tmp_path / "c.pem", tmp_path / "c.key"
     subject = ["-subj", "/CN=127.0.0.1", "-addext", "subjectAltName=IP:127.0.0.1"]
@@ -124,24 +139,86 @@ def https_address(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[t
     proxy = subprocess.Popen(
         [nginx, "-c", str(tmp_path / "nginx.conf"), "-p", str(tmp_path)], stderr=subprocess.DEVNULL
     )
+    trusted = ssl.create_default_context(cafile=certificate)
+    made = Proxied(f"https://127.0.0.1:{port}/lens", trusted, server)
     try:
-        server.start()
-        address, trusted = f"https://127.0.0.1:{port}/lens", ssl.create_default_context(cafile=certificate)
-        wait_until(lambda: httpx.get(f"{address}/healthz", verify=trusted).json()["status"] == "ok")
-        policy = httpx.get(f"{address}/", verify=trusted).headers["content-security-policy"]
-        assert "frame-ancestors 'none'" in policy
-        yield address, server
+        with pytest.MonkeyPatch.context() as environment:
+            environment.setenv("STREAMLIT_SERVER_BASE_URL_PATH", "lens")
+            environment.setenv("LENSAPP_METRICS", "1")
+            server.start()
+        wait_until(lambda: made.ask("GET", "/healthz").json()["status"] == "ok")
+        yield made
     finally:
         proxy.terminate()
         proxy.wait()
         server.kill()
 
 
+NO_TOKEN = (403, "The token in the header x-token is missing")
+NO_MODULE = (404, "There is no such module")
+GALLERY, LOOK, FIGURES = "/api/gallery", "/api/look", "/api/figures"
+# What each of the app's routes answers who shows no token and names nothing that exists, through the proxy.
+ANSWERS: dict[tuple[str, str], tuple[int, str]] = {
+    ("GET", f"{GALLERY}/labels"): NO_TOKEN,
+    ("POST", f"{GALLERY}/labels"): NO_TOKEN,
+    ("GET", f"{GALLERY}/view"): NO_TOKEN,
+    ("POST", f"{GALLERY}/view"): NO_TOKEN,
+    ("POST", f"{GALLERY}/alike"): NO_TOKEN,
+    ("POST", f"{GALLERY}/picked"): NO_TOKEN,
+    ("GET", f"{GALLERY}/agreement"): NO_TOKEN,
+    ("GET", f"{GALLERY}/sheet"): NO_TOKEN,
+    ("GET", f"{GALLERY}/raw"): NO_TOKEN,
+    ("GET", f"{GALLERY}/queue"): NO_TOKEN,
+    ("GET", f"{GALLERY}/share"): NO_TOKEN,
+    ("GET", f"{GALLERY}/task"): NO_TOKEN,
+    ("GET", f"{GALLERY}/part"): NO_TOKEN,
+    ("GET", f"{GALLERY}/columns"): NO_TOKEN,
+    ("GET", f"{GALLERY}/retired"): NO_TOKEN,
+    ("GET", f"{GALLERY}/candidates"): NO_TOKEN,
+    ("GET", f"{GALLERY}/around"): NO_TOKEN,
+    ("GET", f"{GALLERY}/client/{{version}}/{{name}}.js"): NO_MODULE,
+    ("GET", f"{LOOK}/sheet"): NO_TOKEN,
+    ("GET", f"{LOOK}/raw"): NO_TOKEN,
+    ("GET", f"{LOOK}/record"): NO_TOKEN,
+    ("GET", f"{LOOK}/around"): NO_TOKEN,
+    ("GET", f"{LOOK}/explanation"): NO_TOKEN,
+    ("POST", f"{LOOK}/explanation"): NO_TOKEN,
+    ("GET", f"{FIGURES}/plotly.js"): (200, "plotly.js v"),
+    ("GET", f"{FIGURES}/paper.json"): (200, '"template"'),
+    ("POST", f"{FIGURES}/pdf"): (422, "no SVG that can be drawn"),
+    ("GET", f"{FIGURES}/{{name}}"): (404, "There is no such font"),
+    ("GET", "/api/client/charts/{version}/{name}.js"): NO_MODULE,
+    ("GET", "/api/pulse"): (200, '"queue"'),
+    ("GET", "/healthz"): (200, '{"status":"ok","worker":false}'),
+    ("GET", "/metrics"): (403, "told on the machine of the web app alone"),  # the proxy asks for somebody
+}
+
+
+def test_every_route_has_a_row() -> None:
+    listed = {(method, one.path) for one in own_routes.ROUTES for method in (one.methods or ()) - {"HEAD"}}
+    assert listed == set(ANSWERS)
+
+
+def test_every_route_answers_below_the_path_behind_https(proxied: Proxied) -> None:
+    for (method, path), (status, words) in ANSWERS.items():
+        answer = proxied.ask(method, path)
+        assert (answer.status_code, words in answer.text) == (status, True), (method, path, answer.text[:200])
+        assert "frame-ancestors 'none'" in answer.headers["content-security-policy"], path
+        outside = httpx.request(
+            method, f"{proxied.address.removesuffix('/lens')}{path}", verify=proxied.trusted
+        )
+        assert (outside.status_code, "nginx" in outside.text) == (404, True), path
+    own = httpx.get(f"{proxied.server.address}/metrics", timeout=60)  # as Prometheus on the machine asks
+    assert (own.status_code, "lensapp_jobs" in own.text) == (200, True)
+    page = proxied.ask("GET", "/")
+    assert "frame-ancestors 'none'" in page.headers["content-security-policy"]
+
+
 @pytest.mark.browser
-def test_below_a_path_behind_https_pages_show_pictures_and_votes_are_kept(
-    browser: Any, https_address: tuple[str, GalleryServer]
+def test_below_a_path_behind_https_every_page_shows_pictures_and_votes_are_kept(
+    browser: Any, proxied: Proxied
 ) -> None:
-    address, server = https_address
+    address, server = proxied.address, proxied.server
     context = browser.new_context(viewport={"width": 1280, "height": 800}, ignore_https_errors=True)
     context.set_default_timeout(120_000)
     page = context.new_page()
@@ -158,6 +235,16 @@ def test_below_a_path_behind_https_pages_show_pictures_and_votes_are_kept(
     page.wait_for_url(f"{address}/data?*")
     page.get_by_role("heading", name="Data", exact=True).wait_for()
     page.locator("[data-testid='stMain'] .cell").first.wait_for()
+    for name in (name for entries in GROUPS.values() for name, _, _ in entries):
+        here = f"/lens/{'' if name == 'home' else name}"
+        link = f"[data-testid='stSidebar'] a[href$='{here}'], [data-testid='stSidebar'] a[href*='{here}?']"
+        if name == "workspace":  # whose link bears the folder's name
+            link = "[data-testid='stSidebar'] [data-testid='stPageLink'] a"
+        page.locator(link).first.click()
+        page.wait_for_function("(here) => location.pathname === here", arg=here)
+        page.locator("[data-testid='stMain'] h1, [data-testid='stMain'] .stage").first.wait_for()
+        page.wait_for_selector("[data-testid='stApp'][data-test-script-state='notRunning']")
+        assert page.locator("[data-testid='stException']").count() == 0, name
     assert [url for url in failed if "/inspect/_stcore/" not in url] == []
     assert {cookie["sameSite"] for cookie in context.cookies()} <= {"Lax", "Strict"}
     context.close()

@@ -1,0 +1,16 @@
+"""Every route of the app beside the pages that Streamlit serves."""
+
+from lensapp.ui import health, metrics, pulse
+from lensapp.ui.gallery import look_routes, routes
+from lensapp.ui.shared import figure_files
+from lensapp.ui.train import curves
+
+ROUTES = [
+    *routes.ROUTES,
+    *look_routes.ROUTES,
+    *figure_files.ROUTES,
+    curves.MODULES.route(),
+    *health.ROUTES,
+    *metrics.ROUTES,
+    *pulse.ROUTES,
+]
