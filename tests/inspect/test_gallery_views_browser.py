@@ -65,11 +65,21 @@ def test_filters_and_live_stretch_follow_the_controls(gallery: GalleryServer, co
     page.wait_for_url("**where=score*")
     page.select_option(".part select", "score")
     page.wait_for_selector("#tile-0[aria-label*='sky-0199']")
-    page.wait_for_url("**sort=score*")
+    page.wait_for_url("**sort=score*highest=1")
     page.reload()  # as a colleague's browser opens the link
     page.wait_for_selector("#tile-0[aria-label*='sky-0199']")
     assert page.input_value(".part input") == "score > 0.9"
-    page.go_back()
+    page.go_back()  # filter and order are one step each
+    page.wait_for_selector("#tile-0[aria-label*='sky-0181']")
+    assert page.locator(".part select").input_value() == ""
+    page.get_by_role("button", name="Views kept of this page").click()
+    page.get_by_label("Keep this view as").fill("the best")
+    page.get_by_role("button", name="Keep view").click()
+    page.get_by_role("dialog").wait_for(state="detached")
+    page.get_by_role("button", name="Show the whole review").click()
+    page.wait_for_selector(".parting[aria-pressed='false']")
+    page.get_by_role("button", name="Views kept of this page").click()
+    page.get_by_role("dialog").get_by_role("button", name="the best").click()
     page.wait_for_selector("#tile-0[aria-label*='sky-0181']")
     page.get_by_role("button", name="Show the whole review").click()
     page.get_by_role("button", name="Graded by you", exact=True).click()

@@ -174,6 +174,9 @@ def _existing(ws: Workspace, review: Review) -> TargetReview:
         by_name.setdefault(test.candidate_id, []).append(test.id)
     source = sources.source_by_id(ws.database, review.source_id)
     spec = ReviewSpec.parse(review.spec)
+    if spec.inspectors:  # those who joined later grade as well
+        joined = reviews.shares_of(ws.database, review.id)
+        spec = spec.replaced(inspectors=(*spec.inspectors, *joined))
     return TargetReview(review.name, spec, source, by_name, review.id, closed_at=review.closed_at)
 
 

@@ -5,7 +5,7 @@ from typing import TypedDict
 
 import streamlit as st
 
-from lensapp.ui.shared.address import put
+from lensapp.ui.shared.address import put_together
 from lensapp.ui.shared.filters import WHERE
 
 SHOW, SORT, HIGHEST = "show", "sort", "highest"
@@ -34,10 +34,10 @@ def asked_part() -> ReviewPart:
 
 def put_part(part: Mapping[str, object]) -> None:
     """Let the address ask for what was set in the bar; without values for the whole review."""
-    show = part.get("show")
-    marks = [str(one) for one in show] if isinstance(show, Sequence) else []
-    put(SHOW, marks[:MOST_MARKS])
+    show, said = part.get("show"), {}
     for name in (WHERE, SORT):
-        said = str(part.get(name) or "").strip()[:MOST_CHARACTERS]
-        put(name, [said] if said else [])
-    put(HIGHEST, ["1"] if part.get("sort") and part.get("highest") else [])
+        text = str(part.get(name) or "").strip()[:MOST_CHARACTERS]
+        said[name] = [text] if text else []
+    said[SHOW] = [str(one) for one in show][:MOST_MARKS] if isinstance(show, Sequence) else []
+    said[HIGHEST] = ["1"] if said[SORT] and part.get("highest") else []
+    put_together(said)

@@ -18,6 +18,7 @@ from lensapp.services.inspect.gallery import open_review
 from lensapp.services.inspect.queues import create_review
 from lensapp.services.inspect.shares import Share, Task, next_task, reassign, shares_in
 from lensapp.services.inspect.team import team_of
+from lensapp.services.inspect.vote_import import import_votes
 from lensapp.storage import reviews
 from lensapp.storage.workspace import Workspace
 from support.blind_reviews import grade
@@ -139,6 +140,10 @@ def test_votes_outside_a_share_count_and_a_leaver_s_rest_is_reassigned(ws):
     assert dora is not None
     assert dora.tolist() == mine["Ada"][3:]
     grade(ws, made, "Dora", {int(dora[0]): "C"})  # who was not named may grade now
+    table = ws.folder / "votes.csv"
+    table.write_text("id,inspector,grade\nsky-0001,Dora,A\nsky-0001,Eve,A\n")
+    taken = import_votes(ws, name="round", path=table)
+    assert (taken["added"], len(taken["refused"])) == (1, 1)
     with pytest.raises(InvalidInput, match="'Eve' is not one of the inspectors"):
         grade(ws, made, "Eve", {queue[0]: "C"})
     with pytest.raises(InvalidInput, match="'Eve' has no share of round"):
