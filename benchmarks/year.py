@@ -49,7 +49,8 @@ from support.pages_workspace import full_workspace
 WATCHED = PROJECT / "benchmarks" / "common" / "watched_web.py"
 PAGES = tuple(sorted(path.stem for path in (PROJECT / "pages").glob("*.py")))
 AT_ONCE, PATIENCE, TTL_SECONDS, SAID_EVERY = 4, 120.0, 2, 15.0
-KEPT_FOR_MARKS = 45.0  # seconds of the time that marks, and what is under way at the end, may take
+QUIET_SECONDS = 12.0  # before a mark: threads of AnyIO end that have idled for 10 s
+KEPT_FOR_MARKS = 75.0  # seconds of the time that marks, and what is under way at the end, may take
 GOALS: dict[str, float] = {  # most that the second half may add, or, of some, that there may be at the end
     "memory of the web process (MB)": 20.0,
     "memory of the worker (MB)": 5.0,
@@ -182,8 +183,8 @@ def live_jobs(ws: Workspace) -> set[int]:
 
 def held_by(ws: Workspace, server: Server) -> dict[str, float]:
     """Return what web process, worker and folder hold once the left sessions are forgotten."""
-    time.sleep(TTL_SECONDS + 1)
-    load(server, "home")  # Streamlit forgets the others when the next one is left
+    time.sleep(QUIET_SECONDS)
+    load(server, "home")  # sessions that were left, and threads that idled, go when the next one comes
     web = psutil.Process(server.process.pid)
     workers = [one for one in web.children() if "worker" in one.cmdline()]
     if not workers:
