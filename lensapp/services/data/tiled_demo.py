@@ -64,6 +64,7 @@ def simulate_tiles(
         partial = folder.with_name(f".{folder.name}.partial")
         shutil.rmtree(partial, ignore_errors=True)
         meter = ProgressMeter(report, spec.count, "{done} of {total} objects")
+        meter.show()
         done = 0
         for count in write_tiles(partial, spec, spec):
             meter.add(count - done)

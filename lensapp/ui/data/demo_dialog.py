@@ -27,7 +27,7 @@ def demo_dialog() -> None:
         format_func=FORMS.__getitem__,
         key="demo-form-of",
         help="Survey tiles are FITS images with a projection and a catalogue, as surveys deliver them: "
-        "cutouts are read out of the tiles, and a wider look shows what lies around them (W).",
+        "cutouts are read out of the tiles, and Around in Inspect (Shift W) shows what lies about them.",
     )
     in_tiles = form == "tiles"
     preset = DemoSpec.parse({"survey": survey})
