@@ -266,6 +266,7 @@ def _written(field: Field, kind: Any) -> Any:
             key=field.key,
             help=field.info.description,
             format_func=lambda option: str(field.when_empty) if option is None else str(option),
+            placeholder=field.when_empty,
         )
     if dict in (kind, get_origin(kind)):
         text = _text(field, json.dumps(field.value or {}))
@@ -319,6 +320,7 @@ def _number_or_word(field: Field) -> Any:
         key=field.key,
         help=f"{field.info.description} Or type a number {limits}.",
         format_func=lambda option: str(field.when_empty) if option is None else field.option(option),
+        placeholder=field.when_empty,
         accept_new_options=True,
     )
 
@@ -344,6 +346,7 @@ def _choice(field: Field, alternatives: list[Any]) -> Any:
         key=field.key,
         help=field.info.description,
         format_func=field.option,
+        placeholder=field.option(None),  # what the address keeps as none is shown by it
     )
 
 

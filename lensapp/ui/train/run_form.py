@@ -235,6 +235,7 @@ def _choose_start(
         "Start from",
         [None, *startable],
         format_func=lambda name: name or "scratch",
+        placeholder="scratch",
         help=TrainingSpec.model_fields["initial_run"].description,
         **kept(
             "initial_run",
