@@ -47,7 +47,7 @@ export class PartBar {
       title: 'Columns of the catalogue, score, my_grade …, joined by & and |, as on every page (/)',
       onchange: () => this.set({ where: this.field.value }), onkeydown: (event) => this.takeKey(event),
     });
-    this.list = element('div', { className: 'names', 'aria-label': 'Columns' });
+    this.list = element('div', { className: 'names', role: 'group', 'aria-label': 'Columns' });
     this.menu = element('details', { className: 'columns', ontoggle: () => this.fill() },
       element('summary', { title: 'What a filter can name' }, icon('view_column'), element('span', { className: 'unseen', textContent: 'Columns' })), this.list);
     this.chips = this.makeChips();
