@@ -4,6 +4,7 @@ So too where strangers have written markup wherever they can, which no page runs
 """
 
 from collections.abc import Iterator
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +29,15 @@ VIOLATIONS = """([runOnly, exclude]) => axe.run({exclude}, {runOnly, resultTypes
         `${each.id}: ${node.html.slice(0, 200)} ${[...node.any, ...node.all, ...node.none][0].message}`)))"""
 STICKS_OUT = """() => { const main = document.querySelector("[data-testid='stMain']");
     return Math.max(main.scrollWidth - main.clientWidth, document.body.scrollWidth - innerWidth); }"""
+
+FOCUSED = """() => {
+    const at = document.activeElement, look = getComputedStyle(at), box = at.getBoundingClientRect();
+    return {
+        tag: at.tagName, name: at.ariaLabel || at.innerText, to: (at.pathname || '').slice(1), at: [box.x, box.y],
+        inside: at !== document.body && box.bottom > 0 && box.top < innerHeight,
+        ring: look.outlineStyle === 'solid' && parseFloat(look.outlineWidth) >= 2,
+    };
+}"""
 
 
 @pytest.fixture(scope="module")
@@ -61,6 +71,23 @@ def test_a_page_is_accessible_in_both_themes_and_fits_narrow_windows(server: Ser
         page.set_viewport_size({"width": width, "height": 900})
         settled(page)
         assert page.evaluate(STICKS_OUT) <= 0, width
+    page.close()
+
+
+def test_the_keyboard_goes_through_a_page_with_its_place_in_sight(server: Server, context: Any):
+    page = context.new_page()
+    page.set_default_timeout(120_000)
+    page.goto(f"{server.address}/score")
+    settled(page)
+    walked = []
+    for _ in range(28):
+        page.keyboard.press("Tab")
+        walked.append(page.evaluate(FOCUSED))
+    assert all(one["inside"] for one in walked), walked
+    assert all(one["ring"] for one in walked if one["tag"] in ("A", "BUTTON", "SUMMARY")), walked
+    assert all(one != two for one, two in pairwise(walked)), walked  # nothing holds the focus
+    of_pages = [one["to"] for one in walked[1:] if one["to"] in PAGES]  # first stands the way past the menu
+    assert of_pages[:3] == ["data", "paint", "split"]
     page.close()
 
 

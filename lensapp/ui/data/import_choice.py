@@ -48,7 +48,7 @@ def choose_path() -> tuple[str, bool]:
             placeholder="Type a path on the machine that runs the app, or choose below",
             width="stretch",
         ).strip()
-        sent = st.button("Dry run", type="primary", icon=":material/science:", on_click=_close)
+        sent = st.button("Dry run", type="primary", icon=":material/science:", on_click=_begin)
     way = st.segmented_control(
         "Choose by",
         list(WAYS),
@@ -62,7 +62,7 @@ def choose_path() -> tuple[str, bool]:
     elif way == "recent":
         _recent()
     elif way == "upload":
-        _upload()
+        _upload(take=sent and not path)
     return path, sent or bool(st.session_state.pop(CHOSEN, False))
 
 
@@ -76,6 +76,12 @@ def _take(path: str) -> None:
 def _close() -> None:
     """Put away what a path is chosen with, so that what the dry run says is in sight."""
     st.session_state[WAY] = None
+
+
+def _begin() -> None:
+    """Put away what a path was chosen with; files in the browser that nobody has taken yet stay."""
+    if st.session_state.get(PATH, "").strip() or st.session_state.get(WAY) != "upload":
+        _close()
 
 
 def _open(folder: str) -> None:
@@ -190,8 +196,8 @@ def _recent() -> None:
             )  # fmt: skip
 
 
-def _upload() -> None:
-    """Take files from the browser into a folder of the workspace."""
+def _upload(*, take: bool) -> None:
+    """Take files from the browser into a folder of the workspace, at once with `take`."""
     with st.container(border=True, gap="small", key="import-upload"):
         most = LARGEST_UPLOAD // 1024**2
         files = st.file_uploader(
@@ -207,7 +213,7 @@ def _upload() -> None:
             with st.container(width=320):
                 name = st.text_input("Name of the set", "upload", key="import-upload-name")
             sent = st.button(f"Take {counted(len(files), 'file')}", type="primary", icon=":material/check:")
-        if sent:
+        if sent or take:
             with errors_shown():
                 folder = keep_upload(get_workspace(), files, name=name)
                 st.session_state["import-sent"] = st.session_state.get("import-sent", 0) + 1
