@@ -33,7 +33,8 @@ STICKS_OUT = """() => { const main = document.querySelector("[data-testid='stMai
 FOCUSED = """() => {
     const at = document.activeElement, look = getComputedStyle(at), box = at.getBoundingClientRect();
     return {
-        tag: at.tagName, name: at.ariaLabel || at.innerText, to: (at.pathname || '').slice(1), at: [box.x, box.y],
+        tag: at.tagName, name: at.ariaLabel || at.innerText, to: (at.pathname || '').slice(1),
+        at: [box.x, box.y],
         inside: at !== document.body && box.bottom > 0 && box.top < innerHeight,
         ring: look.outlineStyle === 'solid' && parseFloat(look.outlineWidth) >= 2,
     };
