@@ -55,6 +55,15 @@ def _packages_are_looked_through_once() -> None:
         manifest_scanner.scan_component_manifests = cache(manifest_scanner.scan_component_manifests)
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _pages_leave_keras_alone() -> None:
+    """Let no page clear the session of Keras, which other tests load and pages never do: it takes seconds."""
+    if "streamlit.testing.v1" in sys.modules:
+        from streamlit.runtime.scriptrunner import script_runner
+
+        script_runner._clean_problem_modules = lambda: None
+
+
 @pytest.fixture(autouse=True)
 def _own_main_module() -> Iterator[None]:
     """Put back the main module that Streamlit's AppTest replaces: child processes would run its script."""

@@ -108,7 +108,9 @@ def test_a_page_of_cutouts_is_explained_in_one_job_and_shown_under_the_map_chose
         save_explanation(ws.run_folder("elu_cnn-1"), explanation_key(one, None), found)
     queue.command_job(ws.database, job.id, "stop")
     page.run()
-    assert any("Grad-CAM ρ = 0.12, Integrated gradients ρ = -0.25" in one.value for one in page.caption)
+    assert any(
+        "Grad-CAM ρ = 0.12, Integrated gradients ρ = \N{MINUS SIGN}0.25" in one.value for one in page.caption
+    )
     pictures = {}
     for name, opacity in (("none", 65), ("grad_cam", 65), ("grad_cam", 10), ("integrated", 65)):
         page.get_by_key("evaluate-map").set_value(name)

@@ -48,7 +48,7 @@ PAGES = [
     ("catalogue", {"source": "sky", "view": "votes"}),
     ("catalogue", {"source": "sky", "view": "export"}),
     ("replay", {"source": "sky"}),
-    *(("workspace", {"view": view}) for view in ("disk", "delete", "trash", "changes", "health")),
+    *(("workspace", {"view": view}) for view in ("disk", "delete", "trash", "changes", "health", "people")),
 ]
 
 

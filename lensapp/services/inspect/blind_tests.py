@@ -279,6 +279,19 @@ def _reddest_hosts(pixels: Pixels, whole: Ids, sky: SkyModel, *, count: int) -> 
     return whole[np.resize(reddest, count)]  # again from the start where there are too few
 
 
+def _names_of(
+    ws: Workspace, rng: np.random.Generator, owners: Sequence[Source], hosts: Sequence[Cutout]
+) -> list[str]:
+    """Return a name for a test of each host, as the source of that host would call it."""
+    names = [""] * len(hosts)
+    for owner in owners:
+        own = [number for number, host in enumerate(hosts) if host.source_id == owner.id]
+        plausible = plausible_names(ws, rng, owner, count=len(own), others=names)
+        for number, name in zip(own, plausible, strict=True):
+            names[number] = name
+    return names
+
+
 def _store_hidden(
     ws: Workspace,
     rng: np.random.Generator,
@@ -310,13 +323,7 @@ def _store_hidden(
     writer.finish()
     # Painted ones first, since only they have pixels of their own.
     order = np.argsort([test.pixels is None for test in tests], kind="stable")
-    names = [""] * len(tests)
-    for owner in owners:  # as the source of its host would call it
-        own = [number for number, k in enumerate(order.tolist()) if tests[k].host.source_id == owner.id]
-        for number, name in zip(
-            own, plausible_names(ws, rng, owner, count=len(own), others=names), strict=True
-        ):
-            names[number] = name
+    names = _names_of(ws, rng, owners, [tests[k].host for k in order.tolist()])
     # Where its host is but for a fraction of a pixel, as in overlapping exposures.
     step = (source.pixel_scale_arcsec or USUAL_PIXEL_SCALE_ARCSEC) * SHIFT_PIXELS / 3600
     rows = []

@@ -74,7 +74,7 @@ def show_export(ws: Workspace, query: CatalogueQuery, table: pd.DataFrame) -> No
         query = query.replaced(columns=_asked_columns(ws, table))
     with st.container(horizontal=True, gap="small"):
         for path in files_of(out) or {}:
-            label = "Every vote" if path.stem.endswith("votes") else "Provenance"
+            label = "Every vote on them" if path.stem.endswith("votes") else "Provenance"
             st.download_button(
                 f"Download {path.name}" if path == out else label,
                 partial(exported_bytes, ws, query, out, path),

@@ -73,8 +73,8 @@ def show_gallery(
 
     Returns
     -------
-    The component's result, for one run of the script only: `create` is true when a new review is asked for,
-    `go` is the page that is asked for, `views` is true when those kept of the page are.
+    The component's result, for one run of the script only: `create` is set when a new review is asked for,
+    `go` is the page that is asked for, `views` is set when those kept of the page are.
     """
     key = f"gallery-{review.id}-{inspector}"
 
@@ -83,8 +83,9 @@ def show_gallery(
         if name:
             on_open(name)
 
-    def tell_part() -> None:
-        chosen = st.session_state[key].part
+    def tell_part(of: str) -> None:
+        """Take the part that comes by itself or with a wish: the browser's address may not say it yet."""
+        chosen = st.session_state[key][of]
         if isinstance(chosen, Mapping):
             on_part(chosen)
 
@@ -93,9 +94,10 @@ def show_gallery(
         key=key,
         data=data | {"part": dict(part)},
         on_open_change=open_chosen,
-        on_part_change=tell_part,
-        on_views_change=lambda: None,
-        on_create_change=lambda: None,  # Streamlit reports a trigger only when it has a callback
+        on_part_change=lambda: tell_part("part"),
+        on_views_change=lambda: tell_part("views"),
+        on_create_change=lambda: tell_part("create"),
+        # Streamlit reports a trigger only when it has a callback.
         on_go_change=lambda: None,
         on_renew_change=lambda: None,
     )

@@ -85,19 +85,23 @@ def show_team_page() -> None:
     )
     _show_inspectors(team)
     show_shares(ws, review, shares)
-    st.subheader("Agreement")
-    if len(team.inspectors) > 1:
-        st.markdown(alpha_text(team.alpha))
-        if len(team.pairs) == 1:
-            st.markdown(kappa_text(team.pairs[0]))
-        else:
-            team_figures.show_kappas(team)
-    else:
-        st.caption("Krippendorff's alpha and Cohen's kappa appear once a second inspector has graded.")
+    _show_agreement(team)
     _show_consensus(ws, review)
     _show_disputed(ws, review)
     show_voters(ws, review)
     _show_end(ws, review)
+
+
+def _show_agreement(team: Team) -> None:
+    st.subheader("Agreement")
+    if len(team.inspectors) < 2:
+        st.caption("Krippendorff's alpha and Cohen's kappa appear once a second inspector has graded.")
+        return
+    st.markdown(alpha_text(team.alpha))
+    if len(team.pairs) == 1:
+        st.markdown(kappa_text(team.pairs[0]))
+    else:
+        team_figures.show_kappas(team)
 
 
 def _show_end(ws: Workspace, review: Review) -> None:

@@ -375,5 +375,5 @@ def _several(field: Field, item: Any) -> tuple[Any, ...]:
                 accept_new_options=True,
             )
         )
-    text = _text(field, ", ".join(value), placeholder="separated by commas")
+    text = _text(field, ", ".join(value), placeholder="one, two, …")
     return tuple(part.strip() for part in text.split(",") if part.strip())

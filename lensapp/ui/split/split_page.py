@@ -180,13 +180,8 @@ def _choose_split(
     return validated(SplitSpec, {**parts, **rules, "where": where}), without, kept_apart
 
 
-def _freeze(
-    source_names: list[str],
-    spec: SplitSpec,
-    preview: SplitPreview,
-    without: KnownCut | None,
-    second: list[str],
-) -> None:
+def _show_what_is_frozen(source_names: list[str], preview: SplitPreview) -> None:
+    """Show how many cutouts and groups a version would hold, what it leaves out and what it lacks."""
     members = sum(sum(part.values()) for part in preview.counts.values())
     st.markdown(
         f"**{number(members)}** cutouts in **{number(preview.groups)}** groups; "
@@ -206,6 +201,16 @@ def _freeze(
     for label in LABELS:
         if members and not any(part.get(label) for part in preview.counts.values()):
             offer_class(source_names, label)
+
+
+def _freeze(
+    source_names: list[str],
+    spec: SplitSpec,
+    preview: SplitPreview,
+    without: KnownCut | None,
+    second: list[str],
+) -> None:
+    _show_what_is_frozen(source_names, preview)
     name = st.text_input(
         "Name of the version",
         placeholder="made from the sources' names",

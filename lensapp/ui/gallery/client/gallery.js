@@ -32,7 +32,7 @@ function sideOf(count, { width, height }) {
 
 /** The state of one mounted gallery. Keys and buttons call its methods by name: see keys.js and `data-do`. */
 export class Gallery {
-  /** @param trigger tells Streamlit: trigger('open', name of a review) or trigger('create', true) */
+  /** @param trigger tells Streamlit: trigger('open', name of a review) or trigger('create', part that is shown) */
   constructor(root, data, trigger) {
     Object.assign(this, { root, data, trigger });
     this.stage = root.querySelector('.stage');
@@ -102,7 +102,7 @@ export class Gallery {
       task: () => this.remote.task(), onOpen: (review) => this.set('review', review, { live: false }),
     });
     this.part = new PartBar(root.querySelector('.part'), {
-      data, onChange: (part) => this.tellPart(part), onShape: () => this.shelf && this.layout(), onViews: () => this.trigger('views', true),
+      data, onChange: (part) => this.tellPart(part), onShape: () => this.shelf && this.layout(), onViews: () => this.wish('views'),
       columns: () => this.remote.columns(),
     });
     this.facts.scoresShown = data.review.scored && !data.review.blind;
@@ -175,6 +175,11 @@ export class Gallery {
     this.told = part;
     this.trigger('part', part);
     this.filter();
+  }
+
+  /** Ask the page for a dialog; the part comes along, for a wish may overtake what the bar has just told. */
+  wish(name) {
+    this.trigger(name, this.part.value);
   }
 
   togglePart() {
@@ -403,7 +408,7 @@ export class Gallery {
     (this.help.hidden ? this.mosaic.grid : this.help).focus({ preventScroll: true });
   }
 
-  createReview() { this.trigger('create', true); }
+  createReview() { this.wish('create'); }
   ignore() {}
 
   // Moving about
