@@ -61,7 +61,7 @@ def test_only_objects_labelled_both_ways_are_said_to_be(ws: Workspace) -> None:
         kind | {"candidate_id": "elsewhere in the image", "label": "nonlens", "dec_deg": 2.1},
         kind | {"candidate_id": "blob", "ra_deg": 160.0, "parent": None, "perceptual_hash": "f0" * 8},
         kind
-        | {"candidate_id": "like it", "label": "nonlens", "ra_deg": 170.0, "parent": None}
+        | {"candidate_id": "like it", "label": "nonlens", "ra_deg": 160.0 + 30 / 3600, "parent": None}
         | {"perceptual_hash": "f0" * 7 + "f1"},
         kind | {"candidate_id": "again", "ra_deg": 180.0, "parent": None},
         kind

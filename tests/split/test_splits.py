@@ -102,6 +102,20 @@ def test_identical_pixels_stay_together_even_with_the_near_duplicates_switched_o
     assert (split.part[:50] == split.part[50:]).all()
 
 
+def test_images_that_look_alike_all_over_the_sky_are_objects_of_their_own() -> None:
+    one_look, degree = "f0" * 8, 1.0
+    at = [0.0, 20 / 3600, 70 / 3600, 80 / 3600, degree, 2 * degree]
+    table = table_of(6, perceptual_hash=[one_look] * 6, ra_deg=at, dec_deg=[0.0] * 6)
+    spec = SplitSpec(group_radius_arcsec=0)
+    # 50 arcsec lie between the second and the third, one degree before the fifth.
+    assert group_cutouts(table, spec).group.tolist() == [0, 0, 0, 0, 1, 2]
+    at[3] = np.nan  # whose place is not known may show any of them
+    unknown = table_of(6, perceptual_hash=[one_look] * 6, ra_deg=at, dec_deg=[0.0] * 6)
+    assert group_cutouts(unknown, spec).group.tolist() == [0] * 6
+    same = table_of(2, pixels_digest=["a"] * 2, perceptual_hash=[one_look] * 2, ra_deg=[0, 9], dec_deg=[0, 0])
+    assert group_cutouts(same, spec).group.tolist() == [0, 0]  # a copy, wherever it is said to be
+
+
 def test_near_duplicate_images_stay_together() -> None:
     rng = np.random.default_rng(3)
     hashes = rng.integers(0, 2**63, 50, dtype=np.uint64)

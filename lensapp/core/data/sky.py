@@ -65,7 +65,9 @@ def tree_of(points: FloatArray) -> Any:
     return cKDTree(points)
 
 
-def sky_groups(ra_deg: ArrayLike, dec_deg: ArrayLike, *, radius_arcsec: float) -> IntArray:
+def sky_groups(
+    ra_deg: ArrayLike, dec_deg: ArrayLike, *, radius_arcsec: float, within: IntArray | None = None
+) -> IntArray:
     """Number the groups of positions that are linked by steps of at most `radius_arcsec`, shape (n,).
 
     A radius that would link nearly everything is refused.
@@ -76,8 +78,12 @@ def sky_groups(ra_deg: ArrayLike, dec_deg: ArrayLike, *, radius_arcsec: float) -
         Degrees; a position with NaN is a group of its own.
     radius_arcsec
         Longest link; 0 links only equal positions.
+    within : shape (n,)
+        Groups that no link leaves; by default all positions are one.
     """
     points = unit_vectors(ra_deg, dec_deg)
+    if within is not None:  # farther apart than any two places on the sky
+        points = np.column_stack([points, 10.0 * within])
     groups = np.arange(len(points))
     rows = np.flatnonzero(np.isfinite(points).all(axis=1))
     if not rows.size:

@@ -22,6 +22,8 @@ SECOND_TEST = "second-test"  # lenses kept from every training of the workspace
 HELD_OUT = (PARTS[2], SECOND_TEST)
 LABELS = ("lens", "nonlens")
 IGNORED = ""
+ONE_PLACE_ARCSEC = 60.0
+"""Within which images that look alike may show one object: wide enough for coarse positions."""
 PART_STREAM, FOLD_STREAM, BALANCE_STREAM = 0, 1, 2
 
 
@@ -57,7 +59,7 @@ class SplitSpec(Spec):
         le=8,
         title="Near-duplicate tolerance (bits)",
         description="Keep images in the same part whose 64-bit perceptual hashes differ, each from each, in "
-        "at most this many bits; 0 switches the comparison off.",
+        "at most this many bits, unless they are known to lie more than 1 arcmin apart; 0 switches it off.",
     )
     same_id_is_same_object: bool = Field(
         default=True,
@@ -200,9 +202,8 @@ def groupings_by_reason(
     """Number the groups of cutouts that belong together for each reason alone, each of shape (n,)."""
     alike = name_groups(list(table.pixels_digest))
     if spec.near_duplicate_bits:
-        alike = unite(
-            [alike, near_duplicate_groups(list(table.perceptual_hash), bits=spec.near_duplicate_bits)]
-        )
+        looks = near_duplicate_groups(list(table.perceptual_hash), bits=spec.near_duplicate_bits)
+        alike = unite([alike, _in_one_place(looks, table)])
     close = sky_groups(table.ra_deg, table.dec_deg, radius_arcsec=spec.group_radius_arcsec)
     # A view's parent may itself be a cutout, so IDs and parents are one list of names.
     prefix = [""] * len(table) if spec.same_id_is_same_object else [f"{name}/" for name in table.source]
@@ -213,6 +214,22 @@ def groupings_by_reason(
     ]
     named = name_groups([*own, *parents])
     return {"position": close, "look": alike, "parent": unite([named[: len(own)], named[len(own) :]])}
+
+
+def _in_one_place(looks: IntArray, table: CutoutTable) -> IntArray:
+    """Divide groups of images that look alike by their places on the sky, where all of a group are known.
+
+    Small cutouts of smooth galaxies look alike all over the sky; an object imaged twice has one place. Copies
+    of the same pixels are told by their digest, wherever they are said to be.
+    """
+    placed = np.isfinite(table.ra_deg) & np.isfinite(table.dec_deg)
+    divisible = (np.bincount(looks) > 1) & (np.bincount(looks, weights=~placed) == 0)
+    rows = np.flatnonzero(divisible[looks])
+    groups = looks.copy()
+    ra_deg, dec_deg = table.ra_deg[rows], table.dec_deg[rows]
+    places = sky_groups(ra_deg, dec_deg, radius_arcsec=ONE_PLACE_ARCSEC, within=looks[rows])
+    groups[rows] = places + len(divisible)
+    return np.unique(groups, return_inverse=True)[1].astype(np.int64)
 
 
 def _keys(table: CutoutTable) -> list[tuple[str, str]]:
