@@ -23,6 +23,13 @@ def test_every_command_line_of_a_page_is_understood(page):
             parser.parse_args(shlex.split(line.split(" #")[0].rstrip("\\")))
 
 
+def test_the_app_names_commands_as_they_can_be_typed_after_make_run():
+    """The command `lensapp` itself is on the PATH only where the package was installed."""
+    bare = re.compile(rf"(?<!-m )\blensapp (?:{'|'.join(COMMANDS)})\b")
+    texts = {path: path.read_text("utf-8") for path in (PROJECT / "lensapp").rglob("*.py")}
+    assert [f"{path.name}: {found}" for path, text in texts.items() for found in bare.findall(text)] == []
+
+
 @pytest.fixture(scope="module")
 def site(tmp_path_factory) -> Path:
     folder = tmp_path_factory.mktemp("site")

@@ -7,7 +7,7 @@ from functools import lru_cache
 import numpy as np
 
 from lensapp.core.evaluate.histogram import lower_edges
-from lensapp.core.plurals import counted, noun
+from lensapp.core.plurals import counted, noun, thin_spaced
 from lensapp.services.data.sources import count_cutouts, is_labelled, ready_sources
 from lensapp.services.inspect.vote_log import GOOD_GRADES, standing
 from lensapp.services.score.scores import ScoresState, state_of_scores
@@ -99,7 +99,7 @@ def overview(ws: Workspace) -> Overview:
     if scores:
         run_id, _, count = scores[-1]
         names = {run.id: run.name for run in trained}
-        newest_scores = f"{count} by {names.get(run_id, run_id)}"
+        newest_scores = f"{thin_spaced(count)} by {names.get(run_id, run_id)}"
     if cast.votes:
         inspecting = counted(cast.inspectors, "inspector")
     elif opened:

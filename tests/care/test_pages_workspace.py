@@ -59,7 +59,7 @@ def test_the_page_clears_deletes_after_the_name_is_typed_and_brings_back(ws: Wor
     page = open_page("workspace")
     page.button("clear-exports").click().run()
     assert not (ws.exports_folder / "c.csv").exists()
-    assert "300" in page.success[0].value or "MB" in page.success[0].value
+    assert "300" in page.success[0].value or "kB" in page.success[0].value
     page = open_page("workspace", view="delete")
     assert page.button("delete-do").disabled
     shown = page.dataframe[0].value

@@ -146,6 +146,24 @@ def test_a_source_that_fits_is_shown_first_until_another_is_asked_for(folder: Pa
     assert by_link.selectbox(key="choose-source").value == "one-band"
 
 
+def test_without_the_middle_of_larger_cutouts_the_page_says_why_there_is_nothing_to_start(
+    folder: Path,
+) -> None:
+    ws = Workspace.open(folder)
+    run = add_run(ws, add_dataset(ws, add_survey(ws)), "elu_cnn-1")
+    pixels = np.random.default_rng(2).normal(0, 1, (4, SIZE + 8, SIZE + 8, 3)).astype(np.float32)
+    cutouts = [{"row": row, "candidate_id": f"K{row}"} for row in range(4)]
+    large = pack_source(ws, "large", pixels, cutouts, bands=("g", "r", "i"), pixel_scale_arcsec=0.25)
+    page = open_page("score", run="elu_cnn-1", source="large")
+    started = f"start-score-{run.name}-{large.name}-True"
+    assert started in {button.key for button in page.button}
+    page.toggle(key=f"crop-{run.id}-{large.id}").set_value(False).run()
+    assert not any(str(button.key).startswith("start-score") for button in page.button)
+    sizes = f"of {SIZE}×{SIZE} pixels, but these have {SIZE + 8}×{SIZE + 8}"
+    assert any(sizes in info.value for info in page.info)
+    assert any("cannot be scored whole by elu_cnn-1" in text.value for text in page.markdown)
+
+
 def test_score_says_what_the_network_would_give_in_a_survey_of_the_sources_size(folder: Path) -> None:
     full_workspace(folder)
     page = open_page("score", run="elu_cnn-1", source="sky")

@@ -35,6 +35,7 @@ from lensapp.storage.arrays import PackedCutouts
 from lensapp.storage.files import TRAINING_PART
 from lensapp.storage.workspace import Workspace
 from support.scoring_workspace import add_source, train_tiny
+from support.small_surveys import pack_source
 
 BANDS = ("g", "r", "i")
 SCALE = 0.25
@@ -221,6 +222,24 @@ def test_a_run_made_before_summaries_is_measured_by_its_training_part(tmp_path: 
     assert (again.light, again.training_cutouts) == (first.light, stored.cutouts)
     medians = [{one.quantity: one.training for one in check.comparisons} for check in (first, again)]
     assert medians[0] == pytest.approx(medians[1])
+
+
+def test_of_larger_cutouts_that_middle_is_compared_which_is_scored(tmp_path: Path) -> None:
+    """The training part with a bright frame about each cutout looks as it does without the frame."""
+    trained = train_tiny(tmp_path / "workspace")
+    ws = trained.workspace
+    field = sources.get_source(ws.database, "field")
+    columns = sources.cutout_columns(ws.database, [field.id], columns=("row", "candidate_id"))
+    middle = PackedCutouts.open(ws.cutouts_folder("field"), calibrated=False).read(columns["row"])
+    framed = np.full((len(middle), field.height + 40, field.width + 40, middle.shape[3]), 900.0, np.float32)
+    framed[:, 20:-20, 20:-20] = middle
+    cutouts = [{"row": row, "candidate_id": f"framed-{row}"} for row in range(len(framed))]
+    scale = field.pixel_scale_arcsec
+    pack_source(ws, "framed", framed, cutouts, bands=field.bands, kind="import", pixel_scale_arcsec=scale)
+    run = runs.get_run(ws.database, "first")
+    whole, cut = (compared(ws, run, sources.get_source(ws.database, name)) for name in ("field", "framed"))
+    told = [{one.quantity: one.source for one in check.comparisons} for check in (whole, cut)]
+    assert told[1] == pytest.approx(told[0])
 
 
 def test_the_cutouts_least_alike_are_named_with_what_sets_them_apart() -> None:

@@ -17,7 +17,10 @@ from lensapp.ui.shared.address import NO_ROWS, digest, kept, ticked
 from lensapp.ui.shared.markup import plain, plain_all
 from lensapp.ui.shared.widgets import counted, empty_state, errors_shown
 
-HOW_TO_BEGIN = "lensapp user add NAME --role administrator\nLENSAPP_MODE=passwords lensapp web"
+HOW_TO_BEGIN = (
+    ".venv/bin/python -m lensapp user add NAME --role administrator\n"
+    "LENSAPP_MODE=passwords .venv/bin/python -m lensapp web"
+)
 ROLE_HELP = (
     "An administrator may do everything; a scientist imports, trains, scores and opens reviews; an inspector "
     "votes in the reviews that name or invite them and sees nothing else; a reader looks."

@@ -17,7 +17,7 @@ from lensapp.ui.shared.address import kept, one_of
 from lensapp.ui.shared.markup import plain
 from lensapp.ui.shared.page_head import page_head
 from lensapp.ui.shared.state import choose_view, get_workspace
-from lensapp.ui.shared.widgets import counted, empty_state, errors_shown, number, relative_time
+from lensapp.ui.shared.widgets import counted, empty_state, errors_shown, relative_time, size_in_words
 
 VIEWS = {
     "disk": "Disk use",
@@ -47,14 +47,9 @@ def show_workspace_page() -> None:
     }[view](ws)
 
 
-def megabytes(size: int) -> str:
-    """Return a size in MB, or in GB from a thousand of them on."""
-    return f"{number(size / 1e9)} GB" if size >= 1e9 else f"{number(size / 1e6)} MB"
-
-
 def _show_disk_use(ws: Workspace) -> None:
     used = disk.disk_use(ws)
-    st.caption(plain(f"{megabytes(used.bytes)} in {ws.folder}"))
+    st.caption(plain(f"{size_in_words(used.bytes)} in {ws.folder}"))
     left, right = st.columns(2, gap="large")
     with left:
         rows = [
@@ -73,12 +68,12 @@ def _show_disk_use(ws: Workspace) -> None:
         with st.container(horizontal=True, vertical_alignment="center"):
             with st.popover(f"Clear {usage.kind}", icon=":material/delete_sweep:"):
                 st.markdown(
-                    f"{usage.advice} {megabytes(usage.clearable)} will be free. This cannot be undone."
+                    f"{usage.advice} {size_in_words(usage.clearable)} will be free. This cannot be undone."
                 )
                 if st.button("Clear", type="primary", key=f"clear-{usage.kind}"):
                     with errors_shown():
-                        tell(f"{megabytes(disk.clear(ws, usage.kind))} of {usage.kind} cleared.")
-            st.caption(f"{megabytes(usage.clearable)}. {usage.advice}")
+                        tell(f"{size_in_words(disk.clear(ws, usage.kind))} of {usage.kind} cleared.")
+            st.caption(f"{size_in_words(usage.clearable)}. {usage.advice}")
 
 
 def _show_deletion(ws: Workspace) -> None:
@@ -105,7 +100,7 @@ def _show_deletion(ws: Workspace) -> None:
         plan = removal.plan_deletion(ws, str(kind), str(name))
         others = len(plan.goes) - 1
         along = f"takes along {counted(others, 'other item')} and " if others else ""
-        st.markdown(f"Deleting it {along}frees {megabytes(plan.bytes)} once the trash is emptied:")
+        st.markdown(f"Deleting it {along}frees {size_in_words(plan.bytes)} once the trash is emptied:")
         rows = []
         for one in plan.goes:
             what = KINDS.get(one.item.kind, "Study")
@@ -157,7 +152,7 @@ def _show_trash(ws: Workspace) -> None:
         )
         if st.button("Empty it", type="primary", key="empty-trash"):
             freed = removal.empty_trash(ws, overdue=False)
-            tell(f"{counted(len(freed['removed']), 'item')} removed, {megabytes(freed['bytes'])} free.")
+            tell(f"{counted(len(freed['removed']), 'item')} removed, {size_in_words(freed['bytes'])} free.")
 
 
 def _show_changes(ws: Workspace) -> None:

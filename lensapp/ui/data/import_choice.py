@@ -17,7 +17,7 @@ from lensapp.services.data.import_paths import (
 )
 from lensapp.ui.shared.markup import plain
 from lensapp.ui.shared.state import get_workspace
-from lensapp.ui.shared.widgets import counted, errors_shown, number, relative_time
+from lensapp.ui.shared.widgets import counted, errors_shown, number, relative_time, size_in_words
 
 PATH, CHOSEN, FOLDER, WAY = "import-path", "import-chosen", "import-folder", "import-way"
 WAYS = {
@@ -134,9 +134,9 @@ def _entries(listing: FolderListing) -> None:
             args=(str(entry.path),),
         )
     for entry in listing.files:
-        size = f"{entry.size / 1e6:.3g} MB" if entry.size >= 1e5 else f"{entry.size / 1e3:.2g} kB"
         st.button(
-            f"{plain(entry.name)}  :gray[{FORMATS[entry.kind]} · {size} · {relative_time(entry.modified)}]",
+            f"{plain(entry.name)}  :gray[{FORMATS[entry.kind]} · {size_in_words(entry.size)} · "
+            f"{relative_time(entry.modified)}]",
             key=f"take-{entry.path}",
             icon=ICONS.get(entry.kind, ":material/image:"),
             type="tertiary",

@@ -53,7 +53,11 @@ def parts_of(dry_run: DryRun) -> list[Part]:
         Part(f"{width} × {height} pixels", "Size", sizes),
         Part(f"{scale:.3g}″ a pixel" if scale else "no pixel scale", "Pixel scale", ("pixel_scale_arcsec",)),
         Part(_zero_points(dry_run), "Zero points", ("zero_point",)),
-        Part(f"catalogue {table}" if table else "no catalogue", "Catalogue", (CATALOGUE,)),
+        Part(
+            (table if table.startswith("catalog") else f"catalogue {table}") if table else "no catalogue",
+            "Catalogue",
+            (CATALOGUE,),
+        ),
         Part(_labels(dry_run), "Labels", LABEL_FIELDS),
     ]
 

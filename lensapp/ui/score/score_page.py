@@ -254,6 +254,12 @@ def _permissions(ws: Workspace, run: Run, source: Source) -> dict[str, bool] | N
                 error, label="Look at the middle of each only", key=f"crop-{key}", help_text=remembered
             )
             if not given["crop"]:
+                empty_state(
+                    f"{source.name} cannot be scored whole by {run.name}",
+                    f"Its cutouts have {source.width}×{source.height} pixels, more than the network takes. "
+                    "Look at the middle of each, or choose another run or source.",
+                    icon=ICON,
+                )
                 return None
         except UnitMismatch as error:
             error_box(error)

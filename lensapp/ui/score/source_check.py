@@ -21,7 +21,7 @@ MEANINGS = {
 
 
 def show_source_check(ws: Workspace, run: Run, source: Source, *, scored: bool) -> None:
-    """Show the traffic light of a source in one line, its quantities below, open unless all is well."""
+    """Show the traffic light of a source in one line, its quantities below once it is opened."""
     try:
         check = kept_check(ws, run, source) if scored else None
         if check is None:
@@ -42,9 +42,7 @@ def show_source_check(ws: Workspace, run: Run, source: Source, *, scored: bool) 
         }
         for one in check.comparisons
     ]
-    with st.expander(
-        f"{LIGHTS[check.light]} {plain(headline(check))}", expanded=check.light != "green" and not scored
-    ):
+    with st.expander(f"{LIGHTS[check.light]} {plain(headline(check))}"):  # closed: the way on stays in sight
         if check.light != "green":
             st.markdown(plain(check.words))
         st.dataframe(

@@ -14,7 +14,7 @@ from lensapp.ui.shared.address import kept, one_of
 from lensapp.ui.shared.forms import spec_form
 from lensapp.ui.shared.job_controls import watch_job
 from lensapp.ui.shared.markup import plain
-from lensapp.ui.shared.widgets import counted, download, errors_shown, number
+from lensapp.ui.shared.widgets import counted, download, errors_shown, size_in_words
 
 KINDS = {
     "Zarr": (".zarr", "A store and a table with a row per image, as Cutana writes them."),
@@ -65,7 +65,7 @@ def _show_written(out: Path) -> None:
         files.append(beside)
     size = sum(path.stat().st_size for path in files)
     st.success(
-        f"{plain(out.name)}, {number(size / 1e6)} MB, lies in {out.parent.name}/ of the workspace.",
+        f"{plain(out.name)}, {size_in_words(size)}, lies in {out.parent.name}/ of the workspace.",
         icon=":material/inventory_2:",
     )
     if size > LARGEST_DOWNLOAD:

@@ -98,7 +98,16 @@ def number(value: float | int | None, *, digits: int = 3) -> str:
     if isinstance(value, int):
         return f"{value:,}".replace(",", "\u202f").replace("-", "−")
     text = f"{value:.{digits}g}"
+    if 1000 <= abs(float(text)) < 1e9:  # not 1.78e+03
+        return number(int(float(text)))
     return f"−{text[1:]}" if text.startswith("-") else text
+
+
+def size_in_words(size: int) -> str:
+    """Return a number of bytes in kB, in MB from a thousand of them on, and so in GB."""
+    if size >= 1e9:
+        return f"{number(size / 1e9)} GB"
+    return f"{number(size / 1e6)} MB" if size >= 1e6 else f"{number(round(size / 1e3) or 1)} kB"
 
 
 def fixed(value: float, digits: int = 2) -> str:

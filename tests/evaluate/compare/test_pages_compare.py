@@ -18,8 +18,15 @@ from lensapp.ui.evaluate.compare import compare_figures
 from lensapp.ui.evaluate.compare.compare_forms import MADE
 from lensapp.ui.evaluate.compare.side_figures import scatter_figure
 from lensapp.ui.evaluate.evaluation_figures import roc_figure, smallest_rate
-from lensapp.ui.shared.widgets import number
-from support.pages_workspace import add_run, full_workspace, open_page
+from lensapp.ui.shared.widgets import number, size_in_words
+from support.pages_workspace import (
+    add_dataset,
+    add_evaluation,
+    add_run,
+    add_survey,
+    full_workspace,
+    open_page,
+)
 
 
 @pytest.fixture
@@ -116,12 +123,20 @@ def test_costs_are_written_as_round_numbers_and_names_of_near_points_apart() -> 
 
 
 def test_numbers_have_thin_spaces_and_a_true_minus() -> None:
-    assert [number(value) for value in (2000, -0.18, -1234, 0.5)] == [
+    assert [number(value) for value in (2000, -0.18, -1234, 0.5, 1780.4, -999.6, 43.21)] == [
         "2\u202f000",
         "−0.18",
         "−1\u202f234",
         "0.5",
+        "1\u202f780",
+        "−1\u202f000",
+        "43.2",
     ]
+
+
+def test_sizes_of_files_are_in_the_unit_in_which_they_are_read() -> None:
+    sizes = (120, 25_900, 999_000, 2_540_000, 3.2e9)
+    assert [size_in_words(int(size)) for size in sizes] == ["1 kB", "26 kB", "999 kB", "2.54 MB", "3.2 GB"]
 
 
 def test_a_committee_just_made_leads_to_where_it_is_measured(folder: Path) -> None:
@@ -201,6 +216,23 @@ def test_score_against_score_lists_what_the_runs_differ_on(folder: Path) -> None
     page.get_by_key("compare-kind").set_value("lens").run()
     assert not page.exception
     assert page.dataframe[0].value["label"].tolist() == ["lens"] * 3
+
+
+@pytest.mark.usefixtures("few_shared")
+def test_only_runs_that_share_cutouts_are_chosen_at_first_and_an_explicit_choice_is_told_why_not(
+    folder: Path,
+) -> None:
+    ws = full_workspace(folder)
+    other = add_dataset(ws, add_survey(ws, "other"), "other-v1")
+    add_evaluation(ws, add_run(ws, other, "elsewhere"), other)
+    page = open_page("compare")
+    assert page.query_params["compare"] in ("elsewhere", ["elsewhere"])
+    assert not page.error
+    assert any("Choose runs of one dataset version" in info.value for info in page.info)
+    page = open_page("compare", compare="elsewhere,elu_cnn-1")
+    assert any("were all measured on 0 cutouts" in error.value for error in page.error)
+    newest_last = ["elu_cnn-2", "elsewhere", "elu_cnn-1"]
+    assert side_by_side.first_together(ws, newest_last, most=8) == ["elu_cnn-2", "elu_cnn-1"]
 
 
 def test_a_run_alone_says_what_the_views_need(folder: Path) -> None:

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from scipy.stats import rankdata
 
 from lensapp.core.align import rows_of
-from lensapp.core.errors import InvalidInput
+from lensapp.core.errors import InvalidInput, LensAppError
 from lensapp.core.evaluate.compare.overlap import Overlap, thresholds_of_top, usual_top
 from lensapp.core.evaluate.resampling import Difference
 from lensapp.services.evaluate.differences import FEWEST_SHARED, compare_pair, scored
@@ -121,6 +121,30 @@ def side_by_side(ws: Workspace, run_names: Sequence[str], *, part: str = "test")
     if len(names) < 2:
         raise InvalidInput("Name at least two evaluated runs to lay side by side.")
     return laid_together(tuple(scored(ws, name, part=part) for name in names))
+
+
+def first_together(ws: Workspace, run_names: Sequence[str], *, most: int, part: str = "test") -> list[str]:
+    """Return the first of the runs with those that can be laid beside it, at most so many.
+
+    Runs that give no scores are not laid beside others, and stand wherever they come.
+    """
+    chosen: list[str] = []
+    shared: NDArray[np.int64] | None = None  # cutouts that all chosen so far have scored, with their label
+    for name in run_names:
+        if len(chosen) == most:
+            break
+        try:
+            one = scored(ws, name, part=part)
+        except LensAppError:
+            chosen.append(name)
+            continue
+        labelled = 2 * one.stored.cutout_ids + one.labels
+        common = labelled if shared is None else np.intersect1d(shared, labelled)
+        lenses = int((common % 2).sum())
+        if shared is None or (len(common) >= FEWEST_SHARED and 0 < lenses < len(common)):
+            chosen.append(name)
+            shared = common
+    return chosen
 
 
 @lru_cache(maxsize=8)  # evaluations are the same objects until one is made anew

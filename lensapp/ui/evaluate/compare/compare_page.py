@@ -4,6 +4,7 @@ import pandas as pd
 import streamlit as st
 
 from lensapp.core.errors import NotFound
+from lensapp.services.evaluate.compare.side_by_side import first_together
 from lensapp.services.train import comparisons, runs, studies
 from lensapp.services.train.comparisons import Compared
 from lensapp.services.train.studies import StudyStatus
@@ -96,7 +97,7 @@ def _choose_rows(ws: Workspace, statuses: list[StudyStatus], evaluated: list[str
             run_names = st.multiselect(
                 "Runs",
                 evaluated,
-                [run for run in asked_runs if run in evaluated] or evaluated[:8],
+                [run for run in asked_runs if run in evaluated] or first_together(ws, evaluated, most=8),
                 key=f"compare-runs-{digest(asked_runs)}",  # Back changes what is asked
                 placeholder="evaluated runs",
             )

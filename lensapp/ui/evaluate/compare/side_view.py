@@ -38,7 +38,7 @@ def show_beside(ws: Workspace, rows: Sequence[Compared], view: str) -> None:
     if len(names) < 2:
         st.info(
             "Curves, shared false positives and scores appear here once two of the runs tell lenses and are "
-            "evaluated.",
+            "evaluated on the same cutouts. Choose runs of one dataset version.",
             icon=":material/stacked_line_chart:",
         )
         return
