@@ -5,7 +5,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Literal, TypeVar
 
-from lensapp.core.errors import NotFound
+from lensapp.core.errors import BandMismatch, NotFound
 from lensapp.core.inspect.review_spec import ReviewSpec
 from lensapp.core.split.splits import SplitSpec
 from lensapp.job_kinds import JOB_KINDS, selection_of
@@ -20,6 +20,7 @@ from lensapp.services.train.starter import install_starter, is_starter, starter_
 from lensapp.storage import datasets, reviews, runs, sources
 from lensapp.storage.care.trail import EXPORTED, was_done
 from lensapp.storage.database import Database
+from lensapp.storage.files import NORMALISATION
 from lensapp.storage.records import Dataset, Job, Review, Run, Source
 from lensapp.storage.scores import stored_scores
 from lensapp.storage.workspace import Workspace
@@ -197,8 +198,10 @@ def _chain(ws: Workspace, selected: Mapping[str, str | None]) -> _Chain:
     if dataset is None:
         own = (one for one in datasets.list_datasets(database) if source.id in one.source_ids)
         dataset = next(own, None)
-    if run is None and dataset is not None:
-        run = next((one for one in runs.list_runs(database) if one.dataset_id == dataset.id), None)
+    if dataset is not None:
+        trained = next((one for one in runs.list_runs(database) if one.dataset_id == dataset.id), None)
+        if run is None or not _belongs(ws, run, dataset, source, alone=trained is None):
+            run = trained
     review = _named(reviews.get_review, database, selected.get("review"))
     if review is None or review.source_id != source.id:
         of_source = [one for one in reviews.list_reviews(database) if one.source_id == source.id]
@@ -215,6 +218,27 @@ def _chain(ws: Workspace, selected: Mapping[str, str | None]) -> _Chain:
         graded=graded,
         exported=bool(graded) and was_done(database, EXPORTED, kind="source", name=source.name),
     )
+
+
+def _belongs(ws: Workspace, run: Run, dataset: Dataset, source: Source, *, alone: bool) -> bool:
+    """Whether a selected run takes part in the round of a version; `alone` where none was trained on it.
+
+    A run of another version does where the version has runs besides and the network reads these cutouts, or
+    is the starter, or where the version is not of this source.
+    """
+    if run.dataset_id == dataset.id or run.is_external or source.id not in dataset.source_ids:
+        return True
+    if alone and not is_starter(run):
+        return False
+    if not (ws.run_folder(run.name) / NORMALISATION).is_file():
+        return True  # not begun yet
+    size, scale = (source.height, source.width), source.pixel_scale_arcsec
+    fitted = runs.normalisation_of(ws, run.name)
+    try:
+        fitted.check(bands=source.bands, size=size, pixel_scale_arcsec=scale, crop=True, picked=True)
+    except BandMismatch:
+        return False
+    return True
 
 
 def _named(get: Callable[[Database, str], Record], database: Database, name: str | None) -> Record | None:
@@ -287,8 +311,7 @@ def _next_step(ws: Workspace, chain: _Chain) -> NextStep:
     if review is not None:
         return _with_review(chain, review, source)
     if run is None and chain.dataset is not None:
-        dataset = chain.dataset.name
-        return NextStep(f"Train on {dataset}", f"Start a training on {dataset}.", "train", names, {})
+        return _training(chain.dataset, names)
     if run is None:
         return _first_network(ws, source, names)
     return _with_network(ws, chain, run, source)
@@ -304,8 +327,14 @@ def _with_review(chain: _Chain, review: Review, source: Source) -> NextStep:
     if not chain.exported:
         here = "Look through the candidates, then export them or feed the grades back."
         return NextStep(f"Export {source.name}", here, "catalogue", names, {"view": "export"})
+    if chain.run is None and chain.dataset is not None and chain.dataset.created_at > review.created_at:
+        return _training(chain.dataset, names)  # they are fed back already
     here = "Feed the grades back into the next training."
     return NextStep("Feed back into training", here, "catalogue", names, {"view": "feed-back"})
+
+
+def _training(dataset: Dataset, names: Mapping[str, str]) -> NextStep:
+    return NextStep(f"Train on {dataset.name}", f"Start a training on {dataset.name}.", "train", names, {})
 
 
 def _first_network(ws: Workspace, source: Source, names: Mapping[str, str]) -> NextStep:

@@ -12,6 +12,7 @@ from lensapp.job_kinds import JOB_KINDS, selection_of
 from lensapp.services.catalogue.export import export
 from lensapp.services.next_step import STAGES, Round, round_of, take_step
 from lensapp.services.split.datasets import freeze_split
+from lensapp.services.train.starter import install_starter
 from lensapp.storage import reviews, runs
 from lensapp.storage.workspace import Workspace
 from lensapp.ui.main import GROUPS
@@ -72,6 +73,8 @@ def test_grades_count_towards_the_review_and_an_export_ends_the_round(ws):
     export(ws, CatalogueQuery(of=("sky",)), out=ws.folder / "sky.csv")
     assert stands(ws).stages[-1].done
     assert stands(ws).next_step.view == {"view": "feed-back"}
+    rooms.add_dataset(ws, source, "sky-v2")
+    assert stands(ws, dataset="sky-v2", run="first").next_step.label == "Train on sky-v2"
 
 
 def test_what_is_selected_decides_and_not_what_is_newest(ws):
@@ -81,6 +84,40 @@ def test_what_is_selected_decides_and_not_what_is_newest(ws):
     assert stands(ws).next_step.label == "Split new"
     assert stands(ws, source="old").next_step.label == "Train on old-v1"
     assert stands(ws, source="gone").next_step.label == "Split new"
+
+
+def test_a_network_of_another_version_does_not_stand_in_for_one_trained_on_the_version_selected(ws):
+    first = rooms.add_dataset(ws, rooms.add_survey(ws))
+    run = rooms.add_run(ws, first, "first")
+    add_source(ws, "other", bands=("J", "H"), count=60)
+    other = freeze_split(ws, source_names=["other"], spec=SplitSpec())
+    selected = {"source": "other", "dataset": other.name, "run": run.name}
+    of = stands(ws, **selected)
+    assert of.next_step.label == f"Train on {other.name}"
+    assert counts(of)["Network"] == (False, None)
+    assert "run" not in of.selection
+    assert stands(ws, source="sky", dataset="sky-v1", run="first").next_step.label == "Evaluate first"
+    own = runs.create_run(ws.database, name="own", dataset_id=other.id, model="elu_cnn", spec={})
+    runs.update_run(ws.database, own.id, state="running")
+    assert stands(ws, **selected).next_step.label == "Watch own"  # the first reads other bands
+
+
+def test_the_next_version_of_the_same_cutouts_is_trained_on(ws):
+    source = rooms.add_survey(ws)
+    old, new = (rooms.add_dataset(ws, source, name) for name in ("sky-v1", "sky-v2"))
+    rooms.add_run(ws, old, "first")
+    assert stands(ws, dataset=new.name, run="first").next_step.label == "Train on sky-v2"
+    rooms.add_run(ws, new, "second")
+    assert stands(ws, dataset=new.name, run="first").selection["run"] == "first"
+
+
+def test_the_starter_selected_takes_part_in_the_round_of_a_version_that_it_can_score(ws):
+    scale = runs.normalisation_of(ws, install_starter(ws).name).pixel_scale_arcsec
+    for name, bands in (("seen", ("g", "r", "i")), ("unseen", ("J", "H"))):
+        add_source(ws, name, bands=bands, size=64, pixel_scale_arcsec=scale)
+        freeze_split(ws, source_names=[name], spec=SplitSpec())
+        of = stands(ws, source=name, dataset=f"{name}-v1", run="starter")
+        assert of.next_step.label == {"seen": "Score seen", "unseen": "Train on unseen-v1"}[name]
 
 
 def test_a_version_of_two_sources_says_so_beside_its_count(ws):
