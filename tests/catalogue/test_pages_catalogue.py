@@ -68,6 +68,30 @@ def test_table_and_export_hold_candidates_and_what_is_no_lens_on_demand(folder: 
     assert any("40 candidates of sky, of every grade and without" in text.value for text in page.caption)
 
 
+def test_the_first_download_ticks_the_last_stage_while_the_page_stays_open(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ws = full_workspace(folder)
+    page = open_page("catalogue", source="sky", view="export")
+    assert not page.toast
+
+    def downloaded(*_: object, **__: object) -> None:
+        out = ws.exports_folder / "sky.csv"
+        if not out.exists():
+            out.parent.mkdir(exist_ok=True)
+            export.exported_bytes(ws, QUERY, out, out)
+
+    monkeypatch.setattr(export, "show_cutout_export", downloaded)  # a request beside the page's run
+    monkeypatch.setattr(export, "in_fragment_run", lambda: True)
+    looked = iter([False])
+    monkeypatch.setattr(
+        export, "_is_exported", lambda was=export._is_exported: next(looked, None) is None and was()
+    )
+    page.run()
+    assert not page.exception
+    assert ["The catalogue is exported" in one.value for one in page.toast] == [True]
+
+
 def test_grades_and_score_filter_the_table(folder: Path) -> None:
     full_workspace(folder)
     page = open_page("catalogue", source="sky")

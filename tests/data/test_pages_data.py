@@ -157,6 +157,21 @@ def test_a_path_that_does_not_exist_is_refused_with_the_remedy(workspace, tmp_pa
     assert "nowhere" in app.error[0].value
 
 
+def test_a_refusal_stands_above_all_that_unfolds_and_folders_stay_to_choose_from(workspace, tmp_path):
+    def before_the_ways(app: AppTest) -> bool:
+        kinds = [(element.type, getattr(element, "key", None)) for element in app.main]
+        return [kind for kind, _ in kinds].index("error") < kinds.index(("button_group", "import-way"))
+
+    app = open_data()
+    next(button for button in app.button if button.label == "Dry run").click().run()
+    assert "choose one below" in app.error[0].value
+    assert before_the_ways(app)
+    assert app.get_by_key("import-way").value == "browse"
+    app.text_input(key="import-path").input(str(tmp_path / "nowhere"))
+    next(button for button in app.button if button.label == "Dry run").click().run()
+    assert before_the_ways(app)
+
+
 def test_a_source_just_imported_is_selected_once_it_is_ready(workspace):
     make_survey(workspace, name="old")
     app = open_data(source="old", view="import")

@@ -50,6 +50,15 @@ def test_words_on_the_accent_and_on_grades_can_be_read() -> None:
     assert too_faint([grade.colour for grade in GRADES], {WHITE}, least=TEXT) == []
 
 
+def test_a_primary_button_is_brighter_under_the_mouse_and_its_words_can_be_read() -> None:
+    frame = (PROJECT / "lensapp" / "ui" / "frame.css").read_text("utf-8")
+    [words] = re.findall(r"\{ color: light-dark\((#\w+), (#\w+)\) !important", frame)
+    [hovered] = re.findall(r"enabled:hover \{\s+background: light-dark\((#\w+), (#\w+)\)", frame)
+    for theme, ink, ground in zip(("light", "dark"), words, hovered, strict=True):
+        assert contrast(ink, ground) >= TEXT
+        assert contrast(ground, "#000000") > contrast(THEMES[theme]["primaryColor"], "#000000")
+
+
 def test_the_gallery_takes_its_colours_from_the_theme() -> None:
     style = (component.FOLDER / "gallery.css").read_text("utf-8")
     inks = set(re.findall(r"[^-]color: (#\w{6})", style))

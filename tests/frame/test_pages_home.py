@@ -138,6 +138,7 @@ def test_get_started_makes_a_survey_at_once_and_the_tour_ticks_itself(workspace)
     app.button(key="tour").click().run()
     assert not app.exception
     assert [(job.kind, job.payload["name"]) for job in jobs.active(workspace.database)] == [("demo", "demo1")]
+    assert app.button(key="tour").disabled  # a second press would make a second survey
     walk_the_round(workspace)
     app.run()
     assert app.expander[0].label == "Ten-minute tour: 3 of 7 steps done"

@@ -18,9 +18,10 @@ from lensapp.services.catalogue.export_columns import offered_columns
 from lensapp.services.catalogue.formats import files_of
 from lensapp.services.catalogue.query import settled_consensus
 from lensapp.storage.workspace import Workspace
-from lensapp.ui.shared.address import kept, one_of, several_of, whole
+from lensapp.ui.shared.address import in_fragment_run, kept, one_of, several_of, whole
 from lensapp.ui.shared.cutout_export import show_cutout_export
 from lensapp.ui.shared.markup import plain_all
+from lensapp.ui.shared.page_head import current_round
 from lensapp.ui.shared.widgets import counted, empty_state, errors_shown, number
 
 FORMATS = {
@@ -31,6 +32,8 @@ FORMATS = {
     "VOTable": (".vot", "Two files, catalogue and votes, with UCDs, for TOPCAT and Aladin."),
     "DS9 regions": (".reg", "Positions with grades, to lay over images."),
 }
+JUST_EXPORTED = "just-exported"
+LOOKED_EVERY = 2.0  # seconds, until there is a first export
 MIME = {
     ".csv": "text/csv",
     ".ecsv": "text/plain",
@@ -88,6 +91,22 @@ def show_export(ws: Workspace, query: CatalogueQuery, table: pd.DataFrame) -> No
     _show_charts_and_samp(ws, query, table)
     st.caption(f"The files also stay in {out.parent.name}/ of the workspace.")
     show_cutout_export(ws, query, count=len(table), key="catalogue")
+    if st.session_state.pop(JUST_EXPORTED, False):
+        st.toast("The catalogue is exported: the round is complete.", icon=":material/done_all:")
+    elif not _is_exported():
+        _await_export()
+
+
+def _is_exported() -> bool:
+    return any(stage.name == "Catalogue" and stage.done for stage in current_round().stages)
+
+
+@st.fragment(run_every=LOOKED_EVERY)
+def _await_export() -> None:
+    """Draw the page again when the first download is written, for which the browser asks beside the page."""
+    if in_fragment_run() and _is_exported():
+        st.session_state[JUST_EXPORTED] = True
+        st.rerun()
 
 
 def grades_in_words(query: CatalogueQuery) -> str:

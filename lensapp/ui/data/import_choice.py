@@ -37,8 +37,11 @@ NO_CUTOUTS = "A table holds no cutouts; it can be the catalogue of some."
 ICONS = {"folder": ":material/folder:", "table": ":material/table:"}
 
 
-def choose_path() -> tuple[str, bool]:
-    """Ask what to import; return its path, and whether the files shall be looked at now."""
+def choose_path() -> tuple[str, bool, st.delta_generator.DeltaGenerator]:
+    """Ask what to import; return its path, whether to look at its files now, and where to say what is wrong.
+
+    That place is right below the path, above everything that unfolds.
+    """
     with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
         info = IngestSpec.model_fields["path"]
         path = st.text_input(
@@ -49,6 +52,7 @@ def choose_path() -> tuple[str, bool]:
             width="stretch",
         ).strip()
         sent = st.button("Dry run", type="primary", icon=":material/science:", on_click=_begin)
+    beside = st.container()
     way = st.segmented_control(
         "Choose by",
         list(WAYS),
@@ -63,7 +67,7 @@ def choose_path() -> tuple[str, bool]:
         _recent()
     elif way == "upload":
         _upload(take=sent and not path)
-    return path, sent or bool(st.session_state.pop(CHOSEN, False))
+    return path, sent or bool(st.session_state.pop(CHOSEN, False)), beside
 
 
 def _take(path: str) -> None:
@@ -79,9 +83,11 @@ def _close() -> None:
 
 
 def _begin() -> None:
-    """Put away what a path was chosen with; files in the browser that nobody has taken yet stay."""
-    if st.session_state.get(PATH, "").strip() or st.session_state.get(WAY) != "upload":
+    """Put away what a path was chosen with; without one it stays, or is opened, to choose one by."""
+    if st.session_state.get(PATH, "").strip():
         _close()
+    elif st.session_state.get(WAY) is None:
+        st.session_state[WAY] = "browse"
 
 
 def _open(folder: str) -> None:

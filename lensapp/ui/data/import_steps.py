@@ -39,16 +39,17 @@ def show_import() -> None:
         _show_unfinished(source)
     take_upload()
     st.markdown("#### 1 · Choose")
-    path, asked = choose_path()
+    path, asked, beside = choose_path()
     values = _values_of(path)
     failed: LensAppError | None = st.session_state.get(FAILED)
-    with st.expander("All settings", expanded=failed is not None, icon=":material/tune:"):
+    with st.expander("All settings", expanded=failed is not None and bool(path), icon=":material/tune:"):
         entered = {"path": path} | _all_settings(values)
     if asked:
         _try_out(entered)
         st.rerun()
     if failed is not None:
-        error_box(failed)
+        with beside:
+            error_box(failed)
     dry_run: DryRun | None = st.session_state.get(DRY_RUN)
     if dry_run is None:
         if values.get("catalogue"):

@@ -8,6 +8,7 @@ export default function follow({ data, setTriggerValue }) {
 
   const compare = () => {
     const seen = getComputedStyle(app).colorScheme.includes('light') ? 'light' : 'dark';
+    document.documentElement.style.colorScheme = seen; // dialogs and popovers stand outside the app
     if (seen === data.theme) {
       told = null;
     } else if (seen !== told) {

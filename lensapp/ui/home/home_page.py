@@ -8,6 +8,7 @@ from lensapp.job_kinds import JOB_KINDS
 from lensapp.services.data.demo import KIND as DEMO
 from lensapp.services.overview import Overview, overview
 from lensapp.services.recent import recent_changes
+from lensapp.services.train.job_control import active_jobs
 from lensapp.services.train.starter import is_starter
 from lensapp.ui.data.demo_dialog import demo_dialog
 from lensapp.ui.home.cards import show_cards
@@ -118,7 +119,18 @@ def _first_steps() -> None:
             "A tour of ten minutes through the whole round, from cutouts to a catalogue, on two thousand "
             "simulated galaxies with known lenses among them."
         )
-        if st.button("Get started", icon=":material/tour:", type="primary", width="stretch", key="tour"):
+        made = any(job.kind == DEMO for job in active_jobs(get_workspace()))
+        if st.button(
+            "Get started",
+            icon=":material/tour:",
+            type="primary",
+            width="stretch",
+            key="tour",
+            disabled=made,
+            help="The demo survey is being made; the next step stands here when it is ready."
+            if made
+            else None,
+        ):
             start_tour()
             st.rerun()
     with right.container(border=True, key="first-import"):

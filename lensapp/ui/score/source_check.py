@@ -51,7 +51,7 @@ def show_source_check(ws: Workspace, run: Run, source: Source, *, scored: bool) 
             height=min(38 + 35 * len(check.comparisons), 320),
             column_config={
                 "light": st.column_config.TextColumn(
-                    width=60, help="; ".join(f"{light}: {meaning}" for light, meaning in MEANINGS.items())
+                    width=170, help="; ".join(f"{light}: {meaning}" for light, meaning in MEANINGS.items())
                 ),
                 "measured on": st.column_config.TextColumn(
                     width=120,

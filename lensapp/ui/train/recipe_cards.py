@@ -1,5 +1,6 @@
 """Recipes to choose from as cards: recommended ones, today's networks, those of the documents."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -29,6 +30,7 @@ from lensapp.ui.shared.widgets import duration, number
 
 STYLE = Path(__file__).with_name("train.css")
 LIKE = "like "
+SENTENCE_END = re.compile(r"(?<!\bet al)\. ")
 FURTHER_LEARNING_RATE = 3e-4  # a third of that from scratch, as docs/real-sky.md trains further
 WORDS = {one.preset: one.word for one in RECOMMENDED.values()}
 DEFAULT_RECIPE = next(iter(WORDS))
@@ -164,8 +166,8 @@ def choose_recipe(
 
 def _sentences(text: str) -> tuple[str, str]:
     """Return the first sentence, and what follows it."""
-    first, stop, rest = text.partition(". ")
-    return f"{first}{stop.rstrip()}", rest
+    end = SENTENCE_END.search(text)
+    return (text, "") if end is None else (text[: end.start() + 1], text[end.end() :])
 
 
 def _headings_style(key: str, recipes: Sequence[Recipe]) -> str:

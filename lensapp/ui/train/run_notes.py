@@ -22,7 +22,7 @@ def show_notes(ws: Workspace, status: RunStatus, statuses: Sequence[RunStatus]) 
         run.tags,
         key=f"{key}-tags",
         accept_new_options=True,
-        placeholder="such as: paper, too deep",
+        placeholder="such as: paper",
         help="Words by which runs are found again; the table below can be searched for them.",
     )
     note = right.text_input(

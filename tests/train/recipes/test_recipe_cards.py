@@ -10,7 +10,7 @@ from lensapp.core.train.training_spec import TrainingSpec
 from lensapp.services.train.durations import BEGIN_SECONDS, paces_of
 from lensapp.storage import datasets, runs
 from lensapp.storage.workspace import Workspace
-from lensapp.ui.train.recipe_cards import HEADINGS, figures_line, recipes_offered, time_words
+from lensapp.ui.train.recipe_cards import HEADINGS, _sentences, figures_line, recipes_offered, time_words
 from support.pages_workspace import add_dataset, add_run, add_survey
 
 
@@ -33,6 +33,14 @@ def test_recommended_recipes_come_first_then_todays_then_those_of_the_documents(
     assert offered[-1].name == "like new"
     for recipe in offered:
         TrainingSpec.parse(recipe.spec)
+
+
+def test_a_card_names_its_source_whole():
+    cards = {name: _sentences(one.text)[0] for name, one in recipes_offered(None).items()}
+    assert cards["FIXMATCH"] == "Sohn et al. 2020, FixMatch."
+    for said in cards.values():
+        assert not said.endswith("et al.")
+        assert said.count("(") == said.count(")")
 
 
 def test_the_newest_training_tells_how_long_the_next_will_take(ws: Workspace):

@@ -499,6 +499,7 @@ export class Gallery {
     else if (this.levels.open) this.levels.open = false;
     else if (!this.single.open && this.picks.size) this.picks.clear();
     else if (!this.single.open && this.compared) this.endComparing();
+    else if (!this.single.open && this.part.shut()) this.mosaic.grid.focus({ preventScroll: true });
     else this.closeSingle();
   }
 

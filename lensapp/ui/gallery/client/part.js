@@ -115,10 +115,18 @@ export class PartBar {
 
   /** Open the bar and go to its field, or shut it where the whole review is shown. */
   togglePart() {
-    if (this.open && isWhole(this.value)) { this.wanted = false; this.show(); return; }
+    if (this.shut()) return;
     this.wanted = true;
     this.show();
     this.field.focus();
+  }
+
+  /** Shut the bar where it is open and sets nothing; return whether it was. */
+  shut() {
+    if (!this.open || !isWhole(this.value)) return false;
+    this.wanted = false;
+    this.show();
+    return true;
   }
 
   show() {

@@ -58,7 +58,7 @@ export class SingleView {
 
   buildFacts() {
     this.name = element('b');
-    [this.where, this.columns, this.score, this.others] = Array.from({ length: 4 }, () => element('span', { className: 'where' }));
+    [this.where, this.extent, this.columns, this.score, this.others] = ['place', 'extent', '', 'figure', ''].map((kind) => element('span', { className: `where ${kind}` }));
     this.lens = element('span', { className: 'lens' });
     this.links = element('span', { className: 'links' });
     this.star = element('button', {
@@ -74,7 +74,7 @@ export class SingleView {
       '--grade': colour, onclick: () => this.on.grade(letter),
     }));
     const grades = element('span', { className: 'grades' }, ...this.buttons);
-    this.facts.replaceChildren(this.name, this.where, this.columns, this.score, this.others, this.lens, this.links, this.star, this.comment, grades);
+    this.facts.replaceChildren(this.name, this.where, this.extent, this.columns, this.score, this.others, this.lens, this.links, this.star, this.comment, grades);
   }
 
   makeView(panel, kind) {
@@ -247,7 +247,8 @@ export class SingleView {
     const positioned = ra != null && dec != null;
     const size = scale ? `${(scale * width).toFixed(1)}″ × ${(scale * height).toFixed(1)}″` : '';
     this.name.textContent = name ?? '';
-    this.where.textContent = [positioned && `RA ${ra.toFixed(5)}°  Dec ${dec.toFixed(5)}°`, size].filter(Boolean).join('  ·  ');
+    this.where.textContent = positioned ? `RA ${ra.toFixed(5)}°  Dec ${dec.toFixed(5)}°` : '';
+    this.extent.textContent = size;
     const calibrated = probability == null ? '' : `, P ${probability.toFixed(3)} calibrated`;
     this.score.textContent = score == null ? '' : `score ${score.toFixed(3)}${calibrated}`;
     this.lens.textContent = known ? `known lens ${known.name}, ${known.separation.toFixed(1)}″ away` : '';
