@@ -229,8 +229,15 @@ def test_only_runs_that_share_cutouts_are_chosen_at_first_and_an_explicit_choice
     assert page.query_params["compare"] in ("elsewhere", ["elsewhere"])
     assert not page.error
     assert any("Choose runs of one dataset version" in info.value for info in page.info)
-    page = open_page("compare", compare="elsewhere,elu_cnn-1")
+    page.multiselect(key="compare-runs").set_value(["elsewhere", "elu_cnn-1"]).run()
     assert any("were all measured on 0 cutouts" in error.value for error in page.error)
+    page.multiselect(key="compare-runs").set_value(["elu_cnn-1"]).run()
+    page.multiselect(key="compare-runs").set_value([]).run()
+    page.run()
+    assert page.multiselect(key="compare-runs").value == []
+    page.query_params["compare"] = "elu_cnn-2,gone"  # as Back or a link says
+    page.run()
+    assert page.multiselect(key="compare-runs").value == ["elu_cnn-2"]
     newest_last = ["elu_cnn-2", "elsewhere", "elu_cnn-1"]
     assert side_by_side.first_together(ws, newest_last, most=8) == ["elu_cnn-2", "elu_cnn-1"]
 

@@ -13,7 +13,7 @@ from lensapp.ui.evaluate.compare import compare_figures, compare_forms
 from lensapp.ui.evaluate.compare.side_view import show_beside
 from lensapp.ui.evaluate.tables import TERMS, number_columns, show_caption_and_copy
 from lensapp.ui.shared import figures
-from lensapp.ui.shared.address import NO_ROWS, digest, in_fragment_run, kept, one_of, ticked
+from lensapp.ui.shared.address import NO_ROWS, Kind, digest, in_fragment_run, kept, one_of, ticked
 from lensapp.ui.shared.job_controls import POLL_SECONDS, job_progress, warn_without_worker
 from lensapp.ui.shared.markup import plain
 from lensapp.ui.shared.page_head import page_head
@@ -92,19 +92,8 @@ def _choose_rows(ws: Workspace, statuses: list[StudyStatus], evaluated: list[str
         )
     if name == BY_HAND:
         select(STUDY, None)
-        asked_runs = [run for run in st.query_params.get(CHOSEN, "").split(",") if run]
         with right:
-            run_names = st.multiselect(
-                "Runs",
-                evaluated,
-                [run for run in asked_runs if run in evaluated] or first_together(ws, evaluated, most=8),
-                key=f"compare-runs-{digest(asked_runs)}",  # Back changes what is asked
-                placeholder="evaluated runs",
-            )
-            if absent := [run for run in asked_runs if run not in evaluated]:
-                say_what_stands_in(", ".join(absent))
-        st.query_params[CHOSEN] = ",".join(run_names)
-        return comparisons.compared_runs(ws, run_names)
+            return comparisons.compared_runs(ws, _choose_by_hand(ws, evaluated))
     select(STUDY, name)
     st.query_params.pop(CHOSEN, None)
     status = next(status for status in statuses if status.study.name == name)
@@ -123,6 +112,26 @@ def _choose_rows(ws: Workspace, statuses: list[StudyStatus], evaluated: list[str
         if status.active or status.state == "failed":
             st.fragment(_follow, run_every=POLL_SECONDS if status.moving else None)(status.study.name)
     return rows
+
+
+def _choose_by_hand(ws: Workspace, evaluated: list[str]) -> list[str]:
+    """Show a choice of runs, at first of those that can be laid side by side; the address names them."""
+    if CHOSEN not in st.query_params:
+        st.query_params[CHOSEN] = ",".join(first_together(ws, evaluated, most=8))
+    asked = [run for run in st.query_params[CHOSEN].split(",") if run]
+
+    def read(texts: list[str]) -> list[str]:
+        named = [run for text in texts for run in text.split(",") if run]
+        known = [run for run in named if run in evaluated]
+        return known if known or not named else first_together(ws, evaluated, most=8)
+
+    listed = Kind(read, lambda names: [",".join(names)], "evaluated runs")
+    chosen = kept(CHOSEN, listed, [], key="compare-runs")
+    run_names = st.multiselect("Runs", evaluated, placeholder="evaluated runs", **chosen)
+    if absent := [run for run in asked if run not in evaluated]:
+        say_what_stands_in(", ".join(absent))
+    st.query_params[CHOSEN] = ",".join(run_names)  # of none too: it is a choice
+    return run_names
 
 
 def _follow(name: str) -> None:
