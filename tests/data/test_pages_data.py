@@ -5,11 +5,15 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from astropy.table import Table
 from streamlit.testing.v1 import AppTest
 
 from lensapp import jobs
+from lensapp.core.data.ingest_spec import IngestSpec
+from lensapp.services.data.sources import make_dry_run
 from lensapp.storage import queue, sources
 from lensapp.storage.workspace import Workspace
+from lensapp.ui.data.import_sentence import parts_of
 from lensapp.ui.data.source_views import safe_csv, sky_figure
 from lensapp.worker import run_job
 from support.cutout_files import cutout, write_fits
@@ -193,6 +197,23 @@ def test_an_unfinished_import_can_be_discarded_on_the_page(workspace):
     next(button for button in app.button if button.label == "Discard half").click().run()
     assert not app.exception
     assert [source.name for source in sources.list_sources(workspace.database)] == ["small"]
+
+
+@pytest.mark.parametrize(
+    ("table", "words"),
+    [
+        ("catalogue.csv", "catalogue.csv"),
+        ("catalog.fits", "catalog.fits"),
+        ("truth.csv", "catalogue truth.csv"),
+    ],
+)
+def test_the_sentence_of_an_import_does_not_say_catalogue_twice(tmp_path, table, words):
+    write_fits(tmp_path / "in" / "lens-100.fits", cutout(0))
+    path = tmp_path / "in" / table
+    Table({"id": ["lens-100"], "z": [1.0]}).write(path)
+    spec = IngestSpec(path=str(tmp_path / "in"), catalogue=str(path), bands=("g",))
+    said = [part.words for part in parts_of(make_dry_run(spec))]
+    assert f"{words} (1 of 1 have a row)" in said
 
 
 def test_an_id_pattern_shows_what_it_takes_of_the_ids_and_is_tried_before_the_import(workspace, tmp_path):

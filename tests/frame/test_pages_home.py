@@ -84,6 +84,15 @@ def test_each_stage_counts_what_there_is(workspace):
     assert counts == {"Cutouts": 20, "Dataset": 1, "Network": 1, "Scores": 20, "Votes": 3, "Catalogue": 2}
 
 
+def test_the_card_of_the_scores_has_thin_spaces_in_its_counts(workspace):
+    source = add_source(workspace, "sky", count=2000)
+    dataset = freeze_split(workspace, source_names=["sky"], spec=SplitSpec())
+    run = runs.create_run(workspace.database, name="run1", dataset_id=dataset.id, model="elu_cnn", spec={})
+    ids = sources.cutout_columns(workspace.database, [source.id], columns=("id",))["id"]
+    stored_scores.add_scores(workspace, run.id, source.id, ids.tolist(), [0.5] * len(ids))
+    assert overview(workspace).stages[3].detail == "2\u202f000 by run1"
+
+
 def test_the_home_page_shows_six_cards_and_what_happened_last(workspace):
     walk_the_round(workspace)
     app = AppTest.from_file(PROJECT / "lensapp" / "ui" / "main.py", default_timeout=60).run()

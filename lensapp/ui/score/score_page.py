@@ -257,7 +257,7 @@ def _permissions(ws: Workspace, run: Run, source: Source) -> dict[str, bool] | N
                 empty_state(
                     f"{source.name} cannot be scored whole by {run.name}",
                     f"Its cutouts have {source.width}×{source.height} pixels, more than the network takes. "
-                    "Look at the middle of each, or choose another run or source.",
+                    "Look at the middle of each, or choose another run.",
                     icon=ICON,
                 )
                 return None
