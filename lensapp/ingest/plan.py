@@ -37,6 +37,8 @@ from lensapp.ingest.tiles.tile_plan import TilePlan, make_tile_plan
 from lensapp.storage.records import Rejection
 
 NAMES_LISTED = 3
+PAPERS = {"LICENSE", "LICENCE", "README", "COPYING", "CITATION", "NOTICE", "AUTHORS", "CHANGELOG"}
+TABLES = (".csv", ".tsv", ".ecsv", ".vot", ".parquet")
 SAMPLED = 16
 TRIED = 64
 SAME_PLACE_DEG = 1e-7
@@ -110,14 +112,31 @@ def make_plan(spec: IngestSpec) -> ImportPlan:
         raise InvalidInput(
             "The headers give no positions by which the catalogue could be joined. Join by ID instead."
         )
-    if listing.left_out and Path(spec.path).is_dir():
-        count = len(listing.left_out)
-        names = ", ".join(listing.left_out[:NAMES_LISTED]) + (", …" if count > NAMES_LISTED else "")
-        what = "1 other file is no image" if count == 1 else f"{count} other files are no images"
-        warnings.append(f"{what} of this kind and left out: {names}.")
+    if Path(spec.path).is_dir():
+        warnings += _of_those_beside(listing.left_out, spec)
     survey = survey_of(reading.header for reading in sample if reading.header is not None)
     known = (recipe, candidates, rejections, warnings, scale, are_pictures)
     return ImportPlan(*known, catalogue, listing.companions, survey)
+
+
+def _of_those_beside(left_out: Sequence[str], spec: IngestSpec) -> list[str]:
+    """Return what to say of files that are left out; that a licence is one needs no word."""
+    others = [name for name in left_out if PurePosixPath(name).name.split(".")[0].upper() not in PAPERS]
+    tables = [] if spec.catalogue else [name for name in others if name.lower().endswith(TABLES)]
+    others = [name for name in others if name not in set(tables)]
+    said = []
+    if tables:
+        lie, one = ("lies", "it") if len(tables) == 1 else ("lie", "one of them")
+        said.append(f"{_listed(tables)} {lie} beside the images, not used yet: {one} can be the --catalogue.")
+    if others:
+        count = len(others)
+        what = "1 other file is no image" if count == 1 else f"{count} other files are no images"
+        said.append(f"{what} of this kind and left out: {_listed(others)}.")
+    return said
+
+
+def _listed(names: Sequence[str]) -> str:
+    return ", ".join(names[:NAMES_LISTED]) + (", …" if len(names) > NAMES_LISTED else "")
 
 
 def _of_tiles(plan: TilePlan, listing: Listing) -> ImportPlan:

@@ -53,7 +53,10 @@ def test_a_catalogue_among_the_files_is_not_said_to_be_left_out(tmp_path):
     for index in range(3):
         write_fits(tmp_path / f"obj{index}.fits", cutout(index), header())
     (tmp_path / "truth.csv").write_text("object_id,is_lens\nobj0,1\nobj1,0\nobj2,0\n")
-    (tmp_path / "notes.txt").write_text("clouds\n")
+    for name in ("notes.txt", "LICENSE", "README.md"):  # papers of a data set are no news
+        (tmp_path / name).write_text("clouds\n")
+    offered = "truth.csv lies beside the images, not used yet: it can be the --catalogue."
+    assert offered in preview(tmp_path, bands=("g",)).warnings
     told = preview(tmp_path, catalogue=str(tmp_path / "truth.csv"), label_column="is_lens", bands=("g",))
     assert told.matched == 3
     assert [text for text in told.warnings if "left out" in text] == [
