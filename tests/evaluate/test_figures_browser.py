@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
@@ -42,16 +43,32 @@ def hover_contrast(page: Any) -> float:
     return contrast(*pair) if len(pair) == 2 and all(len(one) == 7 for one in pair) else 0.0
 
 
+def saved_by(page: Any, button: Any) -> Any:
+    """Return the file that a button saves; a click on a figure that is being drawn anew is given again."""
+    files: list[Any] = []
+
+    def keep(file: Any) -> None:
+        files.append(file)
+
+    page.on("download", keep)
+    for _ in range(4):
+        button.click()
+        with suppress(TimeoutError):
+            wait_until(lambda: bool(files or page.wait_for_timeout(50)), seconds=45)
+            break
+    page.remove_listener("download", keep)
+    return files[0]
+
+
 def check_files(page: Any, folder: Path) -> None:
     """Save the first figure of a page in the dark theme in each format, and look at what comes."""
     row = page.locator(".figure-files").first
     files = {}
     for kind in ("svg", "png", "pdf"):
-        with page.expect_download(timeout=240_000) as download:
-            row.locator(f"button[data-format={kind}]").click()
-        assert download.value.suggested_filename == f"evaluate-roc.{kind}"
-        files[kind] = folder / download.value.suggested_filename
-        download.value.save_as(files[kind])
+        saved = saved_by(page, row.locator(f"button[data-format={kind}]"))
+        assert saved.suggested_filename == f"evaluate-roc.{kind}"
+        files[kind] = folder / saved.suggested_filename
+        saved.save_as(files[kind])
     drawing = files["svg"].read_text("utf-8")
     root = ElementTree.fromstring(drawing)  # noqa: S314 - our own
     words = " ".join("".join(one.itertext()) for one in root.iter("{http://www.w3.org/2000/svg}text"))

@@ -24,6 +24,7 @@ from lensapp.core.inspect.review_spec import ReviewSpec
 from lensapp.core.inspect.vote_files import grade_of, parse_grade_map, spellings
 from lensapp.core.inspect.vote_times import date_order, has_two_readings, parse_time
 from lensapp.services.catalogue.export import export
+from lensapp.services.inspect import vote_import
 from lensapp.services.inspect.consensus import consensus_report
 from lensapp.services.inspect.queues import create_review
 from lensapp.services.inspect.team import team_of
@@ -39,6 +40,13 @@ NASTY = ["=cmd()", "'quoted", 'a "b"', "two\nlines", "0012", "nan", "-", "back\\
 
 def open_at(folder: Path) -> Workspace:
     return Workspace.open(folder, database_url=f"sqlite:///{folder}.db")
+
+
+@pytest.fixture(autouse=True)
+def _tables_are_read_here(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Read tables in this process, not in one started for each, but where that is looked at too."""
+    if "another_file_or_review" not in request.node.name:
+        monkeypatch.setattr(vote_import, "isolated", lambda function, *work: function(*work))
 
 
 @pytest.fixture
