@@ -187,6 +187,20 @@ def test_a_source_just_imported_is_selected_once_it_is_ready(workspace):
     assert app.button_group(key="data-view").value == "cutouts"
 
 
+def test_the_address_follows_to_a_new_source_from_an_import_that_a_click_opened(workspace):
+    make_survey(workspace, name="old")
+    app = open_data(source="old")
+    app.button_group(key="data-view").set_value("import").run()
+    assert "import" in app.query_params["view"]
+    app.session_state["awaited-source"] = "new"
+    make_survey(workspace, name="new")
+    for _ in range(2):
+        app.run()
+        assert app.selectbox[0].value == "new"
+        assert app.button_group(key="data-view").value == "cutouts"
+        assert "view" not in app.query_params
+
+
 def test_an_unfinished_import_can_be_discarded_on_the_page(workspace):
     make_survey(workspace)
     sources.create_source(

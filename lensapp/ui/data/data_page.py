@@ -55,6 +55,7 @@ def show_data_page() -> None:
         return
     if take_awaited([source.name for source in ready]):
         put(VIEW, [])
+        st.session_state.pop("data-view", None)  # where a click opened the import the widget would win
     with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
         with st.container(width=175):
             name = choose("source", [source.name for source in ready], label="Source")
