@@ -38,13 +38,14 @@ def test_an_empty_workspace_says_how_candidates_come_here(ws: Workspace) -> None
 
 def test_the_first_review_is_made_from_a_form(ws: Workspace) -> None:
     add_source(ws, "sky", blobs(6))
-    page = open_page("inspect")
+    page = open_page("inspect", where="magg <", sort="score")
     assert page.text_input(key="new-review-name-sky").value == "sky-review-1"
     press_open(page)
     assert not page.exception
     [made] = reviews.list_reviews(ws.database)
     assert (made.name, made.size, made.spec["order"]) == ("sky-review-1", 6, "random")
     assert any("Who is inspecting?" in text.value for text in page.markdown)
+    assert not {"where", "sort"} & {*page.query_params}  # of the review that was looked at before
 
 
 def test_the_form_offers_further_runs_whose_scores_are_combined(ws: Workspace) -> None:

@@ -17,6 +17,7 @@ from lensapp.services.inspect.queues import create_review, feedback_warning, fre
 from lensapp.services.score.scores import scored_so_far
 from lensapp.services.train.job_control import WAITING_STATES, latest_job
 from lensapp.storage.workspace import Workspace
+from lensapp.ui.inspect.review_part import put_part
 from lensapp.ui.shared import state
 from lensapp.ui.shared.forms import spec_fields, validated
 from lensapp.ui.shared.job_controls import job_progress
@@ -119,6 +120,7 @@ def review_form(ws: Workspace) -> None:
             review = create_review(ws, name=name.strip(), source_name=source, run_name=run_name, spec=spec)
         if warning := unmatched_warning(ws, review):
             st.toast(plain(warning), icon=":material/visibility:", duration="long")
+        put_part({})  # the filter of the review before may name columns that this one lacks
         state.select("review", review.name)
         st.rerun()
 
