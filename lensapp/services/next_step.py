@@ -369,5 +369,5 @@ def _with_network(ws: Workspace, chain: _Chain, run: Run, source: Source) -> Nex
         here = f"Score {source.name} with {run.name}."
         return NextStep(f"Score {source.name}", here, "score", names, {}, "score")
     best = min(REVIEWED_FIRST, chain.scored)
-    here = "Review the best candidates."
-    return NextStep(f"Review the best {best}", here, "inspect", names, {}, "review", done_on="score")
+    here = "Review the top candidates."
+    return NextStep(f"Review the top {best}", here, "inspect", names, {}, "review", done_on="score")

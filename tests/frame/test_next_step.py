@@ -48,7 +48,7 @@ def test_each_step_of_the_round_leads_to_the_next(ws):
     assert stands(ws).next_step.label == "Score sky"
     rooms.add_scores(ws, run, source)
     step = stands(ws).next_step
-    assert (step.label, step.page) == ("Review the best 40", "inspect")
+    assert (step.label, step.page) == ("Review the top 40", "inspect")
     names = take_step(ws, step)
     [review] = reviews.list_reviews(ws.database)
     assert (names["review"], review.size) == (review.name, 40)

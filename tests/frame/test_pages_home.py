@@ -168,7 +168,7 @@ def test_the_tour_shows_the_button_of_the_next_step_at_that_step_only(workspace)
     pages_workspace.add_evaluation(workspace, run, dataset)
     pages_workspace.add_scores(workspace, run, source)
     app = AppTest.from_file(PROJECT / "lensapp" / "ui" / "main.py", default_timeout=60).run()
-    assert app.button(key="tour-next").label == "Review the best 40"
+    assert app.button(key="tour-next").label == "Review the top 40"
     ids = sources.cutout_columns(workspace.database, [source.id], columns=("id",))["id"].tolist()
     review = reviews.create_review(
         workspace.database, name="look", source_id=source.id, run_id=run.id, spec={}, queue=ids
