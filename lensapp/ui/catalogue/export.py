@@ -94,14 +94,13 @@ def show_export(ws: Workspace, query: CatalogueQuery, table: pd.DataFrame) -> No
     if st.session_state.pop(JUST_EXPORTED, False):
         st.toast("The catalogue is exported: the round is complete.", icon=":material/done_all:")
     elif not _is_exported():
-        _await_export()
+        st.fragment(_await_export, run_every=LOOKED_EVERY)()
 
 
 def _is_exported() -> bool:
     return any(stage.name == "Catalogue" and stage.done for stage in current_round().stages)
 
 
-@st.fragment(run_every=LOOKED_EVERY)
 def _await_export() -> None:
     """Draw the page again when the first download is written, for which the browser asks beside the page."""
     if in_fragment_run() and _is_exported():
