@@ -179,6 +179,12 @@ def devices_of_a_batch(model: keras.Model) -> int:
     return replicas(model)
 
 
+def share_of(values: Any, context: Any) -> Any:
+    """Return the part of an array or tensor of a whole batch that the copy of a TensorFlow context takes."""
+    part = values.shape[0] // context.num_replicas_in_sync
+    return values[context.replica_id_in_sync_group * part :][:part]
+
+
 def take_step(model: keras.Model, batch: tuple[Any, Any, Any]) -> dict[str, float]:
     """Take a training step of a model that has several copies, each with its share of the batch."""
     import tensorflow as tf
@@ -187,13 +193,9 @@ def take_step(model: keras.Model, batch: tuple[Any, Any, Any]) -> dict[str, floa
         if values is None:
             return None
         array = np.asarray(values)
-
-        def share(context: Any) -> Any:
-            part = len(array) // context.num_replicas_in_sync
-            first = context.replica_id_in_sync_group * part
-            return tf.convert_to_tensor(array[first : first + part])
-
-        return model.distribute_strategy.experimental_distribute_values_from_function(share)
+        return model.distribute_strategy.experimental_distribute_values_from_function(
+            lambda context: tf.convert_to_tensor(share_of(array, context))
+        )
 
     model.jit_compile = False  # XLA compiles no step that talks to other devices
     if model.train_function is None and in_group(model):

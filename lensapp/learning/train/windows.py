@@ -12,7 +12,7 @@ from typing import Any
 import keras
 
 from lensapp.learning.feed.device_feed import DeviceFeed, Window
-from lensapp.learning.train.distribution import replicas, synchronised
+from lensapp.learning.train.distribution import replicas, share_of, synchronised
 from lensapp.learning.train.processes import in_group
 from lensapp.learning.train.trainer import Trainer
 
@@ -81,12 +81,8 @@ def _step_of_copies(trainer: Trainer, feed: DeviceFeed) -> Callable[[Any, Any], 
 
     def on_each(pixels: Any, inputs: dict[str, Any]) -> Any:
         context = tf.distribute.get_replica_context()
-
-        def share(values: Any) -> Any:
-            part = values.shape[0] // context.num_replicas_in_sync
-            return values[context.replica_id_in_sync_group * part :][:part]
-
-        return trainer.train_step(tuple(share(values) for values in feed.batch(pixels, inputs)))["loss"]
+        batch = tuple(share_of(values, context) for values in feed.batch(pixels, inputs))
+        return trainer.train_step(batch)["loss"]
 
     return lambda pixels, inputs: strategy.reduce("MEAN", strategy.run(on_each, (pixels, inputs)), axis=None)
 
