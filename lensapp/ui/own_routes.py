@@ -2,6 +2,7 @@
 
 from lensapp.ui import health, metrics, pulse
 from lensapp.ui.gallery import look_routes, routes
+from lensapp.ui.home import other_address
 from lensapp.ui.shared import figure_files
 from lensapp.ui.train import curves
 
@@ -13,4 +14,5 @@ ROUTES = [
     *health.ROUTES,
     *metrics.ROUTES,
     *pulse.ROUTES,
+    *other_address.ROUTES,
 ]

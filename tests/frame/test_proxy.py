@@ -189,6 +189,7 @@ ANSWERS: dict[tuple[str, str], tuple[int, str]] = {
     ("GET", f"{FIGURES}/{{name}}"): (404, "There is no such font"),
     ("GET", "/api/client/charts/{version}/{name}.js"): NO_MODULE,
     ("GET", "/api/pulse"): (200, '"queue"'),
+    ("GET", "/home"): (307, ""),
     ("GET", "/healthz"): (200, '{"status":"ok","worker":false}'),
     ("GET", "/metrics"): (403, "told on the machine of the web app alone"),  # the proxy asks for somebody
 }
@@ -210,6 +211,9 @@ def test_every_route_answers_below_the_path_behind_https(proxied: Proxied) -> No
         assert (outside.status_code, "nginx" in outside.text) == (404, True), path
     own = httpx.get(f"{proxied.server.address}/metrics", timeout=60)  # as Prometheus on the machine asks
     assert (own.status_code, "lensapp_jobs" in own.text) == (200, True)
+    home = proxied.ask("GET", "/home?source=sky")
+    assert home.url.join(home.headers["location"]).path == "/lens/"
+    assert home.headers["location"] == "./?source=sky"
     page = proxied.ask("GET", "/")
     assert "frame-ancestors 'none'" in page.headers["content-security-policy"]
 

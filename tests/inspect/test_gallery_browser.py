@@ -31,6 +31,23 @@ def test_twenty_grades_and_an_undo_survive_a_reload(gallery: GalleryServer, cont
     assert "sky-0020" in page.locator(".tile[aria-selected='true']").get_attribute("aria-label")
 
 
+def test_grading_begins_with_a_name_and_enter_and_then_without(gallery: GalleryServer, context: Any) -> None:
+    page = context.new_page()
+    page.goto(f"{gallery.address}/inspect?review=first")
+    page.wait_for_function("document.activeElement.ariaLabel === 'Your name'")
+    page.keyboard.type("keys")
+    page.keyboard.press("Enter")
+    ready(page)
+    page.keyboard.press("a")
+    wait_until(lambda: gallery.grades("keys") == {0: "A"})
+    later = context.new_page()  # the browser knows the name by now
+    later.goto(f"{gallery.address}/home?review=first")
+    assert later.url == f"{gallery.address}/?review=first"
+    later.get_by_role("button", name="Grade").first.click()
+    later.wait_for_selector("[aria-label='Your name'], .tile")
+    assert later.get_by_label("Your name").count() == 0
+
+
 def test_the_name_is_kept_over_a_reload_of_any_page(gallery: GalleryServer, context: Any) -> None:
     page = context.new_page()
     page.goto(f"{gallery.address}/data")

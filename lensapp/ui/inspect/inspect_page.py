@@ -13,6 +13,7 @@ from lensapp.ui.gallery.component import show_gallery
 from lensapp.ui.inspect.review_form import review_form
 from lensapp.ui.inspect.review_part import asked_part, put_part
 from lensapp.ui.shared import state
+from lensapp.ui.shared.client_modules import focus_field
 from lensapp.ui.shared.markup import plain
 from lensapp.ui.shared.page_head import page_head
 from lensapp.ui.shared.page_views import list_page_views
@@ -111,6 +112,7 @@ def _ask_inspector_name() -> None:
     )
     with box.form("inspect-name", border=False, width=360):
         st.text_input("Your name", key=TYPED_NAME, max_chars=100)
+        focus_field(TYPED_NAME)
         if st.form_submit_button("Start grading", type="primary", on_click=take_name):
             st.warning("Type your name first.", icon=":material/person:")  # with one the gallery stands here
 

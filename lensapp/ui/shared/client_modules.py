@@ -79,3 +79,12 @@ class ClientModules:
 def invisible_component(name: str, script: Path) -> Any:
     """Return a component that is the script in a file and shows nothing."""
     return st.components.v2.component(name, js=script.read_text("utf-8"))
+
+
+def focus_field(key: str) -> None:
+    """Put the keyboard into the text field with this key, so that one types and presses Enter at once."""
+    name = f"focus-{key}"
+    with st.container(key=name):
+        invisible_component("lensapp_focus_field", Path(__file__).with_name("focus.js"))(
+            key=f"{name}-on", data={"field": key}, height=1
+        )
