@@ -1,11 +1,13 @@
 """Compare cutouts to be scored with those a network was trained on, before any score misleads.
 
 Brightness, colours, size, PSF width, sky noise and sky level are measured on a sample of either and compared
-quantile by quantile, in units of their spread in the training part.
+quantile by quantile, in units of their spread in the training part. What differs has to differ by more than
+so few cutouts do by chance, see `significant_from`.
 """
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
+from statistics import NormalDist
 from typing import Any, Literal
 
 import numpy as np
@@ -21,12 +23,19 @@ SAMPLE_CUTOUTS = 512
 LEVELS = (0.05, 0.25, 0.5, 0.75, 0.95)
 LOWER, MIDDLE, UPPER = 1, 2, 3
 AMBER_FROM, RED_FROM = 0.5, 1.0  # mean distance of quantiles in units of the spread
+CHANCE = 0.01  # that a check of a part of the same survey finds any of its quantities different
 COMPACT = 0.1  # of the objects, which resemble stars
+LEAST_COMPACT = 4  # objects, to tell a PSF width by
 BRIGHT_SIGMA = 10.0
 MAD_TO_SIGMA = 1.4826
 LEAST_SPREAD = {"brightness": 0.2, "colour": 0.1, "size": 0.2, "PSF width": 0.2, "sky noise": 0.2}
-LENGTHS = ("size", "PSF width")
+PSF_WIDTH = "PSF width"
+LENGTHS = ("size", PSF_WIDTH)
 ORDER: tuple[Light, ...] = ("green", "amber", "red")
+NORMAL = NormalDist()
+NORMAL_ERRORS = np.array(  # of quantiles, in sigma, times the root of the number of values
+    [np.sqrt(level * (1 - level)) / NORMAL.pdf(NORMAL.inv_cdf(level)) for level in LEVELS]
+)
 UNITS = {"brightness": "mag", "colour": "mag", "size": "arcsec", "PSF width": "arcsec", "sky noise": "mag"}
 
 
@@ -41,6 +50,18 @@ class PartSummary(Spec):
     quantiles: dict[str, tuple[float, ...]] = Field(
         description="Values at 5, 25, 50, 75 and 95 % of each quantity."
     )
+    errors: dict[str, tuple[float, ...]] = Field(
+        default_factory=dict, description="Sampling error of each of these values; earlier runs kept none."
+    )
+
+    def errors_of(self, name: str) -> Floats:
+        """Return the sampling errors of a quantity; where none were kept, those of a normal distribution."""
+        if name in self.errors:
+            return np.array(self.errors[name])
+        values, count = self.quantiles[name], self.cutouts
+        if name.startswith(PSF_WIDTH):
+            count = max(1, round(COMPACT * count))
+        return (values[UPPER] - values[LOWER]) / 1.349 * NORMAL_ERRORS / np.sqrt(count)
 
 
 @dataclass(frozen=True)
@@ -56,6 +77,8 @@ class Comparison:
     measured
         Lowest and highest median of the samples that the network was measured on, where the source was
         compared with them too.
+    error
+        Sampling error of the distance; None in a check kept by an earlier release.
     """
 
     quantity: str
@@ -66,6 +89,7 @@ class Comparison:
     distance: float
     words: str
     measured: tuple[float, float] | None = None
+    error: float | None = None
 
 
 @dataclass(frozen=True)
@@ -125,6 +149,7 @@ def summarise(
         unit=unit,
         pixel_scale_arcsec=pixel_scale_arcsec,
         quantiles=quantiles_of(measured),
+        errors=errors_of(measured),
     )
 
 
@@ -135,6 +160,38 @@ def quantiles_of(measured: Mapping[str, Floats]) -> dict[str, tuple[float, ...]]
         for name, values in measured.items()
         if len(finite := values[np.isfinite(values)])
     }
+
+
+def errors_of(measured: Mapping[str, Floats]) -> dict[str, tuple[float, ...]]:
+    """Return the sampling errors of the quantiles of each quantity that was measured at all.
+
+    PSF widths are the low end of the sizes, and as uncertain as it is.
+    """
+    errors = {}
+    for name, values in measured.items():
+        if np.isfinite(values).any():
+            levels = np.array(LEVELS)
+            of_sizes = name.replace(PSF_WIDTH, "size")
+            if name.startswith(PSF_WIDTH) and of_sizes in measured:
+                values, levels = measured[of_sizes], COMPACT * levels  # noqa: PLW2901
+            errors[name] = tuple(quantile_errors(values[np.isfinite(values)], levels).tolist())
+    return errors
+
+
+def quantile_errors(values: Floats, levels: Floats) -> Floats:
+    """Return the sampling error of quantiles of n values, whatever their distribution.
+
+    How many values lie below the quantile at p varies by the root of n p (1 - p): the error is the way to the
+    value so many ranks below or above, whichever is longer, since nothing lies beyond the ends of few values.
+    Half a rank is added, by which quantiles of few are off.
+
+    References
+    ----------
+    H. A. David and H. N. Nagaraja, Order Statistics, 3rd ed., Wiley 2003, section 7.1.
+    """
+    away = np.sqrt(levels * (1 - levels) / len(values)) + 0.5 / len(values)
+    low, middle, high = (np.quantile(values, np.clip(levels + sign * away, 0, 1)) for sign in (-1, 0, 1))
+    return np.maximum(high - middle, middle - low)
 
 
 def measure(
@@ -148,7 +205,7 @@ def measure(
 
     Sky and noise are those of the border, an eighth of the side wide; brightness is that of a circle of a
     sixth of the side; size and PSF width are diameters of the area above half of the peak, the latter of the
-    tenth of the objects that are most compact.
+    tenth of the objects that are most compact, where that is four or more.
     """
     count, height, width = pixels.shape[:3]
     edge = max(1, min(height, width) // 8)
@@ -178,7 +235,8 @@ def measure(
         across = 2 * np.sqrt((inner > peak[:, None, None] / 2).sum((1, 2)) / np.pi) * scale
         across = np.where(peak > BRIGHT_SIGMA * noise, across, np.nan)
         bright = across[np.isfinite(across)]
-        star_like = across <= np.quantile(bright, COMPACT) if len(bright) else np.zeros(count, bool)
+        few = COMPACT * len(bright) < LEAST_COMPACT
+        star_like = np.zeros(count, bool) if few else across <= np.quantile(bright, COMPACT)
         measured |= {
             f"brightness {band}": magnitudes[-1],
             f"sky noise {band}": zero_point_mag - 2.5 * np.log10(noise),
@@ -214,16 +272,25 @@ def oddness(training: PartSummary, measured: Mapping[str, Floats]) -> tuple[Floa
     return np.sqrt(squares.sum(0) / np.maximum(known.sum(0), 1)), [names[one] for one in worst.tolist()]
 
 
-def compare(training: PartSummary, source: PartSummary, *, of_features: float | None = None) -> SourceCheck:
+def compare(
+    training: PartSummary, source: PartSummary, *, of_features: tuple[float, float] | None = None
+) -> SourceCheck:
     """Compare a source with a training part, quantity by quantity; `of_features` is `feature_distance`."""
     one_length = (training.pixel_scale_arcsec is None) == (source.pixel_scale_arcsec is None)
+    names = [
+        name
+        for name in training.quantiles.keys() & source.quantiles.keys()
+        if one_length or not name.startswith(LENGTHS)
+    ]
+    least = significant_from(len(names) + (of_features is not None))
     comparisons = []
-    for name in training.quantiles.keys() & source.quantiles.keys():
-        if name.startswith(LENGTHS) and not one_length:
-            continue
+    for name in names:
         kind = _kind_of(name)
         ours, theirs = np.array(training.quantiles[name]), np.array(source.quantiles[name])
         distance = distance_of(ours, theirs, least_spread=_least_spread(name))
+        errors = np.hypot(training.errors_of(name), source.errors_of(name))
+        error = distance_of(ours, ours + errors, least_spread=_least_spread(name))
+        light = _light(distance, error=error, least=least)
         middle, here = float(ours[MIDDLE]), float(theirs[MIDDLE])
         shift = here - middle
         change = {
@@ -233,12 +300,19 @@ def compare(training: PartSummary, source: PartSummary, *, of_features: float | 
             "sky level": f"{abs(shift):.2g} times the noise {'higher' if shift > 0 else 'lower'}",
         }.get(kind, f"{here:.2f} against {middle:.2f}")
         unit = UNITS.get(kind, "times the noise")
-        words = f"{name}: {change}"
-        comparisons.append(Comparison(name, _light(distance), middle, here, unit, distance, words))
+        words = f"{name}: {change}{_doubt(distance, light)}"
+        comparisons.append(
+            Comparison(name, light, middle, here, unit, distance=distance, words=words, error=error)
+        )
     if of_features is not None:
-        words = f"features: {of_features:.2g} spreads off"
-        light = _light(of_features)
-        comparisons.append(Comparison("features", light, 0.0, of_features, "spreads", of_features, words))
+        distance, error = of_features
+        light = _light(distance, error=error, least=least)
+        words = f"features: {distance:.2g} spreads off{_doubt(distance, light)}"
+        comparisons.append(
+            Comparison(
+                "features", light, 0.0, distance, "spreads", distance=distance, words=words, error=error
+            )
+        )
     comparisons.sort(key=lambda one: (-one.distance, one.quantity))
     worst: Light = max((one.light for one in comparisons), key=ORDER.index, default="green")
     differing = [one.quantity for one in comparisons if one.light == worst]
@@ -268,11 +342,14 @@ def or_as_measured(
     if check.light != "red" or not measured:
         return check
     names = " and ".join(measured)
-    every = [part.quantiles for parts in measured.values() for part in parts]
-    known = {
-        one.quantity: np.array([values[one.quantity] for values in every if one.quantity in values])
+    every = [part for parts in measured.values() for part in parts]
+    having = {
+        one.quantity: [part for part in every if one.quantity in part.quantiles]
         for one in check.comparisons
+        if one.quantity in source.quantiles
     }
+    known = {name: np.array([part.quantiles[name] for part in parts]) for name, parts in having.items()}
+    least = significant_from(len(known))
     lights = {}
     for name, parts in known.items():
         if len(parts):  # how far the quantiles lie outside those of all samples, on average, in spreads
@@ -280,7 +357,10 @@ def or_as_measured(
             outside_of_all = np.maximum(parts.min(axis=0) - values, values - parts.max(axis=0))
             spreads = (parts[:, UPPER] - parts[:, LOWER]) / 1.349
             excess = float(np.maximum(outside_of_all, 0.0).mean())
-            lights[name] = _light(excess / max(float(spreads.max()), _least_spread(name)))
+            of_parts = np.max([part.errors_of(name) for part in having[name]], axis=0)
+            error = float(np.hypot(source.errors_of(name), of_parts).mean())
+            spread = max(float(spreads.max()), _least_spread(name))
+            lights[name] = _light(excess / spread, error=error / spread, least=least)
     medians = {name: parts[:, MIDDLE] for name, parts in known.items() if len(parts)}
     ranges = {name: (float(values.min()), float(values.max())) for name, values in medians.items()}
     comparisons = tuple(replace(one, measured=ranges.get(one.quantity)) for one in check.comparisons)
@@ -308,12 +388,28 @@ def distance_of(training: Floats, source: Floats, *, least_spread: float = 0.0) 
     return float(np.mean(np.abs(source - training)) / spread)
 
 
-def feature_distance(training: NDArray[np.float32], source: NDArray[np.float32]) -> float:
-    """Return the median over features of the distance of their quantiles, (n, d) against (m, d)."""
+def feature_distance(training: NDArray[np.float32], source: NDArray[np.float32]) -> tuple[float, float]:
+    """Return the median over features of the distance of their quantiles, and its sampling error.
+
+    Features have the shapes (n, d) and (m, d).
+    """
     ours, theirs = (np.quantile(part.astype(np.float64), LEVELS, axis=0) for part in (training, source))
     varied = ours[UPPER] > ours[LOWER]
     distances = [distance_of(ours[:, k], theirs[:, k]) for k in np.flatnonzero(varied)]
-    return float(np.median(distances)) if distances else 0.0
+    error = NORMAL_ERRORS.mean() * np.sqrt(1 / len(training) + 1 / len(source))
+    return (float(np.median(distances)), float(error)) if distances else (0.0, 0.0)
+
+
+def significant_from(quantities: int) -> float:
+    """Return from how many sampling errors on a quantity differs, where so many are compared.
+
+    One of many is far off by chance more easily than the only one: 2.6 for one, 3.4 for seventeen.
+
+    References
+    ----------
+    C. E. Bonferroni's inequality; R. G. Miller, Simultaneous Statistical Inference, 2nd ed., Springer 1981.
+    """
+    return NORMAL.inv_cdf(1 - CHANCE / (2 * max(quantities, 1)))
 
 
 def _kind_of(name: str) -> str:
@@ -325,8 +421,15 @@ def _least_spread(name: str) -> float:
     return LEAST_SPREAD.get(_kind_of(name), 1.0)
 
 
-def _light(distance: float) -> Light:
-    return "red" if distance >= RED_FROM else "amber" if distance >= AMBER_FROM else "green"
+def _light(distance: float, *, error: float, least: float) -> Light:
+    """Return green also for what is off by less than `least` sampling errors."""
+    if distance < max(AMBER_FROM, least * error):
+        return "green"
+    return "red" if distance >= RED_FROM else "amber"
+
+
+def _doubt(distance: float, light: Light) -> str:
+    return ", as may be by chance among so few" if light == "green" and distance >= AMBER_FROM else ""
 
 
 def _listed(names: list[str]) -> str:

@@ -19,6 +19,7 @@ from lensapp.core.score.source_check import (
     SourceCheck,
     check_of,
     compare,
+    errors_of,
     feature_distance,
     measure,
     oddness,
@@ -234,10 +235,11 @@ def _summary(
         unit=fitted.unit or "as stored",
         pixel_scale_arcsec=source.pixel_scale_arcsec,
         quantiles=quantiles_of(measured),
+        errors=errors_of(measured),
     )
 
 
-def _distance_of_features(ws: Workspace, run: Run, source: Source) -> float | None:
+def _distance_of_features(ws: Workspace, run: Run, source: Source) -> tuple[float, float] | None:
     """Return how far the features of a source lie from those of the training part, None without them."""
     dataset = datasets.dataset_by_id(ws.database, run.dataset_id)
     of_dataset = [sources.source_by_id(ws.database, key).name for key in dataset.source_ids]

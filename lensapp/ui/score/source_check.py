@@ -4,7 +4,7 @@ import pandas as pd
 import streamlit as st
 
 from lensapp.core.errors import LensAppError
-from lensapp.core.score.source_check import SourceCheck
+from lensapp.core.score.source_check import SourceCheck, significant_from
 from lensapp.services.score.source_checks import compared, kept_check
 from lensapp.storage.records import Run, Source
 from lensapp.storage.workspace import Workspace
@@ -29,6 +29,7 @@ def show_source_check(ws: Workspace, run: Run, source: Source, *, scored: bool) 
                 check = compared(ws, run, source)
     except LensAppError:  # bands or size differ, which is said where the source is used
         return
+    least = significant_from(len(check.comparisons))
     rows = [
         {
             "light": f"{one.light}: {MEANINGS[one.light]}",
@@ -38,6 +39,7 @@ def show_source_check(ws: Workspace, run: Run, source: Source, *, scored: bool) 
             "unit": one.unit,
             "in words": one.words.removeprefix(f"{one.quantity}: "),
             "distance": one.distance,
+            **({} if one.error is None else {"by chance": one.error}),
             **({} if one.measured is None else {"measured on": "{:.2f} to {:.2f}".format(*one.measured)}),
         }
         for one in check.comparisons
@@ -64,6 +66,12 @@ def show_source_check(ws: Workspace, run: Run, source: Source, *, scored: bool) 
                     format="%.2f",
                     help="Mean distance of five quantiles, in units of the spread in the training part: "
                     "amber from 0.5, red from 1.",
+                ),
+                "by chance": st.column_config.NumberColumn(
+                    width=80,
+                    format="± %.2f",
+                    help=f"Sampling error of the distance. A quantity differs only beyond {least:.1f} of "
+                    "these: of parts of one survey one in a hundred then has any that does.",
                 ),
             },
         )
