@@ -61,7 +61,7 @@ class PartSummary(Spec):
         values, count = self.quantiles[name], self.cutouts
         if name.startswith(PSF_WIDTH):
             count = max(1, round(COMPACT * count))
-        return (values[UPPER] - values[LOWER]) / 1.349 * NORMAL_ERRORS / np.sqrt(count)
+        return np.asarray((values[UPPER] - values[LOWER]) / 1.349 * NORMAL_ERRORS / np.sqrt(count))
 
 
 @dataclass(frozen=True)
