@@ -101,6 +101,34 @@ def test_filters_and_live_stretch_follow_the_controls(gallery: GalleryServer, co
     wait_until(lambda: page.evaluate(light) > 1.02 * before)
 
 
+def test_filter_keys_and_help_leave_every_picture_in_its_place(gallery: GalleryServer, context: Any) -> None:
+    page = open_gallery(context, gallery, "steady")
+    for height in range(640, 820, 30):
+        page.set_viewport_size({"width": 1280, "height": height})
+        page.wait_for_timeout(300)
+        ready(page)
+        before = page.locator(".tile").count(), page.locator("[role='row']").count()
+        page.get_by_role("button", name="Filter").click()
+        page.wait_for_selector(".part:visible")
+        assert (page.locator(".tile").count(), page.locator("[role='row']").count()) == before
+        last, stage = page.locator(".tile").last.bounding_box(), page.locator(".stage").bounding_box()
+        assert last["y"] + last["height"] <= stage["y"] + stage["height"] + 1
+        page.get_by_role("button", name="Filter").click()
+    page.set_viewport_size({"width": 1280, "height": 800})
+    page.locator(".grid").focus()
+    page.keyboard.press("Enter")
+    page.wait_for_selector(".view.main canvas:visible")
+    page.wait_for_timeout(300)
+    main, strip = page.locator(".view.main").bounding_box(), page.locator(".strip").bounding_box()
+    assert main["y"] + main["height"] <= strip["y"]
+    page.keyboard.press("?")
+    assert page.locator(".help").evaluate("(help) => help.scrollHeight - help.clientHeight") == 0
+    page.keyboard.press("Escape")
+    page.get_by_role("button", name="Hide the keys").click()
+    page.wait_for_timeout(300)
+    assert page.locator(".view.main").bounding_box()["height"] > main["height"]
+
+
 def test_notes_and_the_place_are_found_again_on_another_machine(
     gallery: GalleryServer, context: Any, browser: Any
 ) -> None:

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from support.gallery_in_browser import GalleryServer
+from support.gallery_in_browser import GalleryServer, open_gallery
 
 pytestmark = pytest.mark.browser
 
@@ -43,3 +43,18 @@ def test_a_sheet_of_another_source_takes_the_place_of_the_first(gallery: Gallery
     page.wait_for_selector(".cell[aria-label^='sea-0000']")
     page.wait_for_selector(DRAWN)
     assert page.locator(".cell").count() == 6
+
+
+def test_data_shows_cutouts_by_the_stretch_chosen_in_the_gallery(
+    gallery: GalleryServer, context: Any
+) -> None:
+    page = open_gallery(context, gallery, "follower")
+    page.select_option(".bar [data-set='stretch']", "zscale")
+    asked: list[str] = []
+    page.on("request", lambda one: asked.append(one.url) if "/api/look/sheet?" in one.url else None)
+    page.goto(f"{gallery.address}/data?source=sky")
+    page.wait_for_selector(DRAWN)
+    page.wait_for_function("document.querySelector('[aria-label=Inspector]')?.value === 'follower'")
+    page.wait_for_timeout(1000)
+    assert page.locator(".sheet-bar [data-set='stretch']").input_value() == "zscale"
+    assert "stretch=zscale" in asked[-1]

@@ -4,9 +4,8 @@ import numpy as np
 import streamlit as st
 from numpy.typing import NDArray
 
-from lensapp.core.data import imaging
 from lensapp.services.data.filters import catalogue_columns, kept_ids, sorted_ids
-from lensapp.services.data.pictures import DISPLAY, cutouts_by_id
+from lensapp.services.data.pictures import cutouts_by_id
 from lensapp.services.data.source_tables import column_of, labels_of
 from lensapp.services.data.sources import ready_sources, unit_in_words
 from lensapp.storage.records import Source
@@ -14,7 +13,7 @@ from lensapp.ui.data import import_steps, source_views
 from lensapp.ui.data.object_search import show_object_search
 from lensapp.ui.data.realism import show_realism
 from lensapp.ui.gallery.contact_sheet import contact_sheet
-from lensapp.ui.shared.address import decimal, kept, one_of, put, several_of, switch, whole
+from lensapp.ui.shared.address import kept, one_of, put, switch, whole
 from lensapp.ui.shared.figures import CLASS_NAMES, class_colours
 from lensapp.ui.shared.filters import PAGE_NUMBER, ask_filter
 from lensapp.ui.shared.markup import plain
@@ -35,13 +34,6 @@ VIEWS = {
 }
 SORTED_BY = ("id", "ra", "dec", "class", "masked")
 ORDERS = {"given": "as given", "random": "random", "column": "by column"}
-LEVELS = {  # label, from, to, step
-    "white": ("White, in units of a typical galaxy", 0.2, 10.0, 0.1),
-    "black": ("Black, in units of the noise", -5.0, 5.0, 0.1),
-    "softening": ("Bend, in units of the noise", 0.5, 50.0, 0.5),
-    "background": ("Brightness of the sky, for MTF", 0.02, 0.5, 0.01),
-}
-LUMINANCES = {"": "VIS over NISP, if there", imaging.NO_LUMINANCE: "the colours’ own"}
 CLASSES = ("all", "lens", "nonlens", "unlabelled")
 
 
@@ -92,7 +84,6 @@ def _show_cutouts(source: Source) -> None:
     if not usable:
         return
     with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
-        display, size = display_controls(source)
         label = st.segmented_control(
             "Class",
             CLASSES,
@@ -102,6 +93,13 @@ def _show_cutouts(source: Source) -> None:
         )
         order, order_by, descending = _choose_order(source)
         ids = _ordered(source, fulfilling, label=label, order=order, order_by=order_by, descending=descending)
+        with st.container(width=110):
+            size = st.selectbox(
+                "On a page",
+                PAGE_SIZES,
+                help="Stretch, levels, colours and size are chosen above the cutouts, for every page alike.",
+                **kept("per_page", one_of(PAGE_SIZES), PAGE_SIZES[0], resets=[PAGE_NUMBER]),
+            )
         last = max(-(-len(ids) // size), 1)
         with st.container(width=130):
             page = int(
@@ -124,7 +122,6 @@ def _show_cutouts(source: Source) -> None:
         hints=[describe_cutout(cutout, with_columns=True) for cutout in cutouts],
         colours=[colours[cutout.label or "unlabelled"] for cutout in cutouts],
         legend={CLASS_NAMES[key]: colours[key] for key in CLASSES[1:] if key in present},
-        display=display,
     )
 
 
@@ -180,45 +177,3 @@ def _ordered(
     if order_by is not None:
         return sorted_ids(ws, source, ids, order_by, descending=descending)
     return np.random.default_rng(source.id).permutation(ids) if order == "random" else ids
-
-
-def display_controls(source: Source) -> tuple[imaging.DisplaySpec, int]:
-    """Show the stretch and, folded, levels, colours, number; return the display and the cutouts per page."""
-    with st.container(width=130):
-        stretch = st.selectbox(
-            "Stretch",
-            imaging.STRETCHES,
-            format_func=imaging.STRETCHES.__getitem__,
-            help="Curve from flux to brightness, for looking only: networks have their own normalisation.",
-            **kept("stretch", one_of(list(imaging.STRETCHES)), str(DISPLAY.stretch)),
-        )
-    with st.popover("", icon=":material/tune:", key="data-levels", help="Levels, colours, number per page"):
-        size = st.segmented_control(
-            "Cutouts per page",
-            PAGE_SIZES,
-            required=True,
-            **kept("per_page", one_of(PAGE_SIZES), PAGE_SIZES[0], resets=[PAGE_NUMBER]),
-        )
-        levels = {
-            name: st.slider(
-                label, low, high, step=step, **kept(name, decimal(low, high), getattr(DISPLAY, name))
-            )
-            for name, (label, low, high, step) in LEVELS.items()
-        }
-        usual = [source.bands[band] for band in imaging.shown_bands(source.bands, DISPLAY)[0]]
-        bands = st.multiselect(
-            "Bands shown as red, green, blue",
-            source.bands,
-            max_selections=3,
-            **kept("rgb", several_of(source.bands, most=3), usual, key=f"rgb-{source.id}"),
-        )
-        luminance = st.selectbox(
-            "Luminance",
-            ["", imaging.NO_LUMINANCE, *source.bands],
-            format_func=lambda band: LUMINANCES.get(band, band),
-            help="The band that gives the brightness while the others give colours.",
-            **kept("luminance", one_of(["", imaging.NO_LUMINANCE, *source.bands]), ""),
-        )
-    colours = () if bands == usual else tuple(bands)
-    display = imaging.DisplaySpec(stretch=stretch, rgb=colours, luminance=luminance, **levels)
-    return display, int(size)

@@ -29,7 +29,6 @@ def contact_sheet(
     run_name: str | None = None,
     drawn: Pictures | None = None,
     smallest: int = USUAL_SIDE,
-    display: imaging.DisplaySpec | None = None,
     legend: Mapping[str, str] | None = None,
     with_controls: bool = True,
 ) -> None:
@@ -53,8 +52,6 @@ def contact_sheet(
         What is shown in place of the cutouts' pictures, such as maps over them.
     smallest
         Screen pixels across until the user chooses a size.
-    display
-        How pixels become colours where the page asks for it itself; default: as the user chose on any sheet.
     legend
         Meaning → colour of the dots before captions, shown above.
     with_controls
@@ -71,8 +68,7 @@ def contact_sheet(
             drawn=drawn,
             smallest=smallest,
         )
-        of_page = None if display is None else display.saved()
-        data |= {"controls": with_controls, "legend": [*(legend or {}).items()], "display": of_page}
+        data |= {"controls": with_controls, "legend": [*(legend or {}).items()]}
         sheet_component()(key=f"sheet-{key}", data=data)
 
 

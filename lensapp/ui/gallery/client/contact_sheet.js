@@ -58,11 +58,11 @@ export class ContactSheet {
 
   /** Show other cutouts, or the same with other words. */
   renew(data) {
-    const shown = ({ items, sprite, display }) => JSON.stringify([items, sprite, display]), same = this.data && shown(data) === shown(this.data);
+    const shown = ({ items, sprite }) => JSON.stringify([items, sprite]), same = this.data && shown(data) === shown(this.data);
     this.data = data;
     this.remote.renew(data);
     this.lightbox.renew(data);
-    this.bar.toggleAttribute('data-drawn', Boolean(data.sprite ?? data.display)); // then neither stretch nor levels can be chosen here
+    this.bar.toggleAttribute('data-drawn', Boolean(data.sprite)); // then neither stretch nor levels can be chosen here
     this.bar.hidden = !data.controls;
     this.bar.querySelector('.legend').replaceChildren(...data.legend.map(([name, colour]) => element('span', {}, element('i', { className: 'mark', '--mark': colour }), name)));
     this.showSettings();
@@ -148,7 +148,7 @@ export class ContactSheet {
 
   async sprite(part) {
     const { data } = this, { source: name, picture_key: key } = data.sources[part[0].source];
-    const path = this.remote.sheetPath(part.map(({ id }) => id), this.drawnSize, data.display ?? this.settings.displayOf(name), key);
+    const path = this.remote.sheetPath(part.map(({ id }) => id), this.drawnSize, this.settings.displayOf(name), key);
     return URL.createObjectURL(await (await this.remote.get(path)).blob());
   }
 

@@ -96,7 +96,7 @@ export class Gallery {
     this.picks = new Picks(root.querySelector('.picks'), {
       grades: data.grades, onDo: (method, ...values) => this[method](...values), onChanged: (ids) => ids.forEach((id) => this.showVote(id)),
     });
-    this.strip = new KeyStrip(root.querySelector('.strip'), data);
+    this.strip = new KeyStrip(root.querySelector('.strip'), data, { onShape: () => { this.laidOut = ''; this.scheduleLayout(); } });
     this.end = new EndCard(root.querySelector('.end'), {
       grades: data.grades, onGo: (page) => this.trigger('go', page), agreement: () => this.remote.agreement(),
       task: () => this.remote.task(), onOpen: (review) => this.set('review', review, { live: false }),
@@ -243,7 +243,7 @@ export class Gallery {
     if (!width) return;
     const room = { width, height: height - this.root.querySelector('.pad').offsetHeight };
     this.shelf.perPage = this.fit(room);
-    this.single.layout(room);
+    this.single.layout({ width, height: room.height - this.strip.height });
     clearTimeout(this.showing);
     if (!soon) { this.show(); return; }
     this.mosaic.limit(this.shelf.idsOf(this.shelf.page).length, { keepPictures: false });
@@ -256,7 +256,7 @@ export class Gallery {
   /** Fit tiles into the room; return how many. */
   fit(room) {
     const tile = this.compared ? sideOf(this.compared, room) : this.settings.values.tile;
-    return this.mosaic.layout({ ...room, tile });
+    return this.mosaic.layout({ ...room, tile, whole: room.height + this.part.root.offsetHeight });
   }
 
   scheduleLayout() {
@@ -336,7 +336,7 @@ export class Gallery {
   showProgress() {
     const { votes, shelf, data } = this, total = shelf.total || (data.share ?? data.review.size);
     const all = shelf.share && shelf.queue.length;
-    this.toolbar.showProgress({ graded: shelf.graded, total, all, pace: votes.pace, tally: votes.tally });
+    this.toolbar.showProgress({ graded: shelf.graded, total, all, pace: votes.pace, each: votes.each, tally: votes.tally });
     if (shelf.queue.length) this.strip.follow(votes.size, total);
   }
 
@@ -676,7 +676,7 @@ export class Gallery {
     const { votes, shelf, data } = this;
     if (before >= shelf.total || shelf.graded < shelf.total) return;
     const starred = [...votes.notes.values()].filter((note) => note.starred).length;
-    this.end.show({ tally: votes.tally, seconds: votes.seconds, starred, name: data.review.name, isShare: Boolean(shelf.share) });
+    this.end.show({ tally: votes.tally, inAll: votes.inAll, each: votes.each, starred, name: data.review.name, isShare: Boolean(shelf.share) });
   }
 
   get gradedSoFar() {

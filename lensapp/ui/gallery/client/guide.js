@@ -4,11 +4,13 @@ import { element } from "./dom.js";
 import { duration } from "./toolbar.js";
 
 const FIRST_VOTES = 10;
+const MARGIN = 16; // above and below the strip
 
 /** The strip of keys: gone after ten votes, or when it is closed. */
 export class KeyStrip {
-  constructor(root, { grades, contaminants, looking }) {
-    Object.assign(this, { root, wanted: !looking });
+  /** @param onShape called when it appears or goes */
+  constructor(root, { grades, contaminants, looking }, { onShape }) {
+    Object.assign(this, { root, wanted: !looking, onShape });
     const key = (name, meaning) => element('span', {}, element('kbd', { textContent: name }), meaning);
     const shut = element('button', { type: 'button', className: 'icon', title: 'Hide', 'aria-label': 'Hide the keys', innerHTML: '<i>close</i>', onclick: () => this.close() });
     root.replaceChildren(
@@ -21,13 +23,22 @@ export class KeyStrip {
   /** Show it while few candidates are graded. */
   follow(graded, total) {
     this.wanted &&= graded < Math.min(FIRST_VOTES, total);
-    this.root.hidden = !this.wanted;
+    this.show();
   }
 
   close() {
     this.wanted = false;
-    this.root.hidden = true;
+    this.show();
   }
+
+  show() {
+    if (this.root.hidden === !this.wanted) return;
+    this.root.hidden = !this.wanted;
+    this.onShape();
+  }
+
+  /** The room it takes below a large picture, whose scale bar it must not cover. */
+  get height() { return this.root.offsetHeight ? this.root.offsetHeight + MARGIN : 0; }
 }
 
 /** The card that appears with the last grade. */
@@ -40,10 +51,9 @@ export class EndCard {
     Object.assign(this, { root, grades, onGo, onOpen, agreement, task });
   }
 
-  async show({ tally, seconds, starred, name, isShare }) {
+  async show({ tally, inAll, each, starred, name, isShare }) {
     const chips = this.grades.map(({ letter, colour }) => element('span', {}, element('span', { className: 'grade', textContent: letter, '--grade': colour }), String(tally[letter] ?? 0)));
-    const total = seconds.reduce((sum, one) => sum + one, 0);
-    const time = total ? `${duration(total)} in all, ${(total / seconds.length).toFixed(1)} s each` : '';
+    const time = inAll ? `${duration(inAll)} in all, ${each.toFixed(1)} s each` : '';
     const words = [time, starred && `${starred} starred`].filter(Boolean).join(' · ');
     const shared = element('p', { className: 'quiet' });
     const button = (text, act, first) => element('button', { type: 'button', className: first ? 'first' : '', textContent: text, onclick: act });

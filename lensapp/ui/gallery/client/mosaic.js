@@ -41,13 +41,17 @@ export class Mosaic {
     if (index >= 0) act(index, event);
   }
 
-  /** Fit tiles of about `tile` CSS pixels into the stage; return how many there are room for. */
-  layout({ width, height, tile }) {
-    const least = 1.02 * Math.sqrt((width * height) / MOST_TILES);
-    const aim = Math.min(Math.max(tile, least), width, height);
+  /**
+   * Fit tiles of about `tile` CSS pixels into the stage; return how many there are room for.
+   * They are as many, in the same rows, as in its `whole` height, of which the open filter bar takes some.
+   */
+  layout({ width, height, whole = height, tile }) {
+    const least = 1.02 * Math.sqrt((width * whole) / MOST_TILES);
+    const aim = Math.min(Math.max(tile, least), width, whole);
     const gap = GAPS.find(([from]) => aim >= from)[1];
-    const fit = bestFit({ width, height, tile: aim, gap }) ?? bestFit({ width, height, tile: 1.1 * aim, gap });
-    Object.assign(this, fit, { gap });
+    const fit = bestFit({ width, height: whole, tile: aim, gap }) ?? bestFit({ width, height: whole, tile: 1.1 * aim, gap });
+    const cell = Math.min(fit.cell, Math.floor((height + gap) / fit.rows) - gap);
+    Object.assign(this, fit, { gap, cell });
     this.space = this.columns > 1 ? (width - this.columns * this.cell) / (this.columns - 1) : 0;
     this.left = this.columns > 1 ? 0 : (width - this.cell) / 2;
     this.fitCanvas(width, this.rows * (this.cell + gap) - gap);

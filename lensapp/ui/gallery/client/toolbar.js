@@ -68,15 +68,15 @@ export class Toolbar {
     this.root.querySelector(`[data-do="${name}"]`)?.setAttribute('aria-pressed', String(on));
   }
 
-  showProgress({ graded, total, all, pace, tally }) {
+  showProgress({ graded, total, all, pace, each, tally }) {
     const box = this.root.querySelector('.progress'), left = (total - graded) * pace;
     if (!box.firstChild) {
       box.append(element('span', {}, element('b'), element('span')), element('span', { className: 'each' }), element('span'));
-      box.title = 'Graded by you. Time per candidate: mean of your latest votes, idle time excluded; time left at that pace.';
+      box.title = 'Graded by you. Seconds each: median of your votes, a look of over a minute counts as one; time left at the mean of the latest.';
     }
     const words = [
       graded.toLocaleString('en'), all ? ` graded · your ${total.toLocaleString('en')} of ${all.toLocaleString('en')}` : ` of ${total.toLocaleString('en')} graded`,
-      pace ? ` · ${pace.toFixed(1)} s each` : '', left ? ` · ${duration(left)} left` : '',
+      each ? ` · ${each.toFixed(1)} s each` : '', left ? ` · ${duration(left)} left` : '',
     ];
     const places = [...box.firstChild.childNodes, ...[...box.childNodes].slice(1)];
     words.forEach((word, index) => { if (places[index].textContent !== word) places[index].textContent = word; });

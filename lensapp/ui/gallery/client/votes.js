@@ -11,6 +11,19 @@ const SIGNS_OF_LIFE = ['keydown', 'pointerdown', 'pointermove', 'wheel'];
 const sameVote = (one, other) => one?.grade === other?.grade && one?.contaminant === other?.contaminant;
 const voteOf = ({ grade, contaminant }) => (grade ? { grade, contaminant } : null);
 
+const total = (seconds) => seconds.reduce((sum, value) => sum + Math.min(IDLE_SECONDS, value), 0);
+
+/** Return where a number stands, or belongs, in numbers that are ordered. */
+function placeOf(value, ordered) {
+  let [low, high] = [0, ordered.length];
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if (ordered[middle] < value) low = middle + 1;
+    else high = middle;
+  }
+  return low;
+}
+
 /** Votes by cutout id, counted as they change; notes are a comment and a star. */
 export class Votes {
   constructor(grades) {
@@ -18,14 +31,16 @@ export class Votes {
     this.byId = new Map();
     this.notes = new Map();
     this.past = [];
-    this.seconds = [];
+    this.seconds = new Map(); // of the votes that count
+    this.ordered = []; // the same, the shortest first
+    this.latest = [];
   }
 
   load(stored) {
     for (const [key, [grade, contaminant, seconds, comment, starred]] of Object.entries(stored)) {
       const id = Number(key);
       if (grade) this.put(id, { grade, contaminant });
-      if (grade && seconds != null) this.seconds.push(seconds);
+      this.spent(id, grade ? seconds : null);
       this.putNote(id, { comment, starred });
     }
   }
@@ -68,14 +83,33 @@ export class Votes {
     return this.past.pop() ?? [];
   }
 
-  spent(seconds) {
-    this.seconds.push(seconds);
+  /** Note how long the vote that counts took; null where that is not known. */
+  spent(id, seconds) {
+    const before = this.seconds.get(id);
+    if (before !== undefined) this.ordered.splice(placeOf(before, this.ordered), 1);
+    this.seconds.delete(id);
+    if (seconds == null) return;
+    this.seconds.set(id, seconds);
+    this.ordered.splice(placeOf(seconds, this.ordered), 0, seconds);
+    this.latest.push(seconds);
+    if (this.latest.length > PACE_SAMPLE) this.latest.shift();
   }
 
-  /** Mean seconds of the latest votes, idle time cut. */
+  /** Mean seconds of the latest votes, by which the time left is reckoned. */
   get pace() {
-    const latest = this.seconds.slice(-PACE_SAMPLE);
-    return latest.length ? latest.reduce((sum, value) => sum + value, 0) / latest.length : null;
+    return this.latest.length ? total(this.latest) / this.latest.length : null;
+  }
+
+  /** Median seconds of the votes that count, a look of over a minute as one: what the page Team calls so too. */
+  get each() {
+    const { ordered } = this, middle = ordered.length / 2;
+    if (!ordered.length) return null;
+    return (Math.min(IDLE_SECONDS, ordered[Math.ceil(middle) - 1]) + Math.min(IDLE_SECONDS, ordered[Math.floor(middle)])) / 2;
+  }
+
+  /** Seconds of all votes that count, a look of over a minute as one. */
+  get inAll() {
+    return total(this.ordered);
   }
 }
 
@@ -118,29 +152,35 @@ export class Voting {
     if (!replaced.length) return;
     const seconds = Math.min(LONGEST_SECONDS, this.seconds()) / replaced.length;
     this.votes.remember(replaced);
-    for (const { id } of replaced) this.votes.put(id, vote);
-    this.send(replaced.map(({ id }) => id), { seconds });
-    if (vote) replaced.forEach(() => this.votes.spent(seconds));
+    for (const { id } of replaced) {
+      this.votes.put(id, vote);
+      this.votes.spent(id, vote ? seconds : null);
+    }
+    this.send(replaced.map(({ id }) => id));
     replaced.forEach(({ id }) => this.onChanged(id));
   }
 
   /** Keep a comment or a star beside the vote, or without one. */
   annotate(id, changes) {
     this.votes.putNote(id, { ...this.votes.note(id), ...changes });
-    this.send([id], { seconds: null });
+    this.send([id]);
     this.onChanged(id);
   }
 
   /** Undo what this tab graded last by new votes; return the first cutout id, or null. */
   undo() {
     const replaced = this.votes.takeBack();
-    for (const { id, before } of replaced) this.votes.put(id, before);
-    this.send(replaced.map(({ id }) => id), { seconds: null });
+    for (const { id, before } of replaced) {
+      this.votes.put(id, before);
+      this.votes.spent(id, null);
+    }
+    this.send(replaced.map(({ id }) => id));
     replaced.forEach(({ id }) => this.onChanged(id));
     return replaced[0]?.id ?? null;
   }
 
-  send(ids, { seconds }) {
+  send(ids) {
+    const seconds = (id) => this.votes.seconds.get(id) ?? null;
     const ops = ids.map((id) => ({
       id,
       grade: this.votes.get(id)?.grade ?? null,
@@ -148,7 +188,7 @@ export class Voting {
       comment: this.votes.note(id).comment,
       starred: this.votes.note(id).starred,
       voted_at: Date.now() / 1000,
-      seconds_spent: seconds === null ? null : Number(seconds.toFixed(3)),
+      seconds_spent: seconds(id) === null ? null : Number(seconds(id).toFixed(3)),
       ...this.circumstances(id),
     }));
     this.journal.add(ops);
