@@ -420,8 +420,10 @@ def _rounded(value: float | None, digits: int) -> str:
 def kfold(arguments: Arguments) -> dict[str, Any]:
     """Cross-validate a recipe; resumes by its name."""
     training = _training_spec(arguments)
-    spec = KfoldSpec.parse(given_values(arguments, KfoldSpec) | {"training": training.saved()})
     workspace = Workspace.open(arguments.workspace)
+    own = studies.own_folds(workspace, arguments.dataset)
+    values = ({"folds": own} if own else {}) | given_values(arguments, KfoldSpec)
+    spec = KfoldSpec.parse(values | {"training": training.saved()})
     asked = {"dataset_name": arguments.dataset, "spread": arguments.dask or arguments.spread}
     _, job = studies.unfinished_study(
         workspace, arguments.name, kind="kfold", spec=spec, **asked

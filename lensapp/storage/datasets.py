@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sqlalchemy import func, insert, select
 
-from lensapp.core.split.folds import Fold, assign_folds, in_part
+from lensapp.core.split.folds import DEVELOPMENT, Fold, assign_folds, in_part
 from lensapp.core.split.splits import HELD_OUT, SECOND_TEST
 from lensapp.storage import tables
 from lensapp.storage.database import Database
@@ -121,6 +121,18 @@ def list_datasets(database: Database, *, without_sources: bool = False) -> list[
 def count_members(database: Database, dataset_id: int) -> int:
     """Return the number of members of a dataset version."""
     return count_rows(database, tables.dataset_members, tables.dataset_members.c.dataset_id == dataset_id)
+
+
+def count_folds(database: Database, dataset_id: int) -> int:
+    """Return how many folds a dataset version was split with, 0 where a member to train on has none."""
+    members = tables.dataset_members
+    statement = select(
+        func.count(), func.count(members.c.fold), func.min(members.c.fold), func.max(members.c.fold)
+    )
+    statement = statement.where(members.c.dataset_id == dataset_id, members.c.part.in_(DEVELOPMENT))
+    with database.read() as connection:
+        number, dealt, first, last = connection.execute(statement).one()
+    return int(last) + 1 if number and number == dealt and first >= 0 else 0
 
 
 def _learned_from(what: Any, dataset_ids: Sequence[int], source_id: int) -> Any:

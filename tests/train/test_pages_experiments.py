@@ -7,12 +7,13 @@ import pytest
 
 from lensapp.core.evaluate.crossval import summarise
 from lensapp.core.evaluate.metrics import measure
+from lensapp.core.split.folds import DEVELOPMENT
 from lensapp.core.train.search_space import parse_space
 from lensapp.core.train.study_spec import KfoldSpec, SearchSpec
 from lensapp.core.train.training_spec import TrainingSpec
 from lensapp.services.train import studies as study_service
 from lensapp.services.train.study_figures import best_so_far
-from lensapp.storage import queue, runs, studies
+from lensapp.storage import queue, runs, studies, tables
 from lensapp.storage.evaluations import StoredEvaluation, save_evaluation
 from lensapp.storage.records import Dataset, Study
 from lensapp.storage.workspace import Workspace
@@ -99,7 +100,7 @@ def test_a_cross_validation_is_drawn_with_its_folds_and_can_be_stopped_and_resum
     assert curves is not None
     assert [run["name"] for run in curves["runs"]] == ["fold 1", "fold 2"]
     table = page.dataframe[0].value
-    assert table["fold"].tolist() == ["fold 1", "fold 2", "fold 3", "mean", "median", "std"]
+    assert table["fold"].tolist() == ["fold 1", "fold 2", "fold 3", "mean", "median", "standard deviation"]
     assert table["auroc"][3] == pytest.approx(table["auroc"][:2].mean())
     page.button(key="experiments-stop").click().run()
     assert study_service.study_status(ws, "cv").state == "stopped"
@@ -158,3 +159,20 @@ def test_the_best_so_far_never_worsens_and_leaves_out_what_has_no_value() -> Non
     values = np.array([np.nan, 3.0, 5.0, 1.0])
     np.testing.assert_array_equal(best_so_far(values, minimises=True), [np.nan, 3, 3, 1])
     np.testing.assert_array_equal(best_so_far(values, minimises=False), [np.nan, 3, 5, 5])
+
+
+def test_a_cross_validation_begins_with_the_folds_that_the_version_was_split_with(folder: Path) -> None:
+    ws, dataset = survey(folder)
+    member = tables.dataset_members
+    with ws.database.write() as connection:
+        connection.execute(
+            member.update().where(member.c.part.in_(DEVELOPMENT)).values(fold=member.c.cutout_id % 4)
+        )
+    page = open_page("experiments")
+    assert page.number_input(key=f"kfold-{dataset.name}-folds").value == 4
+    assert any("was split with 4 folds; these are used" in text.value for text in page.caption)
+    page.number_input(key=f"kfold-{dataset.name}-folds").set_value(2).run()
+    assert any("dealt by whole groups" in text.value for text in page.caption)
+    with ws.database.write() as connection:  # a member added since has none
+        connection.execute(member.update().where(member.c.cutout_id == 1).values(fold=None))
+    assert study_service.own_folds(ws, dataset.name) == 0

@@ -11,7 +11,7 @@ from lensapp.core.train.study_spec import SearchSpec
 from lensapp.learning.studies.trials import Judge, ask, importance_of, rebuild
 from lensapp.learning.studies.tuning import search
 from lensapp.services.train import studies as study_service
-from lensapp.storage import runs
+from lensapp.storage import runs, tables
 from lensapp.storage.records import Run, StudyRun
 from support.study_workspace import DATASET, Interrupter, WorkerKilledError, study_workspace, tiny
 
@@ -148,10 +148,15 @@ def test_a_killed_search_goes_on_with_the_trial_that_was_under_way(tmp_path):
 
 
 def test_the_commands_of_studies_take_the_options_of_training(tmp_path):
-    study_workspace(tmp_path, count=8)
+    ws = study_workspace(tmp_path, count=8)
     words = ["--workspace", str(tmp_path), "kfold", DATASET, "--model", "simple_cnn", "--folds", "9"]
     with pytest.raises(InvalidInput, match="of 9 has no cutout labelled"):
         run_command([*words, "--epochs", "1", "--fold-seed", "4"])
+    member = tables.dataset_members
+    with ws.database.write() as connection:
+        connection.execute(member.update().values(fold=member.c.cutout_id % 7))
+    with pytest.raises(InvalidInput, match="of 7 has no cutout labelled"):  # as the version was split
+        run_command([*words[:-2], "--epochs", "1"])
     words = ["--workspace", str(tmp_path), "search", DATASET, "--preset", "S5", "--trials", "2"]
     with pytest.raises(InvalidInput, match=r"'speed' cannot be searched\. Choose some of epochs"):
         run_command([*words, "--search", "speed", "--timeout", "60", "--pruner", "hyperband"])

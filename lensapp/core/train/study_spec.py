@@ -15,7 +15,13 @@ class KfoldSpec(Spec):
     """A cross-validation: one recipe, trained once per fold."""
 
     version: Literal[1] = Field(1, description="Version of this format.")
-    folds: int = Field(5, ge=2, le=50, title="Folds", description="Number of folds.")
+    folds: int = Field(
+        5,
+        ge=2,
+        le=50,
+        title="Folds",
+        description="Number of folds; a version that was split with folds begins with these.",
+    )
     seed: int = Field(
         0, ge=0, le=2**31 - 1, title="Fold seed", description="Random seed of the assignment to folds."
     )

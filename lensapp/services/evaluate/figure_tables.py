@@ -72,7 +72,7 @@ def figures_table(evaluations: Sequence[Evaluation], *, threshold: float) -> pd.
                 "purity": figures.purity,
                 "completeness": figures.completeness,
                 "Brier": figures.brier,
-                "rotation std": evaluation.stored.figures.get("rotation_std"),
+                "scatter under rotation": evaluation.stored.figures.get("rotation_std"),
             }
         )
     return pd.DataFrame(rows)
@@ -136,7 +136,7 @@ def merit_table(evaluations: Sequence[Evaluation], *, threshold: float) -> pd.Da
         below[run] = [
             "–" if pd.isna(values[name])
             else thin_spaced(values[name]) if name in ("n", "lenses")
-            else f"{values[name]:.4f}" if name == "rotation std"
+            else f"{values[name]:.4f}" if name == "scatter under rotation"
             else f"{values[name]:.3f}"
             for name in others
         ]  # fmt: skip

@@ -39,6 +39,11 @@ class StudyStatus(JobStanding):
         return self.study.name
 
 
+def own_folds(ws: Workspace, dataset_name: str) -> int:
+    """Return how many folds a dataset version was split with, 0 for none; a cross-validation takes these."""
+    return datasets.count_folds(ws.database, datasets.get_dataset(ws.database, dataset_name).id)
+
+
 @needs("work")
 def start_kfold(
     ws: Workspace, *, dataset_name: str, spec: KfoldSpec, name: str | None = None, spread: str | None = None

@@ -106,7 +106,7 @@ def _spread_columns(name: str, spread: Spread) -> Columns:
 
 
 def fold_rows(entries: list[StudyRun], summary: dict[str, Any]) -> list[dict[str, Any]]:
-    """Return a row per fold, then mean, median, std and the pooled figures where there are any."""
+    """Return a row per fold, then mean, median, standard deviation and the pooled figures where there are any."""
     measured = {row["fold"]: row for row in summary.get("folds", [])}
     names = headline_figures(summary)
     rows = [
@@ -122,8 +122,9 @@ def fold_rows(entries: list[StudyRun], summary: dict[str, Any]) -> list[dict[str
     if len(measured) < 2:
         return rows
     pooled = summary.get("pooled") or {}
-    for kind, figures in ((name, summary.get(name) or {}) for name in ("mean", "median", "std")):
-        rows.append({"fold": kind} | {name: figures.get(name) for name in names})
+    for kind, words in (("mean", "mean"), ("median", "median"), ("std", "standard deviation")):
+        figures = summary.get(kind) or {}
+        rows.append({"fold": words} | {name: figures.get(name) for name in names})
     if pooled:
         rows.append(
             {"fold": "pooled", "cutouts": pooled.get("n")} | {name: pooled.get(name) for name in names}

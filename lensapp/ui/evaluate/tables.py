@@ -23,8 +23,8 @@ TERMS = {
     "completeness": "Share of the lenses that are accepted (recall), at the threshold.",
     "Brier": "Mean squared difference of score and truth; 0 is perfect, and scores that are calibrated "
     "probabilities make it small (Brier 1950, Monthly Weather Review 78, 1).",
-    "rotation std": "Standard deviation of the score when the image is rotated by 0, 90, 180 and 270°, mean "
-    "over the cutouts (Ivashkov 2022 reports about 0.04).",
+    "scatter under rotation": "Standard deviation of the score when the image is rotated by 0, 90, 180 and "
+    "270°, mean over the cutouts; smaller is better (Ivashkov 2022 reports about 0.04).",
 }
 CLASS_TERMS = {
     "AUROC": "Area under the ROC of the class against all others (Hanley & McNeil 1982).",

@@ -53,7 +53,7 @@ def show_kfold(ws: Workspace, status: StudyStatus) -> None:
             figures.show_figure(
                 study_plots.threshold_figure(folds, colours=colours),
                 title="Figures of the folds against threshold",
-                caption=f"{n}; shaded: ± std",
+                caption=f"{n}; shaded: ± one standard deviation",
                 csv=lambda: figures.csv_text(study_figures.threshold_table(folds)),
                 key="kfold-thresholds",
                 height=420,

@@ -45,7 +45,7 @@ def show_study_form(ws: Workspace, kind: StudyKind) -> None:
         clear_name=bool(queued),
     )
     st.markdown("**Folds**" if kind == "kfold" else "**Search**")
-    values = _kfold_fields(filled) if kind == "kfold" else _search_fields(filled)
+    values = _kfold_fields(ws, filled) if kind == "kfold" else _search_fields(filled)
     spread = spread_field(ws, key=f"{kind}-spread")
     label = "Start cross-validation" if kind == "kfold" else "Start search"
     with st.container(key="study-form-start"):
@@ -74,9 +74,9 @@ def show_study_form(ws: Workspace, kind: StudyKind) -> None:
         st.rerun()
 
 
-def _kfold_fields(filled: Filled) -> dict[str, Any]:
+def _kfold_fields(ws: Workspace, filled: Filled) -> dict[str, Any]:
     """Show number of folds and seed; those of the dataset version, where it was split with folds."""
-    frozen_folds = int(filled.dataset.spec.get("folds") or 0)
+    frozen_folds = studies.own_folds(ws, filled.dataset.name)
     values = spec_fields(
         KfoldSpec,
         key=f"kfold-{filled.dataset.name}",

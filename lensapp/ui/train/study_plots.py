@@ -27,7 +27,7 @@ def roc_band_figure(curves: FoldCurves, *, colours: Sequence[str], ink: str, log
     """Draw the ROC of each fold thin, their mean with one standard deviation either way, and the median."""
     figure, band = go.Figure(), curves.band
     rates = np.maximum(band.rates, SMALLEST_RATE) if logarithmic else band.rates
-    _add_band(figure, rates, band.spread, colour=ink, name="± std")
+    _add_band(figure, rates, band.spread, colour=ink, name="± standard deviation")
     for index, (name, values) in enumerate(zip(curves.names, band.folds, strict=True)):
         figure.add_scatter(
             x=rates,

@@ -66,7 +66,7 @@ def test_a_comparison_is_drawn_tabulated_and_its_failure_told(folder: Path) -> N
     assert len(page.get("plotly_chart")) == 2
     table = page.dataframe[0].value
     assert list(table["network"]) == ["row 0", "row 1", "row 2"]
-    assert {"accuracy", "AUROC", "TPR10", "rotation std", "training time"} <= set(table.columns)
+    assert {"accuracy", "AUROC", "TPR10", "scatter under rotation", "training time"} <= set(table.columns)
     assert any("row 2** failed: Expected cutouts" in warning.value for warning in page.warning)
     assert page.query_params["study"] in ("small", ["small"])
     page.get_by_key("compare-merit").set_value("tpr10").run()

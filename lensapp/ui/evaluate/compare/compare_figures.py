@@ -15,7 +15,7 @@ MERITS = {
     "accuracy": "accuracy at score ≥ 0.5",
     "auroc": "AUROC",
     "tpr10": "TPR10",
-    "rotation_std": "rotation std",
+    "rotation_std": "scatter under rotation",
 }
 COSTS = {
     "parameters": "parameters",

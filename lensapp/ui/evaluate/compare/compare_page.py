@@ -168,7 +168,16 @@ def _show_rows(rows: list[Compared]) -> None:
     rows = sorted(rows, key=lambda row: -1.0 if row.auroc is None else -row.auroc - 1.0)  # best first
     table = rows_table(rows)
     names = [row.run for row in rows]
-    shares = ("accuracy", "95 % from", "to", "AUROC", "average precision", "TPR0", "TPR10", "rotation std")
+    shares = (
+        "accuracy",
+        "95 % from",
+        "to",
+        "AUROC",
+        "average precision",
+        "TPR0",
+        "TPR10",
+        "scatter under rotation",
+    )
     same = {
         "state": all(row.state == "finished" for row in rows),
         "run": all(row.label == row.run for row in rows),
@@ -258,7 +267,7 @@ def rows_table(rows: list[Compared]) -> pd.DataFrame:
         "label": "network", "state": "state", "accuracy": "accuracy",
         "accuracy_low": "95 % from", "accuracy_high": "to", "auroc": "AUROC",
         "average_precision": "average precision", "tpr0": "TPR0", "tpr10": "TPR10",
-        "rotation_std": "rotation std", "parameters": "parameters", "epochs": "epochs",
+        "rotation_std": "scatter under rotation", "parameters": "parameters", "epochs": "epochs",
         "seconds": "training time", "images_per_second": "images/s", "run": "run",
         "reason": "reason",
     }  # fmt: skip

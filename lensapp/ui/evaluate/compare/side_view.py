@@ -29,7 +29,7 @@ from lensapp.ui.shared.widgets import counted, error_box, heading, number
 LINEAR, BANDS, MERIT, REFERENCE = "compare-linear", "compare-bands", "compare-interval", "compare-reference"
 PART, PARTS = "compare-part", ("test", "validation")
 MOST_BANDS = 4  # more hide each other until asked for
-COSTS = {"rotation_std": "rotation std", "parameters": "parameters", "seconds": "training time (s)"}
+COSTS = {"rotation_std": "scatter under rotation", "parameters": "parameters", "seconds": "training time (s)"}
 
 
 def show_beside(ws: Workspace, rows: Sequence[Compared], view: str) -> None:
@@ -189,7 +189,8 @@ def styled(frame: pd.DataFrame, names: Sequence[str]) -> Styler:
     columns = ["run", *names, *(p_name(name) for name in names), *COSTS.values()]
     table = frame[[name for name in columns if name in frame and frame[name].notna().any()]]
     style = table.style.format(
-        {"rotation std": "{:.4f}", "parameters": number_text, "training time (s)": "{:.0f}"}, na_rep="–"
+        {"scatter under rotation": "{:.4f}", "parameters": number_text, "training time (s)": "{:.0f}"},
+        na_rep="–",
     )
     for row in table.index:
         for name in names:
