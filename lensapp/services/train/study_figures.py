@@ -106,7 +106,7 @@ def _spread_columns(name: str, spread: Spread) -> Columns:
 
 
 def fold_rows(entries: list[StudyRun], summary: dict[str, Any]) -> list[dict[str, Any]]:
-    """Return a row per fold, then mean, median, standard deviation and the pooled figures where there are any."""
+    """Return a row per fold, then their mean, median and scatter, and the pooled figures if any."""
     measured = {row["fold"]: row for row in summary.get("folds", [])}
     names = headline_figures(summary)
     rows = [

@@ -103,6 +103,14 @@ def number(value: float | int | None, *, digits: int = 3) -> str:
     return f"−{text[1:]}" if text.startswith("-") else text
 
 
+def rounded_count(value: float) -> str:
+    """Return 318 k for 317 665 and 2 M for 2 000 000."""
+    for unit, size in (("G", 1e9), ("M", 1e6), ("k", 1e3)):
+        if value >= size:
+            return f"{value / size:.3g}\u202f{unit}"
+    return f"{value:.3g}"
+
+
 def size_in_words(size: int) -> str:
     """Return a number of bytes in kB, in MB from a thousand of them on, and so in GB."""
     if size >= 1e9:

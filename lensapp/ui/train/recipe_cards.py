@@ -1,6 +1,5 @@
 """Recipes to choose from as cards: recommended ones, today's networks, those of the documents."""
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,11 +25,15 @@ from lensapp.storage.records import Dataset, Run
 from lensapp.ui.shared.address import kept, names_said_of, one_of
 from lensapp.ui.shared.markup import plain
 from lensapp.ui.shared.state import recipe_key, selected
-from lensapp.ui.shared.widgets import duration, number
+from lensapp.ui.shared.widgets import duration, rounded_count
 
 STYLE = Path(__file__).with_name("train.css")
 LIKE = "like "
-SENTENCE_END = re.compile(r"(?<!\bet al)\. ")
+MEANING = (
+    "AUROC: on the test part of the demo survey, after a training by the recommended recipe. Time: of all "
+    "epochs, with the training part chosen; *here*: going by an earlier training in this workspace. "
+    "Parameters: at the network's usual size of cutouts."
+)
 FURTHER_LEARNING_RATE = 3e-4  # a third of that from scratch, as docs/real-sky.md trains further
 WORDS = {one.preset: one.word for one in RECOMMENDED.values()}
 DEFAULT_RECIPE = next(iter(WORDS))
@@ -107,40 +110,36 @@ def _preset(name: str, title: str, group: int) -> Recipe:
 
 
 def figures_line(recipe: Recipe, time: Duration | None) -> str:
-    """Return parameters, what was measured on the demo survey, and the time here, in one line."""
-    network, task, _ = learning_of(recipe.spec)
+    """Return what was measured on the demo survey, the time here and the number of parameters, in a line."""
+    network, task, unlabelled = learning_of(recipe.spec)
     changed = bool(recipe.spec.get("network_options"))
     from_scratch = recipe.name != STARTER_NAME and not recipe.spec.get("initial_run")
     parts = []
+    if network in MEASURED and not changed and from_scratch and (task, unlabelled) == ("binary", "none"):
+        where = "by our recipe" if recipe.group > 1 else "on the demo"
+        parts.append(f"AUROC {MEASURED[network].auroc:.2f} {where}")
+    parts.append(time_words(time))
     if network in PARAMETERS and not changed:
-        parts.append(f"{number(PARAMETERS[network])} parameters at its usual size of cutouts")
-    if network in MEASURED and not changed and from_scratch and task == "binary":
-        by = " by the recommended recipe" if recipe.group > 1 else ""
-        parts.append(f"AUROC {MEASURED[network].auroc:.2f} on the demo{by}")
-    return " · ".join([*parts, time_words(time)])
+        parts.append(f"{rounded_count(PARAMETERS[network])} parameters")
+    return " · ".join(parts)
 
 
 def time_words(time: Duration | None) -> str:
     """Return a time that a training will take, and whether it was measured here."""
     if time is None:
         return "time unknown"
-    return (
-        f"≈ {duration(time.seconds)} here" if time.measured else f"≈ {duration(time.seconds)}, from the demo"
-    )
+    return f"≈ {duration(time.seconds)}{' here' if time.measured else ''}"
 
 
 def choose_recipe(
-    trained: Sequence[Run], *, purpose: str, dataset: Dataset, paces: Paces, height: int = 300
+    trained: Sequence[Run], *, purpose: str, dataset: Dataset, paces: Paces, height: int = 270
 ) -> Recipe:
-    """Show the recipes as cards and return the chosen one, which the address keeps."""
+    """Show the recipes as cards, below them what is said of the chosen one; the address keeps the choice."""
     taken = (run for run in trained if run.name == selected("run") and not is_starter(run))
     current = next((run for run in taken if runs.has_recipe(run)), None)
     recipes = recipes_offered(current)
     key = recipe_key(purpose)
-    captions = [
-        f"{figures_line(one, paces.expected(one.spec, dataset))}  \n{plain(_sentences(one.text)[0])}"
-        for one in recipes.values()
-    ]
+    captions = [figures_line(one, paces.expected(one.spec, dataset)) for one in recipes.values()]
     st.html(STYLE)
     st.html(_headings_style(key, list(recipes.values())))
     with st.container(height=height, border=True, key=f"recipe-cards-{purpose}"):
@@ -158,16 +157,8 @@ def choose_recipe(
             ),
         )
     chosen = recipes[name or DEFAULT_RECIPE]
-    rest = _sentences(chosen.text)[1]
-    if rest:
-        st.caption(plain(rest))
+    st.caption(plain(chosen.text), help=MEANING)
     return chosen
-
-
-def _sentences(text: str) -> tuple[str, str]:
-    """Return the first sentence, and what follows it."""
-    end = SENTENCE_END.search(text)
-    return (text, "") if end is None else (text[: end.start() + 1], text[end.end() :])
 
 
 def _headings_style(key: str, recipes: Sequence[Recipe]) -> str:

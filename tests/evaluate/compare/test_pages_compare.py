@@ -18,7 +18,7 @@ from lensapp.ui.evaluate.compare import compare_figures
 from lensapp.ui.evaluate.compare.compare_forms import MADE
 from lensapp.ui.evaluate.compare.side_figures import scatter_figure
 from lensapp.ui.evaluate.evaluation_figures import roc_figure, smallest_rate
-from lensapp.ui.shared.widgets import number, size_in_words
+from lensapp.ui.shared.widgets import number, rounded_count, size_in_words
 from support.pages_workspace import (
     add_dataset,
     add_evaluation,
@@ -116,7 +116,7 @@ def test_bars_are_sorted_with_the_best_on_top_and_carry_their_intervals(folder: 
 def test_costs_are_written_as_round_numbers_and_names_of_near_points_apart() -> None:
     assert compare_figures.cost_ticks([317_665, 1_693_765]) == [2e5, 5e5, 1e6, 2e6]
     assert compare_figures.cost_ticks([5e3, 5e7]) == [1e4, 1e5, 1e6, 1e7, 1e8]
-    assert [compare_figures.cost_text(cost) for cost in (50, 2e5, 1e6)] == ["50", "200\u202fk", "1\u202fM"]
+    assert [rounded_count(count) for count in (50, 317_665, 1e6)] == ["50", "318\u202fk", "1\u202fM"]
     near, far = compare_figures.name_positions([1e5, 1.1e5, 1e7], [0.50, 0.51, 0.5])[:2], [0.2]
     assert near == ["middle right", "top right"]
     assert compare_figures.name_positions([1e5], far) == ["middle right"]

@@ -10,6 +10,7 @@ from lensapp.core.evaluate.intervals import wilson_interval
 from lensapp.services.evaluate.evaluation import ROUNDING
 from lensapp.services.train.comparisons import Compared
 from lensapp.ui.shared import figures
+from lensapp.ui.shared.widgets import rounded_count
 
 MERITS = {
     "accuracy": "accuracy at score ≥ 0.5",
@@ -119,9 +120,7 @@ def cost_figure(rows: Sequence[Compared], cost: str, *, colours: Sequence[str], 
         )
     figure.update_layout(showlegend=len({row.kind for row in measured}) > 1)
     ticks = cost_ticks(costs)
-    figure.update_xaxes(
-        title=COSTS[cost], type="log", tickvals=ticks, ticktext=[cost_text(tick) for tick in ticks]
-    )
+    figure.update_xaxes(title=COSTS[cost], type="log", tickvals=ticks, ticktext=[*map(rounded_count, ticks)])
     figure.update_yaxes(title="TPR10", rangemode="tozero")
     return figure
 
@@ -134,14 +133,6 @@ def cost_ticks(costs: Sequence[float]) -> list[float]:
     factors = (1, 2, 5) if high / low < 1000 else (1,)
     decades = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
     return [tick for power in decades for factor in factors if low <= (tick := factor * 10.0**power) <= high]
-
-
-def cost_text(value: float) -> str:
-    """Return 200 k for 200 000 and 2 M for 2 000 000."""
-    for unit, size in (("G", 1e9), ("M", 1e6), ("k", 1e3)):
-        if value >= size:
-            return f"{value / size:g}\u202f{unit}"
-    return f"{value:g}"
 
 
 def name_positions(costs: Sequence[float], shares: Sequence[float]) -> list[str]:
