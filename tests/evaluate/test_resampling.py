@@ -13,7 +13,9 @@ from lensapp.core.evaluate.resampling import (
     FIGURES,
     coarse_bins,
     compare_figures,
+    counts_of_bins,
     figure_intervals,
+    figures_of_draws,
     resampled_figures,
 )
 
@@ -149,3 +151,15 @@ def test_groups_of_another_table_are_refused():
     labels, scores = drawn(np.random.default_rng(3))
     with pytest.raises(InvalidInput, match="2 groups but 300 labels"):
         resampled_figures(labels, scores[:, None], rng=np.random.default_rng(1), groups=[1, 2])
+
+
+def test_figures_of_all_resamples_at_once_are_those_of_each():
+    rng = np.random.default_rng(6)
+    hits, misses = rng.poisson(0.3, (40, 50)), rng.poisson(2.0, (40, 50))
+    hits[0], misses[1] = 0, 0  # without a class there is no figure
+    misses[2, :5] = 0
+    figures = figures_of_draws(hits, misses)
+    assert np.isnan(figures[:2]).all()
+    for repeat in range(2, 40):
+        counts = counts_of_bins(hits[repeat], misses[repeat])
+        assert figures[repeat] == pytest.approx([figure(counts) for figure in FIGURES.values()], rel=1e-12)

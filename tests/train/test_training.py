@@ -65,6 +65,7 @@ def test_a_run_leaves_its_settings_statistics_and_networks(uninterrupted):
     assert TrainingSpec.parse(json.loads((folder / "spec.json").read_text("utf-8"))) == tiny_spec()
     assert result.status in ("finished", "early_stopped")
     json.dumps(result.as_dict(), allow_nan=False)
+    assert result.seconds == result.history[-1]["seconds"] > 0
 
 
 def test_two_equal_trainings_end_with_equal_weights(uninterrupted, tmp_path):

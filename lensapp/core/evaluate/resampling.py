@@ -254,11 +254,45 @@ def resampled_figures(
     figures = np.empty((repeats, scores.shape[1], len(FIGURES)))
     for run in range(scores.shape[1]):
         hits, misses = (units.per_bin(drawn, run, levels=levels, lens=lens) for lens in (True, False))
-        for repeat in range(repeats):
-            counts = _counted(hits[repeat], misses[repeat])
-            figures[repeat, run] = [
-                np.nan if counts is None else figure(counts) for figure in FIGURES.values()
-            ]
+        figures[:, run] = figures_of_draws(hits, misses)
+    return figures
+
+
+def figures_of_draws(hits: IntArray, misses: IntArray) -> FloatArray:
+    """Return what FIGURES give in each resample, NaN where one lacks a class, shape (repeats, figures).
+
+    They are those of `lensapp.core.evaluate.metrics`, of all resamples at once.
+
+    Parameters
+    ----------
+    hits, misses : shape (repeats, bins)
+        Lenses and non-lenses in each bin of scores, the highest first.
+    """
+    found, accepted = np.cumsum(hits, axis=1), np.cumsum(misses, axis=1)  # lenses and non-lenses
+    lenses, others = found[:, -1], accepted[:, -1]
+
+    def share_found(within: NDArray[np.bool_]) -> FloatArray:
+        last = np.count_nonzero(within, axis=1) - 1  # of the bins from the highest on
+        return (
+            np.where(last < 0, 0, np.take_along_axis(found, np.maximum(last, 0)[:, None], axis=1)[:, 0])
+            / lenses
+        )
+
+    with np.errstate(invalid="ignore", divide="ignore"):
+        purity = np.nan_to_num(
+            found / (found + accepted)
+        )  # 0 / 0 above the highest score: nothing is weighed by it
+        measured = {
+            "auroc": (misses * (2 * found - hits)).sum(axis=1) / (2.0 * lenses * others),
+            "average_precision": (hits * purity).sum(axis=1) / lenses,
+            "tpr0": share_found(accepted < 1),
+            "tpr10": share_found(accepted < 10),
+        }
+        for rate in FALSE_POSITIVE_RATES:
+            allowed = np.floor(rate * others * (1 + 1e-12))
+            measured[f"recall_{rate_aim(rate)}"] = share_found(accepted <= allowed[:, None])
+    figures = np.stack([measured[name] for name in FIGURES], axis=1)
+    figures[(lenses == 0) | (others == 0)] = np.nan
     return figures
 
 

@@ -197,7 +197,7 @@ class TrainingLoop:
         """Take over how an epoch ended, and report it; steps of the next one may have been taken."""
         state = self.state
         state.best_epoch, state.best_value = closed.best_epoch, closed.best_value
-        state.history, state.finished = closed.history, closed.finished
+        state.history, state.finished, state.seconds = closed.history, closed.finished, closed.seconds
         if state.epoch < closed.epoch:
             state.epoch, state.step = closed.epoch, 0
         self._report("epoch", closed.history[-1])
