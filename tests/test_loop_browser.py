@@ -163,6 +163,9 @@ def test_the_grades_become_a_new_dataset_version_and_a_new_network(page, workspa
 
 def test_the_exported_catalogue_opens_in_astropy(page, workspace, tmp_path):
     visit(page, "Catalogue")
+    with page.expect_download() as started:
+        press(page, "Export CSV")
+    assert started.value.suggested_filename == "demo1.csv"
     choose_view(page, "Export")
     for button, path in (("Download demo1.fits", "catalogue.fits"), ("Every vote on them", "votes.fits")):
         with page.expect_download() as started:

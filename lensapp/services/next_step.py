@@ -26,7 +26,7 @@ from lensapp.storage.scores import stored_scores
 from lensapp.storage.workspace import Workspace
 
 Record = TypeVar("Record")
-Action = Literal["split", "evaluate", "score", "review"]
+Action = Literal["split", "evaluate", "score", "review", "export"]
 REVIEWED_FIRST = 100
 STAGES = {
     "Cutouts": ("data", "paint"),
@@ -326,7 +326,8 @@ def _with_review(chain: _Chain, review: Review, source: Source) -> NextStep:
         return NextStep(label, f"Grade the {left} candidates that are left.", "inspect", names, {})
     if not chain.exported:
         here = "Look through the candidates, then export them or feed the grades back."
-        return NextStep(f"Export {source.name}", here, "catalogue", names, {"view": "export"})
+        starts: Action | None = "export" if chain.graded else None  # the browser fetches it, see page_head
+        return NextStep(f"Export {source.name}", here, "catalogue", names, {"view": "export"}, starts)
     if chain.run is None and chain.dataset is not None and chain.dataset.created_at > review.created_at:
         return _training(chain.dataset, names)  # they are fed back already
     here = "Feed the grades back into the next training."

@@ -12,10 +12,10 @@ from astropy.table import Table
 
 from lensapp.core.catalogue.query import CatalogueQuery
 from lensapp.core.config import read_json, write_json
+from lensapp.services.catalogue.usual_export import exported_bytes
 from lensapp.services.data.known_lenses import keep_known_lenses, kept_known_lenses
 from lensapp.storage.workspace import Workspace
 from lensapp.ui.catalogue.catalogue_page import listed_catalogue
-from lensapp.ui.catalogue.export import exported_bytes
 from support.pages_workspace import full_workspace
 
 PEOPLE = 12

@@ -1,5 +1,6 @@
 """The Catalogue page, run by Streamlit's own test harness inside the frame."""
 
+import time
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +11,7 @@ from lensapp.core.catalogue.query import CatalogueQuery
 from lensapp.core.inspect.consensus_methods import ConsensusSpec
 from lensapp.core.inspect.grades import LETTERS
 from lensapp.services.catalogue.ledger import ledger
+from lensapp.services.catalogue.usual_export import exported_bytes, usual_export, was_exported
 from lensapp.services.inspect.queues import review_of_cutouts
 from lensapp.storage import datasets, queue, reviews, runs, sources
 from lensapp.storage.scores import stored_scores
@@ -18,6 +20,7 @@ from lensapp.ui.catalogue import export
 from lensapp.ui.catalogue.catalogue_page import listed_catalogue
 from lensapp.ui.catalogue.ledger_figure import ledger_figure
 from lensapp.ui.catalogue.table import with_thumbnails
+from lensapp.ui.shared import page_head
 from support import small_surveys
 from support.pages_workspace import add_survey, full_workspace, open_page
 
@@ -71,25 +74,54 @@ def test_table_and_export_hold_candidates_and_what_is_no_lens_on_demand(folder: 
 def test_the_first_download_ticks_the_last_stage_while_the_page_stays_open(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """Looks only once something was asked for, and then asks the trail alone."""
     ws = full_workspace(folder)
+    asked = []
+    monkeypatch.setattr(page_head, "was_exported", lambda *one: asked.append(one) or was_exported(*one))
     page = open_page("catalogue", source="sky", view="export")
+    asked.clear()
+    page.session_state[page_head.EXPORT_ASKED] = ("sky", time.monotonic())  # as the press of a download does
+    page.run()
+    assert asked
     assert not page.toast
-
-    def downloaded(*_: object, **__: object) -> None:
-        out = ws.exports_folder / "sky.csv"
-        if not out.exists():
-            out.parent.mkdir(exist_ok=True)
-            export.exported_bytes(ws, QUERY, out, out)
-
-    monkeypatch.setattr(export, "show_cutout_export", downloaded)  # a request beside the page's run
-    monkeypatch.setattr(export, "in_fragment_run", lambda: True)
-    looked = iter([False])
-    monkeypatch.setattr(
-        export, "_is_exported", lambda was=export._is_exported: next(looked, None) is None and was()
-    )
+    out = ws.exports_folder / "sky.csv"
+    exported_bytes(ws, QUERY, out, out)  # the browser's request, beside the page's run
+    monkeypatch.setattr(page_head, "in_fragment_run", lambda: True)
+    looked = iter([False])  # the whole run comes before the file, its fragment after it
+    monkeypatch.setattr(page_head, "was_exported", lambda *one: next(looked, True) and was_exported(*one))
     page.run()
     assert not page.exception
     assert ["The catalogue is exported" in one.value for one in page.toast] == [True]
+    assert page_head.EXPORT_ASKED not in page.session_state
+
+
+def test_one_press_gives_what_the_page_shows_in_the_format_last_used(folder: Path) -> None:
+    ws = full_workspace(folder)
+    page = open_page("catalogue", source="sky")
+    [button] = page.get("download_button")
+    assert (button.proto.label, button.proto.type) == ("Export CSV", "primary")
+    data = usual_export(ws, {"source": "sky"}, "sky.csv").decode()
+    shown = page.dataframe[0].value
+    assert [line.split(",")[0].strip('"') for line in data.splitlines()[1:]] == shown["id"].tolist()
+    assert sorted(path.name for path in ws.exports_folder.iterdir()) == [
+        "sky.csv", "sky_provenance.json", "sky_votes.csv",
+    ]  # fmt: skip
+    out = ws.exports_folder / "sky.fits"
+    exported_bytes(ws, QUERY, out, out)
+    [button] = open_page("catalogue", source="sky").get("download_button")
+    assert button.proto.label == "Export FITS"
+
+
+def test_where_all_are_non_lenses_one_press_gives_these(folder: Path) -> None:
+    ws = Workspace.open(folder)
+    source = add_survey(ws)
+    ids = sources.cutout_columns(ws.database, [source.id], columns=("id",))["id"][:3]
+    review = reviews.create_review(
+        ws.database, name="look", source_id=source.id, run_id=None, spec={}, queue=ids
+    )
+    small_surveys.add_votes(ws, review, "Ada", dict.fromkeys(ids.tolist(), "X"))
+    data = usual_export(ws, {"source": "sky"}, "sky.csv").decode()
+    assert len(data.splitlines()) == 1 + len(ids)
 
 
 def test_grades_and_score_filter_the_table(folder: Path) -> None:
@@ -187,7 +219,7 @@ def test_the_method_of_the_page_reaches_the_file(folder: Path) -> None:
     method = ConsensusSpec(method="dawid_skene")
     out = ws.exports_folder / "sky.fits"
     query = QUERY.replaced(consensus=method, grades=("A",))
-    export.exported_bytes(ws, query, out, out)
+    exported_bytes(ws, query, out, out)
     table = Table.read(out, hdu=1)
     assert [str(name).strip() for name in table["id"]] == listed_catalogue(ws, query)["id"].tolist()
     assert (np.asarray(table["probability"]) > 0.95).all()
@@ -221,7 +253,7 @@ def test_every_format_can_be_chosen(folder: Path) -> None:
 def test_the_bytes_offered_are_those_of_the_exported_file(folder: Path, tmp_path: Path) -> None:
     ws = full_workspace(folder)
     out = ws.exports_folder / "sky.fits"
-    data = export.exported_bytes(ws, QUERY, out, out)
+    data = exported_bytes(ws, QUERY, out, out)
     assert data == out.read_bytes()
     (tmp_path / "copy.fits").write_bytes(data)
     table = Table.read(tmp_path / "copy.fits", hdu=1)

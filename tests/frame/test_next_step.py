@@ -70,6 +70,7 @@ def test_grades_count_towards_the_review_and_an_export_ends_the_round(ws):
     assert stands(ws).next_step.label == "Grade 34 more"  # of 40, two inspectors have graded the same six
     [review] = reviews.list_reviews(ws.database)
     reviews.close_review(ws.database, review.name)
+    assert (stands(ws).next_step.label, stands(ws).next_step.starts) == ("Export sky", "export")
     export(ws, CatalogueQuery(of=("sky",)), out=ws.folder / "sky.csv")
     assert stands(ws).stages[-1].done
     assert stands(ws).next_step.view == {"view": "feed-back"}

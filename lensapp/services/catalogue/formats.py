@@ -25,6 +25,15 @@ from lensapp.services.catalogue.export_tables import (
 from lensapp.services.catalogue.provenance import Provenance
 
 ENDINGS = (".csv", ".ecsv", ".fits", ".parquet", ".vot", ".reg")
+MIME = {
+    ".csv": "text/csv",
+    ".ecsv": "text/plain",
+    ".fits": "application/fits",
+    ".parquet": "application/vnd.apache.parquet",
+    ".vot": "application/x-votable+xml",
+    ".reg": "text/plain",
+    ".json": "application/json",
+}
 CATALOGUE, VOTES = 0, 1  # the parts of an export
 REGION_RADIUS_ARCSEC = 3.0
 FITS_KEYWORDS = {

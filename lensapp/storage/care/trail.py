@@ -49,6 +49,14 @@ def was_done(database: Database, did: str, *, kind: str, name: str) -> bool:
         return connection.scalar(select(table.c.id).where(*conditions).limit(1)) is not None
 
 
+def last_detail(database: Database, did: str, *, kind: str) -> str | None:
+    """Return the detail of the newest row that says that this was done to anything of a kind."""
+    table = tables.trail
+    rows = select(table.c.detail).where(table.c.kind == kind, table.c.did == did)
+    with database.read() as connection:
+        return connection.scalar(rows.order_by(table.c.id.desc()).limit(1))
+
+
 def note_change(database: Database, did: str, *, kind: str, name: str, detail: str = "") -> None:
     """Add to the trail what was done outside the database."""
     with database.write() as connection:

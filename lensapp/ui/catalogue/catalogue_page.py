@@ -85,7 +85,7 @@ def show_catalogue_page() -> None:
         elif table.empty:
             _show_nothing(ws, offered.sources_of(query)[0], offered)
         else:
-            candidate_table.show_candidates(ws, offered.sources_of(query), table, method=query.consensus)
+            candidate_table.show_candidates(ws, offered.sources_of(query), table, query=query)
 
 
 def _show_feeding_back(ws: Workspace, offered: CatalogueChoices) -> None:

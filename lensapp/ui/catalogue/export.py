@@ -1,8 +1,5 @@
 """Export the filtered catalogue as files, finder charts or to TOPCAT and Aladin."""
 
-import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 
@@ -15,13 +12,14 @@ from lensapp.core.inspect.grades import LETTERS
 from lensapp.services.catalogue.charts import MOST_CANDIDATES, MOST_COLUMNS, write_sheet
 from lensapp.services.catalogue.export import export
 from lensapp.services.catalogue.export_columns import offered_columns
-from lensapp.services.catalogue.formats import files_of
+from lensapp.services.catalogue.formats import MIME, files_of
 from lensapp.services.catalogue.query import settled_consensus
+from lensapp.services.catalogue.usual_export import exported_bytes, own_folder, taken_bytes
 from lensapp.storage.workspace import Workspace
-from lensapp.ui.shared.address import in_fragment_run, kept, one_of, several_of, whole
+from lensapp.ui.shared.address import kept, one_of, several_of, whole
 from lensapp.ui.shared.cutout_export import show_cutout_export
 from lensapp.ui.shared.markup import plain_all
-from lensapp.ui.shared.page_head import current_round
+from lensapp.ui.shared.page_head import on_export
 from lensapp.ui.shared.widgets import counted, empty_state, errors_shown, number
 
 FORMATS = {
@@ -31,17 +29,6 @@ FORMATS = {
     "Parquet": (".parquet", "Two files, compact, for pandas and databases."),
     "VOTable": (".vot", "Two files, catalogue and votes, with UCDs, for TOPCAT and Aladin."),
     "DS9 regions": (".reg", "Positions with grades, to lay over images."),
-}
-JUST_EXPORTED = "just-exported"
-LOOKED_EVERY = 2.0  # seconds, until there is a first export
-MIME = {
-    ".csv": "text/csv",
-    ".ecsv": "text/plain",
-    ".fits": "application/fits",
-    ".parquet": "application/vnd.apache.parquet",
-    ".vot": "application/x-votable+xml",
-    ".reg": "text/plain",
-    ".json": "application/json",
 }
 
 
@@ -82,30 +69,15 @@ def show_export(ws: Workspace, query: CatalogueQuery, table: pd.DataFrame) -> No
                 f"Download {path.name}" if path == out else label,
                 partial(exported_bytes, ws, query, out, path),
                 file_name=path.name,
-                mime=MIME.get(path.suffix, "application/octet-stream"),
+                mime=MIME[path.suffix],
                 icon=":material/download:",
                 type="primary" if path == out else "secondary",
                 key=f"export-{path.name}",
-                on_click="ignore",
+                **on_export(ws, query.of[0]),
             )
     _show_charts_and_samp(ws, query, table)
     st.caption(f"The files also stay in {out.parent.name}/ of the workspace.")
     show_cutout_export(ws, query, count=len(table), key="catalogue")
-    if st.session_state.pop(JUST_EXPORTED, False):
-        st.toast("The catalogue is exported: the round is complete.", icon=":material/done_all:")
-    elif not _is_exported():
-        st.fragment(_await_export, run_every=LOOKED_EVERY)()
-
-
-def _is_exported() -> bool:
-    return any(stage.name == "Catalogue" and stage.done for stage in current_round().stages)
-
-
-def _await_export() -> None:
-    """Draw the page again when the first download is written, for which the browser asks beside the page."""
-    if in_fragment_run() and _is_exported():
-        st.session_state[JUST_EXPORTED] = True
-        st.rerun()
 
 
 def grades_in_words(query: CatalogueQuery) -> str:
@@ -133,32 +105,6 @@ def _asked_columns(ws: Workspace, table: pd.DataFrame) -> tuple[str, ...]:
     return tuple(chosen)
 
 
-def exported_bytes(ws: Workspace, query: CatalogueQuery, out: Path, path: Path) -> bytes:
-    """Export as to `out` in a folder of this request's own; return the bytes of the file called as `path`.
-
-    Somebody else may export the same source in the same second: whoever ends last leaves the files in the
-    folder of `out`, and both download what they asked for.
-    """
-    with _own_folder(out.parent) as folder:
-        export(ws, query, out=folder / out.name)
-        return _bytes_of(path.name, folder, left_in=out.parent)
-
-
-@contextmanager
-def _own_folder(beside: Path) -> Iterator[Path]:
-    beside.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=beside, prefix=".") as folder:
-        yield Path(folder)
-
-
-def _bytes_of(name: str, folder: Path, *, left_in: Path) -> bytes:
-    """Return the bytes of a file in `folder`, and move all files there to where they stay."""
-    data = (folder / name).read_bytes()
-    for path in folder.iterdir():
-        path.replace(left_in / path.name)
-    return data
-
-
 def _show_charts_and_samp(ws: Workspace, query: CatalogueQuery, table: pd.DataFrame) -> None:
     """Show the buttons for finder charts and for SAMP."""
     drawn = table.head(MOST_CANDIDATES)
@@ -172,10 +118,10 @@ def _show_charts_and_samp(ws: Workspace, query: CatalogueQuery, table: pd.DataFr
         )
 
         def charts(out: Path) -> bytes:
-            with _own_folder(out.parent) as folder:
+            with own_folder(out.parent) as folder:
                 sheet, across = folder / out.name, int(columns)
                 write_sheet(ws, candidates=drawn, out=sheet, columns=across, method=query.consensus)
-                return _bytes_of(out.name, folder, left_in=out.parent)
+                return taken_bytes(out.name, folder, left_in=out.parent)
 
         for ending, mime in (("pdf", "application/pdf"), ("png", "image/png")):
             out = ws.exports_folder / f"{query.name}_charts.{ending}"

@@ -1,13 +1,17 @@
 """The table of graded candidates; the ledger of the row that is ticked."""
 
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 import pandas as pd
 import streamlit as st
 
+from lensapp.core.catalogue.query import CatalogueQuery
 from lensapp.core.inspect.consensus_methods import ConsensusSpec
 from lensapp.core.inspect.grades import COLOURS
+from lensapp.services.catalogue.formats import MIME
+from lensapp.services.catalogue.usual_export import exported_bytes, usual_ending
 from lensapp.services.data.pictures import cutouts_by_id, read_pictures
 from lensapp.storage.records import Source
 from lensapp.storage.workspace import Workspace
@@ -16,9 +20,10 @@ from lensapp.ui.gallery.contact_sheet import contact_sheet
 from lensapp.ui.shared import figures
 from lensapp.ui.shared.address import NO_ROWS, digest, kept, one_of, ticked
 from lensapp.ui.shared.markup import plain
+from lensapp.ui.shared.page_head import on_export
 from lensapp.ui.shared.pictures import picture_data
 from lensapp.ui.shared.scores import score_text
-from lensapp.ui.shared.widgets import counted, download
+from lensapp.ui.shared.widgets import counted
 
 MOST_ROWS = 300
 ORDERS = {  # name → label, columns that sort, whether the lowest comes first
@@ -36,12 +41,13 @@ HIDDEN = ("cutout_id", "run", "source")
 
 
 def show_candidates(
-    ws: Workspace, owners: Sequence[Source], table: pd.DataFrame, *, method: ConsensusSpec
+    ws: Workspace, owners: Sequence[Source], table: pd.DataFrame, *, query: CatalogueQuery
 ) -> None:
     """Show the first rows with thumbnails, and everything known about the ticked one.
 
     The table comes in its usual order.
     """
+    method = query.consensus
     names = ", ".join(source.name for source in owners)
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
         rest = f"; the first {MOST_ROWS} are listed, the export holds all" if len(table) > MOST_ROWS else ""
@@ -50,7 +56,7 @@ def show_candidates(
             width="content",
         )  # the table's own toolbar floats over the free end of this line
         table, shown_as = _as_asked(table)
-        download("CSV", table.drop(columns="cutout_id").to_csv, file_name=f"{owners[0].name}-table.csv")
+        _offer_export(ws, query, candidates=len(table))
 
     head = table.head(MOST_ROWS)
 
@@ -80,6 +86,24 @@ def show_candidates(
         owner = next(source for source in owners if source.name == candidate["source"])
         with above:
             ledger.show_ledger_of_candidate(ws, owner, int(candidate["cutout_id"]))
+
+
+def _offer_export(ws: Workspace, query: CatalogueQuery, *, candidates: int) -> None:
+    """Show the button that gives the browser all candidates as one file, in the format last used."""
+    ending = usual_ending(ws)
+    out = ws.exports_folder / f"{query.name}{ending}"
+    st.download_button(
+        f"Export {ending.removeprefix('.').upper()}",
+        partial(exported_bytes, ws, query, out, out),
+        file_name=out.name,
+        mime=MIME[ending],
+        type="primary",
+        icon=":material/download:",
+        key="catalogue-export",
+        help=f"{counted(candidates, 'candidate')} as filtered above. Other formats, every vote and finder "
+        "charts: view Export.",
+        **on_export(ws, query.of[0]),
+    )
 
 
 def _as_asked(table: pd.DataFrame) -> tuple[pd.DataFrame, str]:

@@ -16,7 +16,7 @@ from lensapp.ui.home.tour import show_tour, start_tour
 from lensapp.ui.score.starter import offer_starter, show_starter_card
 from lensapp.ui.shared.job_controls import live_jobs
 from lensapp.ui.shared.markup import plain
-from lensapp.ui.shared.page_head import current_round, show_next_step
+from lensapp.ui.shared.page_head import current_round, follow_export, show_next_step
 from lensapp.ui.shared.state import get_workspace, go, take_awaited
 from lensapp.ui.shared.widgets import number, when
 
@@ -44,6 +44,7 @@ def show_home() -> None:
     with st.container(horizontal=True, vertical_alignment="center", gap="medium", key="home-title"):
         st.title("The round")
         show_next_step(stands.next_step, "home", key="home-next")
+        follow_export()
     live_jobs(*JOB_KINDS)
     show_cards(facts)
     with st.container(horizontal=True, vertical_alignment="center", key="more-cutouts"):

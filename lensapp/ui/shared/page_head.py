@@ -1,13 +1,19 @@
 """What stands at the top of every page: its title, where what is selected stands, and the next step."""
 
+import time
 from contextlib import suppress
-from typing import Literal
+from functools import partial
+from typing import Any, Literal
 
 import streamlit as st
 
 from lensapp.core.errors import LensAppError
+from lensapp.services.catalogue.formats import MIME
+from lensapp.services.catalogue.usual_export import usual_ending, usual_export, was_exported
 from lensapp.services.next_step import STAGES, NextStep, Round, RoundStage, round_of, take_step
 from lensapp.services.train.job_control import active_jobs
+from lensapp.storage.workspace import Workspace
+from lensapp.ui.shared.address import in_fragment_run
 from lensapp.ui.shared.markup import plain
 from lensapp.ui.shared.page_views import show_page_views
 from lensapp.ui.shared.state import PAGE, PAGES, ask_to_go, get_workspace, selected, selection
@@ -18,6 +24,9 @@ STEPPED_BY = ("source", "dataset", "run", "review")
 HEAD = "page-head"  # what the stages were drawn from, and where
 MARKS = {True: ":material/check_circle:", False: ":material/radio_button_unchecked:"}
 RUNNING = ":material/progress_activity:"
+EXPORT_ASKED = "export-asked"  # whose first export the browser was told to fetch, and when
+JUST_EXPORTED = "just-exported"
+LOOKED_EVERY, LOOKED_FOR = 1.0, 120.0  # seconds
 
 
 def page_head(title: str) -> None:
@@ -59,6 +68,7 @@ def _show_round(place: st.delta_generator.DeltaGenerator, *, again: bool) -> Non
             for stage in stands.stages:
                 _show_stage(stage, stands, page)
         show_next_step(stands.next_step, page, key=f"{key}-next")
+        follow_export()  # in here, where it moves nothing of the page
 
 
 def _show_stage(stage: RoundStage, stands: Round, page: str) -> None:
@@ -76,6 +86,9 @@ def _show_stage(stage: RoundStage, stands: Round, page: str) -> None:
 
 def show_next_step(step: NextStep, page: str, *, key: str, kind: ButtonType = "primary") -> None:
     """Show the next step as the button that leads to it, or as a sentence where it is done on `page`."""
+    if step.starts == "export" and page != step.page:
+        _show_export(step, key=key, kind=kind)
+        return
     if page in (step.page, step.done_on):
         with st.container(key=f"{key}-here", width="content"):
             st.caption(f"**Next:** {plain(step.here)}")
@@ -89,6 +102,60 @@ def show_next_step(step: NextStep, page: str, *, key: str, kind: ButtonType = "p
         on_click=_take,
         args=(step,),
     )
+
+
+def _show_export(step: NextStep, *, key: str, kind: ButtonType) -> None:
+    """Show the next step as the button that gives the browser the usual export."""
+    ws, source_name = get_workspace(), step.selection["source"]
+    ending = usual_ending(ws)
+    name = f"{source_name}{ending}"
+    st.download_button(
+        plain(step.label),
+        partial(usual_export, ws, step.selection, name),
+        file_name=name,
+        mime=MIME[ending],
+        key=key,
+        type=kind,
+        icon=":material/download:",
+        help=f"{plain(name)}: what is graded A, B or C. Other formats, filters and votes: Catalogue, Export.",
+        **on_export(ws, source_name),
+    )
+
+
+def on_export(ws: Workspace, source_name: str) -> dict[str, Any]:
+    """Return what a download button of candidates does besides: the first one ends the round."""
+    if was_exported(ws, source_name):
+        return {"on_click": "ignore"}
+    return {"on_click": _await_export, "args": (source_name,)}
+
+
+def _await_export(source_name: str) -> None:
+    st.session_state[EXPORT_ASKED] = source_name, time.monotonic()
+
+
+def follow_export() -> None:
+    """Look whether an export that the browser asked for, beside the page, is written; say so once it is."""
+    if st.session_state.pop(JUST_EXPORTED, False):
+        st.toast("The catalogue is exported: the round is complete.", icon=":material/done_all:")
+    source_name, asked_at = st.session_state.get(EXPORT_ASKED, (None, 0.0))
+    if source_name is None:
+        return
+    if was_exported(get_workspace(), source_name) or time.monotonic() - asked_at > LOOKED_FOR:
+        del st.session_state[EXPORT_ASKED]
+        return
+    st.fragment(_look_for_export, run_every=LOOKED_EVERY)()
+
+
+def _look_for_export() -> None:
+    """Draw the page again when the export is written."""
+    source_name, asked_at = st.session_state.get(EXPORT_ASKED, (None, 0.0))
+    if source_name is None or not in_fragment_run():
+        return
+    written = was_exported(get_workspace(), source_name)
+    if written or time.monotonic() - asked_at > LOOKED_FOR:
+        del st.session_state[EXPORT_ASKED]
+        st.session_state[JUST_EXPORTED] = written
+        st.rerun()
 
 
 def _take(step: NextStep) -> None:
