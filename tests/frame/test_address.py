@@ -5,6 +5,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from streamlit.proto.WidgetStates_pb2 import WidgetStates
 from streamlit.testing.v1 import AppTest
 
 from lensapp.core.train.presets import PRESETS
@@ -239,11 +240,24 @@ def test_back_wins_even_where_nothing_happened_since_the_change(monkeypatch):
     app.button_group(key="class").set_value("lens").run()
     app.query_params.clear()
     app.query_params.update(before)
-    back = SimpleNamespace(is_history_navigation=True)
+    back = SimpleNamespace(is_history_navigation=True, session_state=SimpleNamespace(get_widget_states=list))
     monkeypatch.setattr(address, "get_script_run_ctx", lambda: back)
     app.run()
     assert app.button_group(key="class").value == "all"
     assert not texts_of(app, "class")
+
+
+@pytest.mark.parametrize(
+    ("page", "keys"), [("data", ("class", "order")), ("split", ("split-sources", "split-cuts"))]
+)
+def test_what_a_run_cut_short_did_not_bring_to_the_browser_comes_with_the_next(page, keys):
+    app = open_page(page)
+    app._run(WidgetStates())  # asked for by the theme or the name, before the widgets were drawn
+    told = {one.key: one.proto.set_value for one in (*app.button_group, *app.multiselect, *app.slider)}
+    assert all(told[key] for key in keys)
+    app.run()  # the browser holds them now: what is being entered is not touched
+    told = {one.key: one.proto.set_value for one in (*app.button_group, *app.multiselect, *app.slider)}
+    assert not any(told[key] for key in keys)
 
 
 def test_a_rerun_asked_for_before_the_browser_knew_the_new_address_changes_nothing():

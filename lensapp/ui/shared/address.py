@@ -15,6 +15,7 @@ from typing import Any, Generic, TypeVar
 
 import streamlit as st
 from streamlit.runtime.scriptrunner import get_script_run_ctx
+from streamlit.runtime.state.common import user_key_from_element_id
 
 from lensapp.ui.shared.markup import plain
 
@@ -27,6 +28,7 @@ OPENED = "address-opened"
 OWN = "address-of-widgets"  # name → what a widget last let it say, and what it said before
 KEYS = "address-keys"  # key of a widget → its name in the address
 LEFT = "address-left"
+HELD = "keys-held-by-browser"
 LONGEST = 60
 NO_ROWS: dict[str, Any] = {"selection": {"rows": [], "columns": [], "cells": []}}
 
@@ -218,6 +220,8 @@ def kept(
         value = st.session_state[key]
         if kind.write(value) != kind.write(default):  # still among what can be chosen?
             value = st.session_state[key] = _value(name, kind, default, kind.write(value) or [""], say=False)
+        elif kind.write(value) and key not in st.session_state.get(HELD, {key}):
+            st.session_state[key] = value  # a run cut short, or a folded widget: it has not been shown yet
     written = kind.write(value)
     written = [] if written == kind.write(default) else written or [""]
     if not arriving and written != texts:
@@ -284,10 +288,16 @@ def open_address(texts: Mapping[str, Sequence[str]]) -> None:
 
 
 def note_arrival(*, new_page: bool) -> None:
-    """Note whether the reader arrives at the page or has been there; called before all widgets."""
+    """Note whether the reader arrives at the page or has been there; called before all widgets.
+
+    So is which widgets the browser holds: one that it does not is told its value again. Streamlit tells it
+    once, and a run that the next one cuts short may not have been drawn.
+    """
     context = get_script_run_ctx()
     back = context is not None and context.is_history_navigation
     st.session_state[ARRIVED] = st.session_state.pop(OPENED, False) or new_page or back
+    held = [] if context is None else context.session_state.get_widget_states()
+    st.session_state[HELD] = {user_key_from_element_id(one.id) for one in held}
 
 
 def in_fragment_run() -> bool:
