@@ -6,6 +6,7 @@ be written in the name of an account, so that a service that forgets to say so c
 
 import getpass
 import os
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from contextvars import ContextVar
@@ -20,6 +21,8 @@ Role = Literal["administrator", "scientist", "inspector", "reader"]
 Right = Literal["keep", "reveal", "work", "vote"]
 
 MODE_SWITCH = "LENSAPP_MODE"
+THIS_MACHINE = "this machine"
+FIRST_PERSON = 1000  # accounts below are those of the system
 ROLES: dict[Role, frozenset[Right]] = {
     "administrator": frozenset(("keep", "reveal", "work", "vote")),
     "scientist": frozenset(("work", "vote")),
@@ -108,11 +111,15 @@ def acting_as(actor: Actor) -> Iterator[None]:
 
 
 def this_program() -> Actor:
-    """Return the user whose program this is: who may read and write the files may do everything."""
+    """Return the user whose program this is: who may read and write the files may do everything.
+
+    The account of a system, as that of a service or a container, is nobody: it is "this machine".
+    """
     name = ""
-    with suppress(OSError, KeyError):  # a user without a name
-        name = getpass.getuser()
-    return Actor(name, "administrator")
+    if sys.platform == "win32" or os.getuid() >= FIRST_PERSON:
+        with suppress(OSError, KeyError):  # a user without a name
+            name = getpass.getuser()
+    return Actor(name or THIS_MACHINE, "administrator")
 
 
 def current_actor() -> Actor | None:

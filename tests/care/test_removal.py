@@ -10,14 +10,20 @@ import pytest
 
 from lensapp import jobs
 from lensapp.cli import main
+from lensapp.core.data.ingest_spec import IngestSpec
 from lensapp.core.errors import InvalidInput, NotFound
 from lensapp.core.train.training_spec import TrainingSpec
+from lensapp.ingest.importer import run_import
 from lensapp.services.care.removal import delete, empty_trash, list_trash, plan_deletion, undelete
+from lensapp.services.data.tiled_demo import TiledDemoSpec, simulate_tiles
 from lensapp.services.inspect.gallery import open_review
 from lensapp.services.inspect.vote_log import voted_per_review
 from lensapp.services.train.pretraining import start_pretraining
 from lensapp.storage import datasets, reviews, runs, sources, studies, tables
+from lensapp.storage.care import trash
 from lensapp.storage.care.health import database_damage
+from lensapp.storage.care.inventory import uploads_of
+from lensapp.storage.cutouts import open_cutouts
 from lensapp.storage.scores import stored_scores
 from lensapp.storage.workspace import Workspace
 from support.database_servers import BACKENDS, empty_database
@@ -294,3 +300,39 @@ def test_commands_show_first_and_delete_when_told(tmp_path: Path, capsys: pytest
     assert [(row["did"], row["name"]) for row in trail][:3] == [  # type: ignore[index]
         ("removed", "sky"), ("deleted", "sky"), ("brought back", "sky"),
     ]  # fmt: skip
+
+
+def test_the_tiles_of_a_demo_go_with_the_last_source_that_was_read_from_them(tmp_path: Path) -> None:
+    ws = Workspace.open(tmp_path / "w")
+    spec = TiledDemoSpec(count=12, size=32, tile_count=2, tile_side=256)
+    simulate_tiles(ws, name="sky", spec=spec)
+    tiles, sent = (ws.folder / "uploads" / name for name in ("sky-tiles", "sent-by-somebody"))
+    sent.mkdir()
+    imported = IngestSpec.parse(sources.get_source(ws.database, "sky").spec)
+    run_import(ws, name="again", spec=imported.replaced(size=24))
+    size = sum(path.stat().st_size for path in tiles.iterdir())
+    assert not any("tiles" in one for one in plan_deletion(ws, "source", "sky").losses)
+    delete(ws, "source", "sky")
+    empty_trash(ws, overdue=False)
+    assert open_cutouts(ws, "again").read(np.arange(12)).shape[0] == 12
+    plan = plan_deletion(ws, "source", "again")
+    assert plan.losses == ("What it was read from in uploads/sky-tiles goes with it.",)
+    assert plan.bytes > size
+    delete(ws, "source", "again")
+    undelete(ws, "source", "again")
+    assert open_cutouts(ws, "again").read(np.arange(12)).shape[0] == 12
+    delete(ws, "source", "again")
+    assert tiles.is_dir()
+    spoken_of = jobs.enqueue(
+        ws.database, kind="ingest", title="Import", payload={"name": "third", "spec": imported.saved()}
+    )
+    assert plan_uploads(ws) == []
+    jobs.stop(ws.database, spoken_of.id)
+    assert plan_uploads(ws) == [tiles]
+    empty_trash(ws, overdue=False)
+    assert not tiles.exists()
+    assert sent.is_dir()
+
+
+def plan_uploads(ws: Workspace) -> list[Path]:
+    return uploads_of(ws, [one.item for one in trash.list_trash(ws.database)])

@@ -19,6 +19,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from lensapp.cli import main
+from lensapp.core.acting import Actor, acting_as
 from lensapp.core.catalogue.query import CatalogueQuery
 from lensapp.core.catalogue.safe_text import escape, neutralise, restore, unescape
 from lensapp.core.errors import InvalidInput, NotFound, StorageError
@@ -33,6 +34,7 @@ from lensapp.services.data.known_lenses import read_known_lenses
 from lensapp.services.evaluate.metrics_table import metrics_of_table
 from lensapp.services.split import datasets as dataset_service
 from lensapp.storage import reviews, runs, sources
+from lensapp.storage.care.trail import read_trail
 from lensapp.storage.scores import stored_scores
 from lensapp.storage.workspace import Workspace
 from support.small_surveys import add_review, add_source, add_votes, ids_of
@@ -383,6 +385,26 @@ def test_a_folder_in_the_place_of_a_file_is_refused_before_anything_is_written(
     with pytest.raises(InvalidInput, match=r"out_votes\.csv is a folder"):
         export(ws, CatalogueQuery(of=("field",)), out=tmp_path / "out.csv")
     assert not (tmp_path / "out.csv").exists()
+
+
+@pytest.mark.parametrize("mode", ["alone", "passwords"])
+def test_whoever_may_look_may_export_and_the_trail_names_them(
+    ws: Workspace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, mode: str
+) -> None:
+    with acting_as(Actor("Ada", "reader", account_id=7)):
+        monkeypatch.setenv("LENSAPP_MODE", mode)
+        export(ws, CatalogueQuery(of=("field",)), out=tmp_path / "out.csv")
+        assert [(row["who"], row["did"]) for row in read_trail(ws.database, limit=1)] == [("Ada", "exported")]
+
+
+@pytest.mark.parametrize(("uid", "who"), [(0, "this machine"), (33, "this machine"), (1000, "ada")])
+def test_the_account_of_a_system_is_nobody_and_its_exports_are_of_this_machine(
+    ws: Workspace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, uid: int, who: str
+) -> None:
+    monkeypatch.setattr("os.getuid", lambda: uid)
+    monkeypatch.setenv("LOGNAME", "ada")
+    export(ws, CatalogueQuery(of=("field",)), out=tmp_path / "out.csv")
+    assert read_trail(ws.database, limit=1)[0]["who"] == who
 
 
 def test_an_export_replaces_an_earlier_one(ws: Workspace, tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ from streamlit.runtime.media_file_manager import MediaFileManager
 from streamlit.runtime.media_file_storage import MediaFileStorageError
 from streamlit.runtime.memory_media_file_storage import MemoryMediaFileStorage
 
+from lensapp.core.acting import Actor, acting_as, current_actor
 from lensapp.ui.shared import downloads
 
 
@@ -34,6 +35,15 @@ def test_a_click_while_the_page_runs_again_downloads_the_file(files):
     fetched = files.read_file(address.rsplit("/", 1)[-1].split(".")[0])
     assert fetched is not None
     assert fetched.content == b"id,grade\n"
+
+
+def test_a_file_is_made_in_the_name_of_who_was_shown_its_button(files):
+    """Beside the page nobody is known: exports of a team were refused, others signed by the system."""
+    with acting_as(Actor("Ada", "reader", account_id=7)):
+        shown = files.add_deferred(lambda: str(current_actor()), "text/plain", "0.1", "who.txt")
+    address = files.execute_deferred(shown)
+    made = files.read_file(address.rsplit("/", 1)[-1].split(".")[0])
+    assert b"name='Ada', role='reader', account_id=7" in made.content
 
 
 def test_streamlit_itself_forgets_what_a_button_makes():

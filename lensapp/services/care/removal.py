@@ -10,7 +10,7 @@ from lensapp.core.errors import InvalidInput, NotFound
 from lensapp.services.care.dependents import Dependent, dependents, find_item, jobs_about, losses
 from lensapp.services.inspect.tokens import HOUR, VALID_HOURS
 from lensapp.storage.care import trash
-from lensapp.storage.care.inventory import ORPHANS, bytes_at, paths_of
+from lensapp.storage.care.inventory import ORPHANS, bytes_at, paths_of, uploads_of
 from lensapp.storage.care.trash import Item, Trashed
 from lensapp.storage.workspace import Workspace
 
@@ -64,8 +64,10 @@ def plan_deletion(ws: Workspace, kind: str, name: str) -> Deletion:
     """
     item = find_item(ws, kind, name)
     goes = dependents(ws, item)
-    size = bytes_at(ws, [path for one in goes for path in paths_of(ws, one.item)])
-    return Deletion(item, tuple(goes), tuple(losses(ws, goes)), size)
+    sent = uploads_of(ws, [one.item for one in goes])
+    size = bytes_at(ws, [*sent, *(path for one in goes for path in paths_of(ws, one.item))])
+    along = [f"What it was read from in {path.relative_to(ws.folder)} goes with it." for path in sent]
+    return Deletion(item, tuple(goes), (*losses(ws, goes), *along), size)
 
 
 @needs("keep")
@@ -158,9 +160,10 @@ def empty_trash(ws: Workspace, *, overdue: bool = True) -> dict[str, Any]:
     young = [one.item for one in listed if one.item.kind == "review" and now - one.deleted_at <= TOKENS_LIVE]
     kept = {*young, *(() if overdue else trash.needs_of(ws.database, young))}
     gone = [one.item for one in listed if now - one.deleted_at > age and one.item not in kept]
+    sent = uploads_of(ws, gone)
     about = [job.id for job in jobs_about(ws, gone, active=False)] if gone else []
     trash.empty(ws.database, gone, job_ids=about)  # also what earlier calls had to leave
-    paths = [path for item in gone for path in paths_of(ws, item)]
+    paths = [*sent, *(path for item in gone for path in paths_of(ws, item))]
     paths += [one for one in (ws.folder / ORPHANS).glob("*") if now - one.stat().st_mtime > age]
     freed = bytes_at(ws, paths)
     for path in paths:

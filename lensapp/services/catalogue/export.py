@@ -3,12 +3,14 @@
 import time
 import uuid
 from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from lensapp.core.acting import acting_as, current_actor, this_program
 from lensapp.core.catalogue.query import CatalogueQuery
 from lensapp.core.errors import InvalidInput, StorageError
 from lensapp.services.catalogue.charts import write_sheet
@@ -66,8 +68,10 @@ def export(
     report: dict[str, Any] = {}
     if out is not None and files is not None:
         report |= _write(ws, selection, table, out=out, files=files)
-        for name in () if ws.database.read_only else query.of:
-            note_change(ws.database, EXPORTED, kind="source", name=name, detail=out.name)
+        actor = current_actor()
+        with acting_as(replace(this_program(), name=actor.name if actor else "")):  # to look takes no right
+            for name in () if ws.database.read_only else query.of:
+                note_change(ws.database, EXPORTED, kind="source", name=name, detail=out.name)
     if sheet is not None:
         report |= write_sheet(ws, candidates=table, out=sheet, columns=sheet_columns, method=query.consensus)
     if samp:

@@ -6,7 +6,10 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
+from sqlalchemy import select
+
 from lensapp.core.config import LEFTOVER_SECONDS
+from lensapp.storage import tables
 from lensapp.storage.care.trash import Item
 from lensapp.storage.estimates import BALD_FOLDER
 from lensapp.storage.evaluations import injections_path
@@ -118,6 +121,41 @@ def paths_of(ws: Workspace, item: Item) -> list[Path]:
         elif item.kind == "dataset":
             paths.append(run / "features" / f"dataset-{item.name}")
     return paths
+
+
+def uploads_of(ws: Workspace, items: Iterable[Item]) -> list[Path]:
+    """Return the folders of what a browser sent, or of a demo's tiles, from which only these were read.
+
+    What a source in the trash was read from is still needed, as is what a job that waits or runs speaks of.
+    """
+    gone = {item.id for item in items if item.kind == "source"}
+    table, trash = tables.sources, tables.trash
+    emptied = select(trash.c.item_id).where(trash.c.kind == table.name, trash.c.emptied_at.is_not(None))
+    with ws.database.read() as connection:
+        read_from = connection.execute(
+            select(table.c.id, table.c.spec).where(table.c.id.not_in(emptied))
+        ).all()
+        under_way = connection.scalars(
+            select(tables.jobs.c.payload).where(tables.jobs.c.finished_at.is_(None))
+        )
+        needed = [_uploads_in(ws, spec) for key, spec in read_from if key not in gone]
+        needed += [_uploads_in(ws, payload) for payload in under_way]
+    own = set().union(*(_uploads_in(ws, spec) for key, spec in read_from if key in gone))
+    return sorted(own.difference(*needed))
+
+
+def _uploads_in(ws: Workspace, values: object) -> set[Path]:
+    """Return the folders below uploads that settings name, however deep."""
+    if isinstance(values, dict):
+        return set().union(*(_uploads_in(ws, value) for value in values.values()))
+    if isinstance(values, list):
+        return set().union(*(_uploads_in(ws, value) for value in values))
+    if not isinstance(values, str):
+        return set()
+    home = ws.folder / UPLOADS
+    within = [Path(values).parts[len(one.parts) :] for one in (home.absolute(), home.resolve())
+              if Path(values).is_relative_to(one)]  # fmt: skip
+    return {home / parts[0] for parts in within if parts}
 
 
 def bytes_at(ws: Workspace, paths: Iterable[Path]) -> int:

@@ -1,9 +1,14 @@
 """Downloads whose files are made when they are asked for, also while their page is run again."""
 
 import time
+from collections.abc import Callable
+from contextlib import nullcontext
+from typing import Any
 
 from streamlit.runtime.media_file_manager import MediaFileManager
 from streamlit.runtime.media_file_storage import MediaFileKind
+
+from lensapp.core.acting import acting_as, current_actor
 
 KEPT_SECONDS = 60.0
 
@@ -14,10 +19,23 @@ class PatientFiles(MediaFileManager):
     Streamlit drops what makes a file when any run ends that did not come to its button: a run that another
     change cut short, or that of another person while this page is in the midst of one. The button still
     shows, and a click on it fails. Here what makes files, and the files made, stay for a while.
+
+    A file is made beside the page, where nobody knows who pressed the button: it is made in the name of who
+    was shown it.
     """
 
     _makers_since: dict[str, float]
     _files_since: dict[str, float]
+
+    def add_deferred(self, data_callable: Callable[[], Any], *args: Any, **kwargs: Any) -> str:
+        """Register what makes a file, to be called in the name of who looks at the page now."""
+        actor = current_actor()
+
+        def made() -> Any:
+            with nullcontext() if actor is None else acting_as(actor):
+                return data_callable()
+
+        return super().add_deferred(made, *args, **kwargs)
 
     def _remove_orphaned_deferred_callables(self) -> None:
         in_use = {name for files in self._files_by_session_and_coord.values() for name in files.values()}
