@@ -104,10 +104,12 @@ def beside(arguments: Arguments) -> dict[str, Any]:
     from lensapp.services.evaluate.compare import side_by_side as service
     from lensapp.services.evaluate.compare.second_test import second_test
     from lensapp.services.evaluate.compare.tables import cutouts_frame, figures_frame
+    from lensapp.services.evaluate.compare.verdict import in_words, verdict
 
     workspace = Workspace.open(arguments.workspace)
     compared = service.side_by_side(workspace, names_in(arguments.runs), part=arguments.part)
-    told = service.as_dict(compared, top=arguments.top, threshold=arguments.threshold)
+    told: dict[str, Any] = {"verdict": in_words(verdict(compared))}
+    told |= service.as_dict(compared, top=arguments.top, threshold=arguments.threshold)
     if arguments.part == "test":
         both = {run: second_test(workspace, run) for run in compared.runs}
         told |= {"second_test": {run: one.as_dict() for run, one in both.items() if one is not None}}

@@ -32,6 +32,7 @@ from lensapp.ui.shared.widgets import number
 CLASS_HEIGHT = 430
 MOST_AREAS = 4  # more would hide the curves
 LINEAR = "evaluate-linear"
+OTHER_MARKS = ("chance", "threshold")  # in the legends, beside the runs
 VIEWS = {
     "scores": "Scores and mistakes",
     "survey": "In your survey",
@@ -141,7 +142,7 @@ def _show_roc(evaluations: Sequence[Evaluation], *, threshold: float) -> None:
         caption=f"{_caption(first)}; band: 95 % by resampling",
         csv=lambda: figures.csv_text(columns[first.run]),
         key="evaluate-roc",
-        height=400,
+        height=360 + figures.legend_height([*columns, *OTHER_MARKS]),
     )
     st.toggle(
         "Linear false positive rate",
@@ -183,6 +184,7 @@ def _show_precision_recall(evaluations: Sequence[Evaluation], *, threshold: floa
         caption=f"{_caption(first)}; dotted: all accepted",
         csv=lambda: figures.csv_text(columns[first.run]),
         key="evaluate-pr",
+        height=310 + figures.legend_height([*columns, OTHER_MARKS[-1]]),
     )
 
 

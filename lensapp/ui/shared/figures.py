@@ -2,7 +2,7 @@
 
 import html
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
 from typing import Any
 
@@ -24,6 +24,8 @@ CLASS_SYMBOLS = {"lens": "circle", "nonlens": "x", "unlabelled": "circle-open"}
 DASHES = ("solid", "dash", "dot", "dashdot")
 _SUPERSCRIPTS = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 _FONT = "Inter, 'Segoe UI', system-ui, 'DejaVu Sans', sans-serif"
+LINE_PIXELS, LETTER_PIXELS = 16, 7
+LEGEND_LETTERS, LEGEND_MARK_PIXELS, LEGEND_ROW_PIXELS = 46, 50, 20
 _WHOLE_NUMBERS = 5  # 10 000 is written out, 100 000 as 10⁵
 
 CHANCE = {"color": "#8a929b", "width": 1, "dash": "dot"}
@@ -232,13 +234,46 @@ def faded(colour: str, opacity: float) -> str:
 
 
 def wrapped(name: str, *, most: int = 22) -> str:
-    """Return a long name in lines of at most `most` letters, as ticks show them, broken after - _ or ."""
+    """Return a long name in lines of at most `most` letters, as ticks show them, broken after - _ or .
+
+    One that would take more than three lines loses its middle.
+    """
     lines = [""]
-    for part in re.findall(r"[^-_. ]*[-_. ]?", name):
+    for part in re.findall(r"[^-_. ]*[-_. ]?", shortened(name, most=5 * most // 2)):
         if lines[-1] and len(lines[-1]) + len(part.rstrip()) > most:
             lines.append("")
         lines[-1] += part
     return "<br>".join(html.escape(line.rstrip(" "), quote=False) for line in lines)
+
+
+def shortened(name: str, *, most: int) -> str:
+    """Return a long name without its middle, of at most `most` letters, for where it cannot be broken."""
+    if len(name) <= most:
+        return name
+    end = (most - 1) // 2
+    return f"{name[: most - 1 - end]}…{name[-end:]}"
+
+
+def rows_height(names: Sequence[str], *, least: int = 30) -> int:
+    """Return the pixels that a figure needs for a row of each name, whose long ones take several lines."""
+    lines = max((wrapped(name).count("<br>") + 1 for name in names), default=1)
+    return 110 + len(names) * max(least, LINE_PIXELS * lines + 8)
+
+
+def in_legend(name: str) -> str:
+    """Return a name as legends show it."""
+    return shortened(name, most=LEGEND_LETTERS)
+
+
+def legend_height(names: Sequence[str], *, width: int = 400) -> int:
+    """Return the pixels that a legend of `in_legend` names takes above a figure `width` pixels wide."""
+    rows, taken = 1, 0
+    for name in names:
+        needed = LEGEND_MARK_PIXELS + LETTER_PIXELS * len(in_legend(name))
+        if taken and taken + needed > width:
+            rows, taken = rows + 1, 0
+        taken += needed
+    return LEGEND_ROW_PIXELS * rows
 
 
 def legend(colours: Mapping[str, str], *, line: bool = False) -> None:

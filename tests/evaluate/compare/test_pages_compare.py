@@ -63,7 +63,8 @@ def test_an_empty_workspace_asks_for_a_split(folder: Path) -> None:
 def test_a_comparison_is_drawn_tabulated_and_its_failure_told(folder: Path) -> None:
     compared_workspace(folder)
     page = open_page("compare", view="costs")
-    assert len(page.get("plotly_chart")) == 2
+    assert len(page.get("plotly_chart")) == 1
+    assert any("nothing to draw: row 0, row 1 (parameters not recorded)." in info.value for info in page.info)
     table = page.dataframe[0].value
     assert list(table["network"]) == ["row 0", "row 1", "row 2"]
     assert {"accuracy", "AUROC", "TPR10", "scatter under rotation", "training time"} <= set(table.columns)
@@ -72,6 +73,7 @@ def test_a_comparison_is_drawn_tabulated_and_its_failure_told(folder: Path) -> N
     page.get_by_key("compare-merit").set_value("tpr10").run()
     page.get_by_key("compare-cost").set_value("seconds").run()
     assert not page.exception
+    assert len(page.get("plotly_chart")) == 2
     assert any("TPR10 by architecture" in text.value for text in page.markdown)
 
 
@@ -117,9 +119,59 @@ def test_costs_are_written_as_round_numbers_and_names_of_near_points_apart() -> 
     assert compare_figures.cost_ticks([317_665, 1_693_765]) == [2e5, 5e5, 1e6, 2e6]
     assert compare_figures.cost_ticks([5e3, 5e7]) == [1e4, 1e5, 1e6, 1e7, 1e8]
     assert [rounded_count(count) for count in (50, 317_665, 1e6)] == ["50", "318\u202fk", "1\u202fM"]
-    near, far = compare_figures.name_positions([1e5, 1.1e5, 1e7], [0.50, 0.51, 0.5])[:2], [0.2]
-    assert near == ["middle right", "top right"]
-    assert compare_figures.name_positions([1e5], far) == ["middle right"]
+    names = ["a network", "another network", "a large network"]
+    near = compare_figures.name_positions([1e5, 1.1e5, 1e7], [0.50, 0.51, 0.5], names)
+    assert near == ["bottom right", "top right", "middle left"]
+    assert compare_figures.name_positions([1e5], [0.2], ["alone"]) == ["middle right"]
+
+
+def test_of_many_points_those_that_no_cheaper_one_reaches_are_named(folder: Path) -> None:
+    ws = full_workspace(folder)
+    [run] = compared_runs(ws, ["elu_cnn-1"])
+    shares = [0.1, 0.3, 0.2, 0.2, 0.9] + [0.05] * 15
+    rows = [
+        replace(run, label=f"net {place}", tpr10=share, parameters=1000 * (place + 1))
+        for place, share in enumerate(shares)
+    ]
+    [points] = compare_figures.cost_figure(rows, "parameters", colours=["#000"] * 8, ink="#fff").data
+    assert [name for name in points.text if name] == ["net 0", "net 1", "net 4"]
+    assert compare_figures.unbeaten([10, 20], [0.5, 0.5], cost="images_per_second") == [True, True]
+    assert compare_figures.unbeaten([10, 20], [0.4, 0.5], cost="images_per_second") == [False, True]
+
+
+def test_runs_without_a_cost_are_named_with_the_reason(folder: Path) -> None:
+    ws = full_workspace(folder)
+    [run] = compared_runs(ws, ["elu_cnn-1"])
+    rows = [
+        replace(run, label="whole", parameters=5),
+        *(replace(run, label=f"old {place}") for place in range(6)),
+        replace(run, label="jury", kind="committee"),
+        replace(run, label="theirs", model="external"),
+        replace(run, label="values", tpr10=None, parameters=5),
+    ]
+    assert compare_figures.not_drawn(rows, "parameters") == (
+        "old 0, old 1, old 2, old 3 and 2 more (parameters not recorded); jury (a committee is not trained, its "
+        "members are); theirs (a table of scores, whose network is not known here); values (no TPR10: it does "
+        "not tell lenses from non-lenses)"
+    )
+    assert compare_figures.not_drawn(rows[:1], "parameters") == ""
+
+
+def test_a_single_run_leads_to_the_one_that_is_missing(folder: Path) -> None:
+    ws = Workspace.open(folder)
+    dataset = add_dataset(ws, add_survey(ws))
+    page = open_page("compare")
+    assert page.button(key="compare-to-missing").label == "Train a network"
+    add_evaluation(ws, add_run(ws, dataset, "one"), dataset)
+    page = open_page("compare")
+    assert any("A second run is missing" in text.value for text in page.markdown)
+    add_run(ws, dataset, "two")
+    page = open_page("compare")
+    button = page.button(key="compare-to-missing")
+    assert button.label == "Evaluate two"
+    button.click().run()
+    assert [title.value for title in page.title] == ["Evaluate"]
+    assert page.query_params["run"] in ("two", ["two"])
 
 
 def test_numbers_have_thin_spaces_and_a_true_minus() -> None:
@@ -179,7 +231,10 @@ def test_runs_are_laid_side_by_side_with_bands_and_a_table(folder: Path) -> None
     table = page.dataframe[0].value
     assert list(table["run"]) == ["elu_cnn-1", "elu_cnn-2"]
     assert {"AUROC", "TPR10", "p (AUROC)", "training time (s)"} <= set(table.columns)
-    page.selectbox(key="compare-reference").set_value("elu_cnn-2").run()
+    assert any(text.value.startswith(":material/emoji_events: **elu_cnn-") for text in page.markdown)
+    reference = next(one for one in page.selectbox if one.label == "p-values against")
+    assert reference.value == table["run"][0]  # the best
+    reference.set_value("elu_cnn-2").run()
     page.toggle(key="compare-linear").set_value(True).run()
     assert not page.exception
     assert page.dataframe[0].value["p (AUROC)"].isna().tolist() == [False, True]
@@ -228,7 +283,7 @@ def test_only_runs_that_share_cutouts_are_chosen_at_first_and_an_explicit_choice
     page = open_page("compare")
     assert page.query_params["compare"] in ("elsewhere", ["elsewhere"])
     assert not page.error
-    assert any("Choose runs of one dataset version" in info.value for info in page.info)
+    assert any("those of one dataset version" in info.value for info in page.info)
     page.multiselect(key="compare-runs").set_value(["elsewhere", "elu_cnn-1"]).run()
     assert any("were all measured on 0 cutouts" in error.value for error in page.error)
     page.multiselect(key="compare-runs").set_value(["elu_cnn-1"]).run()
@@ -245,7 +300,7 @@ def test_only_runs_that_share_cutouts_are_chosen_at_first_and_an_explicit_choice
 def test_a_run_alone_says_what_the_views_need(folder: Path) -> None:
     full_workspace(folder)
     page = open_page("compare", compare="elu_cnn-1")
-    assert any("once two of the runs tell lenses" in info.value for info in page.info)
+    assert any("Choose two runs or more that tell lenses" in info.value for info in page.info)
 
 
 def test_the_logarithmic_axis_begins_at_half_of_one_false_positive() -> None:

@@ -13,13 +13,13 @@ from lensapp.storage.workspace import Workspace
 LOW, HIGH = " from", " to"
 
 
-def figures_frame(compared: SideBySide, *, reference: int = 0) -> pd.DataFrame:
+def figures_frame(compared: SideBySide, *, reference: int | None = 0) -> pd.DataFrame:
     """Return one row per run: each figure that the part resolves, its 95 % limits, and p-values.
 
     The columns of a figure are its name, "NAME from", "NAME to" and "p (NAME)": of no difference from the
-    reference, which has none itself.
+    reference, which has none itself. Without a reference no run has one.
     """
-    differences = compared.differences_from(reference)
+    differences = {} if reference is None else compared.differences_from(reference)
     rows = []
     for one in compared.evaluations:
         p_values = {each.figure: each.p_value for each in differences.get(one.run, ())}

@@ -7,6 +7,7 @@ from typing import Any
 import plotly.graph_objects as go
 
 from lensapp.core.evaluate.intervals import wilson_interval
+from lensapp.core.score.score_table_spec import MODEL as EXTERNAL
 from lensapp.services.evaluate.evaluation import ROUNDING
 from lensapp.services.train.comparisons import Compared
 from lensapp.ui.shared import figures
@@ -24,9 +25,20 @@ COSTS = {
     "images_per_second": "images/s in training",
 }
 NAMES = {"network": "network", "committee": "committee", "baseline": "classical baseline"}
-NEAR_COST, NEAR_SHARE = 0.35, 0.08  # of the extent: nearer names would overlap
+PLOT_PIXELS = (420, 260)  # about those of the figure of costs on a narrow page: where names would overlap
+NAME_PIXELS, LETTER_PIXELS, MARK_PIXELS = 14, 6.2, 7
+MOST_NAMES, NAME_LETTERS = 16, 24  # of more points only those that no cheaper one reaches are named
+MARGIN_PIXELS, MOST_LISTED = 8, 4
+POSITIONS: dict[str, tuple[int, int]] = {
+    "middle right": (1, 0), "middle left": (-1, 0), "top center": (0, 1), "bottom center": (0, -1),
+    "top right": (1, 1), "bottom right": (1, -1), "top left": (-1, 1), "bottom left": (-1, -1),
+}  # fmt: skip
+"""Where plotly writes the name of a point: to the right (1) or left of it, and above (1) or below."""
 PLACES = {"network": 0, "committee": 1, "baseline": 7}  # among the colours of lines
 SYMBOLS = {"network": "circle", "committee": "star", "baseline": "diamond"}
+
+
+Box = tuple[float, float, float, float]
 
 
 def bar_figure(rows: Sequence[Compared], merit: str, *, colours: Sequence[str], ink: str) -> go.Figure:
@@ -97,26 +109,30 @@ def cost_figure(rows: Sequence[Compared], cost: str, *, colours: Sequence[str], 
     figure = go.Figure()
     measured = [row for row in rows if row.tpr10 is not None and getattr(row, cost)]
     costs = [float(getattr(row, cost)) for row in measured]
-    positions = name_positions(costs, [float(row.tpr10 or 0.0) for row in measured])
+    shares = [float(row.tpr10 or 0.0) for row in measured]
+    names = [figures.shortened(row.label, most=NAME_LETTERS) for row in measured]
+    if len(measured) > MOST_NAMES:
+        best = unbeaten(costs, shares, cost=cost)
+        names = [name if named else "" for name, named in zip(names, best, strict=True)]
+    positions = name_positions(costs, shares, names)
     for kind, name in NAMES.items():
-        of_kind = [row for row in measured if row.kind == kind]
-        if not of_kind:
+        places = [place for place, row in enumerate(measured) if row.kind == kind]
+        if not places:
             continue
-        costs_of_kind = [float(getattr(row, cost)) for row in of_kind]
+        of_kind = [measured[place] for place in places]
         figure.add_scatter(
-            x=costs_of_kind,
+            x=[costs[place] for place in places],
             y=[row.tpr10 for row in of_kind],
             name=name,
             mode="markers+text",
-            text=[row.label for row in of_kind],
-            textposition=[
-                position for row, position in zip(measured, positions, strict=True) if row.kind == kind
-            ],
+            text=[names[place] for place in places],
+            customdata=[row.label for row in of_kind],
+            textposition=[positions[place] for place in places],
             textfont={"size": 11, "color": ink},
             cliponaxis=False,  # the names of those at TPR10 1 stand above the axis
             marker={"size": 11, "color": colours[PLACES[kind]], "symbol": SYMBOLS[kind]},
             error_y=_error_bars(of_kind, "tpr10") | {"thickness": 1, "width": 3},
-            hovertemplate="%{text}<br>TPR10 %{y:.3f}<br>%{x:,.4~g} " + COSTS[cost],
+            hovertemplate="%{customdata}<br>TPR10 %{y:.3f}<br>%{x:,.4~g} " + COSTS[cost],
         )
     figure.update_layout(showlegend=len({row.kind for row in measured}) > 1)
     ticks = cost_ticks(costs)
@@ -135,25 +151,77 @@ def cost_ticks(costs: Sequence[float]) -> list[float]:
     return [tick for power in decades for factor in factors if low <= (tick := factor * 10.0**power) <= high]
 
 
-def name_positions(costs: Sequence[float], shares: Sequence[float]) -> list[str]:
-    """Return where the name of each point goes: towards the middle, where there is room.
+def unbeaten(costs: Sequence[float], shares: Sequence[float], *, cost: str) -> list[bool]:
+    """Return which points none beats in share at no greater cost; of a speed the greater is the cheaper."""
+    paid = [-value if cost == "images_per_second" else value for value in costs]
+    points = list(zip(paid, shares, strict=True))
+    return [not any(other <= own and reached > share for other, reached in points) for own, share in points]
 
-    Of points that are near each other the second has its name above, the third below.
-    """
+
+def name_positions(costs: Sequence[float], shares: Sequence[float], names: Sequence[str]) -> list[str]:
+    """Return where the name of each point goes: where it covers least of points and other names."""
     if not costs:
         return []
-    middle = math.sqrt(min(costs) * max(costs))
-    width, height = math.log10(max(costs) / min(costs)) or 1.0, max(shares) or 1.0
+    extent = math.log10(max(costs) / min(costs)) or 1.0
+    width, height = PLOT_PIXELS
+    points = [
+        (math.log10(cost / min(costs)) / extent * width, share / (max(shares) or 1.0) * height)
+        for cost, share in zip(costs, shares, strict=True)
+    ]
+    taken = [(x - MARK_PIXELS, y - MARK_PIXELS, x + MARK_PIXELS, y + MARK_PIXELS) for x, y in points]
     positions = []
-    for index, (cost, share) in enumerate(zip(costs, shares, strict=True)):
-        before = sum(
-            abs(math.log10(cost / costs[other])) < NEAR_COST * width
-            and abs(share - shares[other]) < NEAR_SHARE * height
-            for other in range(index)
-        )
-        level = ("middle", "top", "bottom")[before % 3]
-        positions.append(f"{level} {'left' if cost > middle else 'right'}")
+    for (x, y), name in zip(points, names, strict=True):
+        boxes = {position: _box_of_name(x, y, name, position) for position in POSITIONS}
+        covered = {position: _covered(box, taken, width) for position, box in boxes.items()}
+        best = min(covered, key=lambda position: covered[position])
+        positions.append(best)
+        if name:
+            taken.append(boxes[best])
     return positions
+
+
+def _box_of_name(x: float, y: float, name: str, position: str) -> Box:
+    """Return left, lower, right and upper end of a name at a point, in pixels."""
+    across, up = POSITIONS[position]
+    half = LETTER_PIXELS * len(name) / 2
+    middle = x + across * (half + MARK_PIXELS)
+    level = y + up * NAME_PIXELS
+    return middle - half, level - NAME_PIXELS / 2, middle + half, level + NAME_PIXELS / 2
+
+
+def _covered(box: Box, taken: Sequence[Box], width: float) -> float:
+    """Return how many square pixels of what is drawn a name would cover, and how many stand out."""
+    left, lower, right, upper = box
+    outside = max(0.0, -MARGIN_PIXELS - left) + max(0.0, right - width - MARGIN_PIXELS)
+    inside = sum(
+        max(0.0, min(right, far) - max(left, near)) * max(0.0, min(upper, top) - max(lower, foot))
+        for near, foot, far, top in taken
+    )
+    return 2 * NAME_PIXELS * outside + inside
+
+
+def not_drawn(rows: Sequence[Compared], cost: str) -> str:
+    """Return in words which rows the figure of costs leaves out, and why; nothing where it has all."""
+    why: dict[str, list[str]] = {}
+    for row in rows:
+        if row.tpr10 is None:
+            why.setdefault("(no TPR10: it does not tell lenses from non-lenses)", []).append(row.label)
+        elif not getattr(row, cost):
+            why.setdefault(_why_without(row, cost), []).append(row.label)
+    return "; ".join(f"{_listed(labels)} {reason}" for reason, labels in why.items())
+
+
+def _why_without(row: Compared, cost: str) -> str:
+    if row.kind == "committee":
+        return "(a committee is not trained, its members are)"
+    if row.model == EXTERNAL:
+        return "(a table of scores, whose network is not known here)"
+    return f"({COSTS[cost].removesuffix(' (s)')} not recorded)"
+
+
+def _listed(labels: Sequence[str]) -> str:
+    more = len(labels) - MOST_LISTED
+    return ", ".join(labels[:MOST_LISTED]) + (f" and {more} more" if more > 0 else "")
 
 
 def columns_of(rows: Sequence[Compared]) -> dict[str, list[Any]]:

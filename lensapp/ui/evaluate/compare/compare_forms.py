@@ -105,6 +105,10 @@ def _show_ways(ws: Workspace, members: list[str]) -> None:
 def show_comparison_form(ws: Workspace, evaluated: list[str]) -> None:
     """Show the form of a new comparison and start it."""
     st.subheader("New comparison")
+    st.caption(
+        "Each network is trained on the dataset version with the same budget and measured on the test part; "
+        "runs beside them are measured only."
+    )
     queued = st.session_state.pop(QUEUED, None)
     if queued:
         st.toast(f"{plain(queued)} is queued.", icon=":material/schedule:")

@@ -1,5 +1,7 @@
 """The page that puts networks side by side: figures of merit by architecture, cost, and the table."""
 
+from collections.abc import Sequence
+
 import pandas as pd
 import streamlit as st
 
@@ -7,10 +9,12 @@ from lensapp.core.errors import NotFound
 from lensapp.services.evaluate.compare.side_by_side import first_together
 from lensapp.services.train import comparisons, runs, studies
 from lensapp.services.train.comparisons import Compared
+from lensapp.services.train.runs import RunStatus
+from lensapp.services.train.starter import is_starter
 from lensapp.services.train.studies import StudyStatus
 from lensapp.storage.workspace import Workspace
 from lensapp.ui.evaluate.compare import compare_figures, compare_forms
-from lensapp.ui.evaluate.compare.side_view import show_beside
+from lensapp.ui.evaluate.compare.side_view import number_text, show_beside
 from lensapp.ui.evaluate.tables import TERMS, number_columns, show_caption_and_copy
 from lensapp.ui.shared import figures
 from lensapp.ui.shared.address import NO_ROWS, Kind, digest, in_fragment_run, kept, one_of, ticked
@@ -24,7 +28,7 @@ from lensapp.ui.shared.state import (
     say_what_stands_in,
     select,
 )
-from lensapp.ui.shared.widgets import empty_state, number
+from lensapp.ui.shared.widgets import duration, empty_state, heading, number
 
 STUDY = "study"
 CHOSEN = "compare"
@@ -53,8 +57,9 @@ def show_compare_page() -> None:
             go("split")
         return
     comparisons_made = studies.list_studies(ws, comparisons.KIND)
-    evaluated = [status.run.name for status in runs.list_statuses(ws) if status.run.evaluation]
-    if comparisons_made or evaluated:
+    statuses = runs.list_statuses(ws)
+    evaluated = [status.name for status in statuses if status.run.evaluation]
+    if comparisons_made or len(evaluated) > 1:
         rows = _choose_rows(ws, comparisons_made, evaluated)
         view = choose_view(VIEWS, key="compare-view")
         for row in rows:
@@ -66,14 +71,34 @@ def show_compare_page() -> None:
         else:
             show_beside(ws, rows, view)
     else:
-        empty_state(
-            "Nothing to compare yet",
-            "Accuracy by architecture, AUROC, TPR10, scatter under rotations, parameters and time will be "
-            "drawn here. Choose networks below: each is trained with the same budget and measured on the "
-            "test part.",
-            icon=":material/leaderboard:",
-        )
+        _ask_for_a_run(ws, statuses, evaluated)
     compare_forms.show_comparison_form(ws, evaluated)
+
+
+def _ask_for_a_run(ws: Workspace, statuses: Sequence[RunStatus], evaluated: Sequence[str]) -> None:
+    """Say that two evaluated runs are compared, with the way to the one that is missing."""
+    ended = [one for one in statuses if one.name not in evaluated and not one.active]
+    trained = [one.name for one in ended if not is_starter(one.run) and runs.is_scored(ws, one.run)]
+    then = (
+        f"{trained[0]} is trained and needs to be evaluated."
+        if trained
+        else f"Train {'another' if evaluated else 'a'} network, or several at once with one budget below."
+    )
+    lead = f"{evaluated[0]} is evaluated. " if evaluated else ""
+    box = empty_state(
+        "A second run is missing" if evaluated else "Nothing to compare yet",
+        f"{lead}Which of two runs is better, by how much, and whether chance would give as much, is told "
+        f"here once both are evaluated on the same cutouts. {then}",
+        icon=":material/leaderboard:",
+    )
+    if trained:
+        label, page, icon = f"Evaluate {plain(trained[0])}", "evaluate", ":material/query_stats:"
+    else:
+        label, page, icon = "Train a network", "train", ":material/model_training:"
+    if box.button(label, icon=icon, type="primary", key="compare-to-missing"):
+        if trained:
+            select("run", trained[0])
+        go(page)
 
 
 def _choose_rows(ws: Workspace, statuses: list[StudyStatus], evaluated: list[str]) -> list[Compared]:
@@ -81,7 +106,7 @@ def _choose_rows(ws: Workspace, statuses: list[StudyStatus], evaluated: list[str
     names = [status.study.name for status in statuses]
     options = [*names, BY_HAND] if evaluated else names
     asked = st.query_params.get(STUDY, names[0] if names and CHOSEN not in st.query_params else BY_HAND)
-    left, right = st.columns([1, 3], vertical_alignment="bottom")
+    left, right = st.columns([1, 3], vertical_alignment="top")
     with left:
         name = st.selectbox(
             "Comparison",
@@ -93,12 +118,15 @@ def _choose_rows(ws: Workspace, statuses: list[StudyStatus], evaluated: list[str
     if name == BY_HAND:
         select(STUDY, None)
         with right:
-            return comparisons.compared_runs(ws, _choose_by_hand(ws, evaluated))
+            chosen, absent = _choose_by_hand(ws, evaluated)
+        if absent:
+            say_what_stands_in(", ".join(absent))
+        return comparisons.compared_runs(ws, chosen)
     select(STUDY, name)
     st.query_params.pop(CHOSEN, None)
     status = next(status for status in statuses if status.study.name == name)
     rows = comparisons.compared_in(ws, status.study)
-    with right:
+    with right, st.container(key="compare-stands"):
         if not status.active:
             dataset = next(
                 dataset for dataset in runs.training_datasets(ws) if dataset.id == status.study.dataset_id
@@ -114,8 +142,11 @@ def _choose_rows(ws: Workspace, statuses: list[StudyStatus], evaluated: list[str
     return rows
 
 
-def _choose_by_hand(ws: Workspace, evaluated: list[str]) -> list[str]:
-    """Show a choice of runs, at first of those that can be laid side by side; the address names them."""
+def _choose_by_hand(ws: Workspace, evaluated: list[str]) -> tuple[list[str], list[str]]:
+    """Show a choice of runs, at first of those that can be laid side by side; the address names them.
+
+    Returns the chosen runs, and names in the address that are of none.
+    """
     if CHOSEN not in st.query_params:
         st.query_params[CHOSEN] = ",".join(first_together(ws, evaluated, most=8))
     asked = [run for run in st.query_params[CHOSEN].split(",") if run]
@@ -128,10 +159,8 @@ def _choose_by_hand(ws: Workspace, evaluated: list[str]) -> list[str]:
     listed = Kind(read, lambda names: [",".join(names)], "evaluated runs")
     chosen = kept(CHOSEN, listed, [], key="compare-runs")
     run_names = st.multiselect("Runs", evaluated, placeholder="evaluated runs", **chosen)
-    if absent := [run for run in asked if run not in evaluated]:
-        say_what_stands_in(", ".join(absent))
     st.query_params[CHOSEN] = ",".join(run_names)  # of none too: it is a choice
-    return run_names
+    return run_names, [run for run in asked if run not in evaluated]
 
 
 def _follow(name: str) -> None:
@@ -163,21 +192,20 @@ def _show_rows(rows: list[Compared]) -> None:
             _costs(measured)
     elif rows:
         st.info("The first bar appears when the first network is trained and measured.")
-    if not rows:
-        return
-    rows = sorted(rows, key=lambda row: -1.0 if row.auroc is None else -row.auroc - 1.0)  # best first
+    if rows:
+        _show_table(
+            sorted(rows, key=lambda row: -1.0 if row.auroc is None else -row.auroc - 1.0)
+        )  # best first
+
+
+def _show_table(rows: list[Compared]) -> None:
+    """Show the figures and costs of each row; ticked ones can make a committee."""
     table = rows_table(rows)
     names = [row.run for row in rows]
     shares = (
-        "accuracy",
-        "95 % from",
-        "to",
-        "AUROC",
-        "average precision",
-        "TPR0",
-        "TPR10",
+        "accuracy", "95 % from", "to", "AUROC", "average precision", "TPR0", "TPR10",
         "scatter under rotation",
-    )
+    )  # fmt: skip
     same = {
         "state": all(row.state == "finished" for row in rows),
         "run": all(row.label == row.run for row in rows),
@@ -188,11 +216,17 @@ def _show_rows(rows: list[Compared]) -> None:
         "parameters": st.column_config.NumberColumn(
             help="Weights; nodes of a tree; numbers in the support vectors of an SVM."
         ),
-        "training time": st.column_config.NumberColumn(format="%.0f s", help="Pauses left out."),
-        "images/s": st.column_config.NumberColumn(format="%.0f", help="Median of the epochs, in training."),
+        "training time": st.column_config.NumberColumn(help="Pauses left out."),
+        "images/s": st.column_config.NumberColumn(help="Median of the epochs, in training."),
+    }
+    counts = {
+        "parameters": number_text,
+        "epochs": number_text,
+        "images/s": number_text,
+        "training time": duration,
     }
     event = st.dataframe(
-        table.style.format({"parameters": number}, na_rep="–"),
+        table.style.format({name: form for name, form in counts.items() if name in table}, na_rep="–"),
         hide_index=True,
         placeholder="–",
         on_select="rerun",
@@ -234,7 +268,7 @@ def _bars(rows: list[Compared]) -> None:
         caption=_caption(rows) + note,
         csv=lambda: figures.csv_text(compare_figures.columns_of(rows)),
         key="compare-bars",
-        height=110 + 30 * max(len(rows), 4),
+        height=_rows_height(rows),
     )
 
 
@@ -250,14 +284,25 @@ def _costs(rows: list[Compared]) -> None:
         format_func=compare_figures.COSTS.__getitem__,
         **kept("cost", one_of(list(compare_figures.COSTS)), "parameters", key="compare-cost"),
     )
+    absent = compare_figures.not_drawn(rows, cost)
+    if all(row.tpr10 is None or not getattr(row, cost) for row in rows):
+        heading("TPR10 against cost")
+        st.info(f"There is nothing to draw: {plain(absent)}.", icon=":material/scatter_plot:")
+        return
     figures.show_figure(
         compare_figures.cost_figure(rows, cost, colours=figures.line_colours(), ink=figures.ink()),
         title="TPR10 against cost",
         caption=_caption(rows) + "; 95 % (Wilson)",
         csv=lambda: figures.csv_text(compare_figures.columns_of(rows)),
         key="compare-costs",
-        height=110 + 30 * max(len(rows), 4),
+        height=_rows_height(rows),
     )
+    if absent:
+        st.caption(f":material/info: Not drawn: {plain(absent)}.")
+
+
+def _rows_height(rows: list[Compared]) -> int:
+    return max(figures.rows_height([row.label for row in rows]), 230)
 
 
 def rows_table(rows: list[Compared]) -> pd.DataFrame:

@@ -1,5 +1,6 @@
 """Figures of runs on the same cutouts: a figure of merit, shared false positives, score against score."""
 
+import html
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -58,7 +59,8 @@ def overlap_figure(overlap: Overlap, runs: Sequence[str], *, colour: str, ink: s
     Rows are named; columns, which long names would overlap, have the numbers of the rows.
     """
     places = list(range(len(runs)))
-    names = [f"{place + 1} · {figures.wrapped(run)}" for place, run in enumerate(runs)]
+    short = [html.escape(figures.shortened(run, most=24), quote=False) for run in runs]
+    names = [f"{run} · {place + 1}" for place, run in enumerate(short)]
     figure = go.Figure(
         go.Heatmap(
             z=np.sqrt(np.nan_to_num(overlap.jaccard)),  # small shares are told apart too
@@ -70,7 +72,7 @@ def overlap_figure(overlap: Overlap, runs: Sequence[str], *, colour: str, ink: s
             ).astype(object),
             texttemplate="%{text}",
             textfont={"color": ink, "size": 14 if len(runs) < 9 else 11},
-            colorscale=[(0.0, "rgba(0,0,0,0)"), (1.0, colour)],
+            colorscale=[(0.0, figures.faded(colour, 0.0)), (1.0, colour)],
             zmin=0.0,
             zmax=1.4,  # full colour would hide the number
             showscale=False,

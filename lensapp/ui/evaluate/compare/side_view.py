@@ -11,6 +11,7 @@ from lensapp.core.errors import LensAppError
 from lensapp.services.evaluate import evaluation as service
 from lensapp.services.evaluate.compare.side_by_side import SideBySide, side_by_side
 from lensapp.services.evaluate.compare.tables import HIGH, LOW, figures_frame, p_name, resolved_names
+from lensapp.services.evaluate.compare.verdict import Verdict, at_few_false_positives, in_words, verdict
 from lensapp.services.evaluate.figure_tables import p_text
 from lensapp.services.train.comparisons import Compared
 from lensapp.storage.workspace import Workspace
@@ -26,6 +27,12 @@ from lensapp.ui.shared.markup import plain
 from lensapp.ui.shared.state import select, selected
 from lensapp.ui.shared.widgets import counted, error_box, heading, number
 
+VERDICT_HELP = (
+    "By the AUROC, the chance that a random lens scores higher than a random non-lens. p: how likely such a "
+    "difference is between runs that are equally good (DeLong et al. 1988; whole objects resampled where "
+    "several cutouts show one). Below 0.05 they count as different. Of several runs p is corrected for their "
+    "number (Holm 1979); the lead of a best one picked from many is still a little flattered."
+)
 LINEAR, BANDS, MERIT, REFERENCE = "compare-linear", "compare-bands", "compare-interval", "compare-reference"
 PART, PARTS = "compare-part", ("test", "validation")
 MOST_BANDS = 4  # more hide each other until asked for
@@ -37,15 +44,42 @@ def show_beside(ws: Workspace, rows: Sequence[Compared], view: str) -> None:
     names = [row.run for row in rows if row.auroc is not None]
     if len(names) < 2:
         st.info(
-            "Curves, shared false positives and scores appear here once two of the runs tell lenses and are "
-            "evaluated on the same cutouts. Choose runs of one dataset version.",
+            "Choose two runs or more that tell lenses and are evaluated on the same cutouts, such as those "
+            "of one dataset version. Which is better, by how much, and whether chance would give as much, "
+            "is then told here.",
             icon=":material/stacked_line_chart:",
         )
         return
-    left, right = st.columns([1, 4], vertical_alignment="bottom")
+    left, right = st.columns([4, 1], vertical_alignment="top")
+    part = _choose_part(right)
+    try:
+        compared = side_by_side(ws, names, part=part)
+    except LensAppError as error:
+        error_box(error)
+        return
+    told = verdict(compared)
+    with left:
+        _show_verdict(compared, told)
+    if view == "overlap":
+        show_overlap(ws, compared)
+    elif view == "scores":
+        show_scatter(ws, compared)
+    else:
+        height = _height(compared)
+        left, right = st.columns(2, gap="medium")
+        with left:
+            _show_roc(compared, height=height)
+        with right:
+            _show_intervals(compared, height=height)
+        _show_table(compared, rows, best=told.runs[0])
+        if part == "test":
+            show_second_tests(ws, compared.runs)
+
+
+def _choose_part(place: st.delta_generator.DeltaGenerator) -> str:
     asked = selected("part")  # as Evaluate has it
     st.session_state[PART] = asked if asked in PARTS else PARTS[0]
-    part = left.segmented_control(
+    part = place.segmented_control(
         "Part",
         PARTS,
         required=True,
@@ -53,25 +87,28 @@ def show_beside(ws: Workspace, rows: Sequence[Compared], view: str) -> None:
         help="The test part is measured once at the end; choose settings by the validation part.",
         on_change=lambda: select("part", st.session_state[PART]),
     )
-    try:
-        compared = side_by_side(ws, names, part=str(part))
-    except LensAppError as error:
-        error_box(error)
-        return
-    right.caption(shared_in_words(compared))
-    if view == "overlap":
-        show_overlap(ws, compared)
-    elif view == "scores":
-        show_scatter(ws, compared)
-    else:
-        left, right = st.columns(2, gap="medium")
-        with left:
-            _show_roc(compared)
-        with right:
-            _show_intervals(compared)
-        _show_table(compared, rows)
-        if part == "test":
-            show_second_tests(ws, compared.runs)
+    return str(part)
+
+
+def _show_verdict(compared: SideBySide, told: Verdict) -> None:
+    """Show which run is best, by how much, and whether chance would give as much, above all figures."""
+    with st.container(key="compare-verdict", gap="xsmall"):
+        st.markdown(f":material/emoji_events: {in_words(told, named=_bold)}", help=VERDICT_HELP)
+        few = (
+            at_few_false_positives(compared, told, named=_bold)
+            if "tpr10" in compared.evaluations[0].resolved
+            else ""
+        )
+        st.caption(f"{few} {shared_in_words(compared)}".strip())
+
+
+def _bold(run: str) -> str:
+    return f"**{plain(run)}**"
+
+
+def _height(compared: SideBySide) -> int:
+    """Return the height of curves and intervals, which stand beside each other: room for every name."""
+    return max(360 + figures.legend_height([*compared.runs, "chance"]), figures.rows_height(compared.runs))
 
 
 def shared_in_words(compared: SideBySide) -> str:
@@ -100,7 +137,7 @@ def _caption(compared: SideBySide) -> str:
     )
 
 
-def _show_roc(compared: SideBySide) -> None:
+def _show_roc(compared: SideBySide, *, height: int) -> None:
     columns = {one.run: service.roc_columns(one) for one in compared.evaluations}
     few = len(columns) <= MOST_BANDS
     linear = kept("linear", switch(), default=False, key=LINEAR)
@@ -119,7 +156,7 @@ def _show_roc(compared: SideBySide) -> None:
             pd.concat([pd.DataFrame(one).assign(run=run) for run, one in columns.items()]).to_csv(index=False)
         ),
         key="compare-roc",
-        height=430,
+        height=height,
     )
     with st.container(horizontal=True):
         st.toggle(
@@ -131,30 +168,30 @@ def _show_roc(compared: SideBySide) -> None:
         st.toggle("95 % bands", **bands, help="A click on a name in the legend hides its curve.")
 
 
-def _show_intervals(compared: SideBySide) -> None:
+def _show_intervals(compared: SideBySide, *, height: int) -> None:
     names = list(resolved_names(compared.evaluations[0]).values())
     chosen = kept("merit", one_of(names), names[0], key=MERIT)
     merit = st.session_state[MERIT]
-    frame = figures_frame(compared)
+    frame = figures_frame(compared, reference=None)
     figures.show_figure(
         side_figures.interval_figure(frame, merit, colours=figures.line_colours()),
         title=f"{merit} with its 95 % limits",
         caption=f"{_caption(compared)}; limits that overlap can still differ: see p below",
         csv=lambda: str(frame[["run", merit, merit + LOW, merit + HIGH]].to_csv(index=False)),
         key="compare-intervals",
-        height=430,
+        height=height,
     )
     st.selectbox("Figure of merit", names, label_visibility="collapsed", **chosen)
 
 
-def _show_table(compared: SideBySide, rows: Sequence[Compared]) -> None:
+def _show_table(compared: SideBySide, rows: Sequence[Compared], *, best: str) -> None:
     left, right = st.columns([3, 1], vertical_alignment="bottom")
     with left:
         heading("Figures with 95 % limits")
     reference = right.selectbox(
         "p-values against",
         compared.runs,
-        key=REFERENCE,
+        **kept("against", one_of(compared.runs), best, key=f"{REFERENCE}-{best}"),
         help="How likely such a difference from this run is without any, on the same cutouts (DeLong for the "
         "AUROC, paired resampling for the others).",
     )
@@ -186,10 +223,10 @@ def _show_table(compared: SideBySide, rows: Sequence[Compared]) -> None:
 
 def styled(frame: pd.DataFrame, names: Sequence[str]) -> Styler:
     """Return the table with limits beside each figure; columns sort by the figure itself."""
-    columns = ["run", *names, *(p_name(name) for name in names), *COSTS.values()]
+    columns = ["run", *(one for name in names for one in (name, p_name(name))), *COSTS.values()]
     table = frame[[name for name in columns if name in frame and frame[name].notna().any()]]
     style = table.style.format(
-        {"scatter under rotation": "{:.4f}", "parameters": number_text, "training time (s)": "{:.0f}"},
+        {"scatter under rotation": "{:.4f}", "parameters": number_text, "training time (s)": number_text},
         na_rep="–",
     )
     for row in table.index:

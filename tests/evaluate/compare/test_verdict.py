@@ -1,0 +1,67 @@
+"""Which run is best, by how much, and whether chance would give as much, in words."""
+
+import numpy as np
+import pytest
+
+from lensapp.services.evaluate.compare.side_by_side import laid_together
+from lensapp.services.evaluate.compare.verdict import at_few_false_positives, holm, in_words, verdict
+from lensapp.services.evaluate.evaluation import Evaluation
+from lensapp.storage.evaluations import StoredEvaluation
+
+
+def side_by_side(**noise: float):
+    """Runs that see the same cutouts, 100 lenses and 300 non-lenses, through ever more noise."""
+    rng = np.random.default_rng(4)
+    labels = np.arange(400) % 4 == 0
+    seen = rng.normal(0, 1, 400) + 2.0 * labels
+    runs = []
+    for name, sigma in noise.items():
+        scores = 1 / (1 + np.exp(-(seen + rng.normal(0, sigma, 400))))
+        stored = StoredEvaluation(np.arange(400), labels, scores.astype(np.float32)[:, None], {})
+        runs.append(Evaluation(run=name, part="test", stored=stored, outdated=False))
+    return laid_together(tuple(runs))
+
+
+def test_holms_correction_is_that_of_the_worked_example():
+    # 0.01, 0.02, 0.03 and 0.04 of four: times 4, 3, 2 and 1, none smaller than the one before
+    assert holm([0.04, 0.01, 0.03, 0.02]) == pytest.approx([0.06, 0.04, 0.06, 0.06])
+    assert holm([0.7, 0.6]) == [1.0, 1.0]
+
+
+def test_the_better_of_two_runs_is_named_with_its_lead_whichever_comes_first():
+    for compared in (side_by_side(sharp=0.1, blurred=3.0), side_by_side(blurred=3.0, sharp=0.1)):
+        told = verdict(compared)
+        assert told.runs == ("sharp", "blurred")
+        assert told.differences[0].low > 0
+        assert not told.alike
+        text = in_words(told)
+        assert text.startswith("sharp is better than blurred: AUROC 0.9")
+        assert text.endswith("p < 0.001.")
+        assert f"a difference of {told.differences[0].difference:.3f}" in text
+
+
+def test_runs_that_chance_may_part_are_said_to_be_alike():
+    told = verdict(side_by_side(one=0.3, other=0.3))
+    assert told.alike == told.runs[1:]
+    assert "cannot be told apart: AUROC" in in_words(told)
+
+
+def test_of_several_runs_those_like_the_best_are_named_and_the_others_counted():
+    compared = side_by_side(a=0.2, b=0.2, c=0.2, d=0.2, e=0.2, bad=5.0, worse=8.0)
+    told = verdict(compared)
+    text = in_words(told, named=lambda run: f"<{run}>")
+    assert set(told.alike) == {"a", "b", "c", "d", "e"} - {told.runs[0]}
+    assert text.startswith(f"<{told.runs[0]}> has the highest AUROC, 0.9")
+    assert "and 1 more (p ≥ 0.05 after Holm's correction for 6 comparisons)" in text
+    assert text.endswith("It is better than the other 2.")
+    alone = in_words(verdict(side_by_side(best=0.1, bad=5.0, worse=8.0)))
+    assert alone.startswith("best is the best of 3; against bad, the next: AUROC")
+
+
+def test_the_run_that_finds_most_lenses_without_false_positives_is_named_too():
+    compared = side_by_side(sharp=0.1, blurred=3.0)
+    text = at_few_false_positives(compared, verdict(compared))
+    assert "none finds more lenses than sharp: 0." in text
+    told = verdict(compared)
+    turned = type(told)(told.figure, told.runs[::-1], told.differences, told.p_values)
+    assert "(TPR10) sharp finds more lenses: 0." in at_few_false_positives(compared, turned)
