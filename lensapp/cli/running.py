@@ -10,6 +10,7 @@ from lensapp import worker
 from lensapp.cli.commands import Arguments, command, option
 from lensapp.core.errors import InvalidInput, JobCancelled, LensAppError
 from lensapp.core.progress import Progress
+from lensapp.core.typed_commands import as_typed_here
 from lensapp.jobs import worker_name
 from lensapp.services.train.job_control import WAITING_STATES, pause_job, resume_job, state_with_job, stop_job
 from lensapp.storage import queue
@@ -49,7 +50,8 @@ def finish_here(workspace: Workspace, job: Job, *, claimed: Job | None = None) -
         raise LensAppError(ended.error or "The job failed without a message.")
     if ended.state != "done":
         raise JobCancelled(
-            f"The job ended {ended.state}. What it stored is kept; run the same command to go on."
+            f"The job ended {ended.state}. What it stored is kept; go on with: "
+            f"{as_typed_here(f'resume {job.id}', workspace=workspace.folder)}"
         )
     return ended.result or {}
 

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from lensapp.core.config import read_json, write_json
 from lensapp.core.errors import NotFound, StorageError
+from lensapp.core.typed_commands import as_typed_here
 from lensapp.storage import datasets, sources
 from lensapp.storage.files import DAMAGED, network_file, whole_file
 from lensapp.storage.workspace import Workspace
@@ -136,7 +137,7 @@ def load_features(ws: Workspace, run_name: str, name: str) -> tuple[Ids, Values]
     network = network_file(ws.run_folder(run_name))
     if not info or not network.exists() or info["checksum"] != checksum_of(network):
         state = "are of an earlier network" if info else "have not been computed"
-        raise _absent(run_name, name, state)
+        raise _absent(ws, run_name, name, state)
     try:
         ids = np.load(folder / IDS)
         values = np.load(folder / VALUES, mmap_mode="r")
@@ -145,14 +146,14 @@ def load_features(ws: Workspace, run_name: str, name: str) -> tuple[Ids, Values]
             f"The features in {folder} cannot be read ({error}). Delete the folder and compute them again."
         ) from error
     if info["done"] < len(ids):
-        raise _absent(run_name, name, f"are complete for {info['done']} of {len(ids)} cutouts only")
+        raise _absent(ws, run_name, name, f"are complete for {info['done']} of {len(ids)} cutouts only")
     return ids, values
 
 
-def _absent(run_name: str, name: str, state: str) -> NotFound:
+def _absent(ws: Workspace, run_name: str, name: str, state: str) -> NotFound:
     return NotFound(
         f"The features of {name} through {run_name} {state}. "
-        f"Compute them: python -m lensapp features {run_name} {name}."
+        f"Compute them: {as_typed_here(f'features {run_name} {name}', workspace=ws.folder)}"
     )
 
 
@@ -185,7 +186,7 @@ def load_map(ws: Workspace, run_name: str, name: str, method: str) -> FeatureMap
     if not path.exists():
         raise NotFound(
             f"There is no {method} map of {name} through {run_name}. "
-            f"Make it: python -m lensapp features {run_name} {name} --map {method}."
+            f"Make it: {as_typed_here(f'features {run_name} {name} --map {method}', workspace=ws.folder)}"
         )
     try:
         with np.load(path, allow_pickle=False) as stored:

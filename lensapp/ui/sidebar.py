@@ -25,7 +25,7 @@ from lensapp.ui.gallery.component import follow_theme, keep_inspector
 from lensapp.ui.pulse import watch_queue
 from lensapp.ui.shared.address import in_fragment_run
 from lensapp.ui.shared.figure_files import save_figures
-from lensapp.ui.shared.job_controls import NO_WORKER, fraction_done, progress_text, state_text
+from lensapp.ui.shared.job_controls import fraction_done, no_worker, progress_text, state_text
 from lensapp.ui.shared.jobs_drawer import link_to, open_drawer, show_drawer
 from lensapp.ui.shared.markup import plain
 from lensapp.ui.shared.state import (
@@ -158,7 +158,7 @@ def _show_first(live: Sequence[Job], *, served: bool) -> None:
         )
     if len(live) > 1:
         parts.append(counted(len(live) - 1, "more job"))
-    hint = f"{first.title} · {progress_text(first)}" if served else NO_WORKER.replace("`", "")
+    hint = f"{first.title} · {progress_text(first)}" if served else no_worker().replace("`", "")
     hint, title, state = (html.escape(text, quote=True) for text in (hint, first.title, " · ".join(parts)))
     st.html(f'<span class="when" title="{hint}">{title}</span><br><span class="when">{state}</span>')
     st.progress(fraction_done(first))

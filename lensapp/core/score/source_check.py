@@ -285,22 +285,14 @@ def compare(
     least = significant_from(len(names) + (of_features is not None))
     comparisons = []
     for name in names:
-        kind = _kind_of(name)
         ours, theirs = np.array(training.quantiles[name]), np.array(source.quantiles[name])
         distance = distance_of(ours, theirs, least_spread=_least_spread(name))
         errors = np.hypot(training.errors_of(name), source.errors_of(name))
         error = distance_of(ours, ours + errors, least_spread=_least_spread(name))
         light = _light(distance, error=error, least=least)
         middle, here = float(ours[MIDDLE]), float(theirs[MIDDLE])
-        shift = here - middle
-        change = {
-            "brightness": f"{abs(shift):.2f} mag {'fainter' if shift > 0 else 'brighter'}",
-            "sky noise": f"{10 ** (-0.4 * shift):.3g} times that of the training part",
-            "colour": f"{abs(shift):.2f} mag {'redder' if shift > 0 else 'bluer'}",
-            "sky level": f"{abs(shift):.2g} times the noise {'higher' if shift > 0 else 'lower'}",
-        }.get(kind, f"{here:.2f} against {middle:.2f}")
-        unit = UNITS.get(kind, "times the noise")
-        words = f"{name}: {change}{_doubt(distance, light)}"
+        unit = UNITS.get(_kind_of(name), "times the noise")
+        words = f"{name}: {_change(name, middle, here)}{_doubt(distance, light)}"
         comparisons.append(
             Comparison(name, light, middle, here, unit, distance=distance, words=words, error=error)
         )
@@ -324,6 +316,17 @@ def compare(
         "train on cutouts of this survey.",
     }[worst]
     return SourceCheck(worst, sentence, source.cutouts, training.cutouts, tuple(comparisons))
+
+
+def _change(name: str, middle: float, here: float) -> str:
+    """Return in words how the median of a quantity differs from that of the training part."""
+    shift = here - middle
+    return {
+        "brightness": f"{abs(shift):.2f} mag {'fainter' if shift > 0 else 'brighter'}",
+        "sky noise": f"{10 ** (-0.4 * shift):.3g} times that of the training part",
+        "colour": f"{abs(shift):.2f} mag {'redder' if shift > 0 else 'bluer'}",
+        "sky level": f"{abs(shift):.2g} times the noise {'higher' if shift > 0 else 'lower'}",
+    }.get(_kind_of(name), f"{here:.2f} against {middle:.2f}")
 
 
 def or_as_measured(

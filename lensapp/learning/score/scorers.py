@@ -17,6 +17,7 @@ from lensapp.core.processors import processors
 from lensapp.core.train.committees import CommitteeSpec, combined, rank_fractions, require_combination
 from lensapp.core.train.normalisation import FittedNormalisation, about_middle, orientations
 from lensapp.core.train.tasks import FittedTask, combine_estimates, load_task
+from lensapp.core.typed_commands import as_typed_here
 from lensapp.learning.score.engines import FAST_ENGINES, FastEngine, open_engine
 from lensapp.learning.score.onnx_export import (
     ExportImpossible,
@@ -259,8 +260,8 @@ def open_scorer(folder: Path, *, engine: Engine = "auto") -> TrainedNetwork | Co
     """Open what the run in `folder` scores with: its best network, or all members of a committee."""
     if (folder / ENCODER).exists():
         raise InvalidInput(
-            f"{folder.name} gives features and no score. Train a head on it: python -m lensapp head "
-            f"{folder.name} DATASET."
+            f"{folder.name} gives features and no score. Train a head on it: "
+            f"{as_typed_here(f'head {folder.name} DATASET', workspace=folder.parents[1])}"
         )
     return (Committee if (folder / COMMITTEE).exists() else TrainedNetwork).open(folder, engine=engine)
 

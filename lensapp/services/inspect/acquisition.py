@@ -23,6 +23,7 @@ from lensapp.core.score import uncertainty
 from lensapp.core.score.similarity import similarity
 from lensapp.core.train.committees import MODEL as COMMITTEE
 from lensapp.core.train.network_specs import has_dropout
+from lensapp.core.typed_commands import as_typed_here
 from lensapp.job_kinds import DropoutPayload
 from lensapp.services.evaluate.evaluation import task_of
 from lensapp.services.score.estimates import estimates_of
@@ -237,7 +238,7 @@ def bald(ordering: Ordering) -> Values:
         if not len(source_ids):
             raise NotFound(
                 f"There is no Monte-Carlo dropout of {source.name} through {run.name} yet. "
-                f"Compute it: python -m lensapp bald {run.name} {source.name}."
+                f"Compute it: {as_typed_here(f'bald {run.name} {source.name}', workspace=ws.folder)}"
             )
         ids.append(source_ids)
         values.append(stored[:, 0])

@@ -2,6 +2,7 @@
 
 from lensapp.core.acting import needs
 from lensapp.core.errors import InvalidInput, NotFound
+from lensapp.core.typed_commands import as_typed_here
 from lensapp.services.inspect.gallery import OpenReview
 from lensapp.services.inspect.queues import review_of_cutouts
 from lensapp.services.score.neighbours import DEFAULT_COUNT, Neighbours, find_neighbours, runs_with_features
@@ -65,7 +66,7 @@ def run_with_features(ws: Workspace, source: Source, own: str | None) -> str:
     raise NotFound(
         f"To find more like this, {source.name} needs stored features. Choose run {best} and source "
         f"{source.name} on the page Features and make the map, or run: "
-        f"python -m lensapp features {best} {source.name}."
+        f"{as_typed_here(f'features {best} {source.name}', workspace=ws.folder)}"
     )
 
 

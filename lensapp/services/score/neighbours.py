@@ -18,6 +18,7 @@ from lensapp.core.align import ABSENT, rows_of
 from lensapp.core.errors import NotFound, StorageError
 from lensapp.core.progress import Report, ignore_progress
 from lensapp.core.score.similarity import nearest, unit_rows
+from lensapp.core.typed_commands import as_typed_here
 from lensapp.storage import runs
 from lensapp.storage.features import checksum_of, features_folder, has_features, load_features
 from lensapp.storage.files import network_file, whole_file
@@ -68,7 +69,7 @@ def find_neighbours(
     if row == ABSENT:
         raise NotFound(
             f"Cutout {cutout_id} has no features among those of {source_name}. "
-            f"Compute them again: python -m lensapp features {run_name} {source_name}."
+            f"Compute them again: {as_typed_here(f'features {run_name} {source_name}', workspace=ws.folder)}"
         )
     path = _index_path(ws, run_name, source_name, ids)
     query = np.asarray(features[[row]], np.float32)

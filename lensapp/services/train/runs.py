@@ -19,6 +19,7 @@ from lensapp.core.train.committees import MODEL as COMMITTEE
 from lensapp.core.train.tasks import ContrastiveTask
 from lensapp.core.train.training_spec import TrainingSpec
 from lensapp.core.train.transfer_rules import STARTER, require_validation
+from lensapp.core.typed_commands import as_typed_here
 from lensapp.job_kinds import EvaluationPayload, ScoringPayload
 from lensapp.services.split.second_test import require_second_test_unseen, require_trainable
 from lensapp.services.train import job_control
@@ -455,7 +456,7 @@ def require_scores(ws: Workspace, run: Run) -> None:
     if gives_features_only(run):
         raise InvalidInput(
             f"{run.name} gives features and no score. Train a head on it, on the page Features or by "
-            f"python -m lensapp head {run.name} DATASET."
+            f"{as_typed_here(f'head {run.name} DATASET', workspace=ws.folder)}"
         )
     require_network(ws, run)
 

@@ -7,6 +7,7 @@ import streamlit as st
 
 from lensapp.core.acting import RIGHTS, ROLES, current_actor, mode
 from lensapp.core.errors import InvalidInput
+from lensapp.core.typed_commands import as_typed_here
 from lensapp.services.access import accounts, people
 from lensapp.services.access.accounts import LONGEST_PASSWORD, SHORTEST_PASSWORD
 from lensapp.services.inspect.queues import list_reviews
@@ -17,10 +18,6 @@ from lensapp.ui.shared.address import NO_ROWS, digest, kept, ticked
 from lensapp.ui.shared.markup import plain, plain_all
 from lensapp.ui.shared.widgets import counted, empty_state, errors_shown
 
-HOW_TO_BEGIN = (
-    ".venv/bin/python -m lensapp user add NAME --role administrator\n"
-    "LENSAPP_MODE=passwords .venv/bin/python -m lensapp web"
-)
 ROLE_HELP = (
     "An administrator may do everything; a scientist imports, trains, scores and opens reviews; an inspector "
     "votes in the reviews that name or invite them and sees nothing else; a reader looks."
@@ -36,7 +33,10 @@ def show_people(ws: Workspace) -> None:
             "start the app again with LENSAPP_MODE=passwords, or oidc where your institute has a log-in:",
             icon=":material/group:",
         )
-        box.code(HOW_TO_BEGIN, language="bash", width="content")
+        typed = [
+            as_typed_here(one, workspace=ws.folder) for one in ("user add NAME --role administrator", "web")
+        ]
+        box.code(f"{typed[0]}\nLENSAPP_MODE=passwords {typed[1]}", language="bash", width="content")
         box.caption("More in the documentation: Running it for a team (docs/deploy.md), docs/security.md.")
         return
     every = people.list_accounts(ws)

@@ -1,5 +1,7 @@
 """How a source compares with what a run was trained on, shown before it is scored and beside its scores."""
 
+from typing import Any
+
 import pandas as pd
 import streamlit as st
 
@@ -51,32 +53,37 @@ def show_source_check(ws: Workspace, run: Run, source: Source, *, scored: bool) 
             pd.DataFrame(rows),
             hide_index=True,
             height=min(38 + 35 * len(check.comparisons), 320),
-            column_config={
-                "light": st.column_config.TextColumn(
-                    width=170, help="; ".join(f"{light}: {meaning}" for light, meaning in MEANINGS.items())
-                ),
-                "measured on": st.column_config.TextColumn(
-                    width=120,
-                    help="Lowest and highest median of the samples that the network was measured on.",
-                ),
-                "training part": st.column_config.NumberColumn(width=90, format="%.2f", help="Median."),
-                "source": st.column_config.NumberColumn(width=70, format="%.2f", help="Median."),
-                "distance": st.column_config.NumberColumn(
-                    width=70,
-                    format="%.2f",
-                    help="Mean distance of five quantiles, in units of the spread in the training part: "
-                    "amber from 0.5, red from 1.",
-                ),
-                "by chance": st.column_config.NumberColumn(
-                    width=80,
-                    format="± %.2f",
-                    help=f"Sampling error of the distance. A quantity differs only beyond {least:.1f} of "
-                    "these: of parts of one survey one in a hundred then has any that does.",
-                ),
-            },
+            column_config=_columns(least),
         )
         st.caption(f"Measured on {check.cutouts} cutouts and {check.training_cutouts} of the training part.")
         _show_least_alike(ws, run, source, check)
+
+
+def _columns(least: float) -> dict[str, Any]:
+    """Return how the columns are shown; a quantity differs from `least` sampling errors on."""
+    return {
+        "light": st.column_config.TextColumn(
+            width=170, help="; ".join(f"{light}: {meaning}" for light, meaning in MEANINGS.items())
+        ),
+        "measured on": st.column_config.TextColumn(
+            width=120,
+            help="Lowest and highest median of the samples that the network was measured on.",
+        ),
+        "training part": st.column_config.NumberColumn(width=90, format="%.2f", help="Median."),
+        "source": st.column_config.NumberColumn(width=70, format="%.2f", help="Median."),
+        "distance": st.column_config.NumberColumn(
+            width=70,
+            format="%.2f",
+            help="Mean distance of five quantiles, in units of the spread in the training part: "
+            "amber from 0.5, red from 1.",
+        ),
+        "by chance": st.column_config.NumberColumn(
+            width=80,
+            format="± %.2f",
+            help=f"Sampling error of the distance. A quantity differs only beyond {least:.1f} of "
+            "these: of parts of one survey one in a hundred then has any that does.",
+        ),
+    }
 
 
 def headline(check: SourceCheck) -> str:

@@ -8,6 +8,7 @@ import streamlit as st
 
 from lensapp.core.acting import may
 from lensapp.core.errors import LensAppError
+from lensapp.core.typed_commands import as_typed_here
 from lensapp.job_kinds import JOB_KINDS
 from lensapp.services.train import job_control
 from lensapp.services.train.job_control import MOVING_STATES, WAITING_STATES, JobStanding
@@ -24,7 +25,6 @@ from lensapp.ui.shared.widgets import duration, error_box, number, relative_time
 Standing = TypeVar("Standing", bound=JobStanding)
 REDRAW_SECONDS = 2.0
 POLL_SECONDS = 1.0
-NO_WORKER = "No worker is running. Start one with `python -m lensapp worker`."
 STATE_COLOURS = {
     "running": "green",
     "finished": "blue",
@@ -94,7 +94,13 @@ def _follow(kind: str, payload: dict[str, Any], job_id: int) -> None:
         return
     job_progress(job, key=f"watch-{kind}")
     if not worker_alive(ws):
-        st.warning(NO_WORKER)
+        st.warning(no_worker())
+
+
+def no_worker() -> str:
+    """Return what to do where jobs wait and no worker is alive."""
+    command = as_typed_here("worker", workspace=get_workspace().folder)
+    return f"No worker is running. Start one with `{command}`."
 
 
 def live_jobs(*kinds: str) -> None:
@@ -273,4 +279,4 @@ def show_troubles(ws: Workspace, standing: JobStanding) -> None:
 def warn_without_worker(ws: Workspace, standing: JobStanding) -> None:
     """Say how to start a worker where one is waited for and none is running."""
     if standing.state in ("queued", "stalled") and not worker_alive(ws):
-        st.warning(NO_WORKER)
+        st.warning(no_worker())

@@ -16,7 +16,7 @@ from lensapp.services.train.job_control import (
 from lensapp.services.workers import last_log_lines, worker_alive
 from lensapp.storage.records import Job
 from lensapp.ui.base_path import base_path
-from lensapp.ui.shared.job_controls import NO_WORKER, job_progress, polling, state_text
+from lensapp.ui.shared.job_controls import job_progress, no_worker, polling, state_text
 from lensapp.ui.shared.markup import plain
 from lensapp.ui.shared.state import address_of, get_workspace, go
 from lensapp.ui.shared.widgets import duration, when
@@ -67,7 +67,7 @@ def _show_jobs() -> None:
             "are and, once they have ended, a link to what they made."
         )
     elif live and not worker_alive(ws):
-        st.warning(NO_WORKER)
+        st.warning(no_worker())
     order = ("running", "queued", "paused")
     for job in sorted(live, key=lambda one: (order.index(one.state), one.id)):
         with st.container(border=True, gap="xsmall", key=f"drawer-live-{job.id}"):
