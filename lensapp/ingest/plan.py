@@ -61,6 +61,7 @@ class ImportPlan:
     catalogue: Catalogue | None = field(default=None, repr=False)
     companions: Companions = field(default_factory=Companions, repr=False)
     survey: str = ""  # whose images the headers say that they are
+    offers: Sequence[str] = ()  # those of the warnings that offer what lies beside the images
 
 
 def make_plan(spec: IngestSpec) -> ImportPlan:
@@ -112,27 +113,32 @@ def make_plan(spec: IngestSpec) -> ImportPlan:
         raise InvalidInput(
             "The headers give no positions by which the catalogue could be joined. Join by ID instead."
         )
-    if Path(spec.path).is_dir():
-        warnings += _of_those_beside(listing.left_out, spec)
+    offers, left_out = _of_those_beside(listing.left_out, spec) if Path(spec.path).is_dir() else ([], [])
+    warnings += [*offers, *left_out]
     survey = survey_of(reading.header for reading in sample if reading.header is not None)
     known = (recipe, candidates, rejections, warnings, scale, are_pictures)
-    return ImportPlan(*known, catalogue, listing.companions, survey)
+    return ImportPlan(*known, catalogue, listing.companions, survey, offers)
 
 
-def _of_those_beside(left_out: Sequence[str], spec: IngestSpec) -> list[str]:
-    """Return what to say of files that are left out; that a licence is one needs no word."""
+def _of_those_beside(left_out: Sequence[str], spec: IngestSpec) -> tuple[list[str], list[str]]:
+    """Return the offer of tables that lie beside the images, and what to say of other files left out.
+
+    That a licence is left out needs no word.
+    """
     others = [name for name in left_out if PurePosixPath(name).name.split(".")[0].upper() not in PAPERS]
     tables = [] if spec.catalogue else [name for name in others if name.lower().endswith(TABLES)]
     others = [name for name in others if name not in set(tables)]
-    said = []
+    offers, said = [], []
     if tables:
         lie, one = ("lies", "it") if len(tables) == 1 else ("lie", "one of them")
-        said.append(f"{_listed(tables)} {lie} beside the images, not used yet: {one} can be the --catalogue.")
+        offers.append(
+            f"{_listed(tables)} {lie} beside the images, not used yet: {one} can be the --catalogue."
+        )
     if others:
         count = len(others)
         what = "1 other file is no image" if count == 1 else f"{count} other files are no images"
         said.append(f"{what} of this kind and left out: {_listed(others)}.")
-    return said
+    return offers, said
 
 
 def _listed(names: Sequence[str]) -> str:

@@ -60,6 +60,8 @@ class ImportPreview:
         What is known of the unit of flux; `unit` is the same in words.
     survey
         Whose images the headers say that they are, such as "PS1 stacks"; empty where they do not.
+    offers
+        Those of the warnings that offer what lies beside the images.
     rejected_count
         How many would be rejected, also where not all are listed.
     """
@@ -85,6 +87,7 @@ class ImportPreview:
     levels: Levels | None = field(default=None, repr=False)
     survey: str = ""
     rejected_count: int = 0
+    offers: tuple[str, ...] = ()
 
     @property
     def complete(self) -> bool:
@@ -162,6 +165,7 @@ def make_preview(spec: IngestSpec) -> ImportPreview:
         levels=levels_of_sample(of_levels, in_flux=in_flux) if len(of_levels) else None,
         source_unit=SourceUnit("picture") if plan.are_pictures else unit_of_scales(scales),
         survey=plan.survey,
+        offers=tuple(plan.offers),
     )
 
 

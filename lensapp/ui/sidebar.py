@@ -24,6 +24,7 @@ from lensapp.ui.base_path import base_path
 from lensapp.ui.gallery.component import follow_theme, keep_inspector
 from lensapp.ui.pulse import watch_queue
 from lensapp.ui.shared.address import in_fragment_run
+from lensapp.ui.shared.client_modules import tell_whole_names
 from lensapp.ui.shared.figure_files import save_figures
 from lensapp.ui.shared.job_controls import fraction_done, no_worker, progress_text, state_text
 from lensapp.ui.shared.jobs_drawer import link_to, open_drawer, show_drawer
@@ -63,6 +64,7 @@ def show_sidebar() -> None:
             show_account()
         with st.container(key="theme-keeper"):
             follow_theme(key="theme-followed", theme=theme())
+            tell_whole_names()
             save_figures()
 
         folder = get_workspace().folder

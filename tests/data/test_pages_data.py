@@ -273,6 +273,24 @@ def test_a_filter_that_cannot_be_used_shows_why_and_no_cutouts(workspace, where)
     assert not [element for element in app.main.get("html") if 'class="sheet"' in element.value]
 
 
+def test_a_table_beside_the_images_is_offered_and_taken_by_a_click(workspace, tmp_path):
+    for number in range(3):
+        write_fits(tmp_path / "mine" / f"lens-10{number}.fits", cutout(number))
+    (tmp_path / "mine" / "t.csv").write_text("id,is_lens\nlens-100,1\nlens-101,0\nlens-102,0\n")
+    app = open_data()
+    app.text_input(key="import-path").input(str(tmp_path / "mine"))
+    app.text_input(key="import-bands").input("r")
+    next(button for button in app.button if button.label == "Dry run").click().run()
+    assert any("t.csv lies beside the images" in text.value for text in app.markdown)
+    assert not any("t.csv" in warning.value for warning in app.warning)
+    next(button for button in app.button if button.label == "Use t.csv").click().run()
+    assert not app.exception
+    assert not any(button.label == "Use t.csv" for button in app.button)
+    next(button for button in app.button if button.label == "Import 3").click().run()
+    spec = jobs.active(workspace.database)[0].payload["spec"]
+    assert (spec["catalogue"], spec["label_column"]) == (str(tmp_path / "mine" / "t.csv"), "is_lens")
+
+
 def test_a_folder_is_browsed_to_and_what_was_recognised_is_changed_part_by_part(
     workspace, tmp_path, monkeypatch
 ):

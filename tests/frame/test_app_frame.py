@@ -15,6 +15,7 @@ from lensapp.storage.workspace import Workspace
 from lensapp.ui.main import GROUPS
 from lensapp.ui.shared import state
 from lensapp.ui.shared.pictures import sheet_html
+from support.pages_workspace import open_page
 from support.small_surveys import add_review, add_votes, make_survey
 
 PROJECT = Path(__file__).parents[2]
@@ -38,6 +39,17 @@ def test_an_empty_workspace_offers_a_tour_an_import_and_other_demos(workspace):
     assert [button.label for button in app.main.button] == [
         "Get started", "Import cutouts", "Make a demo survey of another kind",
     ]  # fmt: skip
+
+
+@pytest.mark.parametrize("name", ["split", "inspect", "team", "features"])
+def test_an_empty_page_leads_to_cutouts_and_not_to_another_empty_page(workspace, name):
+    app = open_page(name)
+    first = [button for button in app.button if button.label == "Make a demo survey, or import"]
+    [button] = first
+    button.click().run()
+    assert any(
+        "Find gravitational lenses" in title.value for title in (*app.title, *app.header, *app.subheader)
+    )
 
 
 def test_the_sidebar_names_the_workspace_and_asks_for_the_inspector(workspace):

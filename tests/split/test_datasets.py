@@ -10,7 +10,7 @@ from lensapp.core.errors import BandMismatch, InvalidInput, NotFound, StorageErr
 from lensapp.core.split.splits import SplitSpec
 from lensapp.services.split import datasets as service
 from lensapp.services.split.previews import preview_split
-from lensapp.services.split.versions import require_both_classes, split_spec_of
+from lensapp.services.split.versions import joined_name, require_both_classes, split_spec_of
 from lensapp.storage import datasets, sources
 from lensapp.storage.workspace import Workspace
 from support.small_surveys import add_source, ids_of
@@ -123,6 +123,21 @@ def test_labels_of_a_demo_survey_are_marked_as_such(ws: Workspace) -> None:
     add_source(ws, kind="demo")
     dataset = service.freeze_split(ws, source_names=["sky"], spec=SplitSpec())
     assert set(datasets.member_columns(ws.database, dataset.id)["label_from"]) == {"demo"}
+
+
+@pytest.mark.parametrize(
+    ("names", "joined"),
+    [
+        (["sky"], "sky"),
+        (["a", "b"], "a_b"),
+        (["sled_ps1", "sled_ps1_fields-objects1"], "sled_ps1_fields_objects1"),
+        (["sky-objects1", "sky"], "sky-objects1"),
+        (["x" * 70], "x" * 70),
+        (["north-" * 8, "south-" * 8, "east"], "north-north-north-north-north-north-nort_and_2_more"),
+    ],
+)
+def test_a_version_of_several_sources_says_each_word_once(names: list[str], joined: str) -> None:
+    assert joined_name(names) == joined
 
 
 def test_the_checksum_depends_on_the_members_and_not_on_the_name_or_the_order_of_sources(

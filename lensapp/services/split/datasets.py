@@ -19,6 +19,7 @@ from lensapp.services.split.versions import (
     checksum_of_members,
     compare,
     count_parts,
+    joined_name,
     next_name,
     require_both_classes,
     stored_checksum,
@@ -96,13 +97,11 @@ def freeze_split(
         own = second_columns(preview.second, second, spec, first_group=len(preview.columns["group"]))
         columns = {name: column + own[name].tolist() for name, column in columns.items() if name in own}
         digests = np.concatenate([digests, preview.second["pixels_digest"]])
-    joined = "_".join(source.name for source in used)
-    stem = joined if len(joined) <= 60 else f"{used[0].name[:60]}_and_{len(used) - 1}_more"
     left_out = preview.left_out.get(f"labelled {AT_KNOWN_LENS!r}", 0)
     warnings = [*preview.warnings, *(() if without is None else without.known.warnings)]
     return datasets.create_dataset(
         ws.database,
-        name=name or next_name(ws, stem),
+        name=name or next_name(ws, joined_name([source.name for source in used])),
         source_ids=[source.id for source in (*used, *second)],
         bands=spec.bands or used[0].bands,
         spec={

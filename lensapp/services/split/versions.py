@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -20,6 +21,7 @@ from lensapp.storage.records import Dataset
 from lensapp.storage.workspace import Workspace
 
 LONGEST_STEM = 80
+LONGEST_JOINED = 40
 Counts = dict[str, dict[str, int]]
 
 
@@ -37,6 +39,23 @@ class Changes:
     def any(self) -> bool:
         """Whether anything differs."""
         return bool(self.added or self.removed or self.relabelled or self.moved)
+
+
+def joined_name(names: Sequence[str]) -> str:
+    """Return one short name of several: each word of theirs once, or the first name and how many others."""
+    joined, seen = names[0], set(words_of(names[0]))
+    for name in names[1:]:
+        new = [word for word in words_of(name) if word not in seen]
+        seen.update(new)
+        joined = "_".join([joined, *new])
+    if len(joined) <= LONGEST_JOINED or len(names) == 1:
+        return joined
+    return f"{names[0][:LONGEST_JOINED].rstrip('._-')}_and_{len(names) - 1}_more"
+
+
+def words_of(name: str) -> list[str]:
+    """Return the words of a name, which stand between points, hyphens and underscores."""
+    return [word for word in re.split(r"[._-]+", name) if word]
 
 
 def next_name(ws: Workspace, stem: str) -> str:

@@ -49,7 +49,8 @@ def show_data_page() -> None:
         put(VIEW, [])
         st.session_state.pop("data-view", None)  # where a click opened the import the widget would win
     with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
-        with st.container(width=175):
+        longest = max(len(source.name) for source in ready)
+        with st.container(width=min(max(175, 60 + 8 * longest), 420)):
             name = choose("source", [source.name for source in ready], label="Source")
         view = choose_view(VIEWS, key="data-view")
     source = next(source for source in ready if source.name == name)

@@ -68,7 +68,7 @@ def show_sentence(dry_run: DryRun, values: Values, *, key: str, change: Callable
     `key` has to differ for each dry run, so that fields show its settings.
     """
     preview = dry_run.preview
-    with st.container(horizontal=True, vertical_alignment="center", gap="xxsmall", key="import-sentence"):
+    with st.container(horizontal=True, vertical_alignment="center", gap="xsmall", key="import-sentence"):
         st.markdown(f"**{counted(preview.total, 'candidate')}**", width="content")
         if preview.survey:
             st.markdown(plain(preview.survey), width="content")
@@ -77,7 +77,6 @@ def show_sentence(dry_run: DryRun, values: Values, *, key: str, change: Callable
                 plain(part.words),
                 icon=":material/edit:",
                 type="tertiary",
-                help=f"Change: {part.title.lower()}",
                 key=f"{key}-{part.title}",
             ):
                 st.markdown(f"**{part.title}**")

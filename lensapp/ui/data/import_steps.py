@@ -8,7 +8,7 @@ import streamlit as st
 
 from lensapp.core.data.ingest_spec import IngestSpec
 from lensapp.core.errors import InvalidInput, LensAppError
-from lensapp.services.data.import_paths import note_path, try_import
+from lensapp.services.data.import_paths import catalogues_near, note_path, try_import
 from lensapp.services.data.sources import (
     DryRun,
     discard_unfinished,
@@ -29,6 +29,7 @@ from lensapp.ui.shared.state import await_source, get_workspace
 from lensapp.ui.shared.widgets import counted, download, error_box, errors_shown, number
 
 DRY_RUN, FAILED, VALUES, ROUND = "import-dry-run", "import-failed", "import-values", "import-round"
+MOST_OFFERED = 3  # tables beside the images
 PLAIN_NAMES = ("cutouts", "data", "files", "fits", "images", "stamps")  # these say nothing; the parent does
 
 
@@ -166,7 +167,8 @@ def _show_dry_run(dry_run: DryRun) -> None:
     st.caption(f"Read {read} · import {preview.in_words(number)} · unit: {plain(preview.unit)}{matched}")
     if preview.catalogue_ids and not of_tiles:
         _try_pattern(dry_run)
-    for warning in preview.warnings:
+    _show_offers(dry_run)
+    for warning in (one for one in preview.warnings if one not in preview.offers):
         st.warning(plain(in_page_words(warning)), icon=":material/warning:")
     pictures = len(dry_run.pictures)
     if pictures < preview.candidates:
@@ -177,6 +179,16 @@ def _show_dry_run(dry_run: DryRun) -> None:
         with st.expander(f"Would be rejected: {summary}", icon=":material/block:"):
             st.dataframe(table, hide_index=True)
             download("Rejections (CSV)", lambda: table.to_csv(index=False), file_name="rejected.csv")
+
+
+def _show_offers(dry_run: DryRun) -> None:
+    """Offer tables that lie beside the images as their catalogue, a click each."""
+    for offer in dry_run.preview.offers:
+        with st.container(horizontal=True, vertical_alignment="center", border=True, key=_key("offer")):
+            st.markdown(f":material/table: {plain(in_page_words(offer))}", width="stretch")
+            for table in catalogues_near(get_workspace(), dry_run.spec.path)[:MOST_OFFERED]:
+                if st.button(f"Use {plain(Path(table).name)}", key=_key(f"use-{table}")):
+                    _change({"catalogue": table})
 
 
 @st.fragment

@@ -15,7 +15,7 @@ from lensapp.ui.inspect.review_part import asked_part, put_part
 from lensapp.ui.shared import state
 from lensapp.ui.shared.client_modules import focus_field
 from lensapp.ui.shared.markup import plain
-from lensapp.ui.shared.page_head import page_head
+from lensapp.ui.shared.page_head import lead_to_cutouts, page_head
 from lensapp.ui.shared.page_views import list_page_views
 from lensapp.ui.shared.widgets import empty_state
 
@@ -92,12 +92,13 @@ def _show_none_yet(ws: Workspace) -> None:
         )
         review_form(ws)
     else:
-        empty_state(
+        box = empty_state(
             "Nothing to inspect yet",
-            "Candidates appear here once a survey is in the workspace: make a demo survey on **Home**, "
-            "or import cutouts on **Data**. Score it with a network to see the best candidates first.",
+            "Candidates appear here once a survey is in the workspace. Score it with a network to see the best "
+            "candidates first.",
             icon=":material/grid_view:",
         )
+        lead_to_cutouts(box, key="inspect-first")
 
 
 def _ask_inspector_name() -> None:

@@ -9,6 +9,7 @@ from lensapp.core.acting import may
 from lensapp.core.inspect.agreement import Alpha, Rate
 from lensapp.core.inspect.consensus_methods import METHODS, ConsensusSpec
 from lensapp.services.data.pictures import cutouts_by_id
+from lensapp.services.data.sources import ready_sources
 from lensapp.services.inspect.consensus import consensus_report, disputed, review_disputed
 from lensapp.services.inspect.gallery import open_review
 from lensapp.services.inspect.queues import close_review, late_votes, list_reviews
@@ -24,7 +25,7 @@ from lensapp.ui.inspect.share_view import show_shares
 from lensapp.ui.shared.address import kept, one_of
 from lensapp.ui.shared.forms import validated
 from lensapp.ui.shared.markup import plain_all
-from lensapp.ui.shared.page_head import page_head
+from lensapp.ui.shared.page_head import lead_to_cutouts, page_head
 from lensapp.ui.shared.state import choose, get_workspace, go, remember
 from lensapp.ui.shared.widgets import counted, download, empty_state, fixed, number
 
@@ -54,7 +55,9 @@ def show_team_page() -> None:
             "the disputed candidates will appear here once candidates are graded.",
             icon=ICON,
         )
-        if box.button("Open a review", type="primary", icon=":material/grid_view:", key="team-inspect"):
+        if not ready_sources(ws):
+            lead_to_cutouts(box, key="team-first")
+        elif box.button("Open a review", type="primary", icon=":material/grid_view:", key="team-inspect"):
             go("inspect")
         return
     left, right = st.columns([1, 1], vertical_alignment="bottom")

@@ -25,7 +25,7 @@ from lensapp.ui.shared.address import kept, one_of
 from lensapp.ui.shared.filters import ask_filter
 from lensapp.ui.shared.forms import spec_fields, validated
 from lensapp.ui.shared.job_controls import watch_job
-from lensapp.ui.shared.page_head import page_head
+from lensapp.ui.shared.page_head import lead_to_cutouts, page_head
 from lensapp.ui.shared.state import choose, get_workspace, go, theme
 from lensapp.ui.shared.widgets import empty_state, error_box, number
 
@@ -44,12 +44,15 @@ def show_features_page() -> None:
         box = empty_state(
             "No map yet",
             "What a network sees in each cutout will appear here as a dot on a map: similar cutouts close to "
-            f"each other, in groups. {'Import a source first.' if trained else 'Train a network first.'}",
+            "each other, in groups." + (" Train a network first." if imported else ""),
             icon=ICON,
         )
-        label, page = ("Import cutouts", "data") if trained else ("Train a network", "train")
-        if box.button(label, type="primary", icon=":material/arrow_forward:", key="features-first"):
-            go(page)
+        if not imported:
+            lead_to_cutouts(box, key="features-cutouts")
+        elif box.button(
+            "Train a network", type="primary", icon=":material/arrow_forward:", key="features-first"
+        ):
+            go("train")
         show_encoders(ws, trained, imported)
         return
     run, name = _choose(ws, trained, imported)

@@ -88,3 +88,10 @@ def focus_field(key: str) -> None:
         invisible_component("lensapp_focus_field", Path(__file__).with_name("focus.js"))(
             key=f"{name}-on", data={"field": key}, height=1
         )
+
+
+def tell_whole_names() -> None:
+    """Have names that are cut, in fields, chips and buttons, told whole under the mouse."""
+    invisible_component("lensapp_whole_names", Path(__file__).with_name("whole_names.js"))(
+        key="whole-names", data={}, height=1
+    )

@@ -16,7 +16,7 @@ from lensapp.storage.workspace import Workspace
 from lensapp.ui.shared.address import in_fragment_run
 from lensapp.ui.shared.markup import plain
 from lensapp.ui.shared.page_views import show_page_views
-from lensapp.ui.shared.state import PAGE, PAGES, ask_to_go, get_workspace, selected, selection
+from lensapp.ui.shared.state import PAGE, PAGES, ask_to_go, get_workspace, go, selected, selection
 from lensapp.ui.shared.widgets import number
 
 ButtonType = Literal["primary", "secondary", "tertiary"]
@@ -82,6 +82,12 @@ def _show_stage(stage: RoundStage, stands: Round, page: str) -> None:
         help=f"{number(stage.count)} {plain(stage.hint)}" if stage.count else plain(stage.hint),
         query_params=selection() | dict(stands.selection),
     )
+
+
+def lead_to_cutouts(box: st.delta_generator.DeltaGenerator, *, key: str) -> None:
+    """Show in the box of an empty page the button that leads to the first cutouts, not to an empty page."""
+    if box.button("Make a demo survey, or import", type="primary", icon=":material/arrow_forward:", key=key):
+        go("home")
 
 
 def show_next_step(step: NextStep, page: str, *, key: str, kind: ButtonType = "primary") -> None:

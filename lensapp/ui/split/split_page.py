@@ -15,7 +15,7 @@ from lensapp.ui.shared.address import kept, several_of, span, text
 from lensapp.ui.shared.filters import ask_filter
 from lensapp.ui.shared.forms import spec_fields, validated
 from lensapp.ui.shared.markup import plain
-from lensapp.ui.shared.page_head import page_head
+from lensapp.ui.shared.page_head import lead_to_cutouts, page_head
 from lensapp.ui.shared.state import get_workspace, go, select, selected
 from lensapp.ui.shared.widgets import counted, empty_state, error_box, errors_shown, number
 from lensapp.ui.split import figures
@@ -45,8 +45,7 @@ def show_split_page() -> None:
             "labelled cutouts have been imported or simulated.",
             icon=":material/call_split:",
         )
-        if box.button("Make a demo survey, or import", type="primary"):
-            go("home")
+        lead_to_cutouts(box, key="split-first")
         return
     labelled = [source.name for source in ready if is_labelled(get_workspace(), source)]
     if labelled:
