@@ -94,8 +94,8 @@ def _show_none_yet(ws: Workspace) -> None:
     else:
         box = empty_state(
             "Nothing to inspect yet",
-            "Candidates appear here once a survey is in the workspace. Score it with a network to see the best "
-            "candidates first.",
+            "Candidates appear here once a survey is in the workspace. Score it with a network to see the "
+            "best candidates first.",
             icon=":material/grid_view:",
         )
         lead_to_cutouts(box, key="inspect-first")
