@@ -69,7 +69,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--quick", action="store_true", help="fewer steps and rounds")
     quick = parser.parse_args().quick
-    steps, rounds = (4, 3) if quick else (10, 7)
+    steps, rounds = (3, 2) if quick else (10, 7)
     prepare_device("cpu:0")
     with tempfile.TemporaryDirectory() as name:
         feed = make_feed(Path(name), steps=steps)

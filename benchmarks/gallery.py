@@ -158,7 +158,7 @@ def measure_both(browser: Browser, ours: Server, peer: Server, *, rounds: int) -
 
 def measure_alone(browser: Browser, ws: Workspace, server: Server, *, rounds: int) -> dict[str, Any]:
     page = open_gallery(browser, server, inspector="alone")
-    paints = [first_paints(page, tiles, rounds=3) for tiles in (48, 200, 1000)]
+    paints = [first_paints(page, tiles, rounds=min(3, rounds)) for tiles in (48, 200, 1000)]
     show_tiles(page, TILES)
     opened = [open_many(page, "many", source="many", shown=f"{MANY:,}")]
     open_many(page, "small", source="small", shown=f"{SMALL:,}")
@@ -197,7 +197,7 @@ def measure(folder: Path, *, rounds: int) -> dict[str, Any]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--quick", action="store_true", help="Fewer rounds.")
-    rounds = 3 if parser.parse_args().quick else 10
+    rounds = 2 if parser.parse_args().quick else 10
     with tempfile.TemporaryDirectory() as folder:
         figures = measure(Path(folder), rounds=rounds)
     peer = {0: figures["peer"], 1: figures["peer"], 3: figures["peer turn"]}

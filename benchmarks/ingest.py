@@ -122,7 +122,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--quick", action="store_true")
     quick = parser.parse_args().quick
-    objects, rounds = (4000, 3) if quick else (20_000, 3)
+    objects, rounds = (2000, 2) if quick else (20_000, 3)
     # Where Python is told to write no bytecode, each process would compile the program anew.
     compileall.compile_dir(Path(__file__).parents[1] / "lensapp", quiet=1)
     with tempfile.TemporaryDirectory() as folder:

@@ -301,7 +301,7 @@ def many_scores(count: int) -> dict[str, Any]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument(
-        "--quick", action="store_true", help="A fortieth of the rows, a thirtieth of the scores."
+        "--quick", action="store_true", help="A hundredth of the rows and of the scores."
     )
     parser.add_argument("--only", choices=("decades", "tiles", "scores"))
     parser.add_argument("--inside", nargs=2, help=argparse.SUPPRESS)
@@ -311,11 +311,11 @@ def main() -> None:
         inside = {"ask": ask_scores, "page": open_page}[arguments.inside[0]]
         print(json.dumps(inside(Path(arguments.inside[1]))))
         return
-    counts = [1000, 5000, 25_000] if arguments.quick else [10_000, 100_000, 1_000_000]
+    counts = [500, 2500, 10_000] if arguments.quick else [10_000, 100_000, 1_000_000]
     parts: dict[str, Callable[[], list[dict[str, Any]]]] = {
         "decades": lambda: decades(counts),
-        "tiles": lambda: [from_tiles(1000 if arguments.quick else 4000)],
-        "scores": lambda: [many_scores(10**6 * 3 if arguments.quick else 10**8)],
+        "tiles": lambda: [from_tiles(500 if arguments.quick else 4000)],
+        "scores": lambda: [many_scores(10**6 if arguments.quick else 10**8)],
     }
     for name, part in parts.items():
         if arguments.only in (None, name):

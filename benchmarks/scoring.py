@@ -144,7 +144,7 @@ def main() -> None:
     parser.add_argument("--network", default="elu_cnn")
     arguments = parser.parse_args()
     network = arguments.network
-    count, batches, rounds = (512, 24, 3) if arguments.quick else (2048, 64, 7)
+    count, batches, rounds = (512, 16, 2) if arguments.quick else (2048, 64, 7)
     with tempfile.TemporaryDirectory() as folder:
         case = prepare(Path(folder), network=network, count=count, batches=batches)
         difference = float(np.abs(score_ours(case, case.network) - score_keras(case, 32)).max())

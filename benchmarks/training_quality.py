@@ -195,7 +195,7 @@ def main() -> None:
     choose_backend()
     count, epochs, seeds = arguments.count, arguments.epochs, arguments.seeds
     if arguments.quick:
-        count, epochs, seeds = 600, 3, 1
+        count, epochs, seeds = 400, 2, 1
     budget = Budget(Sample(count, size=arguments.size, seed=11), arguments.network, epochs)
     recipes: dict[str, dict[str, Any]] = {PLAIN: {}, DOCUMENTS: {}, BASE: RECOMMENDED}
     if not arguments.quick:
