@@ -213,15 +213,14 @@ WATCH = """(name) => new Promise((settled) => {
   const since = () => (performance.now() - began) / 1000;
   const title = () => document.querySelector("[data-testid='stMain'] h1");
   const before = title();
-  let ran = false;
   const look = () => {
     const state = app.getAttribute('data-test-script-state');
-    ran ||= state === 'running';
     if (!('first content' in seconds) && title() && title() !== before) seconds['first content'] = since();
-    if (!ran || state !== 'notRunning' || !('first content' in seconds)) return requestAnimationFrame(look);
+    if (state !== 'notRunning' || !('first content' in seconds)) return requestAnimationFrame(look);
     settled({ ...seconds, settled: since() });
   };
-  document.querySelector(`[data-testid="stSidebarNav"] a[href$="/${name}"]`).click();
+  const links = [...document.querySelectorAll("[data-testid='stSidebar'] a")];
+  links.find((link) => link.pathname === `/${name}`).click();
   requestAnimationFrame(look);
 })"""
 
