@@ -300,9 +300,7 @@ def many_scores(count: int) -> dict[str, Any]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument(
-        "--quick", action="store_true", help="A hundredth of the rows and of the scores."
-    )
+    parser.add_argument("--quick", action="store_true", help="A hundredth of the rows and of the scores.")
     parser.add_argument("--only", choices=("decades", "tiles", "scores"))
     parser.add_argument("--inside", nargs=2, help=argparse.SUPPRESS)
     arguments = parser.parse_args()
