@@ -9,14 +9,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lensapp.cli import main
+from lensapp.core.colours import LINE_COLOURS
 from lensapp.core.errors import InvalidInput, NotFound
 from lensapp.core.inspect import acquisition
 from lensapp.core.inspect import replay as core
-from lensapp.services.inspect.replay import describe_replay, replay_orders
+from lensapp.services.inspect.replay import LABELS, NO_SCORE, describe_replay, fitting_first, replay_orders
 from lensapp.storage import reviews, runs, sources
 from lensapp.storage.features import checksum_of, features_folder, open_store
 from lensapp.storage.scores import stored_scores
 from lensapp.storage.workspace import Workspace
+from lensapp.ui.inspect import replay_figure
 from support.pages_workspace import full_workspace, open_page
 
 
@@ -148,6 +150,35 @@ def test_the_page_draws_every_order_beside_chance(ws):
         drawn
     )
     assert "random, expected" in page.dataframe[0].value["order"].tolist()
+
+
+def test_a_run_without_scores_of_a_review_gives_way_to_one_that_has_some(ws):
+    """The run selected elsewhere has scored one cutout of the source, which nobody graded."""
+    other = runs.get_run(ws.database, "elu_cnn-1")
+    source = sources.get_source(ws.database, "sky")
+    ids = sources.cutout_columns(ws.database, [source.id], columns=("id",))["id"]
+    stored_scores.delete_scores(ws, other.id, source.id)
+    stored_scores.add_scores(ws, other.id, source.id, ids[-1:], [0.5])  # the first six are graded
+    reasons = fitting_first(ws, "round-1", ["elu_cnn-1", "elu_cnn-2"], with_learned=True)
+    assert reasons == {"elu_cnn-2": "", "elu_cnn-1": NO_SCORE}
+    page = open_page("replay", review="round-1", learned="1", run="elu_cnn-1")
+    assert not page.error
+    assert page.selectbox(key="choose-run").options == ["elu_cnn-2"]
+    said = "“elu_cnn-1”: no score of what it was not trained on; elu_cnn-2 is shown instead."
+    assert any(said in one.value for one in page.caption)
+
+
+def test_orders_are_told_apart_by_colour_and_dashes():
+    is_lens = np.arange(8) % 2 == 0
+    result = core.replay(is_lens, {name: np.arange(8) for name in LABELS})
+    for theme in ("dark", "light"):
+        colours = LINE_COLOURS[theme]
+        figure = replay_figure.replay_figure(result, names=LABELS, colours=colours, marked=4)
+        looks = [
+            (trace.line.color, trace.line.dash) for trace in figure.data if trace.name in LABELS.values()
+        ]
+        assert len(set(looks)) == len(LABELS)
+        assert all(looks[k][1] != looks[k + 1][1] for k in range(len(looks) - 1))
 
 
 def test_the_commands_tell_replays_and_similar_candidates(ws, capsys):

@@ -1,5 +1,6 @@
 """Replay a graded review or a labelled source: how many lenses each order would have found, and how fast."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -36,6 +37,7 @@ MOST_COMPARED = 20_000  # best-scored candidates whose features take part
 LEARNED_PARTS = ("train", "validation")
 FOUND_AT = 100
 AS_SHOWN = "shown"
+NO_SCORE = "no score of what it was not trained on"
 LABELS = {name: order.label for name, order in ORDERS.items() if order.replayed} | {AS_SHOWN: "as shown"}
 
 Ids = NDArray[np.int64]
@@ -102,9 +104,7 @@ def replay_orders(
     """
     truth, review = _truth(ws, name)
     run = _run(ws, name, truth.sources, review, run_name)
-    parts = [datasets.member_columns(ws.database, run.dataset_id, part=part) for part in LEARNED_PARTS]
-    learned_ids = np.concatenate([part["cutout_id"] for part in parts])
-    learned = np.isin(truth.cutout_ids, learned_ids) & (not with_learned)
+    learned = _learned(ws, run, truth.cutout_ids) & (not with_learned)
     ids, is_lens = truth.cutout_ids[~learned], truth.is_lens[~learned]
     source_ids = [source.id for source in truth.sources]
     columns = cutout_columns(ws, source_ids, columns=("id", "label", "source_id"))
@@ -141,6 +141,26 @@ def replay_orders(
         orders = {AS_SHOWN: np.arange(len(ids))} | orders
     result = core.replay(is_lens, orders)
     return Replayed(name, run.name, result, int(learned.sum()), absent, truth.seconds_each)
+
+
+def fitting_first(
+    ws: Workspace, name: str, run_names: Sequence[str], *, with_learned: bool = False
+) -> dict[str, str]:
+    """Return runs with why each cannot order a review or a source, those without a reason first."""
+    truth, _ = _truth(ws, name)
+    reasons = {}
+    for run_name in run_names:
+        run = runs.get_run(ws.database, run_name)
+        ids = truth.cutout_ids[~_learned(ws, run, truth.cutout_ids) | with_learned]
+        scores = aligned_scores(ws, ids, [source.id for source in truth.sources], run_id=run.id)
+        reasons[run_name] = "" if np.isfinite(scores).any() else NO_SCORE
+    return dict(sorted(reasons.items(), key=lambda one: bool(one[1])))
+
+
+def _learned(ws: Workspace, run: Run, cutout_ids: Ids) -> NDArray[np.bool_]:
+    """Return whether a run learned from each cutout: those of its training and validation parts."""
+    parts = [datasets.member_columns(ws.database, run.dataset_id, part=part) for part in LEARNED_PARTS]
+    return np.isin(cutout_ids, np.concatenate([part["cutout_id"] for part in parts]))
 
 
 def replayable(ws: Workspace) -> dict[str, list[str]]:

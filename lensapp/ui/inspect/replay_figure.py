@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from lensapp.core.evaluate.curves import thinned
 from lensapp.core.inspect.replay import Replay
+from lensapp.ui.shared.figures import DASHES
 
 RANDOM = "random, expected"
 BAND_FILL = "rgba(153, 153, 153, 0.25)"
@@ -23,7 +24,7 @@ def replay_figure(
     Parameters
     ----------
     names
-        Order → its name; an order keeps the colour of its position here.
+        Order → its name; an order keeps the colour and the dashes of its position here.
     """
     figure = go.Figure()
     views = np.unique(np.linspace(0, result.candidates, 201).round().astype(np.int64))
@@ -49,7 +50,11 @@ def replay_figure(
                 y=100 * share[points],
                 name=name,
                 mode="lines",
-                line={"color": colours[index % len(colours)], "width": 2},
+                line={
+                    "color": colours[index % len(colours)],
+                    "width": 2,
+                    "dash": DASHES[index % len(DASHES)],
+                },
                 hovertemplate="%{y:.1f} % after %{x}",
             )
     figure.add_vline(x=marked, line={"color": GREY, "width": 1, "dash": "dot"})

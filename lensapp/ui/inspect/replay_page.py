@@ -1,5 +1,6 @@
 """The page that replays a graded review or a labelled source in every order."""
 
+from collections.abc import Collection
 from typing import Any
 
 import pandas as pd
@@ -8,10 +9,12 @@ import streamlit as st
 from lensapp.core.inspect.replay import person_hours
 from lensapp.services.inspect.queues import list_reviews
 from lensapp.services.inspect.replay import (
+    AS_SHOWN,
     FOUND_AT,
     LABELS,
     Replayed,
     describe_replay,
+    fitting_first,
     replay_orders,
     replayable,
 )
@@ -46,23 +49,7 @@ def show_replay_page() -> None:
         return
     cells = st.columns([3, 3, 2, 3], vertical_alignment="bottom")
     with cells[0]:
-        # The choice is what is selected of its kind: a review or a source.
-        review_names = {review.name for review in list_reviews(ws)}
-        reviews, sources = ([name for name in names if (name in review_names) is of] for of in (True, False))
-        asked = [st.query_params.get("review"), st.query_params.get("source")]
-        asked += [selected("review"), selected("source")]
-        name = next((name for name in asked if name in names), next(iter(names)))
-
-        def keep() -> None:
-            asked_for = st.session_state["replay-name"]
-            select("review" if asked_for in reviews else "source", asked_for)
-            if asked_for in sources:  # the address then names no review, while other pages keep theirs
-                put("review", [])
-
-        st.session_state["replay-name"] = name
-        st.selectbox("Review or source", [*reviews, *sources], key="replay-name", on_change=keep)
-    with cells[1]:
-        run_name = choose("run", names[name], label="Scores and features of")
+        name = _choose_name(names, {review.name for review in list_reviews(ws)})
     views = cells[2].number_input(
         "After views", 1, None, step=50, **kept("views", whole(1, 10**9), FOUND_AT, key="replay-views")
     )
@@ -71,10 +58,43 @@ def show_replay_page() -> None:
         **kept("learned", switch(), default=False, key="replay-learned"),
         help="Include candidates the run was trained on (biased).",
     )
+    below = st.container()  # what stands in: within the row it would lift its field above the others
     with errors_shown():
+        reasons = fitting_first(ws, name, names[name], with_learned=learned)
+        fitting = [one for one, reason in reasons.items() if not reason]
+        others = len(reasons) - len(fitting)
+        with cells[1]:
+            run_name = choose(
+                "run",
+                fitting or list(reasons),
+                label="Scores and features of",
+                help_text=f"{counted(others, 'run')} without a score of these candidates not listed."
+                if fitting and others
+                else None,
+                remarks=reasons,
+                said_in=below,
+            )
         with st.spinner("Replaying…"):
             replayed = replay_orders(ws, name=name, run_name=run_name, with_learned=learned)
         _show_replayed(replayed, views=min(int(views), replayed.result.candidates))
+
+
+def _choose_name(names: Collection[str], review_names: set[str]) -> str:
+    """Ask for a review or a source: what is selected of its kind is chosen."""
+    reviews, sources = ([name for name in names if (name in review_names) is of] for of in (True, False))
+    asked = [st.query_params.get("review"), st.query_params.get("source")]
+    asked += [selected("review"), selected("source")]
+    name = next((one for one in asked if one is not None and one in names), next(iter(names)))
+
+    def keep() -> None:
+        asked_for = st.session_state["replay-name"]
+        select("review" if asked_for in reviews else "source", asked_for)
+        if asked_for in sources:  # the address then names no review, while other pages keep theirs
+            put("review", [])
+
+    st.session_state["replay-name"] = name
+    st.selectbox("Review or source", [*reviews, *sources], key="replay-name", on_change=keep)
+    return name
 
 
 def _show_replayed(replayed: Replayed, *, views: int) -> None:
@@ -83,7 +103,7 @@ def _show_replayed(replayed: Replayed, *, views: int) -> None:
     report = describe_replay(replayed, views=views)
     left = f", {number(replayed.left_out)} of the training data left out" if replayed.left_out else ""
     figures.show_figure(
-        replay_figure.replay_figure(result, names=LABELS, colours=figures.line_colours(), marked=views),
+        replay_figure.replay_figure(result, names=LABELS, colours=_colours(), marked=views),
         title=f"Lenses found against candidates inspected, {replayed.name}",
         caption=f"n = {counted(result.candidates, 'candidate')}, {counted(result.lenses, 'lens')}{left}; "
         f"orders by {replayed.run_name}; band: 95 % of random orders; dotted: {counted(views, 'view')}",
@@ -126,6 +146,15 @@ def _show_replayed(replayed: Replayed, *, views: int) -> None:
         with st.expander("Orders that cannot be drawn yet"):
             for order, reason in replayed.absent.items():
                 st.markdown(f"**{LABELS[order]}**: {plain(reason)}")
+
+
+def _colours() -> list[str]:
+    """Return the colour of each order; that in which they were shown has the ink of texts."""
+    colours = figures.line_colours()
+    return [
+        figures.ink() if order == AS_SHOWN else colours[place % len(colours)]
+        for place, order in enumerate(LABELS)
+    ]
 
 
 def order_table(report: dict[str, Any], *, seconds_each: float) -> pd.DataFrame:

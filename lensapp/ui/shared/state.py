@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Container, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from functools import lru_cache
 from typing import NoReturn
 from urllib.parse import urlencode
@@ -167,10 +167,11 @@ def choose(
     remarks: Mapping[str, str] | None = None,
     first: str | None = None,
     avoided: Container[str] = (),
+    said_in: st.delta_generator.DeltaGenerator | None = None,
 ) -> str | None:
     """Show a list of `names` whose choice is the selection of `kind`; return it, or None when empty.
 
-    `remarks` are shown behind the names that have one.
+    `remarks` are shown behind the names that have one. What stands in is said below it, or `said_in` a box.
 
     The name `first`, or else the first name, is chosen when nothing is selected. It also stands in where
     something is selected that this page does not have, such as a run that has not scored a source: that is
@@ -201,7 +202,8 @@ def choose(
     )
     asked = st.session_state.get(_memory(kind), current)
     if asked != current:
-        say_what_stands_in(asked, current, reason=said.get(asked))
+        with said_in or nullcontext():
+            say_what_stands_in(asked, current, reason=said.get(asked))
     return current
 
 
