@@ -59,7 +59,10 @@ def _show_disk_use(ws: Workspace) -> None:
         ]  # fmt: skip
         _table(rows)
     with right:
-        _table([{"largest": name, "size (MB)": size / 1e6} for name, size in used.largest])
+        if used.largest:
+            _table([{"largest": name, "size (MB)": size / 1e6} for name, size in used.largest])
+        else:
+            st.caption("The largest sources and runs will be listed here.")
     going = [usage for usage in used.kinds if usage.clearable and usage.kind in disk.CLEARED]
     st.subheader("What can be cleared")
     if not going:
@@ -94,7 +97,12 @@ def _show_deletion(ws: Workspace) -> None:
                 **kept("name", one_of(names), names[0] if names else "", key=f"delete-name-{kind}"),
             )
     if not name:
-        st.caption("There is none to rename or delete.")
+        what = KINDS[str(kind)].lower()
+        empty_state(
+            f"No {what} yet",
+            "What it holds, and what would go with it, will stand here.",
+            icon=":material/delete:",
+        )
         return
     with errors_shown():
         plan = removal.plan_deletion(ws, str(kind), str(name))
@@ -158,7 +166,11 @@ def _show_trash(ws: Workspace) -> None:
 def _show_changes(ws: Workspace) -> None:
     rows = changes(ws, limit=MOST_CHANGES)
     if not rows:
-        empty_state("Nothing yet", "Who made, renamed, deleted or started what will be listed here.")
+        empty_state(
+            "No change yet",
+            "Who made, renamed, deleted or started what will be listed here.",
+            icon=":material/history:",
+        )
         return
     table = [
         {"when": pd.Timestamp(row["at"], unit="s", tz="UTC"), "who": row["who"], "did": row["did"],
@@ -190,6 +202,10 @@ def _table(rows: Sequence[Mapping[str, object]]) -> None:
         column_config={
             "size (MB)": st.column_config.NumberColumn(format="%.2f"),
             "can be cleared (MB)": st.column_config.NumberColumn(format="%.2f"),
-            "when": st.column_config.DatetimeColumn(format="YYYY-MM-DD HH:mm:ss"),
+            "when": st.column_config.DatetimeColumn(format="YYYY-MM-DD HH:mm:ss", width=150),
+            "who": st.column_config.TextColumn(width=120),
+            "did": st.column_config.TextColumn(width=90),
+            "what": st.column_config.TextColumn(width=None if "files" in rows[0] else 110),
+            "name": st.column_config.TextColumn(width="large"),
         },
     )

@@ -25,7 +25,7 @@ from lensapp.ui.shared.address import decimal, kept, one_of, several_of, switch
 from lensapp.ui.shared.filters import ask_filter
 from lensapp.ui.shared.forms import validated
 from lensapp.ui.shared.markup import plain
-from lensapp.ui.shared.page_head import page_head
+from lensapp.ui.shared.page_head import current_round, page_head, show_next_step
 from lensapp.ui.shared.state import choose, choose_view, get_workspace, go
 from lensapp.ui.shared.widgets import counted, empty_state, error_box
 
@@ -262,5 +262,5 @@ def _show_nothing(ws: Workspace, source: Source, offered: CatalogueChoices) -> N
         "the grades to list all.",
         icon=INSPECT_ICON,
     )
-    if box.button("Inspect", type="primary", icon=INSPECT_ICON, key="catalogue-inspect"):
-        go("inspect")
+    with box:
+        show_next_step(current_round().next_step, "catalogue", key="catalogue-next")

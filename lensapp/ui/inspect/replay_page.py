@@ -22,8 +22,8 @@ from lensapp.ui.inspect import replay_figure
 from lensapp.ui.shared import figures
 from lensapp.ui.shared.address import decimal, kept, put, switch, whole
 from lensapp.ui.shared.markup import plain
-from lensapp.ui.shared.page_head import page_head
-from lensapp.ui.shared.state import choose, get_workspace, go, select, selected
+from lensapp.ui.shared.page_head import current_round, page_head, show_next_step
+from lensapp.ui.shared.state import choose, get_workspace, select, selected
 from lensapp.ui.shared.widgets import counted, download, empty_state, errors_shown, number
 
 ICON = ":material/replay:"
@@ -44,8 +44,8 @@ def show_replay_page() -> None:
             "order of the candidates would have found, compared with chance.",
             icon=ICON,
         )
-        if box.button("Go to Score", type="primary", icon=":material/stacked_bar_chart:", key="replay-score"):
-            go("score")
+        with box:
+            show_next_step(current_round().next_step, "replay", key="replay-next")
         return
     cells = st.columns([3, 3, 2, 3], vertical_alignment="bottom")
     with cells[0]:
