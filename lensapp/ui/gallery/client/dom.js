@@ -28,3 +28,21 @@ export function select(options, properties = {}) {
   const entries = options.map((option) => (Array.isArray(option) ? new Option(option[1], option[0]) : new Option(option, option)));
   return element('select', properties, ...entries);
 }
+
+const DIALOG_WITHIN = 20_000; // ms in which a dialog that was asked for opens
+
+/** Give the keyboard back to what asked for a dialog of the page, once that is shut. */
+export function returnAfterDialog(opener) {
+  if (!opener) return;
+  let isOpen = false;
+  const watch = new MutationObserver(() => {
+    const shown = Boolean(document.querySelector('[role="dialog"]'));
+    if (isOpen && !shown) {
+      watch.disconnect();
+      setTimeout(() => { if (opener.isConnected && document.activeElement === document.body) opener.focus({ preventScroll: true }); });
+    }
+    isOpen = shown;
+  });
+  watch.observe(document.body, { childList: true, subtree: true });
+  setTimeout(() => { if (!isOpen) watch.disconnect(); }, DIALOG_WITHIN);
+}

@@ -2,7 +2,7 @@
 
 import { DISPLAY_SETTINGS } from "./display_controls.js";
 import { EndCard, KeyStrip } from "./guide.js";
-import { element } from "./dom.js";
+import { element, returnAfterDialog } from "./dom.js";
 import { Fingers } from "./gestures.js";
 import { actionOf, fillHelp, isElsewhere } from "./keys.js";
 import { Mosaic } from "./mosaic.js";
@@ -179,6 +179,7 @@ export class Gallery {
 
   /** Ask the page for a dialog; the part comes along, for a wish may overtake what the bar has just told. */
   wish(name) {
+    returnAfterDialog(this.focused);
     this.trigger(name, this.part.value);
   }
 
@@ -404,9 +405,14 @@ export class Gallery {
   }
 
   toggleHelp() {
-    this.help.hidden = !this.help.hidden;
-    (this.help.hidden ? this.mosaic.grid : this.help).focus({ preventScroll: true });
+    const opens = this.help.hidden;
+    if (opens) this.opener = this.focused;
+    this.help.hidden = !opens;
+    (opens ? this.help : this.opener ?? this.mosaic.grid).focus({ preventScroll: true });
   }
+
+  /** What the keyboard is in, here; null where it is elsewhere on the page. */
+  get focused() { return this.root.getRootNode().activeElement; }
 
   createReview() { this.wish('create'); }
   ignore() {}
