@@ -30,8 +30,11 @@ VIOLATIONS = """([runOnly, exclude]) => axe.run({exclude}, {runOnly, resultTypes
 STICKS_OUT = """() => { const main = document.querySelector("[data-testid='stMain']");
     return Math.max(main.scrollWidth - main.clientWidth, document.body.scrollWidth - innerWidth); }"""
 
+MOST_STOPS = 200  # of a table every cell of a row is one
 FOCUSED = """() => {
-    const at = document.activeElement, look = getComputedStyle(at), box = at.getBoundingClientRect();
+    let at = document.activeElement;
+    while (at.shadowRoot?.activeElement) at = at.shadowRoot.activeElement;
+    const look = getComputedStyle(at), box = at.getBoundingClientRect();
     return {
         tag: at.tagName, name: at.ariaLabel || at.innerText, to: (at.pathname || '').slice(1),
         at: [box.x, box.y],
@@ -89,6 +92,26 @@ def test_the_keyboard_goes_through_a_page_with_its_place_in_sight(server: Server
     assert all(one != two for one, two in pairwise(walked)), walked  # nothing holds the focus
     of_pages = [one["to"] for one in walked[1:] if one["to"] in PAGES]  # first stands the way past the menu
     assert of_pages[:3] == ["data", "paint", "split"]
+    page.close()
+
+
+@pytest.mark.parametrize("name", ["", "data", "data?view=import", "split", "team", "features", "paint"])
+def test_the_keyboard_reaches_the_end_of_a_page_of_the_survey(server: Server, context: Any, name: str):
+    page = context.new_page()
+    page.set_default_timeout(120_000)
+    page.goto(f"{server.address}/{name}")
+    settled(page)
+    page.evaluate("document.querySelector(\"[data-testid='stMain']\").focus()")
+    walked: list[dict[str, Any]] = []
+    while len(walked) < MOST_STOPS:
+        page.keyboard.press("Tab")
+        here = page.evaluate(FOCUSED)
+        if here["tag"] == "BODY":
+            break
+        walked.append(here)
+    assert 5 < len(walked) < MOST_STOPS, walked
+    assert all(one["inside"] for one in walked), walked
+    assert all(one["ring"] for one in walked if one["tag"] in ("A", "BUTTON", "SUMMARY")), walked
     page.close()
 
 

@@ -213,6 +213,36 @@ def test_everything_is_named_reached_by_keyboard_and_in_contrast(
         assert page.evaluate(FAINT_TEXT) == []
 
 
+def test_the_keyboard_returns_to_what_opened_a_dialog_or_the_help(
+    gallery: GalleryServer, context: Any
+) -> None:
+    page = open_gallery(context, gallery, "returns")
+
+    def is_in(name: str) -> None:
+        wait_until(lambda: page.evaluate(FOCUSED)[0].startswith(name), seconds=10)
+
+    for name in ("New review", "Views kept of this page"):
+        if name.startswith("Views"):
+            page.keyboard.press("/")
+        page.get_by_role("button", name=name).focus()
+        page.keyboard.press("Enter")
+        page.get_by_role("dialog").get_by_role("textbox").first.wait_for()
+        page.keyboard.press("Escape")
+        is_in(name)
+    page.goto(f"{gallery.address}/data?source=sky")
+    page.locator(".cell").nth(1).focus()
+    page.keyboard.press("Enter")
+    page.wait_for_selector("dialog[open] .facts b:text('sky-0001')")
+    page.keyboard.press("Tab")
+    page.keyboard.press("?")
+    page.keyboard.press("Escape")
+    is_in("Previous cutout")
+    page.keyboard.press("ArrowRight")
+    page.keyboard.press("Escape")
+    page.wait_for_selector("dialog[open]", state="detached")
+    is_in("sky-0001")
+
+
 def test_scores_are_hidden_until_asked_for_and_votes_say_so(gallery: GalleryServer, context: Any) -> None:
     page = open_gallery(context, gallery, "blind")
     press(page, "a")
