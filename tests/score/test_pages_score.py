@@ -225,3 +225,23 @@ def test_scores_that_are_all_low_come_with_a_hint(folder: Path) -> None:
 )  # fmt: skip
 def test_scores_have_as_many_digits_near_0_as_near_1(score: float, text: str) -> None:
     assert score_text(score) == text
+
+
+def test_how_many_to_review_follows_the_scores_while_they_come_and_a_filter(folder: Path) -> None:
+    """A page opened at the first score offered one candidate ever after, and so did its link."""
+    ws = full_workspace(folder)
+    run, source = runs.get_run(ws.database, "elu_cnn-1"), sources.get_source(ws.database, "sky")
+    ids = sources.cutout_columns(ws.database, [source.id], columns=("id",))["id"]
+    stored_scores.delete_scores(ws, run.id, source.id)
+    stored_scores.add_scores(ws, run.id, source.id, ids[:1], [0.5])
+    page = open_page("score", run=run.name, source=source.name)
+    assert page.number_input(key="score-review-size").value == 1
+    stored_scores.add_scores(ws, run.id, source.id, ids[1:], np.linspace(0, 0.4, 39))
+    page.run()
+    assert page.number_input(key="score-review-size").value == 40
+    assert "top" not in page.query_params
+    page.number_input(key="score-review-size").set_value(7).run()
+    stored_scores.delete_scores(ws, run.id, source.id)
+    stored_scores.add_scores(ws, run.id, source.id, ids[:20], np.linspace(0, 1, 20))
+    page.run()
+    assert page.number_input(key="score-review-size").value == 7  # what was asked for stays

@@ -206,6 +206,6 @@ def _table(rows: Sequence[Mapping[str, object]]) -> None:
             "who": st.column_config.TextColumn(width=120),
             "did": st.column_config.TextColumn(width=90),
             "what": st.column_config.TextColumn(width=None if "files" in rows[0] else 110),
-            "name": st.column_config.TextColumn(width="large"),
+            "name": st.column_config.TextColumn(width=330),
         },
     )

@@ -27,6 +27,7 @@ ARRIVED = "address-arrived"
 OPENED = "address-opened"
 OWN = "address-of-widgets"  # name → what a widget last let it say, and what it said before
 KEYS = "address-keys"  # key of a widget → its name in the address
+USUAL = "address-defaults"  # key of a widget → texts of its default in the run before
 LEFT = "address-left"
 HELD = "keys-held-by-browser"
 LONGEST = 60
@@ -201,7 +202,8 @@ def kept(
     name
         In the address; the same in all views of a page in which it means the same.
     default
-        What the widget holds unless the address says otherwise.
+        What the widget holds unless the address says otherwise; one that held the default of the run before
+        follows it to another.
     key
         Of the widget; `name` when it is None. Another key than in the run before reads the address again.
     resets
@@ -211,18 +213,22 @@ def kept(
     key = key or name
     st.session_state.setdefault(KEYS, {})[key] = name
     texts = st.query_params.get_all(name)
-    own = st.session_state.setdefault(OWN, {})
+    own, usual = st.session_state.setdefault(OWN, {}), st.session_state.setdefault(USUAL, {})
     arriving = st.session_state.get(ARRIVED, False) and not in_fragment_run()
     arriving |= name in own and texts not in own[name]
     if arriving or key not in st.session_state:
         value = st.session_state[key] = _value(name, kind, default, texts, say=arriving)
     else:
         value = st.session_state[key]
+        if (
+            kind.write(value) == usual.get(key) != kind.write(default)
+        ):  # it held the default, which is another now
+            value = st.session_state[key] = default
         if kind.write(value) != kind.write(default):  # still among what can be chosen?
             value = st.session_state[key] = _value(name, kind, default, kind.write(value) or [""], say=False)
         elif kind.write(value) and key not in st.session_state.get(HELD, {key}):
             st.session_state[key] = value  # a run cut short, or a folded widget: it has not been shown yet
-    written = kind.write(value)
+    written, usual[key] = kind.write(value), kind.write(default)
     written = [] if written == kind.write(default) else written or [""]
     if not arriving and written != texts:
         for other in resets:
