@@ -98,11 +98,11 @@ def measure_completeness(
     JobCancelled
         When `should_stop` answered; nothing is stored.
     """
-    from lensapp.learning.score.onnx_export import network_checksum
     from lensapp.learning.score.scorers import cached_scorer
     from lensapp.services.data.made_in_parts import usual_processes
     from lensapp.services.evaluate import completeness
     from lensapp.services.inspect.joint_completeness import painted_tests, pixels_of_tests
+    from lensapp.storage.files import network_checksum
     from lensapp.storage.runs import normalisation_of
 
     run, source = completeness.fitting_pair(workspace, run_name, source_name)

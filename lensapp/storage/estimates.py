@@ -14,8 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lensapp.core.errors import StorageError
-from lensapp.storage.features import checksum_of
-from lensapp.storage.files import DAMAGED, NETWORK, whole_file
+from lensapp.storage.files import DAMAGED, NETWORK, checksum_of, whole_file
 from lensapp.storage.workspace import Workspace
 
 FOLDER = "estimates"

@@ -4,11 +4,9 @@ A run's folder holds `features/SUBJECT/`, where the subject is `source-NAME` or 
 `features.npy`, `features.json` and a `map-METHOD.npz` for each map.
 """
 
-import hashlib
 import json
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +18,7 @@ from lensapp.core.config import read_json, write_json
 from lensapp.core.errors import NotFound, StorageError
 from lensapp.core.typed_commands import as_typed_here
 from lensapp.storage import datasets, sources
-from lensapp.storage.files import DAMAGED, network_file, whole_file
+from lensapp.storage.files import DAMAGED, checksum_of, network_file, whole_file
 from lensapp.storage.workspace import Workspace
 
 IDS, VALUES, INFO = "ids.npy", "features.npy", "features.json"
@@ -155,18 +153,6 @@ def _absent(ws: Workspace, run_name: str, name: str, state: str) -> NotFound:
         f"The features of {name} through {run_name} {state}. "
         f"Compute them: {as_typed_here(f'features {run_name} {name}', workspace=ws.folder)}"
     )
-
-
-def checksum_of(path: Path) -> str:
-    """Return the SHA-256 of a file, computed once per change of it."""
-    stat = path.stat()
-    return _checksum(path, stat.st_mtime_ns, stat.st_size)
-
-
-@lru_cache(maxsize=64)
-def _checksum(path: Path, _changed_at: int, _size: int) -> str:
-    with path.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
 def save_map(folder: Path, method: str, feature_map: FeatureMap) -> None:

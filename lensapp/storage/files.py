@@ -1,19 +1,21 @@
 """Files that are written whole or not at all, and the names of those in a run's folder."""
 
 import errno
+import hashlib
 import json
 import os
 import uuid
 import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from lensapp.core.config import remove_leftovers
-from lensapp.core.errors import InvalidInput, StorageError
+from lensapp.core.config import read_json, remove_leftovers
+from lensapp.core.errors import InvalidInput, NotFound, StorageError
 
 NETWORK = "best.keras"
 LAST_NETWORK = "last.keras"
@@ -58,6 +60,37 @@ def network_file(folder: Path) -> Path:
     """
     files = [folder / name for name in (NETWORK, FOREIGN_NETWORK, EMBEDDINGS)]
     return next((file for file in files if file.is_file()), files[0])
+
+
+def network_checksum(folder: Path) -> str:
+    """Return the SHA-256 of the run's best network.
+
+    That of a committee changes when a member is trained further, so that scores and evaluations grow
+    outdated.
+    """
+    if (folder / COMMITTEE).exists():
+        spec = read_json(folder / COMMITTEE)
+        members = [network_checksum(folder.parent / name) for name in spec["members"]]
+        return hashlib.sha256(json.dumps([spec, members], sort_keys=True).encode()).hexdigest()
+    try:
+        return checksum_of(network_file(folder))
+    except OSError as error:
+        raise NotFound(
+            f"There is no trained network at {folder / NETWORK} ({error.strerror}). "
+            "Train the run for at least one epoch."
+        ) from error
+
+
+def checksum_of(path: Path) -> str:
+    """Return the SHA-256 of a file, computed once per change of it."""
+    stat = path.stat()
+    return _checksum(path, stat.st_mtime_ns, stat.st_size)
+
+
+@lru_cache(maxsize=512)
+def _checksum(path: Path, _changed_at: int, _size: int) -> str:
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
 def require_file(file: Path) -> None:

@@ -16,7 +16,7 @@ from lensapp.learning.score.scorers import TrainedNetwork
 from lensapp.services.evaluate import evaluation as service
 from lensapp.storage import datasets, runs
 from lensapp.storage.evaluations import StoredEvaluation, load_evaluation, save_evaluation
-from support.scoring_workspace import Trained, train_tiny
+from support.scoring_workspace import Trained, date_anew, train_further, train_tiny
 
 PROJECT = Path(__file__).parents[2]
 
@@ -112,7 +112,9 @@ def test_evaluation_reports_progress_and_stops_when_asked(trained):
 
 def test_a_network_trained_further_makes_the_evaluation_outdated(trained):
     assert not service.load_evaluation(trained.workspace, "first").outdated
-    (trained.folder / "best.keras").touch()
+    date_anew(trained.folder)  # as a copy of the workspace
+    assert not service.load_evaluation(trained.workspace, "first").outdated
+    train_further(trained.folder)
     assert service.load_evaluation(trained.workspace, "first").outdated
 
 

@@ -15,7 +15,7 @@ from lensapp.core.progress import ignore_progress, never_stop
 from lensapp.core.train.normalisation import FittedNormalisation
 from lensapp.core.train.tasks import FittedTask, Head, save_task
 from lensapp.handlers import measure_completeness
-from lensapp.services.evaluate.completeness import load_injections
+from lensapp.services.evaluate.completeness import injections_outdated, load_injections
 from lensapp.services.inspect.joint_completeness import painted_tests
 from lensapp.services.inspect.queues import create_review
 from lensapp.storage import runs, sources
@@ -23,6 +23,7 @@ from lensapp.storage.cutouts import read_cutouts
 from lensapp.storage.records import Run, Source
 from lensapp.storage.workspace import Workspace
 from support.blind_reviews import BLIND, grade
+from support.scoring_workspace import date_anew, train_further
 from support.small_networks import SMALL
 from support.small_surveys import red_galaxies, run_trained_on
 
@@ -89,6 +90,8 @@ def test_painted_scored_and_graded_lenses_give_the_completeness_of_network_peopl
     of_tests = scores_by_keras(ws, read_cutouts(ws, [test.cutout_id for test in tests]))
     np.testing.assert_allclose(stored.test_scores, of_tests, atol=1e-5)
     assert np.ptp(stored.scores) > 0
+    date_anew(ws.run_folder("first"))  # as a copy of the workspace
+    assert not injections_outdated(ws, run, stored)
     threshold = float(np.median(stored.test_scores))
     seen = [test.cutout_id for test in tests if test.truth["arc_snr"] > 30]
     for inspector in ("Ada", "Grace"):
@@ -122,3 +125,5 @@ def test_painted_scored_and_graded_lenses_give_the_completeness_of_network_peopl
     network = SelectionFunction.from_fits(out)
     assert network(cell["theta_E"], cell["snr"], cell["seeing"]) == pytest.approx(cell["completeness"])
     assert SelectionFunction.from_fits(out, kind="JOINT").number.sum() == len(inside)
+    train_further(ws.run_folder("first"))
+    assert injections_outdated(ws, run, stored)

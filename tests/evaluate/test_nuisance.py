@@ -14,7 +14,7 @@ from lensapp.core.train.tasks import Head
 from lensapp.services.evaluate.nuisances import augmentation, nuisances, stored_nuisance
 from lensapp.storage.evaluations import StoredNuisance
 from models.registry import build
-from support.scoring_workspace import train_tiny
+from support.scoring_workspace import date_anew, train_further, train_tiny
 from support.small_networks import SMALL
 
 SIDE = 32
@@ -130,5 +130,7 @@ def test_the_command_scores_changed_cutouts_and_keeps_them_with_the_run(tmp_path
     assert told["augmentation"]["orientations"] == 8
     stored = stored_nuisance(made.workspace, "first", part="test")
     assert [one.as_dict() for one in nuisances(stored, threshold=0.5)] == told["nuisances"]
-    (made.folder / "best.keras").touch()
+    date_anew(made.folder)
+    assert stored_nuisance(made.workspace, "first", part="test") is not None
+    train_further(made.folder)
     assert stored_nuisance(made.workspace, "first", part="test") is None

@@ -15,7 +15,8 @@ from lensapp.core.inspect import acquisition
 from lensapp.core.inspect import replay as core
 from lensapp.services.inspect.replay import LABELS, NO_SCORE, describe_replay, fitting_first, replay_orders
 from lensapp.storage import reviews, runs, sources
-from lensapp.storage.features import checksum_of, features_folder, open_store
+from lensapp.storage.features import features_folder, open_store
+from lensapp.storage.files import checksum_of
 from lensapp.storage.scores import stored_scores
 from lensapp.storage.workspace import Workspace
 from lensapp.ui.inspect import replay_figure

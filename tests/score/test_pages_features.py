@@ -11,7 +11,8 @@ import pytest
 from lensapp.services.inspect.consensus import grades_of
 from lensapp.services.score import features, map_density
 from lensapp.storage import queue, sources
-from lensapp.storage.features import FeatureMap, checksum_of, features_folder, open_store, save_map
+from lensapp.storage.features import FeatureMap, features_folder, open_store, save_map
+from lensapp.storage.files import checksum_of
 from lensapp.storage.workspace import Workspace
 from lensapp.ui.score import feature_map
 from support.pages_workspace import COUNT, add_dataset, add_run, add_survey, full_workspace, open_page

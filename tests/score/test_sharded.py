@@ -15,13 +15,13 @@ from lensapp.core.inspect.review_spec import ReviewSpec
 from lensapp.core.score.shard_share import ShardShare
 from lensapp.ingest.importer import run_import
 from lensapp.learning.score import sharded
-from lensapp.learning.score.onnx_export import exported, network_checksum
+from lensapp.learning.score.onnx_export import exported
 from lensapp.learning.score.scorers import TrainedNetwork
 from lensapp.learning.score.scoring import score_source
 from lensapp.services.inspect.queues import create_review
 from lensapp.storage import reviews, runs, sources, tables
 from lensapp.storage.cutouts import open_in_unit, read_cutouts
-from lensapp.storage.files import NORMALISATION, SCORED
+from lensapp.storage.files import NORMALISATION, SCORED, network_checksum
 from lensapp.storage.scores import stored_scores
 from lensapp.storage.scores.shards import ShardList
 from support.scoring_workspace import Trained, train_tiny

@@ -17,8 +17,8 @@ from lensapp.services.data.known_lenses import keep_known_lenses
 from lensapp.services.saved_views import LONGEST_NAME, keep_view
 from lensapp.services.train import studies as study_service
 from lensapp.storage import sources, tables
-from lensapp.storage.features import FeatureMap, checksum_of, features_folder, open_store, save_map
-from lensapp.storage.files import NETWORK
+from lensapp.storage.features import FeatureMap, features_folder, open_store, save_map
+from lensapp.storage.files import NETWORK, checksum_of
 from lensapp.storage.records import Source
 from lensapp.storage.workspace import Workspace
 from support.pages_workspace import full_workspace, views_of_pages

@@ -1,8 +1,10 @@
 """A workspace with a packed source, a frozen dataset and a tiny trained network, for tests of scoring."""
 
 import atexit
+import os
 import shutil
 import tempfile
+import time
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -134,3 +136,16 @@ def add_source(
         pixel_scale_arcsec=scale,
         zero_point=zero_point,
     )
+
+
+def date_anew(folder: Path) -> None:
+    """Give the network of a run a later date, as copying a workspace does."""
+    later = time.time() + 3600
+    os.utime(folder / "best.keras", (later, later))
+
+
+def train_further(folder: Path) -> None:
+    """Let the network of a run be another file than before; it can be opened still."""
+    with (folder / "best.keras").open("ab") as network:
+        network.write(b"trained further")
+    date_anew(folder)

@@ -8,8 +8,8 @@ import numpy as np
 from lensapp.core.data.flux_units import factor_of_zero_point
 from lensapp.storage import datasets, reviews, runs, sources
 from lensapp.storage.arrays import Packing, ShardWriter, write_flux_scales
-from lensapp.storage.features import checksum_of, features_folder, open_store
-from lensapp.storage.files import NETWORK
+from lensapp.storage.features import features_folder, open_store
+from lensapp.storage.files import NETWORK, checksum_of
 from lensapp.storage.records import Rejection, Review, Run, Source
 from lensapp.storage.workspace import Workspace
 

@@ -15,7 +15,7 @@ from lensapp.core.errors import BandMismatch, InvalidInput
 from lensapp.core.train.committees import CommitteeSpec, combined, rank_fractions
 from lensapp.core.train.tasks import FittedTask, save_task
 from lensapp.learning.score.evaluation import evaluate_run
-from lensapp.learning.score.onnx_export import exported, network_checksum
+from lensapp.learning.score.onnx_export import exported
 from lensapp.learning.score.predict import expected_input, predict_rows
 from lensapp.learning.score.scorers import open_scorer
 from lensapp.learning.score.scoring import score_source
@@ -26,8 +26,9 @@ from lensapp.services.evaluate.evaluation import load_evaluation
 from lensapp.services.evaluate.explanations import stored_explanation
 from lensapp.services.train.runs import check_source_fits, has_network
 from lensapp.storage import runs, sources
+from lensapp.storage.files import network_checksum
 from lensapp.storage.scores import stored_scores
-from support.scoring_workspace import Trained, train_tiny
+from support.scoring_workspace import Trained, date_anew, train_further, train_tiny
 
 
 @pytest.fixture(scope="module")
@@ -133,7 +134,9 @@ def test_a_committee_is_made_evaluated_scored_with_and_asked_for_one_image(
     found = stored_explanation(ws, "both", cutout.id)
     assert found is not None
     assert found.occlusion.shape == found.labels.shape == (8, 8)
-    (ws.run_folder("first") / "best.keras").touch()
+    date_anew(ws.run_folder("first"))
+    assert stored_explanation(ws, "both", cutout.id) is not None
+    train_further(ws.run_folder("first"))
     assert stored_explanation(ws, "both", cutout.id) is None
     alone = tmp_path / "one.npy"
     np.save(alone, pixels[3])

@@ -15,8 +15,8 @@ from lensapp.core.train.normalisation import FittedNormalisation, Kind
 from lensapp.learning.encoders.embedding_tables import read_embeddings
 from lensapp.learning.encoders.onnx_graphs import encoder_graph, tried
 from lensapp.storage import datasets, runs, sources
-from lensapp.storage.features import checksum_of, features_folder, open_store
-from lensapp.storage.files import EMBEDDINGS, ENCODER, FOREIGN_NETWORK, NORMALISATION, whole_file
+from lensapp.storage.features import features_folder, open_store
+from lensapp.storage.files import EMBEDDINGS, ENCODER, FOREIGN_NETWORK, NORMALISATION, checksum_of, whole_file
 from lensapp.storage.records import Run
 from lensapp.storage.workspace import Workspace
 

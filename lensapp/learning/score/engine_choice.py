@@ -26,10 +26,9 @@ from lensapp.learning.feed.batches import LabelledCutouts
 from lensapp.learning.feed.dataset_parts import dataset_part
 from lensapp.learning.score.engines import FastEngine, engines_here, write_integer_network
 from lensapp.learning.score.evaluation import positive_labels, validation_part
-from lensapp.learning.score.onnx_export import network_checksum
 from lensapp.learning.score.scorers import Engine, TrainedNetwork
 from lensapp.storage import datasets, runs
-from lensapp.storage.files import COMMITTEE, ENGINE, SOURCE_ENGINES
+from lensapp.storage.files import COMMITTEE, ENGINE, SOURCE_ENGINES, network_checksum
 from lensapp.storage.records import Run, Source
 from lensapp.storage.workspace import Workspace
 

@@ -13,15 +13,8 @@ from numpy.typing import NDArray
 
 from lensapp.core.errors import InvalidInput, StorageError
 from lensapp.core.processors import processors
-from lensapp.learning.score.onnx_export import (
-    CHECKSUM_KEY,
-    exported,
-    is_current,
-    network_checksum,
-    open_session,
-    run_session,
-)
-from lensapp.storage.files import INTEGER_NETWORK, whole_file
+from lensapp.learning.score.onnx_export import CHECKSUM_KEY, exported, is_current, open_session, run_session
+from lensapp.storage.files import INTEGER_NETWORK, network_checksum, whole_file
 
 Pixels = NDArray[np.float32]
 Outputs = NDArray[np.float32]

@@ -68,6 +68,7 @@ def score_changes(
         "part": part,
         "images_per_second": meter.rate,
         "engine": scorer.engine,
+        "network_sha256": scorer.checksum,
         "spec": spec.saved(),
         "measured_at": time.time(),
     }

@@ -1,7 +1,5 @@
 """Turn a run's best network into ONNX, kept beside it and remade when the network changes."""
 
-import hashlib
-import json
 import warnings
 from contextlib import suppress
 from pathlib import Path
@@ -13,18 +11,17 @@ from numpy.typing import NDArray
 from onnxruntime.capi import onnxruntime_pybind11_state as runtime
 
 from lensapp.core.config import read_json
-from lensapp.core.errors import InvalidInput, LensAppError, NotFound, StorageError
+from lensapp.core.errors import InvalidInput, LensAppError, StorageError
 from lensapp.core.processors import memory_bytes
 from lensapp.core.train.network_specs import network_options
 from lensapp.core.train.tasks import load_task
 from lensapp.core.train.training_spec import TrainingSpec
-from lensapp.storage.features import checksum_of
 from lensapp.storage.files import (
-    COMMITTEE,
     EXPORTED_NETWORK,
     FOREIGN_NETWORK,
     NETWORK,
     SPEC,
+    network_checksum,
     network_file,
     whole_file,
 )
@@ -58,25 +55,6 @@ EXPORT_ERRORS = (
 
 class ExportImpossible(LensAppError):
     """The backend or the network cannot be exported; score with Keras instead."""
-
-
-def network_checksum(folder: Path) -> str:
-    """Return the SHA-256 of the run's best network.
-
-    That of a committee changes when a member is trained further, so that scores and evaluations grow
-    outdated.
-    """
-    if (folder / COMMITTEE).exists():
-        spec = read_json(folder / COMMITTEE)
-        members = [network_checksum(folder.parent / name) for name in spec["members"]]
-        return hashlib.sha256(json.dumps([spec, members], sort_keys=True).encode()).hexdigest()
-    try:
-        return checksum_of(network_file(folder))
-    except OSError as error:
-        raise NotFound(
-            f"There is no trained network at {folder / NETWORK} ({error.strerror}). "
-            "Train the run for at least one epoch."
-        ) from error
 
 
 def load_network(folder: Path) -> Any:

@@ -9,9 +9,8 @@ from numpy.typing import NDArray
 
 from lensapp.core.config import read_json
 from lensapp.core.train.normalisation import FittedNormalisation
-from lensapp.learning.score.onnx_export import network_checksum
 from lensapp.learning.score.scorers import open_scorer
-from lensapp.storage.files import NORMALISATION
+from lensapp.storage.files import NORMALISATION, network_checksum
 
 
 def expected_input(folder: Path) -> FittedNormalisation:

@@ -23,12 +23,19 @@ from lensapp.learning.score.onnx_export import (
     ExportImpossible,
     exported,
     load_network,
-    network_checksum,
     open_session,
     run_session,
 )
 from lensapp.storage.evaluations import load_evaluation
-from lensapp.storage.files import COMMITTEE, ENCODER, FOREIGN_NETWORK, NORMALISATION, SPEC, network_file
+from lensapp.storage.files import (
+    COMMITTEE,
+    ENCODER,
+    FOREIGN_NETWORK,
+    NORMALISATION,
+    SPEC,
+    network_checksum,
+    network_file,
+)
 
 Pixels = NDArray[np.float32]
 Scores = NDArray[np.float32]

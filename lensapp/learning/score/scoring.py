@@ -15,7 +15,6 @@ from lensapp.core.score.precision import Precision
 from lensapp.core.score.shard_share import ShardShare
 from lensapp.core.train.tasks import FittedTask, load_task
 from lensapp.learning.score.engine_choice import engine_for, forget_engine
-from lensapp.learning.score.onnx_export import network_checksum
 from lensapp.learning.score.scorers import Outputs, cached_scorer
 from lensapp.learning.score.sharded import (
     OpenPixels,
@@ -29,7 +28,7 @@ from lensapp.storage import runs, sources
 from lensapp.storage.arrays import TILES, PackedCutouts
 from lensapp.storage.cutouts import open_in_unit
 from lensapp.storage.estimates import estimate_store
-from lensapp.storage.files import SCORE_WARNINGS, SCORED
+from lensapp.storage.files import SCORE_WARNINGS, SCORED, network_checksum
 from lensapp.storage.records import Run, Source
 from lensapp.storage.scores import stored_scores
 from lensapp.storage.tiles.kept_pixels import keep_pixels

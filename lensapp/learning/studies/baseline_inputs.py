@@ -17,8 +17,8 @@ from lensapp.core.train.tasks import BinaryTask
 from lensapp.learning.feed.batches import LabelledCutouts
 from lensapp.learning.feed.dataset_parts import dataset_part, unit_of_dataset
 from lensapp.learning.score.evaluation import QUARTER_TURNS, validation_part
-from lensapp.learning.score.onnx_export import network_checksum
 from lensapp.storage import datasets, runs
+from lensapp.storage.files import network_checksum
 from lensapp.storage.workspace import Workspace
 
 CHUNK_ROWS = 256

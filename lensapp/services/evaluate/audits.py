@@ -34,11 +34,11 @@ from lensapp.services.evaluate.label_noise import label_suspects, votes_that_cou
 from lensapp.services.evaluate.realism import audit_realism
 from lensapp.services.evaluate.subgroups import columns_of
 from lensapp.services.split.leakage import dataset_leaks
-from lensapp.services.train.runs import has_network, network_files
+from lensapp.services.train.runs import has_network, network_has_changed
 from lensapp.storage import datasets, runs, sources
 from lensapp.storage.cutouts import open_in_unit
 from lensapp.storage.features import has_features
-from lensapp.storage.files import AUDIT, NORMALISATION
+from lensapp.storage.files import AUDIT, NORMALISATION, network_checksum
 from lensapp.storage.queries import Columns
 from lensapp.storage.records import Dataset, Job, Run
 from lensapp.storage.workspace import Workspace
@@ -261,6 +261,8 @@ def keep_audit(ws: Workspace, run_name: str, found: dict[str, Any]) -> dict[str,
     run = runs.get_run(ws.database, run_name)
     dataset = datasets.dataset_by_id(ws.database, run.dataset_id)
     kept = found | {"version": VERSION, "audited_at": time.time(), "checksum": dataset.checksum}
+    if has_network(ws, run):
+        kept["network_sha256"] = network_checksum(ws.run_folder(run.name))
     write_json(ws.run_folder(run.name) / AUDIT, kept)
     return found
 
@@ -272,7 +274,8 @@ def kept_audit(ws: Workspace, run: Run) -> KeptAudit | None:
         return None
     found = read_json(path)
     dataset = datasets.dataset_by_id(ws.database, run.dataset_id)
-    changed = max((file.stat().st_mtime for file in network_files(ws, run) if file.exists()), default=0.0)
-    outdated = found["checksum"] != dataset.checksum or changed > found["audited_at"]
+    outdated = found["checksum"] != dataset.checksum or network_has_changed(
+        ws, run, since=found["audited_at"], checksum=found.get("network_sha256")
+    )
     votes = votes_that_count(ws, run)
     return KeptAudit(found, outdated, votes - found["label_noise"].get("votes", votes))

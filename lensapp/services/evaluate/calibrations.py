@@ -21,7 +21,7 @@ from lensapp.core.evaluate.calibration_spec import METHODS, CalibrationMethod
 from lensapp.core.evaluate.curves import FloatArray
 from lensapp.services.evaluate.differences import scored
 from lensapp.services.evaluate.evaluation import Evaluation
-from lensapp.services.train.runs import network_files
+from lensapp.services.train.runs import network_has_changed
 from lensapp.storage.files import CALIBRATION
 from lensapp.storage.records import Run
 from lensapp.storage.workspace import Workspace
@@ -59,7 +59,8 @@ def calibrate(ws: Workspace, run_name: str, *, method: CalibrationMethod) -> Cal
             f"Evaluate it there again (`evaluate {run_name} --part {PART}`)."
         )
     calibration = fit_calibration(evaluation.labels, evaluation.scores, method=method, part=PART)
-    write_json(ws.run_folder(run_name) / CALIBRATION, calibration.as_dict())
+    checksum = evaluation.stored.figures.get("network_sha256")
+    write_json(ws.run_folder(run_name) / CALIBRATION, calibration.as_dict() | {"network_sha256": checksum})
     return calibration
 
 
@@ -74,10 +75,11 @@ def calibration_of(ws: Workspace, run: Run) -> Calibration | None:
     path = ws.run_folder(run.name) / CALIBRATION
     if not path.exists():
         return None
-    networks = [file.stat().st_mtime for file in network_files(ws, run) if file.exists()]
-    if max(networks, default=0.0) > path.stat().st_mtime:
+    saved = read_json(path)
+    checksum = saved.pop("network_sha256", None)
+    if network_has_changed(ws, run, since=path.stat().st_mtime, checksum=checksum):
         return None
-    return Calibration.from_dict(read_json(path))
+    return Calibration.from_dict(saved)
 
 
 def calibration_in_words(calibration: Calibration | None) -> str:

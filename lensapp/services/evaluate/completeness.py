@@ -39,7 +39,7 @@ from lensapp.services.data.painting import (
 )
 from lensapp.services.evaluate.evaluation import task_of
 from lensapp.services.evaluate.realism import areas_in_words, realism_outcomes
-from lensapp.services.train.runs import network_files, require_network
+from lensapp.services.train.runs import network_has_changed, require_network
 from lensapp.simulation.injection import Survey, largest_fitting_radius
 from lensapp.simulation.lens_population import Lenses
 from lensapp.simulation.source_light import Stamps
@@ -47,6 +47,7 @@ from lensapp.storage import datasets, evaluations, runs, sources
 from lensapp.storage.arrays import Packing, Pixels
 from lensapp.storage.cutouts import flux_scales_of
 from lensapp.storage.evaluations import StoredInjections
+from lensapp.storage.files import network_checksum
 from lensapp.storage.records import Job, Run, Source
 from lensapp.storage.workspace import Workspace
 
@@ -318,7 +319,8 @@ def keep_injections(
         injections.seeing_arcsec,
         injections.hosts,
         scores,
-        injections.figures | {"made_at": time.time()},
+        injections.figures
+        | {"made_at": time.time(), "network_sha256": network_checksum(ws.run_folder(run.name))},
         *tests,
     )
     evaluations.save_injections(ws.run_folder(run.name), source.name, stored)
@@ -340,8 +342,8 @@ def load_injections(ws: Workspace, run_name: str, source_name: str) -> StoredInj
 
 def injections_outdated(ws: Workspace, run: Run, stored: StoredInjections) -> bool:
     """Return whether the network has changed since its completeness was measured."""
-    changed = [file.stat().st_mtime for file in network_files(ws, run) if file.exists()]
-    return max(changed, default=0.0) > float(stored.figures["made_at"])
+    since, checksum = float(stored.figures["made_at"]), stored.figures.get("network_sha256")
+    return network_has_changed(ws, run, since=since, checksum=checksum)
 
 
 def selection_function(

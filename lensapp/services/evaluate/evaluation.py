@@ -36,7 +36,7 @@ from lensapp.core.evaluate.prevalence import purity_at_prevalence
 from lensapp.core.evaluate.resampling import FIGURES, Interval, figure_intervals, roc_band
 from lensapp.core.evaluate.score_axis import ScoreAxis, axis_of
 from lensapp.core.train.tasks import FittedTask, load_task
-from lensapp.services.train.runs import network_files
+from lensapp.services.train.runs import is_another_network, network_dated
 from lensapp.storage import evaluations, runs
 from lensapp.storage.evaluations import StoredEstimates, StoredEvaluation
 from lensapp.storage.records import Run
@@ -221,23 +221,26 @@ def load_evaluation(ws: Workspace, run_name: str, *, part: str = "test") -> Eval
     """
     run = runs.get_run(ws.database, run_name)
     folder, path = ws.run_folder(run.name), _path(ws, run, part)
-    networks = [file.stat().st_mtime for file in network_files(ws, run) if file.exists()]
-    return _read_evaluation(
-        folder, path, part, path.stat().st_mtime_ns if path.exists() else 0, max(networks, default=0.0)
-    )
+    changed_at = path.stat().st_mtime_ns if path.exists() else 0
+    return _read_evaluation(folder, path, part, changed_at, network_dated(ws, run))
 
 
 @lru_cache(maxsize=32)  # Compare lays any number side by side
 def _read_evaluation(
-    folder: Path, path: Path, part: str, _changed_at: int, network_changed_at: float
+    folder: Path, path: Path, part: str, _changed_at: int, network_dated_at: float
 ) -> Evaluation | ValueEvaluation:
     if path == evaluations.estimates_path(folder, part):
         estimates = evaluations.load_estimates(folder, part)
-        outdated = network_changed_at > float(estimates.figures.get("evaluated_at", 0.0))
+        outdated = _is_outdated(folder, estimates.figures, network_dated_at)
         return ValueEvaluation(folder.name, part, outdated, estimates)
     scores = evaluations.load_evaluation(folder, part)
-    outdated = network_changed_at > float(scores.figures.get("evaluated_at", 0.0))
+    outdated = _is_outdated(folder, scores.figures, network_dated_at)
     return Evaluation(folder.name, part, outdated, scores)
+
+
+def _is_outdated(folder: Path, figures: dict[str, Any], dated: float) -> bool:
+    since, checksum = float(figures.get("evaluated_at", 0.0)), figures.get("network_sha256")
+    return is_another_network(folder, dated=dated, since=since, checksum=checksum)
 
 
 def _path(ws: Workspace, run: Run, part: str) -> Path:

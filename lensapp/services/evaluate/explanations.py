@@ -19,7 +19,7 @@ from lensapp.core.evaluate.explain_spec import ExplainSpec
 from lensapp.job_kinds import ExplanationPayload
 from lensapp.services.access.roots import check_readable
 from lensapp.services.data.pictures import DISPLAY, read_pictures
-from lensapp.services.train.runs import check_source_fits, network_files, require_scores
+from lensapp.services.train.runs import check_source_fits, network_has_changed, require_scores
 from lensapp.storage import runs, sources
 from lensapp.storage.cutouts import open_in_unit
 from lensapp.storage.explanations import StoredExplanation, load_explanation
@@ -216,9 +216,8 @@ def stored_explanation(
         explanation = load_explanation(ws.run_folder(run.name), explanation_key(cutout_id, about))
     except NotFound:
         return None
-    files = [path for path in network_files(ws, run) if path.exists()]
-    changed_at = max((path.stat().st_mtime for path in files), default=0.0)
-    return explanation if changed_at <= float(explanation.figures["explained_at"]) else None
+    since, checksum = float(explanation.figures["explained_at"]), explanation.figures.get("network_sha256")
+    return None if network_has_changed(ws, run, since=since, checksum=checksum) else explanation
 
 
 def panels(

@@ -10,7 +10,7 @@ from lensapp.core.acting import needs
 from lensapp.core.evaluate.nuisance import Nuisance, NuisanceSpec, measure_nuisance
 from lensapp.core.evaluate.resampling import Difference, compare_figures
 from lensapp.job_kinds import NuisancePayload
-from lensapp.services.train.runs import network_files, require_network
+from lensapp.services.train.runs import network_has_changed, require_network
 from lensapp.storage import evaluations, runs
 from lensapp.storage.evaluations import StoredNuisance
 from lensapp.storage.records import Job
@@ -66,8 +66,8 @@ def stored_nuisance(ws: Workspace, run_name: str, *, part: str) -> StoredNuisanc
     if not evaluations.nuisance_path(folder, part).exists():
         return None
     stored = evaluations.load_nuisance(folder, part)
-    changed_at = [path.stat().st_mtime for path in network_files(ws, run) if path.exists()]
-    return stored if max(changed_at, default=0.0) <= float(stored.figures["measured_at"]) else None
+    since, checksum = float(stored.figures["measured_at"]), stored.figures.get("network_sha256")
+    return None if network_has_changed(ws, run, since=since, checksum=checksum) else stored
 
 
 def nuisances(stored: StoredNuisance, *, threshold: float) -> list[Nuisance]:

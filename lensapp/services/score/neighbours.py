@@ -20,8 +20,8 @@ from lensapp.core.progress import Report, ignore_progress
 from lensapp.core.score.similarity import nearest, unit_rows
 from lensapp.core.typed_commands import as_typed_here
 from lensapp.storage import runs
-from lensapp.storage.features import checksum_of, features_folder, has_features, load_features
-from lensapp.storage.files import network_file, whole_file
+from lensapp.storage.features import features_folder, has_features, load_features
+from lensapp.storage.files import checksum_of, network_file, whole_file
 from lensapp.storage.workspace import Workspace
 
 EXACT_UP_TO = 50_000

@@ -31,8 +31,7 @@ from lensapp.ingest.score_tables import ScoreTable, TableHeader, read_header, re
 from lensapp.job_kinds import ScoreTablePayload
 from lensapp.services.access.roots import check_readable
 from lensapp.storage import datasets, runs, sources
-from lensapp.storage.features import checksum_of
-from lensapp.storage.files import SCORED, require_file
+from lensapp.storage.files import SCORED, checksum_of, require_file
 from lensapp.storage.queries import Columns
 from lensapp.storage.records import Job, Run, Source
 from lensapp.storage.scores import stored_scores

@@ -1,7 +1,6 @@
 """The audit of a run: made with one command, kept with the run, outdated when the network changes."""
 
 import json
-import os
 from dataclasses import replace
 from pathlib import Path
 
@@ -17,7 +16,14 @@ from lensapp.storage import datasets, queue, reviews, runs, sources, studies
 from lensapp.storage.evaluations import load_evaluation, save_evaluation
 from lensapp.storage.workspace import Workspace
 from support.pages_workspace import BANDS, SIZE, add_run, full_workspace, open_page
-from support.scoring_workspace import Trained, add_source, open_workspace, train_tiny
+from support.scoring_workspace import (
+    Trained,
+    add_source,
+    date_anew,
+    open_workspace,
+    train_further,
+    train_tiny,
+)
 from support.shortcut_audits import add_dataset_and_run, add_marked_survey
 from support.small_surveys import add_votes, pack_source
 
@@ -92,8 +98,11 @@ def test_an_audit_is_outdated_when_the_network_has_changed(ws: Workspace) -> Non
     kept = kept_audit(ws, run)
     assert kept is not None
     assert not kept.outdated
-    later = kept.found["audited_at"] + 10
-    os.utime(ws.run_folder("husky") / "best.keras", (later, later))
+    date_anew(ws.run_folder("husky"))
+    kept = kept_audit(ws, run)
+    assert kept is not None
+    assert not kept.outdated
+    train_further(ws.run_folder("husky"))
     kept = kept_audit(ws, run)
     assert kept is not None
     assert kept.outdated

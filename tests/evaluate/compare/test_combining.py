@@ -1,7 +1,6 @@
 """Committees that learn on the validation part, and every way of combining beside the best single run."""
 
 import json
-import os
 import shutil
 import time
 from pathlib import Path
@@ -20,14 +19,15 @@ from lensapp.cli import main
 from lensapp.core.errors import InvalidInput, NotFound
 from lensapp.core.evaluate.combining import learn_combination
 from lensapp.core.train.committees import COMBINATIONS, CommitteeSpec
-from lensapp.learning.score.onnx_export import exported, network_checksum
+from lensapp.learning.score.onnx_export import exported
 from lensapp.learning.score.scorers import open_scorer
 from lensapp.services.evaluate.calibrations import calibrate
 from lensapp.services.evaluate.combinations import compare_combinations
 from lensapp.services.evaluate.committees import make_committee
 from lensapp.storage import runs
 from lensapp.storage.evaluations import StoredEvaluation, save_evaluation
-from support.scoring_workspace import Trained, train_tiny
+from lensapp.storage.files import network_checksum
+from support.scoring_workspace import Trained, train_further, train_tiny
 
 
 def sigmoid(logit):
@@ -217,10 +217,7 @@ def test_members_without_an_evaluation_of_today_are_named(two: Trained):
     with pytest.raises(NotFound, match="second has not been evaluated on its validation part"):
         make_committee(two.workspace, name="both", members=["first", "second"], combine="bayes")
     evaluated(two, "validation", *drawn())
-    with (two.workspace.run_folder("second") / "best.keras").open("ab") as network:
-        network.write(b"trained further")
-    later = time.time() + 3600
-    os.utime(two.workspace.run_folder("second") / "best.keras", (later, later))
+    train_further(two.workspace.run_folder("second"))
     with pytest.raises(InvalidInput, match="second on its validation part are those of an earlier network"):
         make_committee(two.workspace, name="both", members=["first", "second"], combine="bayes")
 
