@@ -21,7 +21,7 @@ from lensapp.storage.records import Job
 from lensapp.ui.access.account_menu import show_account
 from lensapp.ui.access.identity import session_of_page
 from lensapp.ui.base_path import base_path
-from lensapp.ui.gallery.component import follow_theme, keep_inspector
+from lensapp.ui.gallery.component import follow_theme, keep_inspector, lead_into_popovers
 from lensapp.ui.pulse import watch_queue
 from lensapp.ui.shared.address import in_fragment_run
 from lensapp.ui.shared.client_modules import tell_whole_names
@@ -64,6 +64,7 @@ def show_sidebar() -> None:
             show_account()
         with st.container(key="theme-keeper"):
             follow_theme(key="theme-followed", theme=theme())
+            lead_into_popovers(key="popovers-led")
             tell_whole_names()
             save_figures()
 

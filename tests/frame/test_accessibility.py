@@ -115,6 +115,27 @@ def test_the_keyboard_reaches_the_end_of_a_page_of_the_survey(server: Server, co
     page.close()
 
 
+def test_the_keyboard_goes_into_what_a_button_opens_and_back_to_the_button(server: Server, context: Any):
+    page = context.new_page()
+    page.set_default_timeout(120_000)
+    page.goto(f"{server.address}/workspace?view=delete")
+    settled(page)
+    button = page.get_by_test_id("stMain").get_by_role("button", name="Rename")
+    button.focus()
+    page.keyboard.press("Enter")
+    within = "document.activeElement.closest('[data-testid=stPopoverBody]') !== null"
+    page.wait_for_function(within)
+    assert page.evaluate(FOCUSED)["name"] == "New name"
+    for _ in range(4):  # round within it: what lies behind is not reached by chance
+        page.keyboard.press("Tab")
+        assert page.evaluate(within)
+    page.keyboard.press("Escape")
+    page.get_by_test_id("stPopoverBody").wait_for(state="detached")
+    page.wait_for_timeout(300)
+    assert page.evaluate("document.activeElement.innerText").find("Rename") >= 0
+    page.close()
+
+
 def settled(page: Any) -> None:
     """Wait until the page's script has ended and nothing stands in for what is still to come."""
     page.wait_for_selector(

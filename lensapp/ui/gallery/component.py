@@ -121,6 +121,11 @@ def follow_theme(*, key: str, theme: str) -> None:
     )
 
 
+def lead_into_popovers(*, key: str) -> None:
+    """Lead the keyboard into what a button opens, and back to the button."""
+    invisible_component("lensapp_lead_into_popovers", FOLDER / "popovers.js")(key=key, height=1)
+
+
 def workspace_key(ws: Workspace) -> str:
     """Return what tells this workspace from others in a browser's memory."""
     return hashlib.sha256(ws.secret().encode()).hexdigest()[:12]
