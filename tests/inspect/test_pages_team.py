@@ -31,6 +31,14 @@ def grade_all(ws: Workspace, inspector: str, letters: str) -> None:
     record_votes(ws, review=review, inspector=inspector, post=post)
 
 
+def test_where_nobody_was_tested_no_column_is_of_dashes(ws: Workspace) -> None:
+    add_survey(ws)
+    create_review(ws, name="look", source_name="sky", spec=ReviewSpec(order="given", limit=10))
+    grade_all(ws, "ada", "AX")
+    page = open_page("team", review="look")
+    assert {*page.dataframe[0].value} == {"inspector", "graded", "seconds each", "hours left"}
+
+
 def test_the_team_is_measured_and_its_disputes_become_a_review(ws: Workspace) -> None:
     assert any("No review yet" in text.value for text in open_page("team").markdown)
     add_survey(ws)
@@ -42,6 +50,7 @@ def test_the_team_is_measured_and_its_disputes_become_a_review(ws: Workspace) ->
     page = open_page("team", review="look")
     assert not page.exception
     assert page.dataframe[0].value["inspector"].tolist() == ["ada", "bob"]
+    assert {"completeness", "self-agreement"} <= {*page.dataframe[0].value}
     assert any("Krippendorff's α" in text.value for text in page.markdown)
     assert len(page.get("plotly_chart")) == 1  # of the rates: one κ needs no figure
     assert any("Cohen's κ = " in text.value and "ada, bob" in text.value for text in page.markdown)

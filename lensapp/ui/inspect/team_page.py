@@ -1,6 +1,8 @@
 """The page about inspectors: their rates on blind tests, their agreement, consensus and disputes."""
 
+from collections.abc import Callable
 from datetime import UTC, datetime
+from operator import attrgetter
 
 import pandas as pd
 import streamlit as st
@@ -36,6 +38,11 @@ RATES = (
     "Rates (Wilson's 95 % interval) hits/cases, on simulated lenses, duds and repeated candidates. "
     "Seconds each: median; hours left: at the mean; looks of over a minute are cut to one."
 )
+TESTED: dict[str, Callable[[InspectorRecord], Rate]] = {  # columns that are left out where nobody was tested
+    "completeness": attrgetter("completeness"),
+    "false positives": attrgetter("false_positives"),
+    "self-agreement": attrgetter("self_agreement"),
+}
 NO_TESTS = "This review has no blind tests: open one that has some to measure inspectors."
 TESTS_HIDDEN = (
     "How inspectors do on the blind tests is shown once the review is closed, before only to administrators: "
@@ -162,9 +169,16 @@ def _show_inspectors(team: Team) -> None:
     """Show the table of inspectors and, where they were tested, the figure of their rates."""
     table = inspector_table(team.inspectors)
     tested = any(record.completeness.cases or record.false_positives.cases for record in team.inspectors)
+    untried = (
+        []
+        if team.tests_hidden
+        else [
+            name for name, rate in TESTED.items() if not any(rate(record).cases for record in team.inspectors)
+        ]
+    )
     number_column, text = st.column_config.NumberColumn, st.column_config.TextColumn
     st.dataframe(
-        table,
+        table.drop(columns=untried),
         hide_index=True,
         height="content",
         placeholder="–",

@@ -6,6 +6,7 @@ import numpy as np
 import plotly.graph_objects as go
 import streamlit as st
 
+from lensapp.core.data.column_names import column_label
 from lensapp.core.split.splits import LABELS, PARTS
 from lensapp.services.data.pictures import cutouts_by_id
 from lensapp.services.split.previews import SplitPreview
@@ -109,7 +110,7 @@ def show_magnitudes(preview: SplitPreview) -> None:
             line={"shape": "hvh", "color": colours[part], "width": 1.8},
             hovertemplate="%{x:.2f} mag: %{y:.3f}",
         )
-    figure.update_xaxes(title=f"{preview.magnitude_name} (mag)")
+    figure.update_xaxes(title=f"{column_label(preview.magnitude_name)} (mag)")
     figure.update_yaxes(title="share of the part", rangemode="tozero")
     figures.show_figure(
         figure,

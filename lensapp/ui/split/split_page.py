@@ -220,8 +220,8 @@ def _freeze(
         icon=":material/lock:",
         type="primary",
         width="stretch",
-        help="Stores members and a checksum. A frozen version never changes; its test part stays the same.",
     )
+    st.caption("A frozen version never changes: its members are stored with a checksum, its test part stays.")
     if not frozen:
         return
     with errors_shown():
