@@ -63,22 +63,21 @@ def score_changes(
         return scorer.score(np.ascontiguousarray(images))
 
     turned = np.stack([scored(images) for images in orientations(pixels)])
-    figures = {
-        "changes": list(table),
-        "part": part,
-        "images_per_second": meter.rate,
-        "engine": scorer.engine,
-        "network_sha256": scorer.checksum,
-        "spec": spec.saved(),
-        "measured_at": time.time(),
-    }
     stored = StoredNuisance(
         cutout_ids=np.asarray(labelled.cutout_ids, np.int64)[chosen],
         labels=labels[chosen],
         oriented=turned,
         changed=np.stack([scored(change(pixels, rng)) for change in table.values()]),
         group_ids=None if labelled.group_ids is None else labelled.group_ids[chosen],
-        figures=figures,
+        figures={
+            "changes": list(table),
+            "part": part,
+            "images_per_second": meter.rate,
+            "engine": scorer.engine,
+            "network_sha256": scorer.checksum,
+            "spec": spec.saved(),
+            "measured_at": time.time(),
+        },
     )
     save_nuisance(folder, part, stored)
     lenses = int(stored.labels.sum())
