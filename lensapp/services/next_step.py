@@ -202,11 +202,7 @@ def _chain(ws: Workspace, selected: Mapping[str, str | None]) -> _Chain:
         trained = next((one for one in runs.list_runs(database) if one.dataset_id == dataset.id), None)
         if run is None or not _belongs(ws, run, dataset, source, alone=trained is None):
             run = trained
-    review = _named(reviews.get_review, database, selected.get("review"))
-    if review is None or review.source_id != source.id:
-        of_source = [one for one in reviews.list_reviews(database) if one.source_id == source.id]
-        by_run = (one for one in of_source if run is not None and one.run_id == run.id)
-        review = next(by_run, next(iter(of_source), None))
+    run, review = _with_its_review(ws, source, run, selected)
     graded = 0 if review is None else voted_per_review(ws).get(review.id, 0)
     return _Chain(
         source,
@@ -218,6 +214,29 @@ def _chain(ws: Workspace, selected: Mapping[str, str | None]) -> _Chain:
         graded=graded,
         exported=bool(graded) and was_done(database, EXPORTED, kind="source", name=source.name),
     )
+
+
+def _with_its_review(
+    ws: Workspace, source: Source, run: Run | None, selected: Mapping[str, str | None]
+) -> tuple[Run | None, Review | None]:
+    """Return a run and the review of its candidates, or that of the newest review where no run is selected.
+
+    A run selected has the reviews of its own scores, as whoever opens a review selects its run as well; and
+    those of no run that are later than it. So a network trained on the grades of a review begins its own round.
+    """
+    of_source = [one for one in reviews.list_reviews(ws.database) if one.source_id == source.id]
+    chosen = [one for one in of_source if one.name == selected.get("review")]
+    if run is not None and run.name == selected.get("run"):
+        own = [one for one in chosen + of_source if one.run_id == run.id]
+        later = [one for one in chosen + of_source if one.run_id is None and one.created_at > run.created_at]
+        return run, next(iter(own + later), None)
+    review = next(iter(chosen + of_source), None)
+    if run is None or review is None or review.run_id in (None, run.id):
+        return run, review
+    if not chosen and run.created_at > review.created_at:
+        return run, None
+    scored_by = (one for one in runs.list_runs(ws.database) if one.id == review.run_id)
+    return next(scored_by, run), review
 
 
 def _belongs(ws: Workspace, run: Run, dataset: Dataset, source: Source, *, alone: bool) -> bool:

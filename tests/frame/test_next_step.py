@@ -112,6 +112,32 @@ def test_the_next_version_of_the_same_cutouts_is_trained_on(ws):
     assert stands(ws, dataset=new.name, run="first").selection["run"] == "first"
 
 
+def test_a_network_trained_on_the_grades_of_a_review_begins_its_own_round(ws):
+    source = rooms.add_survey(ws)
+    old = rooms.add_dataset(ws, source, "sky-v1")
+    first = rooms.add_run(ws, old, "first")
+    rooms.add_scores(ws, first, source)
+    rooms.add_votes(ws, first, source)
+    [review] = reviews.list_reviews(ws.database)
+    new = rooms.add_dataset(ws, source, "sky-v2")
+    second = rooms.add_run(ws, new, "second")
+    for selected in ({}, {"run": "second"}, {"run": "second", "review": review.name}):
+        of = stands(ws, **selected)
+        assert of.next_step.label == "Evaluate second"
+        assert counts(of)["Votes"] == (False, None)
+    rooms.add_evaluation(ws, second, new)
+    assert stands(ws).next_step.label == "Score sky"
+    # The review itself, opened again, is that of the first network.
+    for selected in ({"review": review.name}, {"run": "first", "review": review.name}, {"run": "first"}):
+        of = stands(ws, dataset="sky-v1", **selected)
+        assert of.next_step.label == "Grade 34 more"
+        assert (of.selection["run"], counts(of)["Scores"]) == ("first", (True, 40))
+    rooms.add_scores(ws, second, source)
+    names = take_step(ws, stands(ws).next_step)
+    assert stands(ws).selection["review"] == names["review"] != review.name
+    assert stands(ws).selection["run"] == "second"
+
+
 def test_the_starter_selected_takes_part_in_the_round_of_a_version_that_it_can_score(ws):
     scale = runs.normalisation_of(ws, install_starter(ws).name).pixel_scale_arcsec
     for name, bands in (("seen", ("g", "r", "i")), ("unseen", ("J", "H"))):
