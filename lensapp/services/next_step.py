@@ -222,7 +222,7 @@ def _with_its_review(
     """Return a run and the review of its candidates, or that of the newest review where no run is selected.
 
     A run selected has the reviews of its own scores, as whoever opens a review selects its run as well; and
-    those of no run that are later than it. So a network trained on the grades of a review begins its own round.
+    those of no run that are later than it. So a network trained on the grades of a review begins a round.
     """
     of_source = [one for one in reviews.list_reviews(ws.database) if one.source_id == source.id]
     chosen = [one for one in of_source if one.name == selected.get("review")]
