@@ -30,6 +30,8 @@ VIOLATIONS = """([runOnly, exclude]) => axe.run({exclude}, {runOnly, resultTypes
 STICKS_OUT = """() => { const main = document.querySelector("[data-testid='stMain']");
     return Math.max(main.scrollWidth - main.clientWidth, document.body.scrollWidth - innerWidth); }"""
 
+OF_THE_SURVEY = ("", "data", "data?view=import", "split", "team", "features", "paint")
+OF_NETWORKS = ("train", "experiments", "evaluate", "compare")
 MOST_STOPS = 200  # of a table every cell of a row is one
 FOCUSED = """() => {
     let at = document.activeElement;
@@ -95,8 +97,8 @@ def test_the_keyboard_goes_through_a_page_with_its_place_in_sight(server: Server
     page.close()
 
 
-@pytest.mark.parametrize("name", ["", "data", "data?view=import", "split", "team", "features", "paint"])
-def test_the_keyboard_reaches_the_end_of_a_page_of_the_survey(server: Server, context: Any, name: str):
+@pytest.mark.parametrize("name", [*OF_THE_SURVEY, *OF_NETWORKS])
+def test_the_keyboard_reaches_the_end_of_a_page(server: Server, context: Any, name: str):
     page = context.new_page()
     page.set_default_timeout(120_000)
     page.goto(f"{server.address}/{name}")

@@ -31,6 +31,11 @@ def find_network(name: str) -> NetworkInfo:
     return NETWORKS[name]
 
 
+def network_title(name: str) -> str:
+    """Return what readers call the network `name`; what is none of ours keeps its name."""
+    return NETWORKS[name].title if name in NETWORKS else name
+
+
 def network_options(name: str, values: dict[str, Any]) -> Spec:
     """Validate the options of the network called `name`; raises NotFound or InvalidInput."""
     return find_network(name).spec.parse(values)

@@ -4,6 +4,7 @@ from typing import Any
 
 import streamlit as st
 
+from lensapp.core.train.network_specs import network_title
 from lensapp.core.train.study_spec import StudyKind
 from lensapp.core.train.training_spec import TrainingSpec
 from lensapp.services.train import studies
@@ -16,6 +17,7 @@ from lensapp.ui.shared.job_controls import (
     redraw_when_changed,
     show_troubles,
 )
+from lensapp.ui.shared.markup import plain
 from lensapp.ui.shared.page_head import page_head
 from lensapp.ui.shared.state import get_workspace, go, selected
 from lensapp.ui.shared.widgets import absolute_time, duration, empty_state, relative_time
@@ -108,8 +110,9 @@ def _live_status(name: str) -> None:
         st.progress(fraction_done(status.job), text=text)
     else:
         study = status.study
+        network = network_title(study.spec["training"]["network"])
         st.markdown(
-            f"**{study.spec['training']['network']}** · started {relative_time(study.created_at)}",
+            f"**{plain(network)}** · started {relative_time(study.created_at)}",
             help=f"Started {absolute_time(study.created_at)}",
         )
     show_troubles(ws, status)

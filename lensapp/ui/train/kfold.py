@@ -78,7 +78,10 @@ def _show_folds(ws: Workspace, status: StudyStatus, entries: list[StudyRun]) -> 
             name: number_column(FIGURE_TITLES.get(name, study_plots.words(name)), format="%.4f")
             for name in study_figures.headline_figures(status.study.summary)
         }
-        | {"fold": st.column_config.TextColumn(pinned=True), "cutouts": number_column(format="%d")},
+        | {
+            "fold": st.column_config.TextColumn(pinned=True, width=150),
+            "cutouts": number_column(format="%d"),
+        },
     )
     st.subheader("Learning curves of the folds")
     by_run = runs.overlay_columns(ws, [entry.run.name for entry in entries])

@@ -172,8 +172,13 @@ def _dimension(name: str, limits: AnyRange, values: NDArray[Any]) -> dict[str, A
         "values": np.log10(numbers),
         "range": [low, high],
         "tickvals": ticks,
-        "ticktext": [f"{10**tick:.3g}" for tick in ticks],
+        "ticktext": [_tick_text(10.0**tick) for tick in ticks.tolist()],
     }
+
+
+def _tick_text(value: float) -> str:
+    """Return 10⁻⁴ for a power of ten, else the number."""
+    return figures.power_of_ten(value) if np.log10(value).is_integer() else f"{value:.3g}"
 
 
 def words(name: str) -> str:

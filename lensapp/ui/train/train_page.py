@@ -10,6 +10,7 @@ from pydantic import TypeAdapter
 
 from lensapp.core.errors import NotFound
 from lensapp.core.train.committees import MODEL as COMMITTEE
+from lensapp.core.train.network_specs import network_title
 from lensapp.core.train.tasks import ContrastiveTask, TaskSpec
 from lensapp.services.train import runs
 from lensapp.services.train.runs import RunStatus
@@ -164,7 +165,7 @@ def without_lens_scores(run: Run) -> bool:
 def summary_line(run: Run) -> str:
     """Return network, epochs, time, speed and device of an ended training in one line of Markdown."""
     summary = run.summary
-    parts = [f"**{plain(run.model)}**"]
+    parts = [f"**{plain(network_title(run.model))}**"]
     if summary.get("epochs"):
         parts.append(f"{counted(summary['epochs'], 'epoch')}, best {summary.get('best_epoch', '–')}")
     if summary.get("seconds"):
