@@ -54,6 +54,7 @@ def test_without_a_hub_the_catalogue_page_says_what_to_start(ws: Workspace) -> N
     page.button(key="export-samp").click().run()
     assert not page.exception
     assert any("Start TOPCAT or Aladin" in error.value for error in page.error)
+    assert not any(".)" in error.value for error in page.error)
 
 
 def test_a_corrected_table_of_known_lenses_is_taken_and_its_warnings_are_shown(ws: Workspace) -> None:

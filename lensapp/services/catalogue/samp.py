@@ -46,8 +46,8 @@ def send_table(path: Path, *, name: str) -> list[str]:
         return ask_to_load(client, path, name)
     except (SAMPHubError, SAMPClientError, SAMPProxyError, OSError) as error:
         raise StorageError(
-            f"No SAMP hub answers on this machine ({error or type(error).__name__}). Start TOPCAT or Aladin "
-            "on the machine where this program runs, then send again."
+            f"No SAMP hub answers on this machine ({str(error).rstrip('.') or type(error).__name__}). "
+            "Start TOPCAT or Aladin on the machine where this program runs, then send again."
         ) from error
     finally:
         if client.is_connected:
