@@ -55,7 +55,7 @@ def show_evaluate_page() -> None:
         if box.button("Train a network", icon=":material/model_training:", type="primary", key="to-train"):
             go("train")
         return
-    left, middle, right = st.columns([4, 2, 3], vertical_alignment="bottom")
+    left, middle, right = st.columns([4, 2, 3], vertical_alignment="top")  # several runs take several rows
     with left:
         offered = [*names, STARTER_NAME] if starter else names
         name = choose("run", offered, label="Run", remarks={STARTER_NAME: REMARK} if starter else {})
