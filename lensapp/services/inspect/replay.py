@@ -15,6 +15,7 @@ from lensapp.core.inspect.grades import LENS_FROM
 from lensapp.core.inspect.replay import Replay
 from lensapp.core.inspect.review_orders import ORDERS
 from lensapp.core.inspect.review_spec import ReviewSpec
+from lensapp.services.data.sources import count_cutouts
 from lensapp.services.inspect.acquisition import (
     Candidates,
     Ordering,
@@ -29,6 +30,7 @@ from lensapp.services.score.scores import aligned_scores
 from lensapp.storage import datasets, reviews, runs, sources
 from lensapp.storage.columns.source_columns import cutout_columns
 from lensapp.storage.records import Review, Run, Source
+from lensapp.storage.scores import stored_scores
 from lensapp.storage.workspace import Workspace
 
 BATCH = 20  # candidates graded before the order of the rest is made anew
@@ -148,12 +150,20 @@ def fitting_first(
 ) -> dict[str, str]:
     """Return runs with why each cannot order a review or a source, those without a reason first."""
     truth, _ = _truth(ws, name)
+    sizes = {source.id: count_cutouts(ws, source) for source in truth.sources}
+    unseen: dict[int, Ids] = {}  # by dataset, of which many runs have the same
     reasons = {}
     for run_name in run_names:
         run = runs.get_run(ws.database, run_name)
-        ids = truth.cutout_ids[~_learned(ws, run, truth.cutout_ids) | with_learned]
-        scores = aligned_scores(ws, ids, [source.id for source in truth.sources], run_id=run.id)
-        reasons[run_name] = "" if np.isfinite(scores).any() else NO_SCORE
+        if run.dataset_id not in unseen:
+            seen = _learned(ws, run, truth.cutout_ids) & (not with_learned)
+            unseen[run.dataset_id] = truth.cutout_ids[~seen]
+        ids = unseen[run.dataset_id]
+        fits = bool(len(ids)) and (
+            all(stored_scores.count_of(ws, run.id, key) >= size for key, size in sizes.items())
+            or np.isfinite(aligned_scores(ws, ids, list(sizes), run_id=run.id)).any()
+        )
+        reasons[run_name] = "" if fits else NO_SCORE
     return dict(sorted(reasons.items(), key=lambda one: bool(one[1])))
 
 
