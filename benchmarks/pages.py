@@ -23,6 +23,7 @@ sys.path[:0] = [str(PROJECT), str(PROJECT / "benchmarks"), str(PROJECT / "tests"
 
 GOALS = {"first content": 0.15, "settled": 0.4}
 ROUNDS, PATIENCE_MS = 3, 180_000
+LOOK_MS = 1000  # nobody leaves a page while its figures are being drawn
 REVIEWS, INSPECTORS, SCORING_RUNS, PART = 10, 10, 20, 50_000
 PAGES = tuple(sorted(path.stem for path in (PROJECT / "pages").glob("*.py")))
 ADDRESS = {"run": "net-0", "source": "sky"}  # of pages that show a run
@@ -194,6 +195,7 @@ def drawn_in_chromium(folder: Path, only: Sequence[str]) -> list[dict[str, Any]]
             for _ in range(ROUNDS + 1):
                 for name in only:
                     figures.append({"page": name} | switched(page, name))
+                    page.wait_for_timeout(LOOK_MS)
     finally:
         server.kill()
     warm = figures[len(only) :]  # the first round loads what is loaded once
