@@ -116,22 +116,25 @@ def _show_deletion(ws: Workspace) -> None:
         _table(rows)
         for loss in plan.losses:
             st.caption(plain(loss))
-        with st.container(horizontal=True):
-            with st.popover("Rename", icon=":material/edit:"):
-                new = st.text_input("New name", key=f"rename-{kind}-{name}", max_chars=100)
-                if st.button("Rename it", type="primary", key="rename-do", disabled=not new):
-                    with errors_shown():
-                        rename(ws, str(kind), str(name), new)
-                        tell(f"{name} is called {new} now.")
-            with st.popover("Delete", icon=":material/delete:"):
-                st.markdown(
-                    "It goes to the trash with all that is listed, and can be brought back for 30 days."
-                )
-                typed = st.text_input("Type its name to confirm", key=f"delete-{kind}-{name}")
-                if st.button("Delete it", type="primary", key="delete-do", disabled=typed != name):
-                    with errors_shown():
-                        removal.delete(ws, str(kind), str(name))
-                        tell(f"{name} is in the trash.")
+        _show_actions(ws, str(kind), str(name))
+
+
+def _show_actions(ws: Workspace, kind: str, name: str) -> None:
+    """Offer to rename and to delete what is called `name`."""
+    with st.container(horizontal=True):
+        with st.popover("Rename", icon=":material/edit:"):
+            new = st.text_input("New name", key=f"rename-{kind}-{name}", max_chars=100)
+            if st.button("Rename it", type="primary", key="rename-do", disabled=not new):
+                with errors_shown():
+                    rename(ws, kind, name, new)
+                    tell(f"{name} is called {new} now.")
+        with st.popover("Delete", icon=":material/delete:"):
+            st.markdown("It goes to the trash with all that is listed, and can be brought back for 30 days.")
+            typed = st.text_input("Type its name to confirm", key=f"delete-{kind}-{name}")
+            if st.button("Delete it", type="primary", key="delete-do", disabled=typed != name):
+                with errors_shown():
+                    removal.delete(ws, kind, name)
+                    tell(f"{name} is in the trash.")
 
 
 def _show_trash(ws: Workspace) -> None:

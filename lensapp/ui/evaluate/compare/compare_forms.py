@@ -112,6 +112,23 @@ def show_comparison_form(ws: Workspace, evaluated: list[str]) -> None:
     queued = st.session_state.pop(QUEUED, None)
     if queued:
         st.toast(f"{plain(queued)} is queued.", icon=":material/schedule:")
+    dataset_name, chosen = _choose_compared(ws, evaluated)
+    values = _budget() | chosen
+    spread = spread_field(ws, key="compare-spread")
+    cells = st.columns([2, 2, 5], vertical_alignment="bottom")
+    with cells[0]:
+        suggestion = studies.suggest_study_name(ws, comparisons.KIND)
+        name = st.text_input(
+            "Name", placeholder=suggestion, **kept("name", text(), "", key=f"compare-name-{suggestion}")
+        )
+    with cells[1]:
+        pressed = st.button("Compare", type="primary", icon=":material/play_arrow:", key="compare-start")
+    if pressed:
+        _start(ws, dataset_name, values, name=name.strip() or suggestion, spread=spread)
+
+
+def _choose_compared(ws: Workspace, evaluated: list[str]) -> tuple[str, dict[str, list[str]]]:
+    """Ask for a dataset version, and for the networks, recipes and runs that are compared on it."""
     cells = st.columns([2, 3, 2, 2], vertical_alignment="top")
     with cells[0]:
         dataset_name = choose(
@@ -143,19 +160,7 @@ def show_comparison_form(ws: Workspace, evaluated: list[str]) -> None:
             placeholder="none",
             **kept("beside", several_of(evaluated), [], key="compare-beside"),
         )
-    values = _budget()
-    values |= {"models": models, "presets": presets, "runs": beside}
-    spread = spread_field(ws, key="compare-spread")
-    cells = st.columns([2, 2, 5], vertical_alignment="bottom")
-    with cells[0]:
-        suggestion = studies.suggest_study_name(ws, comparisons.KIND)
-        name = st.text_input(
-            "Name", placeholder=suggestion, **kept("name", text(), "", key=f"compare-name-{suggestion}")
-        )
-    with cells[1]:
-        pressed = st.button("Compare", type="primary", icon=":material/play_arrow:", key="compare-start")
-    if pressed:
-        _start(ws, str(dataset_name), values, name=name.strip() or suggestion, spread=spread)
+    return str(dataset_name), {"models": models, "presets": presets, "runs": beside}
 
 
 def _budget() -> dict[str, Any]:
