@@ -328,7 +328,7 @@ def _next_step(ws: Workspace, chain: _Chain) -> NextStep:
         return NextStep("Get cutouts", "Choose files below, or make a demo survey on Home.", "data", {}, {})
     names = chain.names
     if review is not None:
-        return _with_review(chain, review, source)
+        return _with_review(ws, chain, review, source)
     if run is None and chain.dataset is not None:
         return _training(chain.dataset, names)
     if run is None:
@@ -336,7 +336,7 @@ def _next_step(ws: Workspace, chain: _Chain) -> NextStep:
     return _with_network(ws, chain, run, source)
 
 
-def _with_review(chain: _Chain, review: Review, source: Source) -> NextStep:
+def _with_review(ws: Workspace, chain: _Chain, review: Review, source: Source) -> NextStep:
     """Return what comes next for a review: its grades, then the catalogue, then the next training."""
     names = chain.names
     if review.closed_at is None and chain.graded < review.size:
@@ -347,10 +347,27 @@ def _with_review(chain: _Chain, review: Review, source: Source) -> NextStep:
         here = "Look through the candidates, then export them or feed the grades back."
         starts: Action | None = "export" if chain.graded else None  # the browser fetches it, see page_head
         return NextStep(f"Export {source.name}", here, "catalogue", names, {"view": "export"}, starts)
-    if chain.run is None and chain.dataset is not None and chain.dataset.created_at > review.created_at:
-        return _training(chain.dataset, names)  # they are fed back already
+    if (version := _fed_back(ws, review, source)) is not None:
+        names = {"source": source.name, "dataset": version.name}
+        run = next((one for one in runs.list_runs(ws.database) if one.dataset_id == version.id), None)
+        if run is None:
+            return _training(version, names)
+        return _next_step(ws, _chain(ws, names | {"run": run.name}))
     here = "Feed the grades back into the next training."
     return NextStep("Feed back into training", here, "catalogue", names, {"view": "feed-back"})
+
+
+def _fed_back(ws: Workspace, review: Review, source: Source) -> Dataset | None:
+    """Return the newest version of a source that was frozen after the last vote of a review, or None.
+
+    The round goes on there, whatever is selected: to feed the same votes back again would change nothing.
+    """
+    later = (one for one in datasets.list_datasets(ws.database) if one.created_at > review.created_at)
+    version = next((one for one in later if source.id in one.source_ids), None)
+    if version is None:
+        return None
+    voted = reviews.votes_since(ws.database, version.created_at)
+    return None if any(review_id == review.id for _, review_id, *_ in voted) else version
 
 
 def _training(dataset: Dataset, names: Mapping[str, str]) -> NextStep:
@@ -375,12 +392,13 @@ def _with_network(ws: Workspace, chain: _Chain, run: Run, source: Source) -> Nex
     names = chain.names
     if trainings.gives_features_only(run):
         return NextStep("Map its features", "Look at the map.", "features", names, {})
+    if run.state in ("queued", "running"):  # whose best network so far is there from the first epoch on
+        return NextStep(
+            f"Watch {run.name}", f"Wait for {run.name}, which is {run.state}.", "train", names, {}
+        )
     if not trainings.is_scored(ws, run):
         here = f"Train again: {run.name} {'has' if run.state == 'failed' else 'is'} {run.state}."
-        if run.state in ("queued", "running"):
-            here = f"Wait for {run.name}, which is {run.state}."
-        label = f"Watch {run.name}" if run.state in ("queued", "running") else f"See {run.name}: {run.state}"
-        return NextStep(label, here, "train", names, {})
+        return NextStep(f"See {run.name}: {run.state}", here, "train", names, {})
     tested = chain.dataset is not None and bool(sum(chain.dataset.counts.get("test", {}).values()))
     if run.evaluation is None and not chain.scored and tested and not is_starter(run):
         here = "Evaluate the network on the test part."

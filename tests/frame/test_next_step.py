@@ -132,6 +132,11 @@ def test_a_network_trained_on_the_grades_of_a_review_begins_its_own_round(ws):
         of = stands(ws, dataset="sky-v1", **selected)
         assert of.next_step.label == "Grade 34 more"
         assert (of.selection["run"], counts(of)["Scores"]) == ("first", (True, 40))
+    # Once its grades are fed back they are not proposed again, whichever network is selected.
+    reviews.close_review(ws.database, review.name)
+    export(ws, CatalogueQuery(of=("sky",)), out=ws.folder / "sky.csv")
+    assert stands(ws, dataset="sky-v1", run="first").next_step.label == "Score sky"
+    assert stands(ws, dataset="sky-v1", run="first").next_step.selection["run"] == "second"
     rooms.add_scores(ws, second, source)
     names = take_step(ws, stands(ws).next_step)
     assert stands(ws).selection["review"] == names["review"] != review.name
@@ -173,6 +178,13 @@ def test_a_network_that_is_being_trained_is_watched(ws):
     assert stands(ws).next_step.label == "Watch first"
     runs.update_run(ws.database, run.id, state="failed")
     assert stands(ws).next_step.label == "See first: failed"
+
+
+def test_a_network_is_watched_until_its_training_ends_though_its_best_epoch_is_there(ws):
+    run = rooms.add_run(ws, rooms.add_dataset(ws, rooms.add_survey(ws)), "first")
+    assert stands(ws).next_step.label == "Evaluate first"
+    runs.update_run(ws.database, run.id, state="running")
+    assert stands(ws).next_step.label == "Watch first"
 
 
 @pytest.mark.parametrize(
