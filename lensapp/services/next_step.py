@@ -23,6 +23,7 @@ from lensapp.storage.database import Database
 from lensapp.storage.files import NORMALISATION
 from lensapp.storage.records import Dataset, Job, Review, Run, Source
 from lensapp.storage.scores import stored_scores
+from lensapp.storage.studies import study_names_by_run
 from lensapp.storage.workspace import Workspace
 
 Record = TypeVar("Record")
@@ -199,9 +200,11 @@ def _chain(ws: Workspace, selected: Mapping[str, str | None]) -> _Chain:
         own = (one for one in datasets.list_datasets(database) if source.id in one.source_ids)
         dataset = next(own, None)
     if dataset is not None:
-        trained = next((one for one in runs.list_runs(database) if one.dataset_id == dataset.id), None)
+        trained = _trained_on(ws, dataset)
         if run is None or not _belongs(ws, run, dataset, source, alone=trained is None):
             run = trained
+        elif run.id in study_names_by_run(database) and not stored_scores.count_of(ws, run.id, source.id):
+            run = trained  # of folds and trials figures are taken; the round goes on without them
     run, review = _with_its_review(ws, source, run, selected)
     graded = 0 if review is None else voted_per_review(ws).get(review.id, 0)
     return _Chain(
@@ -237,6 +240,13 @@ def _with_its_review(
         return run, None
     scored_by = (one for one in runs.list_runs(ws.database) if one.id == review.run_id)
     return next(scored_by, run), review
+
+
+def _trained_on(ws: Workspace, dataset: Dataset) -> Run | None:
+    """Return the newest run of a version, one that is no fold or trial of a study where there is one."""
+    own = [one for one in runs.list_runs(ws.database) if one.dataset_id == dataset.id]
+    of_studies = study_names_by_run(ws.database)
+    return next((one for one in own if one.id not in of_studies), next(iter(own), None))
 
 
 def _belongs(ws: Workspace, run: Run, dataset: Dataset, source: Source, *, alone: bool) -> bool:
@@ -349,7 +359,7 @@ def _with_review(ws: Workspace, chain: _Chain, review: Review, source: Source) -
         return NextStep(f"Export {source.name}", here, "catalogue", names, {"view": "export"}, starts)
     if (version := _fed_back(ws, review, source)) is not None:
         names = {"source": source.name, "dataset": version.name}
-        run = next((one for one in runs.list_runs(ws.database) if one.dataset_id == version.id), None)
+        run = _trained_on(ws, version)
         if run is None:
             return _training(version, names)
         return _next_step(ws, _chain(ws, names | {"run": run.name}))

@@ -13,7 +13,7 @@ from lensapp.services.catalogue.export import export
 from lensapp.services.next_step import STAGES, Round, round_of, take_step
 from lensapp.services.split.datasets import freeze_split
 from lensapp.services.train.starter import install_starter
-from lensapp.storage import reviews, runs
+from lensapp.storage import reviews, runs, studies
 from lensapp.storage.workspace import Workspace
 from lensapp.ui.main import GROUPS
 from support import pages_workspace as rooms
@@ -185,6 +185,22 @@ def test_a_network_is_watched_until_its_training_ends_though_its_best_epoch_is_t
     assert stands(ws).next_step.label == "Evaluate first"
     runs.update_run(ws.database, run.id, state="running")
     assert stands(ws).next_step.label == "Watch first"
+
+
+def test_folds_of_a_cross_validation_do_not_take_over_the_round(ws):
+    source = rooms.add_survey(ws)
+    dataset = rooms.add_dataset(ws, source)
+    first = rooms.add_run(ws, dataset, "first")
+    rooms.add_scores(ws, first, source)
+    rooms.add_votes(ws, first, source)
+    study = studies.create_study(ws.database, name="five", kind="kfold", dataset_id=dataset.id, spec={})
+    fold = rooms.add_run(ws, dataset, "five-fold0")
+    studies.add_run(ws.database, study.id, fold.id, place=0)
+    for selected in ({}, {"run": "five-fold0"}):
+        of = stands(ws, **selected)
+        assert (of.next_step.label, of.selection["run"]) == ("Grade 34 more", "first")
+    rooms.add_scores(ws, fold, source)
+    assert stands(ws, run="five-fold0").next_step.label == "Review the top 40"
 
 
 @pytest.mark.parametrize(
