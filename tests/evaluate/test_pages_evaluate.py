@@ -13,7 +13,7 @@ from lensapp.services.evaluate.evaluation import Evaluation, load_evaluation, th
 from lensapp.services.evaluate.explanations import explanation_key
 from lensapp.services.evaluate.figure_tables import figures_table
 from lensapp.services.inspect.queues import review_of_cutouts
-from lensapp.storage import evaluations, queue, reviews, runs
+from lensapp.storage import datasets, evaluations, queue, reviews, runs, sources
 from lensapp.storage.evaluations import StoredEvaluation
 from lensapp.storage.explanations import StoredExplanation, save_explanation
 from lensapp.storage.scores import stored_scores
@@ -23,6 +23,7 @@ from lensapp.ui.evaluate.tables import TERMS, latex_table
 from support.pages_workspace import (
     SIZE,
     add_dataset,
+    add_evaluation,
     add_run,
     add_survey,
     full_workspace,
@@ -82,6 +83,34 @@ def test_other_runs_are_laid_over_and_tabulated(folder: Path) -> None:
     table = page.dataframe[0].value
     assert {"elu_cnn-1", "elu_cnn-2"} <= set(table.columns)
     assert set(TERMS) <= set(table["figure"])
+
+
+def test_the_run_of_a_fed_back_version_leads_to_its_comparison_with_the_run_before(folder: Path) -> None:
+    ws = full_workspace(folder)
+    first = datasets.get_dataset(ws.database, "sky-v1")
+    second = add_dataset(ws, sources.get_source(ws.database, "sky"), "sky-v2", parent=first)
+    third = add_dataset(ws, sources.get_source(ws.database, "sky"), "sky-v3", parent=second)
+    for run, dataset in ((add_run(ws, third, "fed-back"), third), (add_run(ws, first, "also-first"), first)):
+        add_evaluation(ws, run, dataset)
+    page = open_page("evaluate", run="elu_cnn-1")
+    assert not [button for button in page.button if button.key == "evaluate-to-compare"]
+    page = open_page("evaluate", run="fed-back")
+    assert page.button(key="evaluate-to-compare").label == "Compare with also-first"
+    page.button(key="evaluate-to-compare").click().run()
+    assert [title.value for title in page.title] == ["Compare"]
+    assert page.multiselect(key="compare-runs").value == ["fed-back", "also-first"]
+
+
+def test_a_run_measured_on_other_cutouts_is_not_offered_for_comparison(folder: Path) -> None:
+    ws = full_workspace(folder)
+    first = datasets.get_dataset(ws.database, "sky-v1")
+    second = add_dataset(ws, sources.get_source(ws.database, "sky"), "sky-v2", parent=first)
+    add_evaluation(ws, add_run(ws, second, "fed-back"), second)
+    stored = evaluations.load_evaluation(ws.run_folder("fed-back"), "test")
+    relabelled = replace(stored, labels=~stored.labels)
+    evaluations.save_evaluation(ws.run_folder("fed-back"), "test", relabelled)
+    page = open_page("evaluate", run="fed-back")
+    assert not [button for button in page.button if button.key == "evaluate-to-compare"]
 
 
 def test_a_page_of_cutouts_is_explained_in_one_job_and_shown_under_the_map_chosen(folder: Path) -> None:

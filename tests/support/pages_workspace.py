@@ -80,8 +80,10 @@ def _cutout(row: int) -> dict[str, object]:
     }
 
 
-def add_dataset(ws: Workspace, source: Source, name: str = "sky-v1") -> Dataset:
-    """Freeze the first 24 cutouts as training, 6 as validation and 10 as test part."""
+def add_dataset(
+    ws: Workspace, source: Source, name: str = "sky-v1", *, parent: Dataset | None = None
+) -> Dataset:
+    """Freeze the first 20 cutouts as training, 8 as validation and 12 as test part."""
     ids = sources.cutout_columns(ws.database, [source.id], columns=("id", "label"))
     parts = ["train"] * 20 + ["validation"] * 8 + ["test"] * 12
     counts: dict[str, dict[str, int]] = {}
@@ -107,6 +109,7 @@ def add_dataset(ws: Workspace, source: Source, name: str = "sky-v1") -> Dataset:
         counts=counts,
         checksum="0" * 64,
         members=members,
+        parent_id=parent.id if parent else None,
     )
 
 

@@ -6,10 +6,12 @@ import streamlit as st
 
 from lensapp.core.errors import NotFound
 from lensapp.core.train.committees import MODEL as COMMITTEE
+from lensapp.services.evaluate.compare.same_part import run_before
 from lensapp.services.evaluate.evaluation import (
     Evaluation,
     ValueEvaluation,
     comparable_runs,
+    is_evaluated,
     load_evaluation,
     task_of,
 )
@@ -73,6 +75,7 @@ def show_evaluate_page() -> None:
         part = _choose_part()
     with right:
         compared = _choose_compared(comparable_runs(ws, run, part=part), run)
+        _offer_comparison(ws, run, part=part)
     _show_measured(ws, run, part=part, compared=compared)
 
 
@@ -149,6 +152,19 @@ def _choose_compared(names: list[str], run: Run) -> list[str]:
     else:
         st.query_params.pop(COMPARE, None)
     return compared
+
+
+def _offer_comparison(ws: Workspace, run: Run, *, part: str) -> None:
+    """Lead from a run of a later dataset version to its comparison with the run before it."""
+    if not is_evaluated(ws, run, part=part) or (before := run_before(ws, run, part=part)) is None:
+        return
+    if st.button(
+        f"Compare with {plain(before)}",
+        icon=":material/leaderboard:",
+        key="evaluate-to-compare",
+        help="The run of the dataset version before, measured on the same cutouts: is the new one better?",
+    ):
+        go("compare", view={COMPARE: f"{run.name},{before}"})
 
 
 def _start_button(label: str, ws: Workspace, run: Run, *, part: str) -> None:

@@ -11,11 +11,12 @@ from lensapp.services.evaluate.compare import side_by_side
 from lensapp.services.evaluate.compare.scatter import scatter
 from lensapp.services.evaluate.evaluation import Evaluation
 from lensapp.services.train.comparisons import compared_in, compared_runs
-from lensapp.storage import datasets, queue, reviews, runs, studies
+from lensapp.storage import datasets, queue, reviews, runs, sources, studies
 from lensapp.storage.evaluations import StoredEvaluation, load_evaluation, save_evaluation
 from lensapp.storage.workspace import Workspace
 from lensapp.ui.evaluate.compare import compare_figures
 from lensapp.ui.evaluate.compare.compare_forms import MADE
+from lensapp.ui.evaluate.compare.compare_page import measured_on
 from lensapp.ui.evaluate.compare.side_figures import scatter_figure
 from lensapp.ui.evaluate.evaluation_figures import roc_figure, smallest_rate
 from lensapp.ui.shared.widgets import number, rounded_count, size_in_words
@@ -75,6 +76,22 @@ def test_a_comparison_is_drawn_tabulated_and_its_failure_told(folder: Path) -> N
     assert not page.exception
     assert len(page.get("plotly_chart")) == 2
     assert any("TPR10 by architecture" in text.value for text in page.markdown)
+
+
+def test_what_runs_were_measured_on_is_told_by_the_cutouts_not_by_the_version(folder: Path) -> None:
+    ws = full_workspace(folder)
+    second = add_dataset(ws, sources.get_source(ws.database, "sky"), "sky-v2")
+    run = add_run(ws, second, "fed-back")
+    add_evaluation(ws, run, second)
+    names = ["fed-back", "elu_cnn-1"]
+    same = "test part of sky-v1, sky-v2: n = 12, 3 of them lenses (the same cutouts)"
+    assert measured_on(ws, compared_runs(ws, names)) == same
+    assert measured_on(ws, compared_runs(ws, names[1:])) == "test part of sky-v1: n = 12, 3 of them lenses"
+    stored = load_evaluation(ws.run_folder("fed-back"), "test")
+    others = replace(stored, cutout_ids=stored.cutout_ids - 1)
+    save_evaluation(ws.run_folder("fed-back"), "test", others)
+    told = measured_on(ws, compared_runs(ws, names))
+    assert told.endswith("3 of them lenses; not the same cutouts: compare with care")
 
 
 def test_a_new_comparison_is_queued_with_its_budget(folder: Path) -> None:

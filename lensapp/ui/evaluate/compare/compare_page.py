@@ -6,6 +6,7 @@ import pandas as pd
 import streamlit as st
 
 from lensapp.core.errors import NotFound
+from lensapp.services.evaluate.compare.same_part import measured_alike
 from lensapp.services.evaluate.compare.side_by_side import first_together
 from lensapp.services.train import comparisons, runs, studies
 from lensapp.services.train.comparisons import Compared
@@ -66,7 +67,7 @@ def show_compare_page() -> None:
             if row.reason:
                 st.warning(f"**{plain(row.label)}** failed: {plain(row.reason)}", icon=":material/error:")
         if view == COSTS:
-            _show_rows(rows)
+            _show_rows(rows, measured_on(ws, rows))
             compare_forms.show_committee_form(ws, rows, st.session_state.get(TICKED, []))
         else:
             show_beside(ws, rows, view)
@@ -182,23 +183,23 @@ def _follow(name: str) -> None:
     warn_without_worker(ws, status)
 
 
-def _show_rows(rows: list[Compared]) -> None:
+def _show_rows(rows: list[Compared], cutouts: str) -> None:
+    """Show figures and table; `cutouts` says what the rows were measured on."""
     measured = [row for row in rows if row.accuracy is not None]
     if measured:
         left, right = st.columns(2, gap="medium")
         with left:
-            _bars(measured)
+            _bars(measured, cutouts)
         with right:
-            _costs(measured)
+            _costs(measured, cutouts)
     elif rows:
         st.info("The first bar appears when the first network is trained and measured.")
     if rows:
-        _show_table(
-            sorted(rows, key=lambda row: -1.0 if row.auroc is None else -row.auroc - 1.0)
-        )  # best first
+        best_first = sorted(rows, key=lambda row: -1.0 if row.auroc is None else -row.auroc - 1.0)
+        _show_table(best_first, cutouts)
 
 
-def _show_table(rows: list[Compared]) -> None:
+def _show_table(rows: list[Compared], cutouts: str) -> None:
     """Show the figures and costs of each row; ticked ones can make a committee."""
     table = rows_table(rows)
     names = [row.run for row in rows]
@@ -237,21 +238,28 @@ def _show_table(rows: list[Compared]) -> None:
         **kept("ticked", ticked(names), NO_ROWS, key=f"compare-table-{digest(names)}"),
     )
     st.session_state[TICKED] = [rows[row].run for row in event.selection.rows if row < len(rows)]
-    caption = "Tick rows to make a committee of them; " + _caption(rows)
+    caption = "Tick rows to make a committee of them; " + cutouts
     show_caption_and_copy(table, caption=caption, file_name="comparison")
 
 
-def _caption(rows: list[Compared]) -> str:
-    sizes = sorted({row.n for row in rows if row.n})
-    lenses = sorted({row.lenses for row in rows if row.lenses})
-    names = sorted({row.dataset for row in rows})
-    cutouts = "–".join(number(size) for size in {sizes[0], sizes[-1]}) if sizes else "–"
-    part = "–".join(number(size) for size in {lenses[0], lenses[-1]}) if lenses else "–"
-    text = f"test part of {', '.join(names)}: n = {cutouts}, {part} of them lenses"
-    return text + ("; different test parts: compare with care" if len(names) > 1 else "")
+def measured_on(ws: Workspace, rows: Sequence[Compared]) -> str:
+    """Return in words what cutouts the rows were measured on, and whether they are the same."""
+    measured = [row for row in rows if row.n]
+    versions = sorted({row.dataset for row in measured or rows})
+    part = f"test part of {', '.join(versions)}: n = {_range([row.n for row in measured])}"
+    text = f"{part}, {_range([row.lenses for row in measured])} of them lenses"
+    if measured and not measured_alike(ws, [row.run for row in measured]):
+        return text + "; not the same cutouts: compare with care"
+    return text + (" (the same cutouts)" if len(versions) > 1 else "")
 
 
-def _bars(rows: list[Compared]) -> None:
+def _range(counts: Sequence[int | None]) -> str:
+    """Return the least and the greatest of counts, or the one that all are."""
+    known = [count for count in counts if count]
+    return "–".join(number(count) for count in sorted({min(known), max(known)})) if known else "–"
+
+
+def _bars(rows: list[Compared], cutouts: str) -> None:
     merit = st.segmented_control(
         "Figure of merit",
         list(compare_figures.MERITS),
@@ -265,7 +273,7 @@ def _bars(rows: list[Compared]) -> None:
     figures.show_figure(
         compare_figures.bar_figure(rows, merit, colours=figures.line_colours(), ink=figures.ink()),
         title=title[0].upper() + title[1:],
-        caption=_caption(rows) + note,
+        caption=cutouts + note,
         csv=lambda: figures.csv_text(compare_figures.columns_of(rows)),
         key="compare-bars",
         height=_rows_height(rows),
@@ -276,7 +284,7 @@ def _merit_label(merit: str) -> str:
     return compare_figures.MERITS[merit].split(" at ")[0]
 
 
-def _costs(rows: list[Compared]) -> None:
+def _costs(rows: list[Compared], cutouts: str) -> None:
     cost: str = st.segmented_control(
         "Against",
         list(compare_figures.COSTS),
@@ -292,7 +300,7 @@ def _costs(rows: list[Compared]) -> None:
     figures.show_figure(
         compare_figures.cost_figure(rows, cost, colours=figures.line_colours(), ink=figures.ink()),
         title="TPR10 against cost",
-        caption=_caption(rows) + "; 95 % (Wilson)",
+        caption=cutouts + "; 95 % (Wilson)",
         csv=lambda: figures.csv_text(compare_figures.columns_of(rows)),
         key="compare-costs",
         height=_rows_height(rows),
