@@ -61,6 +61,21 @@ def test_without_roots_every_folder_can_be_looked_into(ws, survey, monkeypatch):
     assert import_paths.list_folder(ws, survey.parent / "secret").counts == {"fits": 1}
 
 
+def test_looking_begins_where_there_is_something_to_open(ws, tmp_path, monkeypatch):
+    home, empty, full = (tmp_path / name for name in ("home", "empty", "full"))
+    (home / ".cache").mkdir(parents=True)
+    (full / "archive" / "papers").mkdir(parents=True)
+    empty.mkdir()
+    monkeypatch.setenv("HOME", str(home))
+    roots = [str(one) for one in (home, empty, tmp_path / "absent", full)]
+    monkeypatch.setenv("LENSAPP_IMPORT_ROOTS", os.pathsep.join(roots))
+    assert import_paths.first_folder(ws) == full
+    assert [one.name for one in import_paths.list_folder(ws, full).folders] == ["archive"]
+    assert full in import_paths.named_roots()
+    (home / "survey").mkdir()
+    assert import_paths.first_folder(ws) == home
+
+
 def test_a_folder_that_is_no_folder_is_refused_with_a_remedy(ws, survey):
     with pytest.raises(InvalidInput, match=r"cannot be read .* Choose another"):
         import_paths.list_folder(ws, survey / "table.csv")

@@ -142,6 +142,13 @@ def test_a_dry_run_shows_what_would_be_taken_and_writes_nothing(workspace, tmp_p
     assert not sources.list_sources(workspace.database)
 
 
+def test_enter_in_the_field_of_the_path_starts_the_dry_run(workspace):
+    app = open_data()
+    field = app.text_input(key="import-path")
+    button = next(one for one in app.button if one.label == "Dry run")
+    assert field.form_id == button.form_id == "import-choice"
+
+
 def test_confirming_queues_the_import_with_the_settings_of_the_dry_run(workspace, tmp_path):
     app = open_data()
     app.text_input(key="import-path").input(str(write_npy(tmp_path / "stack.npy")))

@@ -78,6 +78,14 @@ def list_folder(path: Path, *, roots: Sequence[Path]) -> FolderListing:
     )  # fmt: skip
 
 
+def shows_anything(path: Path, *, roots: Sequence[Path]) -> bool:
+    """Return whether a folder can be read and holds a folder or a file of use."""
+    try:
+        return bool(_entries(path, roots))
+    except InvalidInput:
+        return False
+
+
 def tables_near(path: Path, *, roots: Sequence[Path]) -> list[Path]:
     """Return the tables in a folder, and in that above it, which may be the catalogue of what lies in it."""
     folder = path if path.is_dir() else path.parent

@@ -44,14 +44,19 @@ def roots_to_browse(ws: Workspace) -> list[Path]:
 
 
 def first_folder(ws: Workspace) -> Path:
-    """Return the folder to begin with: that of the last import, home, or the first root."""
+    """Return the folder to begin with: that of the last import, home, or a root.
+
+    It is the first of these in which anything can be opened or imported, where there is such a one.
+    """
     roots = roots_to_browse(ws)
-    for text in recent_paths(ws):
-        folder = Path(text).parent.resolve()
-        if folder.is_dir() and folders.within(folder, roots):
-            return folder
-    home = Path.home()
-    return home if folders.within(home, roots) else roots[0]
+    recent = [Path(text).parent.resolve() for text in recent_paths(ws)]
+    allowed = [one for one in (*recent, Path.home(), *roots) if one.is_dir() and folders.within(one, roots)]
+    return next((one for one in allowed if folders.shows_anything(one, roots=roots)), allowed[0])
+
+
+def named_roots() -> list[Path]:
+    """Return the folders to which imports are bound by configuration; none where everything may be read."""
+    return import_roots() or []
 
 
 def list_folder(ws: Workspace, path: Path) -> folders.FolderListing:

@@ -51,7 +51,7 @@ def show_data_page() -> None:
     with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
         longest = max(len(source.name) for source in ready)
         with st.container(width=min(max(175, 60 + 8 * longest), 420)):
-            name = choose("source", [source.name for source in ready], label="Source")
+            name = choose("source", [source.name for source in ready], label="Source", labelled=False)
         view = choose_view(VIEWS, key="data-view")
     source = next(source for source in ready if source.name == name)
     if view == "import":
@@ -84,28 +84,37 @@ def _show_cutouts(source: Source) -> None:
     fulfilling, usable = _filtered(source)
     if not usable:
         return
-    with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
+    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
         label = st.segmented_control(
             "Class",
             CLASSES,
             required=True,
+            label_visibility="collapsed",
             format_func=lambda key: CLASS_NAMES.get(key, key),
             **kept("class", one_of(CLASSES), "all", resets=[PAGE_NUMBER]),
         )
         order, order_by, descending = _choose_order(source)
         ids = _ordered(source, fulfilling, label=label, order=order, order_by=order_by, descending=descending)
-        with st.container(width=110):
+        with st.container(width=115):
             size = st.selectbox(
                 "On a page",
                 PAGE_SIZES,
-                help="Stretch, levels, colours and size are chosen above the cutouts, for every page alike.",
+                format_func="{} a page".format,
+                label_visibility="collapsed",
                 **kept("per_page", one_of(PAGE_SIZES), PAGE_SIZES[0], resets=[PAGE_NUMBER]),
             )
         last = max(-(-len(ids) // size), 1)
-        with st.container(width=130):
+        with st.container(width=105):
             page = int(
-                st.number_input(f"Page of {number(last)}", 1, last, **kept(PAGE_NUMBER, whole(1, last), 1))
+                st.number_input(
+                    f"Page of {number(last)}",
+                    1,
+                    last,
+                    label_visibility="collapsed",
+                    **kept(PAGE_NUMBER, whole(1, last), 1),
+                )
             )
+        st.caption(f"of {counted(last, 'page')}", width="content")
     ids = ids[(page - 1) * size : page * size]
     if not len(ids):
         st.info(
@@ -132,6 +141,7 @@ def _choose_order(source: Source) -> tuple[str, str | None, bool]:
         "Order",
         list(ORDERS),
         required=True,
+        label_visibility="collapsed",
         format_func=ORDERS.__getitem__,
         **kept("order", one_of(list(ORDERS)), next(iter(ORDERS)), resets=[PAGE_NUMBER]),
     )
@@ -140,7 +150,10 @@ def _choose_order(source: Source) -> tuple[str, str | None, bool]:
         names = [*SORTED_BY, *catalogue_columns(get_workspace(), source)]
         with st.container(width=190):
             order_by = st.selectbox(
-                "Column", names, **kept("by", one_of(names), names[0], resets=[PAGE_NUMBER])
+                "Column",
+                names,
+                label_visibility="collapsed",
+                **kept("by", one_of(names), names[0], resets=[PAGE_NUMBER]),
             )
         descending = st.toggle(
             "Highest first", **kept("highest", switch(), default=False, resets=[PAGE_NUMBER])
@@ -150,7 +163,7 @@ def _choose_order(source: Source) -> tuple[str, str | None, bool]:
 
 def _filtered(source: Source) -> tuple[NDArray[np.int64] | None, bool]:
     """Ask for a filter; return the cutouts that fulfil it, None without one, and whether it can be used."""
-    where, usable = ask_filter(get_workspace(), [source], key=f"data-filter-{source.name}")
+    where, usable = ask_filter(get_workspace(), [source], key=f"data-filter-{source.name}", labelled=False)
     if where is None:
         return None, usable
     fulfilling = None

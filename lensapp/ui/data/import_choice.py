@@ -12,6 +12,7 @@ from lensapp.services.data.import_paths import (
     first_folder,
     keep_upload,
     list_folder,
+    named_roots,
     recent_paths,
     roots_to_browse,
 )
@@ -42,7 +43,10 @@ def choose_path() -> tuple[str, bool, st.delta_generator.DeltaGenerator]:
 
     That place is right below the path, above everything that unfolds.
     """
-    with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
+    with (
+        st.form("import-choice", border=False),  # so that Enter in the field begins, too
+        st.container(horizontal=True, vertical_alignment="bottom", gap="small"),
+    ):
         info = IngestSpec.model_fields["path"]
         path = st.text_input(
             str(info.title),
@@ -51,7 +55,7 @@ def choose_path() -> tuple[str, bool, st.delta_generator.DeltaGenerator]:
             placeholder="Type a path on the machine that runs the app, or choose below",
             width="stretch",
         ).strip()
-        sent = st.button("Dry run", type="primary", icon=":material/science:", on_click=_begin)
+        sent = st.form_submit_button("Dry run", type="primary", icon=":material/science:", on_click=_begin)
     beside = st.container()
     way = st.segmented_control(
         "Choose by",
@@ -105,6 +109,8 @@ def _browse() -> None:
         return
     folder = Path(st.session_state.get(FOLDER) or first_folder(get_workspace()))
     with st.container(border=True, gap="small", key="import-browser"):
+        if bound := named_roots():
+            st.caption(f"Folders that may be read here: {', '.join(plain(str(one)) for one in bound)}")
         _breadcrumbs(folder)
         try:
             listing = list_folder(get_workspace(), folder)
@@ -152,7 +158,7 @@ def _entries(listing: FolderListing) -> None:
             args=(str(entry.path),),
         )
     if not listing.folders and not listing.files:
-        st.caption("Nothing here that can be opened or imported.")
+        st.caption("Nothing here that can be opened or imported: choose a folder above it, or type a path.")
     if more := listing.more_folders + listing.more_files:
         st.caption(f"and {counted(more, 'older entry')}: type the path to reach them")
 
@@ -186,7 +192,9 @@ def _breadcrumbs(folder: Path) -> None:
 def _contents(counts: dict[str, int], *, whole: bool) -> str:
     """Return how many files of each format there are, such as "240 FITS"."""
     few = [f"{number(count)} {FORMATS[kind]}" for kind, count in counts.items() if kind != "table"]
-    return (", ".join(few) or "no images") + ("" if whole else " or more")
+    if not few:
+        return "no images" if whole else "no images among the first files"
+    return ", ".join(few) + ("" if whole else " or more")
 
 
 def _recent() -> None:

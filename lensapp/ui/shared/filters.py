@@ -29,6 +29,7 @@ def ask_filter(
     key: str,
     known: Sequence[str] = (),
     and_others: bool = False,
+    labelled: bool = True,
 ) -> tuple[str | None, bool]:
     """Show the field with the columns there are; return the filter, and whether it can be used.
 
@@ -40,14 +41,17 @@ def ask_filter(
         Further columns that the page knows, such as score.
     and_others
         Whether there may be more that only what is filtered can tell; it then checks their names.
+    labelled
+        Whether its name stands above the field, else in it: that saves a row above pictures.
     """
     columns = filter_columns(ws, owners)
     names = [*known, *(one.name for one in columns)]
     with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
         entered = st.text_input(
             "Filter",
-            placeholder=PLACEHOLDER,
+            placeholder=PLACEHOLDER if labelled else f"Filter, such as {PLACEHOLDER}",
             help=HELP,
+            label_visibility="visible" if labelled else "collapsed",
             **kept(WHERE, text(), "", key=key, resets=[PAGE_NUMBER]),
         )
         with st.popover("Columns", icon=":material/view_column:"):

@@ -168,10 +168,12 @@ def choose(
     first: str | None = None,
     avoided: Container[str] = (),
     said_in: st.delta_generator.DeltaGenerator | None = None,
+    labelled: bool = True,
 ) -> str | None:
     """Show a list of `names` whose choice is the selection of `kind`; return it, or None when empty.
 
     `remarks` are shown behind the names that have one. What stands in is said below it, or `said_in` a box.
+    Unless it is `labelled` its label is for screen readers only.
 
     The name `first`, or else the first name, is chosen when nothing is selected. It also stands in where
     something is selected that this page does not have, such as a run that has not scored a source: that is
@@ -197,6 +199,7 @@ def choose(
         names,
         key=key,
         help=help_text,
+        label_visibility="visible" if labelled else "collapsed",
         format_func=lambda name: f"{name} · {said[name]}" if said.get(name) else name,
         on_change=lambda: select(kind, st.session_state[key]),
     )
