@@ -48,6 +48,32 @@ def test_grading_begins_with_a_name_and_enter_and_then_without(gallery: GalleryS
     assert later.get_by_label("Your name").count() == 0
 
 
+def test_the_first_grade_after_the_name_is_a_vote_of_that_inspector(
+    gallery: GalleryServer, context: Any
+) -> None:
+    page = open_gallery(context, gallery, "cleo")
+    field = page.get_by_role("textbox", name="Inspector")
+    field.fill("Ben")
+    field.press("Enter")
+    page.keyboard.press("a")  # at once: neither part of the name nor a vote of the one before
+    page.wait_for_function("document.activeElement.tagName !== 'INPUT'")
+    wait_until(lambda: page.evaluate("localStorage.getItem('lensapp.inspector')") == "Ben")
+    ready(page)
+    page.keyboard.press("b")
+    wait_until(lambda: "B" in gallery.grades("Ben").values())
+    assert field.input_value() == "Ben"
+    assert gallery.grades("cleo") == {}
+
+
+def test_the_name_gives_the_keyboard_back_on_every_page(gallery: GalleryServer, context: Any) -> None:
+    page = context.new_page()
+    page.goto(f"{gallery.address}/data")
+    field = page.get_by_role("textbox", name="Inspector")
+    field.fill("Ida")
+    field.press("Enter")
+    page.wait_for_function("document.activeElement === document.body")
+
+
 def test_the_name_is_kept_over_a_reload_of_any_page(gallery: GalleryServer, context: Any) -> None:
     page = context.new_page()
     page.goto(f"{gallery.address}/data")

@@ -320,3 +320,39 @@ def test_the_score_of_a_calibrated_run_comes_with_its_probability(
     page.wait_for_selector("#tile-1 .score:text('0.005')")
     page.wait_for_selector("#tile-1 .probability:text('P 0.50')")
     (folder / "calibration.json").unlink()
+
+
+def test_pixels_are_smooth_until_squares_are_asked_for_and_then_remembered(
+    gallery: GalleryServer, context: Any
+) -> None:
+    page = open_gallery(context, gallery, "pixels")
+
+    def rendering() -> str:
+        canvas = page.locator(".view.main canvas")
+        return str(canvas.evaluate("canvas => getComputedStyle(canvas).imageRendering"))
+
+    page.keyboard.press("Enter")
+    page.wait_for_selector(".single:not([hidden]) .facts b:text('sky-')")
+    for _ in range(4):
+        page.keyboard.press("+")
+    assert rendering() == "auto"
+    page.get_by_role("button", name="Pixels", exact=True).click()
+    wait_until(lambda: rendering() == "pixelated")
+    page.reload()
+    ready(page)
+    page.keyboard.press("Enter")
+    wait_until(lambda: rendering() == "pixelated")
+    page.keyboard.press("Shift+Q")
+    wait_until(lambda: rendering() == "auto")
+
+
+def test_what_a_single_view_leaves_of_the_room_lies_on_both_sides(
+    gallery: GalleryServer, context: Any
+) -> None:
+    page = open_gallery(context, gallery, "middle")
+    page.keyboard.press("Enter")
+    page.wait_for_selector(".single:not([hidden]) .facts b:text('sky-')")
+    stage, main, panels = (page.locator(one).bounding_box() for one in (".views", ".view.main", ".panels"))
+    left = main["x"] - stage["x"]
+    right = stage["x"] + stage["width"] - panels["x"] - panels["width"]
+    assert left == pytest.approx(right, abs=2)

@@ -17,9 +17,16 @@ function reloadWhenLost() {
   watch.observe(document.body, { childList: true, subtree: true });
 }
 
+/** Give the keyboard back to the page once a name is entered: the next letter is a grade, not a part of it. */
+function leaveField({ key, target, isComposing }) {
+  if (key !== 'Enter' || isComposing || !(target instanceof HTMLInputElement) || !target.closest('.st-key-inspector')) return;
+  target.blur(); // which Streamlit takes the name by, if it has not yet
+}
+
 if (!window.lensappWatched) {
   window.lensappWatched = true; // once per page, however often the module is loaded
   reloadWhenLost();
+  document.addEventListener('keydown', leaveField);
 }
 
 const KEY = 'lensapp.inspector';

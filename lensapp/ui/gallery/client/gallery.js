@@ -23,6 +23,7 @@ const BOTTOM_MARGIN = 10;
 const LEAST_HEIGHT = 260;
 const SETTLE_MS = 140; // a size that is still changing needs no pictures
 const TILE_STEP = 1.2;
+const OF_INSPECTOR = new Set(['grade', 'gradeRest', 'withdraw', 'undo', 'toggleStar', 'writeComment']);
 
 /** Return the side of `count` squares that fill a room. */
 function sideOf(count, { width, height }) {
@@ -196,8 +197,15 @@ export class Gallery {
     event.preventDefault();
     event.stopImmediatePropagation();
     const [method, ...values] = action;
+    if (OF_INSPECTOR.has(method) && this.renamed) return; // the gallery of that name is on its way
     if (!this.help.hidden && method !== 'ignore') this.toggleHelp();
     else this[method](...values);
+  }
+
+  /** Whether the sidebar holds another name than this gallery's, in which nothing more is to be said. */
+  get renamed() {
+    const field = document.querySelector('.st-key-inspector input');
+    return field instanceof HTMLInputElement && field.value.trim() !== this.data.inspector;
   }
 
   /** Take a changed control of the bar; `live` while a slider is still held. */
@@ -566,6 +574,13 @@ export class Gallery {
   showBeside(kind, views) {
     this.beside = { ...this.beside, [kind]: views };
     this.single.showAround(Object.values(this.beside).flat());
+  }
+
+  /** Show the pixels of the single view as squares, or smooth as in the mosaic. */
+  togglePixels() {
+    const pixels = !this.settings.values.pixels;
+    this.changeView({ pixels });
+    this.notices.say(pixels ? 'Pixels shown as squares.' : 'Pixels smoothed.');
   }
 
   toggleMarks() { this.changeView({ marks: !this.settings.values.marks }); }

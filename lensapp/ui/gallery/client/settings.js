@@ -3,7 +3,7 @@
 const USUAL = {
   tile: 150, thumbnail: null,
   panels: ['bands'], main: 'colour', model: 'smooth', difference: {}, alpha: null, blinkRate: 2,
-  marks: true, known: false,
+  marks: true, known: false, pixels: false,
 };
 const TILE_RANGE = [24, 1200];
 const SAVE_AFTER_MS = 1200;

@@ -6,7 +6,6 @@ import { Zoom } from "./gestures.js";
 import { MODELS, PanelPainter, panelsOf } from "./panels.js";
 import { directions } from "./sky.js";
 
-const SHARP_FROM = 16; // screen pixels per image pixel from which squares are shown as such
 const GAP = 4;
 const FACTS_HEIGHT = 38;
 const LEAST_PANEL = 84;
@@ -236,7 +235,7 @@ export class SingleView {
   drawOver() {
     if (!this.raw) return;
     const { scale } = this.zoom;
-    this.stage.toggleAttribute('data-sharp', (this.side * scale) / this.raw.width >= SHARP_FROM);
+    this.stage.toggleAttribute('data-pixels', this.settings.values.pixels);
     this.overlay.draw({ side: this.side, scale, field: this.field, facts: this.described ?? {}, shown: this.settings.values.marks });
   }
 

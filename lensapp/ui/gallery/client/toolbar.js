@@ -59,6 +59,7 @@ export class Toolbar {
 
   showSettings(values, shown) {
     this.display.show(values, shown, SHOWN_SETTINGS);
+    this.press('togglePixels', values.pixels);
     this.press('toggleLuminance', shown.luminance !== null);
     for (const name of Object.keys(GROUPS)) this.press(`togglePanel ${name}`, values.panels.includes(name));
   }
