@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from sqlalchemy import ColumnElement, Select, delete, insert, select
+from sqlalchemy import ColumnElement, Select, delete, func, insert, select
 
 from lensapp.core.errors import InvalidInput
 from lensapp.storage import tables
@@ -155,6 +155,14 @@ def labels_of(database: Database, source_id: int) -> frozenset[str]:
     statement = select(label).distinct().where(tables.cutouts.c.source_id == source_id, label.is_not(None))
     with database.read() as connection:
         return frozenset(connection.scalars(statement))
+
+
+def label_counts(database: Database, source_id: int) -> dict[str, int]:
+    """Return label -> number of the cutouts of a source that have it; those without a label do not count."""
+    label = tables.cutouts.c.label
+    asked = select(label, func.count()).where(tables.cutouts.c.source_id == source_id, label.is_not(None))
+    with database.read() as connection:
+        return {str(name): int(number) for name, number in connection.execute(asked.group_by(label))}
 
 
 def cutout_columns(

@@ -7,8 +7,11 @@ import pytest
 from astropy.table import Table
 
 from lensapp.core.catalogue.query import CatalogueQuery
+from lensapp.core.evaluate.prevalence import SurveySpec
 from lensapp.core.inspect.review_spec import ReviewSpec
 from lensapp.services.catalogue.export import export
+from lensapp.services.evaluate.evaluation import Evaluation, load_evaluation
+from lensapp.services.evaluate.figure_tables import expectation_table
 from lensapp.services.inspect import queues
 from lensapp.services.score import scores
 from lensapp.storage import datasets, queue, reviews, runs, sources
@@ -168,8 +171,34 @@ def test_score_says_what_the_network_would_give_in_a_survey_of_the_sources_size(
     full_workspace(folder)
     page = open_page("score", run="elu_cnn-1", source="sky")
     told = {one.label: one.value for one in page.metric}
-    assert {"Purity", "Candidates", "Person-hours", "Lenses in the survey"} <= told.keys()
+    assert {"Purity", "Candidates", "Person-time", "Lenses in the survey"} <= told.keys()
     assert next(one for one in page.number_input if one.label == "Galaxies").value == 40
+
+
+def test_the_survey_in_numbers_begins_with_the_lenses_that_the_source_is_labelled_to_have(
+    folder: Path,
+) -> None:
+    full_workspace(folder)
+    page = open_page("score", run="elu_cnn-1", source="sky")
+    assert {one.label: one.value for one in page.metric}["Lenses in the survey"] == "10"
+    said = "For 40 galaxies with 10 lenses: a prevalence of 25 % (the share of lenses among the labels"
+    assert any(said in one.value for one in page.caption)
+    slider = next(one for one in page.select_slider if one.label == "Prevalence")
+    slider.set_value(1e-3).run()
+    assert any(
+        "with 0 lenses" in one.value and "(assumed; of this source's labels 25 %)" in one.value
+        for one in page.caption
+    )
+
+
+def test_a_threshold_is_named_by_what_it_was_chosen_for_and_where(folder: Path) -> None:
+    ws = full_workspace(folder)
+    evaluation = load_evaluation(ws, "elu_cnn-1")
+    assert isinstance(evaluation, Evaluation)
+    table = expectation_table(evaluation, SurveySpec(prevalence=1e-3), threshold=0.5)
+    names = set(table["threshold"]) - {"as chosen"}
+    assert names
+    assert all(name.endswith(" on validation") for name in names)
 
 
 def test_a_histogram_counts_every_score_once_by_label(folder: Path) -> None:

@@ -151,9 +151,21 @@ def is_labelled(ws: Workspace, source: Source) -> bool:
     return asked(ws, source.id)
 
 
+def lens_share(ws: Workspace, source: Source) -> float | None:
+    """Return the share of lenses among the labels of a source that is ready; None unless it has both labels."""
+    return _lens_share(ws, source.id)
+
+
 @lru_cache(maxsize=256)
 def _count_cutouts(ws: Workspace, source_id: int) -> int:
     return sources.count_cutouts(ws.database, source_id)
+
+
+@lru_cache(maxsize=256)
+def _lens_share(ws: Workspace, source_id: int) -> float | None:
+    labels = sources.label_counts(ws.database, source_id)
+    lenses, labelled = labels.get("lens", 0), sum(labels.values())
+    return lenses / labelled if 0 < lenses < labelled else None
 
 
 @lru_cache(maxsize=256)

@@ -79,9 +79,14 @@ def figures_table(evaluations: Sequence[Evaluation], *, threshold: float) -> pd.
 
 
 def expectation_table(evaluation: Evaluation, survey: SurveySpec, *, threshold: float) -> pd.DataFrame:
-    """Return what a survey would give at a threshold and at each proposed one, highest first."""
+    """Return what a survey would give at a threshold and at each proposed one, highest first.
+
+    A row is named by what its threshold was chosen for on the validation part: there, and not in the survey, it
+    has the purity that its name says.
+    """
     proposed = evaluation.proposals.thresholds if evaluation.proposals else ()
-    aims = {"as chosen": threshold} | {AIM_LABELS[one.name]: one.threshold for one in proposed}
+    aims = {"as chosen": threshold}
+    aims |= {f"for {AIM_LABELS[one.name]} on validation": one.threshold for one in proposed}
     rows = []
     for aim, at in sorted(aims.items(), key=lambda pair: -pair[1]):
         expected = expectation(evaluation, survey, threshold=at)

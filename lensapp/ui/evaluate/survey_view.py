@@ -1,11 +1,16 @@
-"""The part of the Evaluate page about the survey to come: purity, candidates and person-hours."""
+"""The survey to come, on Evaluate and Score: purity, candidates and the time of inspectors."""
 
 import streamlit as st
 
 from lensapp.core.errors import InvalidInput
 from lensapp.core.evaluate.prevalence import Expectation, SurveySpec
 from lensapp.services.evaluate.evaluation import Evaluation
-from lensapp.services.evaluate.expectations import budget_columns, expectation, expectation_columns
+from lensapp.services.evaluate.expectations import (
+    budget_columns,
+    expectation,
+    expectation_columns,
+    person_time,
+)
 from lensapp.services.evaluate.figure_tables import expectation_table, expected_count
 from lensapp.services.inspect.team import MeasuredRates
 from lensapp.services.survey_plans import blind_tests_of, survey_values_of_team
@@ -15,11 +20,12 @@ from lensapp.ui.evaluate.tables import show_table
 from lensapp.ui.shared import figures
 from lensapp.ui.shared.address import kept, one_of, switch
 from lensapp.ui.shared.forms import spec_fields, validated
-from lensapp.ui.shared.widgets import number
+from lensapp.ui.shared.widgets import counted, number
 
 PREVALENCE, PREVALENCE_KEY = "prevalence", "evaluate-prevalence"
 PREVALENCES = (*(float(f"{factor}e{power}") for power in range(-6, -2) for factor in (1, 2, 5)), 0.01)
 USUAL_PREVALENCE = 1e-3
+PERCENT_FROM = 0.01
 
 
 def show_survey(ws: Workspace, evaluation: Evaluation, *, threshold: float) -> SurveySpec | None:
@@ -33,7 +39,7 @@ def show_survey(ws: Workspace, evaluation: Evaluation, *, threshold: float) -> S
     columns = expectation_columns(evaluation, survey)
     caption = (
         f"{evaluation.part} part: n = {number(evaluation.counts.n)}, at a prevalence of "
-        f"{figures.power_of_ten(survey.prevalence)}"
+        f"{_share(survey.prevalence)}"
     )
     with left:
         figures.show_figure(
@@ -68,23 +74,32 @@ def show_survey(ws: Workspace, evaluation: Evaluation, *, threshold: float) -> S
 
 
 def show_survey_numbers(
-    ws: Workspace, evaluation: Evaluation, *, threshold: float, galaxies: int | None = None
+    ws: Workspace,
+    evaluation: Evaluation,
+    *,
+    threshold: float,
+    galaxies: int | None = None,
+    lens_share: float | None = None,
 ) -> tuple[SurveySpec | None, MeasuredRates | None]:
-    """Show purity, completeness, candidates and person-hours in a survey, at the threshold and at others.
+    """Show purity, completeness, candidates and person-time in a survey, at the threshold and at others.
 
     Parameters
     ----------
     galaxies
         How many the survey has at first; those of the source that is scored.
+    lens_share
+        Share of lenses among the labels of that source, the prevalence at first; None without both labels.
 
     Returns
     -------
     The survey chosen, None while a field cannot be used, and the inspectors' rates if these are used.
     """
     st.subheader("Your survey, in numbers")
-    survey, rates = _choose_survey(ws, galaxies=galaxies)
+    assumed = st.container()
+    survey, rates = _choose_survey(ws, galaxies=galaxies, lens_share=lens_share)
     if survey is None:
         return None, rates
+    assumed.caption(assumption_text(survey, lens_share=lens_share))
     expected = expectation(evaluation, survey, threshold=threshold)
     if expected is None:
         st.info(f"No score reaches {threshold:.3g}; choose a lower threshold.", icon=":material/info:")
@@ -94,8 +109,9 @@ def show_survey_numbers(
         expectation_table(evaluation, survey, threshold=threshold),
         title="At each threshold",
         caption=f"From the {evaluation.part} part: n = {number(evaluation.counts.n)}, "
-        f"{number(evaluation.counts.n_positive)} of them lenses. Where it shows no false positive, read the "
-        "lower limit of the purity.",
+        f"{number(evaluation.counts.n_positive)} of them lenses. Each threshold is named by what it was chosen "
+        "for on the validation part; the columns say what it gives at the prevalence above. Where the part "
+        "shows no false positive, read the lower limit of the purity.",
         terms={},
         digits=3,
         file_name="survey",
@@ -104,14 +120,39 @@ def show_survey_numbers(
     return survey, rates
 
 
-def _choose_survey(ws: Workspace, *, galaxies: int | None) -> tuple[SurveySpec | None, MeasuredRates | None]:
+def assumption_text(survey: SurveySpec, *, lens_share: float | None) -> str:
+    """Return what the numbers assume: how many galaxies and lenses, and where the prevalence comes from."""
+    if lens_share is not None and survey.prevalence == _slider_value(lens_share):
+        origin = "the share of lenses among the labels of this source; a real survey has far fewer"
+    else:
+        origin = "assumed" + ("" if lens_share is None else f"; of this source's labels {_share(lens_share)}")
+    lenses = counted(round(survey.galaxies * survey.prevalence), "lens")
+    return (
+        f"For {counted(survey.galaxies, 'galaxy')} with {lenses}: a prevalence of "
+        f"{_share(survey.prevalence)} ({origin})."
+    )
+
+
+def _slider_value(share: float) -> float:
+    return float(f"{share:.2g}")
+
+
+def _share(value: float) -> str:
+    return f"{100 * value:.2g} %" if value >= PERCENT_FROM else figures.power_of_ten(value)
+
+
+def _choose_survey(
+    ws: Workspace, *, galaxies: int | None, lens_share: float | None
+) -> tuple[SurveySpec | None, MeasuredRates | None]:
     """Show the survey's fields, which the address keeps. None while a field cannot be used."""
+    usual = USUAL_PREVALENCE if lens_share is None else _slider_value(lens_share)
+    offered = sorted({*PREVALENCES, usual})
     prevalence = st.select_slider(
         "Prevalence",
-        PREVALENCES,
-        format_func=figures.power_of_ten,
+        offered,
+        format_func=_share,
         help="Share of the galaxies that are lenses. Purity depends on it; completeness does not.",
-        **kept(PREVALENCE, one_of(PREVALENCES), USUAL_PREVALENCE, key=PREVALENCE_KEY),
+        **kept(PREVALENCE, one_of(offered), usual, key=f"{PREVALENCE_KEY}-{usual:g}"),
     )
     measured: dict[str, float] = {}
     rates = None
@@ -158,7 +199,7 @@ def _show_expected(expected: Expectation, survey: SurveySpec) -> None:
             f"95 %: {draw.share(expected.purity_low)} to {draw.share(expected.purity_high)}. Where the part "
             "shows no false positive, the survey still has some: read the lower limit.",
         ),
-        ("Person-hours", number(expected.hours), "For all inspectors together."),
+        ("Person-time", person_time(expected.hours), "For all inspectors together."),
         (
             "After grading",
             f"{expected_count(expected.graded_lenses)} + {expected_count(expected.graded_false)}",

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from lensapp.core.errors import LensAppError, SizeMismatch, UnitMismatch
 from lensapp.core.inspect.review_spec import ReviewSpec
 from lensapp.core.train.tasks import target_symbol
-from lensapp.services.data.sources import ready_sources
+from lensapp.services.data.sources import lens_share, ready_sources
 from lensapp.services.evaluate.calibrations import calibrated_by_id
 from lensapp.services.evaluate.evaluation import Evaluation, load_evaluation, task_of, usual_threshold
 from lensapp.services.inspect.queues import create_review, feedback_warning
@@ -139,11 +139,17 @@ def _show_scores(ws: Workspace, run: Run, source: Source, scored: Scored, *, wit
     with right:
         _show_best(ws, run, source, scored, learned=learned)
     if evaluation is not None:
-        show_survey_numbers(ws, evaluation, threshold=threshold, galaxies=scored.total)
+        show_survey_numbers(
+            ws,
+            evaluation,
+            threshold=threshold,
+            galaxies=scored.total,
+            lens_share=lens_share(ws, source),
+        )
     elif not is_starter(run):
         st.subheader("Your survey, in numbers")
         st.caption(
-            "Purity, completeness, candidates and person-hours in a survey of this size appear here once the "
+            "Purity, completeness, candidates and the time of inspectors in a survey of this size appear here once the "
             "run is evaluated on its test part."
         )
         if st.button("Evaluate it", icon=":material/query_stats:", key="score-to-evaluate"):
