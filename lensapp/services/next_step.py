@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal, TypeVar
 
 from lensapp.core.errors import BandMismatch, NotFound
@@ -361,7 +361,7 @@ def _with_review(ws: Workspace, chain: _Chain, review: Review, source: Source) -
         names = {"source": source.name, "dataset": version.name}
         run = _trained_on(ws, version)
         if run is None:
-            return _training(version, names)
+            return replace(_training(version, names), done_on="catalogue")  # its button retrains
         return _next_step(ws, _chain(ws, names | {"run": run.name}))
     here = "Feed the grades back into the next training."
     return NextStep("Feed back into training", here, "catalogue", names, {"view": "feed-back"})

@@ -188,6 +188,14 @@ def member_columns(
         return fetch_columns(connection, statement, MEMBER_TYPES)
 
 
+def label_origins(database: Database, dataset_id: int) -> frozenset[str]:
+    """Return where labels of the members come from, each once, as they are stored in `label_from`."""
+    members = tables.dataset_members
+    asked = select(members.c.label_from).distinct().where(members.c.dataset_id == dataset_id)
+    with database.read() as connection:
+        return frozenset(connection.scalars(asked))
+
+
 def memberships_of(database: Database, cutout_id: int) -> list[dict[str, Any]]:
     """Return the dataset versions that hold a cutout, oldest first: dataset, part, label, label_from."""
     members, versions = tables.dataset_members, tables.datasets

@@ -30,6 +30,9 @@ from lensapp.storage.records import Dataset, Review, Vote
 from lensapp.storage.workspace import Workspace
 
 
+TRUSTED_ORIGINS = ("demo", "import")  # of labels: simulated, or from an imported catalogue
+
+
 @dataclass(frozen=True, eq=False)
 class Graded:
     """Cutouts with a consensus, one entry each, ordered by cutout.
@@ -120,6 +123,8 @@ class FeedbackPlan:
         Part -> label -> number of new members; "old → new" -> number of changed labels.
     replaced_origins
         Where the labels that change come from: `label_from` of the parent's member -> number.
+    kept_origins
+        The same of the labels that the votes contradict but do not change, as relabelling is off.
     ungraded
         Candidates of the reviews without a vote that counts: ignored.
     counts
@@ -138,6 +143,7 @@ class FeedbackPlan:
     added: Counts
     relabelled: dict[str, int]
     replaced_origins: dict[str, int]
+    kept_origins: dict[str, int]
     ungraded: int
     counts: Counts
     members: list[dict[str, Any]]
@@ -147,6 +153,12 @@ class FeedbackPlan:
     def changes(self) -> bool:
         """Whether anything would be added or relabelled."""
         return bool(self.outcomes.get(feedback_rules.ADDED) or self.relabelled)
+
+
+def has_known_labels(ws: Workspace, dataset_name: str) -> bool:
+    """Return whether a version holds labels of a catalogue or a simulation, better known than votes are."""
+    dataset = datasets.get_dataset(ws.database, dataset_name)
+    return not datasets.label_origins(ws.database, dataset.id).isdisjoint(TRUSTED_ORIGINS)
 
 
 def plan_feedback(
@@ -197,12 +209,18 @@ def plan_feedback(
         outcomes=dict(Counter(outcome.tolist())),
         added=count_parts(placement.part[accepted], graded.label[new[accepted]]),
         relabelled=dict(Counter(f"{before} → {after}" for before, after in relabelled)),
-        replaced_origins=dict(Counter(members["label_from"][changed_row].tolist())),
+        replaced_origins=_origins(members, changed_row),
+        kept_origins=_origins(members, member_row[outcome == feedback_rules.KEPT]),
         ungraded=len(np.setdiff1d(candidates_of(ws, graded.reviews), consensus.cutout_id)),
         counts=count_parts(*(np.array([row[name] for row in rows], object) for name in ("part", "label"))),
         members=rows,
         inspectors=graded.inspectors,
     )
+
+
+def _origins(members: Columns, rows: NDArray[np.int64]) -> dict[str, int]:
+    """Return how many of some members have their label from where."""
+    return dict(Counter(members["label_from"][rows].tolist()))
 
 
 def relabelled_members(

@@ -152,7 +152,7 @@ def is_labelled(ws: Workspace, source: Source) -> bool:
 
 
 def lens_share(ws: Workspace, source: Source) -> float | None:
-    """Return the share of lenses among the labels of a source that is ready; None unless it has both labels."""
+    """Return the share of lenses among the labels of a ready source; None unless it has both labels."""
     return _lens_share(ws, source.id)
 
 

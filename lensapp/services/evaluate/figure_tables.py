@@ -81,8 +81,8 @@ def figures_table(evaluations: Sequence[Evaluation], *, threshold: float) -> pd.
 def expectation_table(evaluation: Evaluation, survey: SurveySpec, *, threshold: float) -> pd.DataFrame:
     """Return what a survey would give at a threshold and at each proposed one, highest first.
 
-    A row is named by what its threshold was chosen for on the validation part: there, and not in the survey, it
-    has the purity that its name says.
+    A row is named by what its threshold was chosen for on the validation part: there, and not in the survey,
+    it has the purity that its name says.
     """
     proposed = evaluation.proposals.thresholds if evaluation.proposals else ()
     aims = {"as chosen": threshold}

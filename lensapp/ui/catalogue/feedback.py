@@ -18,7 +18,7 @@ from lensapp.services.catalogue.feedback import (
     retrain,
     retraining,
 )
-from lensapp.services.catalogue.feedback_plans import FeedbackPlan, plan_feedback
+from lensapp.services.catalogue.feedback_plans import FeedbackPlan, has_known_labels, plan_feedback
 from lensapp.services.data.pictures import cutouts_by_id
 from lensapp.services.split.versions import next_name, stem_of
 from lensapp.storage.records import Dataset, Source
@@ -35,7 +35,7 @@ from lensapp.ui.shared.widgets import counted, empty_state, errors_shown, number
 
 FROZEN = "feedback-frozen"
 MOST_PICTURES = 24
-TRUSTED_ORIGINS = {"demo": "the demo's truth", "import": "the imported catalogue"}
+ORIGIN_WORDS = {"demo": "the demo's truth", "import": "the imported catalogue"}
 TAKE_MIDDLE = "Take the middle of each only"
 MIDDLE_HELP = "The new version remembers it; whoever trains on it or scores with its networks sees the same."
 Rules = TypeVar("Rules", bound=Spec)
@@ -69,7 +69,7 @@ def show_feedback(ws: Workspace, source: Source, review_names: Sequence[str], *,
             )
         else:
             st.info("There is no dataset version yet: the votes alone will make the first one.")
-        rules = _choose_rules()
+        rules = _choose_rules(relabel=parent is None or not has_known_labels(ws, parent))
     if rules is None:
         return
     with right, errors_shown():
@@ -105,7 +105,8 @@ def planned(plan: Callable[[Rules], Plan], rules: Rules, *, key: str) -> Plan | 
         return plan(rules.replaced(crop=True))
 
 
-def _choose_rules() -> FeedbackRules | None:
+def _choose_rules(*, relabel: bool) -> FeedbackRules | None:
+    """Ask for the rules; `relabel` is whether votes change labels unless the reader says otherwise."""
     method = st.segmented_control(
         "Consensus",
         list(METHODS),
@@ -115,7 +116,12 @@ def _choose_rules() -> FeedbackRules | None:
         **kept("consensus", one_of(list(METHODS)), "mean", key="feedback-method"),
     )
     entered = spec_fields(
-        FeedbackRules, key="feedback-rules", columns=2, skip=(*without_meaning(method), "crop"), keep=""
+        FeedbackRules,
+        key="feedback-rules",
+        values={"relabel": relabel},
+        columns=2,
+        skip=(*without_meaning(method), "crop"),
+        keep="",
     )
     rules = validated(FeedbackRules, {**entered, "method": method})
     if rules is not None:
@@ -129,26 +135,7 @@ def _show_plan(ws: Workspace, source: Source, plan: FeedbackPlan) -> None:
     st.markdown(f"**What the votes of {plain_all(plan.reviews)} would change**")
     show_rows(counts_table(plan), key="feedback-counts")
     show_rows(outcomes_table(plan), key="feedback-outcomes")
-    for origin, words in TRUSTED_ORIGINS.items():
-        if count := plan.replaced_origins.get(origin, 0):
-            st.warning(
-                f"{counted(count, 'label')} from {words} would change. "
-                "Switch Relabel off to keep known labels.",
-                icon=":material/warning:",
-            )
-
-    # The candidates that would be added or relabelled, with the label they would get.
-    names = ("cutout_id", "source_id", "outcome", "grade", "label")
-    captions_by_id = {
-        int(key): f"{grade} → {class_name(str(label))}"
-        for key, owner, outcome, grade, label in zip(*(plan.columns[n] for n in names), strict=True)
-        if outcome in (ADDED, RELABELLED) and owner == source.id
-    }
-    if captions_by_id:
-        cutouts = cutouts_by_id(ws, list(captions_by_id)[:MOST_PICTURES])
-        captions = [captions_by_id[cutout.id] for cutout in cutouts]
-        contact_sheet(ws, cutouts, key="feedback", captions=captions)
-
+    _say_what_becomes_of_labels(plan)
     name = choose_to_freeze(ws, plan.parent, key="feedback", disabled=not plan.changes)
     if not plan.changes:
         st.caption("Nothing would change: grade further candidates or change the rules.")
@@ -162,8 +149,42 @@ def _show_plan(ws: Workspace, source: Source, plan: FeedbackPlan) -> None:
         )
         labels = plan.outcomes.get(ADDED, 0) + sum(plan.relabelled.values())
         rerun_with(made, f"{counted(labels, 'label')} from votes")
+    _show_changed(ws, source, plan)
     if plan.changes:
         show_retraining(ws)
+
+
+def _say_what_becomes_of_labels(plan: FeedbackPlan) -> None:
+    """Say how many labels of other origin the votes change, or would change if relabelling were on."""
+    for origin, words in ORIGIN_WORDS.items():
+        if count := plan.replaced_origins.get(origin, 0):
+            st.warning(
+                f"{counted(count, 'label')} from {words} would change. "
+                "Switch Relabel off to keep known labels.",
+                icon=":material/warning:",
+            )
+    if kept_labels := sum(plan.kept_origins.values()):
+        words = [ORIGIN_WORDS[origin] for origin in ORIGIN_WORDS if origin in plan.kept_origins]
+        stays = "differs from the votes and stays" if kept_labels == 1 else "differ from the votes and stay"
+        st.info(
+            f"{counted(kept_labels, 'label')}{f' from {' and '.join(words)}' if words else ''} {stays} as "
+            f"{'it is' if kept_labels == 1 else 'they are'}: known labels are better than grades. With Relabel "
+            f"on {'it' if kept_labels == 1 else f'all {number(kept_labels)}'} would change.",
+            icon=":material/shield:",
+        )
+
+
+def _show_changed(ws: Workspace, source: Source, plan: FeedbackPlan) -> None:
+    """Show the candidates that would be added or relabelled, with the label they would get."""    names = ("cutout_id", "source_id", "outcome", "grade", "label")
+    captions_by_id = {
+        int(key): f"{grade} → {class_name(str(label))}"
+        for key, owner, outcome, grade, label in zip(*(plan.columns[n] for n in names), strict=True)
+        if outcome in (ADDED, RELABELLED) and owner == source.id
+    }
+    if captions_by_id:
+        cutouts = cutouts_by_id(ws, list(captions_by_id)[:MOST_PICTURES])
+        captions = [captions_by_id[cutout.id] for cutout in cutouts]
+        contact_sheet(ws, cutouts, key="feedback", captions=captions)
 
 
 def counts_table(plan: FeedbackPlan) -> pd.DataFrame:

@@ -88,7 +88,7 @@ def show_survey_numbers(
     galaxies
         How many the survey has at first; those of the source that is scored.
     lens_share
-        Share of lenses among the labels of that source, the prevalence at first; None without both labels.
+        Share of lenses among the labels of that source, the prevalence at first; None without both.
 
     Returns
     -------
