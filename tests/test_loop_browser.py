@@ -147,6 +147,7 @@ def test_twenty_candidates_are_graded_by_keyboard(page, workspace):
 def test_the_grades_become_a_new_dataset_version_and_a_new_network(page, workspace):
     visit(page, "Catalogue")
     choose_view(page, "Feed back into training")
+    page.get_by_test_id("stCheckbox").filter(has_text="Relabel").locator("label").click()
     press(page, "Freeze new version")
     wait_until(lambda: len(datasets.list_datasets(workspace.database)) == 2)
     second, first = datasets.list_datasets(workspace.database)

@@ -140,7 +140,7 @@ def test_ad_hoc_reviews_are_fed_back_only_where_they_are_picked(folder: Path) ->
     review = review_of_cutouts(ws, name="like-J0030", cutout_ids=[int(ids[30]), int(ids[3])])
     vote = {"client": "tab", "seq": 1, "review_id": review.id, "cutout_id": int(ids[30]), "inspector": "Ada"}
     reviews.add_votes(ws.database, [{**vote, "grade": "A", "voted_at": 1.8e9}])
-    page = open_page("catalogue", source="sky", view="feed-back")
+    page = open_page("catalogue", source="sky", view="feed-back", relabel="1")
     assert any("1 ad-hoc review is left out; name it" in text.value for text in page.caption)
     page.button(key="feedback-freeze").click().run()
     assert datasets.list_datasets(ws.database)[0].spec["reviews"] == ["round-1"]
@@ -152,7 +152,7 @@ def test_ad_hoc_reviews_are_fed_back_only_where_they_are_picked(folder: Path) ->
 
 def test_feeding_back_freezes_a_version_and_retraining_starts_warm(folder: Path) -> None:
     ws = full_workspace(folder)
-    page = open_page("catalogue", source="sky", view="feed-back")
+    page = open_page("catalogue", source="sky", view="feed-back", relabel="1")
     assert any("test part stays as it is" in text.value for text in page.markdown)
     page.button(key="feedback-freeze").click().run()
     assert not page.exception
@@ -165,6 +165,18 @@ def test_feeding_back_freezes_a_version_and_retraining_starts_warm(folder: Path)
     assert run.dataset_id == made.id
     assert run.initial_run_id is not None
     assert queue.list_jobs(ws.database)[0].kind == "train"
+
+
+def test_known_labels_stay_unless_the_votes_are_told_to_change_them(folder: Path) -> None:
+    full_workspace(folder)
+    page = open_page("catalogue", source="sky", view="feed-back")
+    relabel = next(one for one in page.checkbox if one.label == "Relabel")
+    assert relabel.value is False
+    [said] = [text.value for text in page.info if "would change with Relabel on" in text.value]
+    assert "from the demo's truth" in said
+    relabel.set_value(True).run()
+    assert any(f"{said.split()[0]} label" in text.value for text in page.warning)
+    assert not page.button(key="feedback-freeze").disabled
 
 
 def test_hard_negatives_are_shown_by_class_frozen_and_trained_on(folder: Path) -> None:

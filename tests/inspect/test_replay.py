@@ -13,13 +13,21 @@ from lensapp.core.colours import LINE_COLOURS
 from lensapp.core.errors import InvalidInput, NotFound
 from lensapp.core.inspect import acquisition
 from lensapp.core.inspect import replay as core
-from lensapp.services.inspect.replay import LABELS, NO_SCORE, describe_replay, fitting_first, replay_orders
+from lensapp.services.inspect.replay import (
+    LABELS,
+    NO_SCORE,
+    describe_replay,
+    fitting_first,
+    replay_orders,
+    telling_views,
+)
 from lensapp.storage import reviews, runs, sources
 from lensapp.storage.features import features_folder, open_store
 from lensapp.storage.files import checksum_of
 from lensapp.storage.scores import stored_scores
 from lensapp.storage.workspace import Workspace
 from lensapp.ui.inspect import replay_figure
+from lensapp.ui.inspect.replay_page import unit_of_time
 from support.pages_workspace import full_workspace, open_page
 
 
@@ -128,7 +136,9 @@ def test_a_review_is_replayed_from_its_grades_and_measured_seconds(ws):
     ids = reviews.queue_of(ws.database, review.id)
     timed = {"client": "tab-ada-timed", "seq": 1, "review_id": review.id, "cutout_id": int(ids[0])}
     timed |= {"inspector": "Ada", "grade": "A", "voted_at": 1.8e9, "seconds_spent": 4.0}
-    reviews.add_votes(ws.database, [timed])
+    slow = timed | {"client": "tab-ada-slow", "cutout_id": int(ids[1]), "seconds_spent": 59.0}
+    third = timed | {"client": "tab-ada-third", "cutout_id": int(ids[2]), "seconds_spent": 3.0}
+    reviews.add_votes(ws.database, [timed, slow, third])
     told = describe_replay(replay_orders(ws, name="round-1", with_learned=True), views=3)
     assert told["seconds_each"] == 4.0
     assert told["hours"] == pytest.approx(12 / 3600)
@@ -192,3 +202,11 @@ def test_the_commands_tell_replays_and_similar_candidates(ws, capsys):
     told = json.loads(capsys.readouterr().out)
     assert (told["review"], len(told["similar"]), told["exact"]) == ("like-J0003", 5, True)
     assert reviews.get_review(ws.database, "like-J0003").size == 6
+
+
+def test_orders_are_compared_at_first_where_they_still_differ():
+    assert [telling_views(candidates) for candidates in (6, 33, 200, 5000)] == [6, 10, 20, 500]
+
+
+def test_short_times_are_told_in_seconds_or_minutes():
+    assert [unit_of_time(hours)[0] for hours in (0.004, 0.5, 12)] == ["seconds", "minutes", "hours"]

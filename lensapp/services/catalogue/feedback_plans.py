@@ -29,7 +29,6 @@ from lensapp.storage.queries import Columns
 from lensapp.storage.records import Dataset, Review, Vote
 from lensapp.storage.workspace import Workspace
 
-
 TRUSTED_ORIGINS = ("demo", "import")  # of labels: simulated, or from an imported catalogue
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from statistics import median
 from typing import Any
 
 import numpy as np
@@ -10,7 +11,7 @@ from numpy.typing import NDArray
 from lensapp.core import align
 from lensapp.core.errors import InvalidInput, NotFound
 from lensapp.core.inspect import replay as core
-from lensapp.core.inspect.consensus import find_consensus
+from lensapp.core.inspect.consensus import find_consensus, last_votes
 from lensapp.core.inspect.grades import LENS_FROM
 from lensapp.core.inspect.replay import Replay
 from lensapp.core.inspect.review_orders import ORDERS
@@ -38,6 +39,7 @@ MOST_BATCHED = 2_000  # views ordered by features; the rest is by score
 MOST_COMPARED = 20_000  # best-scored candidates whose features take part
 LEARNED_PARTS = ("train", "validation")
 FOUND_AT = 100
+FEWEST_VIEWS = 10
 AS_SHOWN = "shown"
 NO_SCORE = "no score of what it was not trained on"
 LABELS = {name: order.label for name, order in ORDERS.items() if order.replayed} | {AS_SHOWN: "as shown"}
@@ -60,7 +62,7 @@ class Replayed:
     absent
         Order → why it could not be drawn.
     seconds_each
-        Mean seconds that inspectors spent per candidate; None where no vote has its time.
+        Median seconds per vote that counts, as the page Team has it; None where none has its time.
     """
 
     name: str
@@ -192,13 +194,14 @@ def _truth(ws: Workspace, name: str) -> tuple[Truth, Review | None]:
     review = next((one for one in reviews.list_reviews(ws.database) if one.name == name), None)
     if review is not None:
         votes = votes_in(ws, review)
+        counted = [votes[row] for row in last_votes(votes).tolist()]
         consensus = find_consensus(votes)
         queue = reviews.queue_of(ws.database, review.id)
         queue = queue[np.isin(queue, candidates_of(ws, [review])) & np.isin(queue, consensus.cutout_id)]
         mean = align.aligned(queue, consensus.cutout_id, consensus.mean, absent=np.nan)
-        spent = [min(vote.seconds_spent, IDLE_SECONDS) for vote in votes if vote.seconds_spent is not None]
+        spent = [min(vote.seconds_spent, IDLE_SECONDS) for vote in counted if vote.seconds_spent is not None]
         of_review = [sources.source_by_id(ws.database, k) for k in reviews.source_ids_of(ws.database, review)]
-        each = float(np.mean(spent)) if spent else None
+        each = median(spent) if spent else None
         return Truth(of_review, queue, mean >= LENS_FROM, each, shown=True), review
     if name not in {source.name for source in sources.list_sources(ws.database)}:
         raise NotFound(f"There is no review or a source called {name!r}. Check the name.")
@@ -220,6 +223,14 @@ def _run(
     if not scored_by:
         raise InvalidInput(f"No run has scored {name}. Score {of_sources[0].name} with a run first.")
     return scored_by[0]
+
+
+def telling_views(candidates: int) -> int:
+    """Return after how many views orders are compared at first: a tenth of the candidates, 10 at least.
+
+    After all of them every order has found every lens.
+    """
+    return min(candidates, max(FEWEST_VIEWS, round(candidates / 10)))
 
 
 def describe_replay(replayed: Replayed, *, views: int = FOUND_AT) -> dict[str, Any]:

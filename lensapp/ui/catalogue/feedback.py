@@ -163,19 +163,19 @@ def _say_what_becomes_of_labels(plan: FeedbackPlan) -> None:
                 "Switch Relabel off to keep known labels.",
                 icon=":material/warning:",
             )
-    if kept_labels := sum(plan.kept_origins.values()):
-        words = [ORIGIN_WORDS[origin] for origin in ORIGIN_WORDS if origin in plan.kept_origins]
-        stays = "differs from the votes and stays" if kept_labels == 1 else "differ from the votes and stay"
+    if count := sum(plan.kept_origins.values()):
+        words = " and ".join(name for origin, name in ORIGIN_WORDS.items() if origin in plan.kept_origins)
+        of_origin = f" from {words}" if words else ""
         st.info(
-            f"{counted(kept_labels, 'label')}{f' from {' and '.join(words)}' if words else ''} {stays} as "
-            f"{'it is' if kept_labels == 1 else 'they are'}: known labels are better than grades. With Relabel "
-            f"on {'it' if kept_labels == 1 else f'all {number(kept_labels)}'} would change.",
+            f"{counted(count, 'label')}{of_origin} would change with Relabel on: the votes say otherwise. "
+            "Known labels stay unless you switch it on.",
             icon=":material/shield:",
         )
 
 
 def _show_changed(ws: Workspace, source: Source, plan: FeedbackPlan) -> None:
-    """Show the candidates that would be added or relabelled, with the label they would get."""    names = ("cutout_id", "source_id", "outcome", "grade", "label")
+    """Show the candidates that would be added or relabelled, with the label they would get."""
+    names = ("cutout_id", "source_id", "outcome", "grade", "label")
     captions_by_id = {
         int(key): f"{grade} → {class_name(str(label))}"
         for key, owner, outcome, grade, label in zip(*(plan.columns[n] for n in names), strict=True)

@@ -109,9 +109,9 @@ def show_survey_numbers(
         expectation_table(evaluation, survey, threshold=threshold),
         title="At each threshold",
         caption=f"From the {evaluation.part} part: n = {number(evaluation.counts.n)}, "
-        f"{number(evaluation.counts.n_positive)} of them lenses. Each threshold is named by what it was chosen "
-        "for on the validation part; the columns say what it gives at the prevalence above. Where the part "
-        "shows no false positive, read the lower limit of the purity.",
+        f"{number(evaluation.counts.n_positive)} of them lenses. Each threshold is named by what it was "
+        "chosen for on the validation part; the columns say what it gives at the prevalence above. Where the "
+        "part shows no false positive, read the lower limit of the purity.",
         terms={},
         digits=3,
         file_name="survey",

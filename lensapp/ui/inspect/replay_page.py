@@ -7,16 +7,17 @@ import pandas as pd
 import streamlit as st
 
 from lensapp.core.inspect.replay import person_hours
+from lensapp.services.evaluate.expectations import person_time
 from lensapp.services.inspect.queues import list_reviews
 from lensapp.services.inspect.replay import (
     AS_SHOWN,
-    FOUND_AT,
     LABELS,
     Replayed,
     describe_replay,
     fitting_first,
     replay_orders,
     replayable,
+    telling_views,
 )
 from lensapp.ui.inspect import replay_figure
 from lensapp.ui.shared import figures
@@ -29,7 +30,8 @@ from lensapp.ui.shared.widgets import counted, download, empty_state, errors_sho
 ICON = ":material/replay:"
 CSV_ROWS = 2000
 SUGGESTED_SECONDS = 5.0
-HOURS_DIGITS = 2
+TIME_UNITS = (("seconds", 3600.0), ("minutes", 60.0), ("hours", 1.0))
+LARGEST_OF_UNIT = 100.0
 
 
 def show_replay_page() -> None:
@@ -50,9 +52,6 @@ def show_replay_page() -> None:
     cells = st.columns([3, 3, 2, 3], vertical_alignment="bottom")
     with cells[0]:
         name = _choose_name(names, {review.name for review in list_reviews(ws)})
-    views = cells[2].number_input(
-        "After views", 1, None, step=50, **kept("views", whole(1, 10**9), FOUND_AT, key="replay-views")
-    )
     learned = cells[3].toggle(
         "Include training data",
         **kept("learned", switch(), default=False, key="replay-learned"),
@@ -76,7 +75,13 @@ def show_replay_page() -> None:
             )
         with st.spinner("Replaying…"):
             replayed = replay_orders(ws, name=name, run_name=run_name, with_learned=learned)
-        _show_replayed(replayed, views=min(int(views), replayed.result.candidates))
+        candidates = replayed.result.candidates
+        views = cells[2].number_input(
+            "After views", 1, None, step=10,
+            **kept("views", whole(1, 10**9), telling_views(candidates), key="replay-views"),
+            help="Suggested: a tenth of the candidates. After all of them every order has found every lens.",
+        )  # fmt: skip
+        _show_replayed(replayed, views=min(int(views), candidates))
 
 
 def _choose_name(names: Collection[str], review_names: set[str]) -> str:
@@ -116,9 +121,11 @@ def _show_replayed(replayed: Replayed, *, views: int) -> None:
         seconds = st.number_input(
             "Seconds per candidate", 0.1, 600.0, step=1.0, width=220,
             **kept("seconds", decimal(0.1, 600.0), SUGGESTED_SECONDS, key="replay-seconds"),
-            help="No vote of this choice has its time; the hours follow from this number.",
+            help="No vote of this choice has its time; the time follows from this number.",
         )  # fmt: skip
     table = order_table(report, seconds_each=seconds)
+    unit, per_hour = unit_of_time(table["time"].max())
+    table["time"] *= per_hour
     number_column = st.column_config.NumberColumn
     st.dataframe(
         table,
@@ -131,14 +138,14 @@ def _show_replayed(replayed: Replayed, *, views: int) -> None:
             "ratio": number_column("times random", format="%.2f"),
             "completeness": st.column_config.ProgressColumn(format="%.1f %%", min_value=0.0, max_value=100.0),
             "half": number_column("views for half the lenses"),
-            "hours": number_column("hours for half", format="%.2f"),
+            "time": number_column(f"{unit} for half", format="%.1f"),
         },
     )
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
-        measured = "measured" if replayed.seconds_each is not None else "assumed"
+        measured = "the median measured" if replayed.seconds_each is not None else "assumed"
         st.caption(
-            f"{counted(views, 'view')}: {number(person_hours(views, seconds), digits=HOURS_DIGITS)} "
-            f"person-hours at {number(seconds)} s each ({measured}).",
+            f"{counted(views, 'view')}: {person_time(person_hours(views, seconds))} of one person at "
+            f"{number(seconds, digits=2)} s each ({measured}).",
             width="stretch",
         )
         download("CSV", table.to_csv, file_name=f"{replayed.name}-replay.csv")
@@ -157,8 +164,13 @@ def _colours() -> list[str]:
     ]
 
 
+def unit_of_time(hours: float) -> tuple[str, float]:
+    """Return the unit in which times of up to `hours` are told apart, and how many of it an hour has."""
+    return next((unit for unit in TIME_UNITS if hours * unit[1] < LARGEST_OF_UNIT), TIME_UNITS[-1])
+
+
 def order_table(report: dict[str, Any], *, seconds_each: float) -> pd.DataFrame:
-    """Return one row per order, the one that found most first, and the expectation at random."""
+    """Return one row per order, the one that found most first, and that at random; time in hours."""
     rows = [
         {
             "order": LABELS[order],
@@ -166,7 +178,7 @@ def order_table(report: dict[str, Any], *, seconds_each: float) -> pd.DataFrame:
             "ratio": entry["ratio"],
             "completeness": 100 * entry["completeness"],
             "half": entry["views_for_half"],
-            "hours": person_hours(entry["views_for_half"], seconds_each),
+            "time": person_hours(entry["views_for_half"], seconds_each),
         }
         for order, entry in report["orders"].items()
     ]
@@ -179,7 +191,7 @@ def order_table(report: dict[str, Any], *, seconds_each: float) -> pd.DataFrame:
             "ratio": 1.0,
             "completeness": 100 * mean / report["lenses"],
             "half": half,
-            "hours": person_hours(half, seconds_each),
+            "time": person_hours(half, seconds_each),
         }
     )
     return pd.DataFrame(rows).sort_values("found", ascending=False, kind="stable")

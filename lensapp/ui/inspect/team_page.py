@@ -190,7 +190,9 @@ def _show_inspectors(team: Team) -> None:
             "false positives": text(help="Duds, images without a lens, graded B or better."),
             "self-agreement": text(help="Candidates shown twice that got the same grade both times."),
             "seconds each": number_column(
-                format="%.1f", help="Median seconds per candidate; a look of over a minute counts as one."
+                "seconds each (median)",
+                format="%.1f",
+                help="Median seconds per candidate; a look of over a minute counts as one.",
             ),
             "hours left": number_column(
                 format="%.2f",

@@ -149,8 +149,8 @@ def _show_scores(ws: Workspace, run: Run, source: Source, scored: Scored, *, wit
     elif not is_starter(run):
         st.subheader("Your survey, in numbers")
         st.caption(
-            "Purity, completeness, candidates and the time of inspectors in a survey of this size appear here "
-            "once the run is evaluated on its test part."
+            "Purity, completeness, candidates and the time of inspectors in a survey of this size appear "
+            "here once the run is evaluated on its test part."
         )
         if st.button("Evaluate it", icon=":material/query_stats:", key="score-to-evaluate"):
             go("evaluate", run=run.name)

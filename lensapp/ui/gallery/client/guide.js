@@ -53,7 +53,7 @@ export class EndCard {
 
   async show({ tally, inAll, each, starred, name, isShare }) {
     const chips = this.grades.map(({ letter, colour }) => element('span', {}, element('span', { className: 'grade', textContent: letter, '--grade': colour }), String(tally[letter] ?? 0)));
-    const time = inAll ? `${duration(inAll)} in all, ${each.toFixed(1)} s each` : '';
+    const time = inAll ? `${duration(inAll)} in all with pauses, median ${each.toFixed(1)} s each` : '';
     const words = [time, starred && `${starred} starred`].filter(Boolean).join(' · ');
     const shared = element('p', { className: 'quiet' });
     const button = (text, act, first) => element('button', { type: 'button', className: first ? 'first' : '', textContent: text, onclick: act });

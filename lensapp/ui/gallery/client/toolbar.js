@@ -77,7 +77,7 @@ export class Toolbar {
     }
     const words = [
       graded.toLocaleString('en'), all ? ` graded · your ${total.toLocaleString('en')} of ${all.toLocaleString('en')}` : ` of ${total.toLocaleString('en')} graded`,
-      each ? ` · ${each.toFixed(1)} s each` : '', left ? ` · ${duration(left)} left` : '',
+      each ? ` · median ${each.toFixed(1)} s each` : '', left ? ` · ${duration(left)} left` : '',
     ];
     const places = [...box.firstChild.childNodes, ...[...box.childNodes].slice(1)];
     words.forEach((word, index) => { if (places[index].textContent !== word) places[index].textContent = word; });
