@@ -178,7 +178,7 @@ def take_step(ws: Workspace, step: NextStep) -> Mapping[str, str]:
             name=name_for_best(ws, source, limit=limit),
             source_name=source.name,
             run_name=run.name,
-            spec=ReviewSpec(order="score", limit=limit),
+            spec=ReviewSpec(order="score", limit=limit, ungraded=True),
         )
         names["review"] = review.name
     return names

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from lensapp.core.errors import InvalidInput, NotFound
 from lensapp.core.inspect.review_orders import ORDERS
 from lensapp.core.inspect.review_spec import ReviewSpec
+from lensapp.services.inspect import queues
 from lensapp.services.inspect.acquisition import PRIORITIES, Candidates, Ordering, ordered_candidates
 from lensapp.services.inspect.gallery import open_review
 from lensapp.services.inspect.queues import create_review
@@ -212,3 +213,52 @@ def test_facts_hold_no_label_and_a_score_only_when_asked(ws: Workspace, source: 
     assert row == {"id": queue(ws, made)[0], "name": "sky-0001", "ra": 150.01, "dec": 2.0}
     [row] = opened.facts(queue(ws, made), with_scores=True)
     assert row["score"] == 0.25
+
+
+def test_a_review_leaves_out_on_request_what_anybody_graded_before_and_takes_it_in_again(
+    ws: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source = add_source(ws, "sky", blobs(6))
+    add_scores(ws, source, {row: 1 - row / 10 for row in range(6)})
+    ids = ids_by_row(ws, source)
+    best = create_review(
+        ws, name="best", source_name="sky", run_name="run-1", spec=ReviewSpec(order="score", limit=2)
+    )
+    vote_once(ws, source_or_review_name="best", candidate_id="sky-0000", grade="A", inspector="ada")
+    spec = ReviewSpec(order="score", limit=3, ungraded=True)
+    second = create_review(ws, name="second", source_name="sky", run_name="run-1", spec=spec)
+    assert reviews.queue_of(ws.database, second.id).tolist() == [ids[1], ids[2], ids[3]]
+    vote_once(ws, source_or_review_name="best", candidate_id="sky-0001", grade="X", inspector="bob")
+    assert (queues.graded_left_out(ws, second), queues.graded_left_out(ws, best)) == (1, 0)
+    monkeypatch.setattr(queues, "MOST_HELD", 2)  # the best of a large source are found in another way
+    third = create_review(ws, name="third", source_name="sky", run_name="run-1", spec=spec)
+    assert reviews.queue_of(ws.database, third.id).tolist() == [ids[2], ids[3], ids[4]]
+    whole = queues.with_graded(ws, third)
+    assert reviews.queue_of(ws.database, whole.id).tolist() == [ids[0], ids[1], ids[2]]
+    assert queues.with_graded(ws, third) == whole
+
+
+def test_nothing_is_left_to_review_where_all_is_graded(ws: Workspace) -> None:
+    add_source(ws, "sky", blobs(1))
+    create_review(ws, name="all", source_name="sky", spec=ReviewSpec(order="given"))
+    vote_once(ws, source_or_review_name="all", candidate_id="sky-0000", grade="A", inspector="ada")
+    with pytest.raises(InvalidInput, match="graded already"):
+        create_review(ws, name="rest", source_name="sky", spec=ReviewSpec(order="given", ungraded=True))
+
+
+def test_an_earlier_grade_of_ones_own_is_told_but_not_in_a_blind_review(ws: Workspace) -> None:
+    [key, other] = ids_by_row(ws, add_source(ws, "sky", blobs(2)))
+    for name in ("open", "blind", "first"):
+        spec = ReviewSpec(order="given", blind_to_others=name == "blind")
+        create_review(ws, name=name, source_name="sky", spec=spec)
+    for inspector, grade in (("ada", "B"), ("ada", "C"), ("bob", "A")):
+        vote_once(
+            ws, source_or_review_name="first", candidate_id="sky-0000", grade=grade, inspector=inspector
+        )
+
+    def earlier(name: str, inspector: str) -> list[str | None]:
+        opened = open_review(ws, reviews.get_review(ws.database, name).id)
+        return [fact.get("earlier") for fact in opened.facts([key, other], inspector=inspector)]
+
+    assert earlier("open", "Ada") == ["C", None]
+    assert earlier("open", "eve") == earlier("blind", "ada") == earlier("first", "ada") == [None, None]

@@ -62,6 +62,11 @@ class ReviewSpec(Spec):
         title="Leave out what the run learned from",
         description="Leave out candidates of the run's training and validation parts, whose scores flatter.",
     )
+    ungraded: bool = Field(
+        default=False,
+        title="Leave out what is graded",
+        description="Leave out candidates that anybody has graded in another review.",
+    )
     sort_by: str | None = Field(
         None,
         max_length=300,

@@ -179,7 +179,8 @@ class OpenReview:
 
         Where the run is calibrated, its score comes with the probability that it means.
 
-        Where the review is not blind to others, `others` counts by grade the votes of all but `inspector`.
+        Where the review is not blind to others, `others` counts by grade the votes of all but `inspector`,
+        and `earlier` is the grade that `inspector` last gave in another review.
         """
         keys = self.cutout_ids(ids)
         rows = sources.get_cutouts(self.workspace.database, keys)
@@ -188,6 +189,7 @@ class OpenReview:
         lenses = known_lenses_at(self.workspace, self.source, rows) if with_known else {}
         own = None if inspector is None else inspector_key(inspector)
         others: dict[int, Counter[str]] = {key: Counter() for key in keys}
+        earlier: dict[int, str] = {}
         if not self.spec.blind_to_others:
             log = reviews.votes_of(
                 self.workspace.database, review_id=self.review.id, cutout_ids=keys, with_blind_tests=True
@@ -195,6 +197,10 @@ class OpenReview:
             for vote in (log[index] for index in last_votes(log)):
                 if inspector_key(vote.inspector) != own:
                     others[vote.cutout_id][str(vote.grade)] += 1
+            if (
+                inspector is not None and not self.blind_tests
+            ):  # which have no earlier grade and would be told
+                earlier = self.earlier_grades(keys, inspector)
         return [
             {"id": shown_id, "name": row.candidate_id, "ra": row.ra_deg, "dec": row.dec_deg}
             | facing_of(row)
@@ -203,8 +209,16 @@ class OpenReview:
             | ({} if probabilities is None else {"probability": probabilities.get(row.id)})
             | ({"known": lenses.get(row.id)} if with_known else {})
             | ({} if self.spec.blind_to_others else {"others": dict(others[row.id])})
+            | ({"earlier": earlier[row.id]} if row.id in earlier else {})
             for shown_id, row in zip(ids, rows, strict=True)
         ]
+
+    def earlier_grades(self, cutout_ids: Sequence[int], inspector: str) -> dict[int, str]:
+        """Return the grade that an inspector last gave cutouts in other reviews, where there is one."""
+        log = reviews.votes_of(self.workspace.database, cutout_ids=cutout_ids, inspector=inspector)
+        in_others = [vote for vote in log if vote.review_id != self.review.id]
+        counted = [in_others[index] for index in last_votes(in_others)]
+        return {vote.cutout_id: str(vote.grade) for vote in counted}
 
     def columns_of(self, row: Cutout) -> list[tuple[str, Any, str]]:
         """Return name, value (None where unknown) and unit of the columns that the review shows."""

@@ -5,6 +5,7 @@ from itertools import count
 from operator import attrgetter
 
 import numpy as np
+from numpy.typing import NDArray
 
 from lensapp.core.acting import needs
 from lensapp.core.errors import BandMismatch, InvalidInput
@@ -14,7 +15,7 @@ from lensapp.core.inspect.review_spec import ReviewSpec
 from lensapp.core.inspect.shares import Shares, deal
 from lensapp.services.inspect.acquisition import Candidates, Ordering, ordered_candidates
 from lensapp.services.inspect.blind_tests import REPEAT, Mixed, mix_in
-from lensapp.services.inspect.vote_log import voted_per_review, votes_in
+from lensapp.services.inspect.vote_log import graded_candidates, voted_per_review, votes_in
 from lensapp.services.score.scores import MOST_HELD, joint_scores, kept_scores, learned_cutouts
 from lensapp.services.split.split_tables import refuse_mismatch
 from lensapp.storage import datasets, reviews, runs, sources
@@ -24,6 +25,8 @@ from lensapp.storage.records import Review, Run, Source, Vote
 from lensapp.storage.scores import stored_scores
 from lensapp.storage.scores.score_files import Best
 from lensapp.storage.workspace import Workspace
+
+Ids = NDArray[np.int64]
 
 DISPUTED = "-disputed"
 TAKEN_OVER = ("blind", "blind_to_others", "inspectors", "grades", "own_grades", "contaminants")
@@ -57,9 +60,12 @@ def create_review(
     best = best_candidates(ws, of_review, review_runs, spec)
     candidates = _all_candidates(ws, source_ids, review_runs, spec) if best is None else best
     run = review_runs[0] if review_runs else None
-    if spec.unlearned and best is None:
-        learned = [learned_cutouts(ws, run=one, source=of) for one in review_runs for of in of_review]
-        candidates = candidates.of_rows(~np.isin(candidates.ids, np.concatenate([*learned, []])))
+    if best is None:
+        candidates = candidates.of_rows(~np.isin(candidates.ids, _left_out(ws, of_review, review_runs, spec)))
+    if spec.ungraded and not len(candidates.ids):
+        raise InvalidInput(
+            f"Every candidate of {', '.join(names)} is graded already. Open a review of graded ones, too."
+        )
     shown = candidates
     if spec.where is not None and best is None:
         shown = candidates.of_rows(
@@ -109,6 +115,44 @@ def dealt_shares(spec: ReviewSpec, mixed: Mixed) -> Shares:
     return shares
 
 
+def _left_out(
+    ws: Workspace, of_review: Sequence[Source], review_runs: Sequence[Run], spec: ReviewSpec
+) -> Ids:
+    """Return the cutouts that a new review leaves out: what its runs learned from, and what is graded."""
+    parts = [graded_candidates(ws)] if spec.ungraded else []
+    if spec.unlearned:
+        parts += [learned_cutouts(ws, run=one, source=of) for one in review_runs for of in of_review]
+    return np.concatenate([*parts, np.empty(0, np.int64)]).astype(np.int64)
+
+
+def graded_left_out(ws: Workspace, review: Review) -> int:
+    """Return how many candidates of its sources a review left out as they were graded when it was made."""
+    if not ReviewSpec.parse(review.spec).ungraded:
+        return 0
+    graded = graded_candidates(ws, before=review.created_at)
+    own = cutout_columns(ws, reviews.source_ids_of(ws.database, review), columns=("id",))["id"]
+    return int(np.isin(graded, own).sum())
+
+
+@needs("work")
+def with_graded(ws: Workspace, review: Review) -> Review:
+    """Return a review like one that left out what was graded, with it; made where there is none yet.
+
+    Raises
+    ------
+    NotFound, InvalidInput
+        As `create_review`.
+    """
+    name = f"{review.name}-all"
+    same = [one for one in reviews.list_reviews(ws.database) if one.name == name and one.closed_at is None]
+    if same:
+        return same[0]
+    run = None if review.run_id is None else runs.run_by_id(ws.database, review.run_id).name
+    source = sources.source_by_id(ws.database, review.source_id).name
+    spec = ReviewSpec.parse(review.spec).replaced(ungraded=False)
+    return create_review(ws, name=name, source_name=source, run_name=run, spec=spec)
+
+
 def _all_candidates(
     ws: Workspace, source_ids: Sequence[int], review_runs: Sequence[Run], spec: ReviewSpec
 ) -> Candidates:
@@ -135,10 +179,10 @@ def best_candidates(
     if stored_scores.count_of(ws, run_id, source_id) <= MOST_HELD:
         return None
     label = None if spec.include in ("all", "unlabelled") else spec.include  # of all that are chosen
-    if spec.where or spec.max_score is not None or spec.include != "all" or spec.unlearned:
+    if spec.where or spec.max_score is not None or spec.include != "all" or spec.unlearned or spec.ungraded:
         best = Best(spec.limit)
-        learned = learned_cutouts(ws, run=review_runs[0], source=of_review[0]) if spec.unlearned else ()
-        for ids, scores, labels in kept_scores(ws, run_id, of_review[0], spec.where, left_out=learned):
+        left_out = _left_out(ws, of_review, review_runs, spec)
+        for ids, scores, labels in kept_scores(ws, run_id, of_review[0], spec.where, left_out=left_out):
             rows = scores <= (np.inf if spec.max_score is None else spec.max_score)
             if spec.include != "all":
                 rows &= np.asarray(labels == label, bool)

@@ -63,6 +63,19 @@ def voted_per_review(ws: Workspace) -> dict[int, int]:
     return standing(ws).voted
 
 
+def graded_candidates(ws: Workspace, *, before: float | None = None) -> NDArray[np.int64]:
+    """Return the cutouts graded by anybody in any review, each once; on request only those before a moment.
+
+    Votes that were withdrawn, and those on blind tests, are none.
+    """
+    state = reviews.state_of_votes(ws.database)
+    votes = logged_votes(ws, [key for key, _ in state.reviews], state).columns
+    counted = last_of(votes)
+    if before is not None:
+        counted = counted[votes.received_at[counted] < before]
+    return np.asarray(np.unique(votes.cutout[counted]), np.int64)
+
+
 def votes_in(ws: Workspace, review: Review, *, with_blind_tests: bool = False) -> list[Vote]:
     """Return the votes of a review that came in time, as `reviews.votes_of`; only new ones are read."""
     state = reviews.state_of_review(ws.database, review.id)

@@ -6,7 +6,8 @@ from lensapp.core.acting import may, mode
 from lensapp.services.access.accounts import Admission, admission
 from lensapp.services.data.sources import ready_sources
 from lensapp.services.inspect.gallery import open_review
-from lensapp.services.inspect.queues import list_reviews
+from lensapp.services.inspect.queues import graded_left_out, list_reviews, with_graded
+from lensapp.services.inspect.vote_log import voted_per_review
 from lensapp.storage.records import Review
 from lensapp.storage.workspace import Workspace
 from lensapp.ui.gallery.component import show_gallery
@@ -17,7 +18,7 @@ from lensapp.ui.shared.client_modules import focus_field
 from lensapp.ui.shared.markup import plain
 from lensapp.ui.shared.page_head import lead_to_cutouts, page_head
 from lensapp.ui.shared.page_views import list_page_views
-from lensapp.ui.shared.widgets import empty_state
+from lensapp.ui.shared.widgets import counted, empty_state, errors_shown
 
 TYPED_NAME = "inspect-typed-name"
 AFTERWARDS = ("team", "catalogue")  # pages that the card at the end of a review leads to
@@ -118,6 +119,22 @@ def _ask_inspector_name() -> None:
             st.warning("Type your name first.", icon=":material/person:")  # with one the gallery stands here
 
 
+def _offer_graded(ws: Workspace, review: Review) -> None:
+    """Say, until somebody grades, what a review left out as it was graded before, and offer to take it in."""
+    if voted_per_review(ws).get(review.id) or not (left_out := graded_left_out(ws, review)):
+        return
+    with st.container(horizontal=True, vertical_alignment="center", gap="small", key="graded-left-out"):
+        st.caption(
+            f":material/info: {counted(left_out, 'candidate')} graded in earlier reviews left out.",
+            width="content",
+        )
+        if may("work") and st.button("Take them in", type="tertiary", key="take-graded-in"):
+            with errors_shown():
+                put_part({})
+                state.select("review", with_graded(ws, review).name)
+                st.rerun()
+
+
 def _show_review(ws: Workspace, review: Review, running: list[str], admitted: Admission) -> None:
     """Show the gallery of a review to those who are invited to it."""
     opened = open_review(ws, review.id)
@@ -138,6 +155,7 @@ def _show_review(ws: Workspace, review: Review, running: list[str], admitted: Ad
         put_part({})  # its columns may be others
         state.select("review", name)
 
+    _offer_graded(ws, review)
     result = show_gallery(
         ws,
         review=review,

@@ -323,7 +323,7 @@ def _show_review_row(
             go("catalogue", view=view, source=source.name, run=run.name)
     if not wanted:
         return
-    spec = ReviewSpec(order="score", limit=int(limit), **limits)
+    spec = ReviewSpec(order="score", limit=int(limit), ungraded=True, **limits)
     name = typed.strip() or suggestion
     with errors_shown():
         review = create_review(ws, name=name, source_name=source.name, run_name=run.name, spec=spec)

@@ -331,7 +331,7 @@ export class Gallery {
     const { facts, votes } = this;
     this.mosaic.mark(index, {
       name: facts.name(id), vote: votes.get(id), note: votes.note(id), score: facts.score(id), probability: facts.probability(id),
-      lens: facts.lens(id), picked: this.picks.ids.has(id),
+      lens: facts.lens(id), picked: this.picks.ids.has(id), earlier: facts.earlier(id),
     });
   }
 

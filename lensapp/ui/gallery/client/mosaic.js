@@ -125,7 +125,7 @@ export class Mosaic {
   }
 
   /** Show a candidate's vote, score and marks on its tile. */
-  mark(index, { name, vote, note, score, probability, lens, picked }) {
+  mark(index, { name, vote, note, score, probability, lens, picked, earlier }) {
     const tile = this.tiles[index], grade = vote && this.grades.get(vote.grade);
     if (picked !== ('picked' in tile.dataset)) tile.toggleAttribute('data-picked', picked);
     if (vote) {
@@ -136,11 +136,12 @@ export class Mosaic {
     } else if (tile.dataset.grade) {
       delete tile.dataset.grade;
     }
+    setText(tile, 'earlier', vote ? '' : earlier ?? '');
     setText(tile, 'score', score == null ? '' : score.toFixed(3));
     setText(tile, 'probability', probability == null ? '' : `P ${probability.toFixed(2)}`);
     setText(tile, 'flags', [note.starred && 'star', note.comment && 'chat', lens && 'my_location'].filter(Boolean).join(' '));
     const said = vote ? `grade ${[vote.grade, vote.contaminant].filter(Boolean).join(', ')}` : 'not graded';
-    const extras = [picked && 'picked', note.starred && 'starred', note.comment && `comment: ${note.comment}`, lens && `known lens ${lens.name}`];
+    const extras = [earlier && `${earlier} in another review`, picked && 'picked', note.starred && 'starred', note.comment && `comment: ${note.comment}`, lens && `known lens ${lens.name}`];
     const label = [`${name}, ${said}`, ...extras, `${index + 1} of ${this.count} on this page`].filter(Boolean).join(', ');
     if (tile.label !== label) tile.setAttribute('aria-label', tile.label = label);
   }

@@ -252,6 +252,11 @@ export class Facts {
     return this.lensesShown ? this.cache.get(id)?.known ?? null : null;
   }
 
+  /** The grade that this inspector gave it in another review, where the review may tell. */
+  earlier(id) {
+    return this.cache.get(id)?.earlier ?? null;
+  }
+
   /** Return everything about a candidate that may be shown. */
   of(id) {
     return { ...this.cache.get(id), score: this.score(id), probability: this.probability(id), known: this.lens(id) };

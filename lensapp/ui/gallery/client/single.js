@@ -241,7 +241,7 @@ export class SingleView {
 
   /** Show a candidate's facts, its vote and its notes. */
   describe(facts, { vote, note }) {
-    const { name, ra, dec, score, probability, known, others, columns } = facts, { pixel_scale_arcsec: scale, height, width } = this.data;
+    const { name, ra, dec, score, probability, known, others, earlier, columns } = facts, { pixel_scale_arcsec: scale, height, width } = this.data;
     this.described = facts;
     const positioned = ra != null && dec != null;
     const size = scale ? `${(scale * width).toFixed(1)}″ × ${(scale * height).toFixed(1)}″` : '';
@@ -254,7 +254,8 @@ export class SingleView {
     this.columns.textContent = (columns ?? []).map(written).join('  ·  ');
     this.columns.title = (columns ?? []).map(written).join('\n');
     const votes = Object.entries(others ?? {}).map(([letter, count]) => `${count} × ${letter}`);
-    this.others.textContent = votes.length ? `votes ${votes.join(', ')}` : '';
+    const told = [earlier && `earlier ${earlier}`, votes.length && `votes ${votes.join(', ')}`];
+    this.others.textContent = told.filter(Boolean).join('  ·  ');
     this.links.replaceChildren(...(positioned ? linksTo({ ra, dec, field: this.field }) : []));
     this.star.setAttribute('aria-pressed', String(note.starred));
     if (this.root.getRootNode().activeElement !== this.comment) this.comment.value = note.comment ?? '';
