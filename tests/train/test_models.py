@@ -9,7 +9,7 @@ import pytest
 from lensapp.core.errors import InvalidInput, NotFound
 from lensapp.core.train.network_specs import NETWORKS, network_options
 from lensapp.core.train.networks.convolutional import LensCnnSpec
-from lensapp.core.train.recommended import PARAMETERS, SMALLEST_PIXELS
+from lensapp.core.train.recommended import MEASURED, PARAMETERS, SMALLEST_PIXELS
 from lensapp.core.train.tasks import Head
 from models.registry import REGISTRY, build, describe_networks, outline_of
 from support.small_networks import SMALL
@@ -30,6 +30,12 @@ def test_cards_tell_the_parameters_that_networks_have(described: dict[str, dict[
     own = ("own_network", "keras_hub_backbone")
     counted = {name: row["parameters"] for name, row in described.items() if name not in own}
     assert counted == PARAMETERS
+
+
+@pytest.mark.parametrize("name", MEASURED)
+def test_cards_tell_the_parameters_for_cutouts_of_the_demo(name):
+    network = build(name, input_shape=(64, 64, 3), spec=NETWORKS[name].spec(), head=Head())
+    assert network.count_params() == MEASURED[name].parameters
 
 
 def test_the_form_knows_the_smallest_cutouts_that_networks_take():

@@ -1,12 +1,12 @@
-"""How long a training will take here: from earlier ones, or from what was measured on the demo survey."""
+"""How long a training will take here and how large a network is: from earlier trainings, or the demo survey's."""
 
 import math
 import os
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
-from lensapp.core.train.recommended import DEMO_CUTOUTS, DEMO_PIXELS, MEASURED
+from lensapp.core.train.recommended import DEMO_BANDS, DEMO_CUTOUTS, DEMO_PIXELS, MEASURED, PARAMETERS
 from lensapp.storage import datasets, sources
 from lensapp.storage.records import Dataset, Run
 from lensapp.storage.workspace import Workspace
@@ -33,8 +33,16 @@ class Duration:
 
 
 @dataclass(frozen=True)
+class Size:
+    """A number of parameters; `exact` where it was counted with such cutouts."""
+
+    parameters: int
+    exact: bool
+
+
+@dataclass(frozen=True)
 class Paces:
-    """How quickly networks learn here.
+    """How quickly networks learn here, and how large they are.
 
     Attributes
     ----------
@@ -44,11 +52,14 @@ class Paces:
         Of a cutout and band, by the key of a source.
     on_processor
         Whether trainings run on a processor, as far as the newest tells; the demo's figures hold there.
+    parameters
+        That a network which tells lenses has, by its name, the pixels of a band and the number of bands.
     """
 
     seconds: Mapping[Learning, float]
     pixels: Mapping[int, int]
     on_processor: bool
+    parameters: Mapping[tuple[str, int, int], int] = field(default_factory=dict)
 
     def expected(self, recipe: Mapping[str, Any], dataset: Dataset) -> Duration | None:
         """Return how long a recipe will take if it is not stopped early; None where nothing tells it.
@@ -75,6 +86,24 @@ class Paces:
         cores = min(os.cpu_count() or 1, MOST_CORES)
         return Duration(BEGIN_SECONDS + pace * work / cores, measured=False)
 
+    def size_of(self, recipe: Mapping[str, Any], dataset: Dataset) -> Size | None:
+        """Return how many parameters the network of a recipe has for cutouts of a dataset.
+
+        As earlier trainings on cutouts of that size counted them, or as the demo survey's; else at the
+        input of the network's document. None where nothing tells it, as with options that were changed.
+        """
+        network, kind, unlabelled = learning_of(recipe)
+        if recipe.get("network_options"):
+            return None
+        pixels, bands = _fewest_pixels(dataset, self.pixels), len(dataset.bands)
+        if (kind, unlabelled) == ("binary", "none"):
+            if counted := self.parameters.get((network, pixels, bands)):
+                return Size(counted, exact=True)
+            if network in MEASURED and (pixels, bands) == (DEMO_PIXELS, DEMO_BANDS):
+                return Size(MEASURED[network].parameters, exact=True)
+        usual = PARAMETERS.get(network)
+        return None if usual is None else Size(usual, exact=False)
+
     def side_of(self, dataset: Dataset) -> int | None:
         """Return the side in pixels of the smallest cutouts of a dataset, as of a square as large."""
         return math.isqrt(_fewest_pixels(dataset, self.pixels)) or None
@@ -91,14 +120,22 @@ def paces_of(ws: Workspace, newest_first: Iterable[Run]) -> Paces:
     by_id = {one.id: one for one in datasets.list_datasets(ws.database)}
     pixels = {one.id: one.height * one.width for one in sources.list_sources(ws.database)}
     seconds: dict[Learning, float] = {}
+    parameters: dict[tuple[str, int, int], int] = {}
     devices = []
     for run in newest_first:
+        dataset = by_id.get(run.dataset_id)
+        if dataset is not None and learning_of(run.spec)[1:] == ("binary", "none"):
+            counted, options = run.summary.get("parameters"), run.spec.get("network_options")
+            if counted and not options and "network" in run.spec:
+                key = run.spec["network"], _fewest_pixels(dataset, pixels), len(dataset.bands)
+                parameters.setdefault(key, int(counted))
         epochs, took = run.summary.get("epochs"), run.summary.get("seconds")
-        work = _work_of_epoch(by_id[run.dataset_id], pixels) if run.dataset_id in by_id else 0
+        work = _work_of_epoch(dataset, pixels) if dataset is not None else 0
         if epochs and took and work and "network" in run.spec:
             seconds.setdefault(learning_of(run.spec), float(took) / (int(epochs) * work))
             devices.append(str(run.summary.get("device", "cpu")))
-    return Paces(seconds, pixels, on_processor=not devices or devices[0].startswith("cpu"))
+    on_processor = not devices or devices[0].startswith("cpu")
+    return Paces(seconds, pixels, on_processor=on_processor, parameters=parameters)
 
 
 def _work_of_epoch(dataset: Dataset, pixels: Mapping[int, int]) -> int:

@@ -11,7 +11,6 @@ from lensapp.core.train.network_specs import NETWORKS
 from lensapp.core.train.presets import PRESETS
 from lensapp.core.train.recommended import (
     MEASURED,
-    PARAMETERS,
     RECOMMENDED,
     group_of,
     offered_networks,
@@ -19,7 +18,7 @@ from lensapp.core.train.recommended import (
 )
 from lensapp.core.train.training_spec import TrainingSpec
 from lensapp.services.train import runs
-from lensapp.services.train.durations import Duration, Paces, learning_of
+from lensapp.services.train.durations import Duration, Paces, Size, learning_of
 from lensapp.services.train.starter import STARTER_NAME, is_starter, starter_recipe
 from lensapp.storage.records import Dataset, Run
 from lensapp.ui.shared.address import kept, names_said_of, one_of
@@ -32,7 +31,7 @@ LIKE = "like "
 MEANING = (
     "AUROC: on the test part of the demo survey, after a training by the recommended recipe. Time: of all "
     "epochs, with the training part chosen; *here*: going by an earlier training in this workspace. "
-    "Parameters: at the network's usual size of cutouts."
+    "Parameters: for the cutouts chosen; after ≈ for those of the network's document."
 )
 FURTHER_LEARNING_RATE = 3e-4  # a third of that from scratch, as docs/real-sky.md trains further
 WORDS = {one.preset: one.word for one in RECOMMENDED.values()}
@@ -109,7 +108,7 @@ def _preset(name: str, title: str, group: int) -> Recipe:
     return Recipe(name, title, f"{document}{preset.note}", preset.spec.saved(), group)
 
 
-def figures_line(recipe: Recipe, time: Duration | None) -> str:
+def figures_line(recipe: Recipe, time: Duration | None, size: Size | None) -> str:
     """Return what was measured on the demo survey, the time here and the number of parameters, in a line."""
     network, task, unlabelled = learning_of(recipe.spec)
     changed = bool(recipe.spec.get("network_options"))
@@ -119,8 +118,8 @@ def figures_line(recipe: Recipe, time: Duration | None) -> str:
         where = "by our recipe" if recipe.group > 1 else "on the demo"
         parts.append(f"AUROC {MEASURED[network].auroc:.2f} {where}")
     parts.append(time_words(time))
-    if network in PARAMETERS and not changed:
-        parts.append(f"{rounded_count(PARAMETERS[network])} parameters")
+    if size is not None:
+        parts.append(f"{'' if size.exact else '≈ '}{rounded_count(size.parameters)} parameters")
     return " · ".join(parts)
 
 
@@ -134,14 +133,18 @@ def time_words(time: Duration | None) -> str:
 def choose_recipe(
     trained: Sequence[Run], *, purpose: str, dataset: Dataset, paces: Paces, height: int = 270
 ) -> Recipe:
-    """Show the recipes as cards, below them what is said of the chosen one; the address keeps the choice."""
+    """Show the recipes as cards, above them what is said of the chosen one; the address keeps the choice."""
     taken = (run for run in trained if run.name == selected("run") and not is_starter(run))
     current = next((run for run in taken if runs.has_recipe(run)), None)
     recipes = recipes_offered(current)
     key = recipe_key(purpose)
-    captions = [figures_line(one, paces.expected(one.spec, dataset)) for one in recipes.values()]
+    captions = [
+        figures_line(one, paces.expected(one.spec, dataset), paces.size_of(one.spec, dataset))
+        for one in recipes.values()
+    ]
     st.html(STYLE)
     st.html(_headings_style(key, list(recipes.values())))
+    said = st.container(key=f"recipe-said-{purpose}")  # above the cards, which are longer than a screen
     with st.container(height=height, border=True, key=f"recipe-cards-{purpose}"):
         name = st.radio(
             "Recipe",
@@ -157,7 +160,7 @@ def choose_recipe(
             ),
         )
     chosen = recipes[name or DEFAULT_RECIPE]
-    st.caption(plain(chosen.text), help=MEANING)
+    said.caption(plain(chosen.text), help=MEANING)
     return chosen
 
 

@@ -19,7 +19,7 @@ from lensapp.services.data.sources import ready_sources
 from lensapp.services.train import runs
 from lensapp.services.train.durations import Duration, Paces, paces_of
 from lensapp.services.train.runs import RunStatus
-from lensapp.services.train.starter import STARTER_NAME, starter_recipe
+from lensapp.services.train.starter import STARTER_NAME, is_starter, starter_recipe
 from lensapp.services.train.task_checks import task_words
 from lensapp.storage.records import Dataset, Run
 from lensapp.storage.workspace import Workspace
@@ -102,7 +102,7 @@ def show_run_form(ws: Workspace, statuses: Sequence[RunStatus]) -> None:
         with st.container(key="train-form-start", gap="xsmall"):
             started = st.button(
                 "Start training",
-                type="primary",
+                type="primary" if all(map(is_starter, trained)) else "secondary",  # beside the strip's step
                 icon=":material/play_arrow:",
                 key="train-start",
                 width="stretch",

@@ -26,12 +26,13 @@ from lensapp.ui.shared.markup import plain_all
 from lensapp.ui.shared.widgets import counted, errors_shown
 
 COMPARE = "compare"
+ANCHOR = "runs"
 DELETED = "runs-deleted"
 SHOWN = ("starred only", "archived too", "folds and trials")
 GROUPS = ("nothing", "network", "dataset version", "state", "tags")
 FIXED = ("●", "★", "run", "state")
 CHOSEN_AT_FIRST = (
-    "network", "dataset version", "epochs", "best epoch", "validation loss", "validation AUROC", "test AUROC",
+    "validation AUROC", "test AUROC", "validation loss", "network", "dataset version", "epochs", "best epoch",
     "minutes", "tags", "note", "started",
 )  # fmt: skip
 OTHERS = ("validation TPR", "parameters", "learning rate", "batch", "warm start")
@@ -41,6 +42,7 @@ FORMATS = {
     "best epoch": "{:.0f}", "batch": "{:.0f}", "parameters": "{:,.0f}",
 }  # fmt: skip
 TALLEST, ROW_PIXELS = 12, 35
+NAME_PIXELS = 190  # longer names are told whole by a click; the figures stay in sight
 
 
 def ticked_runs(statuses: Sequence[RunStatus]) -> list[str]:
@@ -51,7 +53,7 @@ def ticked_runs(statuses: Sequence[RunStatus]) -> list[str]:
 
 def show_runs(ws: Workspace, statuses: Sequence[RunStatus], *, followed: str) -> None:
     """Show the runs; a tick lays their curves over those of the one that is followed."""
-    st.subheader("Runs", help="Tick runs to lay their validation curves over those of the run above.")
+    st.subheader("Runs", anchor=ANCHOR, help="Tick runs to lay their validation curves over those of the run above.")
     _offer_undo(ws)
     with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
         words = st.text_input(
@@ -129,7 +131,7 @@ def _show_table(table: pd.DataFrame, rows: Sequence[RunRow], drawn: Sequence[str
         column_config={
             "●": st.column_config.TextColumn(width=30, pinned=True, help="Colour of its curves."),
             "★": st.column_config.TextColumn(width=30, pinned=True, help="Starred."),
-            "run": st.column_config.TextColumn(pinned=True, width="large"),
+            "run": st.column_config.TextColumn(pinned=True, width=NAME_PIXELS),
             "tags": st.column_config.ListColumn(),
             "note": st.column_config.TextColumn(width="medium"),
             "started": st.column_config.DatetimeColumn(format="distance"),

@@ -34,7 +34,7 @@ from lensapp.ui.shared.widgets import absolute_time, counted, duration, empty_st
 from lensapp.ui.train import curves
 from lensapp.ui.train.run_form import show_run_form
 from lensapp.ui.train.run_notes import show_notes
-from lensapp.ui.train.run_table import show_runs, ticked_runs
+from lensapp.ui.train.run_table import ANCHOR, show_runs, ticked_runs
 
 
 def show_train_page() -> None:
@@ -98,6 +98,7 @@ def _follow(run_name: str, ticked: list[str]) -> None:
                 stop_help="Ends the training; the best network so far is kept.",
             )
             _offer_evaluation(ws, status)
+            st.caption(f"[All runs](#{ANCHOR}) below the curves", width="content")
             if status.study:
                 st.caption(f"part of the study {plain(status.study)}, controlled under Experiments")
         with st.container(key="train-stands", height=64, border=False, gap="xsmall"):
@@ -118,7 +119,6 @@ def _offer_evaluation(ws: Workspace, status: RunStatus) -> None:
     label = "Open in Evaluate" if status.run.evaluation else "Evaluate"
     if st.button(
         label,
-        type="secondary" if status.run.evaluation else "primary",
         icon=":material/arrow_forward:",
         icon_position="right",
         key="train-evaluate",

@@ -5,9 +5,9 @@ from dataclasses import replace
 
 import pytest
 
-from lensapp.core.train.recommended import MEASURED
+from lensapp.core.train.recommended import DEMO_PIXELS, MEASURED, PARAMETERS
 from lensapp.core.train.training_spec import TrainingSpec
-from lensapp.services.train.durations import BEGIN_SECONDS, paces_of
+from lensapp.services.train.durations import BEGIN_SECONDS, Size, paces_of
 from lensapp.storage import datasets, runs
 from lensapp.storage.workspace import Workspace
 from lensapp.ui.train.recipe_cards import HEADINGS, figures_line, recipes_offered, time_words
@@ -67,13 +67,30 @@ def test_without_an_earlier_training_the_demo_survey_tells_it_or_nobody(ws: Work
 
 def test_a_card_tells_what_was_measured_of_the_network_it_trains():
     offered = recipes_offered(None)
-    assert f"AUROC {MEASURED['elu_cnn'].auroc:.2f} on the demo" in figures_line(offered["FAST"], None)
-    assert "AUROC" not in figures_line(offered["starter"], None)  # which has learned from other data
-    assert "AUROC" not in figures_line(offered["S3-classes"], None)
-    assert "AUROC" not in figures_line(offered["FIXMATCH"], None)  # measured with all labels
+    assert f"AUROC {MEASURED['elu_cnn'].auroc:.2f} on the demo" in figures_line(offered["FAST"], None, None)
+    assert "AUROC" not in figures_line(offered["starter"], None, None)  # which has learned from other data
+    assert "AUROC" not in figures_line(offered["S3-classes"], None, None)
+    assert "AUROC" not in figures_line(offered["FIXMATCH"], None, None)  # measured with all labels
 
 
 def test_a_card_fits_two_short_lines_and_what_is_said_of_it_names_its_source():
     offered = recipes_offered(None)
-    assert all(len(figures_line(recipe, None)) <= 60 for recipe in offered.values())
+    assert all(len(figures_line(recipe, None, None)) <= 60 for recipe in offered.values())
     assert offered["FIXMATCH"].text.startswith("Sohn et al. 2020, FixMatch.")
+
+
+def test_a_card_tells_the_parameters_that_a_run_on_the_same_cutouts_has(ws: Workspace):
+    [dataset] = datasets.list_datasets(ws.database)
+    [first, *_] = runs.list_runs(ws.database)
+    recipe = recipes_offered(None)["FAST"]
+    nothing_known = paces_of(ws, []).size_of(recipe.spec, dataset)
+    assert nothing_known == Size(PARAMETERS["elu_cnn"], exact=False)
+    assert figures_line(recipe, None, nothing_known).endswith("≈ 318\u202fk parameters")
+    counted = replace(first, summary=first.summary | {"parameters": 12_345})
+    assert paces_of(ws, [counted]).size_of(recipe.spec, dataset) == Size(12_345, exact=True)
+    of_classes = recipe.spec | {"task": {"kind": "classes"}}
+    assert paces_of(ws, [counted]).size_of(of_classes, dataset) == nothing_known
+    assert paces_of(ws, [counted]).size_of(recipe.spec | {"network_options": {"a": 1}}, dataset) is None
+    demo = replace(paces_of(ws, []), pixels={key: DEMO_PIXELS for key in dataset.source_ids})
+    of_demo = demo.size_of(recipe.spec, replace(dataset, bands=("g", "r", "i")))
+    assert of_demo == Size(MEASURED["elu_cnn"].parameters, exact=True)
