@@ -73,6 +73,8 @@ def test_each_colouring_draws_every_cutout_once(folder: Path) -> None:
     assert known == ["label", "score", "grade", "cluster"]
     for colouring in (*known, None):
         drawn = feature_map.map_figure(table, method="pca", colouring=colouring, theme="dark")
+        boxes = [trace.hovertemplate.partition("<extra>")[2] for trace in drawn.data]
+        assert {*boxes} <= {"", "</extra>"}  # plotly writes what stands there in the mark's colour on grey
         places = np.concatenate([np.asarray(trace.customdata) for trace in drawn.data])
         assert sorted(places.tolist()) == list(range(COUNT))
     rows = features.cluster_rows(table)

@@ -1,4 +1,4 @@
-"""How long a training will take here and how large a network is: from earlier trainings, or the demo survey's."""
+"""How long a training takes here and how large a network is: from earlier trainings, or the demo survey's."""
 
 import math
 import os

@@ -17,7 +17,7 @@ from lensapp.ui.score.feature_map import add_overlay, density_figure
 from lensapp.ui.score.selection import show_clusters, show_selected_cutouts
 from lensapp.ui.shared import figures
 from lensapp.ui.shared.address import kept, one_of, switch
-from lensapp.ui.shared.filters import ask_filter
+from lensapp.ui.shared.filters import ask_filter, filter_fold
 from lensapp.ui.shared.markup import plain
 from lensapp.ui.shared.state import theme
 from lensapp.ui.shared.uploads import TABLE_ENDINGS, uploaded_table
@@ -129,7 +129,8 @@ def _lay_over(
 
 def _filtered(ws: Workspace, name: str, points: map_density.MapPoints) -> tuple[map_density.MapPoints, str]:
     """Ask for a filter; return the points that fulfil it and what a caption says; none where it fails."""
-    where, usable = ask_filter(ws, features.sources_of(ws, name), key=f"features-filter-{name}")
+    with filter_fold():
+        where, usable = ask_filter(ws, features.sources_of(ws, name), key=f"features-filter-{name}")
     if where is None and usable:
         return points, ""
     if where is not None and usable:

@@ -160,7 +160,7 @@ def _add_dots(
         mode="markers",
         name=name,
         marker={"color": colour, "size": dot_size(total), "symbol": symbol, "opacity": 0.8},
-        hovertemplate="%{text}<extra>%{fullData.name}</extra>",
+        hovertemplate="%{text}",  # the name of the group is put before it, where it is legible
     )
 
 

@@ -22,7 +22,7 @@ from lensapp.ui.score.feature_map import COLOURINGS, add_overlay, colourings_of,
 from lensapp.ui.score.selection import show_clusters, show_selected_cutouts
 from lensapp.ui.shared import figures
 from lensapp.ui.shared.address import kept, one_of
-from lensapp.ui.shared.filters import ask_filter
+from lensapp.ui.shared.filters import ask_filter, filter_fold
 from lensapp.ui.shared.forms import spec_fields, validated
 from lensapp.ui.shared.job_controls import watch_job
 from lensapp.ui.shared.page_head import lead_to_cutouts, page_head
@@ -56,7 +56,12 @@ def show_features_page() -> None:
         show_encoders(ws, trained, imported)
         return
     run, name = _choose(ws, trained, imported)
+    _show_or_offer_map(ws, run, name)
     show_encoders(ws, trained, imported)
+
+
+def _show_or_offer_map(ws: Workspace, run: Run, name: str) -> None:
+    """Show the map of a source or a dataset version through a run, or the form that makes it."""
     if watch_job(ws, "features", run=run.name, source=name):
         return
     try:
@@ -167,7 +172,8 @@ def _show_dots(
             else None
         )
     known = [str(column) for column in table.columns if column != "cutout_id"]
-    where, usable = ask_filter(ws, owners, key=f"features-filter-{name}", known=known)
+    with filter_fold():
+        where, usable = ask_filter(ws, owners, key=f"features-filter-{name}", known=known)
     if not usable:
         return
     if where is not None:

@@ -40,12 +40,17 @@ def show_clusters(rows: Sequence[Mapping[str, Any]]) -> list[int]:
         selection_mode="multi-row",
         height="content" if len(rows) <= 8 else 300,
         column_config={
-            "cluster": st.column_config.TextColumn("cluster", help="Largest first; none is outside all."),
-            "lens_share": st.column_config.NumberColumn(
-                "lenses", format="%.1f %%", help="Share of lenses among its labelled cutouts."
+            "cluster": st.column_config.TextColumn(
+                "cluster", width=62, help="Largest first; none is outside all."
             ),
-            "mean_score": st.column_config.NumberColumn("mean score", format="%.3f"),
-            "votes": st.column_config.NumberColumn("graded", help="Cutouts with votes that count."),
+            "size": st.column_config.NumberColumn(width=58, help="Cutouts."),
+            "lens_share": st.column_config.NumberColumn(
+                "lenses", width=66, format="%.1f %%", help="Share of lenses among its labelled cutouts."
+            ),
+            "mean_score": st.column_config.NumberColumn(
+                "score", width=62, format="%.3f", help="Mean of its cutouts."
+            ),
+            "votes": st.column_config.NumberColumn("graded", width=66, help="Cutouts with votes that count."),
         },
         **kept("clusters", ticked(names), NO_ROWS, key=f"feature-clusters-{digest(names)}"),
     )

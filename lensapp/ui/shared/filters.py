@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
 from lensapp.core.data.conditions import parse_filter, spelling_of
 from lensapp.core.errors import InvalidInput
@@ -20,6 +21,11 @@ HELP = (
     '`field in ["EDF-N", "EDF-S"]`, joined by `&` (and), `|` (or), `~` (not) and parentheses; '
     "`isnull(z)` and `notnull(z)` ask for unknown values, which fulfil nothing else."
 )
+
+
+def filter_fold() -> DeltaGenerator:
+    """Return where `ask_filter` takes one line above a figure: folded until something is filtered."""
+    return st.expander("Filter", icon=":material/filter_alt:", expanded=bool(st.query_params.get(WHERE)))
 
 
 def ask_filter(

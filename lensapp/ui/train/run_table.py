@@ -53,7 +53,9 @@ def ticked_runs(statuses: Sequence[RunStatus]) -> list[str]:
 
 def show_runs(ws: Workspace, statuses: Sequence[RunStatus], *, followed: str) -> None:
     """Show the runs; a tick lays their curves over those of the one that is followed."""
-    st.subheader("Runs", anchor=ANCHOR, help="Tick runs to lay their validation curves over those of the run above.")
+    st.subheader(
+        "Runs", anchor=ANCHOR, help="Tick runs to lay their validation curves over those of the run above."
+    )
     _offer_undo(ws)
     with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
         words = st.text_input(

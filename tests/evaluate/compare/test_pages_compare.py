@@ -142,6 +142,20 @@ def test_costs_are_written_as_round_numbers_and_names_of_near_points_apart() -> 
     assert compare_figures.name_positions([1e5], [0.2], ["alone"]) == ["middle right"]
 
 
+def test_names_are_placed_as_the_height_of_the_figure_has_room_for_them() -> None:
+    near, names = ([1e5, 1e5, 1e7], [0.50, 0.44, 0.50]), ["a network", "another network", "a third"]
+    tall, low = (compare_figures.name_positions(*near, names, height=height) for height in (600, 90))
+    assert tall == ["middle right", "middle right", "middle left"]
+    assert low != tall
+
+
+def test_values_of_bars_stand_apart_from_the_names_beside_them(folder: Path) -> None:
+    rows = compared_runs(full_workspace(folder), ["elu_cnn-1", "elu_cnn-2"])
+    figure = compare_figures.bar_figure(rows, "auroc", colours=["#000"] * 8, ink="#fff")
+    assert all(text.startswith("\u2002") for text in figure.data[0].text)
+    assert all(text.endswith("\u2002") for text in figure.layout.yaxis.ticktext)
+
+
 def test_of_many_points_those_that_no_cheaper_one_reaches_are_named(folder: Path) -> None:
     ws = full_workspace(folder)
     [run] = compared_runs(ws, ["elu_cnn-1"])

@@ -91,6 +91,6 @@ def test_a_card_tells_the_parameters_that_a_run_on_the_same_cutouts_has(ws: Work
     of_classes = recipe.spec | {"task": {"kind": "classes"}}
     assert paces_of(ws, [counted]).size_of(of_classes, dataset) == nothing_known
     assert paces_of(ws, [counted]).size_of(recipe.spec | {"network_options": {"a": 1}}, dataset) is None
-    demo = replace(paces_of(ws, []), pixels={key: DEMO_PIXELS for key in dataset.source_ids})
+    demo = replace(paces_of(ws, []), pixels=dict.fromkeys(dataset.source_ids, DEMO_PIXELS))
     of_demo = demo.size_of(recipe.spec, replace(dataset, bands=("g", "r", "i")))
     assert of_demo == Size(MEASURED["elu_cnn"].parameters, exact=True)

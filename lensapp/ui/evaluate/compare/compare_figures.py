@@ -29,6 +29,7 @@ PLOT_PIXELS = (420, 260)  # about those of the figure of costs on a narrow page:
 NAME_PIXELS, LETTER_PIXELS, MARK_PIXELS = 14, 6.2, 7
 MOST_NAMES, NAME_LETTERS = 16, 24  # of more points only those that no cheaper one reaches are named
 MARGIN_PIXELS, MOST_LISTED = 8, 4
+AXIS_PIXELS = 80  # of a figure's height, for its axis and what stands above it
 POSITIONS: dict[str, tuple[int, int]] = {
     "middle right": (1, 0), "middle left": (-1, 0), "top center": (0, 1), "bottom center": (0, -1),
     "top right": (1, 1), "bottom right": (1, -1), "top left": (-1, 1), "bottom left": (-1, -1),
@@ -62,7 +63,7 @@ def bar_figure(rows: Sequence[Compared], merit: str, *, colours: Sequence[str], 
             marker={"color": colours[PLACES[kind]], "line": {"width": 0}},
             error_x=_error_bars(of_kind, merit)
             | {"color": ink, "thickness": 1.2, "width": 4, "visible": has_intervals(of_kind, merit)},
-            text=[f"{value:.3f}" for value in values],
+            text=[f"\u2002{value:.3f}" for value in values],  # apart from the name beside the bar
             textposition="inside",
             insidetextanchor="start",
             hovertemplate="%{y}: %{x:.4f}",
@@ -71,7 +72,7 @@ def bar_figure(rows: Sequence[Compared], merit: str, *, colours: Sequence[str], 
     figure.update_xaxes(title=MERITS[merit], rangemode="tozero")
     order = [row.label for row in measured]
     figure.update_yaxes(categoryorder="array", categoryarray=order, ticks="")
-    figure.update_yaxes(tickvals=order, ticktext=[*map(figures.wrapped, order)])
+    figure.update_yaxes(tickvals=order, ticktext=[f"{figures.wrapped(label)}\u2002" for label in order])
     return figure
 
 
@@ -104,8 +105,13 @@ def _error_bars(rows: Sequence[Compared], merit: str) -> dict[str, Any]:
     }
 
 
-def cost_figure(rows: Sequence[Compared], cost: str, *, colours: Sequence[str], ink: str) -> go.Figure:
-    """Draw TPR10 of each row against `cost` (of COSTS), which is spread logarithmically."""
+def cost_figure(
+    rows: Sequence[Compared], cost: str, *, colours: Sequence[str], ink: str, height: int = 340
+) -> go.Figure:
+    """Draw TPR10 of each row against `cost` (of COSTS), which is spread logarithmically.
+
+    Names are placed as a figure of `height` pixels has room for them.
+    """
     figure = go.Figure()
     measured = [row for row in rows if row.tpr10 is not None and getattr(row, cost)]
     costs = [float(getattr(row, cost)) for row in measured]
@@ -114,7 +120,8 @@ def cost_figure(rows: Sequence[Compared], cost: str, *, colours: Sequence[str], 
     if len(measured) > MOST_NAMES:
         best = unbeaten(costs, shares, cost=cost)
         names = [name if named else "" for name, named in zip(names, best, strict=True)]
-    positions = name_positions(costs, shares, names)
+    top = max((interval_of(row, "tpr10")[1] for row in measured), default=1.0)  # the bars end there
+    positions = name_positions(costs, shares, names, height=height - AXIS_PIXELS, top=top)
     for kind, name in NAMES.items():
         places = [place for place, row in enumerate(measured) if row.kind == kind]
         if not places:
@@ -158,14 +165,24 @@ def unbeaten(costs: Sequence[float], shares: Sequence[float], *, cost: str) -> l
     return [not any(other <= own and reached > share for other, reached in points) for own, share in points]
 
 
-def name_positions(costs: Sequence[float], shares: Sequence[float], names: Sequence[str]) -> list[str]:
-    """Return where the name of each point goes: where it covers least of points and other names."""
+def name_positions(
+    costs: Sequence[float],
+    shares: Sequence[float],
+    names: Sequence[str],
+    *,
+    height: int = PLOT_PIXELS[1],
+    top: float | None = None,
+) -> list[str]:
+    """Return where the name of each point goes: where it covers least of points and other names.
+
+    `height` is that of the plot in pixels, `top` where its axis of shares ends.
+    """
     if not costs:
         return []
     extent = math.log10(max(costs) / min(costs)) or 1.0
-    width, height = PLOT_PIXELS
+    width, top = PLOT_PIXELS[0], top or max(shares) or 1.0
     points = [
-        (math.log10(cost / min(costs)) / extent * width, share / (max(shares) or 1.0) * height)
+        (math.log10(cost / min(costs)) / extent * width, share / top * height)
         for cost, share in zip(costs, shares, strict=True)
     ]
     taken = [(x - MARK_PIXELS, y - MARK_PIXELS, x + MARK_PIXELS, y + MARK_PIXELS) for x, y in points]

@@ -297,13 +297,14 @@ def _costs(rows: list[Compared], cutouts: str) -> None:
         heading("TPR10 against cost")
         st.info(f"There is nothing to draw: {plain(absent)}.", icon=":material/scatter_plot:")
         return
+    height, colours = _rows_height(rows), figures.line_colours()
     figures.show_figure(
-        compare_figures.cost_figure(rows, cost, colours=figures.line_colours(), ink=figures.ink()),
+        compare_figures.cost_figure(rows, cost, colours=colours, ink=figures.ink(), height=height),
         title="TPR10 against cost",
         caption=cutouts + "; 95 % (Wilson)",
         csv=lambda: figures.csv_text(compare_figures.columns_of(rows)),
         key="compare-costs",
-        height=_rows_height(rows),
+        height=height,
     )
     if absent:
         st.caption(f":material/info: Not drawn: {plain(absent)}.")
