@@ -63,6 +63,26 @@ def test_the_form_offers_further_runs_whose_scores_are_combined(ws: Workspace) -
     assert opened.scores(ids) == pytest.approx(dict(zip(ids, (0.5, 0.7, 0.1), strict=True)))
 
 
+def test_three_questions_are_asked_and_all_else_is_folded_once(ws: Workspace) -> None:
+    add_scores(ws, add_source(ws, "sky", blobs(3)), {0: 0.5})
+    page = open_page("inspect")
+    assert [box.label for box in page.expander] == ["More settings"]
+    folded = {item.key for item in page.expander[0] if getattr(item, "key", None)}
+    asked = (*page.selectbox, *page.number_input, *page.text_input, *page.multiselect)
+    unfolded = {item.label for item in asked if item.key not in folded and "new-review" in str(item.key)}
+    assert unfolded == {"Source", "Scores of run", "Number of candidates", "Inspectors"}
+
+
+def test_a_run_that_has_not_scored_the_source_is_offered_to_score_it(ws: Workspace) -> None:
+    add_scores(ws, add_source(ws, "sea", blobs(3)), {0: 0.5})
+    add_source(ws, "sky", blobs(3))
+    page = open_page("inspect", source="sky", run="run-1")
+    assert any("run-1 has not scored sky yet" in text.value for text in page.caption)
+    assert "new-review-score" in [button.key for button in page.button]
+    page = open_page("inspect", source="sky", run="nobody")
+    assert any("There is no “nobody” here" in text.value for text in page.caption)
+
+
 def test_a_name_that_cannot_be_used_is_refused_in_place(ws: Workspace) -> None:
     add_source(ws, "sky", blobs(6))
     page = open_page("inspect")

@@ -1,11 +1,12 @@
 """The form of a new review: what is shown, blind tests, who votes and how."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import streamlit as st
 
 from lensapp.core.acting import mode
-from lensapp.core.errors import LensAppError
+from lensapp.core.errors import LensAppError, NotFound
 from lensapp.core.inspect.review_orders import FREE_ORDERS
 from lensapp.core.inspect.review_spec import ORDER_LABELS, ReviewSpec
 from lensapp.services.access.people import accounts_that_vote
@@ -16,6 +17,7 @@ from lensapp.services.inspect.blind_tests import unmatched_warning
 from lensapp.services.inspect.queues import create_review, feedback_warning, free_review_name
 from lensapp.services.score.scores import scored_so_far
 from lensapp.services.train.job_control import WAITING_STATES, latest_job
+from lensapp.services.train.runs import run_status, start_scoring
 from lensapp.storage.workspace import Workspace
 from lensapp.ui.inspect.review_part import put_part
 from lensapp.ui.shared import state
@@ -33,9 +35,9 @@ ACTIVE_FIELDS = ("committee", "batch", "pool", "positives")
 SCORE_FIELDS = ("min_score", "max_score", "uncertain_score", "blind")
 TEST_FIELDS = ("calibrators", "dud_share", "smallest_radius_arcsec", "repeats", "feedback")
 RETIRE_FIELDS = ("retire", "retire_prior", "retire_above", "retire_below")
-# How many, by whom, and how these share them; which source and run stand above.
-ASKED_FIRST = ("limit", "inspectors", "overlap", "common")
-PEOPLE_FIELDS = ("blind_to_others", "grades", "own_grades", "contaminants", "feeds_back")
+# How many, and by whom; which source and run stand above. All else is folded.
+ASKED_FIRST = ("limit", "inspectors")
+PEOPLE_FIELDS = ("overlap", "common", "blind_to_others", "grades", "own_grades", "contaminants", "feeds_back")
 RUN_FIELDS = ("also_runs", "combine")
 COLUMN_FIELDS = ("sort_by", "highest_first", "columns")
 LISTED = 40
@@ -51,9 +53,10 @@ FOLDED = (
 )
 SECTIONS = (
     (
-        "Details of the orders by committee, diversity and similarity",
+        "Details of orders",
         ACTIVE_FIELDS,
-        "Diversity and similarity need the features of the run (page Features).",
+        "Of the orders by committee, diversity and similarity. Diversity and similarity need the features of "
+        "the run (page Features).",
     ),
     (
         "Blind tests",
@@ -67,9 +70,9 @@ SECTIONS = (
         "Candidates that the votes have settled are no longer shown to inspectors.",
     ),
     (
-        "Grades and votes",
+        "Grades and people",
         PEOPLE_FIELDS,
-        "How candidates are graded, and what inspectors see of each other's votes.",
+        "How candidates are graded, who shares them, and what inspectors see of each other's votes.",
     ),
 )
 
@@ -88,7 +91,7 @@ def review_form(ws: Workspace) -> None:
     run = right.selectbox("Scores of run", offered, index=index, key=f"new-review-run-{source}")
     if wanted is not None and wanted not in offered:
         with right:
-            state.say_what_stands_in(wanted)
+            _say_why_absent(ws, run_name=wanted, source_name=source)
     with_scores = run != NO_RUN
     columns = catalogue_columns(ws, next(one for one in ready_sources(ws) if one.name == source))
     if with_scores:
@@ -96,21 +99,25 @@ def review_form(ws: Workspace) -> None:
             st.warning(plain(warning), icon=":material/replay:")
         if so_far := scored_so_far(ws, run_name=run, source_name=source):
             st.info(plain(so_far), icon=":material/hourglass_top:")
-        _offer_dropout(ws, run_name=run, source_name=source)
     key = f"new-review-spec-{with_scores}"
     with st.form(f"new-review-{with_scores}", border=False):
         voters = [] if mode() == "alone" else [one.name for one in accounts_that_vote(ws)]
         values = spec_fields(ReviewSpec, key=key, only=ASKED_FIRST, offered={"inspectors": voters})
         suggested = free_review_name(ws, source)
-        with st.expander("Name, order and filter", icon=":material/tune:"):
-            name = st.text_input("Name", value=suggested, key=f"new-review-name-{source}")
-            values |= _further("also_sources", [other for other in names if other != source])
-            if with_scores and len(scored_by) > 1:
-                values |= _further("also_runs", [other for other in scored_by if other != run])
-                values |= spec_fields(ReviewSpec, key="new-review", only=("combine",))
-            values |= _order_and_filter(key, with_scores=with_scores)
-        values |= _sections(key, columns=columns)
+        with st.expander("More settings", icon=":material/tune:"):
+            titles = ("Name, order and filter", "Columns", *(title for title, _, _ in SECTIONS))
+            tabs = st.tabs(titles)
+            with tabs[0]:
+                name = st.text_input("Name", value=suggested, key=f"new-review-name-{source}")
+                values |= _further("also_sources", [other for other in names if other != source])
+                if with_scores and len(scored_by) > 1:
+                    values |= _further("also_runs", [other for other in scored_by if other != run])
+                    values |= spec_fields(ReviewSpec, key="new-review", only=("combine",))
+                values |= _order_and_filter(key, with_scores=with_scores)
+            values |= _sections(tabs[1:], key, columns=columns)
         sent = st.form_submit_button("Open review", type="primary")
+    if with_scores:
+        _offer_dropout(ws, run_name=run, source_name=source)
     spec = validated(ReviewSpec, values) if sent else None
     if spec is None:
         return
@@ -123,6 +130,23 @@ def review_form(ws: Workspace) -> None:
         put_part({})  # the filter of the review before may name columns that this one lacks
         state.select("review", review.name)
         st.rerun()
+
+
+def _say_why_absent(ws: Workspace, *, run_name: str, source_name: str) -> None:
+    """Say why a run selected elsewhere is none to choose; offer to score where it only has not scored yet."""
+    try:
+        run_status(ws, run_name)
+    except NotFound:
+        state.say_what_stands_in(run_name)
+        return
+    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+        st.caption(
+            f":material/info: {plain(run_name)} has not scored {plain(source_name)} yet.", width="content"
+        )
+        if st.button("Score it now", type="tertiary", icon=":material/speed:", key="new-review-score"):
+            with errors_shown():
+                start_scoring(ws, run_name=run_name, source_name=source_name)
+                state.go("score", run=run_name, source=source_name)
 
 
 def _offer_dropout(ws: Workspace, *, run_name: str, source_name: str) -> None:
@@ -180,16 +204,18 @@ def _order_and_filter(key: str, *, with_scores: bool) -> dict[str, Any]:
     return order | entered | spec_fields(ReviewSpec, key=key, only=("where",), columns=1)
 
 
-def _sections(key: str, *, columns: list[str]) -> dict[str, Any]:
+def _sections(
+    tabs: Sequence[st.delta_generator.DeltaGenerator], key: str, *, columns: list[str]
+) -> dict[str, Any]:
     entered: dict[str, Any] = {}
-    with st.expander("Columns of the catalogue"):
+    with tabs[0]:
         st.caption(
             f"{', '.join(map(plain, columns[:LISTED])) or 'This source has none'}"
             f"{', …' if len(columns) > LISTED else ''}"
         )
         entered |= spec_fields(ReviewSpec, key=key, only=COLUMN_FIELDS, offered={"columns": columns})
-    for title, fields, caption in SECTIONS:
-        with st.expander(title):
+    for tab, (_, fields, caption) in zip(tabs[1:], SECTIONS, strict=True):
+        with tab:
             st.caption(caption)
             entered |= spec_fields(ReviewSpec, key=key, only=fields)
     return entered
