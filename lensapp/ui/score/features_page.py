@@ -176,8 +176,7 @@ def _show_dots(
         where, usable = ask_filter(ws, owners, key=f"features-filter-{name}", known=known)
     if not usable:
         return
-    if where is not None:
-        table = kept_rows(ws, owners, table, where)
+    table = table if where is None else kept_rows(ws, owners, table, where)
     part = "" if where is None else " that fulfil the filter"
     left, right = st.columns([3, 2], gap="medium")
     with left:
