@@ -164,6 +164,7 @@ def test_the_grades_become_a_new_dataset_version_and_a_new_network(page, workspa
 
 def test_the_exported_catalogue_opens_in_astropy(page, workspace, tmp_path):
     visit(page, "Catalogue")
+    choose_view(page, "Candidates")
     with page.expect_download() as started:
         press(page, "Export CSV")
     assert started.value.suggested_filename == "demo1.csv"
