@@ -12,6 +12,7 @@ from lensapp.core.inspect.consensus_methods import ConsensusSpec
 from lensapp.core.inspect.grades import LETTERS
 from lensapp.services.catalogue.ledger import ledger
 from lensapp.services.catalogue.usual_export import exported_bytes, usual_export, was_exported
+from lensapp.services.data.filters import filter_columns
 from lensapp.services.inspect.queues import review_of_cutouts
 from lensapp.storage import datasets, queue, reviews, runs, sources
 from lensapp.storage.scores import stored_scores
@@ -165,6 +166,26 @@ def test_feeding_back_freezes_a_version_and_retraining_starts_warm(folder: Path)
     assert run.dataset_id == made.id
     assert run.initial_run_id is not None
     assert queue.list_jobs(ws.database)[0].kind == "train"
+
+
+def test_candidates_that_an_inspector_graded_again_in_another_review_are_counted(folder: Path) -> None:
+    ws = full_workspace(folder)
+    page = open_page("catalogue", source="sky")
+    assert not any("graded again" in text.value for text in page.caption)
+    voted = next(vote for vote in reviews.votes_of(ws.database, review_id=1) if vote.grade == "A")
+    review = review_of_cutouts(ws, name="again", cutout_ids=[voted.cutout_id])
+    vote = {"client": "tab-2", "seq": 1, "review_id": review.id, "cutout_id": voted.cutout_id}
+    vote |= {"inspector": voted.inspector, "grade": "B", "voted_at": 1.9e9}
+    reviews.add_votes(ws.database, [vote])
+    page = open_page("catalogue", source="sky")
+    assert any("1 candidate was graded again by the same inspector" in text.value for text in page.caption)
+
+
+def test_the_example_of_a_filter_is_on_a_column_of_the_source(folder: Path) -> None:
+    ws = full_workspace(folder)
+    columns = {one.name for one in filter_columns(ws, [sources.get_source(ws.database, "sky")])}
+    [asked] = [one for one in open_page("catalogue", source="sky").text_input if one.label == "Filter"]
+    assert asked.placeholder.split()[0] in {*columns, "score"}
 
 
 def test_known_labels_stay_unless_the_votes_are_told_to_change_them(folder: Path) -> None:

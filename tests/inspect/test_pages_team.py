@@ -51,6 +51,10 @@ def test_the_team_is_measured_and_its_disputes_become_a_review(ws: Workspace) ->
     assert not page.exception
     assert page.dataframe[0].value["inspector"].tolist() == ["ada", "bob"]
     assert {"completeness", "self-agreement"} <= {*page.dataframe[0].value}
+    listed = page.dataframe[1].value
+    assert listed["image"].str.startswith("data:image").all(), (
+        "each candidate of the consensus has its picture"
+    )
     assert any("Krippendorff's α" in text.value for text in page.markdown)
     assert len(page.get("plotly_chart")) == 1  # of the rates: one κ needs no figure
     assert any("Cohen's κ = " in text.value and "ada, bob" in text.value for text in page.markdown)

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from lensapp.core.align import rows_of, values_at
 from lensapp.core.catalogue.query import UNGRADED, CatalogueQuery
-from lensapp.core.inspect.consensus import Consensus, consensus_of_columns
+from lensapp.core.inspect.consensus import WITHDRAWN, Consensus, consensus_of_columns
 from lensapp.core.inspect.consensus_methods import ConsensusSpec
 from lensapp.core.inspect.grades import ABCX
 from lensapp.core.inspect.inspector_names import inspector_key
@@ -116,6 +116,21 @@ def select(ws: Workspace, query: CatalogueQuery) -> Selection:
         consensus=_combined(ws, keys_of_reviews, settled, state),
         state=state,
     )
+
+
+def graded_again(ws: Workspace, query: CatalogueQuery, cutout_ids: NDArray[np.int64]) -> int:
+    """Return how many candidates an inspector graded in several reviews: the last of these votes counts."""
+    chosen = select(ws, query)
+    if len(chosen.reviews) < 2:
+        return 0
+    columns, review_id = chosen.votes.columns, chosen.votes.review_id
+    given = np.flatnonzero((columns.value != WITHDRAWN) & np.isin(columns.cutout, cutout_ids))
+    order = given[np.lexsort((review_id[given], columns.inspector[given], columns.cutout[given]))]
+    before, after = order[:-1], order[1:]
+    again = columns.cutout[before] == columns.cutout[after]
+    again &= columns.inspector[before] == columns.inspector[after]
+    again &= review_id[before] != review_id[after]
+    return len(np.unique(columns.cutout[after[again]]))
 
 
 def _checked_grades(query: CatalogueQuery) -> list[str]:

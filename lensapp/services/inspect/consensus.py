@@ -103,8 +103,8 @@ def consensus_report(
     -------
     dict
         reviews, method, of SWAP prior and prior_from (in words), candidates (shown), graded, grades (letter
-        → number), states ("detected", "rejected", "open" → number; by a probability only) and results: id,
-        grade, mean, scatter, votes, inspectors, and probability and state where the method gives them.
+        → number), states ("detected", "rejected", "open" → number; by a probability only) and results:
+        cutout_id, id, grade, mean, scatter, votes, inspectors, and probability and state where the method gives them.
 
     Raises
     ------
@@ -118,6 +118,7 @@ def consensus_report(
     results = []
     for row, cutout in enumerate(sources.get_cutouts(ws.database, consensus.cutout_id.tolist())):
         result: dict[str, Any] = {
+            "cutout_id": cutout.id,
             "id": cutout.candidate_id,
             "grade": str(consensus.grade[row]),
             "mean": float(consensus.mean[row]),

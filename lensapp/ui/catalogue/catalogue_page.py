@@ -111,20 +111,20 @@ def _show_feeding_back(ws: Workspace, offered: CatalogueChoices) -> None:
 def _choose_query(ws: Workspace, offered: CatalogueChoices) -> CatalogueQuery | None:
     """Ask what the catalogue holds; None where the filter cannot be used."""
     with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):  # wraps where it is narrow
-        with st.container(width=180):
+        with st.container(width=155):
             source = _choose_source(offered.sources)
-        with st.container(width=180):  # among the runs that scored the source
+        with st.container(width=155):  # among the runs that scored the source
             scored_by, run_name = offered.runs_of(source), None
             if scored_by:
                 run_name = choose("run", scored_by, label="Scores of")
             else:
                 st.selectbox("Scores of", ["no run yet"], disabled=True, key="catalogue-no-run")
-        with st.container(width=340):
+        with st.container(width=190):
             review_names = _choose_reviews(offered, source)
             further = _choose_further_sources(offered, source, review_names)
-        with st.container(width=240):
+        with st.container(width=215):
             grades = _choose_grades()
-        with st.container(width=150):
+        with st.container(width=135):
             min_score = st.number_input(
                 "Score at least", 0.0, 1.0, None, step=0.05, placeholder="any",
                 **kept("score", decimal(0.0, 1.0), None, key="catalogue-score"),
@@ -138,7 +138,12 @@ def _choose_query(ws: Workspace, offered: CatalogueChoices) -> CatalogueQuery | 
         known, radius = known_lenses_popover()
     owners = [source, *(one for one in offered.sources if one.name in further)]
     where, usable = ask_filter(
-        ws, owners, key=f"catalogue-filter-{source.name}", known=OWN_COLUMNS, and_others=True
+        ws,
+        owners,
+        key=f"catalogue-filter-{source.name}",
+        known=OWN_COLUMNS,
+        and_others=True,
+        labelled=False,
     )
     if not usable:
         return None
@@ -201,7 +206,8 @@ def _choose_reviews(offered: CatalogueChoices, source: Source, *, fed_back: bool
             f"{'all reviews' if usual == names else 'reviews'} ({len(usual)})" if names else "no review yet"
         ),
         disabled=not names,
-        help="Of each inspector only the last vote on a candidate counts.",
+        help="Of each inspector only the last vote on a candidate counts, also across reviews; the others "
+        "stay in the ledger and in exported votes.",
     )
     left_out = offered.voted_reviews.intersection(names).difference(usual)
     if not picked and left_out:

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import streamlit as st
 
@@ -11,6 +12,7 @@ from lensapp.core.catalogue.query import CatalogueQuery
 from lensapp.core.inspect.consensus_methods import ConsensusSpec
 from lensapp.core.inspect.grades import COLOURS
 from lensapp.services.catalogue.formats import MIME
+from lensapp.services.catalogue.query import graded_again
 from lensapp.services.catalogue.usual_export import exported_bytes, usual_ending
 from lensapp.services.data.pictures import cutouts_by_id, read_pictures
 from lensapp.storage.records import Source
@@ -21,7 +23,7 @@ from lensapp.ui.shared import figures
 from lensapp.ui.shared.address import NO_ROWS, digest, kept, one_of, ticked
 from lensapp.ui.shared.markup import plain
 from lensapp.ui.shared.page_head import on_export
-from lensapp.ui.shared.pictures import picture_data
+from lensapp.ui.shared.pictures import grade_style, picture_data
 from lensapp.ui.shared.scores import score_text
 from lensapp.ui.shared.widgets import counted
 
@@ -58,12 +60,14 @@ def show_candidates(
         table, shown_as = _as_asked(table)
         _offer_export(ws, query, candidates=len(table))
 
+    if again := graded_again(ws, query, table["cutout_id"].to_numpy(np.int64)):
+        st.caption(
+            f"{counted(again, 'candidate')} {'was' if again == 1 else 'were'} graded again by the same "
+            "inspector in another review; the later vote counts.",
+            help="Votes are never overwritten: the ledger of a row shows all of them, as do exported votes. "
+            "Votes of, above, takes the votes of one review alone.",
+        )
     head = table.head(MOST_ROWS)
-
-    def grade_style(grade: object) -> str:
-        colour = COLOURS.get(str(grade))
-        return f"background-color: {colour}; color: #ffffff; font-weight: 600" if colour else ""
-
     if shown_as == "cutouts":
         _show_cutouts(ws, head)
         return

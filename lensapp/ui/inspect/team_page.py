@@ -10,7 +10,7 @@ import streamlit as st
 from lensapp.core.acting import may
 from lensapp.core.inspect.agreement import Alpha, Rate
 from lensapp.core.inspect.consensus_methods import METHODS, ConsensusSpec
-from lensapp.services.data.pictures import cutouts_by_id
+from lensapp.services.data.pictures import cutouts_by_id, pictures_by_id
 from lensapp.services.data.sources import ready_sources
 from lensapp.services.inspect.consensus import consensus_report, disputed, review_disputed
 from lensapp.services.inspect.gallery import open_review
@@ -28,12 +28,13 @@ from lensapp.ui.shared.address import kept, one_of
 from lensapp.ui.shared.forms import validated
 from lensapp.ui.shared.markup import plain_all
 from lensapp.ui.shared.page_head import lead_to_cutouts, page_head
+from lensapp.ui.shared.pictures import grade_style, picture_data
 from lensapp.ui.shared.state import choose, get_workspace, go, remember
 from lensapp.ui.shared.widgets import counted, download, empty_state, fixed, number
 
 ICON = ":material/groups:"
 MOST_SHOWN = 24
-MOST_ROWS = 1000
+MOST_ROWS = 300
 RATES = (
     "Rates (Wilson's 95 % interval) hits/cases, on simulated lenses, duds and repeated candidates. "
     "Seconds each: median; hours left: at the mean; looks of over a minute are cut to one."
@@ -253,12 +254,19 @@ def _show_consensus(ws: Workspace, review: Review) -> None:
     table = table.assign(inspectors=["; ".join(people) for people in table["inspectors"]])
     table = table.sort_values("probability" if "probability" in table else "mean", ascending=False)
     number_column, text = st.column_config.NumberColumn, st.column_config.TextColumn
+    head = table.head(MOST_ROWS)
+    cutouts, pictures = pictures_by_id(ws, head["cutout_id"].tolist())
+    images = {one.id: picture_data(picture) for one, picture in zip(cutouts, pictures, strict=True)}
+    head = head.drop(columns="cutout_id")
+    head.insert(0, "image", [images.get(int(key)) for key in table["cutout_id"].head(MOST_ROWS)])
     st.dataframe(
-        table.head(MOST_ROWS),
+        head.style.map(grade_style, subset=["grade"]),
         hide_index=True,
-        height=min(280, 37 + 35 * len(table)),
+        row_height=58,
+        height=min(390, 40 + 58 * len(head)),
         key="team-consensus",
         column_config={
+            "image": st.column_config.ImageColumn("", width=64, pinned=True),
             "id": text("candidate", pinned=True),
             "mean": number_column(format="%.2f", help="Mean of the votes, A B C X = 3 2 1 0."),
             "scatter": number_column(format="%.2f", help="Standard deviation of the votes."),
@@ -270,12 +278,18 @@ def _show_consensus(ws: Workspace, review: Review) -> None:
     states = ", ".join(f"{count} {state}" for state, count in sorted(report["states"].items()))
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
         st.caption(
-            f"n = {number(report['graded'])} of {counted(report['candidates'], 'candidate')}: {grades}"
+            (
+                f"The first {number(MOST_ROWS)} are listed, the CSV holds all. "
+                if len(table) > MOST_ROWS
+                else ""
+            )
+            + f"n = {number(report['graded'])} of {counted(report['candidates'], 'candidate')}: {grades}"
             + (f"; {states}" if states else "")
             + (f". Prior {report['prior']:.3g}: {report['prior_from']}." if "prior" in report else "."),
             width="stretch",
         )
-        download("CSV", table.to_csv, file_name=f"{review.name}-{report['method']}.csv")
+        whole = table.drop(columns="cutout_id")
+        download("CSV", whole.to_csv, file_name=f"{review.name}-{report['method']}.csv")
 
 
 def _show_disputed(ws: Workspace, review: Review) -> None:

@@ -8,6 +8,7 @@ from streamlit.delta_generator import DeltaGenerator
 from lensapp.core.data.conditions import parse_filter, spelling_of
 from lensapp.core.errors import InvalidInput
 from lensapp.services.data.filters import filter_columns
+from lensapp.storage.columns.source_columns import OWN, ColumnInfo
 from lensapp.storage.records import Source
 from lensapp.storage.workspace import Workspace
 from lensapp.ui.shared.address import kept, text
@@ -15,9 +16,10 @@ from lensapp.ui.shared.markup import plain
 from lensapp.ui.shared.widgets import error_box
 
 WHERE, PAGE_NUMBER = "where", "page"  # in the address
-PLACEHOLDER = 'mag_i < 22 & star < 0.5 & field == "EDF-N"'
+EXAMPLES = {"mag": "22", "redshift": "0.5", "z": "0.5", "lens_redshift": "0.5"}  # how columns begin
 HELP = (
-    "Comparisons of columns with numbers or with texts in quotation marks, as in pandas: `18 < mag_i < 22`, "
+    "Comparisons of columns (see Columns) with numbers or with texts in quotation marks, as in pandas, for "
+    "example `18 < mag_i < 22`, "
     '`field in ["EDF-N", "EDF-S"]`, joined by `&` (and), `|` (or), `~` (not) and parentheses; '
     "`isnull(z)` and `notnull(z)` ask for unknown values, which fulfil nothing else."
 )
@@ -26,6 +28,17 @@ HELP = (
 def filter_fold() -> DeltaGenerator:
     """Return where `ask_filter` takes one line above a figure: folded until something is filtered."""
     return st.expander("Filter", icon=":material/filter_alt:", expanded=bool(st.query_params.get(WHERE)))
+
+
+def example_filter(columns: Sequence[ColumnInfo], *, known: Sequence[str] = ()) -> str:
+    """Return a condition as an example, on a column that these sources have."""
+    numbers = [one.name for one in columns if not one.is_text and one.name not in OWN]
+    liked = (one for start, limit in EXAMPLES.items() for one in numbers if one.startswith(start))
+    name = next(liked, next(iter(numbers), None))
+    if name is not None:
+        limit = next((limit for start, limit in EXAMPLES.items() if name.startswith(start)), "1")
+        return f"{name} < {limit}"
+    return "score > 0.5" if "score" in known else "ra_deg < 180"
 
 
 def ask_filter(
@@ -51,11 +64,11 @@ def ask_filter(
         Whether its name stands above the field, else in it: that saves a row above pictures.
     """
     columns = filter_columns(ws, owners)
-    names = [*known, *(one.name for one in columns)]
+    names, example = [*known, *(one.name for one in columns)], example_filter(columns, known=known)
     with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
         entered = st.text_input(
             "Filter",
-            placeholder=PLACEHOLDER if labelled else f"Filter, such as {PLACEHOLDER}",
+            placeholder=example if labelled else f"Filter, such as {example}",
             help=HELP,
             label_visibility="visible" if labelled else "collapsed",
             **kept(WHERE, text(), "", key=key, resets=[PAGE_NUMBER]),

@@ -86,7 +86,7 @@ def _ask_name(page: str, now: Address) -> None:
     """Ask under which name the page is kept as it looks now."""
     with st.form("view-kept", border=False, clear_on_submit=True):
         name = st.text_input(
-            "Keep this view as", max_chars=LONGEST_NAME, placeholder="bright lenses, field EDF-N"
+            "Keep this view as", max_chars=LONGEST_NAME, placeholder="bright candidates, A and B"
         )
         sent = st.form_submit_button("Keep view", icon=":material/bookmark_add:")
     if sent:

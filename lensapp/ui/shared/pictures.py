@@ -10,6 +10,7 @@ import streamlit as st
 from numpy.typing import NDArray
 
 from lensapp.core.data import imaging
+from lensapp.core.inspect.grades import COLOURS
 from lensapp.storage.records import Cutout
 
 Pictures = NDArray[np.uint8]
@@ -83,6 +84,12 @@ def sheet_html(
 def picture_data(picture: Pictures) -> str:
     """Return one picture (row, column, 3) as the address of an <img>."""
     return imaging.sheet_address(picture[None])
+
+
+def grade_style(grade: object) -> str:
+    """Return how the cell of a grade looks in a table: white on the colour of the grade."""
+    colour = COLOURS.get(str(grade))
+    return f"background-color: {colour}; color: #ffffff; font-weight: 600" if colour else ""
 
 
 def bars(values: Sequence[float], *, colours: Sequence[str]) -> str:
