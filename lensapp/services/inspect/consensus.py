@@ -104,7 +104,7 @@ def consensus_report(
     dict
         reviews, method, of SWAP prior and prior_from (in words), candidates (shown), graded, grades (letter
         → number), states ("detected", "rejected", "open" → number; by a probability only) and results:
-        cutout_id, id, grade, mean, scatter, votes, inspectors, and probability and state where the method gives them.
+        cutout_id, id, grade, mean, scatter, votes, inspectors, and probability and state where there are any.
 
     Raises
     ------

@@ -16,7 +16,13 @@ from lensapp.ui.shared.markup import plain
 from lensapp.ui.shared.widgets import error_box
 
 WHERE, PAGE_NUMBER = "where", "page"  # in the address
-EXAMPLES = {"mag": "22", "redshift": "0.5", "z": "0.5", "lens_redshift": "0.5"}  # how columns begin
+EXAMPLES = {
+    "mag_": "22",
+    "magnitude": "22",
+    "redshift": "0.5",
+    "z": "0.5",
+    "lens_redshift": "0.5",
+}  # how columns begin
 HELP = (
     "Comparisons of columns (see Columns) with numbers or with texts in quotation marks, as in pandas, for "
     "example `18 < mag_i < 22`, "
