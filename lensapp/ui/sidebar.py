@@ -147,6 +147,7 @@ def _show_running() -> None:
             _show_first(live, served=worker_alive(workspace))
         else:
             st.html('<span class="when">Nothing is running.</span>')
+            st.empty()  # in the place of the last job's bar, which would stand until the page is drawn
 
 
 def _show_first(live: Sequence[Job], *, served: bool) -> None:

@@ -75,9 +75,14 @@ def test_the_page_clears_deletes_after_the_name_is_typed_and_brings_back(ws: Wor
     assert [one.name for one in sources.list_sources(ws.database)] == ["sky"]
     page = open_page("workspace", view="changes")
     assert next(iter(page.dataframe[0].value["did"])) == "brought back"
+    page.text_input("changes-filter").input("brought SKY").run()
+    assert set(page.dataframe[0].value["did"]) == {"brought back"}
+    assert "when (UTC)" in page.dataframe[0].value
     page = open_page("workspace", view="health")
     page.button("examine").click().run()
     assert not page.exception
+    page.button("jobs").click().run()  # which must not take away what was found
+    assert any(one.value.startswith("Examined ") for one in page.caption)
 
 
 def test_a_name_that_cannot_be_is_refused_without_hiding_the_deletion(ws: Workspace) -> None:

@@ -130,10 +130,11 @@ def test_labels_of_a_demo_survey_are_marked_as_such(ws: Workspace) -> None:
     [
         (["sky"], "sky"),
         (["a", "b"], "a_b"),
-        (["sled_ps1", "sled_ps1_fields-objects1"], "sled_ps1_fields_objects1"),
+        (["sled_ps1", "sled_ps1-objects1"], "sled_ps1_objects1"),
+        (["sled32", "sled_ps1_fields-objects1"], "sled32-and-1-more"),
         (["sky-objects1", "sky"], "sky-objects1"),
         (["x" * 70], "x" * 70),
-        (["north-" * 8, "south-" * 8, "east"], "north-north-north-north-north-north-nort_and_2_more"),
+        (["north-" * 8, "south-" * 8, "east"], "north-north-and-2-more"),
     ],
 )
 def test_a_version_of_several_sources_says_each_word_once(names: list[str], joined: str) -> None:

@@ -45,12 +45,42 @@ def test_sources_of_one_class_offer_the_ways_to_the_other(workspace, lens_every,
     assert any(f"For that add a source of {lacks}" in one.value for one in app.warning)
     offered = {one.key for one in app.button if one.key and one.key.startswith(("split-add", "split-paint"))}
     assert offered == {"split-add-fits"} | ({"split-paint"} if lacks == "lenses" else set())
+    freeze = next(one for one in app.button if one.label == "Freeze this dataset version")
+    assert freeze.proto.type == "secondary"
     app.button(key="split-add-fits").click().run()
     assert app.multiselect(key="split-sources").value == ["one-class", "fits"]
     assert not any("For that add" in one.value for one in app.warning)
     app.multiselect(key="split-sources").set_value(["one-class"]).run()
     app.button(key="split-import-class").click().run()
     assert app.query_params["view"] == "import"
+
+
+def test_lenses_alone_lead_to_objects_found_in_larger_images(workspace):
+    cutouts = [{"candidate_id": f"c{row}", "label": "lens"} for row in range(20)]
+    add_source(workspace, "lenses", count=20, lens_every=1, cutouts=cutouts)
+    add_source(workspace, "other-scale", count=3, size=90, labelled=False, pixel_scale_arcsec=0.1)
+    add_source(workspace, "fields", count=3, size=40, labelled=False)
+    app = AppTest.from_file(PROJECT / "lensapp" / "ui" / "main.py", default_timeout=60).run()
+    app.query_params["sources"] = "lenses"
+    app.switch_page(str(PROJECT / "pages" / "split.py")).run()
+    app.button(key="split-find").click().run()
+    assert (app.query_params["view"], app.query_params["source"]) == ("objects", "fields")
+    size = next(one for one in app.number_input if one.label == "Size (pixels)")
+    assert size.value == 8  # as the labelled cutouts, so that both can be split together
+    assert any("8 × 8 pixels, as in lenses" in one.value for one in app.caption)
+
+
+def test_magnitudes_say_of_how_many_cutouts_they_tell(workspace):
+    cutouts = [
+        {"candidate_id": f"c{row}", "label": "lens" if row % 2 else "nonlens"}
+        | ({"properties": {"mag_r": 18.0 + row}} if row < 12 else {})
+        for row in range(40)
+    ]
+    add_source(workspace, "some", count=40, cutouts=cutouts)
+    app = open_split()
+    assert any("Only the 12 of 40 cutouts that have a magnitude." in one.value for one in app.caption)
+    freeze = next(one for one in app.button if one.label == "Freeze this dataset version")
+    assert freeze.proto.type == "primary"
 
 
 def test_the_shares_follow_the_slider(workspace):

@@ -28,6 +28,7 @@ class HostChoice(Spec):
     where: Where = Field(
         (),
         title="Conditions on columns",
+        json_schema_extra={"example": "none, or such as mag_r < 20.5, mag_g - mag_r > 1.1"},
         description="Conditions on columns of the hosts, such as mag_r < 20.5 or mag_g - mag_r > 1.1.",
     )
     brightest_mag: float = Field(
@@ -195,6 +196,7 @@ class LensedSourceSpec(Spec):
     stamps_where: Where = Field(
         (),
         title="Conditions on stamps",
+        json_schema_extra={"example": "none, or such as mag_g - mag_r < 0.6"},
         description="Conditions on columns of the stamps' catalogue, such as mag_g - mag_r < 0.6.",
     )
     second_share: float = Field(
@@ -246,9 +248,10 @@ class PaintSpec(Spec):
     )
     nonlens_where: Where = Field(
         (),
-        title="Conditions on other non-lenses",
-        description="Conditions on columns of the non-lenses that are no hosts, such as mag_r < 20.5; those "
-        "on hosts do not hold for them. Empty: any cutout.",
+        title="Which of the other non-lenses",
+        json_schema_extra={"example": "any, or such as mag_r < 20.5"},
+        description="Non-lenses that are no hosts are drawn among the cutouts for which all of these hold, "
+        "such as mag_r < 20.5, size > 1.2; the conditions on hosts are not asked of them. Empty: any cutout.",
     )
     psf_source: str | None = Field(
         None,

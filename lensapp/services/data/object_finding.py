@@ -2,6 +2,7 @@
 
 import shutil
 from collections import Counter
+from collections.abc import Sequence
 from itertools import pairwise
 from typing import Any
 
@@ -29,6 +30,7 @@ from lensapp.services.data.object_search import (
     select_objects,
 )
 from lensapp.services.data.source_names import name_taken
+from lensapp.services.data.sources import is_labelled, ready_sources
 from lensapp.storage import sources
 from lensapp.storage.arrays import Packing, ShardWriter, settle_flux_scales, write_flux_scales
 from lensapp.storage.columns.source_columns import complete_source
@@ -38,6 +40,42 @@ from lensapp.storage.workspace import Workspace
 
 KIND = "objects"
 BLOCK = 256
+USUAL_SHARE = 4  # of the side of an image that a cutout takes where there are none to match
+SCALE_TOLERANCE = 0.01
+LEAST_USUAL = 32  # pixels: most networks take no smaller cutouts
+
+
+def usual_size(ws: Workspace, source: Source) -> tuple[int, str | None]:
+    """Return the side of new cutouts and the labelled source that has such, to be split together with it.
+
+    That is the newest one with the bands and pixel scale of `source` whose cutouts fit into its images.
+    """
+    side = min(source.height, source.width)
+    for other in ready_sources(ws):
+        alike = other.id != source.id and other.height == other.width and other.height < side
+        if alike and _of_one_kind(source, other) and is_labelled(ws, other):
+            return other.height, other.name
+    return min(max(side // USUAL_SHARE, LEAST_USUAL), side), None
+
+
+def fields_to_search(ws: Workspace, source_names: Sequence[str]) -> str | None:
+    """Return the source of the largest images in which cutouts such as those of some sources can be found."""
+    used = [sources.get_source(ws.database, name) for name in source_names]
+    size = max(max(one.height, one.width) for one in used)
+    larger = [
+        source
+        for source in ready_sources(ws)
+        if min(source.height, source.width) > size and all(_of_one_kind(source, one) for one in used)
+    ]
+    return max(larger, key=lambda source: source.height * source.width).name if larger else None
+
+
+def _of_one_kind(one: Source, other: Source) -> bool:
+    """Whether two sources have the same bands and, both known, the same pixel scale."""
+    scales = one.pixel_scale_arcsec, other.pixel_scale_arcsec
+    if None in scales or one.bands != other.bands:
+        return False
+    return abs((scales[1] or 0.0) / (scales[0] or 1.0) - 1.0) <= SCALE_TOLERANCE
 
 
 @needs("work")

@@ -21,7 +21,8 @@ from lensapp.storage.records import Dataset
 from lensapp.storage.workspace import Workspace
 
 LONGEST_STEM = 80
-LONGEST_JOINED = 40
+LONGEST_JOINED = 21  # with a number of the version 24
+LONGEST_FIRST = 12  # of the first of several names that are too long together
 Counts = dict[str, dict[str, int]]
 
 
@@ -50,7 +51,8 @@ def joined_name(names: Sequence[str]) -> str:
         joined = "_".join([joined, *new])
     if len(joined) <= LONGEST_JOINED or len(names) == 1:
         return joined
-    return f"{names[0][:LONGEST_JOINED].rstrip('._-')}_and_{len(names) - 1}_more"
+    first = names[0] if len(names[0]) <= LONGEST_FIRST else names[0][:LONGEST_FIRST].rstrip("._-")
+    return f"{first}-and-{len(names) - 1}-more"
 
 
 def words_of(name: str) -> list[str]:

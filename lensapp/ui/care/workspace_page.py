@@ -1,5 +1,6 @@
 """The page about the workspace: room, people, deletion, trash, changes and health."""
 
+import time
 from collections.abc import Mapping, Sequence
 
 import pandas as pd
@@ -29,6 +30,8 @@ VIEWS = {
 }
 KINDS = {"source": "Source", "dataset": "Dataset version", "run": "Run", "review": "Review"}
 MOST_CHANGES = 500
+WIDEST_NAME = 480  # pixels
+FOUND = "workspace-found"  # what was found at the last examination, and when
 
 
 def show_workspace_page() -> None:
@@ -175,12 +178,28 @@ def _show_changes(ws: Workspace) -> None:
             icon=":material/history:",
         )
         return
+    wanted = st.text_input(
+        "Filter",
+        key="changes-filter",
+        placeholder="words in any column, such as a name",
+        help="Changes in whose line all of these words stand.",
+        width=420,
+    )
+    rows = [row for row in rows if all(word in _line_of(row) for word in wanted.lower().split())]
+    st.caption(f"{counted(len(rows), 'change')}, the newest first; times are UTC.")
+    if not rows:
+        return
     table = [
-        {"when": pd.Timestamp(row["at"], unit="s", tz="UTC"), "who": row["who"], "did": row["did"],
+        {"when (UTC)": pd.Timestamp(row["at"], unit="s"), "who": row["who"], "did": row["did"],
          "what": row["kind"], "name": row["name"], "detail": row["detail"]}
         for row in rows
     ]  # fmt: skip
     _table(table)
+
+
+def _line_of(row: Mapping[str, object]) -> str:
+    """Return the words of a change, in small letters."""
+    return " ".join(str(row[name]) for name in ("who", "did", "kind", "name", "detail")).lower()
 
 
 def _show_health(ws: Workspace) -> None:
@@ -188,9 +207,12 @@ def _show_health(ws: Workspace) -> None:
         "Looks at the database, what it refers to, pixels and networks, temporary files, and what belongs to "
         "nothing. The command doctor also reads every file and compares its checksum."
     )
-    if not st.button("Examine", type="primary", icon=":material/stethoscope:", key="examine"):
+    if st.button("Examine", type="primary", icon=":material/stethoscope:", key="examine"):
+        st.session_state[FOUND] = examine(ws, quick=True), time.time()
+    if FOUND not in st.session_state:
         return
-    found = examine(ws, quick=True)
+    found, at = st.session_state[FOUND]
+    st.caption(f"Examined {relative_time(at)}.")
     if found["healthy"]:
         st.success(f"{counted(found['files'], 'file')} and the database are sound.", icon=":material/check:")
     for finding in found["findings"]:
@@ -205,10 +227,10 @@ def _table(rows: Sequence[Mapping[str, object]]) -> None:
         column_config={
             "size (MB)": st.column_config.NumberColumn(format="%.2f"),
             "can be cleared (MB)": st.column_config.NumberColumn(format="%.2f"),
-            "when": st.column_config.DatetimeColumn(format="YYYY-MM-DD HH:mm:ss", width=150),
+            "when (UTC)": st.column_config.DatetimeColumn(format="YYYY-MM-DD HH:mm:ss", width=150),
             "who": st.column_config.TextColumn(width=120),
             "did": st.column_config.TextColumn(width=90),
             "what": st.column_config.TextColumn(width=None if "files" in rows[0] else 110),
-            "name": st.column_config.TextColumn(width=330),
+            "name": st.column_config.TextColumn(width=WIDEST_NAME if "when (UTC)" in rows[0] else 330),
         },
     )

@@ -3,17 +3,16 @@
 import streamlit as st
 
 from lensapp.core.data.find_spec import FindObjectsSpec
-from lensapp.services.data.object_finding import start_finding
+from lensapp.services.data.object_finding import start_finding, usual_size
 from lensapp.services.data.source_names import free_name
 from lensapp.storage.records import Source
 from lensapp.ui.shared.forms import spec_fields, validated
 from lensapp.ui.shared.job_controls import live_jobs
+from lensapp.ui.shared.markup import plain
 from lensapp.ui.shared.state import await_source, get_workspace
 from lensapp.ui.shared.widgets import errors_shown
 
 MAIN_FIELDS = ("size", "band", "snr", "keep", "exclude_radius_arcsec", "label")
-USUAL_SHARE = 4  # of the side of an image that a cutout takes
-LEAST_USUAL = 32  # pixels: most networks take no smaller cutouts
 
 
 def show_object_search(source: Source) -> None:
@@ -23,8 +22,12 @@ def show_object_search(source: Source) -> None:
         "They are detected, measured and cut out as a new source; a split keeps those of one image together."
     )
     suggestion = free_name(get_workspace(), f"{source.name}-objects")
-    side = min(source.height, source.width)
-    usual = {"size": min(max(side // USUAL_SHARE, LEAST_USUAL), side)}
+    size, model = usual_size(get_workspace(), source)
+    if model is not None:
+        st.caption(
+            plain(f"{size} × {size} pixels, as in {model}: so both can be split and trained on together.")
+        )
+    usual = {"size": size}
     key = f"find-{source.id}"
     with st.form(key):
         name = st.text_input("Name of the new source", key=f"{key}-name", placeholder=suggestion)

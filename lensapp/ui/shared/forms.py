@@ -50,6 +50,11 @@ class Field:
         """What an optional field shows while it is empty."""
         return str(self._extra("empty") or "none") if self.optional else None
 
+    @property
+    def example(self) -> str:
+        """What stands in an empty field of several words: what it takes, as its specification says."""
+        return str(self._extra("example") or "one, two, …")
+
     def option(self, value: Any) -> str:
         """Return how one of the field's alternatives is written for readers."""
         words = self._extra("words") or {}
@@ -375,5 +380,5 @@ def _several(field: Field, item: Any) -> tuple[Any, ...]:
                 accept_new_options=True,
             )
         )
-    text = _text(field, ", ".join(value), placeholder="one, two, …")
+    text = _text(field, ", ".join(value), placeholder=field.example)
     return tuple(part.strip() for part in text.split(",") if part.strip())

@@ -147,6 +147,8 @@ def job_progress(job: Job, *, key: str = "job", live: Sequence[Job] | None = Non
                     args=(ws, job.id),
                     disabled=job.command is not None,
                 )
+            else:
+                st.empty()  # or what stood here would stay until the page is drawn
             if job.state in ("paused", "failed", "cancelled"):
                 st.button(
                     "Resume",
@@ -155,6 +157,8 @@ def job_progress(job: Job, *, key: str = "job", live: Sequence[Job] | None = Non
                     on_click=resume,
                     args=(ws, job.id),
                 )
+            else:
+                st.empty()
             if job.state in ("queued", "running", "paused"):
                 st.button(
                     "Cancel",
@@ -164,6 +168,8 @@ def job_progress(job: Job, *, key: str = "job", live: Sequence[Job] | None = Non
                     args=(ws, job.id),
                     disabled=job.command == "stop",
                 )
+            else:
+                st.empty()
 
 
 def fraction_done(job: Job | None) -> float:
@@ -253,6 +259,8 @@ def badge_and_buttons(
         if allowed and may("work"):
             key = f"{page}-{label.lower()}"
             st.button(label, icon=icon, on_click=action, args=(ws, standing), key=key, help=help_text)
+        else:
+            st.empty()  # or what stood here would stay until the page is drawn: Stop beside a finished run
 
 
 def show_troubles(ws: Workspace, standing: JobStanding) -> None:

@@ -72,6 +72,8 @@ def _show_jobs() -> None:
     for job in sorted(live, key=lambda one: (order.index(one.state), one.id)):
         with st.container(border=True, gap="xsmall", key=f"drawer-live-{job.id}"):
             job_progress(job, key="drawer", live=live)
+            if job.enqueued_by:
+                st.caption(plain(f"started by {job.enqueued_by}"))
             lines = last_log_lines(ws, job) if job.state == "running" else []
             if lines:
                 with st.expander("Log"):
@@ -86,6 +88,7 @@ def _show_ended(job: Job) -> None:
     """Show a job that has ended: how, when, how long it took, and the way to what it made or to a retry."""
     took = None if job.started_at is None else (job.finished_at or job.started_at) - job.started_at
     said = state_text(job, []) if took is None else f"{state_text(job, [])} after {duration(max(took, 0.0))}"
+    said += f" · started by {plain(job.enqueued_by)}" if job.enqueued_by else ""
     with st.container(key=f"drawer-ended-{job.id}", gap=None):
         with st.container(horizontal=True, vertical_alignment="center", gap="small"):
             st.markdown(f"{ENDED_ICONS[job.state]} {plain(job.title)}", width="stretch")

@@ -115,11 +115,18 @@ def show_magnitudes(preview: SplitPreview) -> None:
     figures.show_figure(
         figure,
         title="Magnitudes by part",
-        caption=f"{counted(int(measured.sum()), 'cutout')} with a magnitude.",
+        caption=_how_many_measured(int(measured.sum()), int(np.count_nonzero(columns["part"] != ""))),
         csv=lambda: figures.csv_text(table),
         key="parts-magnitude",
         height=330,
     )
+
+
+def _how_many_measured(measured: int, total: int) -> str:
+    """Say of how many cutouts of the parts a figure of magnitudes tells."""
+    if measured == total:
+        return f"{counted(total, 'cutout')}, all of them with a magnitude."
+    return f"Only the {number(measured)} of {counted(total, 'cutout')} that have a magnitude."
 
 
 def show_groups(

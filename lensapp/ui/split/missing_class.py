@@ -2,6 +2,7 @@
 
 import streamlit as st
 
+from lensapp.services.data.object_finding import fields_to_search
 from lensapp.services.split.previews import complements_of
 from lensapp.ui.shared.address import address, open_address
 from lensapp.ui.shared.markup import plain
@@ -28,6 +29,15 @@ def offer_class(source_names: list[str], label: str) -> None:
             "Paint lenses on these", icon=":material/brush:", width="stretch", key="split-paint"
         ):
             go("paint", source=source_names[0])
+        fields = fields_to_search(get_workspace(), source_names) if label == "nonlens" else None
+        if fields and st.button(
+            "Find objects",
+            icon=":material/filter_center_focus:",
+            width="stretch",
+            key="split-find",
+            help=f"Non-lenses cut from your images: galaxies beside the targets of {plain(fields)}.",
+        ):
+            go("data", source=fields, view={"view": "objects"})
         if st.button(
             f"Import {kind}",
             icon=":material/download:",

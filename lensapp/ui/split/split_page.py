@@ -210,6 +210,7 @@ def _freeze(
     second: list[str],
 ) -> None:
     _show_what_is_frozen(source_names, preview)
+    lacks_a_class = not all(sum(part[label] for part in preview.counts.values()) for label in LABELS)
     name = st.text_input(
         "Name of the version",
         placeholder="made from the sources' names",
@@ -218,7 +219,7 @@ def _freeze(
     frozen = st.button(
         "Freeze this dataset version",
         icon=":material/lock:",
-        type="primary",
+        type="secondary" if lacks_a_class else "primary",  # what is missing comes first
         width="stretch",
     )
     st.caption("A frozen version never changes: its members are stored with a checksum, its test part stays.")
