@@ -8,7 +8,6 @@ import subprocess
 import sys
 import time
 import traceback
-from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
 from functools import partial
@@ -22,7 +21,7 @@ from lensapp.core.errors import DatabaseAway, JobCancelled, LensAppError, Storag
 from lensapp.core.logs import LOGGER, keep_log
 from lensapp.core.progress import Report, ignore_progress
 from lensapp.job_kinds import PARAMETERS, find_kind
-from lensapp.services.train.job_control import resume_job, settle
+from lensapp.services.train.job_control import settle
 from lensapp.storage import queue
 from lensapp.storage.database import PATIENCE_SECONDS
 from lensapp.storage.records import Job
@@ -37,24 +36,14 @@ LIBRARIES = {"jax": "JAX", "torch": "PyTorch"}
 STATE_AFTER_COMMAND = {"stop": "cancelled", "pause": "paused"}
 
 
-def serve(workspace: Workspace, *, idle_seconds: float | None = None, beside: int | None = None) -> None:
-    """Claim and run jobs until the process is ended, or nothing came for `idle_seconds`.
-
-    With `beside`, the number of the process that started it, it ends with that one: at once when idle, else
-    when its job has ended or, where that can, has stored its state and waits in the queue again.
-    """
-
-    def alone() -> bool:
-        return beside is not None and os.getppid() != beside
-
+def serve(workspace: Workspace, *, idle_seconds: float | None = None) -> None:
+    """Claim and run jobs until the process is ended, or nothing came for `idle_seconds`."""
     name = jobs.worker_name()
     keep_log(workspace.folder, f"worker-{name.rsplit('-', 1)[0]}")
     LOG.info("Worker %s has started", name)
     quiet_since = heard_at = time.monotonic()
     try:
         while idle_seconds is None or time.monotonic() - quiet_since < idle_seconds:
-            if alone():
-                break
             _beat(workspace, name)
             if time.monotonic() - heard_at > jobs.HEARTBEAT_SECONDS:
                 # The database was away for all: let those who work say so before their jobs are taken over.
@@ -66,7 +55,7 @@ def serve(workspace: Workspace, *, idle_seconds: float | None = None, beside: in
                 continue
             began = time.monotonic()
             LOG.info("Job %d (%s) begins, attempt %d", job.id, job.title, job.attempt)
-            run_apart(workspace, job, worker=name, leaving=alone)
+            run_apart(workspace, job, worker=name)
             quiet_since = heard_at = time.monotonic()
             ended = queue.get_job(workspace.database, job.id)
             level = logging.ERROR if ended.state == "failed" else logging.INFO
@@ -83,14 +72,8 @@ def _beat(workspace: Workspace, worker: str) -> None:
     queue.beat(workspace.database, worker=worker, host=worker.rsplit("-", 1)[0])
 
 
-def run_apart(
-    workspace: Workspace, job: Job, *, worker: str, leaving: Callable[[], bool] = lambda: False
-) -> None:
-    """Run one claimed job in a fresh process and keep the worker's own heartbeat going meanwhile.
-
-    Once the worker is `leaving`, a job that can be paused is, and waits in the queue for the next worker.
-    """
-    asked = False
+def run_apart(workspace: Workspace, job: Job, *, worker: str) -> None:
+    """Run one claimed job in a fresh process and keep the worker's own heartbeat going meanwhile."""
     command = [sys.executable, "-m", "lensapp", "--workspace", str(workspace.folder), "run-job"]
     command += [str(job.id), "--attempt", str(job.attempt)]
     environment = os.environ | {"LENSAPP_DATABASE_URL": workspace.database.url}
@@ -100,7 +83,6 @@ def run_apart(
         while child.poll() is None:
             with suppress(StorageError):  # the child waits for the database too, and is left to its work
                 _beat(workspace, worker)
-                asked = asked or (leaving() and _asked_to_pause(workspace, job))
             with suppress(subprocess.TimeoutExpired):
                 child.wait(jobs.HEARTBEAT_SECONDS)
     except BaseException:
@@ -111,17 +93,7 @@ def run_apart(
         sys.stderr.write("\n".join([f"job {job.id}, {job.title}:", *log_lines, ""]))
     if queue.get_job(workspace.database, job.id).state == "running":
         record_death(workspace, job, status=child.returncode, log_lines=log_lines)
-    if asked and queue.get_job(workspace.database, job.id).state == "paused":
-        resume_job(workspace, job.id)
     queue.remove_log(workspace, job.id)
-
-
-def _asked_to_pause(workspace: Workspace, job: Job) -> bool:
-    """Ask a job to store its state and give up its place, where it can and nobody has asked for anything."""
-    if not find_kind(job.kind).can_pause or queue.get_job(workspace.database, job.id).command is not None:
-        return False
-    jobs.pause(workspace.database, job.id)
-    return True
 
 
 def record_death(workspace: Workspace, job: Job, *, status: int, log_lines: list[str]) -> None:

@@ -111,40 +111,7 @@ def test_an_unforeseen_error_is_stored_with_its_traceback(workspace):
     assert "KeyError" in ended.traceback
 
 
-def test_an_idle_worker_ends_with_the_process_that_started_it(workspace):
-    start = (
-        "import sys; from lensapp.services.workers import ensure_worker; "
-        "from lensapp.storage.workspace import Workspace; "
-        f"ensure_worker(Workspace.open({str(workspace.folder)!r})); sys.stdin.read()"
-    )
-    environment = {**os.environ, "LENSAPP_WORKER": "1"}
-    parent = subprocess.Popen([sys.executable, "-c", start], stdin=subprocess.PIPE, env=environment)
-    wait_for(lambda: worker_alive(workspace))
-    parent.kill()  # the hardest end of all
-    parent.wait()
-    wait_for(lambda: queue.living_workers(workspace.database) == [], seconds=10)
-
-
-def test_a_job_of_a_worker_that_leaves_is_paused_and_waits_for_the_next(workspace, monkeypatch):
-    monkeypatch.setattr(jobs, "HEARTBEAT_SECONDS", 0.2)
-    job = jobs.enqueue(workspace.database, kind="train", title="long", payload={"run": "nothing"})
-    claimed = queue.claim_job(workspace.database, worker="here")
-    pauses = (
-        "import time; from lensapp.storage import queue; from lensapp.storage.workspace import Workspace\n"
-        f"db = Workspace.open({str(workspace.folder)!r}).database\n"
-        f"while queue.get_job(db, {job.id}).command != 'pause': time.sleep(0.1)\n"
-        f"queue.update_job(db, queue.get_job(db, {job.id}), state='paused', command=None)\n"
-    )
-    popen = subprocess.Popen
-    monkeypatch.setattr(
-        worker.subprocess, "Popen", lambda _, **rest: popen([sys.executable, "-c", pauses], **rest)
-    )
-    monkeypatch.setattr(worker, "resume_job", lambda ws, key: jobs.resume(ws.database, key))
-    worker.run_apart(workspace, claimed, worker="here", leaving=lambda: True)
-    assert queue.get_job(workspace.database, job.id).state == "queued"
-
-
-def test_two_web_pages_at_once_start_one_worker(workspace):
+def test_two_web_pages_at_once_start_one_worker_which_outlives_them(workspace):
     started = [ensure_worker(workspace), ensure_worker(workspace)]
     try:
         assert started == [True, False]

@@ -160,13 +160,11 @@ def web(arguments: Arguments) -> None:
 @command(
     "worker",
     option("--idle-seconds", type=float, help="End after so long without a job."),
-    option("--beside", type=int, metavar="PROCESS", help="End with this process, which started it."),
 )
 def work(arguments: Arguments) -> None:
     """Run queued jobs until stopped."""
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
-    workspace = Workspace.open(arguments.workspace)
-    worker.serve(workspace, idle_seconds=arguments.idle_seconds, beside=arguments.beside)
+    worker.serve(Workspace.open(arguments.workspace), idle_seconds=arguments.idle_seconds)
 
 
 @command(

@@ -42,8 +42,7 @@ def web_folder() -> Path:
 def ensure_worker(workspace: Workspace) -> bool:
     """Start a worker unless one has a recent heartbeat; return whether one was started.
 
-    The worker is a session of its own, so that Ctrl-C does not reach it, and ends with this process: at once
-    when idle, else once its job is at a safe point. LENSAPP_WORKER=0 leaves it to the user.
+    The worker is a session of its own and outlives the web server. LENSAPP_WORKER=0 leaves it to the user.
     One that was started from here and has not ended is given five minutes to be heard of: it begins slowly on
     a busy machine, and another in its place would make that busier still.
     """
@@ -60,9 +59,8 @@ def ensure_worker(workspace: Workspace) -> bool:
     turn_over(workspace.folder / "worker.log")
     log = (workspace.folder / "worker.log").open("ab")
     with log:
-        command = [sys.executable, "-m", "lensapp", "--workspace", str(workspace.folder), "worker"]
         process = subprocess.Popen(  # noqa: S603 - our own command
-            [*command, "--beside", str(os.getpid())],
+            [sys.executable, "-m", "lensapp", "--workspace", str(workspace.folder), "worker"],
             cwd=PROJECT,
             env=os.environ | {"LENSAPP_DATABASE_URL": workspace.database.url},
             stdin=subprocess.DEVNULL,

@@ -95,27 +95,8 @@ def _show_cutouts(source: Source) -> None:
         )
         order, order_by, descending = _choose_order(source)
         ids = _ordered(source, fulfilling, label=label, order=order, order_by=order_by, descending=descending)
-        with st.container(width=115):
-            size = st.selectbox(
-                "On a page",
-                PAGE_SIZES,
-                format_func="{} a page".format,
-                label_visibility="collapsed",
-                **kept("per_page", one_of(PAGE_SIZES), PAGE_SIZES[0], resets=[PAGE_NUMBER]),
-            )
-        last = max(-(-len(ids) // size), 1)
-        with st.container(width=105):
-            page = int(
-                st.number_input(
-                    f"Page of {number(last)}",
-                    1,
-                    last,
-                    label_visibility="collapsed",
-                    **kept(PAGE_NUMBER, whole(1, last), 1),
-                )
-            )
-        st.caption(f"of {counted(last, 'page')}", width="content")
-    ids = ids[(page - 1) * size : page * size]
+        shown = _choose_page(len(ids))
+    ids = ids[shown]
     if not len(ids):
         st.info(
             "No cutout of this source has that class and fulfils the filter.", icon=":material/filter_alt:"
@@ -133,6 +114,29 @@ def _show_cutouts(source: Source) -> None:
         colours=[colours[cutout.label or "unlabelled"] for cutout in cutouts],
         legend={CLASS_NAMES[key]: colours[key] for key in CLASSES[1:] if key in present},
     )
+
+
+def _choose_page(count: int) -> slice:
+    """Ask how many of so many cutouts stand on a page, and for the page; return which they are."""
+    with st.container(width=115):
+        size = st.selectbox(
+            "On a page",
+            PAGE_SIZES,
+            format_func="{} a page".format,
+            label_visibility="collapsed",
+            **kept("per_page", one_of(PAGE_SIZES), PAGE_SIZES[0], resets=[PAGE_NUMBER]),
+        )
+    last = max(-(-count // size), 1)
+    with st.container(width=105):
+        page = st.number_input(
+            f"Page of {number(last)}",
+            1,
+            last,
+            label_visibility="collapsed",
+            **kept(PAGE_NUMBER, whole(1, last), 1),
+        )
+    st.caption(f"of {counted(last, 'page')}", width="content")
+    return slice((int(page) - 1) * size, int(page) * size)
 
 
 def _choose_order(source: Source) -> tuple[str, str | None, bool]:

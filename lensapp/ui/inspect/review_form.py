@@ -121,10 +121,14 @@ def review_form(ws: Workspace) -> None:
     spec = validated(ReviewSpec, values) if sent else None
     if spec is None:
         return
+    _open_review(ws, name.strip(), source, run_name=run if with_scores else None, spec=spec)
+
+
+def _open_review(ws: Workspace, name: str, source: str, *, run_name: str | None, spec: ReviewSpec) -> None:
+    """Make a review and open it."""
     with errors_shown():
         with st.spinner("Making the queue…"):
-            run_name = run if with_scores else None
-            review = create_review(ws, name=name.strip(), source_name=source, run_name=run_name, spec=spec)
+            review = create_review(ws, name=name, source_name=source, run_name=run_name, spec=spec)
         if warning := unmatched_warning(ws, review):
             st.toast(plain(warning), icon=":material/visibility:", duration="long")
         put_part({})  # the filter of the review before may name columns that this one lacks
