@@ -15,6 +15,12 @@ from lensapp.storage.records import Source
 from lensapp.storage.workspace import Workspace
 
 Ids = NDArray[np.int64]
+EXAMPLES = {
+    "mag_": "22",
+    "magnitude": "22",
+    "redshift": "0.5",
+    "lens_redshift": "0.5",
+}  # by how columns begin
 
 
 def filter_columns(ws: Workspace, owners: Sequence[Source]) -> list[ColumnInfo]:
@@ -22,6 +28,17 @@ def filter_columns(ws: Workspace, owners: Sequence[Source]) -> list[ColumnInfo]:
     found = {one.name: one for source in reversed(owners) for one in column_infos(ws, source)}
     every = [ColumnInfo(SOURCE, "", is_text=True), *found.values()]
     return sorted(every, key=lambda one: one.name == SOURCE or one.name in OWN)
+
+
+def example_filter(columns: Sequence[ColumnInfo], *, known: Sequence[str] = ()) -> str:
+    """Return a condition as an example, on a column that these sources have."""
+    numbers = [one.name for one in columns if not one.is_text and one.name not in OWN]
+    liked = (one for start, limit in EXAMPLES.items() for one in numbers if one.startswith(start))
+    name = next(liked, next(iter(numbers), None))
+    if name is not None:
+        limit = next((limit for start, limit in EXAMPLES.items() if name.startswith(start)), "1")
+        return f"{name} < {limit}"
+    return "score > 0.5" if "score" in known else "ra_deg < 180"
 
 
 def catalogue_columns(ws: Workspace, source: Source) -> list[str]:

@@ -7,8 +7,7 @@ from streamlit.delta_generator import DeltaGenerator
 
 from lensapp.core.data.conditions import parse_filter, spelling_of
 from lensapp.core.errors import InvalidInput
-from lensapp.services.data.filters import filter_columns
-from lensapp.storage.columns.source_columns import OWN, ColumnInfo
+from lensapp.services.data.filters import example_filter, filter_columns
 from lensapp.storage.records import Source
 from lensapp.storage.workspace import Workspace
 from lensapp.ui.shared.address import kept, text
@@ -16,13 +15,6 @@ from lensapp.ui.shared.markup import plain
 from lensapp.ui.shared.widgets import error_box
 
 WHERE, PAGE_NUMBER = "where", "page"  # in the address
-EXAMPLES = {
-    "mag_": "22",
-    "magnitude": "22",
-    "redshift": "0.5",
-    "z": "0.5",
-    "lens_redshift": "0.5",
-}  # how columns begin
 HELP = (
     "Comparisons of columns (see Columns) with numbers or with texts in quotation marks, as in pandas, for "
     "example `18 < mag_i < 22`, "
@@ -34,17 +26,6 @@ HELP = (
 def filter_fold() -> DeltaGenerator:
     """Return where `ask_filter` takes one line above a figure: folded until something is filtered."""
     return st.expander("Filter", icon=":material/filter_alt:", expanded=bool(st.query_params.get(WHERE)))
-
-
-def example_filter(columns: Sequence[ColumnInfo], *, known: Sequence[str] = ()) -> str:
-    """Return a condition as an example, on a column that these sources have."""
-    numbers = [one.name for one in columns if not one.is_text and one.name not in OWN]
-    liked = (one for start, limit in EXAMPLES.items() for one in numbers if one.startswith(start))
-    name = next(liked, next(iter(numbers), None))
-    if name is not None:
-        limit = next((limit for start, limit in EXAMPLES.items() if name.startswith(start)), "1")
-        return f"{name} < {limit}"
-    return "score > 0.5" if "score" in known else "ra_deg < 180"
 
 
 def ask_filter(
