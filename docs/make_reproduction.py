@@ -51,6 +51,8 @@ def run(workspace: Path, command: str, kept: dict[str, Any]) -> None:
     One process runs them all, so that no time goes into starting; what a killed one had spent is noted every
     few seconds and counts too.
     """
+    if command not in kept:
+        forget_what_followed(command, kept)
     entry = kept.setdefault(command, {"processor_seconds": 0.0})
     if "answer" in entry:
         return
@@ -76,6 +78,16 @@ def run(workspace: Path, command: str, kept: dict[str, Any]) -> None:
     entry["answer"] = condensed(json.loads(printed.getvalue()))
     save(kept)
     forget_networks()
+
+
+def forget_what_followed(command: str, kept: dict[str, Any]) -> None:
+    """Take out what was told of an earlier run of the name that a command gives."""
+    words = shlex.split(command)
+    if "--name" not in words:
+        return
+    name = words[words.index("--name") + 1]
+    for other in [one for one in kept if name in shlex.split(one.replace(",", " "))]:
+        del kept[other]
 
 
 def forget_networks() -> None:
