@@ -253,27 +253,7 @@ def _show_consensus(ws: Workspace, review: Review) -> None:
         return
     table = table.assign(inspectors=["; ".join(people) for people in table["inspectors"]])
     table = table.sort_values("probability" if "probability" in table else "mean", ascending=False)
-    number_column, text = st.column_config.NumberColumn, st.column_config.TextColumn
-    head = table.head(MOST_ROWS)
-    cutouts, pictures = pictures_by_id(ws, head["cutout_id"].tolist())
-    images = {one.id: picture_data(picture) for one, picture in zip(cutouts, pictures, strict=True)}
-    head = head.drop(columns="cutout_id")
-    head.insert(0, "image", [images.get(int(key)) for key in table["cutout_id"].head(MOST_ROWS)])
-    st.dataframe(
-        head.style.map(grade_style, subset=["grade"]),
-        hide_index=True,
-        row_height=58,
-        height=min(390, 40 + 58 * len(head)),
-        key="team-consensus",
-        column_config={
-            "image": st.column_config.ImageColumn("", width=64, pinned=True),
-            "id": text("candidate", pinned=True),
-            "mean": number_column(format="%.2f", help="Mean of the votes, A B C X = 3 2 1 0."),
-            "scatter": number_column(format="%.2f", help="Standard deviation of the votes."),
-            "probability": number_column(format="%.3g", help="That it is a lens, by the method chosen."),
-            "state": text(help="Detected or rejected candidates need no more votes; the others are open."),
-        },
-    )
+    _list_consensus(ws, table.head(MOST_ROWS))
     grades = ", ".join(f"{report['grades'].get(letter, 0)} {letter}" for letter in "ABCX")
     states = ", ".join(f"{count} {state}" for state, count in sorted(report["states"].items()))
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
@@ -290,6 +270,30 @@ def _show_consensus(ws: Workspace, review: Review) -> None:
         )
         whole = table.drop(columns="cutout_id")
         download("CSV", whole.to_csv, file_name=f"{review.name}-{report['method']}.csv")
+
+
+def _list_consensus(ws: Workspace, head: pd.DataFrame) -> None:
+    """Show candidates with their pictures and what the votes on them come to."""
+    number_column, text = st.column_config.NumberColumn, st.column_config.TextColumn
+    cutouts, pictures = pictures_by_id(ws, head["cutout_id"].tolist())
+    images = {one.id: picture_data(picture) for one, picture in zip(cutouts, pictures, strict=True)}
+    listed = head.drop(columns="cutout_id")
+    listed.insert(0, "image", [images.get(int(key)) for key in head["cutout_id"]])
+    st.dataframe(
+        listed.style.map(grade_style, subset=["grade"]),
+        hide_index=True,
+        row_height=58,
+        height=min(390, 40 + 58 * len(head)),
+        key="team-consensus",
+        column_config={
+            "image": st.column_config.ImageColumn("", width=64, pinned=True),
+            "id": text("candidate", pinned=True),
+            "mean": number_column(format="%.2f", help="Mean of the votes, A B C X = 3 2 1 0."),
+            "scatter": number_column(format="%.2f", help="Standard deviation of the votes."),
+            "probability": number_column(format="%.3g", help="That it is a lens, by the method chosen."),
+            "state": text(help="Detected or rejected candidates need no more votes; the others are open."),
+        },
+    )
 
 
 def _show_disputed(ws: Workspace, review: Review) -> None:
