@@ -50,6 +50,8 @@ NO_RIGHT_NEEDED = {
     "catalogue.charts.write_sheet": "writes the file that its caller names: a download",
     "catalogue.export.export": "writes the file that its caller names: a download",
     "catalogue.formats.files_of": "writes the file that its caller names: a download",
+    "catalogue.usual_export.exported_bytes": "as export: a download",
+    "catalogue.usual_export.usual_export": "as export: a download",
     "data.demo_tiles.write_tiles": "writes the folder that its caller names, on the command line alone",
     "reports.run_report.write_card": "writes the file that its caller names, on the command line alone",
     "reports.run_report.write_report": "writes the file that its caller names, on the command line alone",

@@ -226,7 +226,7 @@ def test_the_survey_follows_its_prevalence_which_the_address_keeps(folder: Path)
     page = open_page("evaluate", run="elu_cnn-1", view="survey", prevalence="1e-05", threshold="0.3")
     metrics = {metric.label: metric.value for metric in page.metric}
     assert metrics["Lenses in the survey"] == "10"
-    page.get_by_key("evaluate-prevalence").set_value(1e-2).run()
+    page.get_by_key("evaluate-prevalence-0.001").set_value(1e-2).run()
     assert not page.exception
     metrics = {metric.label: metric.value for metric in page.metric}
     assert metrics["Lenses in the survey"] == "10\u202f000"

@@ -84,7 +84,7 @@ PAGES: list[tuple[str, dict[str, str], list[tuple[str, str, Any, str, list[str]]
         ("multiselect", "new-search-FAST-space", ["learning_rate"], "space", ["learning_rate"]),
     ]),
     ("evaluate", {"view": "survey"}, [
-        ("select_slider", "evaluate-prevalence", 5e-6, "prevalence", ["5e-06"]),
+        ("select_slider", "evaluate-prevalence-0.001", 5e-6, "prevalence", ["5e-06"]),
         ("toggle", "evaluate-own-inspectors", True, "own_rates", ["1"]),
     ]),
     ("compare", {"view": "costs"}, [
@@ -108,10 +108,10 @@ PAGES: list[tuple[str, dict[str, str], list[tuple[str, str, Any, str, list[str]]
     ("features", {"source": "sky", "run": "elu_cnn-1"}, [
         ("button_group", "encoder-way", "head", "add", ["head"]),
     ]),
-    ("replay", {"review": "round-1"}, [
+    ("replay", {"review": "round-1", "learned": "1"}, [
         ("number_input", "replay-views", 5, "views", ["5"]),
-        ("toggle", "replay-learned", True, "learned", ["1"]),
     ]),
+    ("replay", {"review": "round-1"}, [("toggle", "replay-learned", True, "learned", ["1"])]),
     ("workspace", {"view": "delete"}, [("button_group", "delete-kind", "run", "kind", ["run"])]),
 ]  # fmt: skip
 

@@ -15,6 +15,7 @@ PROJECT = Path(__file__).parents[2]
 THEMES = tomllib.loads((PROJECT / ".streamlit" / "config.toml").read_text("utf-8"))["theme"]
 GROUNDS = ("backgroundColor", "secondaryBackgroundColor")
 WHITE = "#ffffff"
+PRIMARY, COLOURS = r'FormSubmit"\]:enabled', r"light-dark\((#\w+), (#\w+)\)"
 
 
 def grounds(theme: str) -> set[str]:
@@ -44,7 +45,7 @@ def test_text_and_marks_of_a_theme_can_be_read(theme: str) -> None:
 
 def test_words_on_the_accent_and_on_grades_can_be_read() -> None:
     frame = (PROJECT / "lensapp" / "ui" / "frame.css").read_text("utf-8")
-    [(on_light, on_dark)] = re.findall(r"\{ color: light-dark\((#\w+), (#\w+)\) !important", frame)
+    [(on_light, on_dark)] = re.findall(rf"{PRIMARY} \{{ color: {COLOURS} !important", frame)
     assert contrast(on_dark, THEMES["dark"]["primaryColor"]) >= TEXT
     assert contrast(on_light, THEMES["light"]["primaryColor"]) >= TEXT
     assert too_faint([grade.colour for grade in GRADES], {WHITE}, least=TEXT) == []
@@ -52,11 +53,18 @@ def test_words_on_the_accent_and_on_grades_can_be_read() -> None:
 
 def test_a_primary_button_is_brighter_under_the_mouse_and_its_words_can_be_read() -> None:
     frame = (PROJECT / "lensapp" / "ui" / "frame.css").read_text("utf-8")
-    [words] = re.findall(r"\{ color: light-dark\((#\w+), (#\w+)\) !important", frame)
+    [words] = re.findall(rf"{PRIMARY} \{{ color: {COLOURS} !important", frame)
     [hovered] = re.findall(r"enabled:hover \{\s+background: light-dark\((#\w+), (#\w+)\)", frame)
     for theme, ink, ground in zip(("light", "dark"), words, hovered, strict=True):
         assert contrast(ink, ground) >= TEXT
         assert contrast(ground, "#000000") > contrast(THEMES[theme]["primaryColor"], "#000000")
+
+
+def test_the_button_of_what_is_open_can_be_read() -> None:
+    frame = (PROJECT / "lensapp" / "ui" / "frame.css").read_text("utf-8")
+    [inks] = re.findall(rf'aria-expanded="true"\] \{{ color: {COLOURS} !important', frame)
+    for theme, ink in zip(("light", "dark"), inks, strict=True):
+        assert too_faint([ink], {THEMES[theme]["backgroundColor"]}, least=TEXT) == []
 
 
 def test_the_gallery_takes_its_colours_from_the_theme() -> None:

@@ -236,15 +236,17 @@ def test_a_run_remembers_what_it_was_measured_on(tmp_path: Path, capsys: pytest.
     assert "deep stacks" in said["words"]
 
 
-def test_real_stacks_are_amber_for_the_starter_which_was_measured_on_such(
+def test_few_real_stacks_are_not_refused_by_the_check_of_the_starter(
     shared_data: Path, tmp_path: Path
 ) -> None:
     ws = Workspace.open(tmp_path / "workspace")
     install_starter(ws)
     run_import(ws, name="ps1", spec=IngestSpec(path=str(shared_data / "sled_ps1" / "cutouts"), bands=BANDS))
     check = check_source(ws, run_name="starter", source_name="ps1")
-    assert check.light == "amber"
-    assert "real Pan-STARRS1" in check.words
+    assert check.light != "red"
+    off = [one for one in check.comparisons if one.distance >= 0.5]
+    assert off  # the starter learned from simulated galaxies
+    assert check.light == "amber" or all("by chance among so few" in one.words for one in off)
 
 
 def test_a_check_is_kept_with_the_scores_and_said_by_command_and_export(

@@ -34,7 +34,7 @@ LONG = f"{HOSTILE} {'x' * 3000} {HOSTILE}"
 FILE = "![p](p.png) [l](x) :red[c] $x$ **b**.csv"
 # Raw Markdown, or a link that Streamlit would find in text: `plain` leaves none of them whole.
 LIVE_MARKDOWN = re.compile(
-    rf"(?<!\\)!\[p|(?<!\\)\[l\]|http://{HOST}|:red\[c|(?<!\\)\$x|(?<!\\)\*\*b|(?<!\\)`d`"
+    rf"(?<!\\)!\[p|(?<!\\)\[l\]|http://{HOST}|:red\[c|(?<!\\)\$x|(?<!\\)\*\*b\*\*|(?<!\\)`d`"
     r"|:material/skull|\u202e"
 )
 LIVE_HTML = re.compile(r"<img src=//|<script>window")

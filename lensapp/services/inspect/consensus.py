@@ -95,16 +95,18 @@ def _grades(ws: Workspace, source_ids: frozenset[int], _count: int) -> dict[int,
 
 
 def consensus_report(
-    ws: Workspace, *, review_names: Sequence[str], spec: ConsensusSpec | None = None
+    ws: Workspace, *, review_names: Sequence[str], spec: ConsensusSpec | None = None, numbered: bool = False
 ) -> dict[str, Any]:
     """Return the consensus on every graded candidate of some reviews as plain JSON values.
+
+    Where they are to be `numbered`, results also tell the cutout_id, which is of this workspace alone.
 
     Returns
     -------
     dict
         reviews, method, of SWAP prior and prior_from (in words), candidates (shown), graded, grades (letter
         → number), states ("detected", "rejected", "open" → number; by a probability only) and results:
-        cutout_id, id, grade, mean, scatter, votes, inspectors, and probability and state where there are any.
+        id, grade, mean, scatter, votes, inspectors, and probability and state where there are any.
 
     Raises
     ------
@@ -118,7 +120,6 @@ def consensus_report(
     results = []
     for row, cutout in enumerate(sources.get_cutouts(ws.database, consensus.cutout_id.tolist())):
         result: dict[str, Any] = {
-            "cutout_id": cutout.id,
             "id": cutout.candidate_id,
             "grade": str(consensus.grade[row]),
             "mean": float(consensus.mean[row]),
@@ -128,7 +129,7 @@ def consensus_report(
         }
         if consensus.probability is not None and states is not None:
             result |= {"probability": float(consensus.probability[row]), "state": str(states[row])}
-        results.append(result)
+        results.append(({"cutout_id": cutout.id} if numbered else {}) | result)
     return {
         "reviews": [review.name for review in of_reviews],
         "method": spec.method,

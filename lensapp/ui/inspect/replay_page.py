@@ -58,6 +58,7 @@ def show_replay_page() -> None:
         help="Include candidates the run was trained on (biased).",
     )
     below = st.container()  # what stands in: within the row it would lift its field above the others
+    replayed = None
     with errors_shown():
         reasons = fitting_first(ws, name, names[name], with_learned=learned)
         fitting = [one for one, reason in reasons.items() if not reason]
@@ -75,12 +76,13 @@ def show_replay_page() -> None:
             )
         with st.spinner("Replaying…"):
             replayed = replay_orders(ws, name=name, run_name=run_name, with_learned=learned)
-        candidates = replayed.result.candidates
-        views = cells[2].number_input(
-            "After views", 1, None, step=10,
-            **kept("views", whole(1, 10**9), telling_views(candidates), key="replay-views"),
-            help="Suggested: a tenth of the candidates. After all of them every order has found every lens.",
-        )  # fmt: skip
+    candidates = 0 if replayed is None else replayed.result.candidates
+    views = cells[2].number_input(
+        "After views", 1, None, step=10,
+        **kept("views", whole(1, 10**9), telling_views(candidates), key="replay-views"),
+        help="Suggested: a tenth of the candidates. After all of them every order has found every lens.",
+    )  # fmt: skip
+    if replayed is not None:
         _show_replayed(replayed, views=min(int(views), candidates))
 
 

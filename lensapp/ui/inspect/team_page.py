@@ -246,7 +246,7 @@ def _show_consensus(ws: Workspace, review: Review) -> None:
     spec = validated(ConsensusSpec, settings_form(method, key="team"))
     if spec is None:
         return
-    report = consensus_report(ws, review_names=[review.name], spec=spec)
+    report = consensus_report(ws, review_names=[review.name], spec=spec, numbered=True)
     table = pd.DataFrame(report["results"])
     if table.empty:
         st.caption("No candidate has a vote yet: only blind tests were graded.")

@@ -98,7 +98,7 @@ def _follow(run_name: str, ticked: list[str]) -> None:
                 stop_help="Ends the training; the best network so far is kept.",
             )
             _offer_evaluation(ws, status)
-            st.caption(f"[All runs](#{ANCHOR}) below the curves", width="content")
+            st.markdown(f":small[[All runs](#{ANCHOR}) below the curves]", width="content")
             if status.study:
                 st.caption(f"part of the study {plain(status.study)}, controlled under Experiments")
         with st.container(key="train-stands", height=64, border=False, gap="xsmall"):
