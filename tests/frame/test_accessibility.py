@@ -80,6 +80,12 @@ def test_a_page_is_accessible_in_both_themes_and_fits_narrow_windows(server: Ser
     page.close()
 
 
+def in_sight(walked: list[dict[str, Any]]) -> None:
+    """Look that each stop of the keyboard lay in the window, and that links and buttons had a ring."""
+    assert all(one["inside"] for one in walked), walked
+    assert all(one["ring"] for one in walked if one["tag"] in ("A", "BUTTON", "SUMMARY")), walked
+
+
 def test_the_keyboard_goes_through_a_page_with_its_place_in_sight(server: Server, context: Any):
     page = context.new_page()
     page.set_default_timeout(120_000)
@@ -89,8 +95,7 @@ def test_the_keyboard_goes_through_a_page_with_its_place_in_sight(server: Server
     for _ in range(28):
         page.keyboard.press("Tab")
         walked.append(page.evaluate(FOCUSED))
-    assert all(one["inside"] for one in walked), walked
-    assert all(one["ring"] for one in walked if one["tag"] in ("A", "BUTTON", "SUMMARY")), walked
+    in_sight(walked)
     assert all(one != two for one, two in pairwise(walked)), walked  # nothing holds the focus
     of_pages = [one["to"] for one in walked[1:] if one["to"] in PAGES]  # first stands the way past the menu
     assert of_pages[:3] == ["data", "paint", "split"]
@@ -112,8 +117,7 @@ def test_the_keyboard_reaches_the_end_of_a_page(server: Server, context: Any, na
             break
         walked.append(here)
     assert 5 < len(walked) < MOST_STOPS, walked
-    assert all(one["inside"] for one in walked), walked
-    assert all(one["ring"] for one in walked if one["tag"] in ("A", "BUTTON", "SUMMARY")), walked
+    in_sight(walked)
     page.close()
 
 

@@ -34,7 +34,8 @@ from lensapp.services.evaluate.label_noise import label_suspects, votes_that_cou
 from lensapp.services.evaluate.realism import audit_realism
 from lensapp.services.evaluate.subgroups import columns_of
 from lensapp.services.split.leakage import dataset_leaks
-from lensapp.services.train.runs import has_network, network_has_changed
+from lensapp.services.train.run_networks import network_has_changed
+from lensapp.services.train.runs import has_network
 from lensapp.storage import datasets, runs, sources
 from lensapp.storage.cutouts import open_in_unit
 from lensapp.storage.features import has_features

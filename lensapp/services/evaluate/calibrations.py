@@ -21,7 +21,7 @@ from lensapp.core.evaluate.calibration_spec import METHODS, CalibrationMethod
 from lensapp.core.evaluate.curves import FloatArray
 from lensapp.services.evaluate.differences import scored
 from lensapp.services.evaluate.evaluation import Evaluation
-from lensapp.services.train.runs import network_has_changed
+from lensapp.services.train.run_networks import network_has_changed
 from lensapp.storage.files import CALIBRATION
 from lensapp.storage.records import Run
 from lensapp.storage.workspace import Workspace

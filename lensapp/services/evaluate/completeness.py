@@ -39,7 +39,8 @@ from lensapp.services.data.painting import (
 )
 from lensapp.services.evaluate.evaluation import task_of
 from lensapp.services.evaluate.realism import areas_in_words, realism_outcomes
-from lensapp.services.train.runs import network_has_changed, require_network
+from lensapp.services.train.run_networks import network_has_changed
+from lensapp.services.train.runs import require_network
 from lensapp.simulation.injection import Survey, largest_fitting_radius
 from lensapp.simulation.lens_population import Lenses
 from lensapp.simulation.source_light import Stamps

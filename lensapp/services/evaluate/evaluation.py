@@ -36,7 +36,7 @@ from lensapp.core.evaluate.prevalence import purity_at_prevalence
 from lensapp.core.evaluate.resampling import FIGURES, Interval, figure_intervals, roc_band
 from lensapp.core.evaluate.score_axis import ScoreAxis, axis_of
 from lensapp.core.train.tasks import FittedTask, load_task
-from lensapp.services.train.runs import is_another_network, network_dated
+from lensapp.services.train.run_networks import is_another_network, network_dated
 from lensapp.storage import evaluations, runs
 from lensapp.storage.evaluations import StoredEstimates, StoredEvaluation
 from lensapp.storage.records import Run

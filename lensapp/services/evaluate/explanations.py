@@ -19,7 +19,8 @@ from lensapp.core.evaluate.explain_spec import ExplainSpec
 from lensapp.job_kinds import ExplanationPayload
 from lensapp.services.access.roots import check_readable
 from lensapp.services.data.pictures import DISPLAY, read_pictures
-from lensapp.services.train.runs import check_source_fits, network_has_changed, require_scores
+from lensapp.services.train.run_networks import network_has_changed
+from lensapp.services.train.runs import check_source_fits, require_scores
 from lensapp.storage import runs, sources
 from lensapp.storage.cutouts import open_in_unit
 from lensapp.storage.explanations import StoredExplanation, load_explanation

@@ -10,7 +10,8 @@ from lensapp.core.acting import needs
 from lensapp.core.evaluate.nuisance import Nuisance, NuisanceSpec, measure_nuisance
 from lensapp.core.evaluate.resampling import Difference, compare_figures
 from lensapp.job_kinds import NuisancePayload
-from lensapp.services.train.runs import network_has_changed, require_network
+from lensapp.services.train.run_networks import network_has_changed
+from lensapp.services.train.runs import require_network
 from lensapp.storage import evaluations, runs
 from lensapp.storage.evaluations import StoredNuisance
 from lensapp.storage.records import Job

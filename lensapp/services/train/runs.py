@@ -3,7 +3,6 @@
 import time
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -15,7 +14,6 @@ from lensapp.core.errors import BandMismatch, InvalidInput
 from lensapp.core.score.precision import Precision
 from lensapp.core.score.shard_share import ShardShare
 from lensapp.core.split.splits import SECOND_TEST
-from lensapp.core.train.committees import MODEL as COMMITTEE
 from lensapp.core.train.tasks import ContrastiveTask
 from lensapp.core.train.training_spec import TrainingSpec
 from lensapp.core.train.transfer_rules import STARTER, require_validation
@@ -25,12 +23,13 @@ from lensapp.services.split.second_test import require_second_test_unseen, requi
 from lensapp.services.train import job_control
 from lensapp.services.train.job_control import JobStanding, state_with_job
 from lensapp.services.train.recipe_files import check_recipe
+from lensapp.services.train.run_networks import network_files
 from lensapp.services.train.starter import install_starter
 from lensapp.services.train.task_checks import has_validation, require_truth
 from lensapp.services.train.unlabelled import require_unlabelled
 from lensapp.storage import datasets, runs, sources
 from lensapp.storage.columns.filtering import kept_by
-from lensapp.storage.files import EMBEDDINGS, NORMALISATION, network_checksum, network_file
+from lensapp.storage.files import EMBEDDINGS, NORMALISATION
 from lensapp.storage.records import Dataset, Job, Run, Source
 from lensapp.storage.scores import stored_scores
 from lensapp.storage.workspace import Workspace
@@ -402,42 +401,6 @@ def fitting_first(ws: Workspace, run: Run, offered: Sequence[Source]) -> dict[st
 def training_datasets(ws: Workspace) -> list[Dataset]:
     """Return the frozen dataset versions that networks can be trained on, newest first."""
     return datasets.list_datasets(ws.database)
-
-
-def network_files(ws: Workspace, run: Run) -> list[Path]:
-    """Return the file of the run's network, or those of its members for a committee; they may be absent."""
-    names = run.spec["members"] if run.model == COMMITTEE else [run.name]
-    return [network_file(ws.run_folder(name)) for name in names]
-
-
-def network_dated(ws: Workspace, run: Run) -> float:
-    """Return when the network of a run was written, in seconds since 1970; 0 where there is none."""
-    return max((file.stat().st_mtime for file in network_files(ws, run) if file.exists()), default=0.0)
-
-
-def network_has_changed(ws: Workspace, run: Run, *, since: float, checksum: str | None) -> bool:
-    """Return whether a run's network is another than the one that something was made with.
-
-    Parameters
-    ----------
-    ws, run
-        The workspace and the run.
-    since
-        When it was made, in seconds since 1970.
-    checksum
-        That of the network at the time, as `network_checksum` returns it; None where it was not kept.
-    """
-    return is_another_network(
-        ws.run_folder(run.name), dated=network_dated(ws, run), since=since, checksum=checksum
-    )
-
-
-def is_another_network(folder: Path, *, dated: float, since: float, checksum: str | None) -> bool:
-    """Return whether the network in a run's folder, with files of that date, is a later one.
-
-    A later date alone does not tell: whoever copies a workspace may date all files anew.
-    """
-    return dated > since and (checksum is None or network_checksum(folder) != checksum)
 
 
 def has_network(ws: Workspace, run: Run) -> bool:
