@@ -85,6 +85,12 @@ class SplitSpec(Spec):
         title="Bands",
         description="Bands that networks see, in this order; sources may have others besides. Empty: all.",
     )
+    crop: bool = Field(
+        default=False,
+        title="Middle of larger cutouts",
+        description="Take the middle of cutouts that are larger than the smallest; otherwise sources of "
+        "several sizes are refused.",
+    )
     folds: int = Field(
         0,
         ge=0,

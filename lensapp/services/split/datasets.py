@@ -11,6 +11,7 @@ from lensapp.core.errors import InvalidInput, StorageError
 from lensapp.core.split.splits import IGNORED, SplitSpec
 from lensapp.services.split.contradictions import listing
 from lensapp.services.split.known_lens_cut import AT_KNOWN_LENS, KnownCut
+from lensapp.services.split.middle_of_larger import spec_of_middle, with_prints_of_middle
 from lensapp.services.split.previews import preview_split
 from lensapp.services.split.second_test import second_columns, second_sources
 from lensapp.services.split.split_tables import fitting_sources, labelled_table
@@ -61,7 +62,8 @@ def freeze_split(
     ws
         The workspace.
     source_names
-        Sources with equal bands, or all of those that `spec` chooses, equal size and pixel scale.
+        Sources with equal bands, or all of those that `spec` chooses, and equal pixel scale; with
+        `spec.crop` the middle of cutouts larger than the smallest is taken, else all have one size.
     spec
         The rules; stored with the version.
     name
@@ -90,11 +92,12 @@ def freeze_split(
     in_a_part = preview.columns["part"] != IGNORED
     columns = {name: column[in_a_part].tolist() for name, column in preview.columns.items()}
     columns["fold"] = [fold if fold >= 0 else None for fold in columns["fold"]]
-    used = fitting_sources(ws, source_names, bands=spec.bands)
-    digests = labelled_table(ws, used).table.pixels_digest[in_a_part]
-    second = second_sources(ws, source_names, second_test, bands=spec.bands)
+    used = fitting_sources(ws, source_names, crop=spec.crop, bands=spec.bands)
+    digests = labelled_table(ws, used).stored_digest[in_a_part]
+    second = second_sources(ws, source_names, second_test, crop=spec.crop, bands=spec.bands)
     if preview.second is not None:
-        own = second_columns(preview.second, second, spec, first_group=len(preview.columns["group"]))
+        shown = with_prints_of_middle(ws, preview.second, (*used, *second))
+        own = second_columns(shown, second, spec, first_group=len(preview.columns["group"]))
         columns = {name: column + own[name].tolist() for name, column in columns.items() if name in own}
         digests = np.concatenate([digests, preview.second["pixels_digest"]])
     left_out = preview.left_out.get(f"labelled {AT_KNOWN_LENS!r}", 0)
@@ -108,6 +111,7 @@ def freeze_split(
             "kind": "split",
             "sources": [source.name for source in used],
             "split": spec.saved(),
+            **spec_of_middle((*used, *second)),
             **({"second_test": [source.name for source in second]} if second else {}),
             **({} if without is None else {"known_lenses": without.saved(left_out)}),
             **({"warnings": warnings} if warnings else {}),

@@ -26,11 +26,12 @@ def with_prints_of_middle(ws: Workspace, columns: Columns, of_version: Sequence[
 
     Those stored are of the whole cutout, and would never be like those of the same object seen smaller.
     """
-    size = of_version[0].height, of_version[0].width
+    height, width = size = of_version[0].height, of_version[0].width
     columns = dict(columns)
     for source in of_version:
         here = np.flatnonzero(columns["source_id"].astype(np.int64) == source.id)
-        if (source.height, source.width) == size or not len(here):
+        larger = (source.height, source.width) != size and source.height >= height and source.width >= width
+        if not larger or not len(here):
             continue
         prints = {name: columns[name].copy() for name in ("perceptual_hash", "pixels_digest")}
         packed = open_cutouts(ws, source.name)

@@ -101,7 +101,7 @@ def preview_split(
     NotFound, InvalidInput, BandMismatch
         When a source does not exist, is not ready, has no labels, or does not fit the others.
     """
-    used = fitting_sources(ws, source_names, bands=spec.bands)
+    used = fitting_sources(ws, source_names, crop=spec.crop, bands=spec.bands)
     labelled = labelled_table(ws, used)
     if spec.where is not None:
         kept = kept_by(ws, used, spec.where, ids=labelled.cutout_id)
@@ -109,7 +109,8 @@ def preview_split(
     labelled = labelled if without is None else without.applied(labelled)
     reserved, second = reserved_cutouts(ws), None
     if second_test:
-        second = second_members(ws, second_sources(ws, source_names, second_test, bands=spec.bands))
+        apart = second_sources(ws, source_names, second_test, crop=spec.crop, bands=spec.bands)
+        second = second_members(ws, apart)
         reserved = joined(second, reserved)
     labelled = without_reserved(ws, used, labelled, reserved, spec)
     if not any(labelled.kinds[kind] for kind in LABELS):
@@ -136,7 +137,7 @@ def complements_of(ws: Workspace, source_names: Sequence[str], *, label: str) ->
     for source in ready_sources(ws):
         if source.name not in source_names and label in _labels_of(ws, source.id):
             with suppress(BandMismatch):
-                fitting_sources(ws, [*source_names, source.name])
+                fitting_sources(ws, [*source_names, source.name], crop=True)
                 names.append(source.name)
     return names
 

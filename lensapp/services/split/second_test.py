@@ -14,7 +14,14 @@ from lensapp.core.errors import InvalidInput
 from lensapp.core.split.duplicates import looks_like_any
 from lensapp.core.split.folds import DEVELOPMENT
 from lensapp.core.split.splits import LABELS, SECOND_TEST, SplitSpec, group_cutouts, groupings_by_reason
-from lensapp.services.split.split_tables import TABLE_COLUMNS, LabelledTable, as_table, fitting_sources
+from lensapp.services.split.middle_of_larger import with_prints_of_middle
+from lensapp.services.split.split_tables import (
+    TABLE_COLUMNS,
+    LabelledTable,
+    as_table,
+    fitting_sources,
+    refuse_mismatch,
+)
 from lensapp.services.split.versions import split_spec_of
 from lensapp.storage import datasets, sources
 from lensapp.storage.queries import Columns
@@ -30,7 +37,12 @@ def has_second_test(dataset: Dataset) -> bool:
 
 
 def second_sources(
-    ws: Workspace, source_names: Sequence[str], second: Sequence[str], *, bands: Sequence[str] = ()
+    ws: Workspace,
+    source_names: Sequence[str],
+    second: Sequence[str],
+    *,
+    crop: bool = False,
+    bands: Sequence[str] = (),
 ) -> list[Source]:
     """Return the sources of a second test part, which fit those of the other parts; none for no names.
 
@@ -46,8 +58,11 @@ def second_sources(
         )
     if not second:
         return []
-    fitting = fitting_sources(ws, [*source_names, *second], bands=bands)
-    return [source for source in fitting if source.name in second]
+    first = fitting_sources(ws, source_names, crop=crop, bands=bands)[0]
+    apart = fitting_sources(ws, second, crop=crop, bands=bands)
+    for source in apart:
+        refuse_mismatch(first, source, crop=crop, of_bands=bool(bands))
+    return apart
 
 
 def second_members(ws: Workspace, second: Sequence[Source]) -> Columns:
@@ -173,7 +188,11 @@ def _hits(
 ) -> NDArray[np.bool_]:
     keys = [key for key, _, _ in used]
     columns = sources.cutout_columns(ws.database, keys, columns=TABLE_COLUMNS, labelled_only=True)
-    return showing_same_object(ws, columns, columns_of(ws, reserved), rules)
+    kept = columns_of(ws, reserved)
+    keys += sorted({int(key) for key in kept["source_id"]}.difference(keys))
+    of_version = [sources.source_by_id(ws.database, key) for key in keys]
+    columns, kept = (with_prints_of_middle(ws, one, of_version) for one in (columns, kept))
+    return showing_same_object(ws, columns, kept, rules)
 
 
 def columns_of(ws: Workspace, cutout_ids: Collection[int]) -> Columns:

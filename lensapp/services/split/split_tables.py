@@ -5,13 +5,14 @@ from collections import Counter
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
 from lensapp.core.errors import BandMismatch, InvalidInput, SizeMismatch
 from lensapp.core.split.splits import CutoutTable, Grouping, SplitSpec, group_cutouts
+from lensapp.services.split.middle_of_larger import with_prints_of_middle
 from lensapp.storage import sources
 from lensapp.storage.queries import Columns
 from lensapp.storage.records import Source
@@ -36,10 +37,15 @@ LOOKED_AT = 1000  # cutouts whose properties tell which magnitudes there are
 
 @dataclass(frozen=True, eq=False)
 class LabelledTable:
-    """Labelled cutouts with their database keys and magnitudes (NaN where unknown); `kinds` counts labels."""
+    """Labelled cutouts with their database keys and magnitudes (NaN where unknown); `kinds` counts labels.
+
+    Fingerprints in `table` are of what networks see, the middle of larger cutouts; `stored_digest` is of the
+    whole ones, as the checksum of a version has it.
+    """
 
     cutout_id: NDArray[np.int64]
     table: CutoutTable
+    stored_digest: NDArray[Any]
     magnitude: NDArray[np.float64]
     magnitude_name: str | None
     kinds: Counter[str]
@@ -159,7 +165,9 @@ def _labelled_table(ws: Workspace, used: tuple[tuple[int, str, float], ...]) -> 
     if magnitude_name is not None:
         magnitude = sources.property_column(ws.database, list(names), magnitude_name, labelled_only=True)
     kinds = Counter(columns["label"].tolist())
-    return LabelledTable(columns["id"], as_table(columns, names), magnitude, magnitude_name, kinds)
+    of_version = [sources.source_by_id(ws.database, key) for key, _, _ in used]
+    table = as_table(with_prints_of_middle(ws, columns, of_version), names)
+    return LabelledTable(columns["id"], table, columns["pixels_digest"], magnitude, magnitude_name, kinds)
 
 
 @lru_cache(maxsize=8)

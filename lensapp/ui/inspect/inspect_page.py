@@ -106,12 +106,13 @@ def _ask_inspector_name() -> None:
     def take_name() -> None:
         st.session_state[state.INSPECTOR] = st.session_state[TYPED_NAME].strip()
 
-    box = empty_state(
-        "Who is inspecting?",
-        "Votes carry the name of their inspector, so that the consensus can weigh them. "
-        "It can be changed in the sidebar.",
-        icon=":material/person:",
-    )
+    with st.container(key="inspector-asked"):  # in sight once the browser has said that it knows no name
+        box = empty_state(
+            "Who is inspecting?",
+            "Votes carry the name of their inspector, so that the consensus can weigh them. "
+            "It can be changed in the sidebar.",
+            icon=":material/person:",
+        )
     with box.form("inspect-name", border=False, width=360):
         st.text_input("Your name", key=TYPED_NAME, max_chars=100)
         focus_field(TYPED_NAME)

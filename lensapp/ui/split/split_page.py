@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from lensapp.core.errors import LensAppError
+from lensapp.core.errors import LensAppError, SizeMismatch
 from lensapp.core.split.splits import LABELS, SplitSpec
 from lensapp.services.data.sources import is_labelled, ready_sources
 from lensapp.services.split.datasets import freeze_split
@@ -17,7 +17,14 @@ from lensapp.ui.shared.forms import spec_fields, validated
 from lensapp.ui.shared.markup import plain
 from lensapp.ui.shared.page_head import lead_to_cutouts, page_head
 from lensapp.ui.shared.state import get_workspace, go, select, selected
-from lensapp.ui.shared.widgets import counted, empty_state, error_box, errors_shown, number
+from lensapp.ui.shared.widgets import (
+    counted,
+    empty_state,
+    error_box,
+    errors_shown,
+    number,
+    offer_middle,
+)
 from lensapp.ui.split import figures
 from lensapp.ui.split.known_lens_cut import choose_known_cut
 from lensapp.ui.split.missing_class import offer_class
@@ -31,7 +38,10 @@ REMEDIES = {
     f"labelled {OF_SECOND_TEST!r}": "They show, or look like, what no training of this workspace may see; a "
     "lower near-duplicate tolerance under “Groups, folds, seed” keeps images that only look alike.",
 }
+TAKE_MIDDLE = "Take the middle of the larger cutouts"
+MIDDLE_HELP = "Cutouts of a version have one size, here that of the smallest. Without it no version is made."
 FRACTIONS = ("train", "validation", "test")
+ASKED_ELSEWHERE = (*FRACTIONS, "where", "bands", "crop")
 
 
 def show_split_page() -> None:
@@ -87,12 +97,9 @@ def _show_split(ready: dict[str, Source], labelled: list[str]) -> None:
         spec, without, second = _choose_split(list(ready), used, where)
     if spec is None or not usable:
         return
-    try:
-        preview = preview_split(
-            get_workspace(), source_names=source_names, spec=spec, without=without, second_test=second
-        )
-    except LensAppError as error:
-        error_box(error)
+    with controls:
+        spec, preview = _preview(source_names, spec, without, second)
+    if preview is None:
         return
     with picture:
         _show_parts(preview)
@@ -113,6 +120,29 @@ def _show_split(ready: dict[str, Source], labelled: list[str]) -> None:
         title=f"{counted(len(preview.duplicate_groups), 'group')} of near-duplicate images",
         text="They stay in one part, so that the test part holds no image seen in training.",
     )
+
+
+def _preview(
+    source_names: list[str], spec: SplitSpec, without: KnownCut | None, second: list[str]
+) -> tuple[SplitSpec, SplitPreview | None]:
+    """Return a split, with the middle of larger cutouts once that is asked for; None where it is refused."""
+
+    def tried(asked: SplitSpec) -> SplitPreview:
+        return preview_split(
+            get_workspace(), source_names=source_names, spec=asked, without=without, second_test=second
+        )
+
+    try:
+        try:
+            return spec, tried(spec)
+        except SizeMismatch as error:
+            if not offer_middle(error, label=TAKE_MIDDLE, key="split-middle", help_text=MIDDLE_HELP):
+                return spec, None
+        cropped = spec.replaced(crop=True)
+        return cropped, tried(cropped)
+    except LensAppError as error:
+        error_box(error)
+        return spec, None
 
 
 def _show_parts(preview: SplitPreview) -> None:
@@ -138,7 +168,8 @@ def _choose_sources(names: list[str], labelled: list[str]) -> list[str]:
     return st.multiselect(
         "Sources",
         names,
-        help="Sources with the same bands, size and pixel scale become one dataset.",
+        help="Sources with the same bands and pixel scale become one dataset; of larger cutouts it takes the "
+        "middle.",
         **kept("sources", several_of(names), [usual], key="split-sources"),
     )
 
@@ -161,7 +192,7 @@ def _choose_split(
         SplitSpec, key="split", only=("bands",), columns=1, offered={"bands": shared}, keep=""
     )
     with st.expander("Groups, folds, seed"):
-        rules |= spec_fields(SplitSpec, key="split", skip=(*FRACTIONS, "where", "bands"), columns=1, keep="")
+        rules |= spec_fields(SplitSpec, key="split", skip=ASKED_ELSEWHERE, columns=1, keep="")
     parts = {"train": first / 100, "validation": (second - first) / 100, "test": (100 - second) / 100}
     others = [name for name in names if name not in {source.name for source in used}]
     asked = {"second_test", "without_known"}.intersection(st.query_params)

@@ -250,9 +250,10 @@ export class Gallery {
     const width = this.stage.clientWidth;
     this.stage.style.height = `${height}px`;
     if (!width) return;
-    const room = { width, height: height - this.root.querySelector('.pad').offsetHeight };
+    const whole = height - this.root.querySelector('.pad').offsetHeight;
+    const room = { width, height: whole - this.strip.height, whole };
     this.shelf.perPage = this.fit(room);
-    this.single.layout({ width, height: room.height - this.strip.height });
+    this.single.layout(room);
     clearTimeout(this.showing);
     if (!soon) { this.show(); return; }
     this.mosaic.limit(this.shelf.idsOf(this.shelf.page).length, { keepPictures: false });
@@ -262,10 +263,10 @@ export class Gallery {
   /** Where the room for pictures ends, in CSS pixels of the window. */
   get bottom() { return innerHeight; }
 
-  /** Fit tiles into the room; return how many. */
+  /** Fit tiles into the room, in as many rows as without filter bar and strip of keys; return how many. */
   fit(room) {
     const tile = this.compared ? sideOf(this.compared, room) : this.settings.values.tile;
-    return this.mosaic.layout({ ...room, tile, whole: room.height + this.part.root.offsetHeight });
+    return this.mosaic.layout({ ...room, tile, whole: room.whole + this.part.root.offsetHeight });
   }
 
   scheduleLayout() {

@@ -37,7 +37,7 @@ export class KeyStrip {
     this.onShape();
   }
 
-  /** The room it takes below a large picture, whose scale bar it must not cover. */
+  /** The room it takes below the pictures, of which it must cover nothing. */
   get height() { return this.root.offsetHeight ? this.root.offsetHeight + MARGIN : 0; }
 }
 

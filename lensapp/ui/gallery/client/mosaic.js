@@ -43,7 +43,7 @@ export class Mosaic {
 
   /**
    * Fit tiles of about `tile` CSS pixels into the stage; return how many there are room for.
-   * They are as many, in the same rows, as in its `whole` height, of which the open filter bar takes some.
+   * They are as many, in the same rows, as in its `whole` height, of which filter bar and strip of keys take some.
    */
   layout({ width, height, whole = height, tile }) {
     const least = 1.02 * Math.sqrt((width * whole) / MOST_TILES);
