@@ -93,7 +93,7 @@ def run_apart(workspace: Workspace, job: Job, *, worker: str) -> None:
         sys.stderr.write("\n".join([f"job {job.id}, {job.title}:", *log_lines, ""]))
     if queue.get_job(workspace.database, job.id).state == "running":
         record_death(workspace, job, status=child.returncode, log_lines=log_lines)
-    queue.remove_log(workspace, job.id)
+    queue.forget_old_logs(workspace)
 
 
 def record_death(workspace: Workspace, job: Job, *, status: int, log_lines: list[str]) -> None:

@@ -83,6 +83,16 @@ def test_a_job_whose_process_dies_keeps_its_last_words(workspace, start_worker):
     ended = queue.get_job(workspace.database, job.id)
     assert "was killed (signal 9, often too little memory). Last log line: no memory left." in ended.error
     assert ended.traceback == "loading\nno memory left"
+    assert queue.last_lines(workspace, job.id) == ["loading", "no memory left"]  # the drawer shows it
+
+
+def test_logs_of_the_latest_jobs_are_kept(workspace):
+    for number in range(1, queue.LOGS_KEPT + 6):
+        with queue.open_log(workspace, number) as log:
+            log.write(b"said\n")
+    queue.forget_old_logs(workspace)
+    kept = {number for number in range(1, queue.LOGS_KEPT + 6) if queue.last_lines(workspace, number)}
+    assert kept == set(range(6, queue.LOGS_KEPT + 6))
 
 
 def test_a_stopped_job_ends_cancelled_and_the_source_is_not_readable(workspace, start_worker):

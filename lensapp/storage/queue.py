@@ -214,6 +214,7 @@ def announce(database: Database) -> bool:
 
 
 LOG_LINES = 20
+LOGS_KEPT = 40
 END_BYTES = 2**18
 LOG_BYTES_READ = 16_384
 
@@ -250,9 +251,11 @@ def last_lines(ws: Workspace, job_id: int) -> list[str]:
     return [line.rstrip() for line in lines if line.strip()][-LOG_LINES:]
 
 
-def remove_log(ws: Workspace, job_id: int) -> None:
-    """Forget the log of a job whose end is stored."""
-    _log_path(ws, job_id).unlink(missing_ok=True)
+def forget_old_logs(ws: Workspace) -> None:
+    """Remove all logs but those of the latest jobs, LOGS_KEPT of them."""
+    logs = [path for path in (ws.folder / "jobs").glob("*.log") if path.stem.isdecimal()]
+    for path in sorted(logs, key=lambda path: int(path.stem))[:-LOGS_KEPT]:
+        path.unlink(missing_ok=True)
 
 
 def _log_path(ws: Workspace, job_id: int) -> Path:

@@ -8,7 +8,7 @@ import pytest
 from lensapp.cli import main
 from lensapp.core.errors import InvalidInput
 from lensapp.services.care.disk import clear, disk_use
-from lensapp.services.care.removal import delete
+from lensapp.services.care.removal import delete, list_trash
 from lensapp.storage import datasets, runs, sources
 from lensapp.storage.workspace import Workspace
 from support.pages_workspace import open_page
@@ -73,6 +73,14 @@ def test_the_page_clears_deletes_after_the_name_is_typed_and_brings_back(ws: Wor
     assert any("deleted by Grace" in one.value for one in page.markdown)
     page.button("back-source sky").click().run()
     assert [one.name for one in sources.list_sources(ws.database)] == ["sky"]
+    assert not any(one.key == "back-all" for one in page.button)
+    for kind, name in (("review", "look"), ("source", "sky")):
+        delete(ws, kind, name)
+    page = open_page("workspace", view="trash")
+    page.button("back-all").click().run()
+    assert not page.error
+    assert [one.name for one in sources.list_sources(ws.database)] == ["sky"]
+    assert list_trash(ws) == []
     page = open_page("workspace", view="changes")
     assert next(iter(page.dataframe[0].value["did"])) == "brought back"
     page.text_input("changes-filter").input("brought SKY").run()

@@ -120,9 +120,12 @@ def test_the_drawer_shows_jobs_in_their_order_and_goes_to_what_they_made(workspa
 def test_a_job_that_failed_is_tried_again_from_the_drawer(workspace):
     job = score(workspace)
     end(workspace, job, state="failed", error="The disk is full.", traceback="where")
+    with queue.open_log(workspace, job.id) as log:
+        log.write(b"4 kB left\n")
     app = run_app("split")
     app.button(key="jobs").click().run()
-    assert "The disk is full." in [box.label for box in app.expander]
+    assert [box.label for box in app.expander] == ["The disk is full.", "Log"]
+    assert "4 kB left" in [one.value for one in app.code]
     app.button(key=f"drawer-retry-{job.id}").click().run()
     assert queue.get_job(workspace.database, job.id).state == "queued"
 

@@ -148,10 +148,7 @@ def _show_trash(ws: Workspace) -> None:
     for entry in held:
         with st.container(horizontal=True, vertical_alignment="center"):
             if st.button("Bring back", icon=":material/undo:", key=f"back-{entry['deletion']}"):
-                with errors_shown():
-                    kind, _, name = entry["deletion"].partition(" ")
-                    removal.undelete(ws, kind, name)
-                    tell(f"{name} is back.")
+                _bring_back(ws, [entry["deletion"]])
             others = len(entry["items"]) - 1
             along = f" with {counted(others, 'other item')}" if others else ""
             st.markdown(
@@ -160,13 +157,25 @@ def _show_trash(ws: Workspace) -> None:
                     f"{relative_time(entry['deleted_at'])}, goes in {entry['days_left']:.0f} days"
                 )
             )
-    with st.popover("Empty the trash", icon=":material/delete_forever:"):
-        st.markdown(
-            "Everything in it is gone for good. Reviews stay for a day, since open pages may still vote."
-        )
-        if st.button("Empty it", type="primary", key="empty-trash"):
-            freed = removal.empty_trash(ws, overdue=False)
-            tell(f"{counted(len(freed['removed']), 'item')} removed, {size_in_words(freed['bytes'])} free.")
+    with st.container(horizontal=True):
+        if len(held) > 1 and st.button("Bring all back", icon=":material/undo:", key="back-all"):
+            _bring_back(ws, [entry["deletion"] for entry in held])
+        with st.popover("Empty the trash", icon=":material/delete_forever:"):
+            st.markdown(
+                "Everything in it is gone for good. Reviews stay for a day, since open pages may still vote."
+            )
+            if st.button("Empty it", type="primary", key="empty-trash"):
+                freed = removal.empty_trash(ws, overdue=False)
+                size = size_in_words(freed["bytes"])
+                tell(f"{counted(len(freed['removed']), 'item')} removed, {size} free.")
+
+
+def _bring_back(ws: Workspace, deletions: Sequence[str]) -> None:
+    """Bring back what deletions took along, the newest first: what an older one needs went later."""
+    with errors_shown():
+        for deletion in deletions:
+            removal.undelete(ws, *deletion.split(" ", 1))
+        tell(f"{deletions[0].partition(' ')[2]} is back." if len(deletions) == 1 else "All of it is back.")
 
 
 def _show_changes(ws: Workspace) -> None:

@@ -342,7 +342,7 @@ def _show_best(
 
     def caption_of(cutout: Cutout) -> str:
         mark = LEARNED_MARK if cutout.id in seen else ""
-        return scores_text(scores[cutout.id], probabilities.get(cutout.id)) + mark
+        return f"{scores_text(scores[cutout.id], probabilities.get(cutout.id))}{mark}\n{cutout.candidate_id}"
 
     heading(f"The {len(ids)} highest scores")
     show_cutouts(

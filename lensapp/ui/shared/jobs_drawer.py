@@ -74,10 +74,8 @@ def _show_jobs() -> None:
             job_progress(job, key="drawer", live=live)
             if job.enqueued_by:
                 st.caption(plain(f"started by {job.enqueued_by}"))
-            lines = last_log_lines(ws, job) if job.state == "running" else []
-            if lines:
-                with st.expander("Log"):
-                    st.code("\n".join(lines), language=None, wrap_lines=True)
+            if job.state == "running":
+                _show_log(job)
     if ended:
         st.subheader("Ended")
     for job in ended:
@@ -114,3 +112,11 @@ def _show_ended(job: Job) -> None:
     if job.error:
         with st.expander(plain(job.error[:160])):
             st.code(job.traceback or job.error, language=None, wrap_lines=True)
+    _show_log(job)
+
+
+def _show_log(job: Job) -> None:
+    """Show the end of what a job has said, where it said anything that is kept."""
+    if lines := last_log_lines(get_workspace(), job):
+        with st.expander("Log"):
+            st.code("\n".join(lines), language=None, wrap_lines=True)
