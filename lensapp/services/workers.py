@@ -81,7 +81,7 @@ async def keep_worker(workspace: Workspace) -> None:
 
 
 def last_log_lines(workspace: Workspace, job: Job) -> list[str]:
-    """Return the last lines of a job's log, oldest first; none where it is long gone or not on this machine."""
+    """Return the last lines of a job's log, oldest first; none where it is gone or not on this machine."""
     return queue.last_lines(workspace, job.id)
 
 
