@@ -11,6 +11,7 @@ from pyarrow import parquet
 
 from lensapp.core.errors import InvalidInput
 from lensapp.core.evaluate.metrics import measure
+from lensapp.services.evaluate import metrics_table
 from lensapp.services.evaluate.metrics_table import metrics_of_table
 
 SCORES = np.array([0.9, 0.2, 0.6, 0.4, 0.1])
@@ -22,6 +23,13 @@ FORMATS = {
     "vot": "votable",
     "parquet": "parquet",
 }
+
+
+@pytest.fixture(autouse=True)
+def _tables_are_read_here(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Read tables in this process, not in one started for each, but where that is looked at too."""
+    if "damaged" not in request.node.name:
+        monkeypatch.setattr(metrics_table, "isolated", lambda function, *work: function(*work))
 
 
 def written(folder: Path, suffix: str, **columns) -> Path:
