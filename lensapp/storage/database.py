@@ -25,6 +25,7 @@ from sqlalchemy.sql.functions import FunctionElement
 
 from lensapp.core.acting import refuse_ungranted
 from lensapp.core.errors import DatabaseAway, StorageError
+from lensapp.core.once import forget
 from lensapp.storage.group_commit import GroupCommit
 
 BUSY_SECONDS = 30
@@ -123,10 +124,14 @@ class Database:
         if self.read_only:
             raise StorageError(READ_ONLY)
         refuse_ungranted()
-        with self._transaction(immediate=True, durable=durable) as connection:
-            if durable and connection.dialect.name == "postgresql":
-                connection.execute(SYNC_POSTGRESQL)
-            yield connection
+        forget()
+        try:
+            with self._transaction(immediate=True, durable=durable) as connection:
+                if durable and connection.dialect.name == "postgresql":
+                    connection.execute(SYNC_POSTGRESQL)
+                yield connection
+        finally:
+            forget()  # what was read inside and then rolled back, too
 
     @contextmanager
     def whole(self) -> Iterator[None]:
@@ -187,6 +192,7 @@ class Database:
         """
         refuse_ungranted()  # whoever commits for others may have been granted it
         result: Result = self._group.run(work)
+        forget()
         return result
 
     def insert_new(self, connection: Connection, table: Table, rows: Sequence[dict[str, Any]]) -> int:

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sqlalchemy import func, insert, select
 
+from lensapp.core.once import once
 from lensapp.core.split.folds import DEVELOPMENT, Fold, assign_folds, in_part
 from lensapp.core.split.splits import HELD_OUT, SECOND_TEST
 from lensapp.storage import tables
@@ -99,11 +100,13 @@ def create_elsewhere(
     )
 
 
+@once
 def get_dataset(database: Database, name: str) -> Dataset:
     """Return the dataset version called `name`, or raise NotFound."""
     return find_named(database, tables.datasets, Dataset, name, what="dataset")
 
 
+@once
 def dataset_by_id(database: Database, dataset_id: int) -> Dataset:
     """Return the dataset version with the key `dataset_id`, or raise NotFound."""
     return find_by_id(database, tables.datasets, Dataset, dataset_id, what="dataset")
@@ -114,8 +117,12 @@ def list_datasets(database: Database, *, without_sources: bool = False) -> list[
 
     Those `without_sources` here, of networks that were trained elsewhere, are left out unless asked for.
     """
-    every = newest_first(database, tables.datasets, Dataset)
-    return [dataset for dataset in every if dataset.source_ids or without_sources]
+    return [dataset for dataset in _every(database) if dataset.source_ids or without_sources]
+
+
+@once
+def _every(database: Database) -> list[Dataset]:
+    return newest_first(database, tables.datasets, Dataset)
 
 
 def count_members(database: Database, dataset_id: int) -> int:

@@ -13,6 +13,7 @@ from sqlalchemy import Select, and_, delete, func, insert, or_, select, update
 from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 
 from lensapp.core.errors import NotFound, StorageError
+from lensapp.core.once import once
 from lensapp.storage import tables
 from lensapp.storage.care.trail import actor, note
 from lensapp.storage.database import Database, DatabaseTime
@@ -76,6 +77,7 @@ def _select_jobs() -> Select[Any]:
     return select(*tables.jobs.c, silent.label("silent_seconds"))
 
 
+@once
 def list_jobs(database: Database, *, active: bool | None = None, limit: int = 100) -> list[Job]:
     """Return jobs, newest first; `active` keeps those that are queued, running or paused."""
     table = tables.jobs
@@ -87,6 +89,7 @@ def list_jobs(database: Database, *, active: bool | None = None, limit: int = 10
         return [to_record(Job, row) for row in connection.execute(statement)]
 
 
+@once
 def active_states(database: Database) -> list[tuple[int, str, str | None]]:
     """Return number, state and command of the jobs that are queued, running or paused, oldest first."""
     table = tables.jobs
@@ -191,6 +194,7 @@ def retire(database: Database, *, worker: str) -> None:
         connection.execute(delete(tables.workers).where(tables.workers.c.name == worker))
 
 
+@once
 def living_workers(database: Database) -> list[str]:
     """Return the names of the workers whose heartbeat is recent."""
     with database.read() as connection:

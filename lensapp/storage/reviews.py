@@ -11,6 +11,7 @@ from sqlalchemy import ColumnElement, Connection, delete, exists, func, insert, 
 
 from lensapp.core.errors import VoteConflict
 from lensapp.core.inspect.inspector_names import inspector_key
+from lensapp.core.once import once
 from lensapp.storage import tables
 from lensapp.storage.care.trail import note
 from lensapp.storage.database import Database
@@ -96,6 +97,7 @@ def refuse_taken(database: Database, name: str) -> None:
         pass
 
 
+@once
 def get_review(database: Database, name: str) -> Review:
     """Return the review called `name`, or raise NotFound."""
     return find_named(database, tables.reviews, Review, name, what="review")
@@ -120,11 +122,13 @@ def close_review(database: Database, name: str) -> Review:
     return get_review(database, name)
 
 
+@once
 def list_reviews(database: Database) -> list[Review]:
     """Return every review, newest first."""
     return newest_first(database, tables.reviews, Review)
 
 
+@once
 def queue_of(database: Database, review_id: int) -> NDArray[np.int64]:
     """Return the cutout ids of a review in the order they are shown."""
     with database.read() as connection:
@@ -133,17 +137,14 @@ def queue_of(database: Database, review_id: int) -> NDArray[np.int64]:
 
 
 def _rows_of_shares(review_id: int | None, shares: Mapping[str, NDArray[np.int64]]) -> list[dict[str, Any]]:
+    packed = ((inspector_key(name), name, np.asarray(keys, "<i8").tobytes()) for name, keys in shares.items())
     return [
-        {
-            "review_id": review_id,
-            "person": inspector_key(name),
-            "inspector": name,
-            "cutouts": np.asarray(keys, "<i8").tobytes(),
-        }
-        for name, keys in shares.items()
+        {"review_id": review_id, "person": person, "inspector": name, "cutouts": cutouts}
+        for person, name, cutouts in packed
     ]
 
 
+@once
 def shares_of(database: Database, review_id: int) -> dict[str, NDArray[np.int64]]:
     """Return what each inspector of a review is asked to grade, by name; nothing where all grade all."""
     table = tables.shares
@@ -180,6 +181,7 @@ def replace_shares(database: Database, review: Review, shares: Mapping[str, NDAr
         note(connection, "shared out anew", kind="review", name=review.name)
 
 
+@once
 def blind_tests_of(database: Database, review_ids: Sequence[int]) -> list[BlindTest]:
     """Return the blind tests of reviews, ordered by cutout."""
     table = tables.blind_tests
@@ -366,6 +368,7 @@ def state_of_review(database: Database, review_id: int) -> StateOfVotes:
     return _state_of_votes(database, review_id)
 
 
+@once
 def _state_of_votes(database: Database, review_id: int | None) -> StateOfVotes:
     votes, ends, tests = tables.votes, tables.reviews, tables.blind_tests
     counted = select(func.count(), func.coalesce(func.max(votes.c.id), 0)).select_from(votes)
@@ -388,6 +391,7 @@ def vote_columns(database: Database, *, after: int, up_to: int) -> Columns:
         return fetch_columns(connection, statement.order_by(table.c.id), VOTE_TYPES)
 
 
+@once
 def blind_test_ids(database: Database) -> NDArray[np.int64]:
     """Return the cutout ids of the blind tests of all reviews."""
     with database.read() as connection:

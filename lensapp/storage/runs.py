@@ -7,6 +7,7 @@ from sqlalchemy import select
 
 from lensapp.core.config import read_json, write_json
 from lensapp.core.errors import UnitMismatch
+from lensapp.core.once import once
 from lensapp.core.train.normalisation import FittedNormalisation
 from lensapp.storage import datasets, tables
 from lensapp.storage.cutouts import source_unit
@@ -49,16 +50,19 @@ def create_run(
     )
 
 
+@once
 def get_run(database: Database, name: str) -> Run:
     """Return the run called `name`, or raise NotFound."""
     return find_named(database, tables.runs, Run, name, what="run")
 
 
+@once
 def run_by_id(database: Database, run_id: int) -> Run:
     """Return the run with the key `run_id`, or raise NotFound."""
     return find_by_id(database, tables.runs, Run, run_id, what="run")
 
 
+@once
 def list_runs(database: Database) -> list[Run]:
     """Return every run, newest first."""
     return newest_first(database, tables.runs, Run)
@@ -74,6 +78,7 @@ def put_metrics(database: Database, run_id: int, epoch: int, figures: dict[str, 
     put_row(database, tables.metrics, keys={"run_id": run_id, "epoch": epoch}, figures=figures)
 
 
+@once
 def metrics_of(database: Database, run_id: int) -> list[dict[str, Any]]:
     """Return the figures of each epoch in order, each with its `epoch`."""
     table = tables.metrics

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from sqlalchemy import ColumnElement, Select, delete, func, insert, select
 
 from lensapp.core.errors import InvalidInput
+from lensapp.core.once import once
 from lensapp.storage import tables
 from lensapp.storage.database import Database
 from lensapp.storage.queries import (
@@ -84,6 +85,7 @@ def create_source(
     )
 
 
+@once
 def get_source(database: Database, name: str) -> Source:
     """Return the source called `name`, or raise NotFound; a hidden one is not found."""
     return find_named(database, tables.sources, Source, name, what="source", among=[VISIBLE])
@@ -95,11 +97,13 @@ def require_ready(source: Source) -> None:
         raise InvalidInput(f"{source.name} is still {source.state}. Wait for its import to end.")
 
 
+@once
 def source_by_id(database: Database, source_id: int) -> Source:
     """Return the source with the key `source_id`, or raise NotFound."""
     return find_by_id(database, tables.sources, Source, source_id, what="source")
 
 
+@once
 def list_sources(database: Database) -> list[Source]:
     """Return every source but hidden and deleted ones, newest first."""
     return newest_first(database, tables.sources, Source, VISIBLE)
@@ -246,6 +250,7 @@ def _select_cutouts(
     return statement.where(table.c.label.is_not(None)) if labelled_only else statement
 
 
+@once
 def get_cutouts(database: Database, cutout_ids: Sequence[int]) -> list[Cutout]:
     """Return cutouts in the order of `cutout_ids`; unknown ones are left out."""
     cutouts: dict[int, Cutout] = {}

@@ -4,6 +4,7 @@ from typing import Any
 
 from sqlalchemy import select
 
+from lensapp.core.once import once
 from lensapp.core.train.study_spec import StudyKind
 from lensapp.storage import tables
 from lensapp.storage.database import Database
@@ -42,6 +43,7 @@ def get_study(database: Database, name: str) -> Study:
     return find_named(database, tables.studies, Study, name, what="study")
 
 
+@once
 def list_studies(database: Database, *, kind: StudyKind | None = None) -> list[Study]:
     """Return every study (of one kind), newest first."""
     return newest_first(database, tables.studies, Study, *matches(tables.studies.c.kind, kind))
@@ -60,6 +62,7 @@ def add_run(
     put_row(database, tables.study_runs, keys=keys, place=place, info=info or {})
 
 
+@once
 def study_names_by_run(database: Database) -> dict[int, str]:
     """Return the study of each fold and trial by the run's key; comparisons also take runs made before."""
     link, table = tables.study_runs, tables.studies

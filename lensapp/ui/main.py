@@ -6,6 +6,7 @@ import streamlit as st
 
 from lensapp.core.acting import Role, acting_as
 from lensapp.core.errors import LensAppError
+from lensapp.core.once import asking_once
 from lensapp.ui.access.identity import session_of_page
 from lensapp.ui.access.pages import PAGES_OF
 from lensapp.ui.gallery.component import reload_page
@@ -60,7 +61,7 @@ def main() -> None:
     if actor is None:  # logged out, expired or removed: what answers a reload is the log-in page
         reload_page(key="log-in-again")
         return
-    with acting_as(actor):
+    with acting_as(actor), asking_once():
         _show(actor.role)
 
 

@@ -16,6 +16,7 @@ from lensapp.core.inspect.grades import LENS_FROM
 from lensapp.core.inspect.replay import Replay
 from lensapp.core.inspect.review_orders import ORDERS
 from lensapp.core.inspect.review_spec import ReviewSpec
+from lensapp.core.once import once
 from lensapp.services.data.sources import count_cutouts
 from lensapp.services.inspect.acquisition import (
     Candidates,
@@ -171,8 +172,14 @@ def fitting_first(
 
 def _learned(ws: Workspace, run: Run, cutout_ids: Ids) -> NDArray[np.bool_]:
     """Return whether a run learned from each cutout: those of its training and validation parts."""
-    parts = [datasets.member_columns(ws.database, run.dataset_id, part=part) for part in LEARNED_PARTS]
-    return np.isin(cutout_ids, np.concatenate([part["cutout_id"] for part in parts]))
+    return np.isin(cutout_ids, _learned_from(ws, run.dataset_id))
+
+
+@once
+def _learned_from(ws: Workspace, dataset_id: int) -> Ids:
+    """Return the cutouts that networks learn from on a dataset version."""
+    parts = [datasets.member_columns(ws.database, dataset_id, part=part) for part in LEARNED_PARTS]
+    return np.concatenate([part["cutout_id"] for part in parts])
 
 
 def replayable(ws: Workspace) -> dict[str, list[str]]:

@@ -6,6 +6,7 @@ from typing import Any
 from sqlalchemy import Connection, insert, select
 
 from lensapp.core.acting import current_actor
+from lensapp.core.once import once
 from lensapp.storage import tables
 from lensapp.storage.database import Database
 
@@ -41,6 +42,7 @@ def read_trail(
         return [dict(row) for row in rows]
 
 
+@once
 def was_done(database: Database, did: str, *, kind: str, name: str) -> bool:
     """Return whether the trail says that this was done to it."""
     table = tables.trail
@@ -49,6 +51,7 @@ def was_done(database: Database, did: str, *, kind: str, name: str) -> bool:
         return connection.scalar(select(table.c.id).where(*conditions).limit(1)) is not None
 
 
+@once
 def last_detail(database: Database, did: str, *, kind: str) -> str | None:
     """Return the detail of the newest row that says that this was done to anything of a kind."""
     table = tables.trail

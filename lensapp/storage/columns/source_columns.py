@@ -113,8 +113,9 @@ def cutout_columns(
             part = sources.cutout_columns(ws.database, [source_id], columns=("id", *columns))
             wanted = slice(None) if among is None else np.isin(part["id"], among)
             parts.append({name: part[name][wanted] for name in columns})
-    empty = sources.cutout_columns(ws.database, [], columns=columns)
-    return {name: np.concatenate([empty[name], *(part[name] for part in parts)]) for name in columns}
+    if not parts:
+        return sources.cutout_columns(ws.database, [], columns=columns)
+    return {name: np.concatenate([part[name] for part in parts]) for name in columns}
 
 
 def _as_stored(

@@ -9,10 +9,11 @@ from typing import Any, ParamSpec, TypeVar
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from sqlalchemy import ColumnElement, delete, func, select
+from sqlalchemy import ColumnElement, Table, delete, func, select
 from sqlalchemy import false as sql_false
 
 from lensapp.core.evaluate.histogram import BINS, bin_of
+from lensapp.core.once import once
 from lensapp.storage import tables
 from lensapp.storage.queries import chunks, fetch_columns, matches, not_in_trash
 from lensapp.storage.scores.score_files import Best, Block, Ids, ScoreFiles
@@ -42,12 +43,15 @@ def _steady(read: Callable[Given, Result]) -> Callable[Given, Result]:
 
 def score_files(ws: Workspace, run_id: int, source_id: int) -> ScoreFiles:
     """Return the files of the scores that a run gave a source, whether there are any or not."""
+    run_folder = ws.run_folder(_name_of(ws, tables.runs, run_id))
+    return ScoreFiles(run_folder / FOLDER / _name_of(ws, tables.sources, source_id))
+
+
+@once
+def _name_of(ws: Workspace, table: Table, key: int) -> str:
+    """Return the name of a run or a source, deleted or not."""
     with ws.database.read() as connection:
-        run_name, source_name = (
-            str(connection.scalar(select(table.c.name).where(table.c.id == key)))
-            for table, key in ((tables.runs, run_id), (tables.sources, source_id))
-        )
-    return ScoreFiles(ws.run_folder(run_name) / FOLDER / source_name)
+        return str(connection.scalar(select(table.c.name).where(table.c.id == key)))
 
 
 def add_scores(ws: Workspace, run_id: int, source_id: int, cutout_ids: ArrayLike, values: ArrayLike) -> None:
@@ -75,6 +79,7 @@ def scores_of(
     return best.ordered()
 
 
+@once
 def count_of(ws: Workspace, run_id: int, source_id: int) -> int:
     """Return how many cutouts of a source a run has scored."""
     earlier = _of_pair(run_id, source_id)
@@ -141,6 +146,7 @@ def scores_of_cutout(ws: Workspace, cutout_id: int) -> list[tuple[int, float]]:
     return scored
 
 
+@once
 def score_counts(
     ws: Workspace, *, run_id: int | None = None, source_id: int | None = None
 ) -> list[tuple[int, int, int]]:

@@ -68,7 +68,7 @@ def _show_figures(ws: Workspace, run: Run, evaluations: Sequence[Evaluation], *,
     with left:
         _show_roc(evaluations, threshold=threshold)
     with right:
-        _show_confusion(evaluation, threshold=threshold)
+        _show_confusion(evaluation, threshold=threshold, named=len(evaluations) > 1)
     _show_merits(evaluations, threshold=threshold)
     show_second_test(ws, evaluation)
     show_mistakes(ws, run, evaluation, threshold=threshold)
@@ -153,7 +153,9 @@ def _show_roc(evaluations: Sequence[Evaluation], *, threshold: float) -> None:
     )
 
 
-def _show_confusion(evaluation: Evaluation, *, threshold: float) -> None:
+def _show_confusion(evaluation: Evaluation, *, threshold: float, named: bool) -> None:
+    """Show the confusion matrix of a run, named where curves of others stand beside it."""
+    whose = f" of {evaluation.run}" if named else ""
     confusion = evaluation.figures_at(threshold).confusion
     cells: dict[str, object] = {
         "outcome": ["tp", "fp", "fn", "tn"],
@@ -161,7 +163,7 @@ def _show_confusion(evaluation: Evaluation, *, threshold: float) -> None:
     }
     figures.show_figure(
         draw.confusion_figure(confusion, colours=figures.class_colours(), ink=figures.ink()),
-        title=f"Truth against decision at score ≥ {threshold:.3g}",
+        title=f"Truth against decision{whose} at score ≥ {threshold:.3g}",
         caption=f"{evaluation.part} part: n = {number(evaluation.counts.n)}; shares of the true class",
         csv=lambda: figures.csv_text(cells),
         key="evaluate-confusion",
