@@ -9,6 +9,7 @@ from lensapp.core.errors import BandMismatch, NotFound
 from lensapp.core.inspect.review_spec import ReviewSpec
 from lensapp.core.split.splits import SplitSpec
 from lensapp.job_kinds import JOB_KINDS, selection_of
+from lensapp.services.catalogue.usual_export import exported_after
 from lensapp.services.data.demo import KIND as DEMO
 from lensapp.services.data.sources import count_cutouts, is_labelled, ready_sources
 from lensapp.services.inspect.queues import create_review
@@ -18,7 +19,6 @@ from lensapp.services.split.datasets import freeze_split
 from lensapp.services.train import runs as trainings
 from lensapp.services.train.starter import install_starter, is_starter, starter_bands
 from lensapp.storage import datasets, reviews, runs, sources
-from lensapp.storage.care.trail import EXPORTED, was_done
 from lensapp.storage.database import Database
 from lensapp.storage.files import NORMALISATION
 from lensapp.storage.records import Dataset, Job, Review, Run, Source
@@ -215,7 +215,7 @@ def _chain(ws: Workspace, selected: Mapping[str, str | None]) -> _Chain:
         cutouts=count_cutouts(ws, source),
         scored=0 if run is None else stored_scores.count_of(ws, run.id, source.id),
         graded=graded,
-        exported=bool(graded) and was_done(database, EXPORTED, kind="source", name=source.name),
+        exported=review is not None and bool(graded) and exported_after(ws, source.name, review.created_at),
     )
 
 
@@ -347,9 +347,12 @@ def _next_step(ws: Workspace, chain: _Chain) -> NextStep:
 
 
 def _with_review(ws: Workspace, chain: _Chain, review: Review, source: Source) -> NextStep:
-    """Return what comes next for a review: its grades, then the catalogue, then the next training."""
+    """Return what comes next for a review: its grades, then the catalogue, then the next training.
+
+    Who has exported what is graded has gone on, whatever is left.
+    """
     names = chain.names
-    if review.closed_at is None and chain.graded < review.size:
+    if review.closed_at is None and chain.graded < review.size and not chain.exported:
         left = review.size - chain.graded
         label = f"Grade {left} more" if chain.graded else f"Grade {review.name}"
         return NextStep(label, f"Grade the {left} candidates that are left.", "inspect", names, {})

@@ -11,7 +11,7 @@ from lensapp.core.catalogue.query import CatalogueQuery
 from lensapp.core.inspect.consensus_methods import ConsensusSpec
 from lensapp.core.inspect.grades import LETTERS
 from lensapp.services.catalogue.ledger import ledger
-from lensapp.services.catalogue.usual_export import exported_bytes, usual_export, was_exported
+from lensapp.services.catalogue.usual_export import exported_bytes, usual_export, exported_after
 from lensapp.services.data.filters import filter_columns
 from lensapp.services.inspect.queues import review_of_cutouts
 from lensapp.storage import datasets, queue, reviews, runs, sources
@@ -78,10 +78,10 @@ def test_the_first_download_ticks_the_last_stage_while_the_page_stays_open(
     """Looks only once something was asked for, and then asks the trail alone."""
     ws = full_workspace(folder)
     asked = []
-    monkeypatch.setattr(page_head, "was_exported", lambda *one: asked.append(one) or was_exported(*one))
+    monkeypatch.setattr(page_head, "exported_after", lambda *one: asked.append(one) or exported_after(*one))
     page = open_page("catalogue", source="sky", view="export")
     asked.clear()
-    page.session_state[page_head.EXPORT_ASKED] = ("sky", time.monotonic())  # as the press of a download does
+    page.session_state[page_head.EXPORT_ASKED] = ("sky", time.time())  # as the press of a download does
     page.run()
     assert asked
     assert not page.toast
@@ -89,7 +89,7 @@ def test_the_first_download_ticks_the_last_stage_while_the_page_stays_open(
     exported_bytes(ws, QUERY, out, out)  # the browser's request, beside the page's run
     monkeypatch.setattr(page_head, "in_fragment_run", lambda: True)
     looked = iter([False])  # the whole run comes before the file, its fragment after it
-    monkeypatch.setattr(page_head, "was_exported", lambda *one: next(looked, True) and was_exported(*one))
+    monkeypatch.setattr(page_head, "exported_after", lambda *one: next(looked, True) and exported_after(*one))
     page.run()
     assert not page.exception
     assert ["The catalogue is exported" in one.value for one in page.toast] == [True]

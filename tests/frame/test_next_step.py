@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 from streamlit.testing.v1 import AppTest
 
@@ -17,7 +18,7 @@ from lensapp.storage import reviews, runs, studies
 from lensapp.storage.workspace import Workspace
 from lensapp.ui.main import GROUPS
 from support import pages_workspace as rooms
-from support.small_surveys import add_source, make_survey
+from support.small_surveys import add_source, add_votes, make_survey
 
 PROJECT = Path(__file__).parents[2]
 
@@ -77,6 +78,26 @@ def test_grades_count_towards_the_review_and_an_export_ends_the_round(ws):
     rooms.add_dataset(ws, source, "sky-v2")
     step = stands(ws, dataset="sky-v2", run="first").next_step
     assert (step.label, step.done_on) == ("Train on sky-v2", "catalogue"), "whose own button retrains"
+
+
+def test_an_export_ends_the_grading_of_its_review_but_not_of_a_later_one(ws):
+    source = rooms.add_survey(ws)
+    run = rooms.add_run(ws, rooms.add_dataset(ws, source), "first")
+    rooms.add_scores(ws, run, source)
+    rooms.add_votes(ws, run, source)
+    export(ws, CatalogueQuery(of=("sky",)), out=ws.folder / "sky.csv")
+    assert stands(ws).next_step.label == "Feed back into training"  # though 34 are left
+    [first] = reviews.list_reviews(ws.database)
+    ids = reviews.queue_of(ws.database, first.id).tolist()
+    later = reviews.create_review(
+        ws.database, name="later", source_id=source.id, run_id=None, spec={}, queue=np.array(ids[:3])
+    )
+    add_votes(ws, later, "Ada", {ids[0]: "A"})
+    of_later = stands(ws, review="later")
+    assert of_later.next_step.label == "Grade 2 more"
+    assert not of_later.stages[-1].done
+    add_votes(ws, later, "Ada", dict.fromkeys(ids[:3], "A"))
+    assert stands(ws, review="later").next_step.label == "Export sky"
 
 
 def test_what_is_selected_decides_and_not_what_is_newest(ws):

@@ -11,15 +11,16 @@ from lensapp.core.inspect.grades import LETTERS
 from lensapp.services.catalogue.choices import catalogue_choices
 from lensapp.services.catalogue.export import export
 from lensapp.services.catalogue.formats import ENDINGS
-from lensapp.storage.care.trail import EXPORTED, last_detail, was_done
+from lensapp.storage.care.trail import EXPORTED, last_detail, last_done
 from lensapp.storage.workspace import Workspace
 
 USUAL_ENDING = ".csv"  # opens everywhere
 
 
-def was_exported(ws: Workspace, source_name: str) -> bool:
-    """Return whether candidates of a source were exported before."""
-    return was_done(ws.database, EXPORTED, kind="source", name=source_name)
+def exported_after(ws: Workspace, source_name: str, moment: float) -> bool:
+    """Return whether candidates of a source were exported after a moment, in seconds since 1970."""
+    at = last_done(ws.database, EXPORTED, kind="source", name=source_name)
+    return at is not None and at > moment
 
 
 def usual_ending(ws: Workspace) -> str:

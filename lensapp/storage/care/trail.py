@@ -43,12 +43,12 @@ def read_trail(
 
 
 @once
-def was_done(database: Database, did: str, *, kind: str, name: str) -> bool:
-    """Return whether the trail says that this was done to it."""
+def last_done(database: Database, did: str, *, kind: str, name: str) -> float | None:
+    """Return when this was last done to it by the trail, in seconds since 1970; None where it never was."""
     table = tables.trail
-    conditions = table.c.name == name, table.c.kind == kind, table.c.did == did
+    rows = select(table.c.at).where(table.c.name == name, table.c.kind == kind, table.c.did == did)
     with database.read() as connection:
-        return connection.scalar(select(table.c.id).where(*conditions).limit(1)) is not None
+        return connection.scalar(rows.order_by(table.c.id.desc()).limit(1))
 
 
 @once

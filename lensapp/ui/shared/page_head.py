@@ -9,7 +9,7 @@ import streamlit as st
 
 from lensapp.core.errors import LensAppError
 from lensapp.services.catalogue.formats import MIME
-from lensapp.services.catalogue.usual_export import usual_ending, usual_export, was_exported
+from lensapp.services.catalogue.usual_export import exported_after, usual_ending, usual_export
 from lensapp.services.next_step import STAGES, NextStep, Round, RoundStage, round_of, take_step
 from lensapp.services.train.job_control import active_jobs
 from lensapp.storage.workspace import Workspace
@@ -129,14 +129,14 @@ def _show_export(step: NextStep, *, key: str, kind: ButtonType) -> None:
 
 
 def on_export(ws: Workspace, source_name: str) -> dict[str, Any]:
-    """Return what a download button of candidates does besides: the first one ends the round."""
-    if was_exported(ws, source_name):
+    """Return what a download button of candidates does besides: the first of a review ends its round."""
+    if current_round().stages[-1].done:
         return {"on_click": "ignore"}
     return {"on_click": _await_export, "args": (source_name,)}
 
 
 def _await_export(source_name: str) -> None:
-    st.session_state[EXPORT_ASKED] = source_name, time.monotonic()
+    st.session_state[EXPORT_ASKED] = source_name, time.time()
 
 
 def follow_export() -> None:
@@ -146,7 +146,7 @@ def follow_export() -> None:
     source_name, asked_at = st.session_state.get(EXPORT_ASKED, (None, 0.0))
     if source_name is None:
         return
-    if was_exported(get_workspace(), source_name) or time.monotonic() - asked_at > LOOKED_FOR:
+    if exported_after(get_workspace(), source_name, asked_at) or time.time() - asked_at > LOOKED_FOR:
         del st.session_state[EXPORT_ASKED]
         return
     st.fragment(_look_for_export, run_every=LOOKED_EVERY)()
@@ -157,8 +157,8 @@ def _look_for_export() -> None:
     source_name, asked_at = st.session_state.get(EXPORT_ASKED, (None, 0.0))
     if source_name is None or not in_fragment_run():
         return
-    written = was_exported(get_workspace(), source_name)
-    if written or time.monotonic() - asked_at > LOOKED_FOR:
+    written = exported_after(get_workspace(), source_name, asked_at)
+    if written or time.time() - asked_at > LOOKED_FOR:
         del st.session_state[EXPORT_ASKED]
         st.session_state[JUST_EXPORTED] = written
         st.rerun()

@@ -11,6 +11,7 @@ import streamlit as st
 
 from lensapp.core.acting import current_actor
 from lensapp.core.errors import InvalidInput
+from lensapp.services.care.dependents import names_of_kind
 from lensapp.services.overview import last_graded
 from lensapp.services.workers import web_folder
 from lensapp.storage.workspace import DEFAULT_FOLDER, Workspace
@@ -20,6 +21,8 @@ from lensapp.ui.shared.markup import plain
 PAGES = web_folder() / "pages"
 PATIENCE_SECONDS = 5.0  # a page says that the database is away; browsers send votes again
 KINDS = ("source", "dataset", "run", "review", "study", "threshold", "part")
+ITEMS = KINDS[:4]
+NOTHING_YET = "nothing of it to show here yet"
 PAGE = "page-shown"
 PAGES_LEFT = "pages-left"  # page → what its address said beside the selections
 GOING = "going-to"
@@ -205,9 +208,15 @@ def choose(
     )
     asked = st.session_state.get(_memory(kind), current)
     if asked != current:
+        reason = said.get(asked) or (NOTHING_YET if _exists(kind, asked) else None)
         with said_in or nullcontext():
-            say_what_stands_in(asked, current, reason=said.get(asked))
+            say_what_stands_in(asked, current, reason=reason)
     return current
+
+
+def _exists(kind: str, name: str) -> bool:
+    """Whether the workspace has something of this name, though the page may not list it."""
+    return kind in ITEMS and name in names_of_kind(get_workspace(), kind)
 
 
 def say_what_stands_in(asked: str, shown: str | None = None, *, reason: str | None = None) -> None:
