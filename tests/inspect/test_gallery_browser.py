@@ -48,6 +48,16 @@ def test_grading_begins_with_a_name_and_enter_and_then_without(gallery: GalleryS
     assert later.locator(".tile").count() > 0
 
 
+def test_a_page_that_has_lost_all_it_showed_is_loaded_anew(gallery: GalleryServer, context: Any) -> None:
+    page = context.new_page()
+    page.goto(f"{gallery.address}/team?review=first")
+    page.wait_for_selector("[data-testid='stMain'] h1")
+    page.wait_for_function("window.lensappWatched")
+    page.evaluate("document.getElementById('root').replaceChildren()")  # what an error in React leaves
+    page.wait_for_selector("[data-testid='stMain'] h1")
+    assert "review=first" in page.url
+
+
 def test_the_first_grade_after_the_name_is_a_vote_of_that_inspector(
     gallery: GalleryServer, context: Any
 ) -> None:

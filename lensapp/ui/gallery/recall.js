@@ -1,19 +1,27 @@
 // Keeps the inspector's name in this browser; tells the page which one was used in it last.
 
-// Loads the page anew where Streamlit has lost its place in it, which leaves nothing but a message.
+// Loads the page anew where Streamlit has lost its place in it, which leaves a message or nothing at all: its
+// address holds what it showed.
 
 const LOST = /Bad delta path index/;
 const RELOADED = 'lensapp.reloaded';
 const PAUSE = 10_000; // ms between two reloads: a fault that stays is shown
 
+const isLost = () => !document.querySelector('#root > *')
+  || [...document.querySelectorAll('[role="dialog"]')].some((box) => LOST.test(box.textContent));
+
 function reloadWhenLost() {
-  const watch = new MutationObserver(() => {
-    const lost = [...document.querySelectorAll('[role="dialog"]')].some((box) => LOST.test(box.textContent));
-    if (!lost || Date.now() - Number(sessionStorage.getItem(RELOADED) ?? 0) < PAUSE) return;
+  let again = 0;
+  const watch = new MutationObserver(look);
+  function look() {
+    if (!isLost()) return;
+    clearTimeout(again);
+    const rest = PAUSE - (Date.now() - Number(sessionStorage.getItem(RELOADED) ?? 0));
+    if (rest > 0) { again = setTimeout(look, rest); return; }
     sessionStorage.setItem(RELOADED, String(Date.now()));
     watch.disconnect();
     location.reload();
-  });
+  }
   watch.observe(document.body, { childList: true, subtree: true });
 }
 
