@@ -28,6 +28,7 @@ from lensapp.ui.access.guard import Guard
 from lensapp.ui.base_path import base_path, under_base_path
 from lensapp.ui.page_policy import OwnChanges, PagePolicy
 from lensapp.ui.shared.downloads import keep_downloads
+from lensapp.ui.warm_up import warm_up
 
 LOCAL_HOSTS = ["localhost", "127.0.0.1", "[::1]"]
 
@@ -62,7 +63,8 @@ async def lifespan(_app: Any) -> AsyncIterator[None]:
         sys.stderr.write(
             f"\n  Others can reach this port. Open the app with its token:\n\n  {own_address()}\n\n"
         )
-    tasks = [asyncio.create_task(work) for work in (keep_worker(workspace), keep_house(workspace))]
+    works = keep_worker(workspace), keep_house(workspace), warm_up()
+    tasks = [asyncio.create_task(work) for work in works]
     yield
     for task in tasks:
         task.cancel()

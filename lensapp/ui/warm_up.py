@@ -1,0 +1,30 @@
+"""What pages load at their first showing, loaded once the server has begun: nobody then waits for it."""
+
+import asyncio
+import importlib
+import pkgutil
+
+import plotly.graph_objects as go
+
+import lensapp.ui
+from lensapp.ui.shared.figures import template_of
+
+BEFORE_SECONDS = 5.0  # the page that was opened with the server comes first
+BESIDES = ("streamlit.emojis",)  # the first label with an icon compiles its pattern, for half a second
+NOT_ALONE = ("lensapp.ui.main",)  # is run by Streamlit, for somebody
+
+
+async def warm_up() -> None:
+    """Load what all pages need, a while after the start."""
+    await asyncio.sleep(BEFORE_SECONDS)
+    await asyncio.to_thread(load_pages)
+
+
+def load_pages() -> None:
+    """Import the modules of all pages, and what Plotly puts off until the first figure."""
+    of_pages = [module.name for module in pkgutil.walk_packages(lensapp.ui.__path__, "lensapp.ui.")]
+    for name in (*of_pages, *BESIDES):
+        if name not in NOT_ALONE:
+            importlib.import_module(name)
+    figure = go.Figure([go.Scatter(y=[0]), go.Bar(y=[0]), go.Heatmap(z=[[0]])])
+    figure.update_layout(template=template_of("dark")).to_json()

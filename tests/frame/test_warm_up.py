@@ -1,0 +1,27 @@
+"""What the server loads once it has begun."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+PROJECT = Path(__file__).parents[2]
+SCRIPT = """
+import sys
+from lensapp.ui.warm_up import load_pages
+load_pages()
+print(*(name for name in sys.modules if name.startswith("lensapp.") or name.startswith("streamlit.emojis")))
+"""
+
+
+def test_modules_of_all_pages_are_there_and_no_page_has_run() -> None:
+    command = [sys.executable, "-c", SCRIPT]
+    done = subprocess.run(command, cwd=PROJECT, capture_output=True, text=True, check=True, timeout=120)  # noqa: S603
+    loaded = set(done.stdout.split())
+    wanted = set()
+    for page in (PROJECT / "pages").glob("*.py"):
+        [line] = [line for line in page.read_text("utf-8").splitlines() if line.startswith("from lensapp")]
+        _, package, _, name = line.split()
+        wanted.add(package if package.endswith("_page") else f"{package}.{name}")
+    assert len(wanted) == len([*(PROJECT / "pages").glob("*.py")])
+    assert wanted | {"streamlit.emojis"} <= loaded
+    assert "lensapp.ui.main" not in loaded
