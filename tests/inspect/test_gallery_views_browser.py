@@ -101,6 +101,55 @@ def test_filters_and_live_stretch_follow_the_controls(gallery: GalleryServer, co
     wait_until(lambda: page.evaluate(light) > 1.02 * before)
 
 
+def test_the_filter_bar_opens_for_typing_and_only_escape_shuts_it(
+    gallery: GalleryServer, context: Any
+) -> None:
+    page = open_gallery(context, gallery, "typist")
+    bar, field = page.locator(".part"), page.locator(".part input")
+    page.keyboard.press("/")
+    assert field.get_attribute("placeholder") == "score > 0.5"
+    page.keyboard.press("Escape")
+    assert bar.is_visible()
+    page.keyboard.press("/")
+    page.keyboard.type("mag_i < 22")
+    page.keyboard.press("Enter")
+    page.wait_for_selector(".part .wrong:text('mag_i')")
+    assert page.evaluate(FOCUSED)[0] == "Filter"
+    field.fill("score > 0.9")
+    page.keyboard.press("Enter")
+    page.wait_for_selector("#tile-0[aria-label*='sky-0181']")
+    page.wait_for_function(f"({FOCUSED})()[0] !== 'Filter'")
+    page.keyboard.press("Escape")
+    assert bar.is_hidden()
+    assert page.locator(".parting").inner_text().endswith("19 of 200")
+    page.keyboard.press("/")
+    assert field.input_value() == "score > 0.9"
+    assert gallery.grades("typist") == {}
+
+
+def test_the_bar_leads_on_once_twenty_are_graded(gallery: GalleryServer, context: Any) -> None:
+    page = open_gallery(context, gallery, "leader")
+    press(page, "x" * 19)
+    wait_until(lambda: len(gallery.grades("leader")) == 19)
+    onward = page.get_by_role("button", name="Catalogue", exact=True)
+    assert onward.is_hidden()
+    page.keyboard.press("x")
+    bar = page.locator(".bar").bounding_box()
+    last = page.locator(".bar .saved").bounding_box()
+    assert last["x"] + last["width"] <= bar["x"] + bar["width"] + 1
+    onward.click()
+    page.wait_for_url("**/catalogue?**review=first**")
+
+
+def test_tiles_stand_as_far_apart_across_as_down(gallery: GalleryServer, context: Any) -> None:
+    page = open_gallery(context, gallery, "spacer")
+    boxes = [one.bounding_box() for one in page.locator(".tile").all()]
+    first = boxes[0]
+    across = next(box["x"] - first["x"] for box in boxes if box["x"] > first["x"])
+    down = next(box["y"] - first["y"] for box in boxes if box["y"] > first["y"])
+    assert across == down
+
+
 def test_filter_keys_and_help_leave_every_picture_in_its_place(gallery: GalleryServer, context: Any) -> None:
     page = open_gallery(context, gallery, "steady")
     for height in range(640, 820, 30):

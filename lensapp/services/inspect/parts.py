@@ -6,7 +6,7 @@ blind tests, is refused with the reason.
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Any, Literal
 
 import numpy as np
@@ -19,9 +19,9 @@ from lensapp.core.data.conditions import Column, Texts, Where, parse_filter, spe
 from lensapp.core.errors import InvalidInput
 from lensapp.core.inspect.consensus import Consensus, find_consensus, last_votes
 from lensapp.core.inspect.inspector_names import inspector_key
-from lensapp.services.data.filters import filter_columns
+from lensapp.services.data.filters import example_filter, filter_columns
 from lensapp.services.data.known_lenses import kept_known_lenses, nearest_known
-from lensapp.services.inspect.gallery import OpenReview, known_lens_radius
+from lensapp.services.inspect.gallery import OPEN_REVIEWS, OpenReview, known_lens_radius
 from lensapp.services.inspect.vote_log import votes_in
 from lensapp.services.inspect.votes import Mark, current_votes, marks_of
 from lensapp.services.score.scores import joint_scores
@@ -49,6 +49,8 @@ BY = "grade by "  # and an inspector's name
 TRUTHS = ("label", "class")
 AS_SHOWN = ("id", "ra", "dec")  # which blind tests have of their own
 FEWEST_DISPUTING = 2
+MAGNITUDES = ("mag_", "magnitude")  # how columns of magnitudes begin
+MOSTLY = 0.5  # share of candidates for which an example has a value
 
 Ids = NDArray[np.int64]
 
@@ -138,6 +140,24 @@ def sortable(opened: OpenReview, columns: Sequence[ColumnInfo]) -> list[ColumnIn
     """Return by which of these columns a review can be sorted."""
     own = {SCORE, *(one.name for one in (*MINE, *OF_ALL))}
     return [one for one in columns if not opened.blind_tests or one.name in own]
+
+
+@lru_cache(maxsize=OPEN_REVIEWS)
+def example_of_part(opened: OpenReview) -> str:
+    """Return a filter as an example: on a magnitude that most candidates have, and on the score."""
+    numbers = [one for one in part_columns(opened) if not one.is_text and one.name not in OWN]
+    magnitudes = [one for one in numbers if one.name.startswith(MAGNITUDES)]
+    filled = next((one for one in magnitudes if _mostly_known(opened, one.name)), None)
+    conditions = [] if filled is None else [example_filter([filled])]
+    if opened.run_ids:
+        conditions.append(example_filter([], known=(SCORE,)))
+    return " & ".join(conditions) or 'my_grade == "A"'
+
+
+def _mostly_known(opened: OpenReview, name: str) -> bool:
+    """Return whether most candidates of a review have a value in a column of numbers."""
+    values = columns_of(opened.workspace, _owners(opened), [name], ids=opened.queued_cutouts)[name]
+    return bool(np.isfinite(np.asarray(values, float)).mean() > MOSTLY)
 
 
 def why_blind(opened: OpenReview) -> str | None:

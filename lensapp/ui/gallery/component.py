@@ -14,6 +14,7 @@ from lensapp.core.inspect.review_orders import ORDERS
 from lensapp.services.data.known_lenses import kept_known_lenses
 from lensapp.services.data.pictures import optics_of
 from lensapp.services.inspect.gallery import open_review
+from lensapp.services.inspect.parts import example_of_part
 from lensapp.services.inspect.shares import share_shown
 from lensapp.services.inspect.tokens import issue_token
 from lensapp.storage.records import Review
@@ -157,6 +158,7 @@ def gallery_data(ws: Workspace, *, review: Review, inspector: str, review_names:
         },
         "share": None if share is None else len(share),
         "reviews": review_names,
+        "example": example_of_part(opened),
         "may_create": may("work"),
         "inspector": inspector,
         "known_lenses": kept_known_lenses(ws) is not None,

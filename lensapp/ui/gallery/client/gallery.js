@@ -4,7 +4,7 @@ import { DISPLAY_SETTINGS } from "./display_controls.js";
 import { EndCard, KeyStrip } from "./guide.js";
 import { element, returnAfterDialog } from "./dom.js";
 import { Fingers } from "./gestures.js";
-import { actionOf, fillHelp, isElsewhere } from "./keys.js";
+import { actionOf, fillHelp, fitHelp, isElsewhere } from "./keys.js";
 import { Mosaic } from "./mosaic.js";
 import { Notices } from "./notices.js";
 import { PartBar, queryOf, samePart } from "./part.js";
@@ -99,7 +99,7 @@ export class Gallery {
     });
     this.strip = new KeyStrip(root.querySelector('.strip'), data, { onShape: () => { this.laidOut = ''; this.scheduleLayout(); } });
     this.end = new EndCard(root.querySelector('.end'), {
-      grades: data.grades, onGo: (page) => this.trigger('go', page), agreement: () => this.remote.agreement(),
+      grades: data.grades, onGo: (page) => this.goOn(page), agreement: () => this.remote.agreement(),
       task: () => this.remote.task(), onOpen: (review) => this.set('review', review, { live: false }),
     });
     this.part = new PartBar(root.querySelector('.part'), {
@@ -185,9 +185,16 @@ export class Gallery {
   }
 
   togglePart() {
-    if (this.single.open) this.closeSingle();
-    this.part.togglePart();
+    if (this.part.shut()) this.mosaic.grid.focus({ preventScroll: true });
+    else this.openPart();
   }
+
+  openPart() {
+    if (this.single.open) this.closeSingle();
+    this.part.unfold();
+  }
+
+  goOn(page) { this.trigger('go', page); }
 
   /** Take a key press, unless it is meant for something else. */
   takeKey(event) {
@@ -234,6 +241,7 @@ export class Gallery {
       part.refuse(error.message);
     }
     if (value !== part.value) return; // another one has been set meanwhile
+    if (told || !query) part.leave();
     if (told?.tellsScores && !facts.scoresShown) {
       facts.scoresShown = true;
       this.showSettings();
@@ -254,6 +262,7 @@ export class Gallery {
     const room = { width, height: whole - this.strip.height, whole };
     this.shelf.perPage = this.fit(room);
     this.single.layout(room);
+    if (!this.help.hidden) fitHelp(this.help);
     clearTimeout(this.showing);
     if (!soon) { this.show(); return; }
     this.mosaic.limit(this.shelf.idsOf(this.shelf.page).length, { keepPictures: false });
@@ -417,6 +426,7 @@ export class Gallery {
     const opens = this.help.hidden;
     if (opens) this.opener = this.focused;
     this.help.hidden = !opens;
+    if (opens) fitHelp(this.help);
     (opens ? this.help : this.opener ?? this.mosaic.grid).focus({ preventScroll: true });
   }
 
@@ -498,6 +508,7 @@ export class Gallery {
 
   closeSingle() {
     this.stopBlinking();
+    this.notices.take(this.aroundNote);
     this.single.root.hidden = true;
     delete this.root.dataset.view;
     this.mosaic.grid.inert = false;
@@ -547,10 +558,12 @@ export class Gallery {
     this.openSingle();
   }
 
-  /** Show what lies around the candidate, or no longer. */
+  /** Show what lies around the candidate, or no longer; ask again where nothing was there to show. */
   toggleAround() {
-    this.around = !this.around;
-    this.toolbar.press('toggleAround', this.around);
+    const shown = this.around && this.beside?.around?.length;
+    this.around = !shown;
+    this.notices.take(this.aroundNote);
+    this.aroundNote = null;
     this.openSingle();
     if (this.around) this.showAround();
     else this.showBeside('around', []);
@@ -561,13 +574,15 @@ export class Gallery {
     this.single.panelGrid.toggleAttribute('data-stale', this.aroundOf !== current);
     try {
       const { views, note } = await this.remote.around(current, stretch);
-      if (!this.around || current !== this.shelf.current) return;
+      if (!this.around || !this.single.open || current !== this.shelf.current) return;
       this.aroundOf = current;
       this.showBeside('around', views);
       if (note && note !== this.aroundNote) this.notices.toast(note);
       this.aroundNote = note; // said once, not for every candidate
     } catch (error) {
-      if (current === this.shelf.current) this.notices.refused(error);
+      if (current !== this.shelf.current) return;
+      this.showBeside('around', []);
+      this.notices.refused(error);
     }
   }
 
@@ -575,6 +590,7 @@ export class Gallery {
   showBeside(kind, views) {
     this.beside = { ...this.beside, [kind]: views };
     this.single.showAround(Object.values(this.beside).flat());
+    if (kind === 'around') this.toolbar.press('toggleAround', views.length > 0);
   }
 
   /** Show the pixels of the single view as squares, or smooth as in the mosaic. */

@@ -3,6 +3,8 @@
 import { element } from "./dom.js";
 import { GROUPS } from "./panels.js";
 
+const SMALLEST_HELP = 13, LARGEST_HELP = 20; // CSS pixels
+
 /** Keys without Shift, but for those that grade: each names a method of the gallery and its arguments. */
 export const ACTIONS = {
   ArrowRight: ['moveBy', 1],
@@ -27,7 +29,7 @@ export const ACTIONS = {
   ';': ['writeComment'],
   '[': ['stepStretch', -1],
   ']': ['stepStretch', 1],
-  '/': ['togglePart'],
+  '/': ['openPart'],
   '?': ['toggleHelp'],
   r: ['ignore'], // Streamlit would rerun the page
 };
@@ -52,7 +54,7 @@ export const SHIFTED = {
 };
 
 const OF_REVIEWS = new Set([
-  'grade', 'togglePick', 'comparePicked', 'gradeRest', 'withdraw', 'undo', 'toggleStar', 'writeComment', 'moveToUngraded', 'findAlike', 'goToOrigin', 'toggleScores', 'togglePart',
+  'grade', 'togglePick', 'comparePicked', 'gradeRest', 'withdraw', 'undo', 'toggleStar', 'writeComment', 'moveToUngraded', 'findAlike', 'goToOrigin', 'toggleScores', 'openPart',
 ]);
 /** Keys with Shift where cutouts are looked at without a review. */
 export const LOOKING = { e: ['toggleExplain'] };
@@ -92,7 +94,7 @@ function gradingSections({ grades, contaminants }) {
       [['A … X', '*'], 'grade or star all picked'],
       [['⇧ P'], 'compare 2 to 4 side by side; Esc leads back'],
     ]],
-    ['Correct', [[['z'], 'undo the last vote'], [['Backspace'], 'withdraw the vote on this candidate']]],
+    ['Correct', [[['Z'], 'undo the last vote'], [['Backspace'], 'withdraw the vote on this candidate']]],
     ['Note', [[['*'], 'star or unstar'], [[';'], 'comment; Enter saves it']]],
   ].filter(([, rows]) => rows.length);
 }
@@ -105,7 +107,7 @@ function lookingSections(review) {
       [['↑', '↓'], 'up, down a row'],
       [['Page Up', 'Page Down'], 'previous, next page'],
       [['Home', 'End'], 'first, last candidate'],
-      ...only([['g'], 'next ungraded candidate']),
+      ...only([['G'], 'next ungraded candidate']),
     ]],
     ['Look', [
       [['Enter'], 'open or close the single view'],
@@ -113,10 +115,10 @@ function lookingSections(review) {
       [['+', '−'], review ? 'larger, smaller tiles; in the single view zoom, as with the wheel' : 'zoom, as with the wheel'],
       [['[', ']'], 'previous, next stretch'],
       [['⇧ Y'], 'Euclid: VIS as luminance over the colours of NISP, or not'],
-      ...only([['/'], 'filter and sort'], [['⇧ V'], 'show or hide scores']),
+      ...only([['/'], 'filter and sort; Esc shuts the bar'], [['⇧ V'], 'show or hide scores']),
       [['⇧ K'], 'mark known lenses'],
       ...only([['⇧ L'], 'find more like this in the whole source'], [['⇧ O'], 'back to where that search began']),
-      [['f'], 'full screen'],
+      [['F'], 'full screen'],
       [['?'], 'this help'],
     ]],
     ['In the single view', [
@@ -142,6 +144,14 @@ export function fillHelp(root, data) {
     ])),
   ));
   root.replaceChildren(element('div', {}, ...sections));
+}
+
+/** Write the help as large as it is seen whole. */
+export function fitHelp(root) {
+  for (let size = LARGEST_HELP; size >= SMALLEST_HELP; size -= 0.5) {
+    root.style.fontSize = `${size}px`;
+    if (root.scrollHeight <= root.clientHeight) return;
+  }
 }
 
 /** Whether a key press belongs to a field, a dialog or a shortcut of the browser. */

@@ -52,12 +52,11 @@ export class Mosaic {
     const fit = bestFit({ width, height: whole, tile: aim, gap }) ?? bestFit({ width, height: whole, tile: 1.1 * aim, gap });
     const cell = Math.min(fit.cell, Math.floor((height + gap) / fit.rows) - gap);
     Object.assign(this, fit, { gap, cell });
-    this.space = this.columns > 1 ? (width - this.columns * this.cell) / (this.columns - 1) : 0;
-    this.left = this.columns > 1 ? 0 : (width - this.cell) / 2;
+    this.left = Math.max(0, Math.floor((width + gap - this.columns * (this.cell + gap)) / 2));
     this.fitCanvas(width, this.rows * (this.cell + gap) - gap);
     Object.assign(this.grid.style, {
       gridTemplateColumns: `repeat(${this.columns}, ${this.cell}px)`, gridAutoRows: `${this.cell}px`,
-      columnGap: `${this.space}px`, rowGap: `${gap}px`, justifyContent: this.columns > 1 ? 'start' : 'center',
+      gap: `${gap}px`, paddingLeft: `${this.left}px`,
     });
     this.grid.toggleAttribute('data-small', this.cell < FEW_DETAILS_BELOW);
     this.build(this.rows * this.columns);
@@ -99,7 +98,7 @@ export class Mosaic {
   /** Where a tile's picture goes, in pixels of the canvas; pictures keep their shape. */
   target(index, width, height) {
     const { ratio, cell } = this;
-    const x = this.left + (index % this.columns) * (cell + this.space);
+    const x = this.left + (index % this.columns) * (cell + this.gap);
     const y = Math.floor(index / this.columns) * (cell + this.gap);
     const scale = cell / Math.max(width, height), wide = width * scale, high = height * scale;
     const left = Math.round((x + (cell - wide) / 2) * ratio), top = Math.round((y + (cell - high) / 2) * ratio);

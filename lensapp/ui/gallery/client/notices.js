@@ -59,6 +59,11 @@ export class Notices {
     this.fading = setTimeout(() => { this.passing.hidden = true; }, Math.max(TOAST_MS, READING_MS * message.length));
   }
 
+  /** Take a message away, if it is still shown. */
+  take(message) {
+    if (message && this.passing.textContent === message) this.passing.hidden = true;
+  }
+
   /** Say why something that was asked for did not come about. */
   refused(error) {
     this.toast(error.status ? error.message : 'The server is not responding. Try again.', { kind: 'wrong' });

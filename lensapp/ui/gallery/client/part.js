@@ -43,7 +43,7 @@ export class PartBar {
     const icon = (name) => element('i', { textContent: name, 'aria-hidden': 'true' });
     const button = (title, act, ...inside) => element('button', { type: 'button', title, 'aria-label': title, onclick: act }, ...inside);
     this.field = element('input', {
-      type: 'text', spellcheck: false, autocomplete: 'off', 'aria-label': 'Filter', placeholder: 'mag_i < 22 & score > 0.5',
+      type: 'text', spellcheck: false, autocomplete: 'off', 'aria-label': 'Filter', placeholder: data.example ?? '',
       title: 'Columns of the catalogue, score, my_grade …, joined by & and |, as on every page (/)',
       onchange: () => this.set({ where: this.field.value }), onkeydown: (event) => this.takeKey(event),
     });
@@ -88,17 +88,19 @@ export class PartBar {
     this.sort.blur(); // so that the next key grades
   }
 
-  /** Set some of what is shown, and tell it. */
+  /** Set some of what is shown, and tell it; return whether it was another. */
   set(changes) {
     const value = partOf({ ...this.value, ...changes });
-    if (samePart(value, this.value)) return;
+    if (samePart(value, this.value)) return false;
     this.take(value);
     this.onChange(value);
+    return true;
   }
 
   /** Show a part that was set elsewhere: in the address. */
   take(part) {
     this.value = partOf(part);
+    this.wanted ||= undefined; // one that was shut opens to show it
     this.refuse('');
     this.show();
   }
@@ -106,31 +108,41 @@ export class PartBar {
   takeKey(event) {
     event.stopPropagation();
     if (event.key !== 'Enter' && event.key !== 'Escape') return;
-    if (event.key === 'Enter') this.set({ where: this.field.value });
-    else this.field.value = this.value.where;
-    this.field.blur();
+    if (event.key === 'Escape') {
+      this.field.value = this.value.where;
+      this.field.blur();
+    } else {
+      this.entered = true;
+      if (!this.set({ where: this.field.value }) && this.wrong.hidden) this.leave();
+    }
+  }
+
+  /** Leave the field once what was entered is shown; after a refusal it is there to be put right. */
+  leave() {
+    if (this.entered && this.field.value.trim() === this.value.where) this.field.blur();
+    this.entered = false;
   }
 
   get open() { return !this.root.hidden; }
 
-  /** Open the bar and go to its field, or shut it where the whole review is shown. */
-  togglePart() {
-    if (this.shut()) return;
+  /** Open the bar and go to its field. */
+  unfold() {
     this.wanted = true;
     this.show();
     this.field.focus();
   }
 
-  /** Shut the bar where it is open and sets nothing; return whether it was. */
+  /** Shut the bar, of which the button still tells what it sets, but for a filter that was refused; return whether it was open. */
   shut() {
-    if (!this.open || !isWhole(this.value)) return false;
+    if (!this.open) return false;
+    if (!this.wrong.hidden) this.set({ where: '' });
     this.wanted = false;
     this.show();
     return true;
   }
 
   show() {
-    const { value } = this, whole = isWhole(value), hidden = whole && !this.wanted;
+    const { value } = this, whole = isWhole(value), hidden = !(this.wanted ?? !whole);
     if (this.field.value.trim() !== value.where) this.field.value = value.where;
     this.chips.forEach((chip, name) => chip.setAttribute('aria-pressed', String(value.show.includes(name))));
     this.offerSorts();

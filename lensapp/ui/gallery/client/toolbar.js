@@ -5,6 +5,7 @@ import { element } from "./dom.js";
 import { GROUPS } from "./panels.js";
 
 const SHOWN_SETTINGS = ['tile', 'blinkRate'];
+const ENOUGH = 20; // grades after which the bar leads on
 
 /** Binds the controls: `onSet(name, value, {live})` for settings, `onDo(method, ...values)` for buttons. */
 export class Toolbar {
@@ -82,6 +83,7 @@ export class Toolbar {
     const places = [...box.firstChild.childNodes, ...[...box.childNodes].slice(1)];
     words.forEach((word, index) => { if (places[index].textContent !== word) places[index].textContent = word; });
     this.showTally(tally);
+    this.root.querySelector('.onward').hidden = !graded || graded < Math.min(ENOUGH, total);
     const meter = this.root.querySelector('.meter');
     meter.setAttribute('aria-valuemax', total);
     meter.setAttribute('aria-valuenow', graded);
