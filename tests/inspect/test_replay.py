@@ -20,6 +20,7 @@ from lensapp.services.inspect.replay import (
     fitting_first,
     replay_orders,
     telling_views,
+    why_unranked,
 )
 from lensapp.storage import reviews, runs, sources
 from lensapp.storage.features import features_folder, open_store
@@ -205,7 +206,16 @@ def test_the_commands_tell_replays_and_similar_candidates(ws, capsys):
 
 
 def test_orders_are_compared_at_first_where_they_still_differ():
-    assert [telling_views(candidates) for candidates in (6, 33, 200, 5000)] == [6, 10, 20, 500]
+    assert [telling_views(candidates) for candidates in (1, 2, 6, 33, 200, 5000)] == [1, 1, 1, 3, 20, 500]
+
+
+def test_orders_that_chance_explains_are_not_ranked():
+    is_lens = np.arange(100) < 20
+    good, bad = np.arange(100), np.arange(100)[::-1]
+    assert why_unranked(core.replay(is_lens, {"good": good, "bad": bad}), views=10) is None
+    alike = np.arange(100) % 5 == 0
+    assert "95 %" in str(why_unranked(core.replay(alike, {"good": good}), views=10))
+    assert "fewer than 50" in str(why_unranked(core.replay(is_lens[:40], {"good": good[:40]}), views=4))
 
 
 def test_short_times_are_told_in_seconds_or_minutes():

@@ -40,7 +40,7 @@ MOST_BATCHED = 2_000  # views ordered by features; the rest is by score
 MOST_COMPARED = 20_000  # best-scored candidates whose features take part
 LEARNED_PARTS = ("train", "validation")
 FOUND_AT = 100
-FEWEST_VIEWS = 10
+FEWEST_RANKED = 50  # candidates: among fewer, orders differ by chance
 AS_SHOWN = "shown"
 NO_SCORE = "no score of what it was not trained on"
 LABELS = {name: order.label for name, order in ORDERS.items() if order.replayed} | {AS_SHOWN: "as shown"}
@@ -233,11 +233,21 @@ def _run(
 
 
 def telling_views(candidates: int) -> int:
-    """Return after how many views orders are compared at first: a tenth of the candidates, 10 at least.
+    """Return after how many views orders are compared at first: a tenth of the candidates.
 
     After all of them every order has found every lens.
     """
-    return min(candidates, max(FEWEST_VIEWS, round(candidates / 10)))
+    return max(1, min(candidates - 1, round(candidates / 10)))
+
+
+def why_unranked(result: Replay, *, views: int) -> str | None:
+    """Return why what was found after so many views cannot rank the orders, or None where it can."""
+    if result.candidates < FEWEST_RANKED:
+        return f"fewer than {FEWEST_RANKED} candidates are too few to tell an order from chance"
+    _, low, high = (float(values[0]) for values in result.chance(np.array([views])))
+    if all(low <= found <= high for found in result.found_after(views).values()):
+        return "no order lies outside the band of 95 % of random orders at these views"
+    return None
 
 
 def describe_replay(replayed: Replayed, *, views: int = FOUND_AT) -> dict[str, Any]:

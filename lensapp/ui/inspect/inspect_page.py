@@ -3,6 +3,7 @@
 import streamlit as st
 
 from lensapp.core.acting import may, mode
+from lensapp.core.inspect.inspector_names import LONGEST_NAME
 from lensapp.services.access.accounts import Admission, admission
 from lensapp.services.data.sources import ready_sources
 from lensapp.services.inspect.gallery import open_review
@@ -104,7 +105,7 @@ def _show_none_yet(ws: Workspace) -> None:
 
 def _ask_inspector_name() -> None:
     def take_name() -> None:
-        st.session_state[state.INSPECTOR] = st.session_state[TYPED_NAME].strip()
+        st.session_state[state.INSPECTOR] = st.session_state[TYPED_NAME].strip()[:LONGEST_NAME]
 
     with st.container(key="inspector-asked"):  # in sight once the browser has said that it knows no name
         box = empty_state(
@@ -114,7 +115,7 @@ def _ask_inspector_name() -> None:
             icon=":material/person:",
         )
     with box.form("inspect-name", border=False, width=360):
-        st.text_input("Your name", key=TYPED_NAME, max_chars=100)
+        st.text_input("Your name", key=TYPED_NAME)
         focus_field(TYPED_NAME)
         if st.form_submit_button("Start grading", type="primary", on_click=take_name):
             st.warning("Type your name first.", icon=":material/person:")  # with one the gallery stands here

@@ -32,6 +32,7 @@ def replay_figure(
     figure.add_scatter(
         x=np.concatenate([views, views[::-1]]),
         y=np.concatenate([high, low[::-1]]),
+        mode="lines",
         fill="toself",
         fillcolor=BAND_FILL,
         line={"width": 0},

@@ -6,7 +6,7 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
-from lensapp.core.inspect.replay import person_hours
+from lensapp.core.inspect.replay import Replay, person_hours
 from lensapp.services.evaluate.expectations import person_time
 from lensapp.services.inspect.queues import list_reviews
 from lensapp.services.inspect.replay import (
@@ -18,6 +18,7 @@ from lensapp.services.inspect.replay import (
     replay_orders,
     replayable,
     telling_views,
+    why_unranked,
 )
 from lensapp.ui.inspect import replay_figure
 from lensapp.ui.shared import figures
@@ -106,8 +107,8 @@ def _choose_name(names: Collection[str], review_names: set[str]) -> str:
 
 def _show_replayed(replayed: Replayed, *, views: int) -> None:
     """Show the figure of all orders, then how far each has come after some views and the time it takes."""
-    result = replayed.result
-    report = describe_replay(replayed, views=views)
+    result, report = replayed.result, describe_replay(replayed, views=views)
+    _say_what_is_unranked(result, views=views)
     left = f", {number(replayed.left_out)} of the training data left out" if replayed.left_out else ""
     figures.show_figure(
         replay_figure.replay_figure(result, names=LABELS, colours=_colours(), marked=views),
@@ -155,6 +156,11 @@ def _show_replayed(replayed: Replayed, *, views: int) -> None:
         with st.expander("Orders that cannot be drawn yet"):
             for order, reason in replayed.absent.items():
                 st.markdown(f"**{LABELS[order]}**: {plain(reason)}")
+
+
+def _say_what_is_unranked(result: Replay, *, views: int) -> None:
+    if reason := why_unranked(result, views=views):
+        st.caption(f":material/info: These data cannot rank the orders: {reason}.")
 
 
 def _colours() -> list[str]:
