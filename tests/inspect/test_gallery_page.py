@@ -39,7 +39,9 @@ def test_an_empty_workspace_says_how_candidates_come_here(ws: Workspace) -> None
 def test_the_first_review_is_made_from_a_form(ws: Workspace) -> None:
     add_source(ws, "sky", blobs(6))
     page = open_page("inspect", where="magg <", sort="score")
-    assert page.text_input(key="new-review-name-sky").value == "sky-review-1"
+    assert page.text_input(key="new-review-name-sky").placeholder == "sky-review-1"
+    [number] = [one for one in page.number_input if one.label == "Number of candidates"]
+    assert number.value is None, "all of them: there are fewer than usual"
     press_open(page)
     assert not page.exception
     [made] = reviews.list_reviews(ws.database)
@@ -63,14 +65,14 @@ def test_the_form_offers_further_runs_whose_scores_are_combined(ws: Workspace) -
     assert opened.scores(ids) == pytest.approx(dict(zip(ids, (0.5, 0.7, 0.1), strict=True)))
 
 
-def test_three_questions_are_asked_and_all_else_is_folded_once(ws: Workspace) -> None:
+def test_few_questions_are_asked_and_all_else_is_folded_once(ws: Workspace) -> None:
     add_scores(ws, add_source(ws, "sky", blobs(3)), {0: 0.5})
     page = open_page("inspect")
     assert [box.label for box in page.expander] == ["More settings"]
     folded = {item.key for item in page.expander[0] if getattr(item, "key", None)}
     asked = (*page.selectbox, *page.number_input, *page.text_input, *page.multiselect)
     unfolded = {item.label for item in asked if item.key not in folded and "new-review" in str(item.key)}
-    assert unfolded == {"Source", "Scores of run", "Number of candidates", "Inspectors"}
+    assert unfolded == {"Source", "Scores of run", "Name", "Number of candidates", "Inspectors"}
 
 
 def test_a_run_that_has_not_scored_the_source_is_offered_to_score_it(ws: Workspace) -> None:
@@ -113,6 +115,7 @@ def test_the_order_bald_is_prepared_from_the_form(ws: Workspace) -> None:
     fitted = fit_normalisation(pixels, NormalisationSpec(), bands=source.bands, pixel_scale_arcsec=0.2)
     write_json(ws.run_folder("run-1") / "normalisation.json", fitted.saved())
     page = open_page("inspect")
+    assert "prepare-bald-run-1-sky" in [getattr(item, "key", None) for item in page.expander[0]]
     page.button(key="prepare-bald-run-1-sky").click().run()
     assert not page.exception
     [job] = jobs.recent(ws.database)

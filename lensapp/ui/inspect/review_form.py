@@ -11,7 +11,7 @@ from lensapp.core.inspect.review_orders import FREE_ORDERS
 from lensapp.core.inspect.review_spec import ORDER_LABELS, ReviewSpec
 from lensapp.services.access.people import accounts_that_vote
 from lensapp.services.data.filters import catalogue_columns
-from lensapp.services.data.sources import ready_sources
+from lensapp.services.data.sources import count_cutouts, ready_sources
 from lensapp.services.inspect.acquisition import DEFAULT_PASSES, has_bald, runs_that_scored, start_bald
 from lensapp.services.inspect.blind_tests import unmatched_warning
 from lensapp.services.inspect.queues import create_review, feedback_warning, free_review_name
@@ -22,14 +22,16 @@ from lensapp.storage.workspace import Workspace
 from lensapp.ui.inspect.review_part import put_part
 from lensapp.ui.shared import state
 from lensapp.ui.shared.forms import spec_fields, validated
-from lensapp.ui.shared.job_controls import job_progress
 from lensapp.ui.shared.markup import plain
 from lensapp.ui.shared.widgets import errors_shown
 
 NO_RUN = "no scores"
 DROPOUT_UNDER_WAY = (
-    "Monte-Carlo dropout is under way, as the sidebar shows; then the order *bald* can be used. Other "
-    "orders need not wait."
+    "The estimates are under way, as the sidebar shows; then the order *highest BALD first* can be used. "
+    "Other orders need not wait."
+)
+NEEDED_BY_BALD = (
+    "The order *highest BALD first* needs every candidate estimated several times; the other orders do not."
 )
 ACTIVE_FIELDS = ("committee", "batch", "pool", "positives")
 SCORE_FIELDS = ("min_score", "max_score", "uncertain_score", "blind")
@@ -102,26 +104,31 @@ def review_form(ws: Workspace) -> None:
     key = f"new-review-spec-{with_scores}"
     with st.form(f"new-review-{with_scores}", border=False):
         voters = [] if mode() == "alone" else [one.name for one in accounts_that_vote(ws)]
-        values = spec_fields(ReviewSpec, key=key, only=ASKED_FIRST, offered={"inspectors": voters})
         suggested = free_review_name(ws, source)
+        entered = st.text_input("Name", placeholder=suggested, key=f"new-review-name-{source}")
+        values = spec_fields(
+            ReviewSpec,
+            key=f"{key}-{source}",
+            values=_usual_number(ws, source),
+            only=ASKED_FIRST,
+            offered={"inspectors": voters},
+        )
         with st.expander("More settings", icon=":material/tune:"):
-            titles = ("Name, order and filter", "Columns", *(title for title, _, _ in SECTIONS))
+            titles = ("Order and filter", "Columns", *(title for title, _, _ in SECTIONS))
             tabs = st.tabs(titles)
             with tabs[0]:
-                name = st.text_input("Name", value=suggested, key=f"new-review-name-{source}")
                 values |= _further("also_sources", [other for other in names if other != source])
                 if with_scores and len(scored_by) > 1:
                     values |= _further("also_runs", [other for other in scored_by if other != run])
                     values |= spec_fields(ReviewSpec, key="new-review", only=("combine",))
-                values |= _order_and_filter(key, with_scores=with_scores)
+                values |= _order(ws, key, source_name=source, run_name=run if with_scores else None)
+                values |= _filter(key, with_scores=with_scores)
             values |= _sections(tabs[1:], key, columns=columns)
         sent = st.form_submit_button("Open review", type="primary")
-    if with_scores:
-        _offer_dropout(ws, run_name=run, source_name=source)
     spec = validated(ReviewSpec, values) if sent else None
     if spec is None:
         return
-    _open_review(ws, name.strip(), source, run_name=run if with_scores else None, spec=spec)
+    _open_review(ws, entered.strip() or suggested, source, run_name=run if with_scores else None, spec=spec)
 
 
 def _open_review(ws: Workspace, name: str, source: str, *, run_name: str | None, spec: ReviewSpec) -> None:
@@ -153,8 +160,15 @@ def _say_why_absent(ws: Workspace, *, run_name: str, source_name: str) -> None:
                 state.go("score", run=run_name, source=source_name)
 
 
+def _usual_number(ws: Workspace, source_name: str) -> dict[str, Any]:
+    """Return the number of candidates to begin with: all, where there are fewer than usual."""
+    usual = ReviewSpec.model_fields["limit"].default
+    source = next(one for one in ready_sources(ws) if one.name == source_name)
+    return {"limit": None} if count_cutouts(ws, source) < usual else {}
+
+
 def _offer_dropout(ws: Workspace, *, run_name: str, source_name: str) -> None:
-    """Offer to compute the Monte-Carlo dropout that the order bald needs, unless it is stored."""
+    """Offer, within the form, what the order bald needs, unless it is there."""
     try:
         if has_bald(ws, run_name=run_name, source_name=source_name):
             return
@@ -165,20 +179,16 @@ def _offer_dropout(ws: Workspace, *, run_name: str, source_name: str) -> None:
     if last is not None and last.state in WAITING_STATES:
         st.caption(DROPOUT_UNDER_WAY)
         return
-    if last is not None and last.state == "failed":
-        job_progress(last, key=f"passes-{key}")
-        return
-    with st.container(horizontal=True, vertical_alignment="center"):
-        pressed = st.button(
-            "Prepare the order BALD",
-            icon=":material/shuffle:",
-            key=f"prepare-bald-{key}",
-            help=f"Estimates {plain(source_name)} {DEFAULT_PASSES} times by {plain(run_name)} with "
-            "Monte-Carlo dropout. Candidates on which the estimates disagree then come first.",
-        )
-        if not pressed:
-            st.caption("Monte-Carlo dropout is not stored yet; only that order needs it.")
-            return
+    failed = last is not None and last.state == "failed"
+    st.caption(f"{'The estimates failed, see Jobs. ' if failed else ''}{NEEDED_BY_BALD}")
+    pressed = st.form_submit_button(
+        "Estimate again" if failed else "Estimate them now",
+        icon=":material/shuffle:",
+        key=f"prepare-bald-{key}",
+        help=f"Estimates {plain(source_name)} {DEFAULT_PASSES} times by {plain(run_name)} with "
+        "Monte-Carlo dropout (BALD). Candidates on which the estimates disagree then come first.",
+    )
+    if pressed:
         with errors_shown():
             start_bald(ws, run_name=run_name, source_name=source_name)
             st.caption(DROPOUT_UNDER_WAY)
@@ -192,11 +202,10 @@ def _further(field: str, others: list[str]) -> dict[str, Any]:
     return {field: st.multiselect(str(info.title), others, key=f"new-review-{field}", help=info.description)}
 
 
-def _order_and_filter(key: str, *, with_scores: bool) -> dict[str, Any]:
-    order: dict[str, Any] = {}
-    skip = (*ASKED_FIRST, *FOLDED) if with_scores else ("order", *ASKED_FIRST, *SCORE_FIELDS, *FOLDED)
-    if not with_scores:
-        order["order"] = st.segmented_control(
+def _order(ws: Workspace, key: str, *, source_name: str, run_name: str | None) -> dict[str, Any]:
+    """Ask for the order; with scores offer beside it what one of the orders still needs."""
+    if run_name is None:
+        order = st.segmented_control(
             "Order",
             FREE_ORDERS,
             default="random",
@@ -204,8 +213,19 @@ def _order_and_filter(key: str, *, with_scores: bool) -> dict[str, Any]:
             key="new-review-order",
             format_func=ORDER_LABELS.__getitem__,
         )
-    entered = spec_fields(ReviewSpec, key=key, values=order, skip=skip)
-    return order | entered | spec_fields(ReviewSpec, key=key, only=("where",), columns=1)
+        return {"order": order}
+    left, right = st.columns(2)
+    with left:
+        entered = spec_fields(ReviewSpec, key=key, only=("order",), columns=1)
+    with right:
+        _offer_dropout(ws, run_name=run_name, source_name=source_name)
+    return entered
+
+
+def _filter(key: str, *, with_scores: bool) -> dict[str, Any]:
+    skip = ("order", *ASKED_FIRST, *FOLDED, *(() if with_scores else SCORE_FIELDS))
+    entered = spec_fields(ReviewSpec, key=key, skip=skip)
+    return entered | spec_fields(ReviewSpec, key=key, only=("where",), columns=1)
 
 
 def _sections(

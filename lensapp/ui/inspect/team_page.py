@@ -10,6 +10,7 @@ import streamlit as st
 from lensapp.core.acting import may
 from lensapp.core.inspect.agreement import Alpha, Rate
 from lensapp.core.inspect.consensus_methods import METHODS, ConsensusSpec
+from lensapp.core.inspect.grades import COLOURS
 from lensapp.services.data.pictures import cutouts_by_id, pictures_by_id
 from lensapp.services.data.sources import ready_sources
 from lensapp.services.inspect.consensus import consensus_report, disputed, review_disputed
@@ -28,16 +29,17 @@ from lensapp.ui.shared.address import kept, one_of
 from lensapp.ui.shared.forms import validated
 from lensapp.ui.shared.markup import plain_all
 from lensapp.ui.shared.page_head import lead_to_cutouts, page_head
-from lensapp.ui.shared.pictures import grade_style, picture_data
+from lensapp.ui.shared.pictures import picture_data
 from lensapp.ui.shared.state import choose, get_workspace, go, remember
 from lensapp.ui.shared.widgets import counted, download, empty_state, fixed, number
 
 ICON = ":material/groups:"
 MOST_SHOWN = 24
 MOST_ROWS = 300
+TINT = "40"  # opacity, of ff
 RATES = (
     "Rates (Wilson's 95 % interval) hits/cases, on simulated lenses, duds and repeated candidates. "
-    "Seconds each: median; hours left: at the mean; looks of over a minute are cut to one."
+    "Seconds each: median; time left: at the mean; looks of over a minute are cut to one."
 )
 TESTED: dict[str, Callable[[InspectorRecord], Rate]] = {  # columns that are left out where nobody was tested
     "completeness": attrgetter("completeness"),
@@ -91,14 +93,15 @@ def show_team_page() -> None:
     hours = sum(record.hours_spent for record in team.inspectors)
     right.caption(
         f"{counted(len(team.inspectors), 'inspector')}, "
-        f"{counted(graded, 'vote')}, {number(hours, digits=2) if hours >= 0.1 else 'under 0.1'} person-hours"
+        f"{counted(graded, 'vote')}"
+        + (f", {person_time_in_words(hours)}" if hours else "")
         + (f", {counted(team.retired, 'candidate')} retired." if team.retired else ".")
     )
     _show_inspectors(team)
     show_shares(ws, review, shares)
     _show_agreement(team)
-    _show_consensus(ws, review)
     _show_disputed(ws, review)
+    _show_consensus(ws, review)
     show_voters(ws, review)
     _show_end(ws, review)
 
@@ -148,6 +151,22 @@ def rate_text(rate: Rate) -> str:
     return f"{rate.value:.2f} ({rate.low:.2f}–{rate.high:.2f}) {rate.hits}/{rate.cases}"
 
 
+def person_time_in_words(hours: float) -> str:
+    """Return the time that people spent: in minutes below an hour."""
+    if hours < 1:
+        return counted(max(1, round(60 * hours)), "person-minute")
+    return f"{number(hours, digits=2)} person-hours"
+
+
+def time_left(hours: float) -> str:
+    """Return the time that is left to grade: in minutes below an hour, a dash where it is unknown."""
+    if hours != hours:  # noqa: PLR0124 - NaN
+        return "–"
+    if hours < 1:
+        return f"{max(round(60 * hours), 1 if hours else 0)} min"
+    return f"{number(hours, digits=2)} h"
+
+
 def inspector_table(records: tuple[InspectorRecord, ...]) -> pd.DataFrame:
     """Return one row per inspector as it is shown."""
     return pd.DataFrame(
@@ -179,7 +198,7 @@ def _show_inspectors(team: Team) -> None:
     )
     number_column, text = st.column_config.NumberColumn, st.column_config.TextColumn
     st.dataframe(
-        table.drop(columns=untried),
+        table.drop(columns=untried).style.format({"hours left": time_left}),
         hide_index=True,
         height="content",
         placeholder="–",
@@ -196,7 +215,7 @@ def _show_inspectors(team: Team) -> None:
                 help="Median seconds per candidate; a look of over a minute counts as one.",
             ),
             "hours left": number_column(
-                format="%.2f",
+                "time left",
                 help="Candidates not graded yet times the mean seconds of this inspector: a few long looks "
                 "make the mean larger than the median.",
             ),
@@ -272,16 +291,24 @@ def _show_consensus(ws: Workspace, review: Review) -> None:
         download("CSV", whole.to_csv, file_name=f"{review.name}-{report['method']}.csv")
 
 
+def grade_tint(grade: object) -> str:
+    """Return how the cell of a grade looks: bold, on a breath of the colour of the grade."""
+    colour = COLOURS.get(str(grade))
+    return f"background-color: {colour}{TINT}; font-weight: 600" if colour else ""
+
+
 def _list_consensus(ws: Workspace, head: pd.DataFrame) -> None:
     """Show candidates with their pictures and what the votes on them come to."""
     number_column, text = st.column_config.NumberColumn, st.column_config.TextColumn
     cutouts, pictures = pictures_by_id(ws, head["cutout_id"].tolist())
     images = {one.id: picture_data(picture) for one, picture in zip(cutouts, pictures, strict=True)}
     listed = head.drop(columns="cutout_id")
+    listed["scatter"] = listed["scatter"].where(listed["votes"] > 1)  # one vote has none
     listed.insert(0, "image", [images.get(int(key)) for key in head["cutout_id"]])
     st.dataframe(
-        listed.style.map(grade_style, subset=["grade"]),
+        listed.style.map(grade_tint, subset=["grade"]),
         hide_index=True,
+        placeholder="–",
         row_height=58,
         height=min(390, 40 + 58 * len(head)),
         key="team-consensus",
