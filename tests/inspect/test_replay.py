@@ -186,6 +186,7 @@ def test_orders_are_told_apart_by_colour_and_dashes():
     for theme in ("dark", "light"):
         colours = LINE_COLOURS[theme]
         figure = replay_figure.replay_figure(result, names=LABELS, colours=colours, marked=4)
+        assert {trace.mode for trace in figure.data} == {"lines"}, "few points would be dots"
         looks = [
             (trace.line.color, trace.line.dash) for trace in figure.data if trace.name in LABELS.values()
         ]

@@ -11,7 +11,7 @@ from lensapp.core.inspect.review_spec import ReviewSpec
 from lensapp.services.data.known_lenses import keep_known_lenses
 from lensapp.services.inspect import tokens
 from lensapp.services.inspect.gallery import open_review
-from lensapp.services.inspect.parts import PartSpec, part_columns, part_of
+from lensapp.services.inspect.parts import PartSpec, example_of_part, part_columns, part_of
 from lensapp.services.inspect.queues import create_review
 from lensapp.services.inspect.votes import VotePost, record_votes
 from lensapp.storage import reviews
@@ -64,6 +64,29 @@ def rows(ws, name, **values):
     opened = open_review(ws, reviews.get_review(ws.database, name).id)
     part = part_of(opened, PartSpec(**values), inspector="ada")
     return [opened.queue.tolist().index(key) for key in part.ids.tolist()]
+
+
+@pytest.mark.parametrize(
+    ("column", "expected"), [("mag_i", "mag_i < 22 & score > 0.5"), ("source_magnitude_i", "score > 0.5")]
+)
+def test_an_example_names_what_most_candidates_have(ws, tmp_path, column, expected):
+    opened = open_review(ws, reviews.get_review(ws.database, "open").id)
+    assert example_of_part(opened) == "mag_i < 22 & score > 0.5"
+    other = Workspace.open(tmp_path / "ws")
+    cutouts = [
+        {
+            "row": row,
+            "candidate_id": f"sky-{row}",
+            "properties": {column: 20.0} | ({"mag_g": 21.0} if row < 2 else {}),
+        }
+        for row in range(6)
+    ]
+    source = pack_source(other, "sky", blobs(6), cutouts, bands=BANDS, zero_point=None)
+    add_scores(other, source, dict(enumerate(SCORES)))
+    review = create_review(other, name="look", source_name="sky", run_name="run-1", spec=ReviewSpec())
+    assert example_of_part(open_review(other, review.id)) == expected
+    unscored = create_review(other, name="bare", source_name="sky", spec=ReviewSpec(order="given"))
+    assert "score" not in example_of_part(open_review(other, unscored.id))
 
 
 @pytest.mark.parametrize(
