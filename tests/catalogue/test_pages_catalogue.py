@@ -11,7 +11,7 @@ from lensapp.core.catalogue.query import CatalogueQuery
 from lensapp.core.inspect.consensus_methods import ConsensusSpec
 from lensapp.core.inspect.grades import LETTERS
 from lensapp.services.catalogue.ledger import ledger
-from lensapp.services.catalogue.usual_export import exported_bytes, usual_export, exported_after
+from lensapp.services.catalogue.usual_export import exported_after, exported_bytes, usual_export
 from lensapp.services.data.filters import filter_columns
 from lensapp.services.inspect.queues import review_of_cutouts
 from lensapp.storage import datasets, queue, reviews, runs, sources

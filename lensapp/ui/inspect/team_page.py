@@ -10,7 +10,6 @@ import streamlit as st
 from lensapp.core.acting import may
 from lensapp.core.inspect.agreement import Alpha, Rate
 from lensapp.core.inspect.consensus_methods import METHODS, ConsensusSpec
-from lensapp.core.inspect.grades import COLOURS
 from lensapp.services.data.pictures import cutouts_by_id, pictures_by_id
 from lensapp.services.data.sources import ready_sources
 from lensapp.services.inspect.consensus import consensus_report, disputed, review_disputed
@@ -29,14 +28,13 @@ from lensapp.ui.shared.address import kept, one_of
 from lensapp.ui.shared.forms import validated
 from lensapp.ui.shared.markup import plain_all
 from lensapp.ui.shared.page_head import lead_to_cutouts, page_head
-from lensapp.ui.shared.pictures import picture_data
+from lensapp.ui.shared.pictures import grade_style, picture_data
 from lensapp.ui.shared.state import choose, get_workspace, go, remember
 from lensapp.ui.shared.widgets import counted, download, empty_state, fixed, number
 
 ICON = ":material/groups:"
 MOST_SHOWN = 24
 MOST_ROWS = 300
-TINT = "40"  # opacity, of ff
 RATES = (
     "Rates (Wilson's 95 % interval) hits/cases, on simulated lenses, duds and repeated candidates. "
     "Seconds each: median; time left: at the mean; looks of over a minute are cut to one."
@@ -291,12 +289,6 @@ def _show_consensus(ws: Workspace, review: Review) -> None:
         download("CSV", whole.to_csv, file_name=f"{review.name}-{report['method']}.csv")
 
 
-def grade_tint(grade: object) -> str:
-    """Return how the cell of a grade looks: bold, on a breath of the colour of the grade."""
-    colour = COLOURS.get(str(grade))
-    return f"background-color: {colour}{TINT}; font-weight: 600" if colour else ""
-
-
 def _list_consensus(ws: Workspace, head: pd.DataFrame) -> None:
     """Show candidates with their pictures and what the votes on them come to."""
     number_column, text = st.column_config.NumberColumn, st.column_config.TextColumn
@@ -306,7 +298,7 @@ def _list_consensus(ws: Workspace, head: pd.DataFrame) -> None:
     listed["scatter"] = listed["scatter"].where(listed["votes"] > 1)  # one vote has none
     listed.insert(0, "image", [images.get(int(key)) for key in head["cutout_id"]])
     st.dataframe(
-        listed.style.map(grade_tint, subset=["grade"]),
+        listed.style.map(grade_style, subset=["grade"]),
         hide_index=True,
         placeholder="–",
         row_height=58,

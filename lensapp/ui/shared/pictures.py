@@ -15,6 +15,7 @@ from lensapp.storage.records import Cutout
 
 Pictures = NDArray[np.uint8]
 MOST_COLUMNS = 24
+TINT = "40"  # opacity, of ff
 
 
 def sheet(
@@ -87,9 +88,9 @@ def picture_data(picture: Pictures) -> str:
 
 
 def grade_style(grade: object) -> str:
-    """Return how the cell of a grade looks in a table: white on the colour of the grade."""
+    """Return how the cell of a grade looks in a table: bold, on a breath of the colour of the grade."""
     colour = COLOURS.get(str(grade))
-    return f"background-color: {colour}; color: #ffffff; font-weight: 600" if colour else ""
+    return f"background-color: {colour}{TINT}; font-weight: 600" if colour else ""
 
 
 def bars(values: Sequence[float], *, colours: Sequence[str]) -> str:
