@@ -10,7 +10,7 @@ from pyarrow import parquet
 
 from lensapp.core.data.conditions import Texts, parse_filter
 from lensapp.core.errors import InvalidInput
-from lensapp.services.data.filters import filter_columns, kept_ids
+from lensapp.services.data.filters import example_filter, filter_columns, kept_ids
 from lensapp.storage import sources
 from lensapp.storage.columns import source_columns
 from lensapp.storage.columns.filtering import kept_by
@@ -196,3 +196,22 @@ def test_a_source_of_an_earlier_time_gets_its_columns_when_asked(ws: Workspace, 
         parquet.read_table(written).slice(0, 1).replace_schema_metadata({"source": "9"}), written
     )
     assert len(kept_ids(old, source, "magnitude_r < 18.3")) == 3  # the file was another source's
+
+
+@pytest.mark.parametrize(
+    ("properties", "example"),
+    [
+        ({"east_left": 1.0, "mag_error_g": 0.1, "mag_g": 20.0, "snr": 3.0}, "mag_g < 24"),
+        ({"flags": 0.0, "x": 1.0, "snr": 30.0}, "snr < 34"),
+        ({"east_left": 1.0, "north_deg": 2.0, "mag_error_g": 0.1}, ""),
+    ],
+)
+def test_the_example_is_on_a_measure_and_near_its_median(tmp_path, properties, example):
+    ws = Workspace.open(tmp_path)
+    cutouts = [
+        {"candidate_id": f"c{row}", "properties": {name: value + row for name, value in properties.items()}}
+        for row in range(9)
+    ]
+    source = add_source(ws, "some", count=9, cutouts=cutouts)
+    assert example_filter(ws, [source]) == example
+    assert example_filter(ws, [source], known=["score"]) == (example or "score > 0.5")

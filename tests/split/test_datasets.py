@@ -289,3 +289,15 @@ def test_an_object_labelled_both_ways_in_two_sources_is_refused_until_decided(ws
 def test_an_id_that_two_surveys_give_to_objects_far_apart_contradicts_nothing(ws: Workspace) -> None:
     add_contradictory_sources(ws, far_apart=True)
     assert preview_split(ws, source_names=["ps", "hsc"], spec=SplitSpec()).contradictions == ()
+
+
+def test_hosts_with_and_without_painted_arcs_are_no_contradiction(ws: Workspace) -> None:
+    rows = [
+        {"candidate_id": f"c{k}", "label": "lens" if k % 2 else "nonlens", "parent": f"p{k // 20}"}
+        for k in range(60)
+    ]
+    add_source(ws, count=len(rows), cutouts=rows, kind="paint")
+    preview = preview_split(ws, source_names=["sky"], spec=SplitSpec())
+    assert not preview.warnings
+    assert preview.notes[0].startswith("The largest group, 20 of 60 cutouts, is of hosts that were painted")
+    assert preview.notes[1].startswith("60 cutouts are of hosts with and without painted arcs")

@@ -1,5 +1,6 @@
 """The columns of sources that filters name, and the cutouts of a source that a filter keeps."""
 
+import re
 from collections.abc import Sequence
 from functools import lru_cache
 
@@ -15,12 +16,13 @@ from lensapp.storage.records import Source
 from lensapp.storage.workspace import Workspace
 
 Ids = NDArray[np.int64]
-EXAMPLES = {
-    "mag_": "22",
-    "magnitude": "22",
-    "redshift": "0.5",
-    "lens_redshift": "0.5",
-}  # by how columns begin
+MAGNITUDES = ("mag", "magnitude")  # the first word of a magnitude's name, or its last
+NO_MEASURE = {  # words in names of errors, flags, places within a picture, and numbers that only count
+    *("err", "error", "errors", "sigma", "unc", "flag", "flags", "mask", "quality", "zp", "zeropoint"),
+    *("east", "north", "left", "below", "dx", "dy", "x", "y", "xpos", "ypos", "row", "column", "offset"),
+    *("id", "index", "number", "seed", "count", "ra", "dec", "rank"),
+}
+EXAMPLE_DIGITS = 3
 
 
 def filter_columns(ws: Workspace, owners: Sequence[Source]) -> list[ColumnInfo]:
@@ -30,15 +32,48 @@ def filter_columns(ws: Workspace, owners: Sequence[Source]) -> list[ColumnInfo]:
     return sorted(every, key=lambda one: one.name == SOURCE or one.name in OWN)
 
 
-def example_filter(columns: Sequence[ColumnInfo], *, known: Sequence[str] = ()) -> str:
-    """Return a condition as an example, on a column that these sources have."""
-    numbers = [one.name for one in columns if not one.is_text and one.name not in OWN]
-    liked = (one for start, limit in EXAMPLES.items() for one in numbers if one.startswith(start))
-    name = next(liked, next(iter(numbers), None))
-    if name is not None:
-        limit = next((limit for start, limit in EXAMPLES.items() if name.startswith(start)), "1")
-        return f"{name} < {limit}"
-    return "score > 0.5" if "score" in known else "ra_deg < 180"
+def example_filter(ws: Workspace, owners: Sequence[Source], *, known: Sequence[str] = ()) -> str:
+    """Return a condition as an example: on a magnitude or else another measure that one of the sources has.
+
+    Its limit is near the median. Without a measure it is on the score where that is `known`, else "".
+    """
+    examples = (_example_of(ws, source.id, source.created_at) for source in owners)
+    return next(filter(None, examples), "score > 0.5" if "score" in known else "")
+
+
+@lru_cache(maxsize=64)
+def _example_of(ws: Workspace, source_id: int, _created_at: float) -> str:
+    source = sources.source_by_id(ws.database, source_id)
+    measures = [
+        one.name
+        for one in column_infos(ws, source)
+        if not one.is_text and one.name not in OWN and NO_MEASURE.isdisjoint(_words_of(one.name))
+    ]
+    for name in sorted(measures, key=lambda one: not _is_magnitude(one)):
+        values = np.asarray(read_columns(ws, source, [name])[name], float)
+        values = values[np.isfinite(values)]
+        if len(values) and np.ptp(values) > 0:
+            return f"{name} < {_rounded_limit(values)}"
+    return ""
+
+
+def _words_of(name: str) -> list[str]:
+    return re.split(r"[^a-z]+", name.lower())
+
+
+def _is_magnitude(name: str) -> bool:
+    words = _words_of(name)
+    return words[0] in MAGNITUDES or words[-1] in MAGNITUDES
+
+
+def _rounded_limit(values: NDArray[np.float64]) -> str:
+    """Return the median with as few digits as leave it among the values, with some on either side."""
+    median = float(np.median(values))
+    for digits in range(1, EXAMPLE_DIGITS):
+        limit = float(f"{median:.{digits}g}")
+        if 0.25 < np.mean(values < limit) < 0.75:
+            return f"{limit:.10g}"
+    return f"{float(f'{median:.{EXAMPLE_DIGITS}g}'):.10g}"
 
 
 def catalogue_columns(ws: Workspace, source: Source) -> list[str]:

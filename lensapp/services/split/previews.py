@@ -1,10 +1,11 @@
 """Preview a split: parts, folds, groups and what the user should look at before freezing it."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import lru_cache
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -36,6 +37,7 @@ from lensapp.storage.workspace import Workspace
 
 LARGE_GROUP_SHARE = 0.1
 OUTSIDE_FILTER = "outside the filter"
+PAINTED = "paint"  # kind of sources
 
 
 @dataclass(frozen=True, eq=False)
@@ -61,6 +63,8 @@ class SplitPreview:
         Reason -> number of cutouts in no part.
     warnings
         What the user should look at, one sentence each.
+    notes
+        What looks odd and is as it should be, one sentence each.
     contradictions
         Objects that are a lens in one source and a non-lens in another.
     second
@@ -79,6 +83,7 @@ class SplitPreview:
     warnings: tuple[str, ...]
     contradictions: tuple[Contradiction, ...]
     second: Columns | None = None
+    notes: tuple[str, ...] = ()
 
 
 def preview_split(
@@ -127,7 +132,10 @@ def preview_split(
         labelled = labelled.relabelled(rows, LABELLED_BOTH_WAYS)
     split = split_cutouts(labelled.table, spec, grouping=grouping)
     total = sum(sources.count_cutouts(ws.database, source.id) for source in used)
-    preview = summarise(labelled, split, grouping, total=total, contradictions=contradictions)
+    painted = frozenset(source.name for source in used if source.kind == PAINTED)
+    preview = summarise(
+        labelled, split, grouping, total=total, contradictions=contradictions, painted=painted
+    )
     return replace(preview, second=second)
 
 
@@ -154,8 +162,9 @@ def summarise(
     *,
     total: int,
     contradictions: tuple[Contradiction, ...] = (),
+    painted: Collection[str] = (),
 ) -> SplitPreview:
-    """Return the preview of a split."""
+    """Return the preview of a split; in sources that are `painted` every lens has a host without arcs."""
     table, ids = labelled.table, labelled.cutout_id
     columns: Columns = {
         "cutout_id": ids,
@@ -170,9 +179,18 @@ def summarise(
         "magnitude": labelled.magnitude,
     }
     inside = split.part != IGNORED
-    sizes = np.unique(split.group[inside], return_counts=True)[1]
+    numbers, sizes = np.unique(split.group[inside], return_counts=True)
     largest = int(sizes.max(initial=0))
     conflicts, objects = objects_with_both_labels(table, split.group)
+    drawn = np.isin(table.source, list(painted)) & (table.label == LABELS[0])
+    in_largest = inside & (split.group == numbers[sizes.argmax()]) if largest else inside
+    warnings, notes = remarks_on(
+        labelled.kinds,
+        total=int(inside.sum()),
+        largest=largest,
+        largest_drawn=int(np.count_nonzero(in_largest & drawn)),
+        conflicts=~_of_drawn(objects, drawn[conflicts], table.label[conflicts]),
+    )
     other = {kind: count for kind, count in labelled.kinds.items() if kind not in LABELS}
     dropped = int(np.count_nonzero(split.part == IGNORED)) - sum(other.values())
     left_out = {"without a label": total - len(table), "left out for balance": dropped}
@@ -192,8 +210,9 @@ def summarise(
         duplicate_groups=_members_by_group(ids, grouping.near_duplicate),
         conflicts=_members_by_group(ids[conflicts], objects),
         left_out={reason: count for reason, count in left_out.items() if count},
-        warnings=warnings_of(labelled.kinds, largest, len(conflicts), int(inside.sum()))
+        warnings=warnings
         + ((f"{listing(contradictions)}. Correct their labels.",) if contradictions else ()),
+        notes=notes,
         contradictions=contradictions,
     )
 
@@ -210,9 +229,23 @@ def _members_by_group(ids: NDArray[np.int64], group: NDArray[np.int64]) -> tuple
     return tuple(sorted(groups, key=lambda members: (-len(members), members)))
 
 
-def warnings_of(kinds: Counter[str], largest: int, conflicts: int, total: int) -> tuple[str, ...]:
-    """Return what the user should look at, one sentence each."""
-    warnings = []
+def _of_drawn(
+    objects: NDArray[np.int64], drawn: NDArray[np.bool_], label: NDArray[Any]
+) -> NDArray[np.bool_]:
+    """Return which rows show an object whose lenses are all painted ones."""
+    real = np.unique(objects[(label == LABELS[0]) & ~drawn])
+    return np.asarray(~np.isin(objects, real))
+
+
+def remarks_on(
+    kinds: Counter[str], *, total: int, largest: int, largest_drawn: int, conflicts: NDArray[np.bool_]
+) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Return what the user should look at, and what only looks odd, one sentence each.
+
+    `largest_drawn` of the cutouts in the largest group are painted lenses. Of the cutouts that show objects
+    with both labels `conflicts` says whether that is for another reason than paint.
+    """
+    warnings, notes = [], []
     absent = [kind for kind in LABELS if not kinds[kind]]
     if absent:
         warnings.append(
@@ -221,10 +254,23 @@ def warnings_of(kinds: Counter[str], largest: int, conflicts: int, total: int) -
             f"{'non-lenses' if absent[0] == 'nonlens' else 'lenses'} with the same bands."
         )
     if largest > max(10, LARGE_GROUP_SHARE * total):
-        warnings.append(
-            f"One group holds {largest} of {total} cutouts: lower the group radius or the near-duplicate "
-            "tolerance if they are not one object."
+        if largest_drawn:
+            notes.append(
+                f"The largest group, {largest} of {total} cutouts, is of hosts that were painted on several "
+                "times, with their neighbours: it stays in one part, as it should. More hosts make smaller "
+                "groups."
+            )
+        else:
+            warnings.append(
+                f"One group holds {largest} of {total} cutouts: lower the group radius or the near-duplicate "
+                "tolerance if they are not one object."
+            )
+    odd, of_paint = int(np.count_nonzero(conflicts)), int(np.count_nonzero(~conflicts))
+    if odd:
+        warnings.append(f"{odd} cutouts show objects labelled lens and non-lens: check their labels.")
+    if of_paint:
+        notes.append(
+            f"{of_paint} cutouts are of hosts with and without painted arcs, so that one object is a lens and "
+            "a non-lens: both labels are right, and all of one host are in one part."
         )
-    if conflicts:
-        warnings.append(f"{conflicts} cutouts show objects labelled lens and non-lens: check their labels.")
-    return tuple(warnings)
+    return tuple(warnings), tuple(notes)

@@ -284,6 +284,7 @@ def sky_figure(
             x=ra_deg[members],
             y=dec_deg[members],
             name=names.get(kind, kind),
+            legendrank=kinds.index(kind),
             mode="markers",
             marker={
                 "size": 4 if len(classes) > 1000 else 6,

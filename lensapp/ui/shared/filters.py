@@ -51,11 +51,11 @@ def ask_filter(
         Whether its name stands above the field, else in it: that saves a row above pictures.
     """
     columns = filter_columns(ws, owners)
-    names, example = [*known, *(one.name for one in columns)], example_filter(columns, known=known)
+    names, example = [*known, *(one.name for one in columns)], example_filter(ws, owners, known=known)
     with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
         entered = st.text_input(
             "Filter",
-            placeholder=example if labelled else f"Filter, such as {example}",
+            placeholder=example if labelled or not example else f"Filter, such as {example}",
             help=HELP,
             label_visibility="visible" if labelled else "collapsed",
             **kept(WHERE, text(), "", key=key, resets=[PAGE_NUMBER]),

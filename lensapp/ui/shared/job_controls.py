@@ -129,7 +129,8 @@ def job_progress(job: Job, *, key: str = "job", live: Sequence[Job] | None = Non
         if job.state == "queued":
             st.caption(queue_text(job, live))
         elif job.state != "failed":
-            st.progress(fraction_done(job), text=plain(progress_text(job)))
+            share = [f"{100 * fraction_done(job):.0f} %"] if fraction_done(job) else []  # as the sidebar says
+            st.progress(fraction_done(job), text=plain(" · ".join([*share, progress_text(job)])))
         if job.error:
             st.error(plain(in_page_words(job.error)), icon=":material/error:")
         if not may("work"):
@@ -161,7 +162,7 @@ def job_progress(job: Job, *, key: str = "job", live: Sequence[Job] | None = Non
                 st.empty()
             if job.state in ("queued", "running", "paused"):
                 st.button(
-                    "Cancel",
+                    "Stop",
                     icon=":material/stop:",
                     key=f"{key}-stop",
                     on_click=job_control.stop_job,

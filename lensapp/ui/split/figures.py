@@ -34,16 +34,17 @@ def show_balance(preview: SplitPreview) -> None:
         f"{figures.PART_NAMES[part]}: {number(total)}, {100 * share:.1f} % lenses"
         for part, total, share in zip(parts, totals, shares, strict=True)
     ]
-    for label in LABELS:
+    for place, label in enumerate(LABELS):
         figure.add_bar(
             y=names,
             x=counts[label],
             name=figures.CLASS_NAMES[label],
             orientation="h",
+            legendrank=place,
             marker={"color": colours[label], "pattern": {"shape": "/" if label == "nonlens" else ""}},
             hovertemplate="%{x} " + figures.CLASS_NAMES[label] + "<extra></extra>",
         )
-    figure.update_layout(barmode="stack", bargap=0.25)
+    figure.update_layout(barmode="stack", bargap=0.25, legend={"traceorder": "normal"})
     figure.update_xaxes(title="cutouts")
     filled = [share for share, total in zip(shares, totals, strict=True) if total]
     even = bool(filled) and max(filled) - min(filled) < EVEN_SHARES

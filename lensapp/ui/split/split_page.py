@@ -83,7 +83,7 @@ def show_split_page() -> None:
 
 def _show_split(ready: dict[str, Source], labelled: list[str]) -> None:
     """Show sources and filter above, settings on the left, parts on the right, groups of cutouts below."""
-    left, right = st.columns([1, 2.6], gap="large", vertical_alignment="bottom")
+    left, right = st.columns([1, 2.6], gap="large", vertical_alignment="top")
     with left:
         source_names = _choose_sources(list(ready), labelled)
     if not source_names:
@@ -228,6 +228,8 @@ def _show_what_is_frozen(source_names: list[str], preview: SplitPreview) -> None
         st.caption(f"Left out: {counted(count, 'cutout')} {plain(reason)}. {REMEDIES.get(reason, '')}")
     for warning in preview.warnings:
         st.warning(plain(warning), icon=":material/warning:")
+    for note in preview.notes:
+        st.caption(f":material/info: {plain(note)}")
     for label in LABELS:
         if members and not any(part.get(label) for part in preview.counts.values()):
             offer_class(source_names, label)
