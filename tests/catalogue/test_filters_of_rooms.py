@@ -127,7 +127,7 @@ def test_pages_show_what_fulfils_the_filter_of_the_address(ws):
     assert any(one.value.startswith("5 of 40 candidates") for one in data.caption)
     assert data.dataframe[0].value["seeing_arcsec"].tolist() == pytest.approx([0.85, 0.86, 0.87, 0.88, 0.89])
     catalogue = filtered("catalogue", "mean >= 2.5", source="sky")
-    assert any(one.value.startswith("n = 2 candidates") for one in catalogue.caption)
+    assert any(one.value.startswith("2 candidates") for one in catalogue.caption)
 
 
 @pytest.mark.parametrize("page", ["score", "data", "catalogue"])

@@ -110,10 +110,10 @@ def test_grades_and_what_inspectors_named_come_before_labels_and_columns(ws, par
 
 
 def test_what_cannot_be_used_is_said(ws, parent, scored):
-    with pytest.raises(InvalidInput, match=r"none is left to add: .* classes: Merger \(4\), Ring \(4\)"):
+    with pytest.raises(InvalidInput, match=r"is left to add: .* Its classes are Merger \(4\), Ring \(4\)"):
         add(ws, classes=("Disc",))
     with pytest.raises(
-        InvalidInput, match=r"none is left to add: 8 of a class that was not chosen, 4 with a score below 1;"
+        InvalidInput, match=r"is left to add: 8 of a class that was not chosen, 4 with a score below 1\."
     ):
         add(ws, classes=("Spiral",), min_score=1.0)
     with pytest.raises(NotFound):

@@ -1,9 +1,12 @@
 """The Catalogue page, run by Streamlit's own test harness inside the frame."""
 
 import time
+from dataclasses import replace
+from io import BytesIO
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 from astropy.table import Table
 
@@ -20,7 +23,7 @@ from lensapp.storage.workspace import Workspace
 from lensapp.ui.catalogue import export
 from lensapp.ui.catalogue.catalogue_page import listed_catalogue
 from lensapp.ui.catalogue.ledger_figure import ledger_figure
-from lensapp.ui.catalogue.table import with_thumbnails
+from lensapp.ui.catalogue.table import in_order, with_thumbnails
 from lensapp.ui.shared import page_head
 from support import small_surveys
 from support.pages_workspace import add_survey, full_workspace, open_page
@@ -219,14 +222,14 @@ def test_hard_negatives_are_shown_by_class_frozen_and_trained_on(folder: Path) -
     page = open_page("catalogue", source="sea", run="elu_cnn-1", view="feed-back", of="negatives")
     assert any("have 16×16 pixels" in text.value for text in page.info)
     page.number_input(key="negatives-min_score").set_value(0.8).run()
-    assert any("none is left to add: 5 with a score below 0.8" in text.value for text in page.info)
+    assert any("is left to add: 5 with a score below 0.8" in text.value for text in page.info)
     assert not page.error
     page.number_input(key="negatives-min_score").set_value(0.0)
     page.number_input(key="negatives-count").set_value(3).run()
     table = page.dataframe[0].value.set_index("class")
     assert table["known"].to_dict() == {"Spiral": 3, "Ring": 2}
     assert table["to be added"].to_dict() == {"Spiral": 2, "Ring": 1}
-    assert table["highest score"].to_dict() == {"Spiral": "0.500", "Ring": "0.400"}
+    assert table["highest score"].to_dict() == {"Spiral": "0.5000", "Ring": "0.4000"}
     page.button(key="negatives-freeze").click().run()
     assert not page.exception
     made = datasets.list_datasets(ws.database)[0]
@@ -245,6 +248,21 @@ def test_the_ledger_of_a_network_names_its_data(folder: Path) -> None:
     assert any("sky-v1" in text.value for text in page.markdown)
     figure = ledger_figure(ledger(ws, "elu_cnn-1"), colours=("#111111", "#222222"))
     assert "scores of sky" in figure.data[0].node.label
+    colours = tuple(f"#{place:06x}" for place in range(9))
+    record = ledger(ws, "elu_cnn-1")
+    voted = replace(record, labels={"votes": {"lens": 3}, **record.labels})
+    nodes = [ledger_figure(one, colours=colours).data[0].node for one in (record, voted)]
+    before, after = (dict(zip(node.label, node.color, strict=True)) for node in nodes)
+    assert len(after) == len(before) + 1
+    assert before.items() <= after.items()
+
+
+def test_the_file_of_the_button_has_the_order_of_the_table(folder: Path) -> None:
+    ws = full_workspace(folder)
+    query, out = QUERY.replaced(grades=("A", "B", "C", "X")), ws.exports_folder / "sky.csv"
+    table = in_order(listed_catalogue(ws, query), "id")
+    data = exported_bytes(ws, query, out, out, order=table["cutout_id"].tolist())
+    assert pd.read_csv(BytesIO(data))["id"].tolist() == table["id"].tolist()
 
 
 def test_the_method_of_the_page_reaches_the_file(folder: Path) -> None:

@@ -2,6 +2,7 @@
 
 import time
 import uuid
+from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
@@ -34,6 +35,7 @@ def export(
     sheet: Path | None = None,
     sheet_columns: int = 6,
     samp: bool = False,
+    order: Sequence[int] | None = None,
 ) -> dict[str, Any]:
     """Write the catalogue of a query, draw it, or send it to the tools on this machine.
 
@@ -47,6 +49,8 @@ def export(
         Paths of the catalogue (.csv, .ecsv, .fits, .parquet, .vot or .reg) and of finder charts (.pdf, .png).
     samp
         Whether to write a VOTable into the workspace and ask other tools to load it.
+    order
+        IDs of cutouts in the order of the rows; the highest score comes first where it is None.
 
     Returns
     -------
@@ -65,6 +69,10 @@ def export(
     files = None if out is None else _checked_files(out)
     selection = select(ws, query)
     table = catalogue_of(ws, selection)
+    if order is not None:  # what came to pass since stands at the end
+        place = {key: row for row, key in enumerate(order)}
+        places = table["cutout_id"].map(lambda key: place.get(int(key), len(place)))
+        table = table.iloc[np.argsort(places.to_numpy(np.int64), kind="stable")].reset_index(drop=True)
     report: dict[str, Any] = {}
     if out is not None and files is not None:
         report |= _write(ws, selection, table, out=out, files=files)

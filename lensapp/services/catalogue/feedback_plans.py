@@ -13,7 +13,7 @@ from lensapp.core.catalogue import feedback_rules
 from lensapp.core.catalogue.feedback_spec import FeedbackRules
 from lensapp.core.errors import InvalidInput
 from lensapp.core.inspect.consensus import Consensus
-from lensapp.services.catalogue.label_origin import write_origin
+from lensapp.services.catalogue.label_origin import read_origin, write_origin
 from lensapp.services.catalogue.next_version import (
     MEMBER_EXTRA,
     members_as_rows,
@@ -29,6 +29,7 @@ from lensapp.storage.queries import Columns
 from lensapp.storage.records import Dataset, Review, Vote
 from lensapp.storage.workspace import Workspace
 
+OWN_LABEL = "labelled so by these votes already"  # an outcome beside those of the rules
 TRUSTED_ORIGINS = ("demo", "import")  # of labels: simulated, or from an imported catalogue
 
 
@@ -124,6 +125,8 @@ class FeedbackPlan:
         Where the labels that change come from: `label_from` of the parent's member -> number.
     kept_origins
         The same of the labels that the votes contradict but do not change, as relabelling is off.
+    held_origins
+        Where the labels of all members that were graded come from, of the test part as well.
     ungraded
         Candidates of the reviews without a vote that counts: ignored.
     counts
@@ -143,6 +146,7 @@ class FeedbackPlan:
     relabelled: dict[str, int]
     replaced_origins: dict[str, int]
     kept_origins: dict[str, int]
+    held_origins: dict[str, int]
     ungraded: int
     counts: Counts
     members: list[dict[str, Any]]
@@ -187,6 +191,8 @@ def plan_feedback(
         members["part"][member_row[old]], members["label"][member_row[old]], graded.label[old], rules
     )
     accepted = placement.accepted
+    confirmed = np.flatnonzero(outcome == feedback_rules.CONFIRMED)
+    outcome[confirmed[_written_by(graded, members["label_from"][member_row[confirmed]])]] = OWN_LABEL
     outcome[new] = np.where(accepted, feedback_rules.ADDED, placement.refusal)
     changed = np.flatnonzero(outcome == feedback_rules.RELABELLED)
     changed_row = member_row[changed]
@@ -210,11 +216,18 @@ def plan_feedback(
         relabelled=dict(Counter(f"{before} → {after}" for before, after in relabelled)),
         replaced_origins=_origins(members, changed_row),
         kept_origins=_origins(members, member_row[outcome == feedback_rules.KEPT]),
+        held_origins=_origins(members, member_row[member_row >= 0]),
         ungraded=len(np.setdiff1d(candidates_of(ws, graded.reviews), consensus.cutout_id)),
         counts=count_parts(*(np.array([row[name] for row in rows], object) for name in ("part", "label"))),
         members=rows,
         inspectors=graded.inspectors,
     )
+
+
+def _written_by(graded: Graded, label_from: NDArray[Any]) -> NDArray[np.bool_]:
+    """Return which labels the votes of the graded cutouts' own reviews have made."""
+    names, origins = {review.name for review in graded.reviews}, map(read_origin, label_from.tolist())
+    return np.array([one.kind == "votes" and names.issuperset(one.reviews) for one in origins], bool)
 
 
 def _origins(members: Columns, rows: NDArray[np.int64]) -> dict[str, int]:

@@ -30,7 +30,7 @@ from lensapp.storage.queries import Columns
 from lensapp.storage.records import Dataset, Run, Source
 from lensapp.storage.workspace import Workspace
 
-NONLENS, NO_CLASS = "nonlens", "unknown"
+NONLENS, NO_CLASS, GRADED_X = "nonlens", "unknown", "lens graded X"
 
 
 class NoneLeft(InvalidInput):
@@ -217,7 +217,8 @@ def known_nonlenses(ws: Workspace, source: Source, spec: HardNegativesSpec) -> N
             vote = at[row]
             # A grade that becomes no label leaves it in doubt.
             label[row], origin[row] = graded.label[vote], graded.origin[vote]
-            kind[row] = named.get(int(ids[vote]), kind[row])
+            graded_x = GRADED_X if str(kind[row]).casefold() == "lens" else kind[row]
+            kind[row] = named.get(int(ids[vote]), graded_x)
     kind = np.array([one or NO_CLASS for one in kind.tolist()], object)
     return Nonlenses(columns, kind, origin).of(np.flatnonzero(label == NONLENS))
 
@@ -273,13 +274,15 @@ def choose(
             f"with a score below {spec.min_score:g}": np.count_nonzero(fresh & scored & wanted),
         }
         why = ", ".join(f"{count} {words}" for words, count in counts.items() if count)
-        classes = ", ".join(f"{kind} ({n})" for kind, n in sorted(Counter(known.kind.tolist()).items()))
         advice = f"Label or grade more of the source, or score it with {run_name}"
         if (fresh & scored).any():
             advice = "Choose further classes or a lower least score"
+        if spec.classes:
+            classes = ", ".join(f"{kind} ({n})" for kind, n in sorted(Counter(known.kind.tolist()).items()))
+            advice += f". Its classes are {classes or 'none'}"
         raise NoneLeft(
-            f"Of {len(scores)} known non-lenses of {source_name} none is left to add: "
-            f"{why or 'there are none'}; classes: {classes or 'none'}. {advice}."
+            f"None of the {len(scores)} known non-lenses of {source_name} is left to add: "
+            f"{why or 'there are none'}. {advice}."
         )
     rows = rows[np.argsort(-scores[rows], kind="stable")]
     if spec.even_classes:

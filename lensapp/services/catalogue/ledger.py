@@ -15,6 +15,8 @@ from lensapp.storage.records import Cutout, Run, Vote
 from lensapp.storage.scores import stored_scores
 from lensapp.storage.workspace import Workspace
 
+OWN_WORK = ("objects", "paint")  # kinds of sources whose labels are not imported, though stored as such
+
 
 @dataclass(frozen=True)
 class VoteShare:
@@ -38,7 +40,8 @@ class RunLedger:
     sources
         Names of the sources of the version.
     labels
-        Origin ("import", "demo" or "votes") -> label -> number of members.
+        Origin ("import", "demo", "votes", or "objects" and "paint" of sources made here) -> label -> number
+        of members.
     votes
         Labels made by votes, by review and inspectors, most labels first.
     inspectors
@@ -108,13 +111,16 @@ def ledger(ws: Workspace, run_name: str) -> RunLedger:
     labels: dict[str, dict[str, int]] = {}
     labels_of_votes: dict[tuple[tuple[str, ...], tuple[str, ...]], dict[str, int]] = {}
     members = datasets.member_columns(ws.database, run.dataset_id)
-    origins = Counter(zip(members["label_from"], members["label"], strict=True))
-    for (label_from, label), count in sorted(origins.items()):
-        origin = read_origin(label_from)
+    kinds = {source.id: source.kind for source in sources.list_sources(ws.database)}
+    made = [kinds.get(int(key), "") for key in members["source_id"]]
+    origins = Counter(zip(members["label_from"], made, members["label"], strict=True))
+    for (label_from, kind, label), count in sorted(origins.items()):
+        origin = read_origin(kind if label_from == "import" and kind in OWN_WORK else label_from)
         of_kind = labels.setdefault(origin.kind, {})
         of_kind[label] = of_kind.get(label, 0) + count
         if origin.kind == "votes":
-            labels_of_votes.setdefault((origin.reviews, origin.inspectors), {})[label] = count
+            by_whom = labels_of_votes.setdefault((origin.reviews, origin.inspectors), {})
+            by_whom[label] = by_whom.get(label, 0) + count
     shares = [VoteShare(names, people, counts) for (names, people), counts in labels_of_votes.items()]
     inspectors: Counter[str] = Counter()
     for share in shares:

@@ -1,7 +1,7 @@
 """The export of a press: what is graded A to C, in the format last used, as a file for the browser."""
 
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -52,14 +52,18 @@ def usual_export(ws: Workspace, selected: Mapping[str, str], name: str) -> bytes
         return exported_bytes(ws, query.replaced(grades=LETTERS), out, out)
 
 
-def exported_bytes(ws: Workspace, query: CatalogueQuery, out: Path, path: Path) -> bytes:
+def exported_bytes(
+    ws: Workspace, query: CatalogueQuery, out: Path, path: Path, *, order: Sequence[int] | None = None
+) -> bytes:
     """Export as to `out` in a folder of this request's own; return the bytes of the file called as `path`.
+
+    Candidates come with the highest score first, or in the `order` of these IDs of cutouts.
 
     Somebody else may export the same source in the same second: whoever ends last leaves the files in the
     folder of `out`, and both download what they asked for.
     """
     with own_folder(out.parent) as folder:
-        export(ws, query, out=folder / out.name)
+        export(ws, query, out=folder / out.name, order=order)
         return taken_bytes(path.name, folder, left_in=out.parent)
 
 

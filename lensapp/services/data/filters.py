@@ -81,6 +81,11 @@ def catalogue_columns(ws: Workspace, source: Source) -> list[str]:
     return [one.name for one in column_infos(ws, source) if one.name not in OWN]
 
 
+def magnitudes_first(names: Sequence[str]) -> list[str]:
+    """Return names of columns with those of magnitudes first, the others as they were."""
+    return sorted(names, key=lambda one: not _is_magnitude(one))
+
+
 def kept_ids(ws: Workspace, source: Source, where: str) -> Ids:
     """Return the cutouts of a source that fulfil a filter on its catalogue, in the order of their rows.
 

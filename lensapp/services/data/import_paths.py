@@ -2,7 +2,9 @@
 
 import os
 import re
+from collections import Counter
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path, PurePosixPath
 from typing import Protocol
 
@@ -21,6 +23,9 @@ CatalogueLook = catalogue_look.CatalogueLook
 FolderListing = folders.FolderListing
 MOST_RECENT = 12
 LARGEST_UPLOAD = 200 * 1024**2  # bytes, all files together: more goes to a folder of the server
+SYSTEM_FOLDERS = re.compile(  # of a machine, in its topmost folder: no cutouts lie there
+    r"/(proc|sys|dev|lost\+found|etc|bin|sbin|boot|run|usr|var|lib\w*)"
+)
 UNSAFE = re.compile(r"[\x00-\x1f\x7f]+")
 
 
@@ -44,13 +49,17 @@ def roots_to_browse(ws: Workspace) -> list[Path]:
 
 
 def first_folder(ws: Workspace) -> Path:
-    """Return the folder to begin with: that of the last import, home, or a root.
+    """Return the folder to begin with: that of the last import, home, the working directory, or a root.
 
     It is the first of these in which anything can be opened or imported, where there is such a one.
     """
     roots = roots_to_browse(ws)
     recent = [Path(text).parent.resolve() for text in recent_paths(ws)]
-    allowed = [one for one in (*recent, Path.home(), *roots) if one.is_dir() and folders.within(one, roots)]
+    allowed = [
+        one
+        for one in (*recent, Path.home(), Path.cwd(), *roots)
+        if one.is_dir() and folders.within(one, roots)
+    ]
     return next((one for one in allowed if folders.shows_anything(one, roots=roots)), allowed[0])
 
 
@@ -60,8 +69,16 @@ def named_roots() -> list[Path]:
 
 
 def list_folder(ws: Workspace, path: Path) -> folders.FolderListing:
-    """Return what lies in a folder below the roots; see `lensapp.ingest.recognition.folders.list_folder`."""
-    return folders.list_folder(path, roots=roots_to_browse(ws))
+    """Return what lies in a folder below the roots, without the folders of the system itself.
+
+    See `lensapp.ingest.recognition.folders.list_folder`.
+    """
+    listing = folders.list_folder(path, roots=roots_to_browse(ws))
+    if listing.path != Path(listing.path.anchor):
+        return listing
+    shown = [one for one in listing.folders if not SYSTEM_FOLDERS.fullmatch(str(one.path))]
+    counts = sum((Counter(one.counts) for one in shown), Counter(one.kind for one in listing.files))
+    return replace(listing, folders=shown, counts=dict(counts))
 
 
 def catalogues_near(ws: Workspace, path: str) -> list[str]:

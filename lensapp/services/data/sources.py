@@ -174,9 +174,16 @@ def _is_labelled(ws: Workspace, source_id: int) -> bool:
     return len(first["id"]) > 0
 
 
+def only_lenses(ws: Workspace, source: Source) -> bool:
+    """Return whether a source has labels and every one of them is lens."""
+    return set(sources.labels_of(ws.database, source.id)) == {"lens"}
+
+
 def unit_in_words(ws: Workspace, source: Source) -> str:
     """Return the unit of flux of a source as a reader is told it."""
-    return source_unit(ws, source).in_words(source.bands)
+    words = source_unit(ws, source).in_words(source.bands)
+    several = source.kind == "paint" and " to " in words
+    return f"{words} (cutout by cutout as its host)" if several else words
 
 
 def rejections(ws: Workspace, source: Source) -> list[Rejection]:

@@ -183,38 +183,47 @@ def summarise(
     largest = int(sizes.max(initial=0))
     conflicts, objects = objects_with_both_labels(table, split.group)
     drawn = np.isin(table.source, list(painted)) & (table.label == LABELS[0])
-    in_largest = inside & (split.group == numbers[sizes.argmax()]) if largest else inside
     warnings, notes = remarks_on(
         labelled.kinds,
         total=int(inside.sum()),
         largest=largest,
-        largest_drawn=int(np.count_nonzero(in_largest & drawn)),
+        largest_drawn=int(np.count_nonzero(drawn & inside & np.isin(split.group, numbers[sizes == largest]))),
         conflicts=~_of_drawn(objects, drawn[conflicts], table.label[conflicts]),
     )
-    other = {kind: count for kind, count in labelled.kinds.items() if kind not in LABELS}
-    dropped = int(np.count_nonzero(split.part == IGNORED)) - sum(other.values())
-    left_out = {"without a label": total - len(table), "left out for balance": dropped}
-    left_out |= {
-        kind if kind == OUTSIDE_FILTER else f"labelled {kind!r}": count
-        for kind, count in sorted(other.items())
-    }
-    in_fold = Counter(zip(split.fold.tolist(), table.label.tolist(), strict=True))
-    folds = int(split.fold.max(initial=-1)) + 1
     return SplitPreview(
         columns=columns,
         magnitude_name=labelled.magnitude_name,
         counts=count_parts(split.part, table.label),
-        fold_counts={fold: {kind: in_fold[fold, kind] for kind in LABELS} for fold in range(folds)},
+        fold_counts=_fold_counts(split, table.label),
         groups=len(sizes),
         largest_group=largest,
         duplicate_groups=_members_by_group(ids, grouping.near_duplicate),
         conflicts=_members_by_group(ids[conflicts], objects),
-        left_out={reason: count for reason, count in left_out.items() if count},
+        left_out=_left_out(labelled, split, total=total),
         warnings=warnings
         + ((f"{listing(contradictions)}. Correct their labels.",) if contradictions else ()),
         notes=notes,
         contradictions=contradictions,
     )
+
+
+def _fold_counts(split: Split, label: NDArray[Any]) -> dict[int, dict[str, int]]:
+    """Return how many cutouts of each class each fold holds."""
+    in_fold = Counter(zip(split.fold.tolist(), label.tolist(), strict=True))
+    folds = int(split.fold.max(initial=-1)) + 1
+    return {fold: {kind: in_fold[fold, kind] for kind in LABELS} for fold in range(folds)}
+
+
+def _left_out(labelled: LabelledTable, split: Split, *, total: int) -> dict[str, int]:
+    """Return how many cutouts are in no part, by reason."""
+    other = {kind: count for kind, count in labelled.kinds.items() if kind not in LABELS}
+    dropped = int(np.count_nonzero(split.part == IGNORED)) - sum(other.values())
+    left_out = {"without a label": total - len(labelled.table), "left out for balance": dropped}
+    left_out |= {
+        kind if kind == OUTSIDE_FILTER else f"labelled {kind!r}": count
+        for kind, count in sorted(other.items())
+    }
+    return {reason: count for reason, count in left_out.items() if count}
 
 
 def _members_by_group(ids: NDArray[np.int64], group: NDArray[np.int64]) -> tuple[tuple[int, ...], ...]:
@@ -229,9 +238,7 @@ def _members_by_group(ids: NDArray[np.int64], group: NDArray[np.int64]) -> tuple
     return tuple(sorted(groups, key=lambda members: (-len(members), members)))
 
 
-def _of_drawn(
-    objects: NDArray[np.int64], drawn: NDArray[np.bool_], label: NDArray[Any]
-) -> NDArray[np.bool_]:
+def _of_drawn(objects: NDArray[np.int64], drawn: NDArray[np.bool_], label: NDArray[Any]) -> NDArray[np.bool_]:
     """Return which rows show an object whose lenses are all painted ones."""
     real = np.unique(objects[(label == LABELS[0]) & ~drawn])
     return np.asarray(~np.isin(objects, real))
@@ -270,7 +277,7 @@ def remarks_on(
         warnings.append(f"{odd} cutouts show objects labelled lens and non-lens: check their labels.")
     if of_paint:
         notes.append(
-            f"{of_paint} cutouts are of hosts with and without painted arcs, so that one object is a lens and "
-            "a non-lens: both labels are right, and all of one host are in one part."
+            f"{of_paint} cutouts are of hosts with and without painted arcs, so that one object is a lens "
+            "and a non-lens: both labels are right, and all of one host are in one part."
         )
     return tuple(warnings), tuple(notes)

@@ -30,6 +30,7 @@ VIEWS = {
 }
 KINDS = {"source": "Source", "dataset": "Dataset version", "run": "Run", "review": "Review"}
 MOST_CHANGES = 500
+MOST_WHOLE, TALL = 15, 560  # rows that a table shows at once, and its height in pixels for more
 WIDEST_NAME = 480  # pixels
 FOUND = "workspace-found"  # what was found at the last examination, and when
 
@@ -56,14 +57,18 @@ def _show_disk_use(ws: Workspace) -> None:
     left, right = st.columns(2, gap="large")
     with left:
         rows = [
-            {"what": usage.kind, "files": usage.files, "size (MB)": usage.bytes / 1e6,
-             "can be cleared (MB)": usage.clearable / 1e6}
+            {
+                "what": usage.kind,
+                "files": usage.files,
+                "size": size_in_words(usage.bytes),
+                "can be cleared": size_in_words(usage.clearable) if usage.clearable else "–",
+            }
             for usage in used.kinds
-        ]  # fmt: skip
+        ]
         _table(rows)
     with right:
         if used.largest:
-            _table([{"largest": name, "size (MB)": size / 1e6} for name, size in used.largest])
+            _table([{"largest": name, "size": size_in_words(size)} for name, size in used.largest])
         else:
             st.caption("The largest sources and runs will be listed here.")
     going = [usage for usage in used.kinds if usage.clearable and usage.kind in disk.CLEARED]
@@ -110,16 +115,17 @@ def _show_deletion(ws: Workspace) -> None:
     with errors_shown():
         plan = removal.plan_deletion(ws, str(kind), str(name))
         others = len(plan.goes) - 1
-        along = f"takes along {counted(others, 'other item')} and " if others else ""
-        st.markdown(f"Deleting it {along}frees {size_in_words(plan.bytes)} once the trash is emptied:")
+        st.markdown(f"**{plain(str(name))}** holds {plain(plan.goes[0].holds)}.")
         rows = []
         for one in plan.goes:
             what = KINDS.get(one.item.kind, "Study")
             rows.append({"what": what, "name": one.item.name, "holds": one.holds})
+        _show_actions(ws, str(kind), str(name))
+        along = f"takes along {counted(others, 'other item')} and " if others else ""
+        st.caption(f"Deleting it {along}frees {size_in_words(plan.bytes)} once the trash is emptied:")
         _table(rows)
         for loss in plan.losses:
             st.caption(plain(loss))
-        _show_actions(ws, str(kind), str(name))
 
 
 def _show_actions(ws: Workspace, kind: str, name: str) -> None:
@@ -206,6 +212,18 @@ def _show_changes(ws: Workspace) -> None:
     _table(table)
 
 
+def _what(row: Mapping[str, object]) -> str:
+    """Return what was changed; of a job which kind of job it is."""
+    kind = str(row["detail"]).partition(" ")[0]
+    return f"{kind} job" if row["kind"] == "job" and kind else str(row["kind"])
+
+
+def _detail(row: Mapping[str, object]) -> str:
+    """Return what else is known of a change; of a job its number."""
+    detail = str(row["detail"])
+    return f"number {detail.partition(' ')[2]}" if row["kind"] == "job" and " " in detail else detail
+
+
 def _line_of(row: Mapping[str, object]) -> str:
     """Return the words of a change, in small letters."""
     return " ".join(str(row[name]) for name in ("who", "did", "kind", "name", "detail")).lower()
@@ -233,9 +251,10 @@ def _table(rows: Sequence[Mapping[str, object]]) -> None:
         pd.DataFrame(rows),
         hide_index=True,
         width="stretch",
+        height="content" if len(rows) <= MOST_WHOLE else TALL,
         column_config={
-            "size (MB)": st.column_config.NumberColumn(format="%.2f"),
-            "can be cleared (MB)": st.column_config.NumberColumn(format="%.2f"),
+            "size": st.column_config.TextColumn(alignment="right"),
+            "can be cleared": st.column_config.TextColumn(alignment="right"),
             "when (UTC)": st.column_config.DatetimeColumn(format="YYYY-MM-DD HH:mm:ss", width=150),
             "who": st.column_config.TextColumn(width=120),
             "did": st.column_config.TextColumn(width=90),

@@ -12,6 +12,8 @@ from lensapp.core.inspect.grades import GRADES, LETTERS
 from lensapp.services.catalogue.choices import CatalogueChoices, catalogue_choices
 from lensapp.services.catalogue.feedback import left_out_words
 from lensapp.services.catalogue.query import catalogue
+from lensapp.services.data.pictures import cutouts_by_id
+from lensapp.services.data.source_tables import column_of
 from lensapp.services.data.sources import count_cutouts
 from lensapp.services.score.vetoes import kept_vetoes
 from lensapp.storage.records import Source
@@ -41,6 +43,11 @@ FED = {
     "votes": ":material/how_to_vote: Votes",
     "negatives": ":material/gpp_bad: Hard negatives",
 }
+EXAMPLE_VOTES = (
+    {"inspector": "Vera", "grade": "A", "comment": "arc and counter-image"},
+    {"inspector": "Vera", "grade": "X", "comment": "spiral"},
+    {"inspector": "Fritz", "grade": "B", "comment": ""},
+)
 OWN_COLUMNS = ("score", "grade", "mean", "scatter", "votes", "known_lens", "known_sep_arcsec")
 NO_GRADE = "none"  # in the address
 INSPECT_ICON = ":material/grid_view:"
@@ -71,6 +78,7 @@ def show_catalogue_page() -> None:
         with st.container(width=360):
             source = _choose_source(offered.sources)
         show_vote_import(ws, source.name)
+        _show_votes_of_table(ws, offered, source)
     else:
         query = _choose_query(ws, offered)
         if query is None:
@@ -86,6 +94,25 @@ def show_catalogue_page() -> None:
             _show_nothing(ws, offered.sources_of(query)[0], offered)
         else:
             candidate_table.show_candidates(ws, offered.sources_of(query), table, query=query)
+
+
+def _show_votes_of_table(ws: Workspace, offered: CatalogueChoices, source: Source) -> None:
+    """Show what a table of votes looks like, and where votes lead."""
+    st.markdown("**Such a table is taken**")
+    ids = cutouts_by_id(ws, column_of(ws, source, "id")[: len(EXAMPLE_VOTES)].tolist())
+    rows = [
+        {"id": one.candidate_id, **vote} for one, vote in zip(ids, EXAMPLE_VOTES, strict=False)
+    ]  # of candidates that there are
+    candidate_table.show_rows(pd.DataFrame(rows), key="votes-example")
+    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+        st.caption(
+            "Once votes are added they count in the consensus of Candidates, and can become labels.",
+            width="content",
+        )
+        if source.id in offered.voted_sources:
+            for view, label in (("candidates", "See the candidates"), ("feed-back", "Feed the votes back")):
+                if st.button(label, key=f"votes-to-{view}", icon=":material/arrow_forward:"):
+                    go("catalogue", view={"view": view})
 
 
 def _show_feeding_back(ws: Workspace, offered: CatalogueChoices) -> None:
@@ -110,41 +137,34 @@ def _show_feeding_back(ws: Workspace, offered: CatalogueChoices) -> None:
 
 def _choose_query(ws: Workspace, offered: CatalogueChoices) -> CatalogueQuery | None:
     """Ask what the catalogue holds; None where the filter cannot be used."""
-    with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):  # wraps where it is narrow
-        with st.container(width=155):
+    with st.container(horizontal=True, vertical_alignment="bottom", gap="small", key="catalogue-choice"):
+        with st.container(width=170):
             source = _choose_source(offered.sources)
-        with st.container(width=155):  # among the runs that scored the source
+        with st.container(width=170):  # among the runs that scored the source
             scored_by, run_name = offered.runs_of(source), None
             if scored_by:
                 run_name = choose("run", scored_by, label="Scores of")
             else:
                 st.selectbox("Scores of", ["no run yet"], disabled=True, key="catalogue-no-run")
-        with st.container(width=190):
+        with st.container(width=225):
+            grades = _choose_grades()
+        with st.container(width="stretch"):
             review_names = _choose_reviews(offered, source)
             further = _choose_further_sources(offered, source, review_names)
-        with st.container(width=215):
-            grades = _choose_grades()
-        with st.container(width=135):
-            min_score = st.number_input(
-                "Score at least", 0.0, 1.0, None, step=0.05, placeholder="any",
-                **kept("score", decimal(0.0, 1.0), None, key="catalogue-score"),
-            )  # fmt: skip
-        with st.container(width=180):
-            method = st.selectbox(
-                "Consensus", list(METHODS), format_func=METHODS.__getitem__, help=METHOD_HELP,
-                **kept("consensus", one_of(list(METHODS)), next(iter(METHODS)), key="catalogue-method"),
-            )  # fmt: skip
+    owners = [source, *(one for one in offered.sources if one.name in further)]
+    with st.container(horizontal=True, vertical_alignment="bottom", gap="small", key="catalogue-narrow"):
+        with st.container(width="stretch"):
+            where, usable = ask_filter(
+                ws,
+                owners,
+                key=f"catalogue-filter-{source.name}",
+                known=OWN_COLUMNS,
+                and_others=True,
+                labelled=False,
+            )
+        min_score, method = _choose_further()
         vetoed = _choose_vetoes(ws, run_name)
         known, radius = known_lenses_popover()
-    owners = [source, *(one for one in offered.sources if one.name in further)]
-    where, usable = ask_filter(
-        ws,
-        owners,
-        key=f"catalogue-filter-{source.name}",
-        known=OWN_COLUMNS,
-        and_others=True,
-        labelled=False,
-    )
     if not usable:
         return None
     return CatalogueQuery(
@@ -159,6 +179,21 @@ def _choose_query(ws: Workspace, offered: CatalogueChoices) -> CatalogueQuery | 
         radius_arcsec=radius,
         **({} if known is None else known.table.for_query()),
     )
+
+
+def _choose_further() -> tuple[float | None, str]:
+    """Ask, folded, for the lowest score and for how votes are combined."""
+    asked = {"score", "consensus"}.intersection(st.query_params)
+    with st.popover(f"More · {len(asked)}" if asked else "More", icon=":material/tune:"):
+        min_score = st.number_input(
+            "Score at least", 0.0, 1.0, None, step=0.05, placeholder="any",
+            **kept("score", decimal(0.0, 1.0), None, key="catalogue-score"),
+        )  # fmt: skip
+        method = st.selectbox(
+            "Consensus", list(METHODS), format_func=METHODS.__getitem__, help=METHOD_HELP,
+            **kept("consensus", one_of(list(METHODS)), next(iter(METHODS)), key="catalogue-method"),
+        )  # fmt: skip
+    return min_score, str(method)
 
 
 def _choose_grades() -> tuple[str, ...] | None:

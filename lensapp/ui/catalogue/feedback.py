@@ -133,12 +133,14 @@ def _show_plan(ws: Workspace, source: Source, plan: FeedbackPlan) -> None:
     if not plan.changes:  # after freezing, what was made stands where the reader is
         show_retraining(ws)
     st.markdown(f"**What the votes of {plain_all(plan.reviews)} would change**")
-    show_rows(counts_table(plan), key="feedback-counts")
+    counts = counts_table(plan)
+    right = st.column_config.TextColumn(alignment="right")
+    show_rows(counts, key="feedback-counts", **dict.fromkeys(counts.columns[1:], right))
     show_rows(outcomes_table(plan), key="feedback-outcomes")
     _say_what_becomes_of_labels(plan)
     name = choose_to_freeze(ws, plan.parent, key="feedback", disabled=not plan.changes)
-    if not plan.changes:
-        st.caption("Nothing would change: grade further candidates or change the rules.")
+    if not plan.changes and not _just_frozen(ws, plan):
+        st.info(why_nothing_changes(plan), icon=":material/info:")
     if name is not None:
         made = feed_back(
             ws,
@@ -154,6 +156,32 @@ def _show_plan(ws: Workspace, source: Source, plan: FeedbackPlan) -> None:
         show_retraining(ws)
 
 
+def _just_frozen(ws: Workspace, plan: FeedbackPlan) -> bool:
+    """Return whether the version holds these votes already, as the box for retraining says."""
+    offer = retraining(ws)
+    return offer is not None and offer.dataset.id == plan.parent.id
+
+
+def why_nothing_changes(plan: FeedbackPlan) -> str:
+    """Say why votes neither add nor change a label, what Relabel would do, and what else there is to do."""
+    held, known = sum(plan.outcomes.values()), set(plan.held_origins)
+    name = plan.parent.name
+    if not known & set(ORIGIN_WORDS):
+        return plain(f"Nothing in {name} would change: grade further candidates or change the rules.")
+    words = " and ".join(text for origin, text in ORIGIN_WORDS.items() if origin in known)
+    usual = " That is normal for a demo, whose every candidate is labelled." if "demo" in known else ""
+    said = (
+        f"Nothing would change: the {counted(held, 'graded candidate')} are in {name}, or match it, with "
+        f"labels from {words}, which are better known than votes.{usual}"
+    )
+    count = sum(plan.kept_origins.values())
+    if count:
+        said += f" With Relabel on, the votes would replace them: {counted(count, 'label')} would change."
+    elif not plan.rules.relabel:
+        said += " Relabel would let the votes replace them, but they agree with all that may change."
+    return plain(f"{said} Votes on candidates without a label add to a version.")
+
+
 def _say_what_becomes_of_labels(plan: FeedbackPlan) -> None:
     """Say how many labels of other origin the votes change, or would change if relabelling were on."""
     for origin, words in ORIGIN_WORDS.items():
@@ -163,7 +191,7 @@ def _say_what_becomes_of_labels(plan: FeedbackPlan) -> None:
                 "Switch Relabel off to keep known labels.",
                 icon=":material/warning:",
             )
-    if count := sum(plan.kept_origins.values()):
+    if plan.changes and (count := sum(plan.kept_origins.values())):
         words = " and ".join(name for origin, name in ORIGIN_WORDS.items() if origin in plan.kept_origins)
         of_origin = f" from {words}" if words else ""
         st.info(

@@ -23,12 +23,11 @@ from lensapp.ui.catalogue.feedback import (
     rerun_with,
     show_retraining,
 )
-from lensapp.ui.catalogue.table import show_rows
+from lensapp.ui.catalogue.table import score_in_words, show_rows
 from lensapp.ui.gallery.contact_sheet import contact_sheet
 from lensapp.ui.shared.address import kept, one_of
 from lensapp.ui.shared.forms import spec_fields, validated
 from lensapp.ui.shared.markup import plain
-from lensapp.ui.shared.scores import score_text
 from lensapp.ui.shared.state import go
 from lensapp.ui.shared.widgets import counted, empty_state, errors_shown, number
 
@@ -125,8 +124,8 @@ def _show_plan(ws: Workspace, plan: HardNegativesPlan) -> None:
     show_rows(classes_table(plan), key="negatives-classes")
     refused = "".join(f"; {number(count)} not: {reason}" for reason, count in plan.refused.items())
     st.caption(
-        f"Scores by {plain(plan.run.name)} from {score_text(float(scores[0]))} down to "
-        f"{score_text(float(scores[-1]))}{plain(refused)}. The test part stays as it is."
+        f"Scores by {plain(plan.run.name)} from {score_in_words(float(scores[0]))} down to "
+        f"{score_in_words(float(scores[-1]))}{plain(refused)}. The test part stays as it is."
     )
     name = choose_to_freeze(ws, plan.parent, key="negatives")
     if name is not None:
@@ -134,7 +133,7 @@ def _show_plan(ws: Workspace, plan: HardNegativesPlan) -> None:
         rerun_with(made, f"{counted(total, 'non-lens')} of {plan.source.name}")
     first = plan.columns["cutout_id"][:MOST_PICTURES].tolist()
     described = {
-        key: f"{score_text(float(score))}\n{kind}"
+        key: f"{score_in_words(float(score))}\n{kind}"
         for key, score, kind in zip(first, scores, plan.columns["kind"], strict=False)
     }
     cutouts = cutouts_by_id(ws, first)
@@ -152,7 +151,7 @@ def classes_table(plan: HardNegativesPlan) -> pd.DataFrame:
             "class": kind,
             "known": plan.known[kind],
             "to be added": plan.added.get(kind, 0),
-            "highest score": score_text(best[kind]) if kind in best else "–",
+            "highest score": score_in_words(best[kind]) if kind in best else "–",
         }
         for kind in sorted(plan.known, key=lambda one: (-plan.added.get(one, 0), one))
     )

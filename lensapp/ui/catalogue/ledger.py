@@ -27,7 +27,14 @@ from lensapp.ui.shared.state import choose, go
 from lensapp.ui.shared.widgets import absolute_time, counted, empty_state, number, relative_time
 from lensapp.ui.split.versions import changes_in_words
 
-KIND_NAMES = {"import": "imported with the survey", "demo": "truth of the simulation", "votes": "votes"}
+SCORE_FORMAT = "%.4f"
+KIND_NAMES = {
+    "import": "imported with the survey",
+    "objects": "found in the images",
+    "paint": "painted",
+    "demo": "truth of the simulation",
+    "votes": "votes",
+}
 
 
 def show_ledger_of_candidate(ws: Workspace, source: Source, cutout_id: int) -> None:
@@ -48,7 +55,7 @@ def show_ledger_of_candidate(ws: Workspace, source: Source, cutout_id: int) -> N
             st.caption(f"{plain(record.source)}, {position}")
             names = runs_with_features(ws, source.name)
             pressed = st.button(
-                "Find more like this",
+                "More like this",
                 icon=":material/image_search:",
                 key=f"more-like-{cutout_id}",
                 disabled=not names,
@@ -122,6 +129,10 @@ def _show_ledger_table(rows: list[dict[str, Any]], *, key: str, empty: str = "")
         placeholder="–",
         column_config={
             "voted": st.column_config.DatetimeColumn(format="distance"),
+            **{
+                name: st.column_config.NumberColumn(format=SCORE_FORMAT)
+                for name in ("score", "calibrated", "score seen")
+            },
             "seconds": st.column_config.NumberColumn(format="%.1f", help="Time spent on the candidate."),
         },
     )

@@ -7,37 +7,49 @@ import plotly.graph_objects as go
 
 from lensapp.services.catalogue.ledger import RunLedger
 
-ORIGINS = {"import": "imported labels", "demo": "simulated truth", "votes": "votes"}
+ORIGINS = {
+    "import": "imported labels",
+    "votes": "votes",
+    "demo": "simulated truth",
+    "objects": "found in the images",
+    "paint": "painted",
+}
+VERSION, RUN, HELD, SCORES = "version", "run", "held", "scores"
+ROLES = (*ORIGINS, VERSION, RUN, HELD, SCORES)  # a role has the same colour whatever else is drawn
 
 
 @dataclass
 class _Streams:
     names: list[str] = field(default_factory=list)
+    roles: list[str] = field(default_factory=list)
     links: list[tuple[int, int, int]] = field(default_factory=list)
 
-    def place(self, name: str) -> int:
+    def place(self, name: str, role: str) -> int:
         if name not in self.names:
             self.names.append(name)
+            self.roles.append(role)
         return self.names.index(name)
 
-    def add(self, start: str, end: str, count: int) -> None:
-        self.links.append((self.place(start), self.place(end), count))
+    def add(self, start: tuple[str, str], end: tuple[str, str], count: int) -> None:
+        self.links.append((self.place(*start), self.place(*end), count))
 
 
 def ledger_figure(record: RunLedger, *, colours: Sequence[str]) -> go.Figure:
     """Draw origins of labels → parts of the dataset version → run → scored sources."""
     streams, version = _Streams(), record.versions[0].dataset
+    of_version, of_run = (version.name, VERSION), (f"run {record.run.name}", RUN)
     for kind, labels in record.labels.items():
-        streams.add(ORIGINS.get(kind, kind), f"{version.name}", sum(labels.values()))
+        streams.add((ORIGINS.get(kind, kind), kind), of_version, sum(labels.values()))
     used = sum(sum(version.counts.get(part, {}).values()) for part in ("train", "validation"))
     held = sum(version.counts.get("test", {}).values())
-    streams.add(version.name, f"run {record.run.name}", used)
+    streams.add(of_version, of_run, used)
     if held:
-        streams.add(version.name, "test part, never learned", held)
+        streams.add(of_version, ("test part, never learned", HELD), held)
     for source, count in record.scored.items():
-        streams.add(f"run {record.run.name}", f"scores of {source}", count)
+        streams.add(of_run, (f"scores of {source}", SCORES), count)
     starts, ends, counts = zip(*streams.links, strict=True)
-    shades = [colours[place % len(colours)] for place in range(len(streams.names))]
+    places = [ROLES.index(role) if role in ROLES else len(ROLES) for role in streams.roles]
+    shades = [colours[place % len(colours)] for place in places]
     return go.Figure(
         go.Sankey(
             node={"label": streams.names, "color": shades, "pad": 18, "thickness": 14, "line": {"width": 0}},

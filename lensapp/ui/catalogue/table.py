@@ -23,11 +23,12 @@ from lensapp.ui.shared import figures
 from lensapp.ui.shared.address import NO_ROWS, digest, kept, one_of, ticked
 from lensapp.ui.shared.markup import plain
 from lensapp.ui.shared.page_head import on_export
-from lensapp.ui.shared.pictures import grade_style, picture_data
-from lensapp.ui.shared.scores import score_text
+from lensapp.ui.shared.pictures import picture_data
+from lensapp.ui.shared.state import theme as current_theme
 from lensapp.ui.shared.widgets import counted
 
 MOST_ROWS = 300
+SCORE_FORMAT = "%.4f"
 ORDERS = {  # name → label, columns that sort, whether the lowest comes first
     "grade": ("best grade first", ("mean", "score"), False),
     "score": ("highest score first", ("score", "mean"), False),
@@ -40,6 +41,8 @@ ORDERS = {  # name → label, columns that sort, whether the lowest comes first
 USUAL_ORDER = "grade"
 FORMS = {"table": ":material/table_rows: Table", "cutouts": ":material/photo_library: Cutouts"}
 HIDDEN = ("cutout_id", "run", "source")
+GROUNDS = {"dark": ("#111316", "#ffffff"), "light": ("#ffffff", "#000000")}  # under a grade, and its letter
+TINTS = {"dark": (0.38, 0.35), "light": (0.16, 0.85)}  # share of the grade's own colour in each
 
 
 def show_candidates(
@@ -51,15 +54,12 @@ def show_candidates(
     """
     method = query.consensus
     names = ", ".join(source.name for source in owners)
-    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
-        rest = f"; the first {MOST_ROWS} are listed, the export holds all" if len(table) > MOST_ROWS else ""
-        st.caption(
-            f"n = {counted(len(table), 'candidate')} of {plain(names)}{rest}. Tick a row to see its ledger.",
-            width="content",
-        )  # the table's own toolbar floats over the free end of this line
+    with st.container(horizontal=True, vertical_alignment="center", gap="small", key="catalogue-head"):
         table, shown_as = _as_asked(table)
-        _offer_export(ws, query, candidates=len(table))
-
+        rest = f"; the first {MOST_ROWS} are listed, the export holds all" if len(table) > MOST_ROWS else ""
+        tick = ". Tick a row to see its ledger" if shown_as == "table" else ""
+        st.caption(f"{counted(len(table), 'candidate')} of {plain(names)}{rest}{tick}.", width="stretch")
+        _offer_export(ws, query, table)
     if again := graded_again(ws, query, table["cutout_id"].to_numpy(np.int64)):
         st.caption(
             f"{counted(again, 'candidate')} {'was' if again == 1 else 'were'} graded again by the same "
@@ -71,10 +71,11 @@ def show_candidates(
     if shown_as == "cutouts":
         _show_cutouts(ws, head)
         return
+    theme = current_theme()
     rows = head["id"].tolist() if len(owners) == 1 else (head["source"] + "/" + head["id"]).tolist()
     above = st.container()  # where a tick is answered without scrolling
     event = st.dataframe(
-        with_thumbnails(ws, owners, head).style.map(grade_style, subset=["grade"]),
+        with_thumbnails(ws, owners, head).style.map(partial(_chip, theme=theme), subset=["grade"]),
         hide_index=True,
         placeholder="–",
         row_height=58,
@@ -92,20 +93,36 @@ def show_candidates(
             ledger.show_ledger_of_candidate(ws, owner, int(candidate["cutout_id"]))
 
 
-def _offer_export(ws: Workspace, query: CatalogueQuery, *, candidates: int) -> None:
+def _chip(grade: object, *, theme: str) -> str:
+    """Return how the cell of a grade looks in a table: its letter on a pale tint of the grade's colour."""
+    colour = COLOURS.get(str(grade))
+    if colour is None:
+        return ""
+    shares = TINTS[theme]
+    ground, ink = (_mixed(colour, other, share) for other, share in zip(GROUNDS[theme], shares, strict=True))
+    return f"background-color: {ground}; color: {ink}; font-weight: 600"
+
+
+def _mixed(colour: str, other: str, share: float) -> str:
+    """Return a colour of which a share is `colour` and the rest another."""
+    pairs = zip(bytes.fromhex(colour[1:]), bytes.fromhex(other[1:]), strict=True)
+    return "#" + "".join(f"{round(share * one + (1 - share) * two):02x}" for one, two in pairs)
+
+
+def _offer_export(ws: Workspace, query: CatalogueQuery, table: pd.DataFrame) -> None:
     """Show the button that gives the browser all candidates as one file, in the format last used."""
     ending = usual_ending(ws)
     out = ws.exports_folder / f"{query.name}{ending}"
     st.download_button(
         f"Export {ending.removeprefix('.').upper()}",
-        partial(exported_bytes, ws, query, out, out),
+        partial(exported_bytes, ws, query, out, out, order=table["cutout_id"].tolist()),
         file_name=out.name,
         mime=MIME[ending],
         type="primary",
         icon=":material/download:",
         key="catalogue-export",
-        help=f"{counted(candidates, 'candidate')} as filtered above. Other formats, every vote and finder "
-        "charts: view Export.",
+        help=f"{counted(len(table), 'candidate')} as filtered and ordered here. Other formats, every vote "
+        "and finder charts: view Export.",
         **on_export(ws, query.of[0]),
     )
 
@@ -152,10 +169,17 @@ def _show_cutouts(ws: Workspace, head: pd.DataFrame) -> None:
     )
 
 
+def score_in_words(score: float) -> str:
+    """Return a score as all of Catalogue writes it."""
+    return SCORE_FORMAT % score
+
+
 def _verdict(row: Any) -> str:
     """Return grade, number of votes and score of a row, as far as there are some."""
     graded = f"{row.grade}, {counted(int(row.votes), 'vote')}" if str(row.grade) in COLOURS else ""
-    return "  ".join(part for part in (graded, "" if pd.isna(row.score) else score_text(row.score)) if part)
+    return "  ".join(
+        part for part in (graded, "" if pd.isna(row.score) else score_in_words(row.score)) if part
+    )
 
 
 def with_thumbnails(ws: Workspace, owners: Sequence[Source], table: pd.DataFrame) -> pd.DataFrame:
@@ -188,10 +212,12 @@ def _columns(method: ConsensusSpec) -> dict[str, Any]:
         "votes": number_column(help="Inspectors whose vote counts."),
         "probability": number_column(format="%.3g", help="That it is a lens, by the consensus chosen."),
         "score": st.column_config.ProgressColumn(
-            format="%.4f", min_value=0.0, max_value=1.0, help="The network's score, 1 for a lens."
+            format=SCORE_FORMAT, min_value=0.0, max_value=1.0, help="The network's score, 1 for a lens."
         ),
         "calibrated_score": number_column(
-            "calibrated", format="%.4f", help="The score as a probability, by the calibration of the run."
+            "calibrated",
+            format=SCORE_FORMAT,
+            help="The score as a probability, by the calibration of the run.",
         ),
         "source": st.column_config.TextColumn(help="Survey that the candidate is of."),
         "ra": number_column("RA (deg)", format="%.6f"),

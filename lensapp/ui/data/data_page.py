@@ -48,7 +48,7 @@ def show_data_page() -> None:
     if take_awaited([source.name for source in ready]):
         put(VIEW, [])
         st.session_state.pop("data-view", None)  # where a click opened the import the widget would win
-    with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
+    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
         longest = max(len(source.name) for source in ready)
         with st.container(width=min(max(175, 60 + 8 * longest), 420)):
             name = choose("source", [source.name for source in ready], label="Source", labelled=False)

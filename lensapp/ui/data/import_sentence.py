@@ -80,7 +80,10 @@ def show_sentence(dry_run: DryRun, values: Values, *, key: str, change: Callable
                 key=f"{key}-{part.title}",
             ):
                 st.markdown(f"**{part.title}**")
-                entered = _fields(part, values, key=f"{key}-{part.title}", path=dry_run.spec.path)
+                known = values
+                if part.title == "Bands" and not values.get("bands"):
+                    known = {**values, "bands": tuple(preview.bands)}
+                entered = _fields(part, known, key=f"{key}-{part.title}", path=dry_run.spec.path)
                 if st.button("Change and look again", type="primary", key=f"{key}-{part.title}-change"):
                     change(entered)
 

@@ -29,6 +29,21 @@ from lensapp.ui.shared.state import await_source, get_workspace
 from lensapp.ui.shared.widgets import counted, download, error_box, errors_shown, number
 
 DRY_RUN, FAILED, VALUES, ROUND = "import-dry-run", "import-failed", "import-values", "import-round"
+GOOD_NEWS = ("Kept beside the pixels", " of other bands ")  # among warnings: what is as it was asked for
+SETTINGS = {  # heading → fields, in this order
+    "Files": ("ids", "hdus", "key", "band_axis", "size", *TILE_FIELDS),
+    "Catalogue": (
+        "catalogue",
+        "id_column",
+        "ra_column",
+        "dec_column",
+        "id_pattern",
+        "join",
+        "join_radius_arcsec",
+    ),
+    "Labels": ("label_column", "label_threshold", "label_meanings", "labels_from_folders", "same_label"),
+}
+PIXELS = "Pixels"  # all else
 MOST_OFFERED = 3  # tables beside the images
 PLAIN_NAMES = ("cutouts", "data", "files", "fits", "images", "stamps")  # these say nothing; the parent does
 
@@ -101,12 +116,20 @@ def _key(name: str) -> str:
 
 
 def _all_settings(values: Mapping[str, Any]) -> dict[str, Any]:
-    """Show every field but the path; return what is entered."""
+    """Show every field but the path under headings; return what is entered."""
     key = _key("import")
-    entered = spec_fields(IngestSpec, key=key, values=values, only=("layout", "bands"))
-    tiles = () if entered["layout"] == "tiles" else TILE_FIELDS
-    skip = ("path", "layout", "bands", *tiles)
-    return entered | spec_fields(IngestSpec, key=key, values=values, skip=skip, columns=3)
+    first = ("layout", "bands")
+    st.markdown("**Files**")
+    entered = spec_fields(IngestSpec, key=key, values=values, only=first)
+    shown = {"path", *first, *(() if entered["layout"] == "tiles" else TILE_FIELDS)}
+    for heading, names in SETTINGS.items():
+        if heading != "Files":
+            st.markdown(f"**{heading}**")
+        only = tuple(name for name in names if name not in shown)
+        entered |= spec_fields(IngestSpec, key=key, values=values, only=only, columns=3)
+        shown.update(only)
+    st.markdown(f"**{PIXELS}**")
+    return entered | spec_fields(IngestSpec, key=key, values=values, skip=tuple(shown), columns=3)
 
 
 def _change(entered: Mapping[str, Any]) -> None:
@@ -169,7 +192,10 @@ def _show_dry_run(dry_run: DryRun) -> None:
         _try_pattern(dry_run)
     _show_offers(dry_run)
     for warning in (one for one in preview.warnings if one not in preview.offers):
-        st.warning(plain(in_page_words(warning)), icon=":material/warning:")
+        if any(words in warning for words in GOOD_NEWS):
+            st.caption(f":material/info: {plain(in_page_words(warning))}")
+        else:
+            st.warning(plain(in_page_words(warning)), icon=":material/warning:")
     pictures = len(dry_run.pictures)
     if pictures < preview.candidates:
         st.caption(f"Pictures of {number(pictures)} of {counted(preview.candidates, 'candidate')}:")

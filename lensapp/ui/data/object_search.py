@@ -4,6 +4,7 @@ import streamlit as st
 
 from lensapp.core.data.find_spec import FindObjectsSpec
 from lensapp.services.data.object_finding import start_finding, usual_size
+from lensapp.services.data.sources import only_lenses
 from lensapp.services.data.source_names import free_name
 from lensapp.storage.records import Source
 from lensapp.ui.shared.forms import spec_fields, validated
@@ -12,6 +13,7 @@ from lensapp.ui.shared.markup import plain
 from lensapp.ui.shared.state import await_source, get_workspace
 from lensapp.ui.shared.widgets import errors_shown
 
+SMALL_FIELD = 3  # sides of a new cutout that an image needs, for objects beside its target
 MAIN_FIELDS = ("size", "band", "snr", "keep", "exclude_radius_arcsec", "label")
 
 
@@ -27,7 +29,19 @@ def show_object_search(source: Source) -> None:
         st.caption(
             plain(f"{size} × {size} pixels, as in {model}: so both can be split and trained on together.")
         )
-    usual = {"size": size}
+    usual: dict[str, object] = {"size": size}
+    if only_lenses(get_workspace(), source):
+        usual["label"] = "nonlens"
+        st.caption(
+            "All labelled cutouts of this source are lenses, so what lies beside them is labelled "
+            "non-lens unless you say otherwise."
+        )
+    if min(source.height, source.width) < SMALL_FIELD * size:
+        st.info(
+            f"These cutouts have {source.width} × {source.height} pixels: beside its target one of "
+            f"{size} × {size} pixels hardly fits. Larger images of the same positions hold more objects.",
+            icon=":material/crop_free:",
+        )
     key = f"find-{source.id}"
     with st.form(key):
         name = st.text_input("Name of the new source", key=f"{key}-name", placeholder=suggestion)

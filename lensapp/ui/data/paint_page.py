@@ -9,7 +9,7 @@ from lensapp.core.data.paint_spec import HostChoice, LensedSourceSpec, MassSpec,
 from lensapp.core.errors import LensAppError
 from lensapp.services.data.host_choice import host_warning, usual_hosts
 from lensapp.services.data.paint_preview import preview_painting
-from lensapp.services.data.painting import start_painting
+from lensapp.services.data.painting import KIND, start_painting
 from lensapp.services.data.source_names import free_name
 from lensapp.services.data.sources import ready_sources
 from lensapp.storage.records import Source
@@ -21,7 +21,7 @@ from lensapp.ui.shared.markup import plain
 from lensapp.ui.shared.page_head import page_head
 from lensapp.ui.shared.pictures import sheet
 from lensapp.ui.shared.state import await_source, get_workspace, go, selected
-from lensapp.ui.shared.widgets import counted, empty_state, error_box, errors_shown, number
+from lensapp.ui.shared.widgets import counted, empty_state, error_box, errors_shown
 
 ICON = ":material/brush:"
 OWN_FIELDS = ("count", "nonlens_ratio", "host_share", "nonlens_where", "psf_source", "psf_file", "seed")
@@ -50,6 +50,7 @@ def show_paint_page() -> None:
         spec = _settings(ready)
     with right:
         live_jobs("paint")  # above the preview, which is longer than a screen
+        _lead_to_painted(ready)
         _show_preview(spec)
 
 
@@ -81,7 +82,8 @@ def _settings(sources: list[Source]) -> PaintSpec | None:
     for tab, (field, part) in zip(tabs[1:], PARTS.items(), strict=True):
         with tab:
             offered = {"stamps": ready} if field == "source" else None
-            entered[field] = spec_fields(part, key=f"paint-{field}", offered=offered)
+            columns = 1 if field == "choice" else 2  # so that what may be entered is read whole
+            entered[field] = spec_fields(part, key=f"paint-{field}", offered=offered, columns=columns)
     with buttons:
         tried = st.button("Preview", icon=":material/visibility:", key="paint-try")
         sent = st.button("Paint", type="primary", icon=ICON, key="paint-go")
@@ -95,6 +97,19 @@ def _settings(sources: list[Source]) -> PaintSpec | None:
             st.toast(f"{plain(name.strip() or suggestion)} is being painted.", icon=ICON)
     st.session_state[PREVIEW] = spec
     return spec
+
+
+def _lead_to_painted(ready: list[Source]) -> None:
+    """Lead to the newest source that was painted here, where there is one."""
+    painted = max((one for one in ready if one.kind == KIND), key=lambda one: one.created_at, default=None)
+    if painted is None:
+        return
+    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+        st.markdown(f":material/check_circle: **{plain(painted.name)}** is painted.", width="content")
+        if st.button("See it", icon=":material/photo_library:", key="paint-see"):
+            go("data", source=painted.name, view={"view": "cutouts"})
+        if st.button("Split it", icon=":material/call_split:", key="paint-split"):
+            go("split", source=painted.name)
 
 
 def _show_preview(spec: PaintSpec | None) -> None:
@@ -113,17 +128,18 @@ def _show_preview(spec: PaintSpec | None) -> None:
     except LensAppError as error:
         error_box(error)
         return
-    hosts = " → ".join(f"{number(count)} {what}" for what, count in preview.counts.items())
     widths = ", ".join(
         f"{band} {width:.2f}″ ({PSF_OF_STARS.get(stars, f'{stars} stars')})"
         for band, width, stars in zip(preview.bands, preview.psf_fwhm_arcsec, preview.psf_stars, strict=True)
     )
     unit = "" if preview.calibrated else " · unit of flux unknown: arcs by signal to noise"
-    st.caption(plain(f"Hosts, cut by cut: {hosts} · PSF {widths}{unit}"))
+    cuts = [{"hosts, cut by cut": what, "left": count} for what, count in preview.counts.items()]
+    st.dataframe(cuts, hide_index=True, width="content", height="content", key="paint-cuts")
+    st.caption(plain(f"PSF {widths}{unit}"))
     radii, snr = preview.columns["einstein_radius_arcsec"], preview.columns["arc_snr"]
     sheet(
         preview.pictures,
-        captions=[f"{radius:.2f}″ · {ratio:.0f}" for radius, ratio in zip(radii, snr, strict=False)][
+        captions=[f"θ_E {radius:.2f}″ · S/N {ratio:.0f}" for radius, ratio in zip(radii, snr, strict=False)][
             : len(preview.pictures)
         ],
         hints=[f"Einstein radius {r:.2f} arcsec, S/N {s:.0f}" for r, s in zip(radii, snr, strict=True)][

@@ -14,7 +14,7 @@ from lensapp.ui.shared.address import kept, one_of
 from lensapp.ui.shared.forms import spec_form
 from lensapp.ui.shared.job_controls import watch_job
 from lensapp.ui.shared.markup import plain
-from lensapp.ui.shared.state import get_workspace
+from lensapp.ui.shared.state import get_workspace, go
 from lensapp.ui.shared.widgets import empty_state, errors_shown
 
 
@@ -23,11 +23,15 @@ def show_realism(source: Source) -> None:
     ws = get_workspace()
     others = [other.name for other in ready_sources(ws) if other.name != source.name]
     if not others:
-        empty_state(
+        box = empty_state(
             "No other source yet",
-            "Import real cutouts, or make simulated ones, to see whether a classifier can tell them apart.",
+            "Whether a classifier can tell simulated cutouts from real ones, and by which measures, will "
+            "appear here once there is another source to compare with.",
             icon=":material/compare:",
         )
+        with box.container(horizontal=True, horizontal_alignment="center"):
+            if st.button("Import cutouts", type="primary", icon=":material/download:", key="realism-import"):
+                go("data", view={"view": "import"})
         return
     st.caption(
         f"Can photometry tell the cutouts of {plain(source.name)}, taken as simulated, from real ones? "
@@ -45,6 +49,8 @@ def show_realism(source: Source) -> None:
     job = job_control.latest_job(ws, "realism", **pair)
     if job is not None and job.result:
         show_result(job.result)
+    else:
+        st.caption("Areas under the curves of the probes, and what gives the simulation away, appear here.")
     spec = spec_form(RealismSpec, key=f"realism-{source.id}", submit="Audit realism", columns=3)
     if spec is not None:
         with errors_shown():

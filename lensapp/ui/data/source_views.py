@@ -13,9 +13,9 @@ from numpy.typing import NDArray
 from lensapp.core.catalogue.query import CatalogueQuery
 from lensapp.core.catalogue.safe_text import neutralise
 from lensapp.core.plurals import imported_of
-from lensapp.services.data.filters import catalogue_columns, kept_ids
+from lensapp.services.data.filters import catalogue_columns, kept_ids, magnitudes_first
 from lensapp.services.data.source_tables import SAMPLE, column_of, labels_of, sampled_pixels, table_of
-from lensapp.services.data.sources import rejections
+from lensapp.services.data.sources import rejections, unit_in_words
 from lensapp.storage.records import Rejection, Source
 from lensapp.ui.shared import figures
 from lensapp.ui.shared.address import kept, several_of, text
@@ -41,12 +41,13 @@ FLUX_BINS = 90
 
 def show_quality(source: Source) -> None:
     """Show what was rejected and why, what is masked, and the distribution of pixels per band."""
-    left, right = st.columns([1, 1], gap="large")
-    with left:
-        rejected = rejections(get_workspace(), source)
-        imported = len(column_of(get_workspace(), source, "id"))
-        st.markdown(f"**{imported_of(imported, len(rejected), write=number)} imported**")
-        if rejected:
+    rejected = rejections(get_workspace(), source)
+    imported = len(column_of(get_workspace(), source, "id"))
+    said = f"**{imported_of(imported, len(rejected), write=number)} imported**"
+    left, right = st.columns([2, 3], gap="large")
+    if rejected:
+        with left:
+            st.markdown(said)
             st.caption(rejection_summary(rejected))
             table = rejection_table(rejected)
             height: Literal["content"] | int = 260 if len(table) > 6 else "content"
@@ -56,11 +57,16 @@ def show_quality(source: Source) -> None:
                 lambda: table.to_csv(index=False),
                 file_name=f"{source.name}-rejected.csv",
             )
-        else:
-            st.caption("Every file of this source became a cutout.")
-    with right:
+        with right:
+            _show_masked(source)
+        _show_pixel_histogram(source)
+        return
+    with left:
+        st.markdown(said)
+        st.caption("Every file of this source became a cutout.")
         _show_masked(source)
-    _show_pixel_histogram(source)
+    with right:
+        _show_pixel_histogram(source)
 
 
 def rejection_summary(rejected: Sequence[Rejection]) -> str:
@@ -92,6 +98,11 @@ def _show_masked(source: Source) -> None:
             masked = {"NaN pixels": report["nan"], "no-data pixels": report.get("sentinel", 0)}
         sky, noise = float(levels.sky[index]), float(levels.noise[index])
         rows.append({"band": band} | masked | {"sky": sky, "noise": noise})
+    largest = max((abs(row[name]) for row in rows for name in ("sky", "noise")), default=0.0)
+    power = 0 if 1e-3 <= largest < 1e5 or not largest else int(np.floor(np.log10(largest)))
+    for row in rows:
+        row |= {name: row[name] / 10.0**power for name in ("sky", "noise")}
+    unit = "" if not power else f" (10^{power})"
     st.dataframe(
         pd.DataFrame(rows),
         hide_index=True,
@@ -100,9 +111,18 @@ def _show_masked(source: Source) -> None:
             "no-data pixels": st.column_config.NumberColumn(
                 help="Values such as 100 or -99 that mean 'no data', masked on import."
             ),
-            "sky": st.column_config.NumberColumn(format="%.3g", help="Median flux at the borders."),
-            "noise": st.column_config.NumberColumn(format="%.3g", help="Robust scatter at the borders."),
+            "sky": st.column_config.NumberColumn(
+                f"sky{unit}", format="%.4f", help="Median flux of a pixel at the borders."
+            ),
+            "noise": st.column_config.NumberColumn(
+                f"noise{unit}", format="%.4f", help="Robust scatter of pixels at the borders."
+            ),
         },
+    )
+    st.caption(
+        plain(
+            f"Sky and noise of a pixel, in the unit of the source: {unit_in_words(get_workspace(), source)}."
+        )
     )
     for warning in source.quality.get("warnings") or ():
         st.caption(f":material/warning: {plain(in_page_words(warning))}")
@@ -151,7 +171,7 @@ def show_catalogue(source: Source) -> None:
     """Show the table of candidates; large ones stay on the server and are read as they are scrolled."""
     ws = get_workspace()
     where, usable = ask_filter(ws, [source], key=f"catalogue-view-filter-{source.name}")
-    offered = catalogue_columns(ws, source)
+    offered = magnitudes_first(catalogue_columns(ws, source))
     with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
         with st.container(width=280):
             part = st.text_input("Candidate contains", **kept("contains", text(), "")).strip()
@@ -201,7 +221,7 @@ def show_catalogue(source: Source) -> None:
 
 def _choose_columns(source: Source, offered: Sequence[str]) -> list[str]:
     """Ask which columns of its catalogue the table of a source shows."""
-    with st.popover("Columns shown", icon=":material/view_column:"):
+    with st.popover("Columns of the table", icon=":material/view_column:"):
         columns = st.multiselect(
             "Of the catalogue, besides those every source has",
             offered,

@@ -31,12 +31,17 @@ def show_cards(facts: Overview) -> None:
             st.html(
                 f'<div class="card-head">{html.escape(stage.name)}</div>'
                 f'<div class="card-picture">{picture}</div>'
-                f'<div class="card-caption" title="{caption}">{caption}</div>'
+                f'<div class="card-caption" title="{caption}">{_unbroken(caption)}</div>'
                 f'<div class="card-number">{number(stage.count)}</div>'
                 f'<div class="card-detail" title="{html.escape(stage.detail, quote=True)}">'
-                f"{html.escape(stage.unit)}<br>{html.escape(stage.detail)}</div>"
+                f"{html.escape(stage.unit)}<br>{html.escape(_unbroken(stage.detail))}</div>"
             )
             _show_action(stage, facts)
+
+
+def _unbroken(text: str) -> str:
+    """Return a text whose names are not parted at their hyphens."""
+    return text.replace("-", "\u2011")
 
 
 def _show_action(stage: Stage, facts: Overview) -> None:
