@@ -4,8 +4,8 @@ import streamlit as st
 
 from lensapp.core.data.find_spec import FindObjectsSpec
 from lensapp.services.data.object_finding import start_finding, usual_size
-from lensapp.services.data.sources import only_lenses
 from lensapp.services.data.source_names import free_name
+from lensapp.services.data.sources import only_lenses
 from lensapp.storage.records import Source
 from lensapp.ui.shared.forms import spec_fields, validated
 from lensapp.ui.shared.job_controls import live_jobs
@@ -13,7 +13,7 @@ from lensapp.ui.shared.markup import plain
 from lensapp.ui.shared.state import await_source, get_workspace
 from lensapp.ui.shared.widgets import errors_shown
 
-SMALL_FIELD = 3  # sides of a new cutout that an image needs, for objects beside its target
+SMALL_FIELD = 2  # sides of a new cutout that an image needs, for objects beside its target
 MAIN_FIELDS = ("size", "band", "snr", "keep", "exclude_radius_arcsec", "label")
 
 

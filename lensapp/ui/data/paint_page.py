@@ -24,7 +24,8 @@ from lensapp.ui.shared.state import await_source, get_workspace, go, selected
 from lensapp.ui.shared.widgets import counted, empty_state, error_box, errors_shown
 
 ICON = ":material/brush:"
-OWN_FIELDS = ("count", "nonlens_ratio", "host_share", "nonlens_where", "psf_source", "psf_file", "seed")
+OWN_FIELDS = ("count", "nonlens_ratio", "host_share", "psf_source", "psf_file", "seed")
+LONG_FIELD = "nonlens_where"  # whose example takes a line
 PARTS: dict[str, type[Spec]] = {"choice": HostChoice, "mass": MassSpec, "source": LensedSourceSpec}
 PREVIEW = "paint-preview"
 PSF_OF_STARS = {0: "no stars: compact objects", 1: "as kept or given"}
@@ -79,11 +80,11 @@ def _settings(sources: list[Source]) -> PaintSpec | None:
     entered: dict[str, Any] = {"hosts": tuple(hosts)}
     with tabs[0]:
         entered |= spec_fields(PaintSpec, key="paint", only=OWN_FIELDS)
+        entered |= spec_fields(PaintSpec, key="paint", only=(LONG_FIELD,), columns=1)
     for tab, (field, part) in zip(tabs[1:], PARTS.items(), strict=True):
         with tab:
             offered = {"stamps": ready} if field == "source" else None
-            columns = 1 if field == "choice" else 2  # so that what may be entered is read whole
-            entered[field] = spec_fields(part, key=f"paint-{field}", offered=offered, columns=columns)
+            entered[field] = spec_fields(part, key=f"paint-{field}", offered=offered)
     with buttons:
         tried = st.button("Preview", icon=":material/visibility:", key="paint-try")
         sent = st.button("Paint", type="primary", icon=ICON, key="paint-go")

@@ -55,7 +55,7 @@ def show_home() -> None:
     chosen = stands.selection.get("source")
     show_tour(stands, under_way=any(one.name == chosen and one.kind == DEMO for one in facts.sources))
     offer_starter(can_train=bool(facts.datasets))
-    changes, runs, reviews = st.columns(3, gap="large")
+    changes, runs, reviews = st.columns([1.7, 1, 1], gap="medium")
     with changes.container(gap="xsmall"):
         _show_changes()
     with runs.container(gap="xsmall"):

@@ -82,17 +82,16 @@ def show_split_page() -> None:
 
 
 def _show_split(ready: dict[str, Source], labelled: list[str]) -> None:
-    """Show sources and filter above, settings on the left, parts on the right, groups of cutouts below."""
-    left, right = st.columns([1, 2.6], gap="large", vertical_alignment="top")
-    with left:
+    """Show sources and settings on the left, filter and parts on the right, groups of cutouts below."""
+    controls, picture = st.columns([1, 2.6], gap="large")
+    with controls:
         source_names = _choose_sources(list(ready), labelled)
     if not source_names:
         st.info("Choose at least one source.", icon=":material/call_split:")
         return
     used = [ready[name] for name in source_names]
-    with right:
+    with picture:
         where, usable = ask_filter(get_workspace(), used, key="split-filter")
-    controls, picture = st.columns([1, 2.6], gap="large")
     with controls:
         spec, without, second = _choose_split(list(ready), used, where)
     if spec is None or not usable:
