@@ -10,18 +10,23 @@ import pandas as pd
 import pytest
 from astropy.table import Table
 
+from lensapp.core.catalogue.feedback_spec import FeedbackRules
 from lensapp.core.catalogue.query import CatalogueQuery
 from lensapp.core.inspect.consensus_methods import ConsensusSpec
 from lensapp.core.inspect.grades import LETTERS
+from lensapp.services.catalogue.feedback import feed_back
+from lensapp.services.catalogue.feedback_plans import OWN_LABEL, plan_feedback
 from lensapp.services.catalogue.ledger import ledger
 from lensapp.services.catalogue.usual_export import exported_after, exported_bytes, usual_export
 from lensapp.services.data.filters import filter_columns
 from lensapp.services.inspect.queues import review_of_cutouts
+from lensapp.services.inspect.vote_import import import_votes
 from lensapp.storage import datasets, queue, reviews, runs, sources
 from lensapp.storage.scores import stored_scores
 from lensapp.storage.workspace import Workspace
 from lensapp.ui.catalogue import export
-from lensapp.ui.catalogue.catalogue_page import listed_catalogue
+from lensapp.ui.catalogue.catalogue_page import EXAMPLE_VOTES, listed_catalogue
+from lensapp.ui.catalogue.feedback import why_nothing_changes
 from lensapp.ui.catalogue.ledger_figure import ledger_figure
 from lensapp.ui.catalogue.table import in_order, with_thumbnails
 from lensapp.ui.shared import page_head
@@ -330,3 +335,32 @@ def test_what_is_entered_in_a_view_is_still_there_when_it_is_opened_again(folder
     assert page.get_by_key("export-format").value == "ECSV"
     assert page.get_by_key("catalogue-grades").value == ["A"]
     assert not page.warning
+
+
+def test_the_table_of_votes_that_is_shown_as_an_example_is_taken(folder: Path) -> None:
+    ws = full_workspace(folder)
+    page = open_page("catalogue", source="sky", view="votes")
+    shown = page.dataframe[0].value
+    assert len(shown) == len(EXAMPLE_VOTES)
+    shown.to_csv(folder / "votes.csv", index=False)
+    plan = import_votes(ws, name="sky", path=folder / "votes.csv", dry_run=True)
+    assert (plan["added"], plan["refused"]) == (3, [])
+    page.button(key="votes-to-feed-back").click().run()
+    assert page.query_params["view"] == "feed-back"
+
+
+def test_feeding_back_what_is_known_says_why_nothing_changes_and_what_would(folder: Path) -> None:
+    ws = full_workspace(folder)
+    rules = FeedbackRules(relabel=False)
+    plan = plan_feedback(ws, dataset_name="sky-v1", review_names=["round-1"], rules=rules)
+    said = why_nothing_changes(plan)
+    assert "labels from the demo's truth" in said
+    assert "normal for a demo" in said
+    assert "With Relabel on" in said
+    made = feed_back(
+        ws, dataset_name="sky-v1", review_names=["round-1"], rules=rules.replaced(relabel=True), name=None
+    )
+    again = plan_feedback(ws, dataset_name=made.name, review_names=["round-1"], rules=rules)
+    assert again.outcomes[OWN_LABEL] == sum(
+        made.spec.get("relabelled", {"": again.outcomes[OWN_LABEL]}).values()
+    )

@@ -2,6 +2,7 @@
 
 import os
 from dataclasses import dataclass
+from pathlib import Path
 
 import pytest
 
@@ -9,6 +10,7 @@ from lensapp.core.data.ingest_spec import IngestSpec
 from lensapp.core.errors import InvalidInput
 from lensapp.services.data import import_paths
 from lensapp.storage.care.inventory import kind_of
+from lensapp.storage.workspace import Workspace
 
 
 @dataclass
@@ -145,3 +147,11 @@ def test_sent_files_that_cannot_be_taken_are_refused_and_nothing_is_written(ws, 
     with pytest.raises(InvalidInput, match=words):
         import_paths.keep_upload(ws, files, name="x")
     assert not (ws.folder / "uploads").exists()
+
+
+def test_the_topmost_folder_lists_no_folder_of_the_system(tmp_path, monkeypatch):
+    monkeypatch.delenv("LENSAPP_IMPORT_ROOTS", raising=False)
+    ws = Workspace.open(tmp_path / "workspace")
+    names = {one.name for one in import_paths.list_folder(ws, Path("/")).folders}
+    assert names.isdisjoint({"proc", "sys", "dev", "etc", "bin", "sbin", "usr", "var", "lib", "lib64", "run"})
+    assert "tmp" in names

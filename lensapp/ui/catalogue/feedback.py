@@ -164,22 +164,20 @@ def _just_frozen(ws: Workspace, plan: FeedbackPlan) -> bool:
 
 def why_nothing_changes(plan: FeedbackPlan) -> str:
     """Say why votes neither add nor change a label, what Relabel would do, and what else there is to do."""
-    held, known = sum(plan.outcomes.values()), set(plan.held_origins)
-    name = plan.parent.name
-    if not known & set(ORIGIN_WORDS):
+    held, graded = sum(plan.held_origins.values()), sum(plan.outcomes.values())
+    name, known = plan.parent.name, ORIGIN_WORDS.keys() & plan.held_origins.keys()
+    if not known:
         return plain(f"Nothing in {name} would change: grade further candidates or change the rules.")
     words = " and ".join(text for origin, text in ORIGIN_WORDS.items() if origin in known)
-    usual = " That is normal for a demo, whose every candidate is labelled." if "demo" in known else ""
-    said = (
-        f"Nothing would change: the {counted(held, 'graded candidate')} are in {name}, or match it, with "
-        f"labels from {words}, which are better known than votes.{usual}"
-    )
-    count = sum(plan.kept_origins.values())
-    if count:
-        said += f" With Relabel on, the votes would replace them: {counted(count, 'label')} would change."
-    elif not plan.rules.relabel:
-        said += " Relabel would let the votes replace them, but they agree with all that may change."
-    return plain(f"{said} Votes on candidates without a label add to a version.")
+    who = f"all {counted(graded, 'graded candidate')}"
+    if held < graded:
+        who = f"{number(held)} of the {counted(graded, 'graded candidate')}"
+    said = f"Nothing would change: {who} are in {name} already, with labels from {words}, which stay."
+    if "demo" in known:
+        said += " That is normal for a demo, which has a label for every candidate."
+    if count := sum(plan.kept_origins.values()):
+        said += f" With Relabel on the votes count more: {counted(count, 'label')} would change."
+    return plain(f"{said} Votes on candidates without a label would be added.")
 
 
 def _say_what_becomes_of_labels(plan: FeedbackPlan) -> None:
