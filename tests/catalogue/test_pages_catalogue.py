@@ -201,10 +201,11 @@ def test_known_labels_stay_unless_the_votes_are_told_to_change_them(folder: Path
     page = open_page("catalogue", source="sky", view="feed-back")
     relabel = next(one for one in page.checkbox if one.label == "Relabel")
     assert relabel.value is False
-    [said] = [text.value for text in page.info if "would change with Relabel on" in text.value]
-    assert "from the demo's truth" in said
+    [said] = [text.value for text in page.info if "With Relabel on" in text.value]
+    assert "labels from the demo's truth, which stay" in said
+    count = said.partition("count more: ")[2].split()[0]
     relabel.set_value(True).run()
-    assert any(f"{said.split()[0]} label" in text.value for text in page.warning)
+    assert any(f"{count} label" in text.value for text in page.warning)
     assert not page.button(key="feedback-freeze").disabled
 
 

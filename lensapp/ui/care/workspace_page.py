@@ -30,7 +30,7 @@ VIEWS = {
 }
 KINDS = {"source": "Source", "dataset": "Dataset version", "run": "Run", "review": "Review"}
 MOST_CHANGES = 500
-MOST_WHOLE, TALL = 15, 560  # rows that a table shows at once, and its height in pixels for more
+MOST_WHOLE, TALL = 16, 560  # rows that a table shows at once, and its height in pixels for more
 WIDEST_NAME = 480  # pixels
 FOUND = "workspace-found"  # what was found at the last examination, and when
 
@@ -206,7 +206,7 @@ def _show_changes(ws: Workspace) -> None:
         return
     table = [
         {"when (UTC)": pd.Timestamp(row["at"], unit="s"), "who": row["who"], "did": row["did"],
-         "what": row["kind"], "name": row["name"], "detail": row["detail"]}
+         "what": _what(row), "name": row["name"], "detail": _detail(row)}
         for row in rows
     ]  # fmt: skip
     _table(table)
