@@ -23,6 +23,7 @@ NO_MEASURE = {  # words in names of errors, flags, places within a picture, and 
     *("id", "index", "number", "seed", "count", "ra", "dec", "rank"),
 }
 EXAMPLE_DIGITS = 3
+EXAMPLE_OF_SCORE = "score > 0.5"
 
 
 def filter_columns(ws: Workspace, owners: Sequence[Source]) -> list[ColumnInfo]:
@@ -33,12 +34,12 @@ def filter_columns(ws: Workspace, owners: Sequence[Source]) -> list[ColumnInfo]:
 
 
 def example_filter(ws: Workspace, owners: Sequence[Source], *, known: Sequence[str] = ()) -> str:
-    """Return a condition as an example: on a magnitude or else another measure that one of the sources has.
+    """Return a condition as an example: on a magnitude or else another measure of most cutouts of a source.
 
     Its limit is near the median. Without a measure it is on the score where that is `known`, else "".
     """
     examples = (_example_of(ws, source.id, source.created_at) for source in owners)
-    return next(filter(None, examples), "score > 0.5" if "score" in known else "")
+    return next(filter(None, examples), EXAMPLE_OF_SCORE if "score" in known else "")
 
 
 @lru_cache(maxsize=64)
@@ -50,9 +51,9 @@ def _example_of(ws: Workspace, source_id: int, _created_at: float) -> str:
         if not one.is_text and one.name not in OWN and NO_MEASURE.isdisjoint(_words_of(one.name))
     ]
     for name in sorted(measures, key=lambda one: not _is_magnitude(one)):
-        values = np.asarray(read_columns(ws, source, [name])[name], float)
-        values = values[np.isfinite(values)]
-        if len(values) and np.ptp(values) > 0:
+        every = np.asarray(read_columns(ws, source, [name])[name], float)
+        values = every[np.isfinite(every)]
+        if 2 * len(values) > len(every) and np.ptp(values) > 0:
             return f"{name} < {_rounded_limit(values)}"
     return ""
 

@@ -19,7 +19,7 @@ from lensapp.core.data.conditions import Column, Texts, Where, parse_filter, spe
 from lensapp.core.errors import InvalidInput
 from lensapp.core.inspect.consensus import Consensus, find_consensus, last_votes
 from lensapp.core.inspect.inspector_names import inspector_key
-from lensapp.services.data.filters import example_filter, filter_columns
+from lensapp.services.data.filters import EXAMPLE_OF_SCORE, example_filter, filter_columns
 from lensapp.services.data.known_lenses import kept_known_lenses, nearest_known
 from lensapp.services.inspect.gallery import OPEN_REVIEWS, OpenReview, known_lens_radius
 from lensapp.services.inspect.vote_log import votes_in
@@ -144,20 +144,13 @@ def sortable(opened: OpenReview, columns: Sequence[ColumnInfo]) -> list[ColumnIn
 
 @lru_cache(maxsize=OPEN_REVIEWS)
 def example_of_part(opened: OpenReview) -> str:
-    """Return a filter as an example: on a magnitude that most candidates have, and on the score."""
-    numbers = [one for one in part_columns(opened) if not one.is_text and one.name not in OWN]
-    magnitudes = [one for one in numbers if one.name.startswith(MAGNITUDES)]
-    filled = next((one for one in magnitudes if _mostly_known(opened, one.name)), None)
-    conditions = [] if filled is None else [example_filter([filled])]
+    """Return a filter as an example: on a measure that most candidates have, and on the score."""
+    measure = example_filter(opened.workspace, _owners(opened))
+    offered = {one.name for one in part_columns(opened)}
+    conditions = [measure] if measure.split(" ")[0] in offered else []
     if opened.run_ids:
-        conditions.append(example_filter([], known=(SCORE,)))
+        conditions.append(EXAMPLE_OF_SCORE)
     return " & ".join(conditions) or 'my_grade == "A"'
-
-
-def _mostly_known(opened: OpenReview, name: str) -> bool:
-    """Return whether most candidates of a review have a value in a column of numbers."""
-    values = columns_of(opened.workspace, _owners(opened), [name], ids=opened.queued_cutouts)[name]
-    return bool(np.isfinite(np.asarray(values, float)).mean() > MOSTLY)
 
 
 def why_blind(opened: OpenReview) -> str | None:

@@ -73,7 +73,7 @@ def show_export(ws: Workspace, query: CatalogueQuery, table: pd.DataFrame) -> No
                 icon=":material/download:",
                 type="primary" if path == out else "secondary",
                 key=f"export-{path.name}",
-                **on_export(ws, query.of[0]),
+                **on_export(query.of[0]),
             )
     _show_charts_and_samp(ws, query, table)
     st.caption(f"The files also stay in {out.parent.name}/ of the workspace.")

@@ -23,8 +23,7 @@ from lensapp.ui.shared import figures
 from lensapp.ui.shared.address import NO_ROWS, digest, kept, one_of, ticked
 from lensapp.ui.shared.markup import plain
 from lensapp.ui.shared.page_head import on_export
-from lensapp.ui.shared.pictures import picture_data
-from lensapp.ui.shared.state import theme as current_theme
+from lensapp.ui.shared.pictures import grade_style, picture_data
 from lensapp.ui.shared.widgets import counted
 
 MOST_ROWS = 300
@@ -41,8 +40,6 @@ ORDERS = {  # name → label, columns that sort, whether the lowest comes first
 USUAL_ORDER = "grade"
 FORMS = {"table": ":material/table_rows: Table", "cutouts": ":material/photo_library: Cutouts"}
 HIDDEN = ("cutout_id", "run", "source")
-GROUNDS = {"dark": ("#111316", "#ffffff"), "light": ("#ffffff", "#000000")}  # under a grade, and its letter
-TINTS = {"dark": (0.38, 0.35), "light": (0.16, 0.85)}  # share of the grade's own colour in each
 
 
 def show_candidates(
@@ -71,11 +68,10 @@ def show_candidates(
     if shown_as == "cutouts":
         _show_cutouts(ws, head)
         return
-    theme = current_theme()
     rows = head["id"].tolist() if len(owners) == 1 else (head["source"] + "/" + head["id"]).tolist()
     above = st.container()  # where a tick is answered without scrolling
     event = st.dataframe(
-        with_thumbnails(ws, owners, head).style.map(partial(_chip, theme=theme), subset=["grade"]),
+        with_thumbnails(ws, owners, head).style.map(grade_style, subset=["grade"]),
         hide_index=True,
         placeholder="–",
         row_height=58,
@@ -93,22 +89,6 @@ def show_candidates(
             ledger.show_ledger_of_candidate(ws, owner, int(candidate["cutout_id"]))
 
 
-def _chip(grade: object, *, theme: str) -> str:
-    """Return how the cell of a grade looks in a table: its letter on a pale tint of the grade's colour."""
-    colour = COLOURS.get(str(grade))
-    if colour is None:
-        return ""
-    shares = TINTS[theme]
-    ground, ink = (_mixed(colour, other, share) for other, share in zip(GROUNDS[theme], shares, strict=True))
-    return f"background-color: {ground}; color: {ink}; font-weight: 600"
-
-
-def _mixed(colour: str, other: str, share: float) -> str:
-    """Return a colour of which a share is `colour` and the rest another."""
-    pairs = zip(bytes.fromhex(colour[1:]), bytes.fromhex(other[1:]), strict=True)
-    return "#" + "".join(f"{round(share * one + (1 - share) * two):02x}" for one, two in pairs)
-
-
 def _offer_export(ws: Workspace, query: CatalogueQuery, table: pd.DataFrame) -> None:
     """Show the button that gives the browser all candidates as one file, in the format last used."""
     ending = usual_ending(ws)
@@ -123,7 +103,7 @@ def _offer_export(ws: Workspace, query: CatalogueQuery, table: pd.DataFrame) -> 
         key="catalogue-export",
         help=f"{counted(len(table), 'candidate')} as filtered and ordered here. Other formats, every vote "
         "and finder charts: view Export.",
-        **on_export(ws, query.of[0]),
+        **on_export(query.of[0]),
     )
 
 

@@ -12,7 +12,6 @@ from lensapp.services.catalogue.formats import MIME
 from lensapp.services.catalogue.usual_export import exported_after, usual_ending, usual_export
 from lensapp.services.next_step import STAGES, NextStep, Round, RoundStage, round_of, take_step
 from lensapp.services.train.job_control import active_jobs
-from lensapp.storage.workspace import Workspace
 from lensapp.ui.shared.address import in_fragment_run
 from lensapp.ui.shared.markup import plain
 from lensapp.ui.shared.page_views import show_page_views
@@ -124,11 +123,11 @@ def _show_export(step: NextStep, *, key: str, kind: ButtonType) -> None:
         type=kind,
         icon=":material/download:",
         help=f"{plain(name)}: what is graded A, B or C. Other formats, filters and votes: Catalogue, Export.",
-        **on_export(ws, source_name),
+        **on_export(source_name),
     )
 
 
-def on_export(ws: Workspace, source_name: str) -> dict[str, Any]:
+def on_export(source_name: str) -> dict[str, Any]:
     """Return what a download button of candidates does besides: the first of a review ends its round."""
     if current_round().stages[-1].done:
         return {"on_click": "ignore"}

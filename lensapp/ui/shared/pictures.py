@@ -12,10 +12,12 @@ from numpy.typing import NDArray
 from lensapp.core.data import imaging
 from lensapp.core.inspect.grades import COLOURS
 from lensapp.storage.records import Cutout
+from lensapp.ui.shared.state import theme
 
 Pictures = NDArray[np.uint8]
 MOST_COLUMNS = 24
-TINT = "40"  # opacity, of ff
+GROUNDS = {"dark": ("#111316", "#ffffff"), "light": ("#ffffff", "#000000")}  # under a grade, and its letter
+TINTS = {"dark": (0.38, 0.35), "light": (0.16, 0.85)}  # share of the grade's own colour in each
 
 
 def sheet(
@@ -88,9 +90,19 @@ def picture_data(picture: Pictures) -> str:
 
 
 def grade_style(grade: object) -> str:
-    """Return how the cell of a grade looks in a table: bold, on a breath of the colour of the grade."""
+    """Return how the cell of a grade looks in a table: its letter on a pale tint of the grade's colour."""
     colour = COLOURS.get(str(grade))
-    return f"background-color: {colour}{TINT}; font-weight: 600" if colour else ""
+    if colour is None:
+        return ""
+    grounds, shares = GROUNDS[theme()], TINTS[theme()]
+    ground, ink = (_mixed(colour, other, share) for other, share in zip(grounds, shares, strict=True))
+    return f"background-color: {ground}; color: {ink}; font-weight: 600"
+
+
+def _mixed(colour: str, other: str, share: float) -> str:
+    """Return a colour of which a share is `colour` and the rest another."""
+    pairs = zip(bytes.fromhex(colour[1:]), bytes.fromhex(other[1:]), strict=True)
+    return "#" + "".join(f"{round(share * one + (1 - share) * two):02x}" for one, two in pairs)
 
 
 def bars(values: Sequence[float], *, colours: Sequence[str]) -> str:

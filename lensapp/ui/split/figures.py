@@ -16,7 +16,7 @@ from lensapp.ui.shared import figures
 from lensapp.ui.shared.state import get_workspace
 from lensapp.ui.shared.widgets import counted, number
 
-SKY_POINTS = 12_000
+SKY_POINTS = 3_000  # more are one cloud in a figure this small
 MOST_GROUPS = 6
 MOST_OF_GROUP = 8
 FEWEST_BINS, MAGNITUDE_BINS = 5, 40

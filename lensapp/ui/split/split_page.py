@@ -267,5 +267,7 @@ def _freeze(
             second_test=second,
         )
         select("dataset", dataset.name)
+        if selected("source") not in source_names:  # the round goes on with what was frozen
+            select("source", source_names[0])
         st.toast(f"{plain(dataset.name)} is frozen.", icon=":material/lock:")
         st.session_state["split-frozen"] = dataset.name
