@@ -173,7 +173,7 @@ def test_a_survey_in_numbers_at_a_threshold_by_hand():
     table = expectation_table(made(scores, labels), survey, threshold=0.5)
     [row] = [row for row in table.to_dict("records") if row["threshold"] == "as chosen"]
     assert (row["candidates"], row["true lenses"], row["completeness"]) == ("20\u202f780", "800", "0.800")
-    assert (row["purity"], row["person-time"]) == ("3.85 %", "12 h")
+    assert (row["purity"], row["person-time (h)"]) == ("3.85 %", "12")
     low, high = (float(one) for one in row["purity, 95 %"].removesuffix(" %").split("–"))
     assert low < 3.85 < high
 

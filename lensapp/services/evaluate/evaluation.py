@@ -36,6 +36,7 @@ from lensapp.core.evaluate.prevalence import purity_at_prevalence
 from lensapp.core.evaluate.resampling import FIGURES, Interval, figure_intervals, roc_band
 from lensapp.core.evaluate.score_axis import ScoreAxis, axis_of
 from lensapp.core.train.tasks import FittedTask, load_task
+from lensapp.services.evaluate.histogram_bins import bins_for
 from lensapp.services.train.run_networks import is_another_network, network_dated
 from lensapp.storage import evaluations, runs
 from lensapp.storage.evaluations import StoredEstimates, StoredEvaluation
@@ -332,13 +333,13 @@ def threshold_columns(evaluation: Evaluation, *, prevalence: float | None = None
     return {name: values[keep] for name, values in columns.items()}
 
 
-def score_histogram(evaluation: Evaluation, *, bins: int = 50) -> dict[str, NDArray[Any]]:
+def score_histogram(evaluation: Evaluation, *, bins: int | None = None) -> dict[str, NDArray[Any]]:
     """Return numbers of lenses and non-lenses per bin: edges (bins + 1), lens, nonlens.
 
-    The bins are equally wide on the axis of the scores.
+    The bins are equally wide on the axis of the scores, as many as `bins_for` says unless stated.
     """
     axis = evaluation.score_axis
-    edges = axis.grid(bins + 1)
+    edges = axis.grid((bins or bins_for(evaluation.counts.n)) + 1)
     scores, labels = axis.clipped(evaluation.scores), evaluation.labels
     return {
         "edges": edges,

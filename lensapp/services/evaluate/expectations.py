@@ -45,6 +45,13 @@ def person_time(hours: float) -> str:
     return f"{hours:.2g} h" if hours < 100 else f"{thin_spaced(hours)} h"
 
 
+def time_unit(most_hours: float) -> tuple[str, float]:
+    """Return the unit for times of up to so many person-hours, all in one table, and how many an hour has."""
+    if most_hours < 1 / 60:
+        return "s", 3600.0
+    return ("min", 60.0) if most_hours < 1 else ("h", 1.0)
+
+
 @dataclass(frozen=True)
 class BlindTests:
     """Simulated lenses that inspectors were shown in blind tests, and how many they recognised."""

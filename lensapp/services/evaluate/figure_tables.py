@@ -5,7 +5,9 @@ from typing import Any
 
 import pandas as pd
 
+from lensapp.core.data.column_names import column_label
 from lensapp.core.errors import InvalidInput
+from lensapp.core.evaluate.audits.shortcuts import MEANINGS, is_strong
 from lensapp.core.evaluate.estimation import HEZAVEH_ERRORS, EstimateFigures
 from lensapp.core.evaluate.multiclass import ClassFigures
 from lensapp.core.evaluate.nuisance import Nuisance
@@ -19,7 +21,7 @@ from lensapp.services.evaluate.calibrations import CalibrationFigures
 from lensapp.services.evaluate.combinations import Combinations
 from lensapp.services.evaluate.differences import compare_pair
 from lensapp.services.evaluate.evaluation import Evaluation, ValueEvaluation
-from lensapp.services.evaluate.expectations import expectation, person_time
+from lensapp.services.evaluate.expectations import expectation, time_unit
 
 INTERVAL_NAMES = {
     "auroc": "AUROC",
@@ -88,8 +90,10 @@ def expectation_table(evaluation: Evaluation, survey: SurveySpec, *, threshold: 
     aims = {"as chosen": threshold}
     aims |= {f"for {AIM_LABELS[one.name]} on validation": one.threshold for one in proposed}
     rows = []
-    for aim, at in sorted(aims.items(), key=lambda pair: -pair[1]):
-        expected = expectation(evaluation, survey, threshold=at)
+    ranked = sorted(aims.items(), key=lambda pair: -pair[1])
+    every = [(aim, at, expectation(evaluation, survey, threshold=at)) for aim, at in ranked]
+    unit, per_hour = time_unit(max((one.hours for _, _, one in every if one is not None), default=0.0))
+    for aim, at, expected in every:
         if expected is not None:
             rows.append(
                 {
@@ -100,7 +104,7 @@ def expectation_table(evaluation: Evaluation, survey: SurveySpec, *, threshold: 
                     "completeness": f"{expected.completeness:.3f}",
                     "purity": f"{100 * expected.purity:.3g} %",
                     "purity, 95 %": f"{100 * expected.purity_low:.3g}–{100 * expected.purity_high:.3g} %",
-                    "person-time": person_time(expected.hours),
+                    f"person-time ({unit})": expected_count(per_hour * expected.hours),
                 }
             )
     return pd.DataFrame(rows)
@@ -271,8 +275,9 @@ def subgroup_table(groups: Sequence[Subgroup]) -> pd.DataFrame:
 def shortcut_table(audit: Mapping[str, Any]) -> pd.DataFrame:
     """Return one row for the network of an audit and per kind of measures: AUROC and what it means."""
     network = audit["network"]
+    told = [(one, shortcut_words(one, network)) for one in audit["shortcuts"]["found"]]
     rows = [("the network", network, "On the test part.")] if network else []
-    rows += [(one["title"], one, one["words"]) for one in audit["shortcuts"]["found"]]
+    rows += [(one["title"], one, words) for one, words in told]
     return pd.DataFrame(
         {
             "told by": title,
@@ -282,6 +287,23 @@ def shortcut_table(audit: Mapping[str, Any]) -> pd.DataFrame:
         }
         for title, values, words in rows
     )
+
+
+def shortcut_words(found: Mapping[str, Any], network: Mapping[str, Any] | None) -> str:
+    """Return what one kind of measures tells of lenses, beside the network: "Noise tells nothing."."""
+    title = found["title"]
+    name = title[:1].upper() + title[1:]
+    ending = "" if title.endswith(("pixels", "columns")) else "s"
+    columns = [column_label(column) for column, _ in found["telling"]]
+    by = f" (most: {', '.join(columns)})" if columns and found["kind"] != "position" else ""
+    if found["low"] <= 0.5:
+        return f"{name} tell{ending} nothing."
+    if not is_strong(found):
+        return f"{name} tell{ending} a little{by}."
+    if network and found["auroc"] >= network["low"]:
+        does = "does" if ending else "do"
+        return f"{name} alone {does} as well as the network{by}. {MEANINGS[found['kind']]}"
+    return f"{name} alone tell{ending} much{by}. {MEANINGS[found['kind']]}"
 
 
 def realism_table(outcomes: Sequence[Mapping[str, Any]]) -> pd.DataFrame:

@@ -1,5 +1,6 @@
 """The figures of an evaluated run by bins of any column of its cutouts."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import replace
 from functools import lru_cache
@@ -17,7 +18,9 @@ from lensapp.storage.records import Cutout
 from lensapp.storage.workspace import Workspace
 
 NOT_PROPERTIES = frozenset({"parent", "host", "host_id"})  # names, each of hardly more than one cutout
-FIRST_CHOICE = ("einstein_radius_arcsec", "arc_snr", "object_class")
+FIRST_CHOICE = ("einstein_radius_arcsec", "arc_snr", "object_class")  # where no column is of both classes
+MAGNITUDE = re.compile(r"^(mag|magnitude)(_|$)|_mag$", re.IGNORECASE)
+SHARED = 0.5  # share of each class that has a value
 
 
 @lru_cache(maxsize=8)  # a catalogue's columns stay as they were imported
@@ -40,6 +43,22 @@ def columns_of(ws: Workspace, cutouts: Sequence[Cutout]) -> dict[str, NDArray[An
     by_id = {source.id: source.name for source in sources.list_sources(ws.database)}
     columns["source"] = np.array([by_id.get(cutout.source_id) for cutout in cutouts], object)
     return {name: values for name, values in columns.items() if len({str(value) for value in values}) > 1}
+
+
+def usual_column(ws: Workspace, evaluation: Evaluation) -> str:
+    """Return the column to begin with: a magnitude that both classes have, else another number of both."""
+    columns = properties(ws, evaluation)
+    shared = [name for name, values in columns.items() if _is_shared(values, evaluation.labels)]
+    magnitudes = [name for name in shared if MAGNITUDE.search(name)]
+    if magnitudes:
+        return next((name for name in magnitudes if name.lower().endswith(("_i", "_r"))), magnitudes[0])
+    return next((name for name in (*shared, *FIRST_CHOICE) if name in columns), next(iter(columns)))
+
+
+def _is_shared(values: NDArray[Any], labels: NDArray[np.bool_]) -> bool:
+    """Whether most cutouts of both classes have a number."""
+    known = np.array([isinstance(value, int | float) and np.isfinite(value) for value in values], np.bool_)
+    return all(bool(part.any()) and known[part].mean() >= SHARED for part in (labels, ~labels))
 
 
 def subgroups(

@@ -17,6 +17,7 @@ from lensapp.core.evaluate.score_axis import ScoreAxis, axis_of
 from lensapp.core.plurals import counted, thin_spaced
 from lensapp.core.train.committees import Combination, combined
 from lensapp.services.data.sources import count_cutouts
+from lensapp.services.evaluate.histogram_bins import bins_for
 from lensapp.storage import datasets, reviews, runs, sources
 from lensapp.storage.columns.filtering import kept_by, kept_in_groups
 from lensapp.storage.columns.source_columns import cutout_columns
@@ -328,13 +329,13 @@ def joint_scores_of(
     return dict(zip(scored_ids, combined(values, how).astype(float).tolist(), strict=True))
 
 
-def histogram(scored: Scored, *, bins: int = 50) -> dict[str, NDArray[Any]]:
+def histogram(scored: Scored) -> dict[str, NDArray[Any]]:
     """Return numbers of cutouts per bin and label: edges (bins + 1), then one column each.
 
     The bins are equally wide on the axis of the scores.
     """
     axis = scored.score_axis
-    edges = axis.grid(bins + 1)
+    edges = axis.grid(bins_for(len(scored)) + 1)
     columns: dict[str, NDArray[Any]] = {"edges": edges}
     if scored.tally is not None:
         low = axis.clipped(lower_edges())
@@ -349,6 +350,12 @@ def histogram(scored: Scored, *, bins: int = 50) -> dict[str, NDArray[Any]]:
         if of_label.any():
             columns[label] = np.histogram(scores[of_label], edges)[0]
     return columns
+
+
+def holds_only_lenses(ws: Workspace, source: Source) -> bool:
+    """Return whether a source has labels and all of them are lenses, as a table of known ones has."""
+    labels = sources.label_counts(ws.database, source.id)
+    return 0 < labels.get("lens", 0) == sum(labels.values())
 
 
 def name_for_best(ws: Workspace, source: Source, *, limit: int) -> str:

@@ -5,6 +5,7 @@ from typing import Any
 
 import streamlit as st
 
+from lensapp.core.data.column_names import column_label
 from lensapp.core.evaluate.audits.audit_spec import AuditSpec
 from lensapp.core.evaluate.audits.shortcuts import is_strong
 from lensapp.services.evaluate.audits import KIND, kept_audit, start_audit
@@ -21,6 +22,7 @@ from lensapp.ui.shared.traffic_lights import LIGHTS
 from lensapp.ui.shared.widgets import counted, errors_shown, heading, number, when
 
 SHOWN, PAIRS_SHOWN = 12, 6
+MEANING = "what it means"  # a sentence or two, which a cell would cut
 CLASS_WORDS = {"lens": "lens", "nonlens": "non-lens", None: "none"}
 
 
@@ -65,9 +67,10 @@ def _show_shortcuts(found: dict[str, Any]) -> None:
         st.info(f"Shortcuts: {plain(shortcuts['reason'])}")
         return
     counts = shortcuts["cutouts"]
-    left_out = ", ".join(map(plain, shortcuts["columns_left_out"]))
+    left_out = ", ".join(map(column_label, shortcuts["columns_left_out"]))
+    told = shortcut_table(found)
     show_table(
-        shortcut_table(found),
+        told.drop(columns=MEANING),
         title="Shortcuts: what tells lenses without a look for arcs",
         caption=f"Logistic regressions, cross-validated by object on {counted(counts['lens'], 'lens')} and "
         f"{counted(counts['nonlens'], 'non-lens')} of the dataset; 0.5 is chance."
@@ -76,16 +79,27 @@ def _show_shortcuts(found: dict[str, Any]) -> None:
         digits=3,
         file_name="shortcuts",
         key="audit-shortcuts",
-        narrow=("told by", "AUROC", "95 % limits"),
     )
-    for one in shortcuts["found"]:
-        if is_strong(one):
-            st.markdown(f":material/warning: {plain(one['words'])}")
+    lines = {one["title"]: is_strong(one) for one in shortcuts["found"]}
+    for title, words in zip(told["told by"], told[MEANING], strict=True):
+        if lines.get(title):
+            st.markdown(f":material/warning: {plain(words)}")
+    weak = [
+        words
+        for title, words in zip(told["told by"], told[MEANING], strict=True)
+        if not lines.get(title, True)
+    ]
+    if weak:
+        st.caption(plain(" ".join(weak)))
 
 
 def _show_leakage(ws: Workspace, run: Run, leaks: Any) -> None:
     if isinstance(leaks, dict):
         st.info(f"Leakage: {plain(leaks['reason'])}")
+        return
+    if not any(leak["objects"] for leak in leaks):
+        heading("Leakage: what the parts of the dataset share")
+        st.markdown(f"{LIGHTS['green']} The parts share no object.")
         return
     show_table(
         leakage_table(leaks),

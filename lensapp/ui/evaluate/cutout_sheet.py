@@ -8,6 +8,7 @@ import streamlit as st
 from lensapp.core.data.overlays import Picture
 from lensapp.core.errors import LensAppError
 from lensapp.services.data.pictures import cutouts_by_id, pictures_by_id
+from lensapp.services.evaluate.seen_pictures import seen_pictures
 from lensapp.services.inspect.queues import review_of_cutouts
 from lensapp.storage.records import Cutout
 from lensapp.storage.workspace import Workspace
@@ -26,13 +27,17 @@ def show_cutouts(
     run_name: str,
     key: str,
     drawn: Callable[[Cutout, Picture], Picture] | None = None,
+    seen: tuple[int, int] | None = None,
 ) -> None:
     """Show the first `limit` cutouts, and the button that opens a review of them all, called `review_name`.
 
-    `drawn` returns what is shown in place of a cutout's picture.
+    `drawn` returns what is shown in place of a cutout's picture; of larger cutouts only the middle of height
+    and width `seen` is shown.
     """
     pictures = None
-    if drawn is None:
+    if seen is not None:
+        cutouts, pictures = seen_pictures(ws, cutout_ids[:limit], seen, drawn=drawn)
+    elif drawn is None:
         cutouts = cutouts_by_id(ws, cutout_ids[:limit])
     else:
         cutouts, plain = pictures_by_id(ws, cutout_ids[:limit])

@@ -1,6 +1,7 @@
 """The page that measures a run: one threshold, every curve, and what the network got wrong."""
 
 from collections.abc import Sequence
+from functools import partial
 
 import streamlit as st
 
@@ -75,7 +76,6 @@ def show_evaluate_page() -> None:
         part = _choose_part()
     with right:
         compared = _choose_compared(comparable_runs(ws, run, part=part), run)
-        _offer_comparison(ws, run, part=part)
     _show_measured(ws, run, part=part, compared=compared)
 
 
@@ -99,13 +99,20 @@ def _show_measured(ws: Workspace, run: Run, *, part: str, compared: Sequence[str
         _start_button("Evaluate again", ws, run, part=part)
     others = [load_evaluation(ws, name, part=part) for name in compared]
     if isinstance(evaluation, ValueEvaluation):
+        _offer_comparison(ws, run, part=part)
         show_values(ws, evaluation, [other for other in others if isinstance(other, ValueEvaluation)])
         show_audit(ws, run)
         return
     if evaluation.classes:
         show_classes(evaluation)
         st.subheader(f"{plain(' and '.join(task_of(ws, run).positive))} against the rest")
-    show_scores(ws, run, evaluation, [other for other in others if isinstance(other, Evaluation)])
+    show_scores(
+        ws,
+        run,
+        evaluation,
+        [other for other in others if isinstance(other, Evaluation)],
+        beside_views=partial(_offer_comparison, ws, run, part=part),
+    )
 
 
 def _what_evaluation_does(ws: Workspace, run: Run, *, part: str) -> str:

@@ -6,6 +6,7 @@ import streamlit as st
 
 from lensapp.services.evaluate.calibrations import calibrated_by_id
 from lensapp.services.evaluate.evaluation import Evaluation, Outcome, surest
+from lensapp.services.evaluate.seen_pictures import size_where_cropped
 from lensapp.services.train.runs import has_network
 from lensapp.storage.records import Cutout, Run
 from lensapp.storage.workspace import Workspace
@@ -34,6 +35,8 @@ def show_mistakes(ws: Workspace, run: Run, evaluation: Evaluation, *, threshold:
     pairs = [(one["cutout_id"].tolist(), one["score"].tolist()) for one in worst.values()]
     scores = {key: score for ids, values in pairs for key, score in zip(ids, values, strict=True)}
     chances = calibrated_by_id(ws, run, scores)
+    first = [key for ids, _ in pairs for key in ids[:SHOWN]]
+    seen = size_where_cropped(ws, run, first)
 
     def caption_of(cutout: Cutout) -> str:
         return f"{scores_text(scores[cutout.id], chances.get(cutout.id))}  {cutout.object_class or ''}"
@@ -56,7 +59,13 @@ def show_mistakes(ws: Workspace, run: Run, evaluation: Evaluation, *, threshold:
                 run_name=evaluation.run,
                 key=outcome,
                 drawn=partial(overlaid, ws, evaluation.run, overlay) if overlay else None,
+                seen=seen,
             )
             st.caption(f"{len(ids)} at {side}, {evaluation.part} part.")
+    if seen is not None:
+        st.caption(
+            f"Shown is what the network saw of each: the middle {seen[0]}×{seen[1]} pixels. "
+            "A click opens the whole cutout."
+        )
     if overlay is not None and shown:
         explain_shown(ws, evaluation.run, shown)

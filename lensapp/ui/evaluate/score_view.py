@@ -1,6 +1,6 @@
 """The part of the Evaluate page for runs that score: curves, confusion, mistakes, and classes."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import pandas as pd
 import streamlit as st
@@ -8,6 +8,7 @@ import streamlit as st
 from lensapp.services.evaluate import evaluation as service
 from lensapp.services.evaluate.evaluation import Evaluation
 from lensapp.services.evaluate.figure_tables import class_table, merit_table
+from lensapp.services.evaluate.run_colours import colours_of_runs
 from lensapp.storage.records import Run
 from lensapp.storage.workspace import Workspace
 from lensapp.ui.evaluate import evaluation_figures as draw
@@ -41,10 +42,22 @@ VIEWS = {
 }
 
 
-def show_scores(ws: Workspace, run: Run, evaluation: Evaluation, others: Sequence[Evaluation]) -> None:
-    """Show one view of what follows from the scores of a run, at one threshold for all of them."""
+def show_scores(
+    ws: Workspace,
+    run: Run,
+    evaluation: Evaluation,
+    others: Sequence[Evaluation],
+    *,
+    beside_views: Callable[[], None],
+) -> None:
+    """Show one view of what follows from the scores of a run, at one threshold for all of them.
+
+    `beside_views` shows what stands in the row of the views.
+    """
     threshold = choose_threshold(evaluation)
-    view, survey = choose_view(VIEWS, key="evaluate-view"), None
+    with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
+        view, survey = choose_view(VIEWS, key="evaluate-view"), None
+        beside_views()
     if view == "scores":
         _show_figures(ws, run, [evaluation, *others], threshold=threshold)
     elif view == "survey":
@@ -64,9 +77,10 @@ def _show_figures(ws: Workspace, run: Run, evaluations: Sequence[Evaluation], *,
     """Show curves, figures of merit and mistakes of the first run, with the others laid over its curves."""
     evaluation = evaluations[0]
     axis = evaluation.score_axis
+    colours = colours_of_runs(ws, [one.run for one in evaluations], figures.line_colours())
     left, right = st.columns(2)
     with left:
-        _show_roc(evaluations, threshold=threshold)
+        _show_roc(evaluations, threshold=threshold, colours=colours)
     with right:
         _show_confusion(evaluation, threshold=threshold, named=len(evaluations) > 1)
     _show_merits(evaluations, threshold=threshold)
@@ -74,13 +88,13 @@ def _show_figures(ws: Workspace, run: Run, evaluations: Sequence[Evaluation], *,
     show_mistakes(ws, run, evaluation, threshold=threshold)
     left, right = st.columns(2)
     with left:
-        _show_precision_recall(evaluations, threshold=threshold)
+        _show_precision_recall(evaluations, threshold=threshold, colours=colours)
     with right:
         curves = service.threshold_columns(evaluation)
         figures.show_figure(
             draw.threshold_figure(curves, threshold=threshold, axis=axis, colours=figures.line_colours()),
             title="Purity and completeness against threshold",
-            caption=f"{_caption(evaluation)}; shaded: 95 % (Wilson)",
+            caption=f"{_caption(evaluation)}; shaded: 95\u00a0% (Wilson)",
             csv=lambda: figures.csv_text(curves),
             key="evaluate-threshold-curve",
         )
@@ -106,7 +120,8 @@ def _show_merits(evaluations: Sequence[Evaluation], *, threshold: float) -> None
         merit_table(evaluations, threshold=threshold),
         title="Figures of merit",
         caption=f"{first.part} part; in brackets: 95 % limits, of the AUROC after DeLong, else by "
-        f"resampling{together}; accuracy, purity and completeness at score ≥ {threshold:.3g}{compared}.",
+        f"resampling{together}; accuracy, purity and completeness at score ≥ {threshold:.3g}{compared}. "
+        "TPR0, TPR10: completeness with no, and with fewer than ten, false positives.",
         terms={},
         meaning="\n".join(f"- **{name}**: {text}" for name, text in TERMS.items()),
         digits=3,
@@ -123,7 +138,7 @@ def _caption(evaluation: Evaluation) -> str:
     return f"{evaluation.part} part: n = {number(counts.n)}, {number(counts.n_positive)} of them lenses"
 
 
-def _show_roc(evaluations: Sequence[Evaluation], *, threshold: float) -> None:
+def _show_roc(evaluations: Sequence[Evaluation], *, threshold: float, colours: Sequence[str]) -> None:
     first = evaluations[0]
     columns = {one.run: service.roc_columns(one) for one in evaluations}
     confusion = first.figures_at(threshold).confusion
@@ -132,14 +147,14 @@ def _show_roc(evaluations: Sequence[Evaluation], *, threshold: float) -> None:
     figures.show_figure(
         draw.roc_figure(
             columns,
-            colours=figures.line_colours(),
+            colours=colours,
             point=(confusion.false_positive_rate, confusion.completeness),
             bands={first.run: first.roc_band},
             smallest=None if linear else draw.smallest_rate(first.counts.n_negative),
             areas={one.run: one.intervals["auroc"] for one in evaluations[:MOST_AREAS]},
         ),
         title="Completeness against false positive rate (ROC)",
-        caption=f"{_caption(first)}; band: 95 % by resampling",
+        caption=f"{_caption(first)}; band: 95\u00a0% by resampling",
         csv=lambda: figures.csv_text(columns[first.run]),
         key="evaluate-roc",
         height=360 + figures.legend_height([*columns, *OTHER_MARKS]),
@@ -171,14 +186,16 @@ def _show_confusion(evaluation: Evaluation, *, threshold: float, named: bool) ->
     )
 
 
-def _show_precision_recall(evaluations: Sequence[Evaluation], *, threshold: float) -> None:
+def _show_precision_recall(
+    evaluations: Sequence[Evaluation], *, threshold: float, colours: Sequence[str]
+) -> None:
     first = evaluations[0]
     columns = {one.run: service.precision_recall_columns(one) for one in evaluations}
     confusion = first.figures_at(threshold).confusion
     figures.show_figure(
         draw.precision_recall_figure(
             columns,
-            colours=figures.line_colours(),
+            colours=colours,
             point=None if confusion.purity is None else (confusion.completeness, confusion.purity),
             share=first.counts.n_positive / first.counts.n,
         ),

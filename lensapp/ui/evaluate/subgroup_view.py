@@ -5,7 +5,7 @@ import streamlit as st
 from lensapp.core.data.column_names import column_label
 from lensapp.services.evaluate.evaluation import Evaluation
 from lensapp.services.evaluate.figure_tables import auroc_against, subgroup_table
-from lensapp.services.evaluate.subgroups import FIRST_CHOICE, properties, subgroups
+from lensapp.services.evaluate.subgroups import MAGNITUDE, properties, subgroups, usual_column
 from lensapp.storage.workspace import Workspace
 from lensapp.ui.evaluate.survey_figures import subgroup_figure, subgroup_height
 from lensapp.ui.evaluate.tables import show_table
@@ -24,9 +24,8 @@ def show_subgroups(ws: Workspace, evaluation: Evaluation, *, threshold: float) -
     left, right = st.columns([3, 1], vertical_alignment="bottom")
     if st.session_state.get(COLUMN_KEY) not in names:
         asked = st.query_params.get(COLUMN)
-        usual = next((name for name in FIRST_CHOICE if name in names), names[0])
-        st.session_state[COLUMN_KEY] = asked if asked in names else usual
-    column = left.selectbox("Column", names, key=COLUMN_KEY, format_func=column_label)
+        st.session_state[COLUMN_KEY] = asked if asked in names else usual_column(ws, evaluation)
+    column = left.selectbox("Column", names, key=COLUMN_KEY, format_func=_label)
     st.query_params[COLUMN] = column
     bins = right.number_input(
         "Bins", 2, 20, 5, key="evaluate-subgroup-bins", help="Of equal numbers of lenses."
@@ -37,8 +36,9 @@ def show_subgroups(ws: Workspace, evaluation: Evaluation, *, threshold: float) -
         shown = sum(one.n_positive + one.n_negative for one in groups)
         figures.show_figure(
             subgroup_figure(groups, colours=figures.class_colours()),
-            title=f"Figures by {column_label(column)}",
-            caption=f"{evaluation.part} part: n = {number(shown)}, at score ≥ {threshold:.3g}; bars: 95 %",
+            title=f"Figures by {_label(column)}",
+            caption=f"{evaluation.part} part: n = {_n_in_words(shown, evaluation)}, "
+            f"at score ≥ {threshold:.3g}; bars: 95\u00a0%",
             csv=lambda: str(table.to_csv(index=False)),
             key="evaluate-subgroups",
             height=subgroup_height(groups),
@@ -53,3 +53,16 @@ def show_subgroups(ws: Workspace, evaluation: Evaluation, *, threshold: float) -
             file_name="subgroups",
             key="evaluate-subgroup-table",
         )
+
+
+def _label(column: str) -> str:
+    """Return the name of a column with its unit, which that of a magnitude does not say."""
+    label = column_label(column)
+    return f"{label} (mag)" if MAGNITUDE.search(column) and not label.endswith(")") else label
+
+
+def _n_in_words(shown: int, evaluation: Evaluation) -> str:
+    """Return how many cutouts the figures have, and why that is not all of the part."""
+    if shown == evaluation.counts.n:
+        return number(shown)
+    return f"{number(shown)} of {number(evaluation.counts.n)} (the others have no value in this column)"

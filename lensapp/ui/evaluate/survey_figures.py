@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Mapping, Sequence
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -16,10 +17,12 @@ from lensapp.services.evaluate.expectations import person_time
 from lensapp.services.evaluate.figure_tables import INTERVAL_NAMES
 from lensapp.ui.evaluate.evaluation_figures import spread_scores
 from lensapp.ui.shared import figures
+from lensapp.ui.shared.widgets import number
 
 Columns = Mapping[str, NDArray[Any]]
 LOWEST_CANDIDATES = 0.5
 PANELS_ACROSS = 3
+MOST_LEVEL_TICKS = 7  # more bins have their limits slanted, on one line
 
 
 def share(value: float) -> str:
@@ -109,11 +112,12 @@ def subgroup_panels(groups: Sequence[Subgroup]) -> dict[str, list[Interval | Non
 def subgroup_figure(groups: Sequence[Subgroup], *, colours: Mapping[str, str]) -> go.Figure:
     """Draw each figure of the subgroups with 95 % limits in a panel, and numbers of cutouts in one."""
     panels = subgroup_panels(groups)
-    rows = math.ceil((len(panels) + 1) / PANELS_ACROSS)
-    figure = make_subplots(
-        rows, PANELS_ACROSS, subplot_titles=[*panels, "cutouts"], vertical_spacing=0.42 / rows
-    )
+    counted = _numbers_differ(groups)
+    rows = math.ceil((len(panels) + counted) / PANELS_ACROSS)
+    titles = [*panels, *(["cutouts"] if counted else [])]
+    figure = make_subplots(rows, PANELS_ACROSS, subplot_titles=titles, vertical_spacing=0.42 / rows)
     names = [group.name for group in groups]
+    ticks = bin_ticks(groups)
     for place, (title, values) in enumerate(panels.items()):
         rows_there = [(name, one) for name, one in zip(names, values, strict=True) if one]
         figure.add_scatter(
@@ -140,6 +144,8 @@ def subgroup_figure(groups: Sequence[Subgroup], *, colours: Mapping[str, str]) -
         ("lens", [group.n_positive for group in groups]),
         ("nonlens", [group.n_negative for group in groups]),
     ):
+        if not counted:
+            break
         figure.add_bar(
             x=names,
             y=numbers,
@@ -149,10 +155,31 @@ def subgroup_figure(groups: Sequence[Subgroup], *, colours: Mapping[str, str]) -
             col=len(panels) % PANELS_ACROSS + 1,
         )
     figure.update_xaxes(type="category", categoryorder="array", categoryarray=names, tickangle=-35)
+    if ticks:
+        figure.update_xaxes(tickvals=names, ticktext=ticks, tickangle=0, tickfont={"size": 11})
     figure.update_layout(showlegend=False)
     return figure
 
 
 def subgroup_height(groups: Sequence[Subgroup]) -> int:
     """Return the height in pixels that the panels of `subgroup_figure` want."""
-    return 60 + 300 * math.ceil((len(subgroup_panels(groups)) + 1) / PANELS_ACROSS)
+    panels = len(subgroup_panels(groups)) + _numbers_differ(groups)
+    return 60 + 300 * math.ceil(panels / PANELS_ACROSS)
+
+
+def _numbers_differ(groups: Sequence[Subgroup]) -> bool:
+    """Whether numbers of cutouts say anything: bars that are all equal do not."""
+    return len({(group.n_positive, group.n_negative) for group in groups}) > 1
+
+
+def bin_ticks(groups: Sequence[Subgroup]) -> list[str]:
+    """Return the limits of bins in two short lines, with as few digits as tell them apart; [] for names."""
+    if len(groups) > MOST_LEVEL_TICKS or any(group.low is None or group.high is None for group in groups):
+        return []
+    edges = [float(group.low or 0.0) for group in groups] + [float(groups[-1].high or 0.0)]
+    texts: list[str] = []
+    for digits in range(2, 5):
+        texts = [number(edge, digits=digits) for edge in edges]
+        if len(set(texts)) == len(texts):
+            break
+    return [f"{low}–<br>{high}" for low, high in pairwise(texts)]

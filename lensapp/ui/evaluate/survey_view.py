@@ -80,6 +80,7 @@ def show_survey_numbers(
     threshold: float,
     galaxies: int | None = None,
     lens_share: float | None = None,
+    reached: int | None = None,
 ) -> tuple[SurveySpec | None, MeasuredRates | None]:
     """Show purity, completeness, candidates and person-time in a survey, at the threshold and at others.
 
@@ -89,6 +90,8 @@ def show_survey_numbers(
         How many the survey has at first; those of the source that is scored.
     lens_share
         Share of lenses among the labels of that source, the prevalence at first; None without both.
+    reached
+        How many cutouts of that source have at least the threshold.
 
     Returns
     -------
@@ -104,7 +107,7 @@ def show_survey_numbers(
     if expected is None:
         st.info(f"No score reaches {threshold:.3g}; choose a lower threshold.", icon=":material/info:")
     else:
-        _show_expected(expected, survey)
+        _show_expected(expected, survey, part=evaluation.part, reached=reached)
     show_table(
         expectation_table(evaluation, survey, threshold=threshold),
         title="At each threshold",
@@ -180,7 +183,8 @@ def _choose_survey(
     return validated(SurveySpec, entered | {"prevalence": prevalence}), rates
 
 
-def _show_expected(expected: Expectation, survey: SurveySpec) -> None:
+def _show_expected(expected: Expectation, survey: SurveySpec, *, part: str, reached: int | None) -> None:
+    """Show what a survey would give at one threshold, beside how many of a scored source do `reach` it."""
     candidates = expected.true_candidates + expected.false_candidates
     area = survey.area_deg2
     per_area = [("Per deg²", number(candidates / area), "Candidates per square degree.")] if area else []
@@ -201,15 +205,22 @@ def _show_expected(expected: Expectation, survey: SurveySpec) -> None:
         ),
         ("Person-time", person_time(expected.hours), "For all inspectors together."),
         (
-            "After grading",
-            f"{expected_count(expected.graded_lenses)} + {expected_count(expected.graded_false)}",
-            "Lenses and non-lenses that the inspectors accept, at the rates given above.",
+            "Lenses graded as such",
+            expected_count(expected.graded_lenses),
+            "True lenses left after grading, at the rates of inspectors given above.",
+        ),
+        (
+            "Non-lenses left",
+            expected_count(expected.graded_false),
+            "Non-lenses that the inspectors accept all the same, at the rates given above.",
         ),
     ]
     with st.container(horizontal=True, gap="small"):  # goes on in a second line where the page is narrow
         for label, value, meaning in cells:
             st.metric(label, value, help=meaning, width="content")
+    counted_here = "" if reached is None else f" {number(reached)} of the cutouts scored here do reach it."
     st.caption(
-        f"At the threshold above. Purity lies between {draw.share(expected.purity_low)} and "
-        f"{draw.share(expected.purity_high)} (95 %)."
+        f"Expected at the threshold above from the rates of the {part} part.{counted_here} "
+        f"Purity lies between {draw.share(expected.purity_low)} and "
+        f"{draw.share(expected.purity_high)} (95\u00a0%)."
     )

@@ -1,14 +1,16 @@
 """Figures of merit as tables to copy, each column explained in one sentence with its source."""
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import pandas as pd
 import streamlit as st
 
 from lensapp.ui.shared.markup import plain
-from lensapp.ui.shared.widgets import download, heading, number
+from lensapp.ui.shared.widgets import download, fixed, heading, number
 
+FEW_COLUMNS = 3  # a table of so few is as wide as what it says
 TERMS = {
     "AUROC": "Chance that a random lens scores higher than a random non-lens; 1 is perfect, 0.5 is a coin "
     "(Hanley & McNeil 1982, Radiology 143, 29).",
@@ -62,26 +64,32 @@ def show_table(
     Columns in `narrow` leave their width to the others; `meaning`, in Markdown, explains the rows.
     """
     heading(title, meaning=meaning)
-    counts = table.select_dtypes("integer").columns
+    counts = list(table.select_dtypes("integer").columns)
+    values = [name for name in table.select_dtypes("floating").columns if name in terms]
+    style = table.style.format(number, subset=counts)
+    style = style.format(partial(fixed, digits=digits), subset=values, na_rep="–")
     st.dataframe(
-        table.style.format(number, subset=list(counts)) if len(counts) else table,
+        style if counts or values else table,
         hide_index=True,
         placeholder="–",
         key=key,
         height="content",
+        width="content" if len(table.columns) <= FEW_COLUMNS else "stretch",
         column_config=dict.fromkeys(narrow, st.column_config.Column(width="small"))
-        | number_columns(terms, digits=digits, narrow=narrow),
+        | number_columns(terms, digits=None, narrow=narrow),
     )
     show_caption_and_copy(table, caption=caption, file_name=file_name)
 
 
 def number_columns(
-    terms: Mapping[str, str | None], *, digits: int, narrow: Sequence[str] = ()
+    terms: Mapping[str, str | None], *, digits: int | None, narrow: Sequence[str] = ()
 ) -> dict[str, Any]:
-    """Return how to show columns of numbers, each with its meaning."""
+    """Return how to show columns of numbers, each with its meaning; as the style has them without digits."""
     return {
         name: st.column_config.NumberColumn(
-            format=f"%.{digits}f", help=meaning, width="small" if name in narrow else None
+            format=None if digits is None else f"%.{digits}f",
+            help=meaning,
+            width="small" if name in narrow else None,
         )
         for name, meaning in terms.items()
     }

@@ -60,7 +60,7 @@ def choose_threshold(evaluation: Evaluation) -> float:
         if name in suggestions:
             select("threshold", repr(min(max(suggestions[name].threshold, 0.0), 1.0)))
 
-    left, right = st.columns([2, 3], vertical_alignment="bottom")
+    left, right = st.columns([1, 3], vertical_alignment="bottom")
     with left:
         threshold = _slider(evaluation.score_axis, current, on_change=take_slider)
     with right:
@@ -80,7 +80,7 @@ def choose_threshold(evaluation: Evaluation) -> float:
                 list(suggestions),
                 key=AIMS,
                 wrap=True,
-                format_func=AIM_LABELS.__getitem__,
+                format_func=lambda name: AIM_LABELS[name].removeprefix("best "),  # in one row
                 on_change=take_suggestion,
                 help="; ".join(meanings) + (f". Not proposed: {'; '.join(absent)}." if absent else "."),
             )

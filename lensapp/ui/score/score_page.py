@@ -20,6 +20,7 @@ from lensapp.services.score.scores import (
     count_at_least,
     filtered,
     histogram,
+    holds_only_lenses,
     learned_cutouts,
     load_scored,
     name_for_best,
@@ -138,13 +139,21 @@ def _show_scores(ws: Workspace, run: Run, source: Source, scored: Scored, *, wit
             offer_probabilities(ws, run, source)
     with right:
         _show_best(ws, run, source, scored, learned=learned)
-    if evaluation is not None:
+    if holds_only_lenses(ws, source):
+        st.subheader("Your survey, in numbers")
+        st.caption(
+            f"Every labelled cutout of {plain(source.name)} is a lens: it is no survey, and neither its size "
+            "nor its share of lenses says what one would give. Choose a source that is, or see Evaluate, *In "
+            "your survey*."
+        )
+    elif evaluation is not None:
         show_survey_numbers(
             ws,
             evaluation,
             threshold=threshold,
             galaxies=scored.total,
             lens_share=lens_share(ws, source),
+            reached=count_at_least(ws, scored, run=run, source=source, threshold=threshold),
         )
     elif not is_starter(run):
         st.subheader("Your survey, in numbers")

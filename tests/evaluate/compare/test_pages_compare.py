@@ -75,7 +75,7 @@ def test_a_comparison_is_drawn_tabulated_and_its_failure_told(folder: Path) -> N
     page.get_by_key("compare-cost").set_value("seconds").run()
     assert not page.exception
     assert len(page.get("plotly_chart")) == 2
-    assert any("TPR10 by architecture" in text.value for text in page.markdown)
+    assert any("TPR10 by run" in text.value for text in page.markdown)
 
 
 def test_what_runs_were_measured_on_is_told_by_the_cutouts_not_by_the_version(folder: Path) -> None:
@@ -118,7 +118,7 @@ def test_nothing_chosen_is_refused_with_a_remedy(folder: Path) -> None:
     assert any("nothing to compare. Name networks" in error.value for error in page.error)
 
 
-def test_bars_are_sorted_with_the_best_on_top_and_carry_their_intervals(folder: Path) -> None:
+def test_runs_are_sorted_with_the_best_on_top_and_carry_their_intervals(folder: Path) -> None:
     ws = full_workspace(folder)
     first, second = compared_runs(ws, ["elu_cnn-1", "elu_cnn-2"])
     better = replace(second, accuracy=0.99, accuracy_low=0.9, accuracy_high=1.0, kind="committee")
@@ -149,10 +149,11 @@ def test_names_are_placed_as_the_height_of_the_figure_has_room_for_them() -> Non
     assert low != tall
 
 
-def test_values_of_bars_stand_apart_from_the_names_beside_them(folder: Path) -> None:
+def test_values_stand_above_their_points_and_names_apart_from_the_axis(folder: Path) -> None:
     rows = compared_runs(full_workspace(folder), ["elu_cnn-1", "elu_cnn-2"])
     figure = compare_figures.bar_figure(rows, "auroc", colours=["#000"] * 8, ink="#fff")
-    assert all(text.startswith("\u2002") for text in figure.data[0].text)
+    assert figure.data[0].textposition == "top center"
+    assert figure.layout.xaxis.rangemode is None  # near values are told apart
     assert all(text.endswith("\u2002") for text in figure.layout.yaxis.ticktext)
 
 

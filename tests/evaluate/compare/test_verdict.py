@@ -37,7 +37,8 @@ def test_the_better_of_two_runs_is_named_with_its_lead_whichever_comes_first():
         text = in_words(told)
         assert text.startswith("sharp is better than blurred: AUROC 0.9")
         assert text.endswith("p < 0.001.")
-        assert f"a difference of {told.differences[0].difference:.3f}" in text
+        first, second = (round(value, 4) for value in (told.differences[0].first, told.differences[0].second))
+        assert f"AUROC {first:.4f} against {second:.4f}, a difference of {first - second:.4f} (" in text
 
 
 def test_runs_that_chance_may_part_are_said_to_be_alike():

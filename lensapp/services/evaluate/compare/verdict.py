@@ -14,6 +14,7 @@ LEVEL = 0.05
 TPR10 = "tpr10"
 FEW = "With fewer than ten false positives (TPR10)"
 MOST_NAMED = 3
+DIGITS = 4
 
 Named = Callable[[str], str]
 
@@ -84,9 +85,10 @@ def in_words(told: Verdict, *, named: Named = str) -> str:
     """
     name, first, near = INTERVAL_NAMES[told.figure], told.differences[0], told.alike
     best, second = (named(run) for run in told.runs[:2])
+    lead = round(first.first, DIGITS) - round(first.second, DIGITS)  # as the two numbers shown differ
     by = (
-        f"{name} {first.first:.3f} against {first.second:.3f}, a difference of {_signed(first.difference)} "
-        f"(95 % limits {_signed(first.low)} to {_signed(first.high)}), {_p_equals(told.p_values[0])}"
+        f"{name} {_signed(first.first)} against {_signed(first.second)}, a difference of {_signed(lead)} "
+        f"(95\u00a0% limits {_signed(first.low)} to {_signed(first.high)}), {_p_equals(told.p_values[0])}"
     )
     if len(told.runs) == 2:
         if near:
@@ -125,7 +127,7 @@ def at_few_false_positives(compared: SideBySide, told: Verdict, *, named: Named 
 
 
 def _signed(value: float) -> str:
-    return f"{value:.3f}".replace("-", "−")
+    return f"{value:.{DIGITS}f}".replace("-", "−")
 
 
 def _p_equals(p_value: float) -> str:

@@ -1,4 +1,4 @@
-"""Figures that compare networks: one figure of merit by architecture, and completeness against cost."""
+"""Figures that compare networks: one figure of merit by run, and completeness against cost."""
 
 import math
 from collections.abc import Sequence
@@ -43,7 +43,7 @@ Box = tuple[float, float, float, float]
 
 
 def bar_figure(rows: Sequence[Compared], merit: str, *, colours: Sequence[str], ink: str) -> go.Figure:
-    """Draw one bar per row that has `merit` (of MERITS), best on top, with 95 % intervals where known."""
+    """Draw one point per row that has `merit` (of MERITS), best on top, with 95 % intervals where known."""
     lower_is_better = merit == "rotation_std"
     measured = [row for row in rows if getattr(row, merit) is not None]
     measured.sort(key=lambda row: getattr(row, merit), reverse=lower_is_better)
@@ -55,21 +55,22 @@ def bar_figure(rows: Sequence[Compared], merit: str, *, colours: Sequence[str], 
         values = [float(getattr(row, merit)) for row in of_kind]
         if lower_is_better:
             values = [0.0 if value < ROUNDING else value for value in values]
-        figure.add_bar(
+        figure.add_scatter(
             y=[row.label for row in of_kind],
             x=values,
-            orientation="h",
             name=name,
-            marker={"color": colours[PLACES[kind]], "line": {"width": 0}},
+            mode="markers+text",
+            marker={"size": 11, "color": colours[PLACES[kind]], "symbol": SYMBOLS[kind]},
             error_x=_error_bars(of_kind, merit)
-            | {"color": ink, "thickness": 1.2, "width": 4, "visible": has_intervals(of_kind, merit)},
-            text=[f"\u2002{value:.3f}" for value in values],  # apart from the name beside the bar
-            textposition="inside",
-            insidetextanchor="start",
+            | {"thickness": 2, "width": 5, "visible": has_intervals(of_kind, merit)},
+            text=[f"{value:.3f}" for value in values],
+            textposition="top center",
+            cliponaxis=False,  # the value of the topmost stands above the axis
+            textfont={"size": 12, "color": ink},
             hovertemplate="%{y}: %{x:.4f}",
         )
-    figure.update_layout(showlegend=len({row.kind for row in measured}) > 1, bargap=0.35)
-    figure.update_xaxes(title=MERITS[merit], rangemode="tozero")
+    figure.update_layout(showlegend=len({row.kind for row in measured}) > 1)
+    figure.update_xaxes(title=MERITS[merit])
     order = [row.label for row in measured]
     figure.update_yaxes(categoryorder="array", categoryarray=order, ticks="")
     figure.update_yaxes(tickvals=order, ticktext=[f"{figures.wrapped(label)}\u2002" for label in order])
@@ -144,7 +145,7 @@ def cost_figure(
     figure.update_layout(showlegend=len({row.kind for row in measured}) > 1)
     ticks = cost_ticks(costs)
     figure.update_xaxes(title=COSTS[cost], type="log", tickvals=ticks, ticktext=[*map(rounded_count, ticks)])
-    figure.update_yaxes(title="TPR10", rangemode="tozero")
+    figure.update_yaxes(title="TPR10")
     return figure
 
 

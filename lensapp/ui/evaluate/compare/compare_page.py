@@ -1,4 +1,4 @@
-"""The page that puts networks side by side: figures of merit by architecture, cost, and the table."""
+"""The page that puts networks side by side: figures of merit by run, cost, and the table."""
 
 from collections.abc import Sequence
 
@@ -189,11 +189,11 @@ def _show_rows(rows: list[Compared], cutouts: str) -> None:
     if measured:
         left, right = st.columns(2, gap="medium")
         with left:
-            _bars(measured, cutouts)
+            _merits(measured, cutouts)
         with right:
             _costs(measured, cutouts)
     elif rows:
-        st.info("The first bar appears when the first network is trained and measured.")
+        st.info("The first point appears when the first network is trained and measured.")
     if rows:
         best_first = sorted(rows, key=lambda row: -1.0 if row.auroc is None else -row.auroc - 1.0)
         _show_table(best_first, cutouts)
@@ -259,7 +259,7 @@ def _range(counts: Sequence[int | None]) -> str:
     return "–".join(number(count) for count in sorted({min(known), max(known)})) if known else "–"
 
 
-def _bars(rows: list[Compared], cutouts: str) -> None:
+def _merits(rows: list[Compared], cutouts: str) -> None:
     merit = st.segmented_control(
         "Figure of merit",
         list(compare_figures.MERITS),
@@ -267,9 +267,9 @@ def _bars(rows: list[Compared], cutouts: str) -> None:
         format_func=_merit_label,
         **kept("merit", one_of(list(compare_figures.MERITS)), "auroc", key="compare-merit"),
     )
-    note = f"; bars: 95 % ({'DeLong' if merit == 'auroc' else 'Wilson'})"
+    note = f"; bars: 95\u00a0% ({'DeLong' if merit == 'auroc' else 'Wilson'})"
     note = note if compare_figures.has_intervals(rows, str(merit)) else ""
-    title = f"{_merit_label(merit)} by architecture"
+    title = f"{_merit_label(merit)} by run"
     figures.show_figure(
         compare_figures.bar_figure(rows, merit, colours=figures.line_colours(), ink=figures.ink()),
         title=title[0].upper() + title[1:],
@@ -301,7 +301,7 @@ def _costs(rows: list[Compared], cutouts: str) -> None:
     figures.show_figure(
         compare_figures.cost_figure(rows, cost, colours=colours, ink=figures.ink(), height=height),
         title="TPR10 against cost",
-        caption=cutouts + "; 95 % (Wilson)",
+        caption=cutouts + "; 95\u00a0% (Wilson)",
         csv=lambda: figures.csv_text(compare_figures.columns_of(rows)),
         key="compare-costs",
         height=height,

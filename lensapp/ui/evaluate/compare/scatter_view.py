@@ -93,12 +93,11 @@ def _show_disagreements(ws: Workspace, compared: SideBySide, pair: tuple[int, in
             "label": st.column_config.TextColumn(width=80),  # "non-lens", which may stand below the first
             **{
                 _rank(compared, run): st.column_config.NumberColumn(
-                    f"rank {way}",
+                    f"rank by {figures.shortened(compared.runs[run], most=16)}",
                     format="%.0f",
-                    width=62,
                     help=f"By {compared.runs[run]}; 1 is the highest score.",
                 )
-                for run, way in zip(pair, "→↑", strict=True)
+                for run in pair
             },
         },
     )

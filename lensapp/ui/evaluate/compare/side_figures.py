@@ -17,6 +17,7 @@ from lensapp.services.evaluate.compare.tables import HIGH, LOW
 from lensapp.ui.shared import figures
 from lensapp.ui.shared.scores import score_text
 
+TWO = 2
 SYMBOLS = {"lens": "circle", "nonlens": "x-thin-open"}
 
 
@@ -56,11 +57,13 @@ def interval_figure(table: pd.DataFrame, name: str, *, colours: Sequence[str]) -
 def overlap_figure(overlap: Overlap, runs: Sequence[str], *, colour: str, ink: str) -> go.Figure:
     """Draw how many cutouts two runs both accept, tinted by the share of what either accepts.
 
-    Rows are named; columns, which long names would overlap, have the numbers of the rows.
+    Rows are named; columns, which long names would overlap, have the numbers of the rows where there are more
+    than two.
     """
     places = list(range(len(runs)))
     short = [html.escape(figures.shortened(run, most=24), quote=False) for run in runs]
-    names = [f"{run} · {place + 1}" for place, run in enumerate(short)]
+    few = len(runs) == TWO
+    names = short if few else [f"{run} · {place + 1}" for place, run in enumerate(short)]
     figure = go.Figure(
         go.Heatmap(
             z=np.sqrt(np.nan_to_num(overlap.jaccard)),  # small shares are told apart too
@@ -81,11 +84,11 @@ def overlap_figure(overlap: Overlap, runs: Sequence[str], *, colour: str, ink: s
         )
     )
     figure.update_xaxes(
-        title="run, by its number",
+        title="run" if few else "run, by its number",
         side="top",
         showgrid=False,
         tickvals=places,
-        ticktext=[str(place + 1) for place in places],
+        ticktext=names if few else [str(place + 1) for place in places],
     )
     figure.update_yaxes(title="run", autorange="reversed", showgrid=False, tickvals=places, ticktext=names)
     return figure

@@ -13,6 +13,7 @@ from lensapp.services.evaluate.compare.side_by_side import SideBySide, side_by_s
 from lensapp.services.evaluate.compare.tables import HIGH, LOW, figures_frame, p_name, resolved_names
 from lensapp.services.evaluate.compare.verdict import Verdict, at_few_false_positives, in_words, verdict
 from lensapp.services.evaluate.figure_tables import p_text
+from lensapp.services.evaluate.run_colours import colours_of_runs
 from lensapp.services.train.comparisons import Compared
 from lensapp.storage.workspace import Workspace
 from lensapp.ui.evaluate import evaluation_figures as draw
@@ -35,6 +36,7 @@ VERDICT_HELP = (
 )
 LINEAR, BANDS, MERIT, REFERENCE = "compare-linear", "compare-bands", "compare-interval", "compare-reference"
 PART, PARTS = "compare-part", ("test", "validation")
+FIELD_PIXELS = 80  # of the field above the figure beside the curves
 MOST_BANDS = 4  # more hide each other until asked for
 COSTS = {"rotation_std": "scatter under rotation", "parameters": "parameters", "seconds": "training time (s)"}
 
@@ -66,11 +68,12 @@ def show_beside(ws: Workspace, rows: Sequence[Compared], view: str) -> None:
         show_scatter(ws, compared)
     else:
         height = _height(compared)
+        colours = colours_of_runs(ws, compared.runs, figures.line_colours())
         left, right = st.columns(2, gap="medium")
         with left:
-            _show_roc(compared, height=height)
+            _show_roc(compared, height=height, colours=colours)
         with right:
-            _show_intervals(compared, height=height)
+            _show_intervals(compared, height=height, colours=colours)
         _show_table(compared, rows, best=told.runs[0])
         if part == "test":
             show_second_tests(ws, compared.runs)
@@ -137,7 +140,7 @@ def _caption(compared: SideBySide) -> str:
     )
 
 
-def _show_roc(compared: SideBySide, *, height: int) -> None:
+def _show_roc(compared: SideBySide, *, height: int, colours: Sequence[str]) -> None:
     columns = {one.run: service.roc_columns(one) for one in compared.evaluations}
     few = len(columns) <= MOST_BANDS
     linear = kept("linear", switch(), default=False, key=LINEAR)
@@ -146,12 +149,12 @@ def _show_roc(compared: SideBySide, *, height: int) -> None:
     figures.show_figure(
         draw.roc_figure(
             columns,
-            colours=figures.line_colours(),
+            colours=colours,
             bands={one.run: one.roc_band for one in compared.evaluations} if banded else None,
             smallest=None if st.session_state[LINEAR] else draw.smallest_rate(compared.n_negative),
         ),
         title="Completeness against false positive rate (ROC)",
-        caption=_caption(compared) + ("; bands: 95 % by resampling" if banded else ""),
+        caption=_caption(compared) + ("; bands: 95\u00a0% by resampling" if banded else ""),
         csv=lambda: str(
             pd.concat([pd.DataFrame(one).assign(run=run) for run, one in columns.items()]).to_csv(index=False)
         ),
@@ -168,20 +171,20 @@ def _show_roc(compared: SideBySide, *, height: int) -> None:
         st.toggle("95 % bands", **bands, help="A click on a name in the legend hides its curve.")
 
 
-def _show_intervals(compared: SideBySide, *, height: int) -> None:
+def _show_intervals(compared: SideBySide, *, height: int, colours: Sequence[str]) -> None:
     names = list(resolved_names(compared.evaluations[0]).values())
     chosen = kept("merit", one_of(names), names[0], key=MERIT)
     merit = st.session_state[MERIT]
     frame = figures_frame(compared, reference=None)
+    st.selectbox("Figure of merit", names, **chosen)
     figures.show_figure(
-        side_figures.interval_figure(frame, merit, colours=figures.line_colours()),
+        side_figures.interval_figure(frame, merit, colours=colours),
         title=f"{merit} with its 95 % limits",
         caption=f"{_caption(compared)}; limits that overlap can still differ: see p below",
         csv=lambda: str(frame[["run", merit, merit + LOW, merit + HIGH]].to_csv(index=False)),
         key="compare-intervals",
-        height=height,
+        height=height - FIELD_PIXELS,
     )
-    st.selectbox("Figure of merit", names, label_visibility="collapsed", **chosen)
 
 
 def _show_table(compared: SideBySide, rows: Sequence[Compared], *, best: str) -> None:
