@@ -31,12 +31,12 @@ WITHOUT_STUDY: dict[StudyKind, tuple[str, str]] = {
     "kfold": (
         "No cross-validation yet",
         "Each fold of the training and validation cutouts is held out once. The ROC of every fold with "
-        "their mean, median and scatter will be drawn here. Choose a recipe below and start.",
+        "their mean, median and scatter will be drawn here. Choose a recipe and start.",
     ),
     "search": (
         "No search yet",
         "Trials with different settings, the best so far, and which setting matters most will be drawn "
-        "here, live. Choose a recipe and what to try below, and start.",
+        "here, live. Choose what to try and a recipe, and start.",
     ),
 }
 
@@ -75,15 +75,18 @@ def show_experiments_page() -> None:
         ),
     )
     kind, statuses = TABS[st.session_state[TAB]], listed[st.session_state[TAB]]
-    if statuses:
-        status = choose_followed(statuses, kind="study", live_status=_live_status)
-        show_results = show_kfold if status.study.kind == "kfold" else show_search
-        show_results(ws, status)
-    else:
-        title, text = WITHOUT_STUDY[kind]
-        empty_state(title, text, icon=":material/science:")
-    with st.container(key="study-form", gap="small"):
+    with st.container(key="train-columns"):
+        form, results = st.columns([5, 9], gap="large")
+    with form:
         show_study_form(ws, kind)
+    with results, st.container(key="study-results"):
+        if statuses:
+            status = choose_followed(statuses, kind="study", live_status=_live_status)
+            show_results = show_kfold if status.study.kind == "kfold" else show_search
+            show_results(ws, status)
+        else:
+            title, text = WITHOUT_STUDY[kind]
+            empty_state(title, text, icon=":material/science:")
 
 
 def _live_status(name: str) -> None:

@@ -30,7 +30,7 @@ STYLE = Path(__file__).with_name("train.css")
 LIKE = "like "
 MEANING = (
     "AUROC: on the test part of the demo survey, after a training by the recommended recipe. Time: of all "
-    "epochs, with the training part chosen; *here*: going by an earlier training in this workspace. "
+    "epochs, with the training part chosen, as measured here or, unless one was, by our own trainings. "
     "Parameters: for the cutouts chosen; after ≈ for those of the network's document."
 )
 FURTHER_LEARNING_RATE = 3e-4  # a third of that from scratch, as docs/real-sky.md trains further
@@ -124,16 +124,16 @@ def figures_line(recipe: Recipe, time: Duration | None, size: Size | None) -> st
 
 
 def time_words(time: Duration | None) -> str:
-    """Return a time that a training will take, and whether it was measured here."""
+    """Return a time that a training will take."""
     if time is None:
         return "time unknown"
-    return f"≈ {duration(time.seconds)}{' here' if time.measured else ''}"
+    return f"≈ {duration(time.seconds)}"
 
 
 def choose_recipe(
     trained: Sequence[Run], *, purpose: str, dataset: Dataset, paces: Paces, height: int = 270
 ) -> Recipe:
-    """Show the recipes as cards, above them what is said of the chosen one; the address keeps the choice."""
+    """Show the recipes as cards, below them what is said of the chosen one; the address keeps the choice."""
     taken = (run for run in trained if run.name == selected("run") and not is_starter(run))
     current = next((run for run in taken if runs.has_recipe(run)), None)
     recipes = recipes_offered(current)
@@ -144,7 +144,6 @@ def choose_recipe(
     ]
     st.html(STYLE)
     st.html(_headings_style(key, list(recipes.values())))
-    said = st.container(key=f"recipe-said-{purpose}")  # above the cards, which are longer than a screen
     with st.container(height=height, border=True, key=f"recipe-cards-{purpose}"):
         name = st.radio(
             "Recipe",
@@ -160,7 +159,8 @@ def choose_recipe(
             ),
         )
     chosen = recipes[name or DEFAULT_RECIPE]
-    said.caption(plain(chosen.text), help=MEANING)
+    with st.container(key=f"recipe-said-{purpose}"):
+        st.caption(f"**{plain(chosen.title)}**: {plain(chosen.text)}", help=MEANING)
     return chosen
 
 

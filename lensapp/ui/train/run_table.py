@@ -32,8 +32,8 @@ SHOWN = ("starred only", "archived too", "folds and trials")
 GROUPS = ("nothing", "network", "dataset version", "state", "tags")
 FIXED = ("●", "★", "run", "state")
 CHOSEN_AT_FIRST = (
-    "validation AUROC", "test AUROC", "validation loss", "network", "dataset version", "epochs", "best epoch",
-    "minutes", "tags", "note", "started",
+    "validation AUROC", "test AUROC", "started", "validation loss", "network", "dataset version", "epochs",
+    "best epoch", "minutes", "tags", "note",
 )  # fmt: skip
 OTHERS = ("validation TPR", "parameters", "learning rate", "batch", "warm start")
 FORMATS = {
@@ -132,11 +132,13 @@ def _show_table(table: pd.DataFrame, rows: Sequence[RunRow], drawn: Sequence[str
         placeholder="–",
         column_config={
             "●": st.column_config.TextColumn(width=30, pinned=True, help="Colour of its curves."),
-            "★": st.column_config.TextColumn(width=30, pinned=True, help="Starred."),
+            "★": st.column_config.TextColumn(
+                width=30, pinned=True, help="★ where a run is starred: tick it and press Star below."
+            ),
             "run": st.column_config.TextColumn(pinned=True, width=NAME_PIXELS),
             "tags": st.column_config.ListColumn(),
             "note": st.column_config.TextColumn(width="medium"),
-            "started": st.column_config.DatetimeColumn(format="distance"),
+            "started": st.column_config.DatetimeColumn(format="distance", width=125),
             "validation loss": st.column_config.NumberColumn(
                 help="Cross-entropy of the best epoch, validation part; the best is marked."
             ),

@@ -1,11 +1,13 @@
 """The form of the next cross-validation or search: a recipe as on the Train page, and what to do with it."""
 
+from collections.abc import Mapping
+from contextlib import suppress
 from typing import Any
 
 import streamlit as st
 
 from lensapp.core.errors import InvalidInput
-from lensapp.core.train.search_space import Choices, parse_space, settings_of
+from lensapp.core.train.search_space import Choices, Setting, parse_space, settings_of
 from lensapp.core.train.study_spec import KfoldSpec, SearchSpec, StudyKind
 from lensapp.core.train.training_spec import TrainingSpec
 from lensapp.services.train import studies
@@ -23,16 +25,34 @@ from lensapp.ui.train.study_plots import words
 
 QUEUED = "study-queued"
 TITLES = {"kfold": "New cross-validation", "search": "New search"}
-RANGES_IN_LINE = 3
 USUAL = ("learning_rate", "batch_size", "weight_decay")
 
 
 def show_study_form(ws: Workspace, kind: StudyKind) -> None:
-    """Show the form and start the study it describes."""
-    st.subheader(TITLES[kind])
-    queued = st.session_state.pop(QUEUED, None)
-    if queued:
-        st.toast(f"{plain(queued)} is queued.", icon=":material/schedule:")
+    """Show the form, which scrolls, and below it the button that starts the study it describes."""
+    with st.container(key="train-form", gap="small"):
+        st.subheader(TITLES[kind])
+        queued = st.session_state.pop(QUEUED, None)
+        if queued:
+            st.toast(f"{plain(queued)} is queued.", icon=":material/schedule:")
+        with st.container(key="train-form-fields", gap="small"):
+            filled, values = _fields(ws, kind, clear_name=bool(queued))
+            spread = spread_field(ws, key=f"{kind}-spread")
+        with st.container(key="train-form-start", gap="xsmall"):
+            started = st.button(
+                "Start cross-validation" if kind == "kfold" else "Start search",
+                type="primary",
+                icon=":material/play_arrow:",
+                key=f"{kind}-start",
+                width="stretch",
+            )
+    if started:
+        _start(ws, kind, filled, values, spread=spread)
+
+
+def _fields(ws: Workspace, kind: StudyKind, *, clear_name: bool) -> tuple[Filled, dict[str, Any]]:
+    """Show what is done, folds or settings to try, above the recipe that it is done with."""
+    done = st.container(gap="small")
     trained = [status.run for status in list_statuses(ws)]
     filled = recipe_form(
         ws,
@@ -40,18 +60,17 @@ def show_study_form(ws: Workspace, kind: StudyKind) -> None:
         paces_of(ws, trained),
         purpose=kind,
         prefix=f"new-{kind}",
-        columns=3,
+        columns=2,
         suggest=lambda _network: studies.suggest_study_name(ws, kind),
-        clear_name=bool(queued),
+        clear_name=clear_name,
     )
-    st.markdown("**Folds**" if kind == "kfold" else "**Search**")
-    values = _kfold_fields(ws, filled) if kind == "kfold" else _search_fields(filled)
-    spread = spread_field(ws, key=f"{kind}-spread")
-    label = "Start cross-validation" if kind == "kfold" else "Start search"
-    with st.container(key="study-form-start"):
-        started = st.button(label, type="primary", icon=":material/play_arrow:", key=f"{kind}-start")
-    if not started:
-        return
+    with done:
+        return filled, _kfold_fields(ws, filled) if kind == "kfold" else _search_fields(filled)
+
+
+def _start(
+    ws: Workspace, kind: StudyKind, filled: Filled, values: dict[str, Any], *, spread: str | None
+) -> None:
     training = validated(TrainingSpec, filled.values)
     if training is None:
         return
@@ -82,7 +101,7 @@ def _kfold_fields(ws: Workspace, filled: Filled) -> dict[str, Any]:
         key=f"kfold-{filled.dataset.name}",
         values={"folds": frozen_folds} if frozen_folds >= 2 else None,
         only=("folds", "seed"),
-        columns=4,
+        columns=2,
         keep="kfold.",
     )
     st.caption(
@@ -95,13 +114,17 @@ def _kfold_fields(ws: Workspace, filled: Filled) -> dict[str, Any]:
 
 def _search_fields(filled: Filled) -> dict[str, Any]:
     """Show how to search, the settings to try, and a line of text with the range of each."""
+    tried = st.container(gap="small")  # what a search is about stands first
     values = spec_fields(
-        SearchSpec, key="search", skip=("training", "space", "version"), columns=4, keep="search."
+        SearchSpec, key="search", skip=("training", "space", "version"), columns=2, keep="search."
     )
-    try:
-        settings = settings_of(TrainingSpec.parse(filled.values))
-    except InvalidInput:  # said below, when the study is started
-        return values
+    with suppress(InvalidInput), tried:  # said when the study is started
+        values["space"] = _space_fields(filled, settings_of(TrainingSpec.parse(filled.values)))
+    return values
+
+
+def _space_fields(filled: Filled, settings: Mapping[str, Setting]) -> str:
+    """Show the settings to try, each with a field for its range; return them as text."""
     names = st.multiselect(
         "Settings to try",
         list(settings),
@@ -115,21 +138,19 @@ def _search_fields(filled: Filled) -> dict[str, Any]:
         ),
     )
     ranges = []
-    cells = [cell for _ in range(0, len(names), RANGES_IN_LINE) for cell in st.columns(RANGES_IN_LINE)]
-    for name, cell in zip(names, cells, strict=False):
+    for name in names:
         setting, limits = settings[name], settings[name].limits
         if isinstance(limits, Choices):
             suggestion, notation = "|".join(map(str, limits.values)), "Choices, as A|B."
         else:
             suggestion, notation = f"{limits.low:g}:{limits.high:g}", "Range, as LOW:HIGH."
-        entered = cell.text_input(
+        entered = st.text_input(
             f"{setting.title}, in place of {plain(_fixed(filled, name))}",
             help=f"{setting.description} {notation}",
             **kept(f"range.{name}", text(), suggestion, key=f"{filled.key}-range-{name}"),
         )
         ranges.append(f"{name}={entered.strip() or suggestion}")
-    values["space"] = ",".join(ranges)
-    return values
+    return ",".join(ranges)
 
 
 def _fixed(filled: Filled, name: str) -> str:

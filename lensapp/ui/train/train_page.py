@@ -212,10 +212,17 @@ def _show_curves(ws: Workspace, status: RunStatus, others: Sequence[RunStatus]) 
     captions = [
         "validation part of each run"
         if len(drawn) > 1 and panel.parted
-        else (f"n = {number(held_out)} validation" if panel.figures[0][1].startswith("val_") else parts)
+        else _of_panel(panel, parts, held_out)
         for panel in panels
     ]
     curves.show_charts(panels, drawn, captions=captions, key="train-curves")
+
+
+def _of_panel(panel: curves.Panel, parts: str, held_out: int) -> str:
+    """Return on how many cutouts a figure is measured; nothing for the learning rate and the speed."""
+    if panel.figures[0][1].startswith("val_"):
+        return f"n = {number(held_out)} validation"
+    return "" if panel in curves.PROGRESS_PANELS else parts
 
 
 def drawn_run(status: RunStatus, columns: curves.Columns) -> curves.Drawn:

@@ -46,7 +46,7 @@ def test_the_newest_training_tells_how_long_the_next_will_take(ws: Workspace):
     assert paces.expected({"network": "elu_cnn", "epochs": 5}, larger).seconds == pytest.approx(
         BEGIN_SECONDS + 2 * 12.0
     )
-    assert time_words(time) == "≈ 58 s here"
+    assert time_words(time) == "≈ 58 s"
 
 
 def test_without_an_earlier_training_the_demo_survey_tells_it_or_nobody(ws: Workspace):

@@ -5,7 +5,7 @@ import { download, element, parts, put, say, svg } from './dom.js';
 import { savePicture } from './save.js';
 import { csvOf } from './scales.js';
 
-const NARROWEST = 330;
+const NARROWEST = 270; // two beside each other on a page 1280 pixels wide
 const TOLD_AFTER = 400; // milliseconds: a slider that moves is told once
 const GAP = 18;
 const AXES = [['epoch', 'epoch'], ['step', 'step'], ['time', 'time']];
