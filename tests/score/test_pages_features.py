@@ -130,3 +130,14 @@ def test_a_large_map_is_a_density_with_overlays_that_is_zoomed_by_counting_anew(
     assert f"{int(cells.counts.ravel()[first])} of them here" in shown[0]
     next(button for button in page.button if button.label == "Whole map").click().run()
     assert any(f"{COUNT} of them here" in text.value for text in page.caption)
+
+
+def test_odd_cutouts_of_a_pca_stand_at_the_edge_of_the_map() -> None:
+    places = np.random.default_rng(1).normal(0, 1, (1000, 2))
+    places[7] = 500.0, 0.0
+    moved, far_out = feature_map.within_axes(places, method="pca")
+    assert far_out[7]
+    assert far_out.sum() < 20
+    assert moved[7, 0] < 6
+    assert (moved[~far_out] == places[~far_out]).all()
+    assert not feature_map.within_axes(places, method="umap")[1].any()

@@ -59,7 +59,7 @@ def test_scores_are_shown_as_a_histogram_and_the_best_as_images(folder: Path) ->
     page = open_page("score", run="elu_cnn-1", source="sky")
     assert len(page.get("plotly_chart")) == 1
     sheet = sheets_of(page)["score-top"]
-    assert len(sheet["items"]) == 24
+    assert len(sheet["items"]) == 20
     assert sheet["explains"] is True
 
 

@@ -14,7 +14,7 @@ from lensapp.core.errors import InvalidInput
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
-PLOT_POINTS = 2_000
+PLOT_POINTS = 1_000  # more cannot be seen on a figure 800 pixels wide
 LABEL_WORDS = {
     "lens": 1, "1": 1, "1.0": 1, "true": 1, "t": 1, "yes": 1,
     "nonlens": 0, "non-lens": 0, "0": 0, "0.0": 0, "false": 0, "f": 0, "no": 0,

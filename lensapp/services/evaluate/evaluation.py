@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from lensapp.core.evaluate import estimation
 from lensapp.core.evaluate.compare.overlap import usual_top
 from lensapp.core.evaluate.curves import (
+    PLOT_POINTS,
     FloatArray,
     ThresholdCounts,
     count_thresholds,
@@ -45,7 +46,7 @@ from lensapp.storage.workspace import Workspace
 
 Columns = dict[str, FloatArray]
 Outcome = Literal["false_positive", "false_negative", "true_positive"]
-CURVE_POINTS, CLASS_CURVE_POINTS, BAND_RATES = 2_000, 500, 100
+CURVE_POINTS, CLASS_CURVE_POINTS, BAND_RATES = PLOT_POINTS, 500, 100
 FIRST_AIMS = ("fpr_1e-2", "tpr10", "f1")
 SCATTER_POINTS, VALUE_SCATTER_POINTS = 5_000, 3_000
 ROUNDING = 5e-5  # scatter under rotations that is written 0.00 %
@@ -290,7 +291,7 @@ def usual_threshold(evaluation: Evaluation) -> tuple[float, str]:
 
 
 def roc_columns(evaluation: Evaluation) -> Columns:
-    """Return at most 2 000 points of the ROC: false_positive_rate, completeness, threshold."""
+    """Return at most 1 000 points of the ROC: false_positive_rate, completeness, threshold."""
     return _roc_columns(evaluation.counts, limit=CURVE_POINTS)
 
 
@@ -305,14 +306,14 @@ def _roc_columns(counts: ThresholdCounts, *, limit: int) -> Columns:
 
 
 def precision_recall_columns(evaluation: Evaluation) -> Columns:
-    """Return at most 2 000 points of the precision–recall curve: completeness, purity, threshold."""
+    """Return at most 1 000 points of the precision–recall curve: completeness, purity, threshold."""
     purity, completeness, thresholds = precision_recall(evaluation.counts)
     keep = thinned(completeness, purity)
     return {"completeness": completeness[keep], "purity": purity[keep], "threshold": thresholds[keep]}
 
 
 def threshold_columns(evaluation: Evaluation, *, prevalence: float | None = None) -> Columns:
-    """Return at most 2 000 points of purity and completeness against threshold, with 95 % limits.
+    """Return at most 1 000 points of purity and completeness against threshold, with 95 % limits.
 
     Columns: threshold, purity, purity_low, purity_high, completeness, completeness_low, completeness_high,
     accepted. With a `prevalence`, purity_in_survey is what a survey with that share of lenses would give.

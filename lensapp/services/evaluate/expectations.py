@@ -27,7 +27,7 @@ def expectation(evaluation: Evaluation, survey: SurveySpec, *, threshold: float)
 
 
 def expectation_columns(evaluation: Evaluation, survey: SurveySpec) -> Columns:
-    """Return at most 2 000 points of what a survey would give against the threshold.
+    """Return at most 1 000 points of what a survey would give against the threshold.
 
     Columns: those of `lensapp.core.evaluate.prevalence.Expectation`.
     """

@@ -30,6 +30,7 @@ COLOURINGS = {
     "grade": "consensus grade",
     "cluster": "cluster",
 }
+OUTERMOST, EDGE = (0.5, 99.5), 0.15  # percentiles, and how far beyond them a map reaches
 AXES = {"pca": "principal component {}", "umap": "UMAP coordinate {}"}
 
 
@@ -62,6 +63,22 @@ def map_figure(table: pd.DataFrame, *, method: str, colouring: str | None, theme
     figure.update_yaxes(title=AXES[method].format(2), zeroline=False)
     figure.update_layout(dragmode="lasso", hovermode="closest", legend={"itemsizing": "constant"})
     return figure
+
+
+def within_axes(
+    positions: NDArray[np.floating], *, method: str
+) -> tuple[NDArray[np.floating], NDArray[np.bool_]]:
+    """Return points of a map (n, 2) moved onto its edge where they lie far out, and which do, (n,).
+
+    The axes of a PCA reach from the 0.5th to the 99.5th percentile and a little further: a few odd cutouts
+    would squeeze all others.
+    """
+    if method != "pca" or not len(positions):
+        return positions, np.zeros(len(positions), np.bool_)
+    low, high = np.percentile(positions, OUTERMOST, axis=0)
+    margin = EDGE * (high - low)
+    moved = np.clip(positions, low - margin, high + margin)
+    return moved, (moved != positions).any(axis=1)
 
 
 def density_figure(cells: Cells, *, method: str, values: NDArray[np.float64] | None, theme: str) -> go.Figure:

@@ -4,7 +4,9 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import streamlit as st
+from plotly.graph_objects import Figure
 from streamlit.delta_generator import DeltaGenerator
 
 from lensapp.core.errors import LensAppError
@@ -18,7 +20,7 @@ from lensapp.storage.records import Run, Source
 from lensapp.storage.workspace import Workspace
 from lensapp.ui.score.density_view import LONGEST_NAME, Overlays, choose_overlays, show_density
 from lensapp.ui.score.encoder_forms import show_encoders
-from lensapp.ui.score.feature_map import COLOURINGS, add_overlay, colourings_of, map_figure
+from lensapp.ui.score.feature_map import COLOURINGS, add_overlay, colourings_of, map_figure, within_axes
 from lensapp.ui.score.selection import show_clusters, show_selected_cutouts
 from lensapp.ui.shared import figures
 from lensapp.ui.shared.address import kept, one_of
@@ -27,7 +29,7 @@ from lensapp.ui.shared.forms import spec_fields, validated
 from lensapp.ui.shared.job_controls import watch_job
 from lensapp.ui.shared.page_head import lead_to_cutouts, page_head
 from lensapp.ui.shared.state import choose, get_workspace, go, theme
-from lensapp.ui.shared.widgets import empty_state, error_box, number
+from lensapp.ui.shared.widgets import counted, empty_state, error_box, number
 
 ICON = ":material/scatter_plot:"
 CHOICES = ("method", "clusters")
@@ -180,16 +182,12 @@ def _show_dots(
     part = "" if where is None else " that fulfil the filter"
     left, right = st.columns([3, 2], gap="medium")
     with left:
-        figure = map_figure(table, method=method, colouring=colouring, theme=theme())
-        for order, (title, ids) in enumerate(overlays.items()):
-            rows = map_density.rows_of_ids(points, ids)
-            rows = rows[np.isin(rows, table.index)]
-            add_overlay(figure, points.positions[rows], name=title, number=order, carried=rows.tolist())
+        figure, far_out = _dots(table, points, overlays, method=method, colouring=colouring)
         lassoed = figures.show_figure(
             figure,
             title=f"{name} as {run.name} sees it",
             caption=f"n = {number(len(table))}{part}; {method.upper()} of what the last layer reads. "
-            "Draw a lasso to select cutouts.",
+            f"{far_out_words(far_out)}Draw a lasso to select cutouts.",
             csv=lambda: str(table.to_csv(index=False)),
             key=f"features-{run.name}-{name}-{method}",
             height=620,
@@ -202,6 +200,34 @@ def _show_dots(
         )
         what = "chosen" if lassoed else "cluster-" + "-".join(map(str, ticked))
         show_selected_cutouts(ws, run, selected, title=f"{name}-{run.name}-{what}"[:LONGEST_NAME])
+
+
+def _dots(
+    table: pd.DataFrame,
+    points: map_density.MapPoints,
+    overlays: Overlays,
+    *,
+    method: str,
+    colouring: str | None,
+) -> tuple[Figure, int]:
+    """Return the map of the rows of a table under what is laid over it, and how many lie at its edge."""
+    places, moved = within_axes(points.positions, method=method)
+    drawn = table.assign(x=places[table.index, 0], y=places[table.index, 1])
+    figure = map_figure(drawn, method=method, colouring=colouring, theme=theme())
+    for order, (title, ids) in enumerate(overlays.items()):
+        rows = map_density.rows_of_ids(points, ids)
+        rows = rows[np.isin(rows, table.index)]
+        add_overlay(figure, places[rows], name=title, number=order, carried=rows.tolist())
+    return figure, int(moved[table.index].sum())
+
+
+def far_out_words(count: int) -> str:
+    """Return how many cutouts a map shows at its edge; nothing for none."""
+    return (
+        f"{counted(count, 'cutout')} far out {'stands' if count == 1 else 'stand'} at the edge. "
+        if count
+        else ""
+    )
 
 
 def _one_of(label: str, options: list[str], *, kept_as: str, key: str, names: Any) -> str:

@@ -57,7 +57,7 @@ from lensapp.ui.shared.widgets import (
 )
 
 ICON = ":material/stacked_bar_chart:"
-TOP = 24
+TOP = 20
 DEFAULT_REVIEW = 100
 LEARNED_MARK = " †"
 
@@ -131,7 +131,7 @@ def _show_scores(ws: Workspace, run: Run, source: Source, scored: Scored, *, wit
     if highest < USUAL_THRESHOLD:
         hint_at_low_scores(f"No score reaches {USUAL_THRESHOLD:g}: the highest is {score_text(highest)}.")
     _show_review_row(ws, run, source, scored, limits=limits, so_far=so_far)
-    left, right = st.columns([3, 4], gap="medium")
+    left, right = st.columns([3, 5], gap="medium")
     with left:
         _show_histogram(ws, run, source, scored, threshold=threshold, learned=len(learned))
         show_recall(ws, run, source, threshold=threshold)
@@ -209,14 +209,14 @@ def _show_histogram(
         caption=f"n = {number(len(scored))} by {run.name}; {number(above)} at score ≥ {threshold:.3g}{seen}",
         csv=partial(score_histogram_csv, columns),
         key="score-histogram",
-        height=360,
+        height=540,  # about as tall as the pictures beside it
     )
 
 
 def _show_nothing(ws: Workspace, imported: list[Source]) -> None:
     box = empty_state(
         "Nothing can be scored yet",
-        "The scores of every cutout of a source, their histogram and the 24 best candidates will appear "
+        "The scores of every cutout of a source, their histogram and the best candidates will appear "
         "here. " + ("Train a network first." if imported else "Import a source first."),
         icon=ICON,
     )

@@ -31,26 +31,30 @@ def show_clusters(rows: Sequence[Mapping[str, Any]]) -> list[int]:
         for row in rows
     ]
     heading("Clusters")
+    table = pd.DataFrame(cells)
+    table = table.drop(columns=[name for name in ("mean_score", "grades") if not table[name].map(bool).any()])
     names = [cell["cluster"] for cell in cells]
     event = st.dataframe(
-        pd.DataFrame(cells).style.format({"size": number, "votes": number}),
+        table.style.format({"size": number, "votes": number}),
         hide_index=True,
         placeholder="–",
         on_select="rerun",
         selection_mode="multi-row",
+        column_order=[name for name in table if name != "votes" or "grades" not in table],
         height="content" if len(rows) <= 8 else 300,
         column_config={
             "cluster": st.column_config.TextColumn(
-                "cluster", width=62, help="Largest first; none is outside all."
+                "cluster", width=56, help="Largest first; none is outside all."
             ),
-            "size": st.column_config.NumberColumn(width=58, help="Cutouts."),
+            "size": st.column_config.NumberColumn(width=50, help="Cutouts."),
             "lens_share": st.column_config.NumberColumn(
-                "lenses", width=66, format="%.1f %%", help="Share of lenses among its labelled cutouts."
+                "lenses", width=60, format="%.1f %%", help="Share of lenses among its labelled cutouts."
             ),
             "mean_score": st.column_config.NumberColumn(
-                "score", width=62, format="%.3f", help="Mean of its cutouts."
+                "score", width=54, format="%.3f", help="Mean of its cutouts."
             ),
-            "votes": st.column_config.NumberColumn("graded", width=66, help="Cutouts with votes that count."),
+            "votes": st.column_config.NumberColumn("graded", width=62, help="Cutouts with votes that count."),
+            "grades": st.column_config.TextColumn("graded", width=130, help="How many have each grade."),
         },
         **kept("clusters", ticked(names), NO_ROWS, key=f"feature-clusters-{digest(names)}"),
     )

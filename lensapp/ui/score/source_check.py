@@ -20,6 +20,8 @@ MEANINGS = {
     "amber": "somewhat different",
     "red": "unlike the training part",
 }
+WORDS = {"green": "alike", "amber": "differs", "red": "unlike"}
+COLOURS = {"green": "#2aa198", "amber": "#e69f00", "red": "#e0562f"}
 
 
 def show_source_check(ws: Workspace, run: Run, source: Source, *, scored: bool) -> None:
@@ -34,7 +36,7 @@ def show_source_check(ws: Workspace, run: Run, source: Source, *, scored: bool) 
     least = significant_from(len(check.comparisons))
     rows = [
         {
-            "light": f"{one.light}: {MEANINGS[one.light]}",
+            "light": f"● {WORDS[one.light]}",
             "quantity": one.quantity,
             "training part": one.training,
             "source": one.source,
@@ -49,8 +51,9 @@ def show_source_check(ws: Workspace, run: Run, source: Source, *, scored: bool) 
     with st.expander(f"{LIGHTS[check.light]} {plain(headline(check))}"):  # closed: the way on stays in sight
         if check.light != "green":
             st.markdown(plain(check.words))
+        lights = [f"color: {COLOURS[one.light]}" for one in check.comparisons]
         st.dataframe(
-            pd.DataFrame(rows),
+            pd.DataFrame(rows).style.apply(lambda _: lights, subset=["light"]),
             hide_index=True,
             height=min(38 + 35 * len(check.comparisons), 320),
             column_config=_columns(least),
@@ -63,7 +66,7 @@ def _columns(least: float) -> dict[str, Any]:
     """Return how the columns are shown; a quantity differs from `least` sampling errors on."""
     return {
         "light": st.column_config.TextColumn(
-            width=170, help="; ".join(f"{light}: {meaning}" for light, meaning in MEANINGS.items())
+            width=90, help="; ".join(f"{WORDS[light]}: {meaning}" for light, meaning in MEANINGS.items())
         ),
         "measured on": st.column_config.TextColumn(
             width=120,

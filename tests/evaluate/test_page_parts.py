@@ -1,0 +1,79 @@
+"""What the pages of runs share: pictures as a network saw them, colours, bins, words of an audit."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from lensapp.core.evaluate.subgroups import by_subgroup
+from lensapp.services.data.pictures import read_pictures
+from lensapp.services.evaluate.expectations import time_unit
+from lensapp.services.evaluate.figure_tables import shortcut_words
+from lensapp.services.evaluate.histogram_bins import bins_for
+from lensapp.services.evaluate.run_colours import colours_of_runs
+from lensapp.services.evaluate.seen_pictures import seen_pictures
+from lensapp.storage.workspace import Workspace
+from lensapp.ui.evaluate.survey_figures import bin_ticks, subgroup_figure
+from support.pages_workspace import full_workspace
+from support.small_surveys import ids_of, pack_source
+
+
+def test_pictures_of_two_sizes_show_the_middle_that_a_network_saw(tmp_path: Path) -> None:
+    ws = Workspace.open(tmp_path / "workspace")
+    pixels = np.random.default_rng(1).normal(0, 1, (2, 14, 14, 3)).astype(np.float32)
+    names = [{"row": row, "candidate_id": f"L{row}"} for row in range(2)]
+    large = pack_source(ws, "large", pixels, names, kind="import")
+    small = pack_source(ws, "small", pixels[:, 2:12, 2:12], names, kind="import")
+    ids = [*ids_of(ws, large).values(), *ids_of(ws, small).values()]
+    cutouts, pictures = seen_pictures(ws, ids, (10, 10))
+    assert [cutout.id for cutout in cutouts] == ids
+    assert pictures.shape == (4, 10, 10, 3)
+    whole = read_pictures(ws, large, ids[:2])[1]
+    assert (pictures[:2] == whole[:, 2:12, 2:12]).all()
+    assert (pictures[2:] == read_pictures(ws, small, ids[2:])[1]).all()
+    blank = seen_pictures(ws, ids, (10, 10), drawn=lambda _cutout, picture: np.zeros_like(picture))[1]
+    assert not blank.any()
+
+
+def test_a_run_keeps_its_colour_beside_others(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LENSAPP_WORKSPACE", str(tmp_path / "workspace"))
+    ws = full_workspace(tmp_path / "workspace")
+    palette = ("red", "green", "blue")
+    alone = colours_of_runs(ws, ["elu_cnn-2"], palette)
+    both = colours_of_runs(ws, ["elu_cnn-1", "elu_cnn-2"], palette)
+    assert both[1] == alone[0]
+    assert len({*both}) == 2
+    assert len(colours_of_runs(ws, ["elu_cnn-1", "elu_cnn-2"] * 3, palette)) == 6
+
+
+def test_few_scores_have_few_bins() -> None:
+    assert [bins_for(count) for count in (4, 52, 600, 10**6)] == [10, 10, 24, 50]
+
+
+def test_one_unit_of_time_serves_a_table() -> None:
+    assert [time_unit(hours)[0] for hours in (0.01, 0.4, 36.0)] == ["s", "min", "h"]
+
+
+def test_what_tells_lenses_is_said_in_words_beside_the_network() -> None:
+    found = {
+        "kind": "columns", "title": "catalogue columns", "auroc": 0.95, "low": 0.9,
+        "telling": [["magnitude_i", 0.9]],
+    }  # fmt: skip
+    assert shortcut_words(found, {"low": 0.92}).startswith(
+        "Catalogue columns alone do as well as the network (most: magnitude i). The classes"
+    )
+    assert shortcut_words(found, {"low": 0.97}).startswith("Catalogue columns alone tell much (most")
+    noise = {"kind": "noise", "title": "noise", "auroc": 0.6, "low": 0.55, "telling": []}
+    assert shortcut_words(noise, None) == "Noise tells a little."
+    assert shortcut_words(noise | {"low": 0.45}, None) == "Noise tells nothing."
+
+
+def test_bins_have_short_limits_and_equal_numbers_no_panel() -> None:
+    values = np.array([1.1331, 1.41, 1.597, 1.92, np.nan, np.nan])
+    labels, scores = np.array([1, 1, 1, 1, 0, 0]), np.array([0.9, 0.4, 0.8, 0.7, 0.1, 0.6])
+    groups = by_subgroup(labels, scores, values, threshold=0.5, bins=2)
+    assert bin_ticks(groups) == ["1.1–<br>1.5", "1.5–<br>1.9"]
+    drawn = subgroup_figure(groups, colours={"lens": "#000000", "nonlens": "#ffffff"})
+    assert not any(trace.type == "bar" for trace in drawn.data)
+    named = by_subgroup(labels, scores, np.array(["a", "a", "b", "b", "a", "b"]), threshold=0.5)
+    assert bin_ticks(named) == []
