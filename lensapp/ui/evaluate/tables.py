@@ -10,6 +10,7 @@ import streamlit as st
 from lensapp.ui.shared.markup import plain
 from lensapp.ui.shared.widgets import download, fixed, heading, number
 
+NAME_PIXELS = 215  # of the first column: "completeness at FPR 0.0001"
 FEW_COLUMNS = 3  # a table of so few is as wide as what it says
 TERMS = {
     "AUROC": "Chance that a random lens scores higher than a random non-lens; 1 is perfect, 0.5 is a coin "
@@ -68,14 +69,16 @@ def show_table(
     values = [name for name in table.select_dtypes("floating").columns if name in terms]
     style = table.style.format(number, subset=counts)
     style = style.format(partial(fixed, digits=digits), subset=values, na_rep="–")
+    few = len(table.columns) <= FEW_COLUMNS
     st.dataframe(
         style if counts or values else table,
         hide_index=True,
         placeholder="–",
         key=key,
         height="content",
-        width="content" if len(table.columns) <= FEW_COLUMNS else "stretch",
-        column_config=dict.fromkeys(narrow, st.column_config.Column(width="small"))
+        width="content" if few else "stretch",
+        column_config=({table.columns[0]: st.column_config.Column(width=NAME_PIXELS)} if few else {})
+        | dict.fromkeys(narrow, st.column_config.Column(width="small"))
         | number_columns(terms, digits=None, narrow=narrow),
     )
     show_caption_and_copy(table, caption=caption, file_name=file_name)

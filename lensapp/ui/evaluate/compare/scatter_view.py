@@ -89,18 +89,20 @@ def _show_disagreements(ws: Workspace, compared: SideBySide, pair: tuple[int, in
         height=480,
         **kept("ticked_cutouts", ticked(names), NO_ROWS, key=f"compare-different-{pair}-{digest(names)}"),
         column_config={
-            "candidate_id": st.column_config.TextColumn("candidate", width=100),
-            "label": st.column_config.TextColumn(width=80),  # "non-lens", which may stand below the first
+            "candidate_id": st.column_config.TextColumn("candidate", width=92),
+            "label": st.column_config.TextColumn(width=70),  # "non-lens", which may stand below the first
             **{
                 _rank(compared, run): st.column_config.NumberColumn(
-                    f"rank by {figures.shortened(compared.runs[run], most=16)}",
+                    figures.shortened(compared.runs[run], most=12),
                     format="%.0f",
-                    help=f"By {compared.runs[run]}; 1 is the highest score.",
+                    width=82,
+                    help=f"Rank by {compared.runs[run]}; 1 is the highest score.",
                 )
                 for run in pair
             },
         },
     )
+    st.caption("Ranks by each run; 1 is the highest score.")
     chosen = [row for row in event.selection.rows if row < len(rows)]
     return rows[chosen] if chosen else rows[:SHOWN]
 
