@@ -112,9 +112,8 @@ def subgroup_panels(groups: Sequence[Subgroup]) -> dict[str, list[Interval | Non
 def subgroup_figure(groups: Sequence[Subgroup], *, colours: Mapping[str, str]) -> go.Figure:
     """Draw each figure of the subgroups with 95 % limits in a panel, and numbers of cutouts in one."""
     panels = subgroup_panels(groups)
-    counted = _numbers_differ(groups)
-    rows = math.ceil((len(panels) + counted) / PANELS_ACROSS)
-    titles = [*panels, *(["cutouts"] if counted else [])]
+    rows = math.ceil((len(panels) + 1) / PANELS_ACROSS)
+    titles = [*panels, "cutouts"]
     figure = make_subplots(rows, PANELS_ACROSS, subplot_titles=titles, vertical_spacing=0.42 / rows)
     names = [group.name for group in groups]
     ticks = bin_ticks(groups)
@@ -144,8 +143,6 @@ def subgroup_figure(groups: Sequence[Subgroup], *, colours: Mapping[str, str]) -
         ("lens", [group.n_positive for group in groups]),
         ("nonlens", [group.n_negative for group in groups]),
     ):
-        if not counted:
-            break
         figure.add_bar(
             x=names,
             y=numbers,
@@ -163,13 +160,7 @@ def subgroup_figure(groups: Sequence[Subgroup], *, colours: Mapping[str, str]) -
 
 def subgroup_height(groups: Sequence[Subgroup]) -> int:
     """Return the height in pixels that the panels of `subgroup_figure` want."""
-    panels = len(subgroup_panels(groups)) + _numbers_differ(groups)
-    return 60 + 300 * math.ceil(panels / PANELS_ACROSS)
-
-
-def _numbers_differ(groups: Sequence[Subgroup]) -> bool:
-    """Whether numbers of cutouts say anything: bars that are all equal do not."""
-    return len({(group.n_positive, group.n_negative) for group in groups}) > 1
+    return 60 + 300 * math.ceil((len(subgroup_panels(groups)) + 1) / PANELS_ACROSS)
 
 
 def bin_ticks(groups: Sequence[Subgroup]) -> list[str]:
