@@ -365,7 +365,9 @@ def _with_review(ws: Workspace, chain: _Chain, review: Review, source: Source) -
         run = _trained_on(ws, version)
         if run is None:
             return replace(_training(version, names), done_on="catalogue")  # its button retrains
-        return _next_step(ws, _chain(ws, names | {"run": run.name}))
+        step = _next_step(ws, _chain(ws, names | {"run": run.name}))
+        other = step.starts == "score" and run != chain.run  # than the run that the page shows
+        return replace(step, label=f"Score with {run.name}") if other else step
     here = "Feed the grades back into the next training."
     return NextStep("Feed back into training", here, "catalogue", names, {"view": "feed-back"})
 
