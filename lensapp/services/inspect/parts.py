@@ -49,8 +49,6 @@ BY = "grade by "  # and an inspector's name
 TRUTHS = ("label", "class")
 AS_SHOWN = ("id", "ra", "dec")  # which blind tests have of their own
 FEWEST_DISPUTING = 2
-MAGNITUDES = ("mag_", "magnitude")  # how columns of magnitudes begin
-MOSTLY = 0.5  # share of candidates for which an example has a value
 
 Ids = NDArray[np.int64]
 
