@@ -207,7 +207,9 @@ def write_scores(folder: Path, count: int) -> dict[str, float]:
         high.append(ids[scores >= np.partition(scores, -400)[-400]])
     written = time.perf_counter() - began
     joined = timed(files.join)
-    in_database = np.union1d(np.concatenate(high), rng.choice(count, min(80_000, count // 100), replace=False) + 1)[:180_000]
+    in_database = np.union1d(
+        np.concatenate(high), rng.choice(count, min(80_000, count // 100), replace=False) + 1
+    )[:180_000]
     rows = [
         {"id": int(key), "row": row, "candidate_id": f"obj{key}", "ra_deg": row * 1e-3, "dec_deg": 0.0}
         | {"label": ("lens" if row % 200 == 0 else "nonlens") if row % 2 == 0 else None}

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from lensapp.core.errors import BandMismatch, InvalidInput
 from lensapp.core.split.splits import IGNORED, LABELS, Grouping, Split, SplitSpec, split_cutouts
+from lensapp.services.data.host_choice import PAINTED
 from lensapp.services.data.sources import ready_sources
 from lensapp.services.split.contradictions import (
     LABELLED_BOTH_WAYS,
@@ -37,7 +38,6 @@ from lensapp.storage.workspace import Workspace
 
 LARGE_GROUP_SHARE = 0.1
 OUTSIDE_FILTER = "outside the filter"
-PAINTED = "paint"  # kind of sources
 
 
 @dataclass(frozen=True, eq=False)
