@@ -48,6 +48,6 @@ export default function recall({ data, setTriggerValue }) {
   } else {
     localStorage.removeItem(KEY);
   }
-  // A page that asks for the name shows its field only now (frame.css), where this browser knows none.
-  document.documentElement.toggleAttribute('data-inspector-unknown', localStorage.getItem(KEY) === null);
+  // A page that asks for the name shows its field only where this browser knows none (frame.css).
+  document.documentElement.dataset.inspector = localStorage.getItem(KEY) === null ? 'unknown' : 'known';
 }

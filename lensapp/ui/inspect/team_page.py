@@ -1,5 +1,6 @@
 """The page about inspectors: their rates on blind tests, their agreement, consensus and disputes."""
 
+import math
 from collections.abc import Callable
 from datetime import UTC, datetime
 from operator import attrgetter
@@ -156,9 +157,9 @@ def person_time_in_words(hours: float) -> str:
     return f"{number(hours, digits=2)} person-hours"
 
 
-def time_left(hours: float) -> str:
+def time_left(hours: float | None) -> str:
     """Return the time that is left to grade: in minutes below an hour, a dash where it is unknown."""
-    if hours != hours:  # noqa: PLR0124 - NaN
+    if hours is None or math.isnan(hours):
         return "–"
     if hours < 1:
         return f"{max(round(60 * hours), 1 if hours else 0)} min"
