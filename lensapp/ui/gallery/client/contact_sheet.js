@@ -31,7 +31,7 @@ export class ContactSheet {
     Object.assign(this, { root, sprites: [] });
     this.cells = root.querySelector('.cells');
     this.remote = new LookRemote(data);
-    this.settings = new Settings({ remote: this.remote, inspector: data.inspector, source: this.first(data).source, display: this.first(data).usual_display });
+    this.settings = this.settingsOf(data);
     this.lightbox = new Lightbox(root.querySelector('dialog'), root.querySelector('template').content, data);
     this.bar = root.querySelector('.sheet-bar');
     this.controls = new DisplayControls(this.bar, { bands: this.first(data).bands, onSet: (...change) => this.set(...change) });
@@ -56,9 +56,19 @@ export class ContactSheet {
 
   first(data) { return data.sources[data.items[0][1]]; }
 
+  settingsOf(data) {
+    const { source, usual_display: display } = this.first(data);
+    return new Settings({ remote: this.remote, inspector: data.inspector, source, display });
+  }
+
   /** Show other cutouts, or the same with other words. */
   renew(data) {
     const shown = ({ items, sprite }) => JSON.stringify([items, sprite]), same = this.data && shown(data) === shown(this.data);
+    const before = this.display;
+    if (this.data && this.data.inspector !== data.inspector) {
+      this.settings.close();
+      this.settings = this.settingsOf(data);
+    }
     this.data = data;
     this.remote.renew(data);
     this.lightbox.renew(data);
@@ -66,7 +76,10 @@ export class ContactSheet {
     this.bar.hidden = !data.controls;
     this.bar.querySelector('.legend').replaceChildren(...data.legend.map(([name, colour]) => element('span', {}, element('i', { className: 'mark', '--mark': colour }), name)));
     this.showSettings();
-    if (same) return;
+    if (same) {
+      if (before !== this.display) this.drawSoon();
+      return;
+    }
     this.cells.replaceChildren(...data.items.map(([id, source, caption, hint, colour], index) => {
       const { width, height, source: name } = data.sources[source];
       const words = element('span', { className: 'words' }, ...(colour ? [element('i', { className: 'mark', '--mark': colour })] : []), caption);
