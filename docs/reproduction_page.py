@@ -70,9 +70,9 @@ def not_run(minutes: float | None) -> str:
 
 
 def answers_of(row: Row, kept: dict[str, Any]) -> list[Any]:
-    """Return the evaluations of a row, one per seed that has been measured."""
-    entries = [kept.get(row.commands(seed)[1], {}) for seed in range(row.seeds)]
-    return [entry["answer"] for entry in entries if "answer" in entry]
+    """Return the evaluations of a row, one per seed that was trained at its budget and measured."""
+    runs = [[kept.get(command, {}) for command in row.commands(seed)] for seed in range(row.seeds)]
+    return [run[-1]["answer"] for run in runs if all("answer" in step for step in run)]
 
 
 def mean(answers: list[Any], name: str) -> float:
