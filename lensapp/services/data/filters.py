@@ -50,7 +50,7 @@ def _example_of(ws: Workspace, source_id: int, _created_at: float) -> str:
         for one in column_infos(ws, source)
         if not one.is_text and one.name not in OWN and NO_MEASURE.isdisjoint(_words_of(one.name))
     ]
-    for name in sorted(measures, key=lambda one: not _is_magnitude(one)):
+    for name in sorted(measures, key=lambda one: not is_magnitude(one)):
         every = np.asarray(read_columns(ws, source, [name])[name], float)
         values = every[np.isfinite(every)]
         if 2 * len(values) > len(every) and np.ptp(values) > 0:
@@ -62,7 +62,8 @@ def _words_of(name: str) -> list[str]:
     return re.split(r"[^a-z]+", name.lower())
 
 
-def _is_magnitude(name: str) -> bool:
+def is_magnitude(name: str) -> bool:
+    """Return whether a column is one of magnitudes, or of their errors, by its name."""
     words = _words_of(name)
     return words[0] in MAGNITUDES or words[-1] in MAGNITUDES
 
@@ -84,7 +85,7 @@ def catalogue_columns(ws: Workspace, source: Source) -> list[str]:
 
 def magnitudes_first(names: Sequence[str]) -> list[str]:
     """Return names of columns with those of magnitudes first, the others as they were."""
-    return sorted(names, key=lambda one: not _is_magnitude(one))
+    return sorted(names, key=lambda one: not is_magnitude(one))
 
 
 def kept_ids(ws: Workspace, source: Source, where: str) -> Ids:

@@ -1,6 +1,5 @@
 """The figures of an evaluated run by bins of any column of its cutouts."""
 
-import re
 from collections.abc import Sequence
 from dataclasses import replace
 from functools import lru_cache
@@ -12,6 +11,7 @@ from numpy.typing import NDArray
 from lensapp.core.errors import InvalidInput
 from lensapp.core.evaluate.resampling import Interval
 from lensapp.core.evaluate.subgroups import Subgroup, by_subgroup, subgroup_figures
+from lensapp.services.data.filters import is_magnitude
 from lensapp.services.evaluate.evaluation import Evaluation
 from lensapp.storage import sources
 from lensapp.storage.records import Cutout
@@ -19,7 +19,6 @@ from lensapp.storage.workspace import Workspace
 
 NOT_PROPERTIES = frozenset({"parent", "host", "host_id"})  # names, each of hardly more than one cutout
 FIRST_CHOICE = ("einstein_radius_arcsec", "arc_snr", "object_class")  # where no column is of both classes
-MAGNITUDE = re.compile(r"^(mag|magnitude)(_|$)|_mag$", re.IGNORECASE)
 SHARED = 0.5  # share of each class that has a value
 
 
@@ -49,7 +48,7 @@ def usual_column(ws: Workspace, evaluation: Evaluation) -> str:
     """Return the column to begin with: a magnitude that both classes have, else another number of both."""
     columns = properties(ws, evaluation)
     shared = [name for name, values in columns.items() if _is_shared(values, evaluation.labels)]
-    magnitudes = [name for name in shared if MAGNITUDE.search(name)]
+    magnitudes = [name for name in shared if is_magnitude(name)]
     if magnitudes:
         return next((name for name in magnitudes if name.lower().endswith(("_i", "_r"))), magnitudes[0])
     return next((name for name in (*shared, *FIRST_CHOICE) if name in columns), next(iter(columns)))

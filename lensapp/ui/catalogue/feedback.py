@@ -1,15 +1,13 @@
 """Feed grades back into training: the rules, what they would change, freeze, retrain."""
 
 from collections.abc import Callable, Sequence
-from typing import NoReturn, TypeVar
+from typing import NoReturn
 
 import pandas as pd
 import streamlit as st
 
 from lensapp.core.catalogue.feedback_rules import ADDED, RELABELLED
 from lensapp.core.catalogue.feedback_spec import FeedbackRules
-from lensapp.core.config import Spec
-from lensapp.core.errors import SizeMismatch
 from lensapp.core.inspect.consensus_methods import METHODS
 from lensapp.services.catalogue.feedback import (
     feed_back,
@@ -31,15 +29,13 @@ from lensapp.ui.shared.figures import PART_NAMES
 from lensapp.ui.shared.forms import spec_fields, validated
 from lensapp.ui.shared.markup import plain, plain_all
 from lensapp.ui.shared.state import go, select
-from lensapp.ui.shared.widgets import counted, empty_state, errors_shown, number, offer_middle
+from lensapp.ui.shared.widgets import Plan, Rules, counted, empty_state, errors_shown, number, with_middle
 
 FROZEN = "feedback-frozen"
 MOST_PICTURES = 24
 ORIGIN_WORDS = {"demo": "the demo's truth", "import": "the imported catalogue"}
 TAKE_MIDDLE = "Take the middle of each only"
 MIDDLE_HELP = "The new version remembers it; whoever trains on it or scores with its networks sees the same."
-Rules = TypeVar("Rules", bound=Spec)
-Plan = TypeVar("Plan")
 SCRATCH, WARM = "from scratch", "from its weights"
 
 
@@ -97,12 +93,7 @@ def show_feedback(ws: Workspace, source: Source, review_names: Sequence[str], *,
 
 def planned(plan: Callable[[Rules], Plan], rules: Rules, *, key: str) -> Plan | None:
     """Return what is planned by the rules; of larger cutouts once their middle is asked for, else None."""
-    try:
-        return plan(rules)
-    except SizeMismatch as error:
-        if not offer_middle(error, label=TAKE_MIDDLE, key=key, help_text=MIDDLE_HELP):
-            return None
-        return plan(rules.replaced(crop=True))
+    return with_middle(plan, rules, label=TAKE_MIDDLE, key=key, help_text=MIDDLE_HELP)
 
 
 def _choose_rules(*, relabel: bool) -> FeedbackRules | None:

@@ -3,9 +3,10 @@
 import streamlit as st
 
 from lensapp.core.data.column_names import column_label
+from lensapp.services.data.filters import is_magnitude
 from lensapp.services.evaluate.evaluation import Evaluation
 from lensapp.services.evaluate.figure_tables import auroc_against, subgroup_table
-from lensapp.services.evaluate.subgroups import MAGNITUDE, properties, subgroups, usual_column
+from lensapp.services.evaluate.subgroups import properties, subgroups, usual_column
 from lensapp.storage.workspace import Workspace
 from lensapp.ui.evaluate.survey_figures import subgroup_figure, subgroup_height
 from lensapp.ui.evaluate.tables import show_table
@@ -58,7 +59,7 @@ def show_subgroups(ws: Workspace, evaluation: Evaluation, *, threshold: float) -
 def _label(column: str) -> str:
     """Return the name of a column with its unit, which that of a magnitude does not say."""
     label = column_label(column)
-    return f"{label} (mag)" if MAGNITUDE.search(column) and not label.endswith(")") else label
+    return f"{label} (mag)" if is_magnitude(column) and not label.endswith(")") else label
 
 
 def _n_in_words(shown: int, evaluation: Evaluation) -> str:

@@ -1,17 +1,21 @@
 """Parts that several pages show: empty states, errors, times, numbers, downloads."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime
-from typing import Any
+from typing import Any, TypeVar
 
 import streamlit as st
 
+from lensapp.core.config import Spec
 from lensapp.core.errors import LensAppError, SizeMismatch
 from lensapp.core.plurals import noun
 from lensapp.ui.shared.markup import plain
 from lensapp.ui.shared.page_words import in_page_words
+
+Rules = TypeVar("Rules", bound=Spec)
+Plan = TypeVar("Plan")
 
 
 def empty_state(
@@ -44,6 +48,18 @@ def offer_middle(error: SizeMismatch, *, label: str, key: str, help_text: str) -
     """Say that cutouts are larger than what they are to go with; return whether their middle is taken."""
     st.info(plain(str(error).split(". ")[0]) + ".", icon=":material/crop:")
     return st.toggle(label, value=True, key=key, help=help_text)
+
+
+def with_middle(
+    plan: Callable[[Rules], Plan], rules: Rules, *, label: str, key: str, help_text: str
+) -> Plan | None:
+    """Return what is planned by rules that have `crop`; of larger cutouts once their middle is asked for."""
+    try:
+        return plan(rules)
+    except SizeMismatch as error:
+        if not offer_middle(error, label=label, key=key, help_text=help_text):
+            return None
+        return plan(rules.replaced(crop=True))
 
 
 @contextmanager

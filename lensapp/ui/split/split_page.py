@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from lensapp.core.errors import LensAppError, SizeMismatch
+from lensapp.core.errors import LensAppError
 from lensapp.core.split.splits import LABELS, SplitSpec
 from lensapp.services.data.sources import is_labelled, ready_sources
 from lensapp.services.split.datasets import freeze_split
@@ -23,7 +23,7 @@ from lensapp.ui.shared.widgets import (
     error_box,
     errors_shown,
     number,
-    offer_middle,
+    with_middle,
 )
 from lensapp.ui.split import figures
 from lensapp.ui.split.known_lens_cut import choose_known_cut
@@ -97,9 +97,10 @@ def _show_split(ready: dict[str, Source], labelled: list[str]) -> None:
     if spec is None or not usable:
         return
     with controls:
-        spec, preview = _preview(source_names, spec, without, second)
-    if preview is None:
+        previewed = _preview(source_names, spec, without, second)
+    if previewed is None:
         return
+    spec, preview = previewed
     with picture:
         _show_parts(preview)
     with controls:
@@ -123,25 +124,19 @@ def _show_split(ready: dict[str, Source], labelled: list[str]) -> None:
 
 def _preview(
     source_names: list[str], spec: SplitSpec, without: KnownCut | None, second: list[str]
-) -> tuple[SplitSpec, SplitPreview | None]:
+) -> tuple[SplitSpec, SplitPreview] | None:
     """Return a split, with the middle of larger cutouts once that is asked for; None where it is refused."""
 
-    def tried(asked: SplitSpec) -> SplitPreview:
-        return preview_split(
+    def tried(asked: SplitSpec) -> tuple[SplitSpec, SplitPreview]:
+        return asked, preview_split(
             get_workspace(), source_names=source_names, spec=asked, without=without, second_test=second
         )
 
     try:
-        try:
-            return spec, tried(spec)
-        except SizeMismatch as error:
-            if not offer_middle(error, label=TAKE_MIDDLE, key="split-middle", help_text=MIDDLE_HELP):
-                return spec, None
-        cropped = spec.replaced(crop=True)
-        return cropped, tried(cropped)
+        return with_middle(tried, spec, label=TAKE_MIDDLE, key="split-middle", help_text=MIDDLE_HELP)
     except LensAppError as error:
         error_box(error)
-        return spec, None
+        return None
 
 
 def _show_parts(preview: SplitPreview) -> None:
