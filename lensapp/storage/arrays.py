@@ -464,7 +464,7 @@ def settle_flux_scales(folder: Path, rows: Rows) -> None:
     unused[rows] = False
     if not np.isfinite(scales[rows]).any():
         path.unlink()
-    elif not np.isfinite(scales[unused]).all():
-        scales[unused] = 1.0
+    elif unused.any():
+        scales[unused] = scales[rows[0]]  # those of a cutout: whatever holds of all rows holds of the cutouts
         with whole_file(path) as partial:
             np.save(partial, scales)

@@ -13,6 +13,7 @@ from lensapp.core.errors import InvalidInput, NotFound
 from lensapp.core.train.own_noise import MOST_OFF, sky_sigma
 from lensapp.storage import tables
 from lensapp.storage.arrays import FLUX_SCALES, MANIFEST, PackedCutouts, Pixels
+from lensapp.storage.columns.source_columns import cutout_columns
 from lensapp.storage.files import whole_file
 from lensapp.storage.queries import chunks
 from lensapp.storage.records import Source
@@ -205,7 +206,7 @@ def source_unit(ws: Workspace, source: Source) -> SourceUnit:
     """Return what is known of the unit of flux of a source."""
     path = ws.cutouts_folder(source.name) / FLUX_SCALES
     if path.exists():
-        return _unit_of_scales(path, path.stat().st_mtime_ns)
+        return _unit_of_scales(ws, source.id, path, path.stat().st_mtime_ns)
     if ZERO_POINT in source.quality:  # simulated before factors were written
         zero_point = float(source.quality[ZERO_POINT])
         return SourceUnit("flux", ((zero_point, zero_point),) * len(source.bands))
@@ -219,5 +220,6 @@ def flux_scales_of(ws: Workspace, source: Source) -> NDArray[np.float32] | None:
 
 
 @lru_cache(maxsize=OPEN_SOURCES)
-def _unit_of_scales(path: Path, _changed_at: int) -> SourceUnit:
-    return unit_of_scales(np.load(path))
+def _unit_of_scales(ws: Workspace, source_id: int, path: Path, _changed_at: int) -> SourceUnit:
+    rows = cutout_columns(ws, [source_id], columns=("row",))["row"]
+    return unit_of_scales(np.load(path)[rows.astype(np.int64)])  # other rows hold no cutout

@@ -19,6 +19,7 @@ from lensapp.services.split.datasets import freeze_split
 from lensapp.simulation.host_galaxies import red_sequence
 from lensapp.storage import datasets, sources
 from lensapp.storage.arrays import (
+    FLUX_SCALES,
     PackedCutouts,
     PlaneShape,
     create_planes,
@@ -117,6 +118,14 @@ def test_the_unit_is_known_where_there_are_fewer_nonlenses_than_asked_for(ws: Wo
     source = sources.get_source(ws.database, "new")
     assert report["accepted"] < source.slots
     assert source_unit(ws, source).kind == "flux"
+    # Rows without a cutout tell nothing of the zero points, also where an earlier version filled them with 1.
+    assert source_unit(ws, source) == source_unit(ws, sources.get_source(ws.database, "sky"))
+    path = ws.cutouts_folder("new") / FLUX_SCALES
+    factors = np.load(path)
+    assert (factors == factors[0]).all()
+    factors[report["accepted"] :] = 1.0
+    np.save(path, factors)
+    assert source_unit(ws, source) == source_unit(ws, sources.get_source(ws.database, "sky"))
 
 
 def test_conditions_on_hosts_and_on_other_nonlenses_hold_for_these_alone(ws: Workspace) -> None:

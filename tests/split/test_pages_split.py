@@ -40,7 +40,7 @@ def test_sources_of_one_class_offer_the_ways_to_the_other(workspace, lens_every,
     add_source(workspace, "other-bands", count=20, bands=("J", "H"))
     add_source(workspace, "same-class", count=20, lens_every=1, cutouts=cutouts)
     app = AppTest.from_file(PROJECT / "lensapp" / "ui" / "main.py", default_timeout=60).run()
-    app.query_params["sources"] = "one-class"
+    app.query_params["sources"], app.query_params["where"] = "one-class", 'label != "other"'
     app.switch_page(str(PROJECT / "pages" / "split.py")).run()
     assert any(f"For that add a source of {lacks}" in one.value for one in app.warning)
     offered = {one.key for one in app.button if one.key and one.key.startswith(("split-add", "split-paint"))}
@@ -50,6 +50,9 @@ def test_sources_of_one_class_offer_the_ways_to_the_other(workspace, lens_every,
     app.button(key="split-add-fits").click().run()
     assert app.multiselect(key="split-sources").value == ["one-class", "fits"]
     assert not any("For that add" in one.value for one in app.warning)
+    # Only what was asked for: half of the other source is of the class that is there already.
+    added = 13 if lacks == "non-lenses" else 7
+    assert any(one.value.startswith(f"**{20 + added}** cutouts in") for one in app.markdown)
     app.multiselect(key="split-sources").set_value(["one-class"]).run()
     app.button(key="split-import-class").click().run()
     assert app.query_params["view"] == "import"

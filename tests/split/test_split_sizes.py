@@ -56,7 +56,8 @@ def ws(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Workspace:
 def test_two_sizes_are_refused_until_the_middle_is_asked_for(ws: Workspace) -> None:
     with pytest.raises(SizeMismatch, match=r"of large have 14×14 pixels, those of small 10×10 .*--crop true"):
         preview_split(ws, source_names=BOTH, spec=SplitSpec())
-    assert complements_of(ws, ["large"], label="nonlens") == ["small"]  # offered all the same
+    # Offered all the same.
+    assert complements_of(ws, ["large"], label="nonlens") == [("small", {"nonlens": len(SMALL)})]
 
 
 def test_a_version_holds_the_middle_and_remembers_that(ws: Workspace) -> None:

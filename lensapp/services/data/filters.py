@@ -88,6 +88,12 @@ def magnitudes_first(names: Sequence[str]) -> list[str]:
     return sorted(names, key=lambda one: not is_magnitude(one))
 
 
+def with_one_label(where: str, source_name: str, label: str) -> str:
+    """Return a filter that takes of one source only the cutouts of a label, and what `where` takes of all."""
+    only = f'{SOURCE} != "{source_name}" | label == "{label}"'
+    return f"({where}) & ({only})" if where else only
+
+
 def kept_ids(ws: Workspace, source: Source, where: str) -> Ids:
     """Return the cutouts of a source that fulfil a filter on its catalogue, in the order of their rows.
 

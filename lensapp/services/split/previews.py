@@ -139,20 +139,25 @@ def preview_split(
     return replace(preview, second=second)
 
 
-def complements_of(ws: Workspace, source_names: Sequence[str], *, label: str) -> list[str]:
-    """Return the sources that fit others and have cutouts of a label, which these lack."""
-    names = []
+def complements_of(
+    ws: Workspace, source_names: Sequence[str], *, label: str
+) -> list[tuple[str, dict[str, int]]]:
+    """Return the sources that fit others and have cutouts of a label, which these lack.
+
+    Each comes with the number of its cutouts of each label.
+    """
+    fitting = []
     for source in ready_sources(ws):
-        if source.name not in source_names and label in _labels_of(ws, source.id):
+        if source.name not in source_names and label in _label_counts(ws, source.id):
             with suppress(BandMismatch):
                 fitting_sources(ws, [*source_names, source.name], crop=True)
-                names.append(source.name)
-    return names
+                fitting.append((source.name, _label_counts(ws, source.id)))
+    return fitting
 
 
 @lru_cache(maxsize=256)
-def _labels_of(ws: Workspace, source_id: int) -> frozenset[str]:
-    return sources.labels_of(ws.database, source_id)
+def _label_counts(ws: Workspace, source_id: int) -> dict[str, int]:
+    return sources.label_counts(ws.database, source_id)
 
 
 def summarise(
