@@ -152,20 +152,15 @@ def is_labelled(ws: Workspace, source: Source) -> bool:
 
 
 def lens_share(ws: Workspace, source: Source) -> float | None:
-    """Return the share of lenses among the labels of a ready source; None unless it has both labels."""
-    return _lens_share(ws, source.id)
+    """Return the share of lenses among the labels of a source; None unless it has both labels."""
+    counts = label_counts(ws, source)
+    lenses, labelled = counts.get("lens", 0), sum(counts.values())
+    return lenses / labelled if 0 < lenses < labelled else None
 
 
 @lru_cache(maxsize=256)
 def _count_cutouts(ws: Workspace, source_id: int) -> int:
     return sources.count_cutouts(ws.database, source_id)
-
-
-@lru_cache(maxsize=256)
-def _lens_share(ws: Workspace, source_id: int) -> float | None:
-    labels = sources.label_counts(ws.database, source_id)
-    lenses, labelled = labels.get("lens", 0), sum(labels.values())
-    return lenses / labelled if 0 < lenses < labelled else None
 
 
 @lru_cache(maxsize=256)
@@ -175,8 +170,19 @@ def _is_labelled(ws: Workspace, source_id: int) -> bool:
 
 
 def only_lenses(ws: Workspace, source: Source) -> bool:
-    """Return whether a source has labels and every one of them is lens."""
-    return set(sources.labels_of(ws.database, source.id)) == {"lens"}
+    """Return whether a source has labels and all of them are lenses, as a table of known ones has."""
+    return set(label_counts(ws, source)) == {"lens"}
+
+
+def label_counts(ws: Workspace, source: Source) -> dict[str, int]:
+    """Return label -> number of the cutouts of a source that have it; asked once of one that is ready."""
+    asked = _label_counts if source.state == sources.READY else _label_counts.__wrapped__
+    return asked(ws, source.id)
+
+
+@lru_cache(maxsize=256)
+def _label_counts(ws: Workspace, source_id: int) -> dict[str, int]:
+    return sources.label_counts(ws.database, source_id)
 
 
 def unit_in_words(ws: Workspace, source: Source) -> str:

@@ -352,12 +352,6 @@ def histogram(scored: Scored) -> dict[str, NDArray[Any]]:
     return columns
 
 
-def holds_only_lenses(ws: Workspace, source: Source) -> bool:
-    """Return whether a source has labels and all of them are lenses, as a table of known ones has."""
-    labels = sources.label_counts(ws.database, source.id)
-    return 0 < labels.get("lens", 0) == sum(labels.values())
-
-
 def name_for_best(ws: Workspace, source: Source, *, limit: int) -> str:
     """Return a name for a review of the best candidates of a source that no review has yet."""
     taken = {review.name for review in reviews.list_reviews(ws.database)}

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -147,16 +148,27 @@ def list_versions(ws: Workspace) -> list[Dataset]:
 def describe_version(ws: Workspace, name: str) -> DatasetDescription:
     """Return a version's origin and what it adds, drops and relabels; NotFound when there is none."""
     dataset = datasets.get_dataset(ws.database, name)
-    members = datasets.member_columns(ws.database, dataset.id)
     parent = None if dataset.parent_id is None else datasets.dataset_by_id(ws.database, dataset.parent_id)
-    before = None if parent is None else datasets.member_columns(ws.database, parent.id)
+    groups, folds, changes = _summary(ws, dataset.id, None if parent is None else parent.id)
     return DatasetDescription(
         dataset=dataset,
         parent=None if parent is None else parent.name,
         sources=tuple(sources.source_by_id(ws.database, key).name for key in dataset.source_ids),
-        groups=len(np.unique(members["group_id"])),
-        folds=len({fold for fold in members["fold"].tolist() if fold is not None}),
-        changes=None if before is None else compare(members, before),
+        groups=groups,
+        folds=folds,
+        changes=changes,
+    )
+
+
+@lru_cache(maxsize=64)  # frozen versions never change
+def _summary(ws: Workspace, dataset_id: int, parent_id: int | None) -> tuple[int, int, Changes | None]:
+    """Return the numbers of groups and folds of a version, and what differs from its parent."""
+    members = datasets.member_columns(ws.database, dataset_id)
+    before = None if parent_id is None else datasets.member_columns(ws.database, parent_id)
+    return (
+        len(np.unique(members["group_id"])),
+        len({fold for fold in members["fold"].tolist() if fold is not None}),
+        None if before is None else compare(members, before),
     )
 
 

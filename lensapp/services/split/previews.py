@@ -4,7 +4,6 @@ from collections import Counter
 from collections.abc import Collection, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -13,7 +12,7 @@ from numpy.typing import NDArray
 from lensapp.core.errors import BandMismatch, InvalidInput
 from lensapp.core.split.splits import IGNORED, LABELS, Grouping, Split, SplitSpec, split_cutouts
 from lensapp.services.data.host_choice import PAINTED
-from lensapp.services.data.sources import ready_sources
+from lensapp.services.data.sources import count_cutouts, label_counts, ready_sources
 from lensapp.services.split.contradictions import (
     LABELLED_BOTH_WAYS,
     Contradiction,
@@ -31,7 +30,6 @@ from lensapp.services.split.second_test import (
 )
 from lensapp.services.split.split_tables import LabelledTable, fitting_sources, grouping_of, labelled_table
 from lensapp.services.split.versions import Counts, count_parts
-from lensapp.storage import sources
 from lensapp.storage.columns.filtering import kept_by
 from lensapp.storage.queries import Columns
 from lensapp.storage.workspace import Workspace
@@ -131,7 +129,7 @@ def preview_split(
         rows[[row for one in contradictions for row in one.rows]] = True
         labelled = labelled.relabelled(rows, LABELLED_BOTH_WAYS)
     split = split_cutouts(labelled.table, spec, grouping=grouping)
-    total = sum(sources.count_cutouts(ws.database, source.id) for source in used)
+    total = sum(count_cutouts(ws, source) for source in used)
     painted = frozenset(source.name for source in used if source.kind == PAINTED)
     preview = summarise(
         labelled, split, grouping, total=total, contradictions=contradictions, painted=painted
@@ -148,16 +146,11 @@ def complements_of(
     """
     fitting = []
     for source in ready_sources(ws):
-        if source.name not in source_names and label in _label_counts(ws, source.id):
+        if source.name not in source_names and label in (counts := label_counts(ws, source)):
             with suppress(BandMismatch):
                 fitting_sources(ws, [*source_names, source.name], crop=True)
-                fitting.append((source.name, _label_counts(ws, source.id)))
+                fitting.append((source.name, counts))
     return fitting
-
-
-@lru_cache(maxsize=256)
-def _label_counts(ws: Workspace, source_id: int) -> dict[str, int]:
-    return sources.label_counts(ws.database, source_id)
 
 
 def summarise(

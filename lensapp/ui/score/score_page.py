@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from lensapp.core.errors import LensAppError, SizeMismatch, UnitMismatch
 from lensapp.core.inspect.review_spec import ReviewSpec
 from lensapp.core.train.tasks import target_symbol
-from lensapp.services.data.sources import lens_share, ready_sources
+from lensapp.services.data.sources import lens_share, only_lenses, ready_sources
 from lensapp.services.evaluate.calibrations import calibrated_by_id
 from lensapp.services.evaluate.evaluation import Evaluation, load_evaluation, task_of, usual_threshold
 from lensapp.services.inspect.queues import create_review, feedback_warning
@@ -20,7 +20,6 @@ from lensapp.services.score.scores import (
     count_at_least,
     filtered,
     histogram,
-    holds_only_lenses,
     learned_cutouts,
     load_scored,
     name_for_best,
@@ -139,7 +138,7 @@ def _show_scores(ws: Workspace, run: Run, source: Source, scored: Scored, *, wit
             offer_probabilities(ws, run, source)
     with right:
         _show_best(ws, run, source, scored, learned=learned)
-    if holds_only_lenses(ws, source):
+    if only_lenses(ws, source):
         st.subheader("Your survey, in numbers")
         st.caption(
             f"Every labelled cutout of {plain(source.name)} is a lens: it is no survey, and neither its size "

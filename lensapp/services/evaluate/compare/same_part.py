@@ -31,8 +31,8 @@ def run_before(ws: Workspace, run: Run, *, part: str = "test") -> str | None:
     That whose weights it began with goes first, then those of the nearest version, the newest first; None
     where there is none.
     """
-    comparable = comparable_runs(ws, run, part=part)
-    candidates = [runs.get_run(ws.database, name) for name in comparable]
+    comparable = set(comparable_runs(ws, run, part=part))
+    candidates = [other for other in runs.list_runs(ws.database) if other.name in comparable]
     parent_id = datasets.dataset_by_id(ws.database, run.dataset_id).parent_id
     while parent_id is not None:
         of_version = [other for other in candidates if other.dataset_id == parent_id]
