@@ -10,7 +10,7 @@ from lensapp.core.once import asking_once
 from lensapp.ui.access.identity import session_of_page
 from lensapp.ui.access.pages import PAGES_OF
 from lensapp.ui.gallery.component import reload_page
-from lensapp.ui.shared.page_head import refresh_head
+from lensapp.ui.shared.page_head import forget_head, refresh_head
 from lensapp.ui.shared.state import PAGES, get_workspace, keep_going, read_address, theme, whole_run
 from lensapp.ui.shared.widgets import empty_state, error_box
 from lensapp.ui.sidebar import show_sidebar
@@ -99,6 +99,7 @@ def _show(role: Role) -> None:
     st.logo(wordmark, size="medium", icon_image=HERE / "icon.svg")
     with whole_run():
         try:
+            forget_head()
             show_sidebar()
             if name in PAGES_OF[role]:
                 page.run()

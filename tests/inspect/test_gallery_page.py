@@ -15,8 +15,9 @@ from lensapp.services.inspect.queues import create_review
 from lensapp.storage import reviews
 from lensapp.storage.workspace import Workspace
 from lensapp.ui.gallery.component import gallery_data
+from lensapp.ui.shared.state import INSPECTOR
 from support.gallery_survey import add_scores, add_source, blobs, ids_by_row
-from support.pages_workspace import open_page
+from support.pages_workspace import full_workspace, open_page
 from support.small_surveys import store_features
 
 
@@ -122,3 +123,20 @@ def test_the_order_bald_is_prepared_from_the_form(ws: Workspace) -> None:
     assert job.payload == {"run": "run-1", "source": "sky", "passes": 20}
     page.run()
     assert any("under way" in text.value for text in page.caption)
+
+
+def test_the_gallery_alone_stands_on_the_page_when_another_page_opens_a_review(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "ws"
+    full_workspace(folder).database.close()
+    monkeypatch.setenv("LENSAPP_WORKSPACE", str(folder))
+    page = open_page("score", source="sky", run="elu_cnn-2")
+    assert page.main.get("page_link"), "the stages of the round"
+    page.session_state[INSPECTOR] = "ada"
+    page.button(key="score-review").click().run()
+    assert not page.exception
+    assert any("graded in earlier reviews left out" in one.value for one in page.caption)
+    drawn = [one.proto.component_name for one in page.main.get("bidi_component")]
+    assert "lensapp_gallery" in drawn
+    assert not page.main.get("page_link"), "the stages of the page before, in the gallery's place"

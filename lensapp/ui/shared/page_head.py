@@ -41,6 +41,11 @@ def page_head(title: str) -> None:
     _show_round(place, again=False)
 
 
+def forget_head() -> None:
+    """Forget the stages of a page that another one took over from: they would be drawn in its midst."""
+    st.session_state.pop(HEAD, None)
+
+
 def refresh_head() -> None:
     """Draw the stages again where the page has made another selection than they were drawn from."""
     place, drawn = st.session_state.pop(HEAD, (None, None))
