@@ -208,6 +208,28 @@ def test_the_address_follows_to_a_new_source_from_an_import_that_a_click_opened(
         assert "view" not in app.query_params
 
 
+def test_a_view_that_was_gone_to_meanwhile_stays_when_the_awaited_source_is_ready(workspace):
+    make_survey(workspace, name="old")
+    app = open_data(source="old", view="objects")
+    app.session_state["awaited-source"], app.session_state["awaited-at"] = "new", ("data", "objects")
+    app.button_group(key="data-view").set_value("import").run()
+    make_survey(workspace, name="new")
+    app.run()
+    assert app.button_group(key="data-view").value == "import"
+    assert app.selectbox[0].value == "old"
+
+
+def test_the_filter_of_another_source_is_not_taken_to_the_awaited_one(workspace):
+    make_survey(workspace, name="old")
+    app = open_data(source="old", where="only_here > 1")
+    app.session_state["awaited-source"] = "new"
+    make_survey(workspace, name="new")
+    app.run()
+    assert app.selectbox[0].value == "new"
+    assert "where" not in app.query_params
+    assert not app.error
+
+
 def test_an_unfinished_import_can_be_discarded_on_the_page(workspace):
     make_survey(workspace)
     sources.create_source(

@@ -15,7 +15,7 @@ from lensapp.ui.data.realism import show_realism
 from lensapp.ui.gallery.contact_sheet import contact_sheet
 from lensapp.ui.shared.address import kept, one_of, put, switch, whole
 from lensapp.ui.shared.figures import CLASS_NAMES, class_colours
-from lensapp.ui.shared.filters import PAGE_NUMBER, ask_filter
+from lensapp.ui.shared.filters import PAGE_NUMBER, WHERE, ask_filter
 from lensapp.ui.shared.markup import plain
 from lensapp.ui.shared.page_head import page_head
 from lensapp.ui.shared.pictures import describe_cutout
@@ -47,6 +47,7 @@ def show_data_page() -> None:
         return
     if take_awaited([source.name for source in ready]):
         put(VIEW, [])
+        put(WHERE, [])  # of the source before, whose columns the new one may lack
         st.session_state.pop("data-view", None)  # where a click opened the import the widget would win
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
         longest = max(len(source.name) for source in ready)

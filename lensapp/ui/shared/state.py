@@ -27,7 +27,8 @@ PAGE = "page-shown"
 PAGES_LEFT = "pages-left"  # page → what its address said beside the selections
 GOING = "going-to"
 INSPECTOR = "inspector"
-AWAITED = "awaited-source"
+AWAITED, AWAITED_AT = "awaited-source", "awaited-at"
+AT_WORK = "views-meanwhile"  # that the reader has been on since
 VIEW = "view"
 REVIEW_BEFORE = "review-before"
 UNASKED = "source-not-asked"  # a source is selected that nobody chose for the run or page shown
@@ -144,16 +145,31 @@ def review_to_open(source_of: Mapping[str, str]) -> str:
 
 
 def await_source(name: str) -> None:
-    """Select the source `name` as soon as it has been made."""
+    """Select the source `name` as soon as it has been made, on this view or on one that is opened later."""
     st.session_state[AWAITED] = name
+    st.session_state[AWAITED_AT], st.session_state[AT_WORK] = _view_shown(), set()
 
 
 def take_awaited(names: list[str]) -> bool:
-    """Select the awaited source when it is among `names`; return whether it was."""
+    """Select the awaited source when it is among `names`; return whether it was.
+
+    Not so in the midst of a view to which the reader went while it was made: that stays as it is, and the
+    notice of the end of the job leads to the source.
+    """
+    at_work: set[tuple[str, str]] = st.session_state.setdefault(AT_WORK, set())
     if st.session_state.get(AWAITED) not in names:
+        if AWAITED in st.session_state and _view_shown() != st.session_state.get(AWAITED_AT):
+            at_work.add(_view_shown())
         return False
-    select("source", st.session_state.pop(AWAITED))
+    name = st.session_state.pop(AWAITED)
+    if _view_shown() in at_work:
+        return False
+    select("source", name)
     return True
+
+
+def _view_shown() -> tuple[str, str]:
+    return str(st.session_state.get(PAGE)), st.query_params.get(VIEW, "")
 
 
 def recipe_key(purpose: str) -> str:
