@@ -10,7 +10,7 @@ from pyarrow import parquet
 
 from lensapp.core.data.conditions import Texts, parse_filter
 from lensapp.core.errors import InvalidInput
-from lensapp.services.data.filters import example_filter, filter_columns, kept_ids
+from lensapp.services.data.filters import example_filter, filter_columns, in_reading_order, kept_ids
 from lensapp.storage import sources
 from lensapp.storage.columns import source_columns
 from lensapp.storage.columns.filtering import kept_by
@@ -215,3 +215,20 @@ def test_the_example_is_on_a_measure_and_near_its_median(tmp_path, properties, e
     source = add_source(ws, "some", count=9, cutouts=cutouts)
     assert example_filter(ws, [source]) == example
     assert example_filter(ws, [source], known=["score"]) == (example or "score > 0.5")
+
+
+def test_columns_are_read_magnitudes_first_in_the_order_of_bands_and_errors_last() -> None:
+    names = [
+        "colour_g_r",
+        "flags",
+        "mag_error_i",
+        "mag_error_g",
+        "mag_r",
+        "mag_g",
+        "snr",
+        "half_light_radius_arcsec",
+    ]
+    assert in_reading_order(names, ("g", "r", "i")) == [
+        *("mag_g", "mag_r", "half_light_radius_arcsec", "colour_g_r", "flags", "snr"),
+        *("mag_error_g", "mag_error_i"),
+    ]

@@ -22,9 +22,10 @@ from lensapp.core.errors import InvalidInput, JobCancelled
 from lensapp.core.split.splits import SplitSpec
 from lensapp.ingest.importer import run_import
 from lensapp.services.data.object_finding import find_objects
+from lensapp.services.data.source_quality import account_of, pixel_sky, remarks_on
 from lensapp.services.split.previews import preview_split
 from lensapp.storage import sources
-from lensapp.storage.arrays import PackedCutouts, write_flux_scales
+from lensapp.storage.arrays import FLUX_SCALES, PackedCutouts, write_flux_scales
 from lensapp.storage.workspace import Workspace
 from support.cutout_files import header, write_fits
 from support.small_surveys import pack_source
@@ -195,6 +196,32 @@ def test_stars_the_target_known_lenses_and_what_touches_the_edge_are_left_out_an
     edge = nearest(rows, 0, EDGE)
     assert edge["masked_fraction"] == pytest.approx((12 - 1 - round(EDGE[0] - 0.5) + 1) / 24, abs=1 / 24)
     assert all(row["masked_fraction"] == 0 for row in rows if row["x"] > 20)
+
+
+def test_what_was_left_out_is_told_as_what_it_is_and_not_as_a_warning(ws: Workspace) -> None:
+    add_fields(ws)
+    search(ws)
+    source = sources.get_source(ws.database, "found")
+    account = account_of(ws, source)
+    detected = source.quality["accepted"] + source.quality["rejected"]
+    assert account.kept == f"{source.quality['accepted']} of {detected} objects kept"
+    assert account.sentences[0].startswith("Left out: ")
+    assert "6 are as compact as stars" in account.sentences[0]
+    assert [text for text in source.quality["warnings"] if "as compact as stars" in text]
+    assert not [text for text in remarks_on(source) if f"of {detected} objects" in text]
+
+
+def test_sky_and_noise_are_told_in_one_zero_point(ws: Workspace) -> None:
+    add_fields(ws)
+    path = ws.cutouts_folder("fields") / FLUX_SCALES
+    factors = np.load(path)
+    factors[:, 1] *= 2.0
+    np.save(path, factors)
+    levels = pixel_sky(ws, sources.get_source(ws.database, "fields"))
+    assert levels.unit == "all in flux of AB zero point 27"
+    noise = NOISE * np.array([1, 2, 1])  # in flux of zero point 25
+    assert levels.noise * 10.0**levels.power == pytest.approx(noise * 10**0.8, rel=0.1)
+    assert levels.noise_mag_arcsec2 == pytest.approx(25 - 2.5 * np.log10(noise / SCALE**2), abs=0.1)
 
 
 def test_cutouts_that_show_the_target_of_their_image_are_counted(ws: Workspace) -> None:

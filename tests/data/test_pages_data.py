@@ -1,9 +1,11 @@
 """The data page on an empty workspace and on a small survey."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
+import plotly.graph_objects as go
 import pytest
 from astropy.table import Table
 from streamlit.testing.v1 import AppTest
@@ -13,8 +15,9 @@ from lensapp.core.data.ingest_spec import IngestSpec
 from lensapp.services.data.sources import make_dry_run
 from lensapp.storage import queue, sources
 from lensapp.storage.workspace import Workspace
+from lensapp.ui.data.catalogue_view import safe_csv
 from lensapp.ui.data.import_sentence import parts_of
-from lensapp.ui.data.source_views import safe_csv, sky_figure
+from lensapp.ui.data.sky_view import Positions, sky_figure
 from lensapp.worker import run_job
 from support.cutout_files import cutout, write_fits
 from support.pages_workspace import sheets_of
@@ -105,16 +108,39 @@ def test_quality_tells_what_was_rejected_and_why(workspace):
     assert reasons == ["Expected pixels, received only NaN.", "Expected FITS, received 3 bytes."]
 
 
+def map_of(ra_deg: list[float], dec_deg: list[float], **options: Any) -> tuple[go.Figure, int]:
+    kinds = np.resize(np.array(["lens", "nonlens"]), len(ra_deg))
+    positions = Positions(np.array(ra_deg), np.array(dec_deg), kinds, kinds, **options)
+    return sky_figure(positions, colours={"lens": "red", "nonlens": "blue"}, names={}, counts=True)
+
+
 @pytest.mark.parametrize(
-    ("dec_deg", "in_true_shape"), [((-89.0, 89.0), True), ((2.0, 2.0), False), ((1.0, 2.0), False)]
+    ("dec_deg", "in_true_shape"), [((-2.0, 2.0), True), ((2.0, 2.0), False), ((1.0, 1.5), False)]
 )
-def test_a_map_of_the_sky_is_in_true_shape_but_for_strips_and_ends_at_the_poles(dec_deg, in_true_shape):
-    kinds = np.array(["lens", "nonlens"])
-    colours = {"lens": "red", "nonlens": "blue"}
-    figure = sky_figure(np.array([1.0, 359.0]), np.array(dec_deg), kinds, kinds, colours=colours, names={})
+def test_a_map_of_a_field_is_in_true_shape_but_for_strips_and_ends_at_the_poles(dec_deg, in_true_shape):
+    figure, _ = map_of([1.0, 359.0], list(dec_deg))
     axis = figure.layout.yaxis
     assert (axis.minallowed, axis.maxallowed) == (-90, 90)
     assert (axis.scaleanchor == "x") is in_true_shape
+    assert abs(figure.data[0].x[0] - figure.data[1].x[0]) == pytest.approx(2.0)  # across 0°, not 358° apart
+
+
+def test_positions_all_over_the_sky_are_on_a_map_of_the_whole_sky():
+    figure, overlapping = map_of([10.0, 100.0, 200.0, 300.0, 300.0], [60.0, -30.0, 0.0, 5.0, 5.0])
+    assert not figure.layout.xaxis.visible
+    marks = [trace for trace in figure.data if trace.mode == "markers"]
+    assert max(abs(x) for trace in marks for x in trace.x) < 2 * np.sqrt(2)
+    assert {trace.marker.symbol for trace in marks} == {"circle", "x"}
+    assert overlapping == 1
+    assert figure.data[-1].text == (" 2",)
+
+
+def test_marks_take_the_colours_of_a_column_and_those_without_a_value_are_told_apart():
+    figure, _ = map_of([10.0, 10.1, 10.2], [0.0, 0.1, 0.2], values=np.array([18.0, 20.0, np.nan]), of="mag_i")
+    unknown, known = (trace for trace in figure.data if trace.mode == "markers")
+    assert (unknown.name, len(unknown.x)) == ("mag_i unknown", 1)
+    assert list(known.marker.color) == [18.0, 20.0]
+    assert "mag_i %{customdata[3]" in known.hovertemplate
 
 
 def test_no_cell_of_a_downloaded_table_can_become_a_formula():

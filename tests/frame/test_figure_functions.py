@@ -26,7 +26,7 @@ from lensapp.core.inspect.replay import Replay
 from lensapp.core.train.search_space import Choices, FloatRange
 from lensapp.services.score.map_density import COLUMNS, ROWS, Cells
 from lensapp.ui.catalogue import ledger_figure
-from lensapp.ui.data import corner_figure, source_views
+from lensapp.ui.data import corner_figure, sky_view
 from lensapp.ui.evaluate import calibration_view, completeness_view, survey_figures
 from lensapp.ui.evaluate import evaluation_figures as evaluated
 from lensapp.ui.evaluate.compare import compare_figures, side_figures
@@ -112,14 +112,11 @@ def streamed() -> go.Figure:
 
 def on_sky() -> go.Figure:
     kinds = np.array(["lens", "nonlens", "unlabelled"])
-    return source_views.sky_figure(
-        RISING,
-        RISING,
-        kinds,
-        np.array(list("abc")),
-        colours=figures.class_colours(),
-        names=figures.CLASS_NAMES,
+    positions = sky_view.Positions(RISING, RISING, np.array(list("abc")), kinds)
+    figure, _ = sky_view.sky_figure(
+        positions, colours=figures.class_colours(), names=figures.CLASS_NAMES, counts=True
     )
+    return figure
 
 
 TABLE: dict[str, Callable[[], go.Figure]] = {

@@ -85,6 +85,14 @@ class SourceUnit:
         known = "flux" if self.kind == "flux" else "flux in part, else unknown"
         return f"{known}, AB zero point {each}"
 
+    def briefly(self, bands: Sequence[str]) -> str:
+        """Return the unit as `in_words`, but one range for all bands where they differ."""
+        limits = [value for pair in self.zero_points for value in pair if math.isfinite(value)]
+        if len(self.zero_points) < 2 or self.zero_point is not None or not limits:
+            return self.in_words(bands)
+        known = "flux" if self.kind == "flux" else "flux in part, else unknown"
+        return f"{known}, AB zero points {_range(min(limits), max(limits))}"
+
 
 def unit_of_scales(scales: NDArray[np.float32]) -> SourceUnit:
     """Return what factors (rows, band), NaN where unknown, tell of the unit of a source."""

@@ -156,3 +156,45 @@ def match_within_own_radii(
     order = np.lexsort((entry, distance, row))
     first = order[np.unique(row[order], return_index=True)[1]]
     return row[first], entry[first], distance[first]
+
+
+def span_of_ra(ra_deg: FloatArray) -> tuple[float, float]:
+    """Return the middle (degrees) and the width of the shortest arc of right ascension that holds all.
+
+    That arc may run over 0°: of 359° and 1° it is 2° wide about 0°.
+    """
+    ordered = np.unique(np.mod(ra_deg, 360.0))
+    gaps = np.diff(ordered, append=ordered[0] + 360.0)
+    widest = int(gaps.argmax())
+    width = 360.0 - float(gaps[widest])
+    first = float(ordered[(widest + 1) % len(ordered)])
+    return (first + width / 2) % 360.0, width
+
+
+def hammer(ra_deg: ArrayLike, dec_deg: ArrayLike, *, centre_deg: float) -> tuple[FloatArray, FloatArray]:
+    """Return positions on a map of the whole sky of equal areas, east to the left.
+
+    It is 4 √2 wide and half as high; `centre_deg` is the right ascension in its middle.
+
+    References
+    ----------
+    Calabretta & Greisen 2002, A&A 395, 1077, section 5.2.4 (Hammer-Aitoff, AIT).
+    """
+    from_centre = np.mod(np.asarray(ra_deg, np.float64) - centre_deg + 180.0, 360.0) - 180.0
+    half, dec = np.radians(from_centre) / 2, np.radians(np.asarray(dec_deg, np.float64))
+    scale = np.sqrt(2.0 / (1.0 + np.cos(dec) * np.cos(half)))
+    return -2.0 * scale * np.cos(dec) * np.sin(half), scale * np.sin(dec)
+
+
+def overlapping(x: FloatArray, y: FloatArray, *, radius: float) -> IntArray:
+    """Return for each of some marks the number of the heap it lies in: those within `radius` of a first one.
+
+    Marks are taken in their order, so that heaps are no larger than two radii.
+    """
+    points = np.column_stack([x, y])
+    heap, near = np.full(len(points), -1, np.int64), tree_of(points).query_ball_point(points, radius)
+    for number, first in enumerate(range(len(points))):
+        if heap[first] < 0:
+            members = np.array(near[first])
+            heap[members[heap[members] < 0]] = number
+    return heap

@@ -17,6 +17,9 @@ from lensapp.storage.workspace import Workspace
 
 Ids = NDArray[np.int64]
 MAGNITUDES = ("mag", "magnitude")  # the first word of a magnitude's name, or its last
+ERRORS = {"err", "error", "errors", "sigma", "unc", "uncertainty"}
+SIZES = {"size", "radius", "radii", "fwhm", "ellipticity", "sersic", "axis", "concentration", "area"}
+COLOURS = {"colour", "color"}
 NO_MEASURE = {  # words in names of errors, flags, places within a picture, and numbers that only count
     *("err", "error", "errors", "sigma", "unc", "flag", "flags", "mask", "quality", "zp", "zeropoint"),
     *("east", "north", "left", "below", "dx", "dy", "x", "y", "xpos", "ypos", "row", "column", "offset"),
@@ -83,9 +86,27 @@ def catalogue_columns(ws: Workspace, source: Source) -> list[str]:
     return [one.name for one in column_infos(ws, source) if one.name not in OWN]
 
 
-def magnitudes_first(names: Sequence[str]) -> list[str]:
-    """Return names of columns with those of magnitudes first, the others as they were."""
-    return sorted(names, key=lambda one: not is_magnitude(one))
+def number_columns(ws: Workspace, source: Source) -> list[str]:
+    """Return the columns of numbers that a source has from its catalogue, as a table is read."""
+    names = [one.name for one in column_infos(ws, source) if one.name not in OWN and not one.is_text]
+    return in_reading_order(names, source.bands)
+
+
+def in_reading_order(names: Sequence[str], bands: Sequence[str]) -> list[str]:
+    """Return names of columns as a table is read: magnitudes, sizes, colours, others, errors at the end.
+
+    Those that differ in their band alone follow the order of the bands, others stay as they were.
+    """
+    order = [band.lower() for band in bands]
+
+    def rank(name: str) -> tuple[bool, int, int]:
+        words = _words_of(name)
+        of_bands = [order.index(word) for word in words if word in order]
+        kinds = (is_magnitude(name), not SIZES.isdisjoint(words), not COLOURS.isdisjoint(words))
+        kind = kinds.index(True) if any(kinds) else len(kinds)
+        return not ERRORS.isdisjoint(words), kind, of_bands[0] if of_bands else len(order)
+
+    return sorted(names, key=rank)
 
 
 def with_one_label(where: str, source_name: str, label: str) -> str:

@@ -25,6 +25,7 @@ from lensapp.services.data.object_search import (
     Finds,
     corners,
     detect_all,
+    left_out_sentence,
     magnitudes,
     open_fields,
     select_objects,
@@ -296,7 +297,7 @@ def _warnings(
         middle_x, middle_y = (fields.source.width - 1) / 2, (fields.source.height - 1) / 2
         inside = (x <= middle_x) & (middle_x < x + spec.size) & (y <= middle_y) & (middle_y < y + spec.size)
         showing = int(inside.sum())
-    warnings = [f"{count} of {detected} objects {LEFT_OUT[name]}." for name, count in reasons.items()]
+    warnings = [left_out_sentence(count, detected, name) for name, count in reasons.items()]
     if showing:
         enough = spec.size * fields.pixel_scale_arcsec / np.sqrt(2)
         warnings.append(

@@ -243,6 +243,11 @@ def _reasons(
         )
 
 
+def left_out_sentence(count: int, detected: int, reason: str) -> str:
+    """Return how many of the objects detected are left out for one of the reasons, as a sentence."""
+    return f"{count} of {detected} objects {LEFT_OUT.get(reason, reason)}."
+
+
 def magnitudes(flux: NDArray[np.float64]) -> NDArray[np.float64]:
     """Return AB magnitudes of calibrated flux; NaN where it is not positive."""
     positive = np.where(flux > 0.0, flux, np.nan)

@@ -1,7 +1,7 @@
 """Paint lenses on real galaxies: plan them, paint in several processes, register the result as a source."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -297,6 +297,17 @@ def make_plan(ws: Workspace, spec: PaintSpec, *, most_measured: int | None = Non
     numbers = np.concatenate([np.arange(spec.count), np.full(len(nonlenses), -1)])
     stamps = read_stamps(ws, spec, sample.survey) if spec.source.stamps is not None else None
     return Plan(sample, joined.of(order), numbers[order], lenses, stamps)
+
+
+def nonlenses_in_words(spec: Mapping[str, Any], count: int) -> tuple[str, ...]:
+    """Return as sentences why a painting has fewer non-lenses than its saved specification asks for."""
+    wanted = round(spec["nonlens_ratio"] * spec["count"])
+    if count >= wanted:
+        return ()
+    return (
+        f"{wanted} non-lenses were asked for, {count} are there: each cutout of the hosts' sources is taken "
+        "once, and there are no more.",
+    )
 
 
 def flux_scales(ws: Workspace, plan: Plan, count: int | None = None) -> Pixels:

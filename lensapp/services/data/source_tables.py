@@ -19,14 +19,12 @@ from lensapp.storage.workspace import Workspace
 SAMPLE = 256
 HEADINGS = {
     "candidate_id": "candidate",
-    "label": "label",
-    "object_class": "class",
     "ra_deg": "ra (deg)",
     "dec_deg": "dec (deg)",
-    "position_from": "position from",
-    "parent": "parent",
-    "masked_fraction": "masked",
+    "label": "label",
+    "object_class": "class",
 }
+LAST_HEADINGS = {"position_from": "position from", "parent": "parent", "masked_fraction": "masked"}
 FEW_VALUES = ("label", "object_class", "position_from")
 
 
@@ -48,9 +46,12 @@ def _column(ws: Workspace, source_id: int, _created_at: float, name: str) -> NDA
 def table_of(ws: Workspace, source: Source, *, columns: Sequence[str] = ()) -> pd.DataFrame:
     """Return what every source tells of its cutouts as a table for reading, with columns of its catalogue.
 
-    The headings of these end in their unit, where they have one.
+    The headings of these end in their unit, where they have one. They stand behind name, position and class.
     """
-    own = {heading: column_of(ws, source, name) for name, heading in HEADINGS.items()}
+    first, last = (
+        {heading: column_of(ws, source, name) for name, heading in headings.items()}
+        for headings in (HEADINGS, LAST_HEADINGS)
+    )
     units = {one.name: one.unit for one in column_infos(ws, source)}
     read = read_columns(ws, source, columns)
     further = {
@@ -59,7 +60,13 @@ def table_of(ws: Workspace, source: Source, *, columns: Sequence[str] = ()) -> p
         else cells
         for name, cells in read.items()
     }
-    return pd.DataFrame(own | further)
+    behind = {name: one for name, one in last.items() if name not in further}
+    return pd.DataFrame(first | further | behind)
+
+
+def catalogue_values(ws: Workspace, source: Source, name: str) -> NDArray[np.float64]:
+    """Return a column of numbers of a source's catalogue, in the order of its rows."""
+    return np.asarray(read_columns(ws, source, [name])[name], np.float64)
 
 
 def labels_of(ws: Workspace, source: Source) -> NDArray[np.object_]:
@@ -70,7 +77,10 @@ def labels_of(ws: Workspace, source: Source) -> NDArray[np.object_]:
 
 
 def sampled_pixels(ws: Workspace, source: Source) -> tuple[NDArray[np.float32], imaging.Levels]:
-    """Return pixels of at most SAMPLE cutouts, evenly spread, and the levels of the source, as stored."""
+    """Return pixels of at most SAMPLE cutouts, evenly spread, and the levels of the source.
+
+    They are in flux of AB zero point 25 where all units are known, else as stored.
+    """
     return _sampled(ws, source.name, source.id, source.created_at)
 
 
@@ -78,7 +88,7 @@ def sampled_pixels(ws: Workspace, source: Source) -> tuple[NDArray[np.float32], 
 def _sampled(
     ws: Workspace, name: str, source_id: int, created_at: float
 ) -> tuple[NDArray[np.float32], imaging.Levels]:
-    packed = open_cutouts(ws, name)
+    packed = open_cutouts(ws, name, calibrated=True)
     rows = _column(ws, source_id, created_at, "row")
     sample = np.unique(np.linspace(0, len(rows) - 1, min(len(rows), SAMPLE)).astype(np.int64))
     return packed.read(rows[sample]), sample_levels(packed)

@@ -192,6 +192,11 @@ def unit_in_words(ws: Workspace, source: Source) -> str:
     return f"{words} (cutout by cutout as its host)" if several else words
 
 
+def unit_briefly(ws: Workspace, source: Source) -> str:
+    """Return the unit of flux of a source in a few words, where bands and cutouts differ with one range."""
+    return source_unit(ws, source).briefly(source.bands)
+
+
 def rejections(ws: Workspace, source: Source) -> list[Rejection]:
     """Return what was rejected on import, with code and reason, in the order of the files."""
     return sources.list_rejections(ws.database, source.id)

@@ -7,11 +7,14 @@ from numpy.typing import NDArray
 from lensapp.services.data.filters import catalogue_columns, kept_ids, sorted_ids
 from lensapp.services.data.pictures import cutouts_by_id
 from lensapp.services.data.source_tables import column_of, labels_of
-from lensapp.services.data.sources import ready_sources, unit_in_words
+from lensapp.services.data.sources import ready_sources, unit_briefly, unit_in_words
 from lensapp.storage.records import Source
-from lensapp.ui.data import import_steps, source_views
+from lensapp.ui.data import import_steps
+from lensapp.ui.data.catalogue_view import show_catalogue
 from lensapp.ui.data.object_search import show_object_search
+from lensapp.ui.data.quality_view import show_quality
 from lensapp.ui.data.realism import show_realism
+from lensapp.ui.data.sky_view import show_sky
 from lensapp.ui.gallery.contact_sheet import contact_sheet
 from lensapp.ui.shared.address import kept, one_of, put, switch, whole
 from lensapp.ui.shared.figures import CLASS_NAMES, class_colours
@@ -67,14 +70,15 @@ def show_data_page() -> None:
         *([f"{number(counts[CLASSES[-1]])} without a label"] if counts[CLASSES[-1]] else []),
         f"bands {', '.join(source.bands)}",
         f"{source.width} × {source.height} pixels{scale}",
-        f"unit: {unit_in_words(get_workspace(), source)}",
+        f"unit: {unit_briefly(get_workspace(), source)}",
     ]
-    st.caption(plain(" · ".join(parts)))
+    brief, whole = parts[-1].removeprefix("unit: "), unit_in_words(get_workspace(), source)
+    st.caption(plain(" · ".join(parts)), help=None if brief == whole else plain(f"Unit: {whole}"))
     {
         "cutouts": _show_cutouts,
-        "quality": source_views.show_quality,
-        "catalogue": source_views.show_catalogue,
-        "sky": source_views.show_sky,
+        "quality": show_quality,
+        "catalogue": show_catalogue,
+        "sky": show_sky,
         "objects": show_object_search,
         "realism": show_realism,
     }[view](source)

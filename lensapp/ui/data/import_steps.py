@@ -19,7 +19,7 @@ from lensapp.storage.records import Source
 from lensapp.ui.data.import_choice import choose_path, take_upload
 from lensapp.ui.data.import_columns import choose_columns, readable_labels
 from lensapp.ui.data.import_sentence import TILE_FIELDS, show_sentence
-from lensapp.ui.data.source_views import rejection_summary, rejection_table
+from lensapp.ui.data.quality_view import rejection_summary, rejection_table
 from lensapp.ui.shared.forms import spec_fields, validated
 from lensapp.ui.shared.job_controls import live_jobs
 from lensapp.ui.shared.markup import plain

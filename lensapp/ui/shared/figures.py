@@ -63,8 +63,13 @@ def power_of_ten(value: float) -> str:
     if value in (0.1, 1.0):
         return f"{value:g}"
     mantissa, exponent = f"{value:.0e}".split("e")
-    power = "10" + str(int(exponent)).translate(_SUPERSCRIPTS)
+    power = f"10{superscript(int(exponent))}"
     return power if mantissa == "1" else f"{mantissa} × {power}"
+
+
+def superscript(value: int) -> str:
+    """Return a whole number as an exponent is written."""
+    return str(value).translate(_SUPERSCRIPTS)
 
 
 def template() -> go.layout.Template:

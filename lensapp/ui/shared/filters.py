@@ -55,7 +55,7 @@ def ask_filter(
     with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
         entered = st.text_input(
             "Filter",
-            placeholder=example if labelled or not example else f"Filter, such as {example}",
+            placeholder=example if labelled else f"Filter, such as {example}" if example else "Filter",
             help=HELP,
             label_visibility="visible" if labelled else "collapsed",
             **kept(WHERE, text(), "", key=key, resets=[PAGE_NUMBER]),

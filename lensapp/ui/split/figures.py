@@ -10,7 +10,7 @@ from lensapp.core.data.column_names import column_label
 from lensapp.core.split.splits import LABELS, PARTS
 from lensapp.services.data.pictures import cutouts_by_id
 from lensapp.services.split.previews import SplitPreview
-from lensapp.ui.data.source_views import evenly_spread, sky_figure
+from lensapp.ui.data.sky_view import Positions, evenly_spread, sky_figure
 from lensapp.ui.gallery.contact_sheet import contact_sheet
 from lensapp.ui.shared import figures
 from lensapp.ui.shared.state import get_workspace
@@ -19,7 +19,7 @@ from lensapp.ui.shared.widgets import counted, number
 SKY_POINTS = 3_000  # more are one cloud in a figure this small
 MOST_GROUPS = 6
 MOST_OF_GROUP = 8
-FEWEST_BINS, MAGNITUDE_BINS = 5, 40
+FEWEST_BINS, MAGNITUDE_BINS = 10, 40
 EVEN_SHARES = 0.02  # largest difference of the shares of lenses
 
 
@@ -47,7 +47,8 @@ def show_balance(preview: SplitPreview) -> None:
     figure.update_layout(barmode="stack", bargap=0.25, legend={"traceorder": "normal"})
     figure.update_xaxes(title="cutouts")
     filled = [share for share, total in zip(shares, totals, strict=True) if total]
-    even = bool(filled) and max(filled) - min(filled) < EVEN_SHARES
+    of_both = 0 < sum(counts[LABELS[0]]) < sum(totals)
+    even = of_both and max(filled) - min(filled) < EVEN_SHARES
     figures.show_figure(
         figure,
         title="Each part holds the same share of lenses" if even else "Lenses in each part",
@@ -66,14 +67,13 @@ def show_sky_of_parts(preview: SplitPreview) -> None:
         st.caption("No cutout has a position.")
         return
     drawn = evenly_spread(positioned, most=SKY_POINTS)
-    figure = sky_figure(
+    positions = Positions(
         columns["ra_deg"][drawn],
         columns["dec_deg"][drawn],
-        columns["part"][drawn],
         columns["candidate_id"][drawn],
-        colours=figures.part_colours(),
-        names=figures.PART_NAMES,
+        columns["part"][drawn],
     )
+    figure, _ = sky_figure(positions, colours=figures.part_colours(), names=figures.PART_NAMES)
     table = {name: columns[name][positioned] for name in ("candidate_id", "ra_deg", "dec_deg", "part")}
     figures.show_figure(
         figure,
@@ -95,8 +95,7 @@ def show_magnitudes(preview: SplitPreview) -> None:
     measured = np.isfinite(magnitudes) & (columns["part"] != "")
     if not measured.any():
         return
-    fewest = min(filter(None, (np.count_nonzero(measured & (columns["part"] == part)) for part in PARTS)))
-    bins = int(np.clip(2 * fewest ** (1 / 3), FEWEST_BINS, MAGNITUDE_BINS))  # Rice's rule, for the smallest
+    bins = int(np.clip(2 * np.count_nonzero(measured) ** (1 / 3), FEWEST_BINS, MAGNITUDE_BINS))  # Rice's rule
     edges = np.histogram_bin_edges(magnitudes[measured], bins)
     figure, table = go.Figure(), {"magnitude": (edges[1:] + edges[:-1]) / 2}
     for part in PARTS:

@@ -5,7 +5,7 @@ import { test } from 'node:test';
 
 globalThis.addEventListener ??= () => {};
 
-const { partsOf } = await import('../../../lensapp/ui/gallery/client/contact_sheet.js');
+const { halves, partsOf } = await import('../../../lensapp/ui/gallery/client/contact_sheet.js');
 const { agreed } = await import('../../../lensapp/ui/gallery/client/guide.js');
 const { actionOf, helpSections } = await import('../../../lensapp/ui/gallery/client/keys.js');
 const { csvOf } = await import('../../../lensapp/ui/gallery/client/picks.js');
@@ -20,6 +20,11 @@ test('a request holds cutouts of one source only, in the order of the sheet, and
   assert.ok(parts.every((part) => part.length <= 100 && new Set(part.map(({ source }) => source)).size === 1));
   assert.deepEqual(parts.flat().map(({ index }) => index).sort((a, b) => a - b), items.map((_, index) => index));
   assert.ok(parts.flat().every(({ id, index }) => items[index][0] === id));
+});
+
+test('a long caption keeps its end, which tells objects of one image apart', () => {
+  assert.deepEqual(halves('HAHJ0416-2405_x12y90'), ['HAHJ0416-240', '5_x12y90']);
+  assert.deepEqual(halves('J1041_1710'), ['J1041_1710']);
 });
 
 test('in the lightbox no key grades, notes or makes a review, and the others work as in the gallery', () => {

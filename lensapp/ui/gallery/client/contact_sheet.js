@@ -11,6 +11,7 @@ const SIZES = [64, 128, 256, 512];
 const MOST_AT_ONCE = 100; // cutouts per request, so that the first appear early
 const REDRAW_MS = 120;
 const RETRY_MS = 2000;
+const UNCUT = 12, LAST_LETTERS = 8;
 
 /** Split items into requests of one source each: lists of {id, source, index}. */
 export function partsOf(items) {
@@ -24,6 +25,13 @@ export function partsOf(items) {
   });
   return parts;
 }
+
+/** Split a line so that what has no room is left out of its middle: names often differ at their end. */
+export function halves(line) {
+  return line.length <= UNCUT ? [line] : [line.slice(0, -LAST_LETTERS), line.slice(-LAST_LETTERS)];
+}
+
+const inTwo = (line) => halves(line).map((half) => element('span', {}, half));
 
 /** Cutouts in rows that fill the width. */
 export class ContactSheet {
@@ -82,7 +90,8 @@ export class ContactSheet {
     }
     this.cells.replaceChildren(...data.items.map(([id, source, caption, hint, colour], index) => {
       const { width, height, source: name } = data.sources[source];
-      const words = element('span', { className: 'words' }, ...(colour ? [element('i', { className: 'mark', '--mark': colour })] : []), caption);
+      const marks = colour ? [element('i', { className: 'mark', '--mark': colour })] : [];
+      const words = element('span', { className: 'words' }, ...caption.split('\n').map((line, number) => element('span', { className: 'line' }, ...(number ? [] : marks), ...inTwo(line))));
       const tile = element('span', { className: 'picture' });
       tile.style.aspectRatio = `${width} / ${height}`;
       const about = hint || caption || name;

@@ -1,0 +1,94 @@
+"""Maps of positions on the sky: a field in right ascension and declination, or the whole sky."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lensapp.core.data.sky import hammer, overlapping, span_of_ra
+
+WHOLE_SKY_RA_DEG, WHOLE_SKY_DEC_DEG = 90.0, 60.0  # from such a span on a flat map would be out of shape
+WHOLE_SKY_WIDTH = 4 * np.sqrt(2.0)
+GRID_STEP_DEG, WRITTEN_AT_DEC_DEG = 30, -45.0
+OVERLAP = 0.008  # of the width of a map, about a mark
+EDGE_DEG = 180 - 1e-6
+FloatArray = NDArray[np.float64]
+
+
+@dataclass(frozen=True, eq=False)
+class SkyMap:
+    """Where positions lie on a map with east to the left.
+
+    Attributes
+    ----------
+    x, y : shape (n,)
+        Of a field right ascension and declination in degrees, the former running on over 0°, its axis to be
+        reversed; of the whole sky as `hammer` has them.
+    centre_deg
+        Right ascension in the middle of a map of the whole sky; None of a field.
+    """
+
+    x: FloatArray
+    y: FloatArray
+    centre_deg: float | None
+
+    def heaps(self) -> tuple[FloatArray, FloatArray, NDArray[np.int64]]:
+        """Return middle and number of the marks that overlap on the map, each (k,)."""
+        extent = WHOLE_SKY_WIDTH
+        if self.centre_deg is None:
+            extent = max(float(np.ptp(self.x)), float(np.ptp(self.y)))
+        heap = overlapping(self.x, self.y, radius=OVERLAP * extent)
+        _, of_mark, sizes = np.unique(heap, return_inverse=True, return_counts=True)
+        several = np.flatnonzero(sizes > 1)
+        x, y = (np.bincount(of_mark, axis)[several] / sizes[several] for axis in (self.x, self.y))
+        return x, y, sizes[several]
+
+
+def map_of(ra_deg: FloatArray, dec_deg: FloatArray) -> SkyMap:
+    """Return a map of positions: of the whole sky where they span much of it."""
+    middle, width = span_of_ra(ra_deg)
+    if width <= WHOLE_SKY_RA_DEG and float(np.ptp(dec_deg)) <= WHOLE_SKY_DEC_DEG:
+        return SkyMap(np.mod(ra_deg - middle + 180.0, 360.0) - 180.0 + middle, dec_deg, None)
+    centre = 180.0 if abs(middle - 180.0) <= 90.0 else 0.0
+    return SkyMap(*hammer(ra_deg, dec_deg, centre_deg=centre), centre)
+
+
+def grid_of(centre_deg: float) -> tuple[FloatArray, FloatArray]:
+    """Return meridians and parallels of a map of the whole sky as one line, broken by NaN."""
+    along = np.linspace(-90, 90, 61)
+    lines = [
+        hammer(np.full(len(along), centre_deg + from_centre), along, centre_deg=centre_deg)
+        for from_centre in (*_meridians(), -180.0, EDGE_DEG)
+    ]
+    around = np.linspace(-180, EDGE_DEG, 121)
+    lines += [
+        hammer(centre_deg + around, np.full(len(around), dec), centre_deg=centre_deg) for dec in _parallels()
+    ]
+    x, y = (np.concatenate([np.append(line[axis], np.nan) for line in lines]) for axis in (0, 1))
+    return x, y
+
+
+def right_ascensions_of(centre_deg: float) -> tuple[FloatArray, FloatArray, list[str]]:
+    """Return where on a map of the whole sky which right ascensions are written, away from the equator.
+
+    Many surveys have their positions there.
+    """
+    ra = [(centre_deg + one) % 360 for one in _meridians()]
+    at = hammer(ra, np.full(len(ra), WRITTEN_AT_DEC_DEG), centre_deg=centre_deg)
+    return *at, [f"{one:.0f}°" for one in ra]
+
+
+def declinations_of(centre_deg: float) -> tuple[FloatArray, FloatArray, list[str]]:
+    """Return where on a map of the whole sky which declinations are written, along its left edge."""
+    dec = [one for one in _parallels() if one]
+    x, y = hammer(np.full(len(dec), centre_deg + EDGE_DEG), dec, centre_deg=centre_deg)
+    return x, y, [f"{one:+d}°".replace("-", "−") for one in dec]
+
+
+def _meridians() -> Sequence[int]:
+    return range(GRID_STEP_DEG - 180, 180, GRID_STEP_DEG)
+
+
+def _parallels() -> Sequence[int]:
+    return range(GRID_STEP_DEG - 90, 90, GRID_STEP_DEG)

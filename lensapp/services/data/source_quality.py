@@ -1,0 +1,108 @@
+"""What is told of the quality of a source: how much of what became cutouts, its sky and its noise."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lensapp.core.data.flux_units import REFERENCE_ZERO_POINT_MAG, factor_of_zero_point
+from lensapp.core.plurals import imported_of
+from lensapp.services.data.object_finding import KIND as OBJECTS
+from lensapp.services.data.object_search import LEFT_OUT, left_out_sentence
+from lensapp.services.data.painting import KIND as PAINTED
+from lensapp.services.data.painting import LENS, nonlenses_in_words
+from lensapp.services.data.source_tables import column_of, labels_of, sampled_pixels
+from lensapp.services.data.sources import rejections, unit_in_words
+from lensapp.storage.cutouts import open_cutouts, source_unit
+from lensapp.storage.records import Source
+from lensapp.storage.workspace import Workspace
+
+FloatArray = NDArray[np.float64]
+COMMON_ZERO_POINT_MAG = 27.0  # where those of cutouts or bands differ
+SIGNIFICANT, MOST_DECIMALS = 3, 4
+SMALLEST_WRITTEN, LARGEST_WRITTEN = 1e-3, 1e5
+
+
+@dataclass(frozen=True)
+class Account:
+    """How many cutouts a source has of what, in words, and what is to be said of the rest."""
+
+    kept: str
+    sentences: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, eq=False)
+class PixelSky:
+    """Sky and noise of a pixel in each band, in one unit.
+
+    Attributes
+    ----------
+    sky, noise : shape (bands,)
+        In units of ten to the `power`.
+    noise_mag_arcsec2 : shape (bands,)
+        Surface brightness of the noise; None where the unit of flux or the pixel scale are unknown.
+    decimals
+        That tell three digits of the smallest noise.
+    unit
+        In words, after "Sky and noise of a pixel".
+    """
+
+    sky: FloatArray
+    noise: FloatArray
+    noise_mag_arcsec2: FloatArray | None
+    power: int
+    decimals: int
+    unit: str
+
+
+def account_of(ws: Workspace, source: Source, *, write: Callable[[int], str] = str) -> Account:
+    """Return how many cutouts a source has of the files, objects or lenses that it was made of."""
+    count = len(column_of(ws, source, "id"))
+    if source.kind == OBJECTS:
+        detected = count + int(source.quality.get("rejected", 0))
+        reasons: dict[str, int] = source.quality.get("reasons") or {}
+        if not reasons:
+            return Account(f"{write(count)} of {write(detected)} objects kept")
+        why = "; ".join(f"{write(left)} {LEFT_OUT.get(reason, reason)}" for reason, left in reasons.items())
+        return Account(f"{write(count)} of {write(detected)} objects kept", (f"Left out: {why}.",))
+    if source.kind == PAINTED:
+        lenses = int(np.count_nonzero(labels_of(ws, source) == LENS))
+        told = nonlenses_in_words(source.spec, count - lenses)
+        return Account(
+            f"{write(lenses)} lenses painted, {write(count - lenses)} non-lenses beside them", told
+        )
+    if source.kind == "demo":
+        return Account(f"{write(count)} simulated")
+    rejected = len(rejections(ws, source))
+    said = () if rejected else ("Every file of this source became a cutout.",)
+    return Account(f"{imported_of(count, rejected, write=write)} imported", said)
+
+
+def remarks_on(source: Source) -> list[str]:
+    """Return what should be looked at in a source; why objects were left out is in its account."""
+    detected = source.quality.get("accepted", 0) + source.quality.get("rejected", 0)
+    reasons = source.quality.get("reasons") or {} if source.kind == OBJECTS else {}
+    told = {left_out_sentence(left, detected, reason) for reason, left in reasons.items()}
+    return [warning for warning in source.quality.get("warnings") or () if warning not in told]
+
+
+def pixel_sky(ws: Workspace, source: Source) -> PixelSky:
+    """Return sky and noise of a pixel in a sample of a source, in one zero point wherever these are known."""
+    _, levels = sampled_pixels(ws, source)
+    unit, words = source_unit(ws, source), f"in the unit of the source: {unit_in_words(ws, source)}"
+    factor, calibrated = 1.0, open_cutouts(ws, source.name, calibrated=True).flux_scales is not None
+    if calibrated:
+        zero_point = unit.zero_point or COMMON_ZERO_POINT_MAG
+        factor = factor_of_zero_point(REFERENCE_ZERO_POINT_MAG, unit_mag=zero_point)
+        words = f"all in flux of AB zero point {zero_point:.4g}"
+    sky, noise = levels.sky * factor, levels.noise * factor
+    depth = None
+    if calibrated and source.pixel_scale_arcsec:
+        depth = REFERENCE_ZERO_POINT_MAG - 2.5 * np.log10(levels.noise / source.pixel_scale_arcsec**2)
+    largest = float(np.abs(np.concatenate([sky, noise])).max(initial=0.0))
+    plain = SMALLEST_WRITTEN <= largest < LARGEST_WRITTEN or not largest
+    power = 0 if plain else int(np.floor(np.log10(largest)))
+    sky, noise = sky / 10.0**power, noise / 10.0**power
+    digits = SIGNIFICANT - 1 - np.floor(np.log10(max(float(noise.min(initial=1.0)), 1e-30)))
+    return PixelSky(sky, noise, depth, power, int(np.clip(digits, 0, MOST_DECIMALS)), words)

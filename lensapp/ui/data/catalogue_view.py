@@ -1,0 +1,134 @@
+"""The catalogue of a source as a table: its columns in an order to read, filtered, and saved."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import streamlit as st
+
+from lensapp.core.catalogue.query import CatalogueQuery
+from lensapp.core.catalogue.safe_text import neutralise
+from lensapp.services.data.filters import catalogue_columns, in_reading_order, kept_ids
+from lensapp.services.data.source_tables import column_of, labels_of, table_of
+from lensapp.storage.records import Source
+from lensapp.ui.shared import figures
+from lensapp.ui.shared.address import kept, several_of, text
+from lensapp.ui.shared.cutout_export import show_cutout_export
+from lensapp.ui.shared.filters import ask_filter
+from lensapp.ui.shared.markup import plain
+from lensapp.ui.shared.state import get_workspace
+from lensapp.ui.shared.widgets import counted, download, errors_shown, number
+
+LAZY_ROWS = 5000
+USUAL_COLUMNS = 8
+CATALOGUE_LOOKS = {
+    "ra (deg)": st.column_config.NumberColumn("RA (deg)", format="%.5f", help="ICRS"),
+    "dec (deg)": st.column_config.NumberColumn("Dec (deg)", format="%.5f", help="ICRS"),
+    "masked": st.column_config.NumberColumn(format="percent"),
+}
+OFTEN_EMPTY = ("label", "class", "position from", "parent")
+DIGITS, MOST_DECIMALS, SMALLEST = 4, 3, 1e-3
+
+
+def show_catalogue(source: Source) -> None:
+    """Show the table of candidates; large ones stay on the server and are read as they are scrolled."""
+    ws = get_workspace()
+    where, usable = ask_filter(ws, [source], key=f"catalogue-view-filter-{source.name}")
+    offered = in_reading_order(catalogue_columns(ws, source), source.bands)
+    with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
+        with st.container(width=280):
+            part = st.text_input("Candidate contains", **kept("contains", text(), "")).strip()
+        labels = labels_of(ws, source)
+        present = sorted(set(labels))
+        classes = st.pills(
+            "Class",
+            present,
+            format_func=lambda label: plain(figures.CLASS_NAMES.get(label, label)),
+            selection_mode="multi",
+            **kept("classes", several_of(present), []),
+        )
+        columns = _choose_columns(source, offered)
+        download(
+            "Whole catalogue (CSV)",
+            lambda: safe_csv(table_of(ws, source, columns=offered)),
+            file_name=f"{source.name}.csv",
+        )
+    if not usable:
+        return
+    table = table_of(ws, source, columns=columns)
+    keep = np.ones(len(table), bool)
+    if where is not None:
+        with errors_shown():
+            keep = np.isin(column_of(ws, source, "id"), kept_ids(ws, source, where))
+    fulfilling = int(np.count_nonzero(keep))
+    if part:
+        keep &= table["candidate"].str.contains(part, case=False, regex=False).to_numpy(bool)
+    if classes:
+        keep &= np.isin(labels, classes)
+    rows = table.drop(columns=[name for name in OFTEN_EMPTY if table[name].isna().all()])
+    rows = rows if keep.all() else rows[keep]
+    st.caption(f"{number(len(rows))} of {counted(len(table), 'candidate')}")
+    st.dataframe(
+        _in_words(rows),
+        hide_index=True,
+        height=560,
+        placeholder="–",
+        lazy=len(rows) > LAZY_ROWS,
+        column_config=_decimals(table) | CATALOGUE_LOOKS,
+    )
+    query = CatalogueQuery(of=(source.name,), where=where)
+    show_cutout_export(ws, query, count=fulfilling, key="data")
+
+
+def _in_words(table: pd.DataFrame) -> pd.DataFrame:
+    """Return the table with labels and origins of positions as a reader is told them."""
+    words = {"label": figures.CLASS_NAMES, "position from": {"wcs": "header"}}
+    return table.assign(
+        **{
+            name: table[name].map(lambda value, known=known: known.get(value, value))
+            for name, known in words.items()
+            if name in table
+        }
+    )
+
+
+def _decimals(table: pd.DataFrame) -> dict[str, Any]:
+    """Return looks for columns of numbers in which all values of one have the same decimals."""
+    looks = {}
+    for name in table.select_dtypes("float"):
+        values = np.abs(table[name].to_numpy(float))
+        values = values[np.isfinite(values) & (values > 0)]
+        if not len(values) or (values == np.rint(values)).all():
+            continue
+        usual = float(np.median(values))
+        decimals = int(np.clip(DIGITS - 1 - np.floor(np.log10(usual)), 0, MOST_DECIMALS))
+        looks[str(name)] = st.column_config.NumberColumn(
+            format="%.2e" if usual < SMALLEST else f"%.{decimals}f"
+        )
+    return looks
+
+
+def _choose_columns(source: Source, offered: Sequence[str]) -> list[str]:
+    """Ask which columns of its catalogue the table of a source shows."""
+    with st.popover("Columns of the table", icon=":material/view_column:"):
+        columns = st.multiselect(
+            "Of the catalogue, besides those every source has",
+            offered,
+            placeholder="none" if offered else "it has no further ones",
+            disabled=not offered,
+            **kept(
+                "columns",
+                several_of(offered),
+                list(offered[:USUAL_COLUMNS]),
+                key=f"catalogue-columns-{source.name}",
+            ),
+        )
+    return list(columns)
+
+
+def safe_csv(table: pd.DataFrame) -> str:
+    """Return a table as CSV in which no cell can become a spreadsheet formula."""
+    texts = table.select_dtypes(include=["object", "string"])
+    guarded = {name: texts[name].astype("string").map(neutralise, na_action="ignore") for name in texts}
+    return str(table.assign(**guarded).to_csv(index=False))

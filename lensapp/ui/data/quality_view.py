@@ -1,0 +1,169 @@
+"""The quality of a source: what of its files became cutouts, what is masked, its pixels per band."""
+
+from collections import Counter
+from collections.abc import Sequence
+from typing import Any, Literal
+
+import numpy as np
+import pandas as pd
+import plotly.graph_objects as go
+import streamlit as st
+
+from lensapp.services.data.source_quality import account_of, pixel_sky, remarks_on
+from lensapp.services.data.source_tables import SAMPLE, column_of, sampled_pixels
+from lensapp.services.data.sources import rejections
+from lensapp.storage.records import Rejection, Source
+from lensapp.ui.shared import figures
+from lensapp.ui.shared.markup import plain
+from lensapp.ui.shared.page_words import in_page_words
+from lensapp.ui.shared.state import get_workspace
+from lensapp.ui.shared.widgets import counted, download, number
+
+LAZY_ROWS = 5000
+FLUX_BINS = 90
+DECADES = 2  # between ticks
+
+
+def show_quality(source: Source) -> None:
+    """Show what was rejected and why, what is masked, and the distribution of pixels per band."""
+    rejected = rejections(get_workspace(), source)
+    account = account_of(get_workspace(), source, write=number)
+    left, right = st.columns([2, 3], gap="large")
+    with left:
+        st.markdown(f"**{plain(account.kept)}**")
+        for sentence in account.sentences:
+            st.caption(plain(sentence))
+        if not rejected:
+            _show_masked(source)
+        else:
+            _show_rejected(source, rejected)
+    with right:
+        if not rejected:
+            _show_pixel_histogram(source)
+        else:
+            _show_masked(source)
+    if rejected:
+        _show_pixel_histogram(source)
+
+
+def _show_rejected(source: Source, rejected: Sequence[Rejection]) -> None:
+    st.caption(rejection_summary(rejected))
+    table = rejection_table(rejected)
+    height: Literal["content"] | int = 260 if len(table) > 6 else "content"
+    st.dataframe(table, hide_index=True, height=height, lazy=len(table) > LAZY_ROWS)
+    download(
+        "All rejections (CSV)",
+        lambda: table.to_csv(index=False),
+        file_name=f"{source.name}-rejected.csv",
+    )
+
+
+def rejection_summary(rejected: Sequence[Rejection]) -> str:
+    """Return how many files were rejected for each reason, the most frequent first."""
+    counts = Counter(rejection.code.replace("_", " ") for rejection in rejected)
+    return ", ".join(f"{count} {code}" for code, count in counts.most_common())
+
+
+def rejection_table(rejected: Sequence[Rejection]) -> pd.DataFrame:
+    """Return the rejected files with code and reason."""
+    rows = [(rejection.file, rejection.code, rejection.reason) for rejection in rejected]
+    return pd.DataFrame(rows, columns=["file", "code", "reason"])
+
+
+def _show_masked(source: Source) -> None:
+    """Show what is masked, and sky and noise of each band in one unit."""
+    ws = get_workspace()
+    share = column_of(ws, source, "masked_fraction")
+    with_mask = int(np.count_nonzero(share > 0))
+    st.markdown(f"**{counted(with_mask, 'cutout')} with masked pixels**")
+    st.caption(f"{100 * float(share.mean()) if len(share) else 0:.2f} % of all pixels are NaN or 'no data'.")
+    pixels, _ = sampled_pixels(ws, source)
+    of_bands = source.quality.get("bands") or {}
+    rows = []
+    for index, band in enumerate(source.bands):
+        report = of_bands.get(band) or {}
+        values = pixels[..., index]
+        # What the import counted over all cutouts, or the share in a sample where it did not.
+        masked: dict[str, Any] = {"masked in sample": float(np.isnan(values).mean()) if values.size else 0.0}
+        if "nan" in report:
+            masked = {"NaN pixels": report["nan"], "no-data pixels": report.get("sentinel", 0)}
+        rows.append({"band": band} | masked)
+    table, levels = pd.DataFrame(rows), pixel_sky(ws, source)
+    table["sky"], table["noise"] = levels.sky, levels.noise
+    if levels.noise_mag_arcsec2 is not None:
+        table["depth"] = levels.noise_mag_arcsec2
+    flux, power = f"%.{levels.decimals}f", f" (10{figures.superscript(levels.power)})" if levels.power else ""
+    st.dataframe(
+        table,
+        hide_index=True,
+        column_config={
+            "masked in sample": st.column_config.NumberColumn(format="percent"),
+            "no-data pixels": st.column_config.NumberColumn(
+                help="Values such as 100 or -99 that mean 'no data', masked on import."
+            ),
+            "sky": st.column_config.NumberColumn(
+                f"sky{power}", format=flux, help="Median flux of a pixel at the borders."
+            ),
+            "noise": st.column_config.NumberColumn(
+                f"noise{power}", format=flux, help="Robust scatter of pixels at the borders."
+            ),
+            "depth": st.column_config.NumberColumn(
+                "noise (mag/arcsec²)", format="%.2f", help="Surface brightness equal to the noise."
+            ),
+        },
+    )
+    st.caption(plain(f"Sky and noise of a pixel, {levels.unit}."))
+    for warning in remarks_on(source):
+        st.caption(f":material/warning: {plain(in_page_words(warning))}")
+
+
+def _show_pixel_histogram(source: Source) -> None:
+    pixels, levels = sampled_pixels(get_workspace(), source)
+    if not pixels.size:
+        return
+    edges = np.concatenate([np.linspace(-6, 10, FLUX_BINS // 2), np.geomspace(10.5, 1e4, FLUX_BINS // 2)])
+    centres = (edges[1:] + edges[:-1]) / 2
+    figure = go.Figure()
+    columns: dict[str, Any] = {"flux_in_noise": centres}
+    colours = figures.line_colours()
+    for index, band in enumerate(source.bands):
+        values = (pixels[..., index] - levels.sky[index]) / levels.noise[index]
+        counts, _ = np.histogram(values[np.isfinite(values)], edges)
+        density = counts / np.diff(edges) / max(counts.sum(), 1)
+        columns[band] = density
+        figure.add_scatter(
+            x=np.arcsinh(centres),
+            y=np.where(density > 0, density, np.nan),
+            name=band,
+            mode="lines",
+            line={"shape": "hvh", "width": 1.6, "color": colours[index % len(colours)]},
+            customdata=centres,
+            hovertemplate="%{fullData.name}<br>%{customdata:.3g} σ: %{y:.2g}<extra></extra>",
+        )
+    ticks = [-5, -2, 0, 2, 5, 20, 100, 1000, 10_000]
+    figure.update_xaxes(
+        title="flux above the sky (in units of the noise, asinh scale)",
+        tickvals=np.arcsinh(ticks),
+        ticktext=[f"{tick:g}" for tick in ticks],
+    )
+    powers = _powers_of_ten([columns[band] for band in source.bands])
+    figure.update_yaxes(
+        title="share of pixels per σ",
+        type="log",
+        tickvals=[10.0**power for power in powers],
+        ticktext=[f"10{figures.superscript(power)}" for power in powers],
+    )
+    figures.show_figure(
+        figure,
+        title="Pixels per band: the sky is the peak, galaxies are the tail",
+        caption=f"{min(SAMPLE, len(pixels))} cutouts of {source.name}, evenly spread.",
+        csv=lambda: figures.csv_text(columns),
+        key=f"pixels-{source.name}",
+    )
+
+
+def _powers_of_ten(shares: Sequence[Any]) -> list[int]:
+    """Return the powers of ten that are marked on the axis of some shares."""
+    every = np.concatenate(shares)
+    lowest = int(np.floor(np.log10(every[every > 0].min()))) if (every > 0).any() else 0
+    return list(range(0, lowest - DECADES, -DECADES))
