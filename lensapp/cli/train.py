@@ -221,6 +221,7 @@ def list_runs(arguments: Arguments) -> list[dict[str, Any]]:
                 "dataset": names[run.dataset_id],
                 "epochs": run.summary.get("epochs"),
                 "best_epoch": run.summary.get("best_epoch"),
+                "best_by": run.summary.get("best_by"),
                 "val_loss": best.get("val_loss"),
                 "val_auc": best.get("val_auc"),
                 "seconds": run.summary.get("seconds"),

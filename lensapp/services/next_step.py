@@ -416,7 +416,7 @@ def _with_network(ws: Workspace, chain: _Chain, run: Run, source: Source) -> Nex
         return NextStep(f"See {run.name}: {run.state}", here, "train", names, {})
     tested = chain.dataset is not None and bool(sum(chain.dataset.counts.get("test", {}).values()))
     if run.evaluation is None and not chain.scored and tested and not is_starter(run):
-        here = "Evaluate the network on the test part."
+        here = f"Evaluate {run.name} on the test part."
         return NextStep(f"Evaluate {run.name}", here, "evaluate", names, {}, "evaluate")
     if not chain.scored:
         here = f"Score {source.name} with {run.name}."

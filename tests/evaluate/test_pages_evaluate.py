@@ -7,8 +7,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from lensapp.core.catalogue.query import CatalogueQuery
 from lensapp.core.evaluate.curves import Confusion
 from lensapp.core.evaluate.score_axis import axis_of
+from lensapp.services.catalogue.export import export
+from lensapp.services.evaluate import differences
+from lensapp.services.evaluate.compare import side_by_side
 from lensapp.services.evaluate.evaluation import Evaluation, load_evaluation, threshold_columns
 from lensapp.services.evaluate.explanations import explanation_key
 from lensapp.services.evaluate.figure_tables import figures_table
@@ -51,6 +55,43 @@ def test_a_run_without_evaluation_offers_to_evaluate_it(folder: Path) -> None:
     page.button(key="start-evaluate-elu_cnn-1").click().run()
     assert not page.exception
     assert [job.kind for job in queue.list_jobs(ws.database)] == ["evaluate"]
+
+
+def random_scores(ws: Workspace, run: str) -> None:
+    """Give a run of the fixture scores that tell nothing."""
+    stored = evaluations.load_evaluation(ws.run_folder(run), "test")
+    blind = np.random.default_rng(0).uniform(0, 1, stored.rotated_scores.shape).astype(np.float32)
+    save = replace(stored, rotated_scores=blind, figures=stored.figures | {"intervals": {}})
+    evaluations.save_evaluation(ws.run_folder(run), "test", save)
+
+
+def test_scores_no_better_than_chance_are_warned_of(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for module in (side_by_side, differences):  # its test part has twelve cutouts
+        monkeypatch.setattr(module, "FEWEST_SHARED", 10)
+    ws = full_workspace(folder)
+    random_scores(ws, "elu_cnn-1")
+    for name, address in (
+        ("evaluate", {"run": "elu_cnn-1"}),
+        ("compare", {"compare": "elu_cnn-1,elu_cnn-2"}),
+    ):
+        page = open_page(name, **address)
+        [told] = [one.value for one in page.warning if "chance" in one.value]
+        assert "**elu_cnn-1**: AUROC 0." in told
+
+
+def test_the_next_step_is_to_another_run_where_another_is_to_be_evaluated(folder: Path) -> None:
+    ws = full_workspace(folder)
+    source = sources.get_source(ws.database, "sky")
+    [review, *_] = reviews.list_reviews(ws.database)
+    reviews.close_review(ws.database, review.name)
+    export(ws, CatalogueQuery(of=("sky",)), out=ws.folder / "sky.csv")
+    add_run(ws, add_dataset(ws, source, "sky-v2"), "second")
+    first = next(one.name for one in runs.list_runs(ws.database) if one.id == review.run_id)
+    page = open_page("evaluate", run=first, dataset="sky-v1", source="sky", review=review.name)
+    assert not [text.value for text in page.caption if "Next:" in text.value]
+    assert page.button(key="round-next").label == "Evaluate second"
+    page = open_page("evaluate", run="second", source="sky")
+    assert any(text.value == "**Next:** Evaluate second on the test part." for text in page.caption)
 
 
 def test_all_curves_follow_the_threshold_of_the_address(folder: Path) -> None:

@@ -1,6 +1,8 @@
 """What tells lenses of a simulated survey from its other objects without looking at shapes; one to audit."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 
 import numpy as np
 from numpy.typing import NDArray
@@ -81,7 +83,14 @@ def _auroc(model: object, features: NDArray[np.floating], batch: SimulatedBatch)
     ).mean()
 
 
-def add_marked_survey(ws: Workspace, *, count: int = 120) -> None:
+def add_marked_survey(
+    ws: Workspace,
+    *,
+    count: int = 120,
+    kind: str = "demo",
+    lens_columns: Mapping[str, object] = MappingProxyType({}),
+    other_columns: Mapping[str, object] = MappingProxyType({}),
+) -> None:
     """Two classes alike but for a mark in a corner of the lenses; row 100, in the test part, shows row 0."""
     pixels = np.random.default_rng(1).normal(0, 1, (count, SIZE, SIZE, 3)).astype(np.float32)
     pixels[::2, :2, :2] += 4.0
@@ -93,11 +102,13 @@ def add_marked_survey(ws: Workspace, *, count: int = 120) -> None:
             "parent": "J0" if k == 100 else None,
             "ra_deg": 150.0 + k / 10,
             "dec_deg": 2.0,
-            "properties": {"einstein_radius_arcsec": 1.1} if k % 2 == 0 else {"seeing_arcsec": 0.7},
+            "properties": {"einstein_radius_arcsec": 1.1} | dict(lens_columns)
+            if k % 2 == 0
+            else {"seeing_arcsec": 0.7} | dict(other_columns),
         }
         for k in range(count)
     ]
-    pack_source(ws, "wolves", pixels, rows, bands=BANDS, kind="demo")
+    pack_source(ws, "wolves", pixels, rows, bands=BANDS, kind=kind)
 
 
 def add_dataset_and_run(ws: Workspace, name: str = "husky") -> None:

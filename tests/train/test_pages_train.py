@@ -7,6 +7,7 @@ import pytest
 from lensapp.core.train.presets import PRESETS
 from lensapp.services.train import runs
 from lensapp.storage import queue
+from lensapp.storage.runs import update_run
 from lensapp.storage.workspace import Workspace
 from lensapp.ui.train import curves
 from support.pages_workspace import drawn_charts, full_workspace, open_page
@@ -82,6 +83,32 @@ def test_a_queued_run_can_be_stopped_from_the_page(folder: Path) -> None:
     page.button(key="train-start").click().run()
     page.button(key="train-stop").click().run()
     assert runs.run_status(ws, "elu_cnn-3").state == "stopped"
+
+
+def test_the_best_epoch_is_told_with_what_chose_it(folder: Path) -> None:
+    ws = full_workspace(folder)
+    run = runs.run_status(ws, "elu_cnn-1").run
+    best = {"val_auc": 0.822, "val_auc_low": 0.68, "val_auc_high": 0.91, "judged_by": "val_auc"}
+    summary = run.summary | {"best_epoch": 3, "best": best, "best_by": "val_auc"}
+    update_run(ws.database, run.id, summary=summary)
+    page = open_page("train", run="elu_cnn-1")
+    line = next(text for text in page.markdown if "best epoch" in text.value)
+    assert "best epoch 3 of 5 (validation AUROC 0.822)" in line.value
+    assert not [one.value for one in page.warning if "chance" in one.value]
+
+
+@pytest.mark.parametrize(
+    "best",
+    [{"val_auc": 0.62, "val_auc_low": 0.43, "val_auc_high": 0.78}, {"val_auc": 0.38, "val_loss": 0.6}],
+    ids=["its limits hold 0.5", "of a run without limits"],
+)
+def test_a_run_no_better_than_chance_is_told(folder: Path, best: dict) -> None:
+    ws = full_workspace(folder)
+    run = runs.run_status(ws, "elu_cnn-1").run
+    update_run(ws.database, run.id, summary=run.summary | {"best": best})
+    page = open_page("train", run="elu_cnn-1")
+    [told] = [one.value for one in page.warning if "chance" in one.value]
+    assert told.startswith(f"In its best epoch the AUROC of the validation part is {best['val_auc']:.3f}")
 
 
 def test_several_runs_are_drawn_as_one_line_each_with_their_name(folder: Path) -> None:

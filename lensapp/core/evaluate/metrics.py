@@ -23,6 +23,7 @@ from lensapp.core.evaluate.histogram import counts_of_many
 from lensapp.core.evaluate.intervals import wilson_interval
 
 DEFAULT_THRESHOLD = 0.5
+COIN = 0.5  # the AUROC of scores that say nothing
 PARTIAL_RATE = 0.05  # of false positives, up to which a partial area is taken
 FALSE_POSITIVE_RATES = (1e-2, 1e-3, 1e-4)
 NEGATIVES_EXPECTED = 3  # accepted at a rate that is proposed: with fewer, the rate itself is not known
@@ -298,7 +299,12 @@ def rate_aim(rate: float) -> str:
 
 def resolves(counts: ThresholdCounts, rate: float) -> bool:
     """Return whether there are enough non-lenses to know a false positive rate: 3 expected above it."""
-    return counts.n_negative * rate >= NEGATIVES_EXPECTED * (1 - 1e-9)
+    return enough_nonlenses(counts.n_negative, rate)
+
+
+def enough_nonlenses(number: int, rate: float) -> bool:
+    """Return whether of so many non-lenses at least 3 are expected above a false positive rate."""
+    return number * rate >= NEGATIVES_EXPECTED * (1 - 1e-9)
 
 
 def suggest_thresholds(counts: ThresholdCounts) -> list[Suggestion]:

@@ -6,7 +6,7 @@ search that was interrupted proposes what one that was not would have proposed.
 """
 
 from dataclasses import dataclass, field
-from typing import Any, cast
+from typing import Any
 
 import optuna
 from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution, IntDistribution
@@ -17,6 +17,7 @@ from optuna.trial import TrialState
 from lensapp.core.progress import Progress, Report, ShouldStop
 from lensapp.core.train.search_space import Choices, FloatRange
 from lensapp.core.train.study_spec import SearchSpec
+from lensapp.learning.train.epoch_figures import comparable_value
 from lensapp.storage.records import StudyRun
 
 STATES = {"complete": TrialState.COMPLETE, "pruned": TrialState.PRUNED, "failed": TrialState.FAIL}
@@ -131,7 +132,7 @@ class Judge:
     Attributes
     ----------
     trial, monitor
-        The trial, and the figure it is judged by.
+        The trial, and the figure that its recipe monitors.
     report, should_stop
         Of the study; the user's wish goes before.
     pruned
@@ -148,7 +149,7 @@ class Judge:
     def take(self, progress: Progress) -> None:
         """Take one report of the training."""
         if progress.get("event") == "epoch":
-            self.judge(progress["epoch"], cast(float | None, dict(progress).get(self.monitor)))
+            self.judge(progress["epoch"], comparable_value(progress, self.monitor))
         self.report(progress)
 
     def judge(self, epoch: int, value: float | None) -> None:

@@ -19,6 +19,7 @@ from lensapp.learning.studies.study_runs import (
     training_failures,
 )
 from lensapp.learning.studies.trials import STATES, Judge, ask, importance_of, rebuild, rungs_of
+from lensapp.learning.train.epoch_figures import JUDGED_BY, comparable_value
 from lensapp.storage import runs, studies
 from lensapp.storage.records import Run, Study, StudyRun
 from lensapp.storage.workspace import Workspace
@@ -45,10 +46,10 @@ class Search:
         studies.add_run(self.workspace.database, self.study.id, run.id, place=number, info=info)
 
     def epochs_of(self, run: Run) -> dict[int, float]:
-        """Return the monitored figure of each epoch of a run."""
+        """Return the figure of each epoch of a run by which epochs are compared."""
         rows = runs.metrics_of(self.workspace.database, run.id)
-        monitor = self.spec.training.monitor
-        return {row["epoch"]: float(row[monitor]) for row in rows if row.get(monitor) is not None}
+        values = {row["epoch"]: comparable_value(row, self.spec.training.monitor) for row in rows}
+        return {epoch: value for epoch, value in values.items() if value is not None}
 
     def recipe_run(self, number: int, params: dict[str, Any]) -> Run:
         """Return the run of a trial, registered now unless it was before an interruption."""
@@ -114,17 +115,19 @@ class Search:
         """Return how many trials ended how, the best of them and the importance of each setting."""
         entries = self.entries()
         counts = {state: sum(entry.info["state"] == state for entry in entries) for state in STATES}
-        best = None
+        best, figure = None, self.spec.training.monitor
         if any(trial.state == TrialState.COMPLETE for trial in optimiser.trials):
             number = optimiser.best_trial.number + 1
             entry = next(entry for entry in entries if entry.place == number)
+            rows = runs.metrics_of(self.workspace.database, entry.run.id)
+            figure = rows[-1].get(JUDGED_BY, figure)
             best = {"run": entry.run.name, "trial": number} | {
                 key: entry.info[key] for key in ("value", "params")
             }
         return {
             "trials": sum(counts.values()),
             **counts,
-            "figure": self.spec.training.monitor,
+            "figure": figure,
             "best": best,
             "importance": importance_of(optimiser),
         }

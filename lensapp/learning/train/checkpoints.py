@@ -28,7 +28,7 @@ class TrainingState:
     epoch, step
         Completed epochs, and completed steps of the epoch after them.
     best_epoch, best_value
-        The best epoch so far and its monitored figure.
+        The best epoch so far and the first of the figures that chose it.
     seconds
         Time spent so far, interruptions left out.
     finished

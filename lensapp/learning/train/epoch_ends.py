@@ -6,6 +6,7 @@ network, while the next epoch is under way.
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,7 @@ from lensapp.core.train.training_spec import TrainingSpec
 from lensapp.learning.feed.batches import Feed
 from lensapp.learning.train.checkpoints import TrainingState, save_network, write_checkpoint
 from lensapp.learning.train.devices import memory_errors, out_of_memory
-from lensapp.learning.train.epoch_figures import figures_after_epoch
+from lensapp.learning.train.epoch_figures import JUDGED_BY, deciding_figures, figures_after_epoch, is_better
 from lensapp.learning.train.schedules import ends_cycle
 from lensapp.storage.files import LAST_NETWORK, NETWORK, snapshot_file
 
@@ -72,6 +73,13 @@ class EpochCloser:
     waits: bool = False
     twin: keras.Model | None = None
 
+    @cached_property
+    def deciding(self) -> tuple[str, ...]:
+        """The figures by which epochs are compared, those of equal epochs after another."""
+        if self.validation is None:
+            return (self.spec.monitor,)
+        return deciding_figures(self.spec, self.task, np.asarray(self.validation.data.labels))
+
     def close_with_twin(
         self, ended: EpochEnd, network: keras.Model, weights: list[NDArray[Any]]
     ) -> TrainingState:
@@ -111,11 +119,10 @@ class EpochCloser:
                 return None
             labels = np.asarray(self.validation.data.labels)
             figures |= figures_after_epoch(self.task, labels, outputs, fpr=spec.monitor_fpr)
-        value, best = figures.get(spec.monitor), state.best_value
-        falls = spec.monitor == "val_loss"
-        better = value is not None and (best is None or (value < best if falls else value > best))
-        if better or state.best_epoch == 0 or self.validation is None:
-            state.best_epoch, state.best_value = state.epoch, value
+            figures[JUDGED_BY] = self.deciding[0]
+        first = self.validation is None or state.best_epoch == 0
+        if first or is_better(figures, state.history[state.best_epoch - 1], self.deciding):
+            state.best_epoch, state.best_value = state.epoch, figures.get(self.deciding[0])
             save_network(network, self.folder / NETWORK)
         if ends_cycle(spec, state.epoch):
             save_network(network, self.folder / snapshot_file(state.epoch))

@@ -37,7 +37,7 @@ def train_run(
     Returns
     -------
     dict
-        epochs, best_epoch, best, seconds, images_per_second, parameters, device, precision.
+        epochs, best_epoch, best, best_by, seconds, images_per_second, parameters, device, precision.
 
     Raises
     ------

@@ -43,6 +43,7 @@ from lensapp.learning.train.checkpoints import TrainingState, load_checkpoint, l
 from lensapp.learning.train.devices import precision_on
 from lensapp.learning.train.distribution import Placement, placed
 from lensapp.learning.train.epoch_ends import EpochCloser
+from lensapp.learning.train.epoch_figures import telling_figure
 from lensapp.learning.train.loop import AnyFeed, TrainingLoop
 from lensapp.learning.train.make_trainer import make_trainer
 from lensapp.learning.train.own_code import keep_code
@@ -72,6 +73,8 @@ class TrainingResult:
         "finished", "early_stopped", "stopped" or "paused".
     epochs, best_epoch, best
         Completed epochs, the best of them (0 when none is complete) and its figures.
+    best_by
+        The figure that made it the best; see `lensapp.learning.train.epoch_figures`.
     seconds, images_per_second
         Time spent, pauses left out, and the median rate of the epochs.
     parameters, device, precision
@@ -84,6 +87,7 @@ class TrainingResult:
     epochs: int
     best_epoch: int
     best: dict[str, Any]
+    best_by: str
     seconds: float
     images_per_second: float | None
     parameters: int
@@ -94,13 +98,15 @@ class TrainingResult:
     @classmethod
     def of(cls, loop: TrainingLoop, status: str) -> Self:
         """Return what came out of a loop that ended."""
-        state = loop.state
+        state, deciding = loop.state, loop.closer.deciding
+        best = state.history[state.best_epoch - 1] if state.best_epoch else {}
         rates = [row["images_per_second"] for row in state.history if row["images_per_second"]]
         return cls(
             status=status,
             epochs=state.epoch,
             best_epoch=state.best_epoch,
-            best=state.history[state.best_epoch - 1] if state.best_epoch else {},
+            best=best,
+            best_by=telling_figure(best, state.history, deciding) if best else deciding[0],
             seconds=state.seconds,
             images_per_second=float(np.median(rates)) if rates else None,
             parameters=int(loop.network.count_params()),

@@ -48,6 +48,7 @@ KIND = "audit"
 VERSION = 2
 CHUNK = 512
 SIMULATED = frozenset({"demo", "paint"})
+PAINT, PAINTED = "paint", "painted"  # a kind of source, and in it whether arcs were painted: the label
 BOOKKEEPING = frozenset({"place_in_file", "object_class", "source"})  # of the import, or the truth itself
 
 
@@ -188,9 +189,12 @@ def _shortcuts(
     measured = _of_pixels(ws, run, dataset, members)
     cutouts = sources.get_cutouts(ws.database, members["cutout_id"].tolist())
     used = [sources.source_by_id(ws.database, key) for key in dataset.source_ids]
-    truth = BOOKKEEPING | {source.spec.get("label_column") for source in used}
-    header = {name: column for name, column in columns_of(ws, cutouts).items() if name not in truth}
-    columns, left_out = column_measures(header, labels)
+    label = {source.spec.get("label_column") for source in used}
+    label |= {PAINTED} if any(source.kind == PAINT for source in used) else set()
+    header = columns_of(ws, cutouts)
+    labels_themselves = sorted(label.intersection(header))
+    told = {name: column for name, column in header.items() if name not in BOOKKEEPING | label}
+    columns, left_out = column_measures(told, labels)
     for kind, more in columns.items():
         own = measured.get(kind, Measures(np.empty((len(labels), 0))))
         measured[kind] = Measures(np.hstack([own.values, more.values]), own.names + more.names)
@@ -210,6 +214,7 @@ def _shortcuts(
         "cutouts": {"lens": int(labels.sum()), "nonlens": int((~labels).sum())},
         "found": [one.as_dict() for one in shortcuts],
         "columns_left_out": left_out,
+        "label_columns": labels_themselves,
     }
 
 

@@ -23,6 +23,7 @@ from lensapp.core.evaluate.estimation import EstimateFigures, measure_estimates,
 from lensapp.core.evaluate.histogram import counts_of_many
 from lensapp.core.evaluate.intervals import wilson_band
 from lensapp.core.evaluate.metrics import (
+    COIN,
     DEFAULT_THRESHOLD,
     FALSE_POSITIVE_RATES,
     Figures,
@@ -36,6 +37,7 @@ from lensapp.core.evaluate.multiclass import ClassFigures, measure_classes
 from lensapp.core.evaluate.prevalence import purity_at_prevalence
 from lensapp.core.evaluate.resampling import FIGURES, Interval, figure_intervals, roc_band
 from lensapp.core.evaluate.score_axis import ScoreAxis, axis_of
+from lensapp.core.plurals import counted
 from lensapp.core.train.tasks import FittedTask, load_task
 from lensapp.services.evaluate.histogram_bins import bins_for
 from lensapp.services.train.run_networks import is_another_network, network_dated
@@ -112,6 +114,20 @@ class Evaluation(Measured):
             return {name: Interval(**limits) for name, limits in stored.items()}
         groups = self.stored.group_ids
         return figure_intervals(self.labels, self.scores, rng=np.random.default_rng(0), groups=groups)
+
+    @property
+    def no_better_than_chance(self) -> str:
+        """That the limits of the AUROC hold chance, or lie below it, in a sentence; else nothing."""
+        area = self.intervals["auroc"]
+        if area.low > COIN:
+            return ""
+        means = "no better than chance"
+        if area.value > COIN:
+            lenses, others = self.counts.n_positive, self.counts.n_negative
+            means = f"not told from chance by {counted(lenses, 'lens')} and {counted(others, 'non-lens')}"
+        elif area.high < COIN:
+            means = "worse than chance: non-lenses get higher scores than lenses"
+        return f"AUROC {area.value:.3f} (95\u00a0%: {area.low:.3f}–{area.high:.3f}): {means}."
 
     @cached_property
     def roc_band(self) -> Columns:

@@ -20,7 +20,6 @@ from lensapp.storage.workspace import Workspace
 
 FEW_LENSES = 100
 SIMULATED_LENSES = ("demo", "paint")
-COIN = 0.5
 
 
 @dataclass(frozen=True)
@@ -157,8 +156,8 @@ def _limits(ws: Workspace, run: Run, evaluation: Measured, used: tuple[Source, .
             )
         if counts.n_positive < FEW_LENSES:
             yield f"The part has {counts.n_positive} lenses only: read the limits, not the values."
-        if evaluation.intervals["auroc"].value < COIN:
-            yield "The AUROC is below 0.5: the network ranks non-lenses above lenses. It is shown as it is."
+        if evaluation.no_better_than_chance:
+            yield evaluation.no_better_than_chance
         if evaluation.stored.group_ids is None:
             yield "The limits take every cutout for itself: several of one object make them too narrow."
         share = counts.n_positive / counts.n

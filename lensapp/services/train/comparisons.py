@@ -40,8 +40,8 @@ class Compared:
         Cutouts and lenses of the test part; the share decided correctly with its 95 % interval (Wilson).
     auroc, average_precision, tpr0, tpr10, rotation_std
         See `lensapp.core.evaluate.metrics`.
-    auroc_low, auroc_high
-        Its 95 % limits (DeLong).
+    auroc_low, auroc_high, tpr10_low, tpr10_high
+        95 % limits, as Evaluate has them: of the AUROC after DeLong, of TPR10 by resampling.
     parameters, epochs, seconds, images_per_second
         Size of the network and cost of its training.
     reason
@@ -71,6 +71,8 @@ class Compared:
     reason: str
     auroc_low: float | None = None
     auroc_high: float | None = None
+    tpr10_low: float | None = None
+    tpr10_high: float | None = None
 
 
 @needs("work")
@@ -241,7 +243,7 @@ def _compared(ws: Workspace, entries: Sequence[StudyRun]) -> list[Compared]:
         run, summary, figures = entry.run, entry.run.summary, entry.run.evaluation or {}
         decided = figures.get("classes") or figures  # the share of all classes decided correctly, of several
         accuracy, n = decided.get("accuracy"), decided.get("n")
-        area = (figures.get("intervals") or {}).get("auroc") or {}
+        intervals = figures.get("intervals") or {}
         low, high = (None, None) if accuracy is None or not n else wilson_interval(round(accuracy * n), n)
         rows.append(
             Compared(
@@ -259,8 +261,11 @@ def _compared(ws: Workspace, entries: Sequence[StudyRun]) -> list[Compared]:
                 **{name: figures.get(name) for name in FIGURES},
                 **{name: summary.get(name) for name in COSTS},
                 reason=entry.info.get("reason", ""),
-                auroc_low=area.get("low"),
-                auroc_high=area.get("high"),
+                **{
+                    f"{name}_{end}": (intervals.get(name) or {}).get(end)
+                    for name in ("auroc", "tpr10")
+                    for end in ("low", "high")
+                },
             )
         )
     return rows

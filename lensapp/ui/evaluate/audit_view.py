@@ -68,12 +68,14 @@ def _show_shortcuts(found: dict[str, Any]) -> None:
         return
     counts = shortcuts["cutouts"]
     left_out = ", ".join(map(column_label, shortcuts["columns_left_out"]))
+    themselves = ", ".join(map(column_label, shortcuts.get("label_columns", ())))
     told = shortcut_table(found)
     show_table(
         told.drop(columns=MEANING),
         title="Shortcuts: what tells lenses without a look for arcs",
         caption=f"Logistic regressions, cross-validated by object on {counted(counts['lens'], 'lens')} and "
         f"{counted(counts['nonlens'], 'non-lens')} of the dataset; 0.5 is chance."
+        + (f" Left out, as the label itself: {themselves}." if themselves else "")
         + (f" Left out, as one class only has them or they name cutouts: {left_out}." if left_out else ""),
         terms={"AUROC": "Area under the ROC; of the network on the test part."},
         digits=3,

@@ -14,6 +14,7 @@ from lensapp.storage.workspace import Workspace
 from lensapp.ui.evaluate import evaluation_figures as draw
 from lensapp.ui.evaluate.audit_view import show_audit
 from lensapp.ui.evaluate.calibration_view import show_calibration
+from lensapp.ui.evaluate.chance import warn_of_chance
 from lensapp.ui.evaluate.compare.second_test_view import show_second_test
 from lensapp.ui.evaluate.completeness_view import show_completeness
 from lensapp.ui.evaluate.mistakes import show_mistakes
@@ -55,6 +56,7 @@ def show_scores(
     `beside_views` shows what stands in the row of the views.
     """
     threshold = choose_threshold(evaluation)
+    warn_of_chance([evaluation, *others])
     with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
         view, survey = choose_view(VIEWS, key="evaluate-view"), None
         beside_views()

@@ -99,7 +99,9 @@ def show_next_step(step: NextStep, page: str, *, key: str, kind: ButtonType = "p
     if step.starts == "export" and page != step.page:
         _show_export(step, key=key, kind=kind)
         return
-    if page in (step.page, step.done_on):
+    shown = selected("run")
+    of_another = step.starts == "evaluate" and shown not in (None, step.selection.get("run"))
+    if page in (step.page, step.done_on) and not of_another:
         with st.container(key=f"{key}-here", width="content"):
             st.caption(f"**Next:** {plain(step.here)}")
         return

@@ -70,7 +70,7 @@ def show_search(ws: Workspace, status: StudyStatus) -> None:
         },
         height="content" if len(rows) <= 8 else 320,
     )
-    _show_curves(ws, status, entries, axis=spec.training.monitor)
+    _show_curves(ws, status, entries, axis=str(status.study.summary.get("figure") or spec.training.monitor))
 
 
 def _show_curves(ws: Workspace, status: StudyStatus, entries: list[StudyRun], *, axis: str) -> None:
@@ -101,7 +101,8 @@ def _show_curves(ws: Workspace, status: StudyStatus, entries: list[StudyRun], *,
 def _show_trial_figures(status: StudyStatus, spec: SearchSpec, columns: study_figures.Columns) -> None:
     """Show the best run in words, then the trials one after the other, by importance and side by side."""
     summary = status.study.summary
-    axis = FIGURE_WORDS.get(spec.training.monitor, spec.training.monitor)
+    judged_by = str(summary.get("figure") or spec.training.monitor)
+    axis = FIGURE_WORDS.get(judged_by, judged_by)
     left, right = st.columns(2)
     with left:
         figures.show_figure(

@@ -13,6 +13,7 @@ from lensapp.core.train.committees import MODEL as COMMITTEE
 from lensapp.core.train.network_specs import network_title
 from lensapp.core.train.tasks import ContrastiveTask, TaskSpec
 from lensapp.services.train import runs
+from lensapp.services.train.best_epochs import best_epoch_in_words, no_better_than_chance, why_chosen
 from lensapp.services.train.runs import RunStatus
 from lensapp.services.train.starter import is_starter
 from lensapp.services.train.task_checks import cutouts_taking_part
@@ -105,7 +106,10 @@ def _follow(run_name: str, ticked: list[str]) -> None:
             if status.active:
                 st.progress(fraction_done(status.job), text=progress_line(status, progress))
             else:
-                st.markdown(summary_line(status.run), help=f"Started {absolute_time(status.run.created_at)}")
+                started = f"Started {absolute_time(status.run.created_at)}."
+                st.markdown(summary_line(status.run), help=f"{why_chosen(status.run)} {started}".strip())
+    if not status.active and (chance := no_better_than_chance(status.run)):
+        st.warning(chance, icon=":material/warning:")
     if not status.active and without_lens_scores(status.run):
         hint_at_low_scores("In the best epoch no score of the validation part reached 0.5.")
     show_troubles(ws, status)
@@ -167,7 +171,7 @@ def summary_line(run: Run) -> str:
     summary = run.summary
     parts = [f"**{plain(network_title(run.model))}**"]
     if summary.get("epochs"):
-        parts.append(f"{counted(summary['epochs'], 'epoch')}, best {summary.get('best_epoch', '–')}")
+        parts.append(best_epoch_in_words(run) or counted(summary["epochs"], "epoch"))
     if summary.get("seconds"):
         parts.append(f"{duration(float(summary['seconds']))}")
     if summary.get("images_per_second"):

@@ -81,6 +81,15 @@ def test_a_corner_marker_and_a_leak_are_exposed(ws: Workspace) -> None:
     assert not leaks["position"]["cutouts"]
 
 
+def test_what_says_whether_arcs_were_painted_is_the_label_and_no_shortcut(tmp_path: Path) -> None:
+    ws = Workspace.open(tmp_path / "workspace")
+    add_marked_survey(ws, kind="paint", lens_columns={"painted": True}, other_columns={"painted": False})
+    add_dataset_and_run(ws)
+    shortcuts = audit(ws, run_name="husky", spec=AuditSpec())["shortcuts"]
+    assert shortcuts["label_columns"] == ["painted"]
+    assert not any("painted" in name for one in shortcuts["found"] for name, _ in one["telling"])
+
+
 def test_simulated_cutouts_of_the_dataset_are_told_from_a_real_source(ws: Workspace) -> None:
     pixels = np.random.default_rng(2).normal(0, 3, (60, SIZE, SIZE, 3)).astype(np.float32)
     rows = [{"row": k, "candidate_id": f"real{k}"} for k in range(60)]

@@ -128,8 +128,27 @@ def test_runs_are_sorted_with_the_best_on_top_and_carry_their_intervals(folder: 
     scatter = replace(first, rotation_std=0.2), replace(second, rotation_std=0.1)
     figure = compare_figures.bar_figure(scatter, "rotation_std", colours=["#000"] * 8, ink="#fff")
     assert list(figure.layout.yaxis.categoryarray) == ["elu_cnn-1", "elu_cnn-2"]
-    low, high = compare_figures.interval_of(first, "tpr10")
-    assert low < first.tpr10 <= high
+    known = replace(first, tpr10_low=0.54, tpr10_high=1.0)
+    assert compare_figures.interval_of(known, "tpr10") == (0.54, 1.0)
+    assert compare_figures.interval_of(first, "tpr10") == (first.tpr10, first.tpr10)  # of another method none
+
+
+def test_limits_of_tpr10_are_those_of_the_evaluation_and_costs_follow_the_figure(folder: Path) -> None:
+    ws = full_workspace(folder)
+    for name in ("elu_cnn-1", "elu_cnn-2"):
+        one = runs.get_run(ws.database, name)
+        limits = {"tpr10": {"value": 0.776, "low": 0.543, "high": 1.0}}
+        told = (one.evaluation or {}) | {"tpr10": 0.776, "intervals": limits}
+        costs = one.summary | {"parameters": 1000}
+        runs.update_run(ws.database, one.id, evaluation=told, summary=costs)
+    rows = compared_runs(ws, ["elu_cnn-1", "elu_cnn-2"])
+    assert compare_figures.interval_of(rows[0], "tpr10") == (0.543, 1.0)
+    page = open_page("compare", view="costs", study="", compare="elu_cnn-1,elu_cnn-2", merit="tpr10")
+    told = [text.value for text in page.markdown]
+    assert "TPR10 against cost" in " ".join(told)
+    assert any("95\u00a0% (resampling)" in text.value for text in page.caption)
+    page.get_by_key("compare-merit").set_value("auroc").run()
+    assert "AUROC against cost" in " ".join(text.value for text in page.markdown)
 
 
 def test_costs_are_written_as_round_numbers_and_names_of_near_points_apart() -> None:
@@ -179,7 +198,7 @@ def test_runs_without_a_cost_are_named_with_the_reason(folder: Path) -> None:
         *(replace(run, label=f"old {place}") for place in range(6)),
         replace(run, label="jury", kind="committee"),
         replace(run, label="theirs", model="external"),
-        replace(run, label="values", tpr10=None, parameters=5),
+        replace(run, label="values", auroc=None, tpr10=None, parameters=5),
     ]
     assert compare_figures.not_drawn(rows, "parameters").split("; ") == [
         "old 0, old 1, old 2, old 3 and 2 more (parameters not recorded)",

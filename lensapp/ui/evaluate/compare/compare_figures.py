@@ -6,7 +6,6 @@ from typing import Any
 
 import plotly.graph_objects as go
 
-from lensapp.core.evaluate.intervals import wilson_interval
 from lensapp.core.score.score_table_spec import MODEL as EXTERNAL
 from lensapp.services.evaluate.evaluation import ROUNDING
 from lensapp.services.train.comparisons import Compared
@@ -19,6 +18,9 @@ MERITS = {
     "tpr10": "TPR10",
     "rotation_std": "scatter under rotation",
 }
+LOWER_IS_BETTER = "rotation_std"
+INTERVALS = {"accuracy": "Wilson", "auroc": "DeLong", "tpr10": "resampling"}
+"""How the limits of a figure were found; those of TPR10 count that its threshold hangs on few non-lenses."""
 COSTS = {
     "parameters": "parameters",
     "seconds": "training time (s)",
@@ -44,7 +46,7 @@ Box = tuple[float, float, float, float]
 
 def bar_figure(rows: Sequence[Compared], merit: str, *, colours: Sequence[str], ink: str) -> go.Figure:
     """Draw one point per row that has `merit` (of MERITS), best on top, with 95 % intervals where known."""
-    lower_is_better = merit == "rotation_std"
+    lower_is_better = merit == LOWER_IS_BETTER
     measured = [row for row in rows if getattr(row, merit) is not None]
     measured.sort(key=lambda row: getattr(row, merit), reverse=lower_is_better)
     figure = go.Figure()
@@ -83,15 +85,10 @@ def has_intervals(rows: Sequence[Compared], merit: str) -> bool:
 
 
 def interval_of(row: Compared, merit: str) -> tuple[float, float]:
-    """Return the 95 % interval (DeLong of the AUROC, Wilson of a share), or the value itself twice."""
+    """Return the 95 % interval that is known of a figure (see INTERVALS), or the value itself twice."""
     value = float(getattr(row, merit))
-    if merit == "accuracy" and row.accuracy_low is not None and row.accuracy_high is not None:
-        return row.accuracy_low, row.accuracy_high
-    if merit == "auroc" and row.auroc_low is not None and row.auroc_high is not None:
-        return row.auroc_low, row.auroc_high
-    if merit == "tpr10" and row.lenses:
-        return wilson_interval(round(value * row.lenses), row.lenses)
-    return value, value
+    low, high = (getattr(row, f"{merit}_{end}", None) for end in ("low", "high"))
+    return (value, value) if low is None or high is None else (low, high)
 
 
 def _error_bars(rows: Sequence[Compared], merit: str) -> dict[str, Any]:
@@ -107,21 +104,28 @@ def _error_bars(rows: Sequence[Compared], merit: str) -> dict[str, Any]:
 
 
 def cost_figure(
-    rows: Sequence[Compared], cost: str, *, colours: Sequence[str], ink: str, height: int = 340
+    rows: Sequence[Compared],
+    cost: str,
+    *,
+    merit: str = "tpr10",
+    colours: Sequence[str],
+    ink: str,
+    height: int = 340,
 ) -> go.Figure:
-    """Draw TPR10 of each row against `cost` (of COSTS), which is spread logarithmically.
+    """Draw `merit` (of MERITS) of each row against `cost` (of COSTS), which is spread logarithmically.
 
     Names are placed as a figure of `height` pixels has room for them.
     """
     figure = go.Figure()
-    measured = [row for row in rows if row.tpr10 is not None and getattr(row, cost)]
+    measured = [row for row in rows if getattr(row, merit) is not None and getattr(row, cost)]
     costs = [float(getattr(row, cost)) for row in measured]
-    shares = [float(row.tpr10 or 0.0) for row in measured]
+    shares = [float(getattr(row, merit)) for row in measured]
     names = [figures.shortened(row.label, most=NAME_LETTERS) for row in measured]
     if len(measured) > MOST_NAMES:
-        best = unbeaten(costs, shares, cost=cost)
+        merits = [-share for share in shares] if merit == LOWER_IS_BETTER else shares
+        best = unbeaten(costs, merits, cost=cost)
         names = [name if named else "" for name, named in zip(names, best, strict=True)]
-    top = max((interval_of(row, "tpr10")[1] for row in measured), default=1.0)  # the bars end there
+    top = max((interval_of(row, merit)[1] for row in measured), default=1.0)  # the bars end there
     positions = name_positions(costs, shares, names, height=height - AXIS_PIXELS, top=top)
     for kind, name in NAMES.items():
         places = [place for place, row in enumerate(measured) if row.kind == kind]
@@ -130,22 +134,23 @@ def cost_figure(
         of_kind = [measured[place] for place in places]
         figure.add_scatter(
             x=[costs[place] for place in places],
-            y=[row.tpr10 for row in of_kind],
+            y=[getattr(row, merit) for row in of_kind],
             name=name,
             mode="markers+text",
             text=[names[place] for place in places],
             customdata=[row.label for row in of_kind],
             textposition=[positions[place] for place in places],
             textfont={"size": 11, "color": ink},
-            cliponaxis=False,  # the names of those at TPR10 1 stand above the axis
+            cliponaxis=False,  # the names of those at 1 stand above the axis
             marker={"size": 11, "color": colours[PLACES[kind]], "symbol": SYMBOLS[kind]},
-            error_y=_error_bars(of_kind, "tpr10") | {"thickness": 1, "width": 3},
-            hovertemplate="%{customdata}<br>TPR10 %{y:.3f}<br>%{x:,.4~g} " + COSTS[cost],
+            error_y=_error_bars(of_kind, merit)
+            | {"thickness": 1, "width": 3, "visible": has_intervals(of_kind, merit)},
+            hovertemplate="%{customdata}<br>" + MERITS[merit] + " %{y:.3f}<br>%{x:,.4~g} " + COSTS[cost],
         )
     figure.update_layout(showlegend=len({row.kind for row in measured}) > 1)
     ticks = cost_ticks(costs)
     figure.update_xaxes(title=COSTS[cost], type="log", tickvals=ticks, ticktext=[*map(rounded_count, ticks)])
-    figure.update_yaxes(title="TPR10")
+    figure.update_yaxes(title=MERITS[merit])
     return figure
 
 
@@ -218,12 +223,13 @@ def _covered(box: Box, taken: Sequence[Box], width: float) -> float:
     return 2 * NAME_PIXELS * outside + inside
 
 
-def not_drawn(rows: Sequence[Compared], cost: str) -> str:
+def not_drawn(rows: Sequence[Compared], cost: str, *, merit: str = "tpr10") -> str:
     """Return in words which rows the figure of costs leaves out, and why; nothing where it has all."""
     why: dict[str, list[str]] = {}
     for row in rows:
-        if row.tpr10 is None:
-            why.setdefault("(no TPR10: it does not tell lenses from non-lenses)", []).append(row.label)
+        if getattr(row, merit) is None:
+            told = "it does not tell lenses from non-lenses" if row.auroc is None else "not measured"
+            why.setdefault(f"(no {MERITS[merit]}: {told})", []).append(row.label)
         elif not getattr(row, cost):
             why.setdefault(_why_without(row, cost), []).append(row.label)
     return "; ".join(f"{_listed(labels)} {reason}" for reason, labels in why.items())
@@ -246,6 +252,6 @@ def columns_of(rows: Sequence[Compared]) -> dict[str, list[Any]]:
     """Return the rows as columns for a download."""
     names = ("label", "run", "model", "kind", "dataset", "state", "n", "lenses", "accuracy", "accuracy_low",
              "accuracy_high", "auroc", "auroc_low", "auroc_high",
-             "average_precision", "tpr0", "tpr10", "rotation_std", "parameters",
+             "average_precision", "tpr0", "tpr10", "tpr10_low", "tpr10_high", "rotation_std", "parameters",
              "epochs", "seconds", "images_per_second", "reason")  # fmt: skip
     return {name: [getattr(row, name) for row in rows] for name in names}

@@ -189,9 +189,9 @@ def _show_rows(rows: list[Compared], cutouts: str) -> None:
     if measured:
         left, right = st.columns(2, gap="medium")
         with left:
-            _merits(measured, cutouts)
+            merit = _merits(measured, cutouts)
         with right:
-            _costs(measured, cutouts)
+            _costs(measured, cutouts, merit=merit)
     elif rows:
         st.info("The first point appears when the first network is trained and measured.")
     if rows:
@@ -259,32 +259,39 @@ def _range(counts: Sequence[int | None]) -> str:
     return "–".join(number(count) for count in sorted({min(known), max(known)})) if known else "–"
 
 
-def _merits(rows: list[Compared], cutouts: str) -> None:
-    merit = st.segmented_control(
+def _merits(rows: list[Compared], cutouts: str) -> str:
+    """Show a figure of merit by run; return which was chosen."""
+    merit: str = st.segmented_control(
         "Figure of merit",
         list(compare_figures.MERITS),
         required=True,
         format_func=_merit_label,
         **kept("merit", one_of(list(compare_figures.MERITS)), "auroc", key="compare-merit"),
     )
-    note = f"; bars: 95\u00a0% ({'DeLong' if merit == 'auroc' else 'Wilson'})"
-    note = note if compare_figures.has_intervals(rows, str(merit)) else ""
     title = f"{_merit_label(merit)} by run"
     figures.show_figure(
         compare_figures.bar_figure(rows, merit, colours=figures.line_colours(), ink=figures.ink()),
         title=title[0].upper() + title[1:],
-        caption=cutouts + note,
+        caption=cutouts + _limits_note(rows, merit),
         csv=lambda: figures.csv_text(compare_figures.columns_of(rows)),
         key="compare-bars",
         height=_rows_height(rows),
     )
+    return merit
+
+
+def _limits_note(rows: list[Compared], merit: str) -> str:
+    """Return how the limits of a figure were found; nothing where none are known."""
+    if not compare_figures.has_intervals(rows, merit):
+        return ""
+    return f"; bars: 95\u00a0% ({compare_figures.INTERVALS[merit]})"
 
 
 def _merit_label(merit: str) -> str:
     return compare_figures.MERITS[merit].split(" at ")[0]
 
 
-def _costs(rows: list[Compared], cutouts: str) -> None:
+def _costs(rows: list[Compared], cutouts: str, *, merit: str) -> None:
     cost: str = st.segmented_control(
         "Against",
         list(compare_figures.COSTS),
@@ -292,16 +299,20 @@ def _costs(rows: list[Compared], cutouts: str) -> None:
         format_func=compare_figures.COSTS.__getitem__,
         **kept("cost", one_of(list(compare_figures.COSTS)), "parameters", key="compare-cost"),
     )
-    absent = compare_figures.not_drawn(rows, cost)
-    if all(row.tpr10 is None or not getattr(row, cost) for row in rows):
-        heading("TPR10 against cost")
+    absent = compare_figures.not_drawn(rows, cost, merit=merit)
+    title = f"{_merit_label(merit)} against cost"
+    title = title[0].upper() + title[1:]
+    if all(getattr(row, merit) is None or not getattr(row, cost) for row in rows):
+        heading(title)
         st.info(f"There is nothing to draw: {plain(absent)}.", icon=":material/scatter_plot:")
         return
     height, colours = _rows_height(rows), figures.line_colours()
     figures.show_figure(
-        compare_figures.cost_figure(rows, cost, colours=colours, ink=figures.ink(), height=height),
-        title="TPR10 against cost",
-        caption=cutouts + "; 95\u00a0% (Wilson)",
+        compare_figures.cost_figure(
+            rows, cost, merit=merit, colours=colours, ink=figures.ink(), height=height
+        ),
+        title=title,
+        caption=cutouts + _limits_note(rows, merit),
         csv=lambda: figures.csv_text(compare_figures.columns_of(rows)),
         key="compare-costs",
         height=height,

@@ -17,6 +17,7 @@ from lensapp.services.evaluate.run_colours import colours_of_runs
 from lensapp.services.train.comparisons import Compared
 from lensapp.storage.workspace import Workspace
 from lensapp.ui.evaluate import evaluation_figures as draw
+from lensapp.ui.evaluate.chance import warn_of_chance
 from lensapp.ui.evaluate.compare import side_figures
 from lensapp.ui.evaluate.compare.overlap_view import show_overlap
 from lensapp.ui.evaluate.compare.scatter_view import show_scatter
@@ -62,6 +63,7 @@ def show_beside(ws: Workspace, rows: Sequence[Compared], view: str) -> None:
     told = verdict(compared)
     with left:
         _show_verdict(compared, told)
+    warn_of_chance(compared.evaluations)
     if view == "overlap":
         show_overlap(ws, compared)
     elif view == "scores":

@@ -1,0 +1,63 @@
+"""The best epoch of a training in words: which it is, what chose it, and whether it is better than chance."""
+
+from typing import Any
+
+from lensapp.core.evaluate.metrics import COIN
+from lensapp.core.train.training_spec import TrainingSpec
+from lensapp.storage.records import Run
+
+FIGURE_WORDS = {
+    "val_loss": "loss",
+    "val_auc": "AUROC",
+    "val_partial_auc": "AUROC to FPR 0.05",
+    "val_tpr_at_fpr": "TPR at FPR {fpr:g}",
+}
+
+
+def best_epoch_in_words(run: Run) -> str:
+    """Return the best epoch of an ended training with the figure that chose it; nothing before the first."""
+    epochs, best = run.summary.get("epochs"), run.summary.get("best_epoch")
+    if not epochs or not best:
+        return ""
+    name = str(run.summary.get("best_by") or run.spec.get("monitor") or "val_loss")
+    value = _best(run).get(name)
+    chosen_by = "" if value is None else f" (validation {_words(run, name)} {value:.3g})"
+    return f"best epoch {best} of {epochs}{chosen_by}"
+
+
+def why_chosen(run: Run) -> str:
+    """Return in a sentence what the best epoch was chosen by; nothing where that is not known."""
+    best, monitor = _best(run), str(run.spec.get("monitor") or "val_loss")
+    first, last = best.get("judged_by"), run.summary.get("best_by")
+    if first is None:
+        return ""
+    if last == monitor:
+        return f"The best epoch is chosen by the {_words(run, monitor)} of the validation part."
+    why = "is the same in several epochs" if first == monitor else "cannot be told from so few non-lenses"
+    return (
+        f"The best epoch is chosen by the {_words(run, str(last))} of the validation part: "
+        f"the {_words(run, monitor)} {why}."
+    )
+
+
+def no_better_than_chance(run: Run) -> str:
+    """Return in a sentence that the best epoch orders the validation part as a coin would; else nothing."""
+    best = _best(run)
+    area, low = best.get("val_auc"), best.get("val_auc_low")
+    if area is None or (area if low is None else low) > COIN:  # no limits are known of earlier runs
+        return ""
+    limits = "" if low is None else f" (95\u00a0%: {low:.2f}–{best['val_auc_high']:.2f})"
+    means = "not told from chance" if area > COIN else "no better than chance"
+    return (
+        f"In its best epoch the AUROC of the validation part is {area:.3f}{limits}: {means}. Train longer, "
+        "or on more cutouts, before its scores are used."
+    )
+
+
+def _best(run: Run) -> dict[str, Any]:
+    return run.summary.get("best") or {}
+
+
+def _words(run: Run, name: str) -> str:
+    default = float(TrainingSpec.model_fields["monitor_fpr"].default)
+    return FIGURE_WORDS.get(name, name).format(fpr=float(run.spec.get("monitor_fpr") or default))
