@@ -3,10 +3,16 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from lensapp.services.catalogue.usual_export import exported_after
 from lensapp.services.data.demo import start_demo
 from lensapp.services.data.source_names import free_name
+from lensapp.services.data.sources import ready_sources
+from lensapp.services.inspect.vote_log import voted_per_review
 from lensapp.services.next_step import Round
 from lensapp.simulation.survey import DemoSpec
+from lensapp.storage import datasets, reviews, runs
+from lensapp.storage.records import Source
+from lensapp.storage.scores import stored_scores
 from lensapp.storage.workspace import Workspace
 
 GRADED = 10
@@ -30,11 +36,11 @@ def begin_tour(ws: Workspace) -> str:
     return name
 
 
-def tour_of(stands: Round) -> list[TourStep]:
-    """Return the steps of the tour as they stand for what is selected."""
+def tour_of(ws: Workspace, stands: Round) -> list[TourStep]:
+    """Return the steps of the tour: a step done once with the source selected, by any run, stays done."""
     stages = {stage.name: stage for stage in stands.stages}
-    votes = stages["Votes"]
-    enough = min(GRADED, votes.of or GRADED)
+    source = next((one for one in ready_sources(ws) if one.name == stands.selection.get("source")), None)
+    once = _done_once(ws, source)
     return [
         TourStep(
             "Make a demo survey",
@@ -52,31 +58,49 @@ def tour_of(stands: Round) -> list[TourStep]:
             "Train a network",
             "Choose a published recipe and start. The worker goes on while you look elsewhere.",
             "train",
-            stages["Network"].done,
+            stages["Network"].done or "trained" in once,
         ),
         TourStep(
             "Evaluate it",
             "ROC, confusion and the worst mistakes on the test part, which training never saw.",
             "evaluate",
-            stands.measured,
+            stands.measured or "evaluated" in once,
         ),
         TourStep(
             "Score the survey",
             "Every cutout gets a score; the best come first.",
             "score",
-            stages["Scores"].done,
+            stages["Scores"].done or "scored" in once,
         ),
         TourStep(
             f"Grade {GRADED} candidates",
             "A, B, C or X on the keyboard; the key ? shows the others.",
             "inspect",
-            (votes.count or 0) >= enough,
+            "graded" in once,
         ),
         TourStep(
             "Export the catalogue",
             "Grades, scores and positions as FITS, CSV or VOTable, with every vote.",
             "catalogue",
-            stages["Catalogue"].done,
+            stages["Catalogue"].done or "exported" in once,
             view={"view": "export"},
         ),
     ]
+
+
+def _done_once(ws: Workspace, source: Source | None) -> set[str]:
+    """Return what was done with a source in any round, whatever run or review is current."""
+    if source is None:
+        return set()
+    versions = {one.id for one in datasets.list_datasets(ws.database) if source.id in one.source_ids}
+    trained = [one for one in runs.list_runs(ws.database) if one.dataset_id in versions]
+    voted = voted_per_review(ws)
+    of_source = [one for one in reviews.list_reviews(ws.database) if one.source_id == source.id]
+    facts = {
+        "trained": any(one.state == "finished" for one in trained),
+        "evaluated": any(one.evaluation is not None for one in trained),
+        "scored": bool(stored_scores.score_counts(ws, source_id=source.id)),
+        "graded": any(voted.get(one.id, 0) >= min(GRADED, one.size) for one in of_source),
+        "exported": exported_after(ws, source.name, source.created_at),
+    }
+    return {name for name, done in facts.items() if done}

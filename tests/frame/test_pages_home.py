@@ -11,12 +11,14 @@ from lensapp import jobs
 from lensapp.core.acting import Actor, acting_as
 from lensapp.core.plurals import counted
 from lensapp.core.split.splits import SplitSpec
+from lensapp.services import tour
 from lensapp.services.next_step import round_of
 from lensapp.services.overview import overview
 from lensapp.services.recent import recent_changes
 from lensapp.services.split.datasets import freeze_split
 from lensapp.services.tour import tour_of
 from lensapp.storage import datasets, queue, reviews, runs, sources
+from lensapp.storage.care.trail import EXPORTED, note_change
 from lensapp.storage.scores import stored_scores
 from lensapp.storage.workspace import Workspace
 from support import pages_workspace
@@ -151,7 +153,7 @@ def test_get_started_makes_a_survey_at_once_and_the_tour_ticks_itself(workspace)
     walk_the_round(workspace)
     app.run()
     assert app.expander[0].label == "Ten-minute tour: 3 of 7 steps done"
-    steps = {step.title: step.done for step in tour_of(round_of(workspace, {}, []))}
+    steps = {step.title: step.done for step in tour_of(workspace, round_of(workspace, {}, []))}
     assert steps == {
         "Make a demo survey": True, "Split it": True, "Train a network": False, "Evaluate it": False,
         "Score the survey": True, "Grade 10 candidates": False, "Export the catalogue": False,
@@ -190,6 +192,21 @@ def test_the_tour_shows_the_button_of_the_next_step_at_that_step_only(workspace)
     app.button(key="tour-open-7").click().run()
     assert [title.value for title in app.title] == ["Catalogue"]
     assert app.query_params["view"] == "export"
+
+
+def test_a_step_of_the_tour_stays_done_when_another_run_is_chosen(workspace, monkeypatch):
+    monkeypatch.setattr(tour, "GRADED", 6)
+    source = pages_workspace.add_survey(workspace)
+    dataset = pages_workspace.add_dataset(workspace, source)
+    first = pages_workspace.add_run(workspace, dataset, "first")
+    pages_workspace.add_evaluation(workspace, first, dataset)
+    pages_workspace.add_scores(workspace, first, source)
+    pages_workspace.add_votes(workspace, first, source)
+    note_change(workspace.database, EXPORTED, kind="source", name=source.name)
+    before = [step.done for step in tour_of(workspace, round_of(workspace, {}, []))]
+    pages_workspace.add_run(workspace, dataset, "second")
+    after = tour_of(workspace, round_of(workspace, {"run": "second"}, []))
+    assert [step.done for step in after] == before == [True] * 7
 
 
 def dialog() -> None:

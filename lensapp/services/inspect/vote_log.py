@@ -39,7 +39,7 @@ class Standing:
     votes, inspectors
         Votes on candidates that count, and by how many inspectors.
     good
-        Candidates with a vote of A or B among them.
+        Candidates whose votes come to A or B together, as the catalogue has them unless asked otherwise.
     grades
         Votes that count by what they are worth: A, B, C or X.
     voted
@@ -173,9 +173,11 @@ def _standing(ws: Workspace, state: reviews.StateOfVotes) -> Standing:
     votes = logged_votes(ws, [key for key, _ in state.reviews], state).columns
     counted = last_of(votes)
     grades = grades_of_means(votes.value[counted])
-    good = votes.cutout[counted][np.isin(grades.astype(str), GOOD_GRADES)]
+    of_candidate = np.unique(votes.cutout[counted], return_inverse=True)[1]
+    agreed = grades_of_means(np.bincount(of_candidate, votes.value[counted]) / np.bincount(of_candidate))
+    good = int(np.isin(agreed.astype(str), GOOD_GRADES).sum())
     people = len(np.unique(votes.inspector[counted]))
-    return Standing(len(counted), people, len(np.unique(good)), Counter(grades.tolist()), voted)
+    return Standing(len(counted), people, good, Counter(grades.tolist()), voted)
 
 
 def _in_time(log: Columns, state: reviews.StateOfVotes) -> NDArray[np.bool_]:

@@ -27,7 +27,7 @@ def show_tour(stands: Round, *, under_way: bool) -> None:
 
     The list is folded where no tour is `under_way` nor was begun in this session.
     """
-    steps = tour_of(stands)
+    steps = tour_of(get_workspace(), stands)
     done = sum(step.done for step in steps)
     begun = bool(st.session_state.get(TOUR)) or (under_way and done < len(steps))
     with st.expander(

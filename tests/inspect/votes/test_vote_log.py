@@ -41,6 +41,15 @@ def test_votes_that_come_change_and_are_withdrawn_count_as_they_stand_now(ws):
     assert standing(ws) == Standing(3, 2, 1, {"B": 1, "C": 1, "X": 1}, {look.id: 2, again.id: 2})
 
 
+def test_good_candidates_are_those_that_all_votes_together_grade_a_or_b(ws):
+    look = add_review(ws, "look")
+    add_votes(ws, look, "ada", {1: "A", 2: "B", 3: "C", 4: "A"})
+    add_votes(ws, look, "bo", {1: "B", 2: "X", 3: "A", 4: "X"})
+    consensus = find_consensus(votes_in(ws, look))
+    assert consensus.grade.tolist() == ["B", "C", "B", "B"]
+    assert standing(ws).good == 3  # not the four with a vote of A or B
+
+
 def test_only_new_votes_are_read_and_all_where_some_have_gone(ws, monkeypatch):
     look = add_review(ws, "look")
     add_votes(ws, look, "ada", {1: "A", 2: "X"})
