@@ -160,7 +160,8 @@ def choose_recipe(
         )
     chosen = recipes[name or DEFAULT_RECIPE]
     with st.container(key=f"recipe-said-{purpose}"):
-        st.caption(f"**{plain(chosen.title)}**: {plain(chosen.text)}", help=MEANING)
+        said = f"**{plain(chosen.title)}**: {plain(chosen.text)}"
+        st.caption(said, help=f"{said}\n\n{MEANING}")  # two lines of it are seen beside the form
     return chosen
 
 

@@ -32,7 +32,6 @@ from lensapp.ui.train.recipe_cards import Recipe, choose_recipe
 
 NAME_HELP = "Empty takes the name shown."
 QUEUED = "train-queued"
-USUAL_FIELDS = ("epochs", "batch_size", "learning_rate")
 MAIN_FIELDS = (
     "optimizer",
     "weight_decay",
@@ -178,7 +177,6 @@ def recipe_form(
     dataset = versions[choose("dataset", list(versions), label="Dataset version") or ""]
     counts = dataset.counts.get("train", {})
     lenses = number(counts.get("lens", 0))
-    st.caption(f"{number(sum(counts.values()))} training cutouts, {lenses} of them lenses")
     recipe = choose_recipe(trained, purpose=purpose, dataset=dataset, paces=paces)
     key = f"{prefix}-{recipe.name}"
     usual = st.container(gap="small")
@@ -186,18 +184,21 @@ def recipe_form(
         network = _choose_network(recipe, key=key)
         values = _recipe_fields(ws, dataset.name, recipe, network, key=key, columns=columns)
     with usual:
-        initial_run = _choose_start(ws, trained, recipe, network, key=key)
-        values |= spec_fields(
-            TrainingSpec, key=key, values=recipe.spec, only=USUAL_FIELDS, columns=columns, keep=""
-        )
         if clear_name:
             st.session_state[f"{key}-name"] = ""
-        name = st.text_input(
+        usual_fields = partial(spec_fields, TrainingSpec, key=key, values=recipe.spec, keep="")
+        naming, lasting = st.columns(2)
+        name = naming.text_input(
             "Name",
             placeholder=suggest(network.name),
             help=NAME_HELP,
             **kept("name", text(), "", key=f"{key}-name"),
         )
+        with lasting:
+            values |= usual_fields(only=("epochs",), columns=1)
+        values |= usual_fields(only=("batch_size", "learning_rate"), columns=2)
+        st.caption(f"{number(sum(counts.values()))} training cutouts, {lenses} of them lenses")
+        initial_run = _choose_start(ws, trained, recipe, network, key=key)
     return Filled(dataset, values | {"network": network.name, "initial_run": initial_run}, name.strip(), key)
 
 
