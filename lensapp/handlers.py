@@ -8,7 +8,7 @@ import numpy as np
 from lensapp.core.evaluate.audits.audit_spec import AuditSpec
 from lensapp.core.evaluate.explain_spec import ExplainSpec
 from lensapp.core.evaluate.selection_function import InjectionSpec
-from lensapp.core.progress import ProgressMeter, Report, ShouldStop
+from lensapp.core.progress import ProgressMeter, Report, ShouldStop, phase_of
 from lensapp.core.score.feature_spec import MapSpec
 from lensapp.core.score.precision import Precision
 from lensapp.core.score.shard_share import ShardShare
@@ -43,7 +43,8 @@ def compute_features_and_index(
     outcome = compute_features(
         workspace, run_name=run_name, name=source_name, spec=spec, report=report, should_stop=should_stop
     )
-    return outcome | {"indexed": ensure_index(workspace, run_name=run_name, name=source_name, report=report)}
+    rest = phase_of(report, begin=0.95, end=1.0, phase="similar cutouts")
+    return outcome | {"indexed": ensure_index(workspace, run_name=run_name, name=source_name, report=rest)}
 
 
 def check_and_score(
@@ -185,8 +186,12 @@ def audit_run(
     from lensapp.services.evaluate import audits
     from lensapp.services.score.source_checks import checks_of_audit
 
-    for part in audits.unmeasured_parts(workspace, run_name):
-        evaluate_run(workspace, run_name=run_name, part=part, report=report, should_stop=should_stop)
-    found = audits.audit(workspace, run_name=run_name, spec=spec, report=report, should_stop=should_stop)
+    share = 0.15  # of the audit's time, for each part measured first
+    unmeasured = audits.unmeasured_parts(workspace, run_name)
+    for place, part in enumerate(unmeasured):
+        step = phase_of(report, begin=place * share, end=(place + 1) * share, phase=f"scoring the {part} part")
+        evaluate_run(workspace, run_name=run_name, part=part, report=step, should_stop=should_stop)
+    rest = phase_of(report, begin=len(unmeasured) * share, end=1.0, phase="audit")
+    found = audits.audit(workspace, run_name=run_name, spec=spec, report=rest, should_stop=should_stop)
     found["shift"] = checks_of_audit(workspace, run_name=run_name, source_name=spec.source)
     return audits.keep_audit(workspace, run_name, found)

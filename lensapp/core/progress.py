@@ -119,6 +119,20 @@ class ProgressMeter:
         )
 
 
+def phase_of(report: Report, *, begin: float, end: float, phase: str) -> Report:
+    """Return what reports one phase of longer work: its fraction within that of the whole, its name first.
+
+    The time left is that of the phase alone, so that it is not told.
+    """
+
+    def of_whole(progress: Progress) -> None:
+        fraction = begin + (end - begin) * progress.get("fraction", 0.0)
+        message = f"{phase}: {progress.get('message', '')}".removesuffix(": ")
+        report({**progress, "fraction": fraction, "message": message, "seconds_left": None})
+
+    return of_whole
+
+
 def ignore_progress(_progress: Progress) -> None:
     """Discard progress, for work that nobody watches."""
 

@@ -41,7 +41,7 @@ from lensapp.ui.shared.state import (
     selected,
     theme,
 )
-from lensapp.ui.shared.widgets import duration
+from lensapp.ui.shared.widgets import time_left
 
 REFRESH_SECONDS = 2.0
 KEEPER = "inspector-kept"
@@ -156,10 +156,9 @@ def _show_first(live: Sequence[Job], *, served: bool) -> None:
     left = first.progress.get("seconds_left")
     parts = [state_text(first, live) if served else "no worker is running"]
     if first.state == "running" and not first.command and served:
-        rest = [] if left is None else [f"{duration(float(left))} left"]
-        parts = (
-            [f"{100 * fraction_done(first):.0f} %", *rest] if fraction_done(first) else [progress_text(first)]
-        )
+        rest = [] if left is None else [time_left(float(left))]
+        done = 0.0 < fraction_done(first) < 1.0  # else it says what it does
+        parts = [f"{100 * fraction_done(first):.0f} %", *rest] if done else [progress_text(first)]
     if len(live) > 1:
         parts.append(counted(len(live) - 1, "more job"))
     hint = f"{first.title} · {progress_text(first)}" if served else no_worker().replace("`", "")

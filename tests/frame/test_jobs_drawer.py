@@ -13,7 +13,7 @@ from starlette.requests import Request
 from streamlit.testing.v1 import AppTest
 
 from lensapp import jobs, worker
-from lensapp.core.progress import Progress
+from lensapp.core.progress import Progress, phase_of
 from lensapp.services.train.job_control import state_of_queue
 from lensapp.storage import queue
 from lensapp.storage.records import Job
@@ -21,6 +21,7 @@ from lensapp.storage.workspace import Workspace
 from lensapp.ui import pulse
 from lensapp.ui.shared import state
 from lensapp.ui.shared.job_controls import polling, progress_text, queue_text, state_text
+from lensapp.ui.shared.widgets import time_left
 from support.small_surveys import make_survey
 
 PROJECT = Path(__file__).parents[2]
@@ -197,3 +198,26 @@ def test_states_are_said_in_words(ws):
     assert polling([running]) is not None
     queue.update_job(ws.database, running, state="paused")
     assert polling([queue.get_job(ws.database, first.id)]) is None
+
+
+@pytest.mark.parametrize(
+    ("seconds", "words"),
+    [(0, "< 10 s left"), (42, "50 s left"), (84, "2 min left"), (87, "2 min left"), (119, "2 min left"),
+     (3540, "59 min left"), (7200, "2.0 h left")],
+)  # fmt: skip
+def test_what_is_left_reads_the_same_wherever_it_is_asked_for_at_nearly_the_same_moment(seconds, words):
+    assert time_left(seconds) == words
+
+
+def test_a_job_of_several_phases_is_at_its_end_once_only_and_names_the_phase():
+    told: list[Progress] = []
+    first = phase_of(told.append, begin=0.0, end=0.2, phase="scoring the test part")
+    rest = phase_of(told.append, begin=0.2, end=1.0, phase="audit")
+    first({"fraction": 1.0, "message": "512 of 512 cutouts", "seconds_left": 0.0, "rate": 90.0})
+    rest({"fraction": 0.5, "message": "measuring cutouts"})
+    assert [round(one["fraction"], 6) for one in told] == [0.2, 0.6]
+    assert [one["message"] for one in told] == [
+        "scoring the test part: 512 of 512 cutouts",
+        "audit: measuring cutouts",
+    ]
+    assert all(one["seconds_left"] is None for one in told)

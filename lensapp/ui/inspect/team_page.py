@@ -162,7 +162,8 @@ def time_left(hours: float | None) -> str:
     if hours is None or math.isnan(hours):
         return "–"
     if hours < 1:
-        return f"{max(round(60 * hours), 1 if hours else 0)} min"
+        minutes = round(60 * hours)
+        return f"{minutes} min" if minutes or not hours else "< 1 min"
     return f"{number(hours, digits=2)} h"
 
 

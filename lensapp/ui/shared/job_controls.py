@@ -20,7 +20,7 @@ from lensapp.ui.shared.address import in_fragment_run, kept, switch
 from lensapp.ui.shared.markup import plain
 from lensapp.ui.shared.page_words import in_page_words
 from lensapp.ui.shared.state import choose, get_workspace
-from lensapp.ui.shared.widgets import duration, error_box, number, relative_time
+from lensapp.ui.shared.widgets import duration, error_box, number, relative_time, time_left
 
 Standing = TypeVar("Standing", bound=JobStanding)
 REDRAW_SECONDS = 2.0
@@ -186,7 +186,7 @@ def progress_text(job: Job) -> str:
         parts.append(f"{number(float(progress['rate']))} {progress.get('unit', '/s')}")
     if job.state == "running":
         if progress.get("seconds_left") is not None:
-            parts.append(f"{duration(float(progress['seconds_left']))} left")
+            parts.append(time_left(float(progress["seconds_left"])))
         elif job.started_at is not None and not fraction_done(job):
             parts.append(duration(max(time.time() - job.started_at, 0.0)))
     return " · ".join(parts)

@@ -1,5 +1,6 @@
 """Parts that several pages show: empty states, errors, times, numbers, downloads."""
 
+import math
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -105,6 +106,18 @@ def duration(seconds: float) -> str:
     if seconds < 36 * 3600:
         return f"{seconds / 3600:.1f} h"
     return f"{seconds / 86400:.0f} d"
+
+
+def time_left(seconds: float) -> str:
+    """Return what is left of work, rounded up so that places that show it agree: 40 s left, 2 min left.
+
+    Below a minute it goes in steps of ten seconds; from an hour and a half on by tenths of an hour.
+    """
+    if seconds <= 10:
+        return "< 10 s left"
+    if seconds <= 60:
+        return f"{10 * math.ceil(seconds / 10)} s left"
+    return f"{duration(60 * math.ceil(seconds / 60) if seconds < 90 * 60 else seconds)} left"
 
 
 def number(value: float | int | None, *, digits: int = 3) -> str:

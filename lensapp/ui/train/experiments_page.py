@@ -20,7 +20,7 @@ from lensapp.ui.shared.job_controls import (
 from lensapp.ui.shared.markup import plain
 from lensapp.ui.shared.page_head import page_head
 from lensapp.ui.shared.state import get_workspace, go, selected
-from lensapp.ui.shared.widgets import absolute_time, duration, empty_state, relative_time
+from lensapp.ui.shared.widgets import absolute_time, empty_state, relative_time, time_left
 from lensapp.ui.train.kfold import show_kfold
 from lensapp.ui.train.search import show_search
 from lensapp.ui.train.study_form import show_study_form
@@ -109,7 +109,7 @@ def _live_status(name: str) -> None:
         if progress and status.state != "queued":
             text = f"**{progress.get('message', '')}**"
             if status.state == "running" and progress.get("seconds_left") is not None:
-                text += f" · about **{duration(float(progress['seconds_left']))}** left"
+                text += f" · about **{time_left(float(progress['seconds_left']))}**"
         st.progress(fraction_done(status.job), text=text)
     else:
         study = status.study

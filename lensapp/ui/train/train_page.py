@@ -31,7 +31,7 @@ from lensapp.ui.shared.markup import plain, plain_all
 from lensapp.ui.shared.page_head import page_head
 from lensapp.ui.shared.scores import hint_at_low_scores
 from lensapp.ui.shared.state import choose, get_workspace, go
-from lensapp.ui.shared.widgets import absolute_time, counted, duration, empty_state, number, relative_time
+from lensapp.ui.shared.widgets import absolute_time, counted, duration, empty_state, number, relative_time, time_left
 from lensapp.ui.train import curves
 from lensapp.ui.train.run_form import show_run_form
 from lensapp.ui.train.run_notes import show_notes
@@ -145,7 +145,7 @@ def progress_line(status: RunStatus, progress: dict[str, Any]) -> str:
     if progress.get("rate"):
         parts.append(f"{number(float(progress['rate']))} images/s")
     if status.state == "running" and progress.get("seconds_left") is not None:
-        parts.append(f"**{duration(float(progress['seconds_left']))}** left")
+        parts.append(f"**{time_left(float(progress['seconds_left']))}**")
     if progress.get("loss") is not None:
         parts.append(f"loss {number(float(progress['loss']))}")
     if progress.get("device"):
