@@ -189,7 +189,9 @@ def audit_run(
     share = 0.15  # of the audit's time, for each part measured first
     unmeasured = audits.unmeasured_parts(workspace, run_name)
     for place, part in enumerate(unmeasured):
-        step = phase_of(report, begin=place * share, end=(place + 1) * share, phase=f"scoring the {part} part")
+        step = phase_of(
+            report, begin=place * share, end=(place + 1) * share, phase=f"scoring the {part} part"
+        )
         evaluate_run(workspace, run_name=run_name, part=part, report=step, should_stop=should_stop)
     rest = phase_of(report, begin=len(unmeasured) * share, end=1.0, phase="audit")
     found = audits.audit(workspace, run_name=run_name, spec=spec, report=rest, should_stop=should_stop)

@@ -102,5 +102,5 @@ def band_warnings(bands: dict[str, Any]) -> list[str]:
         if band["nan"]:
             warnings.append(f"Band {name}: {band['nan']} pixels were NaN or infinite.")
         if band["zero_share"] > MOSTLY_ZERO:
-            warnings.append(f"Band {name}: {band['zero_share']:.0%} of the pixels are exactly zero.")
+            warnings.append(f"Band {name}: {100 * band['zero_share']:.0f} % of the pixels are exactly zero.")
     return warnings

@@ -92,7 +92,7 @@ def test_classes_are_shown_before_the_score_of_the_positive_ones(ws: Workspace) 
     )
     page = open_page("evaluate", run="classes-1")
     assert len(page.get("plotly_chart")) == 7  # none of the scatter under rotations: every score is kept
-    assert any("is rotated by 90°: 0.00 %" in text.value for text in page.info)
+    assert any("is rotated by 90°: 0.0000" in text.value for text in page.info)
     assert list(page.dataframe[0].value["class"]) == [*NAMES, "mean"]
     assert page.subheader[0].value == "lens against the rest"
     table = class_table(measure_classes(labels, chances, classes=NAMES))

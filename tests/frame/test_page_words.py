@@ -4,9 +4,11 @@ import ast
 import re
 from pathlib import Path
 
+import pandas as pd
 import pytest
 
 from lensapp.ui.shared.page_words import in_page_words, labels_of_options
+from lensapp.ui.shared.widgets import counts_spaced
 
 PROJECT = Path(__file__).parents[2]
 ON_NO_PAGE = {
@@ -50,3 +52,15 @@ def test_every_option_that_a_message_names_has_a_label_on_pages():
 )  # fmt: skip
 def test_options_become_labels(message, shown):
     assert in_page_words(message) == shown
+
+
+def test_whole_numbers_of_a_table_have_thin_spaces_and_stay_numbers():
+    table = pd.DataFrame({"cutouts": [2000, 20], "share": [0.25, float("nan")], "bands": ["g", "r"]})
+    style = counts_spaced(table)
+    assert "2\u202f000" in style.to_html()
+    assert style.data["cutouts"].tolist() == [2000, 20]
+
+
+def test_no_text_that_comes_with_the_program_has_commas_between_thousands():
+    cards = Path(__file__).parents[2].glob("models/*/card.md")
+    assert not [card.name for card in cards if re.search(r"\d,\d{3}\b", card.read_text(encoding="utf-8"))]

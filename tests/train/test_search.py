@@ -6,7 +6,14 @@ import pytest
 from lensapp.cli.commands import make_parser
 from lensapp.core.errors import InvalidInput
 from lensapp.core.train.presets import PRESETS
-from lensapp.core.train.search_space import Choices, FloatRange, IntRange, parse_space, settings_of
+from lensapp.core.train.search_space import (
+    Choices,
+    FloatRange,
+    IntRange,
+    figure_words,
+    parse_space,
+    settings_of,
+)
 from lensapp.core.train.study_spec import SearchSpec
 from lensapp.learning.studies.trials import Judge, ask, importance_of, rebuild
 from lensapp.learning.studies.tuning import search
@@ -180,3 +187,10 @@ def test_trials_that_fail_are_noted_and_a_search_of_nothing_else_says_why(tmp_pa
         ("failed", "failed")
     ] * 2
     assert optuna.logging.get_verbosity() == optuna.logging.WARNING
+
+
+@pytest.mark.parametrize("written", ["10⁻⁵ to 0.1", "1e-5:0.1", "1 × 10⁻⁵ to 0.1"])
+def test_the_ends_of_a_range_may_be_powers_of_ten_as_the_form_writes_them(written):
+    space = parse_space(f"learning_rate={written}", PRESETS["OURS"].spec)
+    assert space["learning_rate"].ends == (1e-5, 0.1)
+    assert [figure_words(value) for value in (1e-5, 2.5e-6, 0.1, 512)] == ["10⁻⁵", "2.5 × 10⁻⁶", "0.1", "512"]

@@ -3,6 +3,7 @@
 A setting is named by its path: `learning_rate`, `augmentation.noise_sigma`, `network_options.filters`.
 """
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal, Self, get_args, get_origin
@@ -53,6 +54,10 @@ USUAL: dict[str, tuple[float, float]] = {
     "augmentation.stretch_jitter": (0, 2),
     "normalisation.softening": (0.1, 30),
 }
+SUPERSCRIPTS = "⁻⁰¹²³⁴⁵⁶⁷⁸⁹"
+TO_SUPERSCRIPTS = str.maketrans("-0123456789", SUPERSCRIPTS)
+FROM_SUPERSCRIPTS = str.maketrans(SUPERSCRIPTS, "-0123456789")
+POWER = re.compile(rf"(?:([\d.]+)\s*[×x]\s*)?10([{SUPERSCRIPTS}]+)")
 LOGARITHMIC = ("learning_rate", "weight_decay", "batch_size")
 
 
@@ -247,11 +252,11 @@ def parse_space(text: str, training: TrainingSpec) -> dict[str, AnyRange]:
 
 
 def narrowed(name: str, limits: AnyRange, text: str) -> AnyRange:
-    """Return the range of a setting that `text` gives: LOW:HIGH, or A|B for choices."""
+    """Return the range of a setting that `text` gives: LOW:HIGH or LOW to HIGH, or A|B for choices."""
     if isinstance(limits, Choices) or "|" in text:
         kind = type(limits.ends[0])
         return Choices.parse({"values": [_parsed(name, word, kind) for word in text.split("|")]})
-    low, colon, high = text.partition(":")
+    low, colon, high = text.replace(" to ", ":").partition(":")
     if not colon:
         raise InvalidInput(f"{name}={text} is no range. Write {name}=LOW:HIGH, or {name}=A|B for choices.")
     kind = int if isinstance(limits, IntRange) else float
@@ -260,10 +265,21 @@ def narrowed(name: str, limits: AnyRange, text: str) -> AnyRange:
     return type(limits).parse(ends | {"log": log})
 
 
+def figure_words(value: float) -> str:
+    """Return an end of a range as `narrowed` reads it: 0.1, and 10⁻⁵ or 2 × 10⁻⁵ where it is small."""
+    mantissa, _, exponent = f"{value:g}".partition("e")
+    if not exponent:
+        return mantissa
+    power = "10" + str(int(exponent)).translate(TO_SUPERSCRIPTS)
+    return power if mantissa == "1" else f"{mantissa} × {power}"
+
+
 def _parsed(name: str, text: str, kind: type) -> Any:
     if kind is bool:
         return text.strip().lower() in ("true", "yes", "1")
+    power = POWER.fullmatch(text.strip())
+    number = f"{power[1] or 1}e{power[2].translate(FROM_SUPERSCRIPTS)}" if power else text.strip()
     try:
-        return kind(text.strip())
+        return kind(number)
     except ValueError as error:
         raise InvalidInput(f"{text!r} in the range of {name} is not a number.") from error

@@ -24,7 +24,14 @@ from lensapp.ui.shared import figures
 from lensapp.ui.shared.markup import plain, plain_all
 from lensapp.ui.shared.pictures import picture_data
 from lensapp.ui.shared.state import choose, go
-from lensapp.ui.shared.widgets import absolute_time, counted, empty_state, number, relative_time
+from lensapp.ui.shared.widgets import (
+    absolute_time,
+    counted,
+    counts_spaced,
+    empty_state,
+    number,
+    relative_time,
+)
 from lensapp.ui.split.versions import changes_in_words
 
 SCORE_FORMAT = "%.4f"
@@ -122,7 +129,7 @@ def _show_ledger_table(rows: list[dict[str, Any]], *, key: str, empty: str = "")
     table = pd.DataFrame(rows)
     used = [name for name in table.columns if (table[name].notna() & (table[name].astype(str) != "")).any()]
     st.dataframe(
-        table[used],
+        counts_spaced(table[used]),
         hide_index=True,
         key=key,
         height="content",

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import pandas as pd
 import streamlit as st
 
 from lensapp.core.config import Spec
@@ -21,7 +22,7 @@ from lensapp.ui.shared.markup import plain
 from lensapp.ui.shared.page_head import page_head
 from lensapp.ui.shared.pictures import sheet
 from lensapp.ui.shared.state import await_source, get_workspace, go, selected
-from lensapp.ui.shared.widgets import counted, empty_state, error_box, errors_shown
+from lensapp.ui.shared.widgets import counted, counts_spaced, empty_state, error_box, errors_shown
 
 ICON = ":material/brush:"
 OWN_FIELDS = ("count", "nonlens_ratio", "host_share", "psf_source", "psf_file", "seed")
@@ -135,7 +136,13 @@ def _show_preview(spec: PaintSpec | None) -> None:
     )
     unit = "" if preview.calibrated else " · unit of flux unknown: arcs by signal to noise"
     cuts = [{"hosts, cut by cut": what, "left": count} for what, count in preview.counts.items()]
-    st.dataframe(cuts, hide_index=True, width="content", height="content", key="paint-cuts")
+    st.dataframe(
+        counts_spaced(pd.DataFrame(cuts)),
+        hide_index=True,
+        width="content",
+        height="content",
+        key="paint-cuts",
+    )
     st.caption(plain(f"PSF {widths}{unit}"))
     radii, snr = preview.columns["einstein_radius_arcsec"], preview.columns["arc_snr"]
     sheet(

@@ -176,12 +176,13 @@ def class_confusion_figure(
 ) -> go.Figure:
     """Draw numbers by true (rows) and predicted class (columns), tinted by the share of the true class."""
     counts = np.asarray(confusion)
+    shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
     figure = go.Figure(
         go.Heatmap(
-            z=counts / np.maximum(counts.sum(axis=1, keepdims=True), 1),
+            z=shares,
             x=list(classes),
             y=list(classes),
-            customdata=counts,
+            customdata=np.stack([counts, 100 * shares], axis=-1),
             text=counts,
             texttemplate="%{text:,}",
             textfont={"color": ink, "size": 13 if len(classes) < 10 else 10},
@@ -189,7 +190,8 @@ def class_confusion_figure(
             zmin=0.0,
             zmax=1.6,  # full colour would hide the number
             showscale=False,
-            hovertemplate="truth %{y}<br>predicted %{x}<br>%{customdata:,} cutouts, %{z:.1%}<extra></extra>",
+            hovertemplate="truth %{y}<br>predicted %{x}<br>%{customdata[0]:,} cutouts, "
+            "%{customdata[1]:.1f} %<extra></extra>",
         )
     )
     figure.update_xaxes(title="predicted class", side="top", showgrid=False, tickangle=-35)

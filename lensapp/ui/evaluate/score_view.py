@@ -219,15 +219,15 @@ def _show_rotations(run: Run, evaluation: Evaluation) -> None:
         return
     if service.keeps_scores_when_turned(evaluation):
         st.info(
-            "Scatter of the score when the image is rotated by 90°: 0.00 %. The network gives each cutout "
+            "Scatter of the score when the image is rotated by 90°: 0.0000. The network gives each cutout "
             "the same score in all four orientations, up to rounding."
         )
         return
-    mean = 100 * float(columns["std"].mean())
+    mean = float(columns["std"].mean())
     figures.show_figure(
         draw.rotation_figure(columns, axis=evaluation.score_axis, colours=figures.class_colours()),
         title="Scatter of the score when the image is rotated by 90°",
-        caption=f"{_caption(evaluation)}; mean {mean:.2f} %",
+        caption=f"{_caption(evaluation)}; mean {mean:.4f}",
         csv=lambda: figures.csv_text(columns),
         key="evaluate-rotation",
     )

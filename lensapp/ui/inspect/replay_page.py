@@ -26,7 +26,7 @@ from lensapp.ui.shared.address import decimal, kept, put, switch, whole
 from lensapp.ui.shared.markup import plain
 from lensapp.ui.shared.page_head import current_round, page_head, show_next_step
 from lensapp.ui.shared.state import choose, get_workspace, select, selected
-from lensapp.ui.shared.widgets import counted, download, empty_state, errors_shown, number
+from lensapp.ui.shared.widgets import counted, counts_spaced, download, empty_state, errors_shown, number
 
 ICON = ":material/replay:"
 CSV_ROWS = 2000
@@ -131,7 +131,7 @@ def _show_replayed(replayed: Replayed, *, views: int) -> None:
     table["time"] *= per_hour
     number_column = st.column_config.NumberColumn
     st.dataframe(
-        table,
+        counts_spaced(table),
         hide_index=True,
         height="content",
         key="replay-table",

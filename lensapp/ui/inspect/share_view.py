@@ -9,7 +9,7 @@ from lensapp.core.acting import may
 from lensapp.services.inspect.shares import Share, reassign
 from lensapp.storage.records import Review
 from lensapp.storage.workspace import Workspace
-from lensapp.ui.shared.widgets import errors_shown
+from lensapp.ui.shared.widgets import counts_spaced, errors_shown
 
 NOBODY = "nobody: they join"
 
@@ -32,7 +32,7 @@ def show_shares(ws: Workspace, review: Review, shares: Sequence[Share]) -> None:
         ]
     )
     st.dataframe(
-        table,
+        counts_spaced(table),
         hide_index=True,
         height="content",
         key="team-shares",

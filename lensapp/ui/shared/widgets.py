@@ -5,9 +5,12 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime
+from functools import partial
 from typing import Any, TypeVar
 
+import pandas as pd
 import streamlit as st
+from pandas.io.formats.style import Styler
 
 from lensapp.core.config import Spec
 from lensapp.core.errors import LensAppError, SizeMismatch
@@ -145,6 +148,13 @@ def size_in_words(size: int) -> str:
     if size >= 1e9:
         return f"{number(size / 1e9)} GB"
     return f"{number(size / 1e6)} MB" if size >= 1e6 else f"{number(round(size / 1e3) or 1)} kB"
+
+
+def counts_spaced(table: pd.DataFrame) -> Styler:
+    """Return a table whose numbers have thin spaces between thousands, as text has them."""
+    values = list(table.select_dtypes("floating").columns)
+    style = table.style.format(number, subset=list(table.select_dtypes("integer").columns))
+    return style.format(partial(number, digits=6), subset=values, na_rep="–")
 
 
 def fixed(value: float, digits: int = 2) -> str:

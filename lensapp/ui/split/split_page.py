@@ -1,5 +1,6 @@
 """The split page: class balance and sky position of the parts, live as the sliders move."""
 
+import pandas as pd
 import streamlit as st
 
 from lensapp.core.errors import LensAppError
@@ -19,6 +20,7 @@ from lensapp.ui.shared.page_head import lead_to_cutouts, page_head
 from lensapp.ui.shared.state import get_workspace, go, select, selected
 from lensapp.ui.shared.widgets import (
     counted,
+    counts_spaced,
     empty_state,
     error_box,
     errors_shown,
@@ -153,7 +155,7 @@ def _show_parts(preview: SplitPreview) -> None:
             {"fold": fold, "lenses": counts[LABELS[0]], "non-lenses": counts[LABELS[1]]}
             for fold, counts in preview.fold_counts.items()
         ]
-        st.dataframe(folds, hide_index=True)
+        st.dataframe(counts_spaced(pd.DataFrame(folds)), hide_index=True)
 
 
 def _choose_sources(names: list[str], labelled: list[str]) -> list[str]:

@@ -2,6 +2,7 @@
 
 from datetime import UTC, datetime
 
+import pandas as pd
 import streamlit as st
 
 from lensapp.core.split.splits import SECOND_TEST
@@ -15,7 +16,7 @@ from lensapp.services.split.versions import Changes
 from lensapp.ui.shared.figures import PART_NAMES
 from lensapp.ui.shared.markup import plain, plain_all
 from lensapp.ui.shared.state import get_workspace, go, select, selected
-from lensapp.ui.shared.widgets import counted, number
+from lensapp.ui.shared.widgets import counted, counts_spaced, number
 
 
 def show_versions() -> None:
@@ -42,7 +43,7 @@ def show_versions() -> None:
             }
         )
     event = st.dataframe(
-        rows,
+        counts_spaced(pd.DataFrame(rows)),
         hide_index=True,
         on_select="rerun",
         selection_mode="single-row",

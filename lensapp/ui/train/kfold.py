@@ -15,7 +15,7 @@ from lensapp.ui.shared import figures
 from lensapp.ui.shared.address import NO_ROWS, digest, kept, switch, ticked
 from lensapp.ui.shared.markup import plain
 from lensapp.ui.shared.state import go
-from lensapp.ui.shared.widgets import number
+from lensapp.ui.shared.widgets import counts_spaced, number
 from lensapp.ui.train import curves, study_plots
 
 LOG = "experiments-log"
@@ -80,7 +80,6 @@ def _show_folds(ws: Workspace, status: StudyStatus, entries: list[StudyRun]) -> 
         }
         | {
             "fold": st.column_config.TextColumn(pinned=True, width=150),
-            "cutouts": number_column(format="%d"),
         },
     )
     st.subheader("Learning curves of the folds")
@@ -107,7 +106,7 @@ def show_table_of_runs(
 ) -> None:
     """Show a table with a run in each row, and the buttons that open the run of the ticked row."""
     event = st.dataframe(
-        table,
+        counts_spaced(table),
         on_select="rerun",
         selection_mode="single-row",
         hide_index=True,

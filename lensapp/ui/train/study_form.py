@@ -7,7 +7,7 @@ from typing import Any
 import streamlit as st
 
 from lensapp.core.errors import InvalidInput
-from lensapp.core.train.search_space import Choices, Setting, parse_space, settings_of
+from lensapp.core.train.search_space import Choices, Setting, figure_words, parse_space, settings_of
 from lensapp.core.train.study_spec import KfoldSpec, SearchSpec, StudyKind
 from lensapp.core.train.training_spec import TrainingSpec
 from lensapp.services.train import studies
@@ -143,7 +143,8 @@ def _space_fields(filled: Filled, settings: Mapping[str, Setting]) -> str:
         if isinstance(limits, Choices):
             suggestion, notation = "|".join(map(str, limits.values)), "Choices, as A|B."
         else:
-            suggestion, notation = f"{limits.low:g}:{limits.high:g}", "Range, as LOW:HIGH."
+            suggestion = f"{figure_words(limits.low)} to {figure_words(limits.high)}"
+            notation = "Range, as 10⁻⁵ to 0.1; 1e-5:0.1 is read as well."
         entered = st.text_input(
             f"{setting.title}, in place of {plain(_fixed(filled, name))}",
             help=f"{setting.description} {notation}",
@@ -158,4 +159,4 @@ def _fixed(filled: Filled, name: str) -> str:
     value: Any = filled.values
     for part in name.split("."):
         value = value.get(part) if isinstance(value, dict) else None
-    return f"{value:g}" if isinstance(value, float) else "none" if value is None else str(value)
+    return figure_words(value) if isinstance(value, float) else "none" if value is None else str(value)

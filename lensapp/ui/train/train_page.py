@@ -31,7 +31,15 @@ from lensapp.ui.shared.markup import plain, plain_all
 from lensapp.ui.shared.page_head import page_head
 from lensapp.ui.shared.scores import hint_at_low_scores
 from lensapp.ui.shared.state import choose, get_workspace, go
-from lensapp.ui.shared.widgets import absolute_time, counted, duration, empty_state, number, relative_time, time_left
+from lensapp.ui.shared.widgets import (
+    absolute_time,
+    counted,
+    duration,
+    empty_state,
+    number,
+    relative_time,
+    time_left,
+)
 from lensapp.ui.train import curves
 from lensapp.ui.train.run_form import show_run_form
 from lensapp.ui.train.run_notes import show_notes
@@ -154,8 +162,8 @@ def progress_line(status: RunStatus, progress: dict[str, Any]) -> str:
         parts.append(f"{float(progress['memory_bytes']) / 1e9:.2f} GB memory")
     if progress.get("gpu_load") is not None:
         parts.append(
-            f"GPU {float(progress['gpu_load']):.0%}, {float(progress['gpu_memory_bytes']) / 1e9:.1f} GB, "
-            f"{number(float(progress['gpu_power_w']))} W"
+            f"GPU {100 * float(progress['gpu_load']):.0f} %, "
+            f"{float(progress['gpu_memory_bytes']) / 1e9:.1f} GB, {number(float(progress['gpu_power_w']))} W"
         )
     return " · ".join(parts)
 

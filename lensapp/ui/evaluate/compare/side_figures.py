@@ -71,7 +71,7 @@ def overlap_figure(overlap: Overlap, runs: Sequence[str], *, colour: str, ink: s
             y=places,
             text=overlap.shared,
             customdata=np.stack(
-                [overlap.by_chance, np.nan_to_num(overlap.jaccard), *np.meshgrid(runs, runs)], axis=-1
+                [overlap.by_chance, 100 * np.nan_to_num(overlap.jaccard), *np.meshgrid(runs, runs)], axis=-1
             ).astype(object),
             texttemplate="%{text}",
             textfont={"color": ink, "size": 14 if len(runs) < 9 else 11},
@@ -79,8 +79,8 @@ def overlap_figure(overlap: Overlap, runs: Sequence[str], *, colour: str, ink: s
             zmin=0.0,
             zmax=1.4,  # full colour would hide the number
             showscale=False,
-            hovertemplate="%{customdata[3]} and %{customdata[2]}<br>%{text} of both, %{customdata[1]:.0%} of "
-            "either<br>%{customdata[0]:.1f} by chance<extra></extra>",
+            hovertemplate="%{customdata[3]} and %{customdata[2]}<br>%{text} of both, "
+            "%{customdata[1]:.0f} % of either<br>%{customdata[0]:.1f} by chance<extra></extra>",
         )
     )
     figure.update_xaxes(
