@@ -22,7 +22,7 @@ from lensapp.ui.shared.filters import PAGE_NUMBER, WHERE, ask_filter
 from lensapp.ui.shared.markup import plain
 from lensapp.ui.shared.page_head import page_head
 from lensapp.ui.shared.pictures import describe_cutout
-from lensapp.ui.shared.state import VIEW, choose, choose_view, get_workspace, take_awaited
+from lensapp.ui.shared.state import VIEW, choose, choose_view, get_workspace, note_at_work, take_awaited
 from lensapp.ui.shared.widgets import counted, errors_shown, number
 
 PAGE_SIZES = (48, 96, 192)
@@ -57,6 +57,7 @@ def show_data_page() -> None:
         with st.container(width=min(max(175, 60 + 8 * longest), 420)):
             name = choose("source", [source.name for source in ready], label="Source", labelled=False)
         view = choose_view(VIEWS, key="data-view")
+    note_at_work()
     source = next(source for source in ready if source.name == name)
     if view == "import":
         import_steps.show_import()

@@ -153,19 +153,21 @@ def await_source(name: str) -> None:
 def take_awaited(names: list[str]) -> bool:
     """Select the awaited source when it is among `names`; return whether it was.
 
-    Not so in the midst of a view to which the reader went while it was made: that stays as it is, and the
-    notice of the end of the job leads to the source.
+    Not so in the midst of a view of `note_at_work`: the notice of the end of the job leads to the source.
     """
-    at_work: set[tuple[str, str]] = st.session_state.setdefault(AT_WORK, set())
     if st.session_state.get(AWAITED) not in names:
-        if AWAITED in st.session_state and _view_shown() != st.session_state.get(AWAITED_AT):
-            at_work.add(_view_shown())
         return False
     name = st.session_state.pop(AWAITED)
-    if _view_shown() in at_work:
+    if _view_shown() in st.session_state.get(AT_WORK, ()):
         return False
     select("source", name)
     return True
+
+
+def note_at_work() -> None:
+    """Note, once a page knows its view, that the reader went to it while a source is awaited elsewhere."""
+    if AWAITED in st.session_state and _view_shown() != st.session_state.get(AWAITED_AT):
+        st.session_state.setdefault(AT_WORK, set()).add(_view_shown())
 
 
 def _view_shown() -> tuple[str, str]:
