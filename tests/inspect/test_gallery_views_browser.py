@@ -217,7 +217,7 @@ def test_touch_selects_swipes_pinches_and_grades_by_buttons(gallery: GalleryServ
     wait_until(lambda: page.locator(".tile").count() > before)
     page.wait_for_selector(".stage:not([data-loading])")
     page.locator("#tile-4").dblclick()
-    page.wait_for_selector(".single:not([hidden])")
+    page.get_by_role("button", name="Back to the mosaic").wait_for()
     name = page.text_content(".facts b")
     move_fingers(page, ((x - 140, y), (x - 200, y)), ((x - 100, y), (x - 40, y)))
     page.wait_for_selector(".views[style*='--zoom: 4']")
@@ -290,6 +290,20 @@ def test_the_keyboard_returns_to_what_opened_a_dialog_or_the_help(
     page.keyboard.press("Escape")
     page.wait_for_selector("dialog[open]", state="detached")
     is_in("sky-0001")
+
+
+def test_after_a_vote_enter_presses_no_button_that_was_pressed_before(
+    gallery: GalleryServer, context: Any
+) -> None:
+    page = open_gallery(context, gallery, "presses")
+    page.get_by_role("button", name="New review").click()
+    page.get_by_role("dialog").get_by_role("textbox").first.wait_for()
+    page.keyboard.press("Escape")
+    wait_until(lambda: page.evaluate(FOCUSED)[0].startswith("New review"), seconds=10)
+    press(page, "b")
+    page.keyboard.press("Enter")
+    page.get_by_role("button", name="Back to the mosaic").wait_for()
+    assert page.get_by_role("dialog").count() == 0
 
 
 def test_scores_are_hidden_until_asked_for_and_votes_say_so(gallery: GalleryServer, context: Any) -> None:

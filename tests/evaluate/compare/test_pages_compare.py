@@ -10,6 +10,7 @@ from lensapp.services.evaluate import differences
 from lensapp.services.evaluate.compare import side_by_side
 from lensapp.services.evaluate.compare.scatter import scatter
 from lensapp.services.evaluate.evaluation import Evaluation
+from lensapp.services.train import job_control
 from lensapp.services.train.comparisons import compared_in, compared_runs
 from lensapp.storage import datasets, queue, reviews, runs, sources, studies
 from lensapp.storage.evaluations import StoredEvaluation, load_evaluation, save_evaluation
@@ -224,6 +225,7 @@ def test_a_single_run_leads_to_the_one_that_is_missing(folder: Path) -> None:
     button.click().run()
     assert [title.value for title in page.title] == ["Evaluate"]
     assert page.query_params["run"] in ("two", ["two"])
+    assert job_control.latest_job(ws, "evaluate", run="two") is not None, "the button does what it says"
 
 
 def test_numbers_have_thin_spaces_and_a_true_minus() -> None:
@@ -255,6 +257,7 @@ def test_a_committee_just_made_leads_to_where_it_is_measured(folder: Path) -> No
     page.button(key="committee-to-evaluate").click().run()
     assert [title.value for title in page.title] == ["Evaluate"]
     assert page.query_params["run"] in ("committee-1", ["committee-1"])
+    assert job_control.latest_job(ws, "evaluate", run="committee-1") is not None
 
 
 def other_scores(ws: Workspace, run_name: str) -> None:

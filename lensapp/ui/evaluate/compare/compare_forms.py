@@ -22,7 +22,7 @@ from lensapp.ui.shared.forms import validated
 from lensapp.ui.shared.job_controls import spread_field
 from lensapp.ui.shared.markup import plain, plain_all
 from lensapp.ui.shared.state import choose, go, select
-from lensapp.ui.shared.widgets import error_box, number
+from lensapp.ui.shared.widgets import error_box, errors_shown, number
 
 QUEUED = "compare-queued"
 MOST = 10**9  # that the address takes; the specification says what may be
@@ -75,7 +75,9 @@ def _offer_what_was_made(ws: Workspace) -> None:
     st.success(f"{plain(name)} is ready: measure it to see it here, or score a source with it.")
     with st.container(horizontal=True, gap="small"):
         if st.button(f"Evaluate {plain(name)}", icon=":material/query_stats:", key="committee-to-evaluate"):
-            go("evaluate", run=name)
+            with errors_shown():
+                runs.start_evaluation(ws, run_name=name)
+                go("evaluate", run=name)
         if st.button(
             f"Score with {plain(name)}", icon=":material/stacked_bar_chart:", key="committee-to-score"
         ):

@@ -29,7 +29,7 @@ from lensapp.ui.shared.state import (
     say_what_stands_in,
     select,
 )
-from lensapp.ui.shared.widgets import duration, empty_state, heading, number
+from lensapp.ui.shared.widgets import duration, empty_state, errors_shown, heading, number
 
 STUDY = "study"
 CHOSEN = "compare"
@@ -97,9 +97,11 @@ def _ask_for_a_run(ws: Workspace, statuses: Sequence[RunStatus], evaluated: Sequ
     else:
         label, page, icon = "Train a network", "train", ":material/model_training:"
     if box.button(label, icon=icon, type="primary", key="compare-to-missing"):
-        if trained:
-            select("run", trained[0])
-        go(page)
+        with errors_shown():
+            if trained:
+                runs.start_evaluation(ws, run_name=trained[0])
+                select("run", trained[0])
+            go(page)
 
 
 def _choose_rows(ws: Workspace, statuses: list[StudyStatus], evaluated: list[str]) -> list[Compared]:

@@ -204,7 +204,10 @@ export class Gallery {
     event.preventDefault();
     event.stopImmediatePropagation();
     const [method, ...values] = action;
-    if (OF_INSPECTOR.has(method) && this.renamed) return; // the gallery of that name is on its way
+    if (OF_INSPECTOR.has(method)) {
+      if (this.renamed) return; // the gallery of that name is on its way
+      this.focused?.closest('button')?.blur(); // or Enter would press what was pressed before
+    }
     if (!this.help.hidden && method !== 'ignore') this.toggleHelp();
     else this[method](...values);
   }
