@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 from pyarrow import parquet
 
-from lensapp.core.data.conditions import Texts, parse_filter
+from lensapp.core.data.conditions import Texts, parse_filter, spelling_of
 from lensapp.core.errors import InvalidInput
 from lensapp.services.data.filters import example_filter, filter_columns, in_reading_order, kept_ids
 from lensapp.storage import sources
@@ -232,3 +232,9 @@ def test_columns_are_read_magnitudes_first_in_the_order_of_bands_and_errors_last
         *("mag_g", "mag_r", "half_light_radius_arcsec", "colour_g_r", "flags", "snr"),
         *("mag_error_g", "mag_error_i"),
     ]
+
+
+def test_the_error_of_an_unknown_column_lists_a_few_and_says_how_many_more_there_are() -> None:
+    every = [f"column_{place}" for place in range(30)]
+    with pytest.raises(InvalidInput, match=r"'nosuch'\. Choose among: column_0, .*, column_7 and 22 more\."):
+        spelling_of("nosuch", every)

@@ -12,6 +12,7 @@ from streamlit.testing.v1 import AppTest
 
 from lensapp import jobs
 from lensapp.core.data.ingest_spec import IngestSpec
+from lensapp.services.data.source_tables import labels_of
 from lensapp.services.data.sources import make_dry_run
 from lensapp.storage import queue, sources
 from lensapp.storage.workspace import Workspace
@@ -85,6 +86,19 @@ def test_a_search_for_objects_is_queued_as_entered_or_refused_beside_the_button(
     (job,) = jobs.active(workspace.database)
     assert (job.kind, job.payload["name"], job.payload["source"]) == ("objects", "hosts", "fields")
     assert job.payload["spec"]["size"] == 16
+
+
+@pytest.mark.parametrize(("pixels", "warned"), [(64, True), (200, False)])
+def test_a_search_in_single_cutouts_warns_and_does_not_become_what_the_round_is_about(
+    workspace, pixels, warned
+):
+    images = np.random.default_rng(0).normal(0, 1, (2, pixels, pixels, 3)).astype(np.float32)
+    pack_source(workspace, "look", images, [{"row": k, "candidate_id": f"f{k}"} for k in range(2)])
+    app = open_data(view="objects")
+    assert any("single cutouts" in text.value for text in app.warning) == warned
+    next(button for button in app.button if button.label == "Find objects").click().run()
+    assert len(jobs.active(workspace.database)) == 1
+    assert ("awaited-source" in app.session_state) != warned
 
 
 def test_an_audit_of_realism_is_queued_and_its_result_is_shown(workspace):
@@ -326,6 +340,18 @@ def test_a_filter_that_cannot_be_used_shows_why_and_no_cutouts(workspace, where)
     assert not app.exception
     assert len(app.error) == 1
     assert not [element for element in app.main.get("html") if 'class="sheet"' in element.value]
+
+
+def test_a_filter_says_how_many_cutouts_fulfil_it_and_an_unknown_column_where_all_names_are(workspace):
+    make_survey(workspace, count=20)
+    app = open_data(where='label == "lens"')
+    lenses = int(
+        np.count_nonzero(labels_of(workspace, sources.get_source(workspace.database, "small")) == "lens")
+    )
+    verb = "fulfils" if lenses == 1 else "fulfil"
+    assert any(text.value == f"{lenses} of 20 cutouts {verb} the filter." for text in app.caption)
+    app = open_data(where="nosuch > 1")
+    assert "Column names, beside the filter, lists all." in app.error[0].value
 
 
 def test_a_table_beside_the_images_is_offered_and_taken_by_a_click(workspace, tmp_path):

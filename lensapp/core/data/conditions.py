@@ -25,7 +25,7 @@ from pydantic import AfterValidator
 
 from lensapp.core.errors import InvalidInput
 
-MOST_CHARACTERS, DEEPEST, NEAR, LISTED = 2000, 50, 3, 20
+MOST_CHARACTERS, DEEPEST, NEAR, LISTED = 2000, 50, 3, 8
 UNKNOWN, LARGEST_INTEGER = -1, 2**63 - 1
 NULL_TESTS = ("isnull", "notnull")
 SIGNS: dict[type[ast.cmpop], Callable[[Any, Any], Any]] = {
@@ -192,7 +192,8 @@ def unknown_column(name: str, names: Iterable[str]) -> InvalidInput:
     near = [lower[one] for one in difflib.get_close_matches(name.lower(), lower, n=NEAR, cutoff=0.6)]
     if near:
         return InvalidInput(f"There is no column {name!r}. Did you mean {' or '.join(near)}?")
-    listed = ", ".join(every[:LISTED]) + (", …" if len(every) > LISTED else "")
+    more = len(every) - LISTED
+    listed = ", ".join(every[:LISTED]) + (f" and {more} more" if more > 0 else "")
     return InvalidInput(f"There is no column {name!r}. Choose among: {listed or 'none'}.")
 
 

@@ -111,7 +111,7 @@ def _decimals(table: pd.DataFrame) -> dict[str, Any]:
 
 def _choose_columns(source: Source, offered: Sequence[str]) -> list[str]:
     """Ask which columns of its catalogue the table of a source shows."""
-    with st.popover("Columns of the table", icon=":material/view_column:"):
+    with st.popover("Columns shown", icon=":material/view_column:"):
         columns = st.multiselect(
             "Of the catalogue, besides those every source has",
             offered,

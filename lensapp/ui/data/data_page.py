@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 from lensapp.services.data.filters import catalogue_columns, kept_ids, sorted_ids
 from lensapp.services.data.pictures import cutouts_by_id
 from lensapp.services.data.source_tables import column_of, labels_of
-from lensapp.services.data.sources import ready_sources, unit_briefly, unit_in_words
+from lensapp.services.data.sources import count_cutouts, ready_sources, unit_briefly, unit_in_words
 from lensapp.storage.records import Source
 from lensapp.ui.data import import_steps
 from lensapp.ui.data.catalogue_view import show_catalogue
@@ -179,6 +179,9 @@ def _filtered(source: Source) -> tuple[NDArray[np.int64] | None, bool]:
     fulfilling = None
     with errors_shown():
         fulfilling = kept_ids(get_workspace(), source, where)
+        every = counted(count_cutouts(get_workspace(), source), "cutout")
+        verb = "fulfils" if len(fulfilling) == 1 else "fulfil"
+        st.caption(f"{number(len(fulfilling))} of {every} {verb} the filter.")
     return fulfilling, fulfilling is not None
 
 

@@ -13,7 +13,7 @@ from lensapp.ui.shared.markup import plain
 from lensapp.ui.shared.state import await_source, get_workspace
 from lensapp.ui.shared.widgets import errors_shown
 
-SMALL_FIELD = 2  # sides of a new cutout that an image needs, for objects beside its target
+SMALL_FIELD = 3  # sides of a new cutout that an image needs, for objects beside its target
 MAIN_FIELDS = ("size", "band", "snr", "keep", "exclude_radius_arcsec", "label")
 
 
@@ -36,10 +36,12 @@ def show_object_search(source: Source) -> None:
             "All labelled cutouts of this source are lenses, so what lies beside them is labelled "
             "non-lens unless you say otherwise."
         )
-    if min(source.height, source.width) < SMALL_FIELD * size:
-        st.info(
-            f"These cutouts have {source.width} × {source.height} pixels: beside its target one of "
-            f"{size} × {size} pixels hardly fits. Larger images of the same positions hold more objects.",
+    single = min(source.height, source.width) < SMALL_FIELD * size
+    if single:
+        st.warning(
+            f"These are single cutouts of {source.width} × {source.height} pixels, not fields: beside its "
+            f"target one of {size} × {size} pixels hardly fits, and few objects, if any, will be found. "
+            "Larger images of the same positions hold more.",
             icon=":material/crop_free:",
         )
     key = f"find-{source.id}"
@@ -58,5 +60,6 @@ def show_object_search(source: Source) -> None:
         if spec is not None:
             name = name.strip() or suggestion
             start_finding(get_workspace(), source_name=source.name, name=name, spec=spec)
-            await_source(name)
+            if not single:  # a handful of objects does not become what the round is about
+                await_source(name)
             st.rerun()

@@ -14,10 +14,11 @@ from lensapp.ui.shared.address import kept, text
 from lensapp.ui.shared.markup import plain
 from lensapp.ui.shared.widgets import error_box
 
+NAMES = "Column names"
 WHERE, PAGE_NUMBER = "where", "page"  # in the address
 HELP = (
-    "Comparisons of columns (see Columns) with numbers or with texts in quotation marks, as in pandas, for "
-    "example `18 < mag_i < 22`, "
+    "Comparisons of columns (see Column names) with numbers or with texts in quotation marks, as in pandas, "
+    "for example `18 < mag_i < 22`, "
     '`field in ["EDF-N", "EDF-S"]`, joined by `&` (and), `|` (or), `~` (not) and parentheses; '
     "`isnull(z)` and `notnull(z)` ask for unknown values, which fulfil nothing else."
 )
@@ -60,7 +61,7 @@ def ask_filter(
             label_visibility="visible" if labelled else "collapsed",
             **kept(WHERE, text(), "", key=key, resets=[PAGE_NUMBER]),
         )
-        with st.popover("Columns", icon=":material/view_column:"):
+        with st.popover(NAMES, icon=":material/list:", help="What a filter may name, with units."):
             units = {one.name: one.unit for one in columns if one.unit}
             texts = {one.name for one in columns if one.is_text}
             listed = [
@@ -72,10 +73,14 @@ def ask_filter(
     if not where:
         return None, True
     try:
-        for name in parse_filter(where).names:
-            if not and_others:
-                spelling_of(name, [*(one.name for one in columns), *known])
+        used = parse_filter(where).names
     except InvalidInput as error:
         error_box(error)
+        return None, False
+    try:
+        for name in () if and_others else used:
+            spelling_of(name, [*(one.name for one in columns), *known])
+    except InvalidInput as error:
+        error_box(InvalidInput(f"{error} {NAMES}, beside the filter, lists all."))
         return None, False
     return where, True
