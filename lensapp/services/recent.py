@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import PurePath
 
 from lensapp.core.plurals import counted
 from lensapp.job_kinds import JOB_KINDS, selection_of
@@ -14,6 +15,7 @@ JOBS_LOOKED_AT = 50
 TOLD_BY_JOBS = ("queued", "asked to stop", "asked to pause")
 GONE = ("deleted", "removed")
 PAGES = {"source": "data", "dataset": "split", "run": "train", "review": "team"}
+EXPORTED_WORDS = {"_votes": "votes on", "_provenance": "the provenance of"}  # by the end of a file's name
 ENDS = {"done": "is finished", "failed": "failed", "cancelled": "was stopped"}
 
 
@@ -43,8 +45,16 @@ def recent_changes(ws: Workspace, *, since: float, limit: int) -> list[Change]:
             changes.append(Change(last, text, "team", {"review": names[review_id]}))
     for row in read_trail(ws.database, limit=JOBS_LOOKED_AT):
         if row["at"] > since and row["did"] not in TOLD_BY_JOBS:
-            file = f" to {row['detail']}" if row["did"] == EXPORTED else ""
-            text = f"{row['who']} {row['did']} {row['kind']} {row['name']}{file}"
+            text = f"{row['who']} {row['did']} {row['kind']} {row['name']}"
+            if row["did"] == EXPORTED:
+                text = f"{row['who']} {EXPORTED} {_what_a_file_holds(row['detail'] or '')} {row['name']}"
+                text += f" to {row['detail']}"
             page = None if row["did"] in GONE else PAGES.get(row["kind"])
             changes.append(Change(row["at"], text, page, {row["kind"]: row["name"]} if page else None))
     return sorted(changes, key=lambda change: -change.at)[:limit]
+
+
+def _what_a_file_holds(name: str) -> str:
+    """Return what an exported file holds, as its name tells, up to the name of the source."""
+    stem = PurePath(name).stem
+    return next((words for ending, words in EXPORTED_WORDS.items() if stem.endswith(ending)), "candidates of")

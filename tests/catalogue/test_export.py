@@ -37,6 +37,7 @@ from lensapp.storage import reviews, runs, sources
 from lensapp.storage.care.trail import read_trail
 from lensapp.storage.scores import stored_scores
 from lensapp.storage.workspace import Workspace
+from lensapp.ui.catalogue.table import in_order
 from support.small_surveys import add_review, add_source, add_votes, ids_of
 
 NASTY = [
@@ -123,7 +124,7 @@ def test_catalogue_and_votes_survive_a_round_trip_through_astropy(
     path = tmp_path / f"out{ending}"
     export(ws, CatalogueQuery(of=("field",)), out=path)
     expected = (
-        catalogue(ws, CatalogueQuery(of=("field",))),
+        in_order(catalogue(ws, CatalogueQuery(of=("field",)))),
         select(ws, CatalogueQuery(of=("field",))).vote_table(ws),
     )
     for read, wanted, meanings in zip(

@@ -21,6 +21,7 @@ from lensapp.services.catalogue.usual_export import exported_after, exported_byt
 from lensapp.services.data.filters import filter_columns
 from lensapp.services.inspect.queues import review_of_cutouts
 from lensapp.services.inspect.vote_import import import_votes
+from lensapp.services.recent import recent_changes
 from lensapp.storage import datasets, queue, reviews, runs, sources
 from lensapp.storage.scores import stored_scores
 from lensapp.storage.workspace import Workspace
@@ -365,3 +366,30 @@ def test_feeding_back_what_is_known_says_why_nothing_changes_and_what_would(fold
     assert again.outcomes[OWN_LABEL] == sum(
         made.spec.get("relabelled", {"": again.outcomes[OWN_LABEL]}).values()
     )
+
+
+def test_a_row_tells_of_one_vote_no_scatter_and_its_ledger_whether_the_score_was_seen(folder: Path) -> None:
+    full_workspace(folder)
+    page = open_page("catalogue", source="sky")
+    table = page.dataframe[0].value
+    assert table.loc[table["votes"] == 1, "scatter"].isna().all()
+    assert table.loc[table["votes"] == 2, "scatter"].notna().all()
+    key = next(one for one in table["id"] if table.set_index("id").loc[one, "votes"] == 2)
+    votes = open_page("catalogue", source="sky", candidate=key).dataframe[1].value
+    assert votes["score seen"].tolist() == ["no", "no"]
+    assert votes["counts"].tolist() == ["yes", "yes"]
+
+
+def test_files_have_the_best_grade_first_and_the_history_tells_which_was_taken(folder: Path) -> None:
+    full_workspace(folder)
+    ws = Workspace.open(folder)
+    out, query = ws.exports_folder / "sky.csv", QUERY.replaced(grades=None)
+    rows = pd.read_csv(BytesIO(exported_bytes(ws, query, out, out)))
+    graded = rows.head(int((rows["votes"] > 0).sum()))
+    assert graded["mean"].notna().all()
+    assert graded["mean"].is_monotonic_decreasing
+    assert not rows["score"].is_monotonic_decreasing
+    exported_bytes(ws, query, out, out.with_name("sky_votes.csv"))
+    told = [change.text for change in recent_changes(ws, since=0.0, limit=50) if "exported" in change.text]
+    assert told[0].endswith("exported votes on sky to sky_votes.csv")
+    assert told[1].endswith("exported candidates of sky to sky.csv")

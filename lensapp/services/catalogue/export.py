@@ -36,6 +36,7 @@ def export(
     sheet_columns: int = 6,
     samp: bool = False,
     order: Sequence[int] | None = None,
+    taken: str | None = None,
 ) -> dict[str, Any]:
     """Write the catalogue of a query, draw it, or send it to the tools on this machine.
 
@@ -50,7 +51,10 @@ def export(
     samp
         Whether to write a VOTable into the workspace and ask other tools to load it.
     order
-        IDs of cutouts in the order of the rows; the highest score comes first where it is None.
+        IDs of cutouts in the order of the rows; where it is None the best grade comes first, then the
+        highest score.
+    taken
+        Name of the file that is wanted of those written, as the history tells; that of `out` where None.
 
     Returns
     -------
@@ -69,7 +73,10 @@ def export(
     files = None if out is None else _checked_files(out)
     selection = select(ws, query)
     table = catalogue_of(ws, selection)
-    if order is not None:  # what came to pass since stands at the end
+    if order is None:
+        table = table.sort_values(["mean", "score"], ascending=False, kind="stable", na_position="last")
+        table = table.reset_index(drop=True)
+    else:  # what came to pass since stands at the end
         place = {key: row for row, key in enumerate(order)}
         places = table["cutout_id"].map(lambda key: place.get(int(key), len(place)))
         table = table.iloc[np.argsort(places.to_numpy(np.int64), kind="stable")].reset_index(drop=True)
@@ -79,7 +86,7 @@ def export(
         actor = current_actor()
         with acting_as(replace(this_program(), name=actor.name if actor else "")):  # to look takes no right
             for name in () if ws.database.read_only else query.of:
-                note_change(ws.database, EXPORTED, kind="source", name=name, detail=out.name)
+                note_change(ws.database, EXPORTED, kind="source", name=name, detail=taken or out.name)
     if sheet is not None:
         report |= write_sheet(ws, candidates=table, out=sheet, columns=sheet_columns, method=query.consensus)
     if samp:

@@ -57,13 +57,13 @@ def exported_bytes(
 ) -> bytes:
     """Export as to `out` in a folder of this request's own; return the bytes of the file called as `path`.
 
-    Candidates come with the highest score first, or in the `order` of these IDs of cutouts.
+    Candidates come with the best grade first, as in Catalogue, or in the `order` of these IDs of cutouts.
 
     Somebody else may export the same source in the same second: whoever ends last leaves the files in the
     folder of `out`, and both download what they asked for.
     """
     with own_folder(out.parent) as folder:
-        export(ws, query, out=folder / out.name, order=order)
+        export(ws, query, out=folder / out.name, order=order, taken=path.name)
         return taken_bytes(path.name, folder, left_in=out.parent)
 
 

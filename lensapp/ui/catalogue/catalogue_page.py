@@ -98,7 +98,7 @@ def show_catalogue_page() -> None:
 
 def _show_votes_of_table(ws: Workspace, offered: CatalogueChoices, source: Source) -> None:
     """Show what a table of votes looks like, and where votes lead."""
-    st.markdown("**Such a table is taken**")
+    st.markdown("**What a table of votes looks like**")
     ids = cutouts_by_id(ws, column_of(ws, source, "id")[: len(EXAMPLE_VOTES)].tolist())
     rows = [
         {"id": one.candidate_id, **vote} for one, vote in zip(ids, EXAMPLE_VOTES, strict=False)
@@ -140,7 +140,7 @@ def _choose_query(ws: Workspace, offered: CatalogueChoices) -> CatalogueQuery | 
     with st.container(horizontal=True, vertical_alignment="bottom", gap="small", key="catalogue-choice"):
         with st.container(width=170):
             source = _choose_source(offered.sources)
-        with st.container(width=170):  # among the runs that scored the source
+        with st.container(width=245):  # among the runs that scored the source
             scored_by, run_name = offered.runs_of(source), None
             if scored_by:
                 run_name = choose("run", scored_by, label="Scores of")

@@ -62,12 +62,13 @@ def show_export(ws: Workspace, query: CatalogueQuery, table: pd.DataFrame) -> No
     )
     if ending != ".reg":
         query = query.replaced(columns=_asked_columns(ws, table))
+    order = table["cutout_id"].tolist()
     with st.container(horizontal=True, gap="small"):
         for path in files_of(out) or {}:
             label = "Every vote on them" if path.stem.endswith("votes") else "Provenance"
             st.download_button(
                 f"Download {path.name}" if path == out else label,
-                partial(exported_bytes, ws, query, out, path),
+                partial(exported_bytes, ws, query, out, path, order=order),
                 file_name=path.name,
                 mime=MIME[path.suffix],
                 icon=":material/download:",

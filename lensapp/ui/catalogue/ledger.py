@@ -45,7 +45,7 @@ KIND_NAMES = {
 
 
 def show_ledger_of_candidate(ws: Workspace, source: Source, cutout_id: int) -> None:
-    """Show scores, votes and memberships of one candidate beside its picture."""
+    """Show scores, votes and memberships of one candidate below its picture."""
     record = ledger_of_candidate(ws, cutout_id)
     if record is None:
         return
@@ -53,11 +53,12 @@ def show_ledger_of_candidate(ws: Workspace, source: Source, cutout_id: int) -> N
     position = "no position"
     if cutout.ra_deg is not None and cutout.dec_deg is not None:
         position = f"{cutout.ra_deg:.6f}° {cutout.dec_deg:+.6f}° ({cutout.position_from or 'given'})"
-    with st.container(border=True):
-        left, right = st.columns([1, 4], gap="medium")
+    with st.container(border=True, key="candidate-ledger"):
+        left, right = st.columns([2, 3], gap="small", vertical_alignment="center")
         with left:
             _, pictures = read_pictures(ws, source, [cutout_id])
             st.image(picture_data(pictures[0]), width="stretch", alt=plain(cutout.candidate_id))
+        with right:
             st.markdown(f"**{plain(cutout.candidate_id)}**")
             st.caption(f"{plain(record.source)}, {position}")
             names = runs_with_features(ws, source.name)
@@ -71,8 +72,7 @@ def show_ledger_of_candidate(ws: Workspace, source: Source, cutout_id: int) -> N
                 if names
                 else "Store the features of a run on the page Features first.",
             )
-        with right:
-            _show_record(record)
+        _show_record(record)
     if pressed:
         review, _ = review_alike(ws, run_name=names[0], source=source, cutout_id=cutout_id)
         go("inspect", review=review.name)
@@ -89,34 +89,31 @@ def _show_record(record: CandidateLedger) -> None:
             "review": review,
             "voted": datetime.fromtimestamp(vote.voted_at, UTC),
             "seconds": vote.seconds_spent,
-            "score seen": vote.score_seen,
-            "counts": counts,
+            "score seen": "yes" if vote.score_seen else "no",
+            "counts": "yes" if counts else "no",
         }
         for review, vote, counts in record.votes
     ]
     _show_ledger_table(votes, key="ledger-votes", empty="No vote yet.")
-    left, right = st.columns(2)
-    with left:
-        st.markdown("**Which run gave which score**")
-        scores = [
-            dict(zip(("run", "dataset", "score", "calibrated"), entry, strict=True))
-            for entry in record.scores
-        ]
-        _show_ledger_table(scores, key="ledger-scores", empty="Not scored.")
-    with right:
-        st.markdown("**Which dataset versions hold it**")
-        memberships = []
-        for entry in record.memberships:
-            origin = read_origin(str(entry["label_from"]))
-            label_from = f"votes of {', '.join(origin.inspectors)}" if origin.inspectors else origin.kind
-            part, label = str(entry["part"]), str(entry["label"])
-            row = {
-                "dataset": entry["dataset"],
-                "part": figures.PART_NAMES.get(part, part),
-                "label": figures.CLASS_NAMES.get(label, label),
-            }
-            memberships.append(row | {"label from": label_from})
-        _show_ledger_table(memberships, key="ledger-members", empty="None: no network has learned from it.")
+    st.markdown("**Which run gave which score**")
+    scores = [
+        {"run": run, "score": score, "calibrated": probability, "dataset": dataset}
+        for run, dataset, score, probability in record.scores
+    ]
+    _show_ledger_table(scores, key="ledger-scores", empty="Not scored.")
+    st.markdown("**Which dataset versions hold it**")
+    memberships = []
+    for entry in record.memberships:
+        origin = read_origin(str(entry["label_from"]))
+        label_from = f"votes of {', '.join(origin.inspectors)}" if origin.inspectors else origin.kind
+        part, label = str(entry["part"]), str(entry["label"])
+        row = {
+            "dataset": entry["dataset"],
+            "part": figures.PART_NAMES.get(part, part),
+            "label": figures.CLASS_NAMES.get(label, label),
+        }
+        memberships.append(row | {"label from": label_from})
+    _show_ledger_table(memberships, key="ledger-members", empty="None: no network has learned from it.")
     if record.trained:
         st.caption(f"Networks that learned from it: {plain_all(record.trained)}.")
 
@@ -138,9 +135,11 @@ def _show_ledger_table(rows: list[dict[str, Any]], *, key: str, empty: str = "")
             "voted": st.column_config.DatetimeColumn(format="distance"),
             **{
                 name: st.column_config.NumberColumn(format=SCORE_FORMAT)
-                for name in ("score", "calibrated", "score seen")
+                for name in ("score", "calibrated")
             },
             "seconds": st.column_config.NumberColumn(format="%.1f", help="Time spent on the candidate."),
+            "score seen": st.column_config.TextColumn(help="Whether the score stood beside the picture."),
+            "counts": st.column_config.TextColumn(help="Whether the vote is the inspector's last."),
         },
     )
 

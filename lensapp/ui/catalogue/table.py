@@ -21,12 +21,13 @@ from lensapp.ui.catalogue import ledger
 from lensapp.ui.gallery.contact_sheet import contact_sheet
 from lensapp.ui.shared import figures
 from lensapp.ui.shared.address import NO_ROWS, digest, kept, one_of, ticked
-from lensapp.ui.shared.markup import plain
+from lensapp.ui.shared.markup import plain_all
 from lensapp.ui.shared.page_head import on_export
 from lensapp.ui.shared.pictures import grade_style, picture_data
-from lensapp.ui.shared.widgets import counted
+from lensapp.ui.shared.widgets import counted, number
 
 MOST_ROWS = 300
+LEDGER_PIXELS = 400
 SCORE_FORMAT = "%.4f"
 ORDERS = {  # name → label, columns that sort, whether the lowest comes first
     "grade": ("best grade first", ("mean", "score"), False),
@@ -50,12 +51,13 @@ def show_candidates(
     The table comes in its usual order.
     """
     method = query.consensus
-    names = ", ".join(source.name for source in owners)
+    of = f" of {plain_all(source.name for source in owners)}" if len(owners) > 1 else ""
     with st.container(horizontal=True, vertical_alignment="center", gap="small", key="catalogue-head"):
         table, shown_as = _as_asked(table)
         rest = f"; the first {MOST_ROWS} are listed, the export holds all" if len(table) > MOST_ROWS else ""
-        tick = ". Tick a row to see its ledger" if shown_as == "table" else ""
-        st.caption(f"{counted(len(table), 'candidate')} of {plain(names)}{rest}{tick}.", width="stretch")
+        matched = _matched_in_words(table, query)
+        tick = ". Tick a row for its ledger" if shown_as == "table" else ""
+        st.caption(f"{counted(len(table), 'candidate')}{of}{matched}{rest}{tick}.", width="stretch")
         _offer_export(ws, query, table)
     if again := graded_again(ws, query, table["cutout_id"].to_numpy(np.int64)):
         st.caption(
@@ -69,24 +71,33 @@ def show_candidates(
         _show_cutouts(ws, head)
         return
     rows = head["id"].tolist() if len(owners) == 1 else (head["source"] + "/" + head["id"]).tolist()
-    above = st.container()  # where a tick is answered without scrolling
-    event = st.dataframe(
-        with_thumbnails(ws, owners, head).style.map(grade_style, subset=["grade"]),
-        hide_index=True,
-        placeholder="–",
-        row_height=58,
-        height=min(640, 40 + 58 * len(head)),
-        column_config=_columns(method),
-        on_select="rerun",
-        selection_mode="single-row",
-        **kept("candidate", ticked(rows), NO_ROWS, key=f"catalogue-table-{digest(rows)}"),
-    )
+    side_by_side = st.container(horizontal=True, gap="small", key="catalogue-rows")
+    with side_by_side.container(width="stretch"):
+        event = st.dataframe(
+            with_thumbnails(ws, owners, head).style.map(grade_style, subset=["grade"]),
+            hide_index=True,
+            placeholder="–",
+            row_height=58,
+            height=min(640, 40 + 58 * len(head)),
+            column_config=_columns(method),
+            on_select="rerun",
+            selection_mode="single-row",
+            **kept("candidate", ticked(rows), NO_ROWS, key=f"catalogue-table-{digest(rows)}"),
+        )
     chosen = [row for row in event.selection.rows if row < len(head)]
-    if chosen:
+    if chosen:  # beside the table, where a tick is answered without moving the rows
         candidate = head.iloc[chosen[0]]
         owner = next(source for source in owners if source.name == candidate["source"])
-        with above:
+        with side_by_side.container(width=LEDGER_PIXELS):
             ledger.show_ledger_of_candidate(ws, owner, int(candidate["cutout_id"]))
+
+
+def _matched_in_words(table: pd.DataFrame, query: CatalogueQuery) -> str:
+    """Return how many candidates are at the position of a known lens, where some were given."""
+    if query.known_lenses is None:
+        return ""
+    matched = int((table["known_lens"] != "").sum())
+    return f", {number(matched)} matched with a known lens"
 
 
 def _offer_export(ws: Workspace, query: CatalogueQuery, table: pd.DataFrame) -> None:
@@ -170,13 +181,15 @@ def with_thumbnails(ws: Workspace, owners: Sequence[Source], table: pd.DataFrame
         cutouts, pictures = read_pictures(ws, source, keys)
         images |= {one.id: picture_data(picture) for one, picture in zip(cutouts, pictures, strict=True)}
     pictured = table.assign(
+        scatter=table["scatter"].where(table["votes"] > 1),  # one vote has none
         image=[images.get(int(key)) for key in table["cutout_id"]],
         label=[class_name(label) if isinstance(label, str) else label for label in table["label"]],
     )
     several = ["source"] if len(owners) > 1 else []
     calibrated = ["calibrated_score"] if "calibrated_score" in table else []
-    first = ["image", *several, "id", "grade", "mean", "scatter", "votes", "score", *calibrated]
     holds_values = (table.notna() & (table.astype(str) != "")).any()
+    match = [name for name in ("known_lens", "known_sep_arcsec") if holds_values[name]]
+    first = ["image", *several, "id", "grade", "mean", "scatter", "votes", "score", *calibrated, *match]
     rest = [name for name in table.columns if holds_values[name] and name not in (*first, *HIDDEN)]
     return pictured[[*first, *rest]]
 
@@ -185,10 +198,12 @@ def _columns(method: ConsensusSpec) -> dict[str, Any]:
     number_column = st.column_config.NumberColumn
     return {
         "image": st.column_config.ImageColumn("", width=64, pinned=True),
-        "id": st.column_config.TextColumn("candidate", pinned=True),
+        "id": "candidate",
         "grade": st.column_config.TextColumn(help=f"Consensus: {method.grading()}."),
         "mean": number_column(format="%.2f", help="Mean of the votes, A B C X = 3 2 1 0."),
-        "scatter": number_column(format="%.2f", help="Standard deviation of the votes."),
+        "scatter": number_column(
+            format="%.2f", help="Standard deviation of the votes; a single vote has none."
+        ),
         "votes": number_column(help="Inspectors whose vote counts."),
         "probability": number_column(format="%.3g", help="That it is a lens, by the consensus chosen."),
         "score": st.column_config.ProgressColumn(

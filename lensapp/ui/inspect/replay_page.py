@@ -136,7 +136,6 @@ def _show_replayed(replayed: Replayed, *, views: int) -> None:
         height="content",
         key="replay-table",
         column_config={
-            "order": st.column_config.TextColumn(pinned=True),
             "found": number_column(f"lenses in {counted(views, 'view')}", format="%.0f"),
             "ratio": number_column("times random", format="%.2f"),
             "completeness": st.column_config.ProgressColumn(format="%.1f %%", min_value=0.0, max_value=100.0),

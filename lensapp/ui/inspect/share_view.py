@@ -37,7 +37,6 @@ def show_shares(ws: Workspace, review: Review, shares: Sequence[Share]) -> None:
         height="content",
         key="team-shares",
         column_config={
-            "inspector": st.column_config.TextColumn(pinned=True),
             "share": st.column_config.NumberColumn(help="Candidates to grade, blind tests included."),
             "done": st.column_config.ProgressColumn(format="%.0f %%", min_value=0.0, max_value=100.0),
         },

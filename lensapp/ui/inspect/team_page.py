@@ -204,7 +204,6 @@ def _show_inspectors(team: Team) -> None:
         placeholder="–",
         key="team-table",
         column_config={
-            "inspector": text(pinned=True),
             "graded": st.column_config.ProgressColumn(format="%.0f %%", min_value=0.0, max_value=100.0),
             "completeness": text(help="Simulated lenses graded B or better."),
             "false positives": text(help="Duds, images without a lens, graded B or better."),
@@ -308,7 +307,7 @@ def _list_consensus(ws: Workspace, head: pd.DataFrame) -> None:
         key="team-consensus",
         column_config={
             "image": st.column_config.ImageColumn("", width=64, pinned=True),
-            "id": text("candidate", pinned=True),
+            "id": "candidate",
             "mean": number_column(format="%.2f", help="Mean of the votes, A B C X = 3 2 1 0."),
             "scatter": number_column(format="%.2f", help="Standard deviation of the votes."),
             "probability": number_column(format="%.3g", help="That it is a lens, by the method chosen."),

@@ -30,7 +30,7 @@ def show_vote_import(ws: Workspace, source_name: str) -> None:
         "ID, an inspector and a grade. Duplicates of votes that are here already are skipped.",
     )
     left, right = st.columns(2)
-    person = left.text_input("Inspector, where no column says", key="votes-inspector").strip()
+    person = left.text_input("Inspector, if no column names one", key="votes-inspector").strip()
     grade_map = right.text_input("Grades of the file", key="votes-map", placeholder="2=A,1=B,0=X")
     grade_column = left.text_input("Column of grades, if unusual", key="votes-grade-column").strip()
     order = right.selectbox(
