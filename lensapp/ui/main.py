@@ -13,7 +13,7 @@ from lensapp.ui.gallery.component import reload_page
 from lensapp.ui.shared.page_head import forget_head, refresh_head
 from lensapp.ui.shared.state import PAGES, get_workspace, keep_going, read_address, theme, whole_run
 from lensapp.ui.shared.widgets import empty_state, error_box
-from lensapp.ui.sidebar import show_sidebar
+from lensapp.ui.sidebar import refresh_jobs, show_sidebar
 
 HERE = Path(__file__).parent
 ABOUT = (
@@ -97,6 +97,7 @@ def _show(role: Role) -> None:
         f'font-size="15" font-weight="600" fill="{text_colour}">Lens workbench</text></svg>'
     )
     st.logo(wordmark, size="medium", icon_image=HERE / "icon.svg")
+    forget_head()
     with whole_run():
         try:
             forget_head()
@@ -110,6 +111,7 @@ def _show(role: Role) -> None:
                     icon=":material/lock:",
                 )
             refresh_head()
+            refresh_jobs()
         except LensAppError as error:
             error_box(error)
 

@@ -48,6 +48,7 @@ KEEPER = "inspector-kept"
 NAMED = "inspector-named"
 PULSE = "pulse"
 SEEN = "jobs-seen"  # numbers of the jobs under way when the sidebar was drawn last
+LINES = "jobs-lines"  # where the jobs stand, and the state of the queue when they were drawn
 ENDED = "jobs-ended"  # numbers of those that have ended since, to be told
 UNTOLD = ("explain", "member")  # seconds each, or a run among many
 
@@ -142,12 +143,25 @@ def _show_running() -> None:
     begun = any(job.id not in before and JOB_KINDS[job.kind].page == page for job in live)
     if in_fragment_run() and (before - now or begun):
         st.rerun(scope="app")
-    with st.container(key="jobs-now", gap=None):
+    place = st.empty()
+    st.session_state[LINES] = None if in_fragment_run() else (place, state_of_queue(workspace))
+    _show_lines(place, live, key="jobs-now")
+
+
+def _show_lines(place: st.delta_generator.DeltaGenerator, live: Sequence[Job], *, key: str) -> None:
+    with place.container(key=key, gap=None):
         if live:
-            _show_first(live, served=worker_alive(workspace))
+            _show_first(live, served=worker_alive(get_workspace()))
         else:
             st.html('<span class="when">Nothing is running.</span>')
             st.empty()  # in the place of the last job's bar, which would stand until the page is drawn
+
+
+def refresh_jobs() -> None:
+    """Show the jobs again where the page has begun one since they were drawn."""
+    place, drawn = st.session_state.pop(LINES, None) or (None, None)
+    if place is not None and drawn != state_of_queue(get_workspace()):
+        _show_lines(place, active_jobs(get_workspace()), key="jobs-now-again")
 
 
 def _show_first(live: Sequence[Job], *, served: bool) -> None:

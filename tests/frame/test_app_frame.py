@@ -5,6 +5,7 @@ import sys
 from pathlib import Path
 
 import pytest
+import streamlit as st
 from streamlit.testing.v1 import AppTest
 
 from lensapp import jobs
@@ -13,7 +14,7 @@ from lensapp.services.data.pictures import read_pictures
 from lensapp.storage import datasets
 from lensapp.storage.workspace import Workspace
 from lensapp.ui.main import GROUPS
-from lensapp.ui.shared import state
+from lensapp.ui.shared import page_head, state
 from lensapp.ui.shared.pictures import sheet_html
 from support.pages_workspace import open_page
 from support.small_surveys import add_review, add_votes, make_survey
@@ -70,6 +71,27 @@ def test_running_jobs_are_shown_on_every_page(workspace):
     jobs.enqueue(workspace.database, kind="demo", title="Simulate sky", payload={})
     app = run_app()
     assert any("Simulate sky" in element.value for element in app.sidebar.get("html"))
+
+
+def test_a_job_that_the_page_has_just_begun_is_told_at_once(workspace):
+    make_survey(workspace, name="sky")
+    app = open_page("paint", source="sky")
+    assert any("Nothing is running" in element.value for element in app.sidebar.get("html"))
+    app.get_by_key("paint-go").click().run()
+    assert not app.exception
+    told = [element.value for element in app.sidebar.get("html")]
+    assert any("painted1" in text for text in told), told
+    assert not any("Nothing is running" in text for text in told)
+
+
+def test_the_stages_of_a_page_that_was_left_do_not_stand_below_the_gallery(workspace):
+    add_review(workspace, make_survey(workspace, name="sky"), "round")
+    app = open_page("inspect", source="sky", review="round")
+    app.session_state[state.INSPECTOR] = "Vera"
+    app.session_state[page_head.HEAD] = st.empty(), {}  # as of a page that was left in the middle of its run
+    app.run()
+    assert not app.exception
+    assert not [link for link in app.main.get("page_link") if "Cutouts" in link.proto.label]
 
 
 def test_a_click_counts_in_the_run_that_learns_of_the_end_of_a_job(workspace):
@@ -278,7 +300,7 @@ def test_what_stands_in_on_one_page_is_not_taken_to_the_next(workspace):
     def page() -> None:
         import streamlit as st
 
-        from lensapp.ui.shared import state
+        from lensapp.ui.shared import page_head, state
 
         state.read_address(st.session_state["page"])
         state.choose("run", st.session_state["offered"], label="Run")

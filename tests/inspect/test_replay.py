@@ -28,7 +28,6 @@ from lensapp.storage.files import checksum_of
 from lensapp.storage.scores import stored_scores
 from lensapp.storage.workspace import Workspace
 from lensapp.ui.inspect import replay_figure
-from lensapp.ui.inspect.replay_page import unit_of_time
 from support.pages_workspace import full_workspace, open_page
 
 
@@ -217,7 +216,3 @@ def test_orders_that_chance_explains_are_not_ranked():
     alike = np.arange(100) % 5 == 0
     assert "95 %" in str(why_unranked(core.replay(alike, {"good": good}), views=10))
     assert "fewer than 50" in str(why_unranked(core.replay(is_lens[:40], {"good": good[:40]}), views=4))
-
-
-def test_short_times_are_told_in_seconds_or_minutes():
-    assert [unit_of_time(hours)[0] for hours in (0.004, 0.5, 12)] == ["seconds", "minutes", "hours"]

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from lensapp.core.evaluate.curves import thinned
 from lensapp.core.inspect.replay import Replay
+from lensapp.services.inspect.replay import AS_SHOWN
 from lensapp.ui.shared.figures import DASHES
 
 RANDOM = "random, expected"
@@ -41,7 +42,7 @@ def replay_figure(
     )
     dashed = {"color": GREY, "width": 2, "dash": "dash"}
     figure.add_scatter(x=views, y=mean, name=RANDOM, mode="lines", line=dashed, hoverinfo="skip")
-    for index, (order, name) in enumerate(names.items()):
+    for index, (order, name) in sorted(enumerate(names.items()), key=lambda one: one[1][0] != AS_SHOWN):
         if order in result.found:
             share = result.found[order] / result.lenses
             inspected = np.arange(len(share), dtype=np.float64)
@@ -55,7 +56,10 @@ def replay_figure(
                     "color": colours[index % len(colours)],
                     "width": 2,
                     "dash": DASHES[index % len(DASHES)],
-                },
+                }
+                # The candidates were shown in one of the orders: that lies on it, and both are seen.
+                | ({"width": 6, "dash": "solid"} if order == AS_SHOWN else {}),
+                opacity=0.35 if order == AS_SHOWN else 1.0,
                 hovertemplate="%{y:.1f} % after %{x}",
             )
     figure.add_vline(x=marked, line={"color": GREY, "width": 1, "dash": "dot"})

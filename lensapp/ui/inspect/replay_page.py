@@ -7,7 +7,7 @@ import pandas as pd
 import streamlit as st
 
 from lensapp.core.inspect.replay import Replay, person_hours
-from lensapp.services.evaluate.expectations import person_time
+from lensapp.services.evaluate.expectations import person_time, time_unit
 from lensapp.services.inspect.queues import list_reviews
 from lensapp.services.inspect.replay import (
     AS_SHOWN,
@@ -31,8 +31,6 @@ from lensapp.ui.shared.widgets import counted, counts_spaced, download, empty_st
 ICON = ":material/replay:"
 CSV_ROWS = 2000
 SUGGESTED_SECONDS = 5.0
-TIME_UNITS = (("seconds", 3600.0), ("minutes", 60.0), ("hours", 1.0))
-LARGEST_OF_UNIT = 100.0
 
 
 def show_replay_page() -> None:
@@ -127,7 +125,7 @@ def _show_replayed(replayed: Replayed, *, views: int) -> None:
             help="No vote of this choice has its time; the time follows from this number.",
         )  # fmt: skip
     table = order_table(report, seconds_each=seconds)
-    unit, per_hour = unit_of_time(table["time"].max())
+    unit, per_hour = time_unit(table["time"].max())
     table["time"] *= per_hour
     number_column = st.column_config.NumberColumn
     st.dataframe(
@@ -136,11 +134,11 @@ def _show_replayed(replayed: Replayed, *, views: int) -> None:
         height="content",
         key="replay-table",
         column_config={
-            "found": number_column(f"lenses in {counted(views, 'view')}", format="%.0f"),
+            "found": number_column(f"lenses in {counted(views, 'view')}", format="%.1f"),
             "ratio": number_column("times random", format="%.2f"),
             "completeness": st.column_config.ProgressColumn(format="%.1f %%", min_value=0.0, max_value=100.0),
             "half": number_column("views for half the lenses"),
-            "time": number_column(f"{unit} for half", format="%.1f"),
+            "time": number_column(f"time for half ({unit})", format="%.1f"),
         },
     )
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
@@ -169,11 +167,6 @@ def _colours() -> list[str]:
         figures.ink() if order == AS_SHOWN else colours[place % len(colours)]
         for place, order in enumerate(LABELS)
     ]
-
-
-def unit_of_time(hours: float) -> tuple[str, float]:
-    """Return the unit in which times of up to `hours` are told apart, and how many of it an hour has."""
-    return next((unit for unit in TIME_UNITS if hours * unit[1] < LARGEST_OF_UNIT), TIME_UNITS[-1])
 
 
 def order_table(report: dict[str, Any], *, seconds_each: float) -> pd.DataFrame:

@@ -13,6 +13,7 @@ from lensapp.core.inspect.agreement import Alpha, Rate
 from lensapp.core.inspect.consensus_methods import METHODS, ConsensusSpec
 from lensapp.services.data.pictures import cutouts_by_id, pictures_by_id
 from lensapp.services.data.sources import ready_sources
+from lensapp.services.evaluate.expectations import person_time
 from lensapp.services.inspect.consensus import consensus_report, disputed, review_disputed
 from lensapp.services.inspect.gallery import open_review
 from lensapp.services.inspect.queues import close_review, late_votes, list_reviews
@@ -31,7 +32,7 @@ from lensapp.ui.shared.markup import plain_all
 from lensapp.ui.shared.page_head import lead_to_cutouts, page_head
 from lensapp.ui.shared.pictures import grade_style, picture_data
 from lensapp.ui.shared.state import choose, get_workspace, go, remember
-from lensapp.ui.shared.widgets import counted, download, empty_state, fixed, number
+from lensapp.ui.shared.widgets import counted, download, duration, empty_state, fixed, number
 
 ICON = ":material/groups:"
 MOST_SHOWN = 24
@@ -93,7 +94,7 @@ def show_team_page() -> None:
     right.caption(
         f"{counted(len(team.inspectors), 'inspector')}, "
         f"{counted(graded, 'vote')}"
-        + (f", {person_time_in_words(hours)}" if hours else "")
+        + (f", {person_time(hours)} of grading" if hours else "")
         + (f", {counted(team.retired, 'candidate')} retired." if team.retired else ".")
     )
     _show_inspectors(team)
@@ -119,7 +120,7 @@ def _show_agreement(team: Team) -> None:
 
 def _show_end(ws: Workspace, review: Review) -> None:
     """Offer to close the review, or say that it is closed."""
-    st.subheader("End")
+    st.subheader("Close the review")
     by = "" if may("reveal") else " by administrators"
     if review.closed_at is not None:
         closed = datetime.fromtimestamp(review.closed_at, UTC)
@@ -133,7 +134,7 @@ def _show_end(ws: Workspace, review: Review) -> None:
     if not may("work"):
         st.caption("The review goes on.")
         return
-    with st.popover("Close the review", icon=":material/lock:"):
+    with st.popover("Close", icon=":material/lock:"):
         st.markdown(
             f"It is no longer offered for grading, and exports of its votes{by} reveal which candidates were "
             "blind tests. It cannot be opened again."
@@ -150,21 +151,11 @@ def rate_text(rate: Rate) -> str:
     return f"{rate.value:.2f} ({rate.low:.2f}–{rate.high:.2f}) {rate.hits}/{rate.cases}"
 
 
-def person_time_in_words(hours: float) -> str:
-    """Return the time that people spent: in minutes below an hour."""
-    if hours < 1:
-        return counted(max(1, round(60 * hours)), "person-minute")
-    return f"{number(hours, digits=2)} person-hours"
-
-
 def time_left(hours: float | None) -> str:
-    """Return the time that is left to grade: in minutes below an hour, a dash where it is unknown."""
+    """Return the time that is left to grade, as the gallery tells it; a dash where it is unknown."""
     if hours is None or math.isnan(hours):
         return "–"
-    if hours < 1:
-        minutes = round(60 * hours)
-        return f"{minutes} min" if minutes or not hours else "< 1 min"
-    return f"{number(hours, digits=2)} h"
+    return duration(3600 * hours)
 
 
 def inspector_table(records: tuple[InspectorRecord, ...]) -> pd.DataFrame:

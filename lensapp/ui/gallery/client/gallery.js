@@ -104,7 +104,7 @@ export class Gallery {
     });
     this.part = new PartBar(root.querySelector('.part'), {
       data, onChange: (part) => this.tellPart(part), onShape: () => this.shelf && this.layout(), onViews: () => this.wish('views'),
-      columns: () => this.remote.columns(),
+      columns: () => this.remote.columns(), onShut: () => this.togglePart(),
     });
     this.facts.scoresShown = data.review.scored && !data.review.blind;
     this.showSettings();
@@ -358,7 +358,7 @@ export class Gallery {
   showProgress() {
     const { votes, shelf, data } = this, total = shelf.total || (data.share ?? data.review.size);
     const all = shelf.share && shelf.queue.length;
-    this.toolbar.showProgress({ graded: shelf.graded, total, all, pace: votes.pace, each: votes.each, tally: votes.tally });
+    this.toolbar.showProgress({ graded: shelf.graded, total, all, pace: votes.pace, tally: votes.tally });
     if (shelf.queue.length) this.strip.follow(votes.size, total);
   }
 

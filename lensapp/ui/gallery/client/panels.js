@@ -8,6 +8,10 @@ const SMOOTH_SHARE = 0.05; // width of the Gaussian, of the image's side
 const MEDIAN_SHARE = 0.06; // half the side of the median's square, of the image's side
 const LARGEST_MEDIAN = 6;
 const BRIGHT = 3; // noises above the sky that belong to an object
+const CENTRE_WINDOW = 3; // pixels: standard deviation of what is weighed for the centre
+const CENTRE_ROUNDS = 12;
+const CENTRE_SHARE = 0.06; // of the side that the centre may lie from the middle
+const HUE_BLUR = 1.5; // pixels over which the hue of faint light is averaged
 
 const middleOf = (values) => {
   const ordered = Float32Array.from(values).sort();
@@ -55,9 +59,49 @@ function medianModel(plane, { width, height }) {
   });
 }
 
+/**
+ * The centre of the light at the middle of the image, to a part of a pixel: a model about another point would leave a
+ * bright and a dark half. It is where the image has its middle if nothing there stands out, or lies far from it.
+ */
+export function centreOf(plane, { width, height }) {
+  const middle = { x: (width - 1) / 2, y: (height - 1) / 2 }, farthest = Math.max(2, CENTRE_SHARE * Math.min(width, height));
+  const reach = Math.ceil(3 * CENTRE_WINDOW);
+  let at = middle;
+  for (let round = 0; round < CENTRE_ROUNDS; round++) {
+    let sum = 0, sx = 0, sy = 0;
+    for (let y = Math.max(0, Math.round(at.y) - reach); y <= Math.min(height - 1, Math.round(at.y) + reach); y++) {
+      for (let x = Math.max(0, Math.round(at.x) - reach); x <= Math.min(width - 1, Math.round(at.x) + reach); x++) {
+        const flux = plane[y * width + x];
+        if (!(flux > BRIGHT)) continue;
+        const weight = flux * Math.exp(-((x - at.x) ** 2 + (y - at.y) ** 2) / (2 * CENTRE_WINDOW ** 2));
+        sum += weight; sx += weight * (x - at.x); sy += weight * (y - at.y);
+      }
+    }
+    if (!sum) return middle;
+    at = { x: at.x + (2 * sx) / sum, y: at.y + (2 * sy) / sum }; // twice: the window holds the light back by half
+    if (Math.hypot(at.x - middle.x, at.y - middle.y) > farthest) return middle;
+  }
+  return at;
+}
+
+/** Half a turn about the centre of the light, interpolated between pixels. */
+function rotatedModel(plane, size) {
+  const { width, height } = size, { x: cx, y: cy } = centreOf(plane, size);
+  return plane.map((_, index) => {
+    const x = 2 * cx - (index % width), y = 2 * cy - Math.floor(index / width), left = Math.floor(x), top = Math.floor(y);
+    let sum = 0, total = 0;
+    for (const [column, row] of [[left, top], [left + 1, top], [left, top + 1], [left + 1, top + 1]]) {
+      const share = (1 - Math.abs(x - column)) * (1 - Math.abs(y - row)), value = plane[row * width + column];
+      if (share <= 0 || column < 0 || row < 0 || column >= width || row >= height || value !== value) continue;
+      sum += share * value; total += share;
+    }
+    return total > 0.5 ? sum / total : 0;
+  });
+}
+
 /** Axis ratio and direction of the light near the middle, from its second moments. */
 function shapeOf(plane, { width, height }) {
-  const middle = { x: (width - 1) / 2, y: (height - 1) / 2 }, reach = Math.min(width, height) / 4;
+  const middle = centreOf(plane, { width, height }), reach = Math.min(width, height) / 4;
   let xx = 0, xy = 0, yy = 0;
   plane.forEach((flux, index) => {
     const x = (index % width) - middle.x, y = Math.floor(index / width) - middle.y;
@@ -91,7 +135,7 @@ export const MODELS = {
   smooth: { label: 'smoothed', make: smoothModel },
   median: { label: 'median', make: medianModel },
   isophotes: { label: 'isophotes', make: isophoteModel },
-  rotated: { label: 'rotated 180°', make: (plane) => Float32Array.from(plane).reverse() },
+  rotated: { label: 'rotated 180°', make: rotatedModel },
 };
 
 /** Return the residual from a model. */
@@ -125,6 +169,34 @@ export function paintSigned(plane, { width, height }) {
   return image;
 }
 
+/**
+ * Return an answer of /raw whose faint pixels have the hue of their surroundings: at large size the noise of three
+ * bands is loud colour. How bright a pixel is stays, and so does the hue of what is well above the noise.
+ */
+export function calmed(raw, rgb, gains) {
+  if (rgb.length < 2) return raw;
+  const size = { width: raw.width, height: raw.height }, weights = gaussian(HUE_BLUR), n = rgb.length;
+  const planes = rgb.map((band) => fluxOf(raw, band).map((flux) => flux * gains[band]));
+  const smooth = planes.map((plane) => blurred(blurred(plane, size, weights, { along: 'x' }), size, weights, { along: 'y' }));
+  const faint = (BRIGHT * middleOf(rgb.map((band) => gains[band]))) ** 2, mean = (of, index) => of.reduce((sum, plane) => sum + plane[index], 0) / n;
+  const painted = planes.map(() => new Float32Array(size.width * size.height));
+  for (let index = 0; index < size.width * size.height; index++) {
+    const own = mean(planes, index), around = mean(smooth, index), share = faint / (faint + around * around);
+    for (let band = 0; band < n; band++) {
+      const hue = planes[band][index] - own;
+      painted[band][index] = (own + hue + share * (smooth[band][index] - around - hue)) / gains[rgb[band]];
+    }
+  }
+  const made = rawOf(painted, size), codes = raw.codes.slice(), pixels = size.width * size.height;
+  rgb.forEach((band, place) => {
+    for (let index = 0; index < pixels; index++) {
+      const code = made.codes[place * pixels + index];
+      if (code) codes[band * pixels + index] = code; // one that is masked in a band stays as it is
+    }
+  });
+  return { ...raw, codes };
+}
+
 /** The groups that can be shown or not, with their keys (with Shift). */
 export const GROUPS = {
   bands: { label: 'Bands', key: 'g', meaning: 'each band on its own' },
@@ -146,7 +218,7 @@ function composites(bands, rgb) {
 export function panelsOf({ bands, rgb, luminance = null, composite = null, view, stretch }) {
   const shown = new Set(view.panels);
   const names = rgb.map((band) => bands[band]);
-  const model = MODELS[view.model] ? view.model : 'smooth';
+  const model = MODELS[view.model] ? view.model : 'isophotes';
   const residual = MODELS[model].label;
   const panels = [{ id: 'colour', label: captionOf(names) + (luminance === null ? '' : `, ${bands[luminance]} as luminance`) }];
   if (shown.has('bands') && bands.length > 1) panels.push(...bands.map((name, band) => ({ id: `band ${band}`, label: name })));
@@ -171,6 +243,8 @@ function captionOf(names) {
   return names.length === 2 ? `${names.join(' and ')} as red and blue` : `${names.join(' ')} as red green blue`;
 }
 
+const calmRaws = new WeakMap(); // the sliders of the levels draw many times from the same pixels
+
 /** Paints the panels of one candidate; models are computed when first wanted. */
 export class PanelPainter {
   constructor(raw, { display, rgb, luminance = null, gains, noise, view }) {
@@ -183,11 +257,23 @@ export class PanelPainter {
     const [kind, which, over] = id.split(' ');
     const { raw, display, rgb, luminance, gains } = this;
     if (kind === 'band') return new Painter(raw, display, { rgb: [Number(which)] }, gains).paint(0);
-    if (kind === 'composite') return new Painter(raw, display, { rgb: which.split(',').map(Number), luminance: over === undefined ? null : Number(over) }, gains).paint(0);
-    if (kind === 'stretch') return new Painter(raw, { ...display, stretch: which }, { rgb, luminance }, gains).paint(0);
+    if (kind === 'composite') {
+      const bands = which.split(',').map(Number);
+      return new Painter(this.calm(bands), display, { rgb: bands, luminance: over === undefined ? null : Number(over) }, gains).paint(0);
+    }
+    if (kind === 'stretch') return new Painter(this.calm(rgb), { ...display, stretch: which }, { rgb, luminance }, gains).paint(0);
     if (kind === 'residual') return which === undefined ? this.residualColours() : paintSigned(this.residual(Number(which)), this.size);
     if (kind === 'difference') return paintSigned(this.difference().plane, this.size);
-    return new Painter(raw, display, { rgb, luminance }, gains).paint(0);
+    return new Painter(this.calm(rgb), display, { rgb, luminance }, gains).paint(0);
+  }
+
+  /** Return the pixels with the colour noise of faint light averaged, but where pixels are to be seen one by one. */
+  calm(rgb) {
+    if (this.view.pixels) return this.raw;
+    if (!calmRaws.has(this.raw)) calmRaws.set(this.raw, new Map());
+    const made = calmRaws.get(this.raw), key = String(rgb);
+    if (!made.has(key)) made.set(key, calmed(this.raw, rgb, this.gains));
+    return made.get(key);
   }
 
   residual(band) {

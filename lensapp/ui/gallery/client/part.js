@@ -33,12 +33,12 @@ export function queryOf(part) {
 export class PartBar {
   /**
    * @param onChange called with the part that was set
-   * @param onShape called when the bar takes another height
+   * @param onShape called when the bar takes another height, onShut when the key Escape shuts it
    * @param onViews called when the views kept of the page are asked for
    * @param columns fetches {columns: [{name, unit, text}], sortable: [names], why_blind}
    */
-  constructor(root, { data, onChange, onShape, onViews, columns }) {
-    Object.assign(this, { root, data, onChange, onShape, columns, value: partOf(data.part) });
+  constructor(root, { data, onChange, onShape, onViews, onShut, columns }) {
+    Object.assign(this, { root, data, onChange, onShape, onShut, columns, value: partOf(data.part) });
     this.button = root.parentElement.querySelector('[data-do="togglePart"]');
     const icon = (name) => element('i', { textContent: name, 'aria-hidden': 'true' });
     const button = (title, act, ...inside) => element('button', { type: 'button', title, 'aria-label': title, onclick: act }, ...inside);
@@ -110,7 +110,7 @@ export class PartBar {
     if (event.key !== 'Enter' && event.key !== 'Escape') return;
     if (event.key === 'Escape') {
       this.field.value = this.value.where;
-      this.field.blur();
+      this.onShut();
     } else {
       this.entered = true;
       if (!this.set({ where: this.field.value }) && this.wrong.hidden) this.leave();

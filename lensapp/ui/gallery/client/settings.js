@@ -2,7 +2,7 @@
 
 const USUAL = {
   tile: 150, thumbnail: null,
-  panels: ['bands'], main: 'colour', model: 'smooth', difference: {}, alpha: null, blinkRate: 2,
+  panels: ['bands'], main: 'colour', model: 'isophotes', difference: {}, alpha: null, blinkRate: 2,
   marks: true, known: false, pixels: false,
 };
 const TILE_RANGE = [24, 1200];

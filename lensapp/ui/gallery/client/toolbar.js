@@ -70,17 +70,17 @@ export class Toolbar {
     this.root.querySelector(`[data-do="${name}"]`)?.setAttribute('aria-pressed', String(on));
   }
 
-  showProgress({ graded, total, all, pace, each, tally }) {
+  showProgress({ graded, total, all, pace, tally }) {
     const box = this.root.querySelector('.progress'), left = (total - graded) * pace;
     if (!box.firstChild) {
-      box.append(element('span', {}, element('b'), element('span')), element('span', { className: 'each' }), element('span'));
-      box.title = 'Graded by you. Seconds each: median of your votes, a look of over a minute counts as one; time left at the mean of the latest.';
+      box.append(element('span', {}, element('b'), element('span'), element('span', { className: 'word', textContent: ' graded' })), element('span', { className: 'each' }), element('span'));
+      box.title = 'Graded by you. Seconds each: mean of your latest votes, a look of over a minute counts as one; the time left is as many of these as there are candidates left.';
     }
     const words = [
-      graded.toLocaleString('en'), all ? ` graded · your ${total.toLocaleString('en')} of ${all.toLocaleString('en')}` : ` of ${total.toLocaleString('en')} graded`,
-      each ? ` · median ${each.toFixed(1)} s each` : '', left ? ` · ${duration(left)} left` : '',
+      graded.toLocaleString('en'), all ? ` of your ${total.toLocaleString('en')} (${all.toLocaleString('en')} in all)` : ` of ${total.toLocaleString('en')}`,
+      pace ? ` · ${inSeconds(pace)} each` : '', left ? ` · ${duration(left)} left` : '',
     ];
-    const places = [...box.firstChild.childNodes, ...[...box.childNodes].slice(1)];
+    const places = [...[...box.firstChild.childNodes].slice(0, 2), ...[...box.childNodes].slice(1)];
     words.forEach((word, index) => { if (places[index].textContent !== word) places[index].textContent = word; });
     this.showTally(tally);
     this.root.querySelector('.onward').hidden = !graded || graded < Math.min(ENOUGH, total);
@@ -139,6 +139,11 @@ export class Toolbar {
     box.textContent = words[state];
     box.title = message ?? '';
   }
+}
+
+/** Return what one candidate takes: "0.8 s", "12 s". */
+function inSeconds(seconds) {
+  return `${seconds < 10 ? seconds.toFixed(1) : Math.round(seconds)} s`;
 }
 
 /** Return a duration, in units that suit: "3 min", "2.4 h". */
