@@ -58,7 +58,7 @@ def replay_figure(
                     "dash": DASHES[index % len(DASHES)],
                 }
                 # The candidates were shown in one of the orders: that lies on it, and both are seen.
-                | ({"width": 6, "dash": "solid"} if order == AS_SHOWN else {}),
+                | ({"width": 6} if order == AS_SHOWN else {}),
                 opacity=0.35 if order == AS_SHOWN else 1.0,
                 hovertemplate="%{y:.1f} % after %{x}",
             )

@@ -100,7 +100,7 @@ def template_of(name: str) -> go.layout.Template:
         paper_bgcolor="rgba(0,0,0,0)",
         plot_bgcolor="rgba(0,0,0,0)",
         colorway=list(LINE_COLOURS[name]),
-        margin={"l": 8, "r": 12, "t": 34, "b": 8},
+        margin={"l": 8, "r": 18, "t": 34, "b": 8},
         xaxis=axis,
         yaxis=axis,
         legend={"orientation": "h", "y": 1.0, "yanchor": "bottom", "x": 0.0, "font": {"size": 12}},
