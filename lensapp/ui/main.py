@@ -97,7 +97,6 @@ def _show(role: Role) -> None:
         f'font-size="15" font-weight="600" fill="{text_colour}">Lens workbench</text></svg>'
     )
     st.logo(wordmark, size="medium", icon_image=HERE / "icon.svg")
-    forget_head()
     with whole_run():
         try:
             forget_head()

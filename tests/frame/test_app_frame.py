@@ -300,7 +300,7 @@ def test_what_stands_in_on_one_page_is_not_taken_to_the_next(workspace):
     def page() -> None:
         import streamlit as st
 
-        from lensapp.ui.shared import page_head, state
+        from lensapp.ui.shared import state
 
         state.read_address(st.session_state["page"])
         state.choose("run", st.session_state["offered"], label="Run")

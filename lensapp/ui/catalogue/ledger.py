@@ -133,10 +133,7 @@ def _show_ledger_table(rows: list[dict[str, Any]], *, key: str, empty: str = "")
         placeholder="–",
         column_config={
             "voted": st.column_config.DatetimeColumn(format="distance"),
-            **{
-                name: st.column_config.NumberColumn(format=SCORE_FORMAT)
-                for name in ("score", "calibrated")
-            },
+            **{name: st.column_config.NumberColumn(format=SCORE_FORMAT) for name in ("score", "calibrated")},
             "seconds": st.column_config.NumberColumn(format="%.1f", help="Time spent on the candidate."),
             "score seen": st.column_config.TextColumn(help="Whether the score stood beside the picture."),
             "counts": st.column_config.TextColumn(help="Whether the vote is the inspector's last."),

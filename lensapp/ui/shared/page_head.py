@@ -53,11 +53,6 @@ def refresh_head() -> None:
         _show_round(place, again=True)
 
 
-def forget_head() -> None:
-    """Forget the title of a page that was left in the middle of its run: another may have none."""
-    st.session_state.pop(HEAD, None)
-
-
 def _selected() -> dict[str, str | None]:
     return {kind: selected(kind) for kind in STEPPED_BY}
 
