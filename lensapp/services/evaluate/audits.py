@@ -192,7 +192,7 @@ def _shortcuts(
     label = {source.spec.get("label_column") for source in used}
     label |= {PAINTED} if any(source.kind == PAINT for source in used) else set()
     header = columns_of(ws, cutouts)
-    labels_themselves = sorted(label.intersection(header))
+    labels_themselves = [name for name in header if name in label]
     told = {name: column for name, column in header.items() if name not in BOOKKEEPING | label}
     columns, left_out = column_measures(told, labels)
     for kind, more in columns.items():
