@@ -73,7 +73,7 @@ def test_bins_have_short_limits_on_two_lines() -> None:
     labels, scores = np.array([1, 1, 1, 1, 0, 0]), np.array([0.9, 0.4, 0.8, 0.7, 0.1, 0.6])
     groups = by_subgroup(labels, scores, values, threshold=0.5, bins=2)
     assert bin_ticks(groups) == ["1.1–<br>1.5", "1.5–<br>1.9"]
-    drawn = subgroup_figure(groups, colours={"lens": "#000000", "nonlens": "#ffffff"})
+    drawn = subgroup_figure(groups, by="redshift", colours={"lens": "#000000", "nonlens": "#ffffff"})
     assert drawn.layout.xaxis.tickangle == 0
     named = by_subgroup(labels, scores, np.array(["a", "a", "b", "b", "a", "b"]), threshold=0.5)
     assert bin_ticks(named) == []

@@ -80,7 +80,7 @@ def test_each_figure_has_a_panel_and_the_numbers_of_cutouts_the_last():
     counted = by_subgroup(labels, scores, magnitude, threshold=0.5, bins=3)
     told = subgroup_figures(labels, scores, magnitude, rng=np.random.default_rng(0), bins=3)
     groups = [replace(one, figures=figures) for one, figures in zip(counted, told, strict=True)]
-    drawn = subgroup_figure(groups, colours={"lens": "#000000", "nonlens": "#ffffff"})
+    drawn = subgroup_figure(groups, by="redshift", colours={"lens": "#000000", "nonlens": "#ffffff"})
     titles = [note.text for note in drawn.layout.annotations]
     assert titles[:3] == ["lenses accepted", "non-lenses accepted", "AUROC"]
     assert titles[-1] == "cutouts"

@@ -18,6 +18,7 @@ import pytest
 from lensapp.core.evaluate.compare.overlap import Overlap
 from lensapp.core.evaluate.crossval import RocBand, Spread, ThresholdSpread
 from lensapp.core.evaluate.curves import Confusion
+from lensapp.core.evaluate.nuisance import Nuisance
 from lensapp.core.evaluate.resampling import Interval
 from lensapp.core.evaluate.score_axis import ScoreAxis
 from lensapp.core.evaluate.selection_function import SelectionFunction
@@ -27,7 +28,7 @@ from lensapp.core.train.search_space import Choices, FloatRange
 from lensapp.services.score.map_density import COLUMNS, ROWS, Cells
 from lensapp.ui.catalogue import ledger_figure
 from lensapp.ui.data import corner_figure, sky_view
-from lensapp.ui.evaluate import calibration_view, completeness_view, survey_figures
+from lensapp.ui.evaluate import calibration_view, completeness_view, nuisance_view, survey_figures
 from lensapp.ui.evaluate import evaluation_figures as evaluated
 from lensapp.ui.evaluate.compare import compare_figures, side_figures
 from lensapp.ui.inspect import replay_figure
@@ -119,6 +120,7 @@ def on_sky() -> go.Figure:
     return figure
 
 
+NUISANCES = [Nuisance("g missing", 0.36, -0.36, -0.68, None), Nuisance("rotated by 90°", 0.0, 0.0, 0.0, 0.0)]
 TABLE: dict[str, Callable[[], go.Figure]] = {
     "roc_figure": lambda: evaluated.roc_figure(
         {"a": ROC, "b": ROC}, colours=LINES, point=(0.1, 0.5), bands={"a": BAND}, smallest=0.001,
@@ -161,8 +163,11 @@ TABLE: dict[str, Callable[[], go.Figure]] = {
          "lenses_low": RISING, "lenses_high": RISING}, lenses=1.0, inspected=1e4, colours=LINES,
     ),
     "subgroup_figure": lambda: survey_figures.subgroup_figure(
-        [Subgroup("18 – 20", 18.0, 20.0, 5, 9, INTERVAL, INTERVAL, INTERVAL)], colours=figures.class_colours()
+        [Subgroup("18 – 20", 18.0, 20.0, 5, 9, INTERVAL, INTERVAL, INTERVAL)], by="magnitude",
+        colours=figures.class_colours(),
     ),
+    "change_figure": lambda: nuisance_view.change_figure(NUISANCES, colours=LINES),
+    "rate_figure": lambda: nuisance_view.rate_figure(NUISANCES, colours=figures.class_colours()),
     "reliability_figure": lambda: calibration_view.reliability_figure(
         {name: SimpleNamespace(mean_score=RISING, share=RISING, low=RISING, high=RISING, number=RISING)  # type: ignore[misc]
          for name in ("raw score", "calibrated")}, colours=LINES,

@@ -14,6 +14,7 @@ LEAST_LOGITS = 2.5  # a factor of 12 in the odds; less is as clear on a linear a
 CLOSEST = 1e-6  # to 0 or 1: float32 holds no more of a score near 1
 DECADES = [10.0**power for power in range(-6, -1)]
 MOST_TICKS = 9
+EVERY_DIGIT = 18  # which a number of double precision has
 
 
 @dataclass(frozen=True)
@@ -91,3 +92,17 @@ def axis_of(scores: ArrayLike) -> ScoreAxis:
         return ScoreAxis(logit=False, low=0.0, high=1.0)
     margin = max(0.05 * (high - low), LEAST_WIDTH / 2)
     return ScoreAxis(logit=False, low=max(low - margin, 0.0), high=min(high + margin, 1.0))
+
+
+def threshold_text(threshold: float, *, digits: int = 3) -> str:
+    """Return a threshold with so many digits, with more where these would round it to 1: 0.99997."""
+    for more in range(digits, EVERY_DIGIT):
+        text = f"{threshold:.{more}g}"
+        if float(text) < 1 or threshold >= 1:
+            return text
+    return repr(threshold)
+
+
+def at_least(threshold: float) -> str:
+    """Return what is asked of a score, as captions say it: "score ≥ 0.5"."""
+    return f"score ≥ {threshold_text(threshold)}"

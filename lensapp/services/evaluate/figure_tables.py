@@ -13,6 +13,7 @@ from lensapp.core.evaluate.multiclass import ClassFigures
 from lensapp.core.evaluate.nuisance import Nuisance
 from lensapp.core.evaluate.prevalence import SurveySpec
 from lensapp.core.evaluate.resampling import Interval
+from lensapp.core.evaluate.score_axis import threshold_text
 from lensapp.core.evaluate.subgroups import Subgroup
 from lensapp.core.evaluate.vetoes import VetoFigures
 from lensapp.core.plurals import thin_spaced
@@ -98,7 +99,7 @@ def expectation_table(evaluation: Evaluation, survey: SurveySpec, *, threshold: 
             rows.append(
                 {
                     "threshold": aim,
-                    "score ≥": f"{at:.4g}",
+                    "score ≥": threshold_text(at, digits=4),
                     "candidates": expected_count(expected.true_candidates + expected.false_candidates),
                     "true lenses": expected_count(expected.true_candidates),
                     "completeness": f"{expected.completeness:.3f}",

@@ -17,6 +17,8 @@ from lensapp.storage.evaluations import StoredNuisance
 from lensapp.storage.records import Job
 from lensapp.storage.workspace import Workspace
 
+ROUNDING = 5e-5  # a difference that is written 0.0000
+
 
 @dataclass(frozen=True)
 class Augmentation:
@@ -104,6 +106,8 @@ def augmentation_in_words(told: Augmentation) -> str:
     cost = f"Averaging the scores of all {count} orientations takes {count} times as long"
     if told.auroc is None:
         return f"{cost}."
+    if max(abs(told.auroc.low), abs(told.auroc.high)) < ROUNDING:
+        return f"{cost} and leaves the AUROC at {told.auroc.first:.3f}."
     return (
         f"{cost} and changes the AUROC from {told.auroc.second:.4f} to {told.auroc.first:.4f} "
         f"({told.auroc.difference:+.4f}, 95 %: {told.auroc.low:+.4f} to {told.auroc.high:+.4f}; "

@@ -1,5 +1,6 @@
 """The figures of an evaluated run by bins of any column of its cutouts."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import replace
 from functools import lru_cache
@@ -18,7 +19,8 @@ from lensapp.storage.records import Cutout
 from lensapp.storage.workspace import Workspace
 
 NOT_PROPERTIES = frozenset({"parent", "host", "host_id"})  # names, each of hardly more than one cutout
-FIRST_CHOICE = ("einstein_radius_arcsec", "arc_snr", "object_class")  # where no column is of both classes
+FIRST_CHOICE = ("einstein_radius_arcsec", "arc_snr")  # where both classes have no magnitude
+ERROR_WORDS = frozenset({"err", "error", "errors", "magerr", "fluxerr", "sigma", "std", "unc", "uncertainty"})
 SHARED = 0.5  # share of each class that has a value
 
 
@@ -45,13 +47,20 @@ def columns_of(ws: Workspace, cutouts: Sequence[Cutout]) -> dict[str, NDArray[An
 
 
 def usual_column(ws: Workspace, evaluation: Evaluation) -> str:
-    """Return the column to begin with: a magnitude that both classes have, else another number of both."""
+    """Return the column to begin with: a magnitude of both classes, else θ_E or S/N, never an error."""
     columns = properties(ws, evaluation)
-    shared = [name for name, values in columns.items() if _is_shared(values, evaluation.labels)]
+    told = [name for name in columns if not is_error(name)]
+    shared = [name for name in told if _is_shared(columns[name], evaluation.labels)]
     magnitudes = [name for name in shared if is_magnitude(name)]
     if magnitudes:
         return next((name for name in magnitudes if name.lower().endswith(("_i", "_r"))), magnitudes[0])
-    return next((name for name in (*shared, *FIRST_CHOICE) if name in columns), next(iter(columns)))
+    wanted = (*FIRST_CHOICE, *shared, "object_class", *told)
+    return next((name for name in wanted if name in columns), next(iter(columns)))
+
+
+def is_error(name: str) -> bool:
+    """Whether a column is the uncertainty of another, by its name."""
+    return bool(ERROR_WORDS.intersection(re.split(r"[^a-z]+", name.lower())))
 
 
 def _is_shared(values: NDArray[Any], labels: NDArray[np.bool_]) -> bool:

@@ -11,6 +11,7 @@ from lensapp.core.errors import InvalidInput, NotFound
 from lensapp.core.evaluate.intervals import wilson_interval
 from lensapp.core.evaluate.nuisance import Nuisance
 from lensapp.core.evaluate.resampling import Interval
+from lensapp.core.evaluate.score_axis import at_least
 from lensapp.core.evaluate.selection_function import HUMAN, JOINT, NETWORK, SelectionFunction
 from lensapp.core.evaluate.vetoes import VetoFigures
 from lensapp.services.evaluate import completeness, figure_tables, nuisances
@@ -121,7 +122,7 @@ def _completeness(checks: StoredChecks) -> Iterator[Section]:
             flat = one.over_seeing()
             who = f"{WHO[one.kind]} accept{'s' if one.kind == NETWORK else ''}"
             title = f"Lenses that {who}, by Einstein radius (arcsec) and S/N of the arcs"
-            caption = f"{source}, {int(one.number.sum())} lenses at score ≥ {checks.threshold:.3g}"
+            caption = f"{source}, {int(one.number.sum())} lenses at {at_least(checks.threshold)}"
             limits = "in brackets: 95 % (Wilson)"
             grids.append(as_table(grid_table(flat), title=title, caption=f"{caption}; {limits}"))
             draw = partial(check_figures.draw_completeness, function=flat)
@@ -130,7 +131,7 @@ def _completeness(checks: StoredChecks) -> Iterator[Section]:
         whole = as_table(
             whole_table(search),
             title="Completeness of the whole grid",
-            caption=f"{source}, lenses injected at score ≥ {checks.threshold:.3g}; "
+            caption=f"{source}, lenses injected at {at_least(checks.threshold)}; "
             "inspectors: their blind tests",
         )
         by_seeing = []
@@ -200,7 +201,7 @@ def _nuisance(checks: StoredChecks, part: str) -> Iterator[Section]:
     table = as_table(
         figure_tables.nuisance_table(checks.nuisances),
         title=title,
-        caption=f"{n}; at score ≥ {checks.threshold:.3g}",
+        caption=f"{n}; at {at_least(checks.threshold)}",
     )
     draw = partial(check_figures.draw_nuisances, told=checks.nuisances)
     figure = PaperFigure("nuisance", title, n, draw)
@@ -211,7 +212,7 @@ def _nuisance(checks: StoredChecks, part: str) -> Iterator[Section]:
 def _vetoes(checks: StoredChecks) -> Iterator[Section]:
     if not checks.vetoes and not checks.no_vetoes:
         return
-    caption = f"{vetoes.PART} part, at score ≥ {checks.threshold:.3g}; in brackets: 95 % limits"
+    caption = f"{vetoes.PART} part, at {at_least(checks.threshold)}; in brackets: 95 % limits"
     title = "Lenses that vetoes cost and inspections that they save"
     table = as_table(figure_tables.veto_table(checks.vetoes), title=title, caption=caption, digits=3)
     remarks = (checks.no_vetoes,) if checks.no_vetoes else ()

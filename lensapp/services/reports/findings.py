@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from lensapp.core.config import read_json
 from lensapp.core.evaluate.audits.shortcuts import is_strong
+from lensapp.core.evaluate.score_axis import at_least
 from lensapp.services.evaluate.audits import KeptAudit
 from lensapp.services.evaluate.evaluation import Evaluation, Measured
 from lensapp.services.evaluate.figure_tables import with_limits
@@ -49,7 +50,7 @@ def findings_of(
                 (one.kind, int(one.accepted.sum()), int(one.number.sum())) for one in search.all()
             )
         ]
-        yield Finding(COMPLETENESS, source, f"{', '.join(told)}, at score ≥ {checks.threshold:.3g}.")
+        yield Finding(COMPLETENESS, source, f"{', '.join(told)}, at {at_least(checks.threshold)}.")
     if checks.nuisances:
         worst = max(checks.nuisances, key=lambda one: one.mean_change)
         words = f"Scores change most, by {worst.mean_change:.3f} on average: {worst.change}."

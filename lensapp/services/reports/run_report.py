@@ -15,6 +15,7 @@ from lensapp import __version__
 from lensapp.core.data.column_names import column_label
 from lensapp.core.errors import InvalidInput
 from lensapp.core.evaluate.prevalence import SurveySpec
+from lensapp.core.evaluate.score_axis import at_least
 from lensapp.core.plurals import thin_spaced
 from lensapp.services.evaluate import calibrations, expectations, figure_tables
 from lensapp.services.evaluate.evaluation import Evaluation, ValueEvaluation, load_evaluation
@@ -114,7 +115,7 @@ def run_report(
         as_table(
             figure_tables.subgroup_table(of_column),
             title=f"By {column_label(column)}",
-            caption=f"{part} part, at score ≥ {threshold:.3g}; in brackets: 95 % limits",
+            caption=f"{part} part, at {at_least(threshold)}; in brackets: 95 % limits",
         )
         for column, of_column in groups.items()
     )
@@ -228,14 +229,14 @@ def _score_tables(ws: Workspace, evaluation: Evaluation, threshold: float) -> tu
         as_table(
             figure_tables.figures_table([evaluation], threshold=threshold),
             title="Figures of merit",
-            caption=f"{part}; accuracy, purity and completeness at score ≥ {threshold:.3g}",
+            caption=f"{part}; accuracy, purity and completeness at {at_least(threshold)}",
         ),
         as_table(
             figure_tables.interval_table([evaluation]),
             title="Figures with 95 % limits",
             caption=f"{part}: AUROC after DeLong, the others resampled {resampled}",
         ),
-        as_table(decisions, title="Truth against decision", caption=f"{part}, at score ≥ {threshold:.3g}"),
+        as_table(decisions, title="Truth against decision", caption=f"{part}, at {at_least(threshold)}"),
     ]
     if evaluation.proposals is not None:
         proposed = [

@@ -62,7 +62,10 @@ def _show_methods(ws: Workspace, run: Run, evaluation: Evaluation, used: Calibra
         key="evaluate-calibrations",
     )
     if not is_evaluated(ws, run, part=service.PART):
-        st.caption("A calibration is fitted on the validation part, on which the run was not evaluated yet.")
+        st.caption(
+            "A calibration is fitted to the scores of the validation part. The thresholds above were chosen "
+            "by these too, but no more than the thresholds was kept: measure that part once."
+        )
         start_button(
             "Evaluate on validation", start=runs.start_evaluation, ws=ws, run_name=run.name, part=service.PART
         )

@@ -5,6 +5,7 @@ import plotly.graph_objects as go
 import streamlit as st
 
 from lensapp.core.evaluate.intervals import wilson_interval
+from lensapp.core.evaluate.score_axis import at_least
 from lensapp.core.evaluate.selection_function import HUMAN, JOINT, NETWORK, InjectionSpec, SelectionFunction
 from lensapp.services.data.sources import ready_sources
 from lensapp.services.evaluate import completeness as service
@@ -101,7 +102,7 @@ def _show_function(ws: Workspace, run: Run, search: Search, chosen: SelectionFun
         completeness_figure(chosen, ink=figures.ink()),
         title=f"Share of {WHOSE[chosen.kind]}, by Einstein radius and S/N of the arcs",
         caption=f"{source}: n = {number(tried)}, {accepted / max(tried, 1):.3f} ({low:.3f}–{high:.3f}) "
-        f"at score ≥ {chosen.threshold:.3g}; in brackets: 95 % (Wilson)",
+        f"at {at_least(chosen.threshold)}; in brackets: 95 % (Wilson)",
         csv=lambda: str(chosen.table().to_pandas().to_csv(index=False)),
         key="evaluate-completeness",
         height=110 + 62 * len(chosen.theta_e_arcsec),

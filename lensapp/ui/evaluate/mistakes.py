@@ -4,6 +4,7 @@ from functools import partial
 
 import streamlit as st
 
+from lensapp.core.evaluate.score_axis import threshold_text
 from lensapp.services.evaluate.calibrations import calibrated_by_id
 from lensapp.services.evaluate.evaluation import Evaluation, Outcome, surest
 from lensapp.services.evaluate.seen_pictures import size_where_cropped
@@ -45,7 +46,7 @@ def show_mistakes(ws: Workspace, run: Run, evaluation: Evaluation, *, threshold:
         with column:
             heading(f"{TITLES[outcome]}")
             ids = worst[outcome]["cutout_id"].tolist()
-            side = f"score {'<' if outcome == 'false_negative' else '≥'} {threshold:.3g}"
+            side = f"score {'<' if outcome == 'false_negative' else '≥'} {threshold_text(threshold)}"
             if not ids:
                 st.caption(f"None at {side}.")
                 continue

@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 import pandas as pd
 import streamlit as st
 
+from lensapp.core.evaluate.score_axis import at_least
 from lensapp.services.evaluate import evaluation as service
 from lensapp.services.evaluate.evaluation import Evaluation
 from lensapp.services.evaluate.figure_tables import class_table, merit_table
@@ -122,7 +123,7 @@ def _show_merits(evaluations: Sequence[Evaluation], *, threshold: float) -> None
         merit_table(evaluations, threshold=threshold),
         title="Figures of merit",
         caption=f"{first.part} part; in brackets: 95 % limits, of the AUROC after DeLong, else by "
-        f"resampling{together}; accuracy, purity and completeness at score ≥ {threshold:.3g}{compared}. "
+        f"resampling{together}; accuracy, purity and completeness at {at_least(threshold)}{compared}. "
         "TPR0, TPR10: completeness with no, and with fewer than ten, false positives.",
         terms={},
         meaning="\n".join(f"- **{name}**: {text}" for name, text in TERMS.items()),
@@ -180,7 +181,7 @@ def _show_confusion(evaluation: Evaluation, *, threshold: float, named: bool) ->
     }
     figures.show_figure(
         draw.confusion_figure(confusion, colours=figures.class_colours(), ink=figures.ink()),
-        title=f"Truth against decision{whose} at score ≥ {threshold:.3g}",
+        title=f"Truth against decision{whose} at {at_least(threshold)}",
         caption=f"{evaluation.part} part: n = {number(evaluation.counts.n)}; shares of the true class",
         csv=lambda: figures.csv_text(cells),
         key="evaluate-confusion",

@@ -3,6 +3,7 @@
 import streamlit as st
 
 from lensapp.core.data.column_names import column_label
+from lensapp.core.evaluate.score_axis import at_least
 from lensapp.services.data.filters import is_magnitude
 from lensapp.services.evaluate.evaluation import Evaluation
 from lensapp.services.evaluate.figure_tables import auroc_against, subgroup_table
@@ -36,10 +37,10 @@ def show_subgroups(ws: Workspace, evaluation: Evaluation, *, threshold: float) -
         table = subgroup_table(groups)
         shown = sum(one.n_positive + one.n_negative for one in groups)
         figures.show_figure(
-            subgroup_figure(groups, colours=figures.class_colours()),
+            subgroup_figure(groups, by=_label(column), colours=figures.class_colours()),
             title=f"Figures by {_label(column)}",
             caption=f"{evaluation.part} part: n = {_n_in_words(shown, evaluation)}, "
-            f"at score ≥ {threshold:.3g}; bars: 95\u00a0%",
+            f"at {at_least(threshold)}; bars: 95\u00a0%",
             csv=lambda: str(table.to_csv(index=False)),
             key="evaluate-subgroups",
             height=subgroup_height(groups),
@@ -47,7 +48,7 @@ def show_subgroups(ws: Workspace, evaluation: Evaluation, *, threshold: float) -
         show_table(
             table,
             title="Figures of each subgroup",
-            caption=f"{evaluation.part} part, at score ≥ {threshold:.3g}; in brackets: 95 % limits. AUROC: "
+            caption=f"{evaluation.part} part, at {at_least(threshold)}; in brackets: 95 % limits. AUROC: "
             f"of the lenses of each subgroup against {auroc_against(groups)}.",
             terms={},
             digits=3,

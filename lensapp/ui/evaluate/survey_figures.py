@@ -109,12 +109,23 @@ def subgroup_panels(groups: Sequence[Subgroup]) -> dict[str, list[Interval | Non
     return {title: values for title, values in panels.items() if any(values)}
 
 
-def subgroup_figure(groups: Sequence[Subgroup], *, colours: Mapping[str, str]) -> go.Figure:
-    """Draw each figure of the subgroups with 95 % limits in a panel, and numbers of cutouts in one."""
+def panels_across(count: int) -> int:
+    """Return how many of so many panels stand in a row: 3, or 4 where one alone would be in the last."""
+    return PANELS_ACROSS + 1 if count > PANELS_ACROSS and count % PANELS_ACROSS == 1 else PANELS_ACROSS
+
+
+def subgroup_figure(groups: Sequence[Subgroup], *, by: str, colours: Mapping[str, str]) -> go.Figure:
+    """Draw each figure of the subgroups with 95 % limits in a panel, and numbers of cutouts in one.
+
+    `by` names the column, with its unit, that lies on the horizontal axes.
+    """
     panels = subgroup_panels(groups)
-    rows = math.ceil((len(panels) + 1) / PANELS_ACROSS)
+    across = panels_across(len(panels) + 1)
+    rows = math.ceil((len(panels) + 1) / across)
     titles = [*panels, "cutouts"]
-    figure = make_subplots(rows, PANELS_ACROSS, subplot_titles=titles, vertical_spacing=0.42 / rows)
+    figure = make_subplots(
+        rows, across, subplot_titles=titles, vertical_spacing=0.42 / rows, horizontal_spacing=0.2 / across
+    )
     names = [group.name for group in groups]
     ticks = bin_ticks(groups)
     for place, (title, values) in enumerate(panels.items()):
@@ -133,12 +144,10 @@ def subgroup_figure(groups: Sequence[Subgroup], *, colours: Mapping[str, str]) -
                 "symbol": figures.CLASS_SYMBOLS["nonlens" if title == "non-lenses accepted" else "lens"],
             },
             hovertemplate="%{x}<br>%{y:.3f} +%{error_y.array:.3f} −%{error_y.arrayminus:.3f}<extra></extra>",
-            row=place // PANELS_ACROSS + 1,
-            col=place % PANELS_ACROSS + 1,
+            row=place // across + 1,
+            col=place % across + 1,
         )
-        figure.update_yaxes(
-            range=[-0.02, 1.03], row=place // PANELS_ACROSS + 1, col=place % PANELS_ACROSS + 1
-        )
+        figure.update_yaxes(range=[-0.02, 1.03], row=place // across + 1, col=place % across + 1)
     for label, numbers in (
         ("lens", [group.n_positive for group in groups]),
         ("nonlens", [group.n_negative for group in groups]),
@@ -148,10 +157,12 @@ def subgroup_figure(groups: Sequence[Subgroup], *, colours: Mapping[str, str]) -
             y=numbers,
             marker={"color": colours[label], "pattern": {"shape": "/" if label == "nonlens" else ""}},
             hovertemplate=f"%{{x}}<br>%{{y:,}} {figures.CLASS_NAMES[label]}<extra></extra>",
-            row=len(panels) // PANELS_ACROSS + 1,
-            col=len(panels) % PANELS_ACROSS + 1,
+            row=len(panels) // across + 1,
+            col=len(panels) % across + 1,
         )
-    figure.update_xaxes(type="category", categoryorder="array", categoryarray=names, tickangle=-35)
+    figure.update_xaxes(
+        type="category", categoryorder="array", categoryarray=names, tickangle=-35, title=by, title_standoff=6
+    )
     if ticks:
         figure.update_xaxes(tickvals=names, ticktext=ticks, tickangle=0, tickfont={"size": 11})
     figure.update_layout(showlegend=False)
@@ -160,7 +171,8 @@ def subgroup_figure(groups: Sequence[Subgroup], *, colours: Mapping[str, str]) -
 
 def subgroup_height(groups: Sequence[Subgroup]) -> int:
     """Return the height in pixels that the panels of `subgroup_figure` want."""
-    return 60 + 300 * math.ceil((len(subgroup_panels(groups)) + 1) / PANELS_ACROSS)
+    count = len(subgroup_panels(groups)) + 1
+    return 60 + 300 * math.ceil(count / panels_across(count))
 
 
 def bin_ticks(groups: Sequence[Subgroup]) -> list[str]:

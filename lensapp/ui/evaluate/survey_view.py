@@ -4,6 +4,7 @@ import streamlit as st
 
 from lensapp.core.errors import InvalidInput
 from lensapp.core.evaluate.prevalence import Expectation, SurveySpec
+from lensapp.core.evaluate.score_axis import threshold_text
 from lensapp.services.evaluate.evaluation import Evaluation
 from lensapp.services.evaluate.expectations import (
     budget_columns,
@@ -105,7 +106,9 @@ def show_survey_numbers(
     assumed.caption(assumption_text(survey, lens_share=lens_share))
     expected = expectation(evaluation, survey, threshold=threshold)
     if expected is None:
-        st.info(f"No score reaches {threshold:.3g}; choose a lower threshold.", icon=":material/info:")
+        st.info(
+            f"No score reaches {threshold_text(threshold)}; choose a lower threshold.", icon=":material/info:"
+        )
     else:
         _show_expected(expected, survey, part=evaluation.part, reached=reached)
     show_table(
@@ -215,7 +218,7 @@ def _show_expected(expected: Expectation, survey: SurveySpec, *, part: str, reac
             "Non-lenses that the inspectors accept all the same, at the rates given above.",
         ),
     ]
-    with st.container(horizontal=True, gap="small"):  # goes on in a second line where the page is narrow
+    with st.container(horizontal=True, gap="medium", horizontal_alignment="distribute"):  # over the width
         for label, value, meaning in cells:
             st.metric(label, value, help=meaning, width="content")
     counted_here = "" if reached is None else f" {number(reached)} of the cutouts scored here do reach it."

@@ -12,6 +12,8 @@ from lensapp.ui.shared.widgets import download, fixed, heading, number
 
 NAME_PIXELS = 215  # of the first column: "completeness at FPR 0.0001"
 FEW_COLUMNS = 3  # a table of so few is as wide as what it says
+MOST_ROWS = 6  # of such a table, one below the other
+NUMBER = r"[<+−-]? ?\d|–$"
 TERMS = {
     "AUROC": "Chance that a random lens scores higher than a random non-lens; 1 is perfect, 0.5 is a coin "
     "(Hanley & McNeil 1982, Radiology 143, 29).",
@@ -62,26 +64,41 @@ def show_table(
 ) -> None:
     """Show a table under its title, with the meaning of each column in `terms`, and ways to take it away.
 
-    Columns in `narrow` leave their width to the others; `meaning`, in Markdown, explains the rows.
+    Columns in `narrow` leave their width to the others; `meaning`, in Markdown, explains the rows. A long
+    table of few columns is shown in two halves beside each other.
     """
     heading(title, meaning=meaning)
     counts = list(table.select_dtypes("integer").columns)
     values = [name for name in table.select_dtypes("floating").columns if name in terms]
-    style = table.style.format(number, subset=counts)
-    style = style.format(partial(fixed, digits=digits), subset=values, na_rep="–")
     few = len(table.columns) <= FEW_COLUMNS
-    st.dataframe(
-        style if counts or values else table,
-        hide_index=True,
-        placeholder="–",
-        key=key,
-        height="content",
-        width="content" if few else "stretch",
-        column_config=({table.columns[0]: st.column_config.Column(width=NAME_PIXELS)} if few else {})
-        | dict.fromkeys(narrow, st.column_config.Column(width="small"))
-        | number_columns(terms, digits=None, narrow=narrow),
-    )
+    halved = few and len(table) > MOST_ROWS
+    config = (
+        {table.columns[0]: st.column_config.Column(width=NAME_PIXELS)} if few and not halved else {}
+    ) | {name: st.column_config.Column(alignment="right") for name in _columns_of_numbers(table)}
+    config |= dict.fromkeys(narrow, st.column_config.Column(width="small"))
+    config |= number_columns(terms, digits=None, narrow=narrow)
+    middle = (len(table) + 1) // 2
+    halves = [table.iloc[:middle], table.iloc[middle:]] if halved else [table]
+    places = st.columns(2, gap="medium") if halved else [st.container()]
+    for place, half, ending in zip(places, halves, ("", "-rest"), strict=False):
+        style = half.style.format(number, subset=counts)
+        style = style.format(partial(fixed, digits=digits), subset=values, na_rep="–")
+        place.dataframe(
+            style if counts or values else half,
+            hide_index=True,
+            placeholder="–",
+            key=f"{key}{ending}",
+            height="content",
+            width="content" if few and not halved else "stretch",
+            column_config=config,
+        )
     show_caption_and_copy(table, caption=caption, file_name=file_name)
+
+
+def _columns_of_numbers(table: pd.DataFrame) -> list[str]:
+    """Return the columns, but for the first, whose texts all begin with a number."""
+    texts = table.iloc[:, 1:].select_dtypes(exclude="number")
+    return [name for name in texts if len(table) and texts[name].astype(str).str.match(NUMBER).all()]
 
 
 def number_columns(

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import streamlit as st
 
-from lensapp.core.evaluate.score_axis import ScoreAxis
+from lensapp.core.evaluate.score_axis import ScoreAxis, threshold_text
 from lensapp.services.evaluate.evaluation import Evaluation, usual_threshold
 from lensapp.services.evaluate.figure_tables import AIM_LABELS
 from lensapp.ui.shared.scores import USUAL_THRESHOLD, hint_at_low_scores, score_text
@@ -84,15 +84,23 @@ def choose_threshold(evaluation: Evaluation) -> float:
                 on_change=take_suggestion,
                 help="; ".join(meanings) + (f". Not proposed: {'; '.join(absent)}." if absent else "."),
             )
-    confusion, highest = evaluation.figures_at(threshold).confusion, float(evaluation.scores.max())
-    if why and current == usual and selected("threshold") is None:
+    _say_if_none(evaluation, threshold, why=why if current == usual and selected("threshold") is None else "")
+    return threshold
+
+
+def _say_if_none(evaluation: Evaluation, threshold: float, *, why: str) -> None:
+    """Say that no score reaches the threshold, or 0.5; `why` tells where the threshold begins instead."""
+    accepted, highest = evaluation.figures_at(threshold).confusion, float(evaluation.scores.max())
+    none_reaches = accepted.tp + accepted.fp == 0
+    if why:
         st.info(
             f"No score reaches {USUAL_THRESHOLD:g}: the highest is {score_text(highest)}. The threshold "
-            f"begins at {score_text(usual)}, {why}. The order can be good all the same (AUROC).",
+            f"begins at {score_text(threshold)}, {why}. The order can be good all the same (AUROC).",
             icon=":material/lightbulb:",
         )
-    elif highest < USUAL_THRESHOLD and confusion.tp + confusion.fp == 0:
-        hint_at_low_scores(f"No score reaches {threshold:.3g}: the highest is {score_text(highest)}.")
-    elif confusion.tp + confusion.fp == 0:
-        st.info(f"No score reaches {threshold:.3g}; choose a lower threshold.", icon=":material/info:")
-    return threshold
+    elif highest < USUAL_THRESHOLD and none_reaches:
+        none = f"No score reaches {threshold_text(threshold)}: the highest is {score_text(highest)}."
+        hint_at_low_scores(none)
+    elif none_reaches:
+        none = f"No score reaches {threshold_text(threshold)}; choose a lower threshold."
+        st.info(none, icon=":material/info:")

@@ -2,6 +2,7 @@
 
 import streamlit as st
 
+from lensapp.core.evaluate.score_axis import at_least
 from lensapp.services.evaluate.evaluation import Evaluation, is_evaluated
 from lensapp.services.evaluate.figure_tables import veto_table
 from lensapp.services.score import vetoes as service
@@ -39,7 +40,7 @@ def show_vetoes(ws: Workspace, evaluation: Evaluation, *, threshold: float) -> N
             show_table(
                 veto_table(measured),
                 title="Lenses that vetoes cost and inspections that they save",
-                caption=f"{service.PART} part, at score ≥ {threshold:.3g}; in brackets: 95 % limits.",
+                caption=f"{service.PART} part, at {at_least(threshold)}; in brackets: 95 % limits.",
                 terms={},
                 digits=3,
                 file_name="vetoes",

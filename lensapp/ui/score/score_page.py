@@ -8,6 +8,7 @@ import streamlit as st
 from numpy.typing import NDArray
 
 from lensapp.core.errors import LensAppError, SizeMismatch, UnitMismatch
+from lensapp.core.evaluate.score_axis import at_least
 from lensapp.core.inspect.review_spec import ReviewSpec
 from lensapp.core.train.tasks import target_symbol
 from lensapp.services.data.sources import lens_share, only_lenses, ready_sources
@@ -205,7 +206,7 @@ def _show_histogram(
     figures.show_figure(
         score_figure(columns, threshold=threshold, axis=scored.score_axis),
         title=f"Scores of {source.name}",
-        caption=f"n = {number(len(scored))} by {run.name}; {number(above)} at score ≥ {threshold:.3g}{seen}",
+        caption=f"n = {number(len(scored))} by {run.name}; {number(above)} at {at_least(threshold)}{seen}",
         csv=partial(score_histogram_csv, columns),
         key="score-histogram",
         height=540,  # about as tall as the pictures beside it

@@ -222,7 +222,7 @@ def choose_followed(
     """
     names = [standing.name for standing in standings]
     running = [standing.name for standing in standings if standing.state == "running"]
-    left, right = st.columns([1, 3], vertical_alignment="top", gap="medium")
+    left, right = st.columns([1, 3], vertical_alignment="bottom", gap="medium")
     with left:
         name = choose(
             kind,

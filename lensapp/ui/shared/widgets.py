@@ -158,8 +158,8 @@ def counts_spaced(table: pd.DataFrame) -> Styler:
 
 
 def fixed(value: float, digits: int = 2) -> str:
-    """Return a figure with so many decimals and a true minus."""
-    return f"{value:.{digits}f}".replace("-", "−")
+    """Return a figure with so many decimals and a true minus; what rounds to 0 has none."""
+    return f"{value:z.{digits}f}".replace("-", "−")
 
 
 def counted(count: int, word: str) -> str:

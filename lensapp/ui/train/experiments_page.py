@@ -96,6 +96,7 @@ def _live_status(name: str) -> None:
     progress: dict[str, Any] = dict(status.job.progress) if status.job else {}
     stage = (name, status.state, progress.get("run"), progress.get("epoch"))
     redraw_when_changed(stage, key="experiments-drawn")
+    ended = "" if status.active else _what_ended(status)
     with st.container(horizontal=True, vertical_alignment="center", gap="small", height=40, border=False):
         badge_and_buttons(
             ws,
@@ -104,6 +105,8 @@ def _live_status(name: str) -> None:
             resume_help="Continues with the epoch in which it was interrupted.",
             stop_help="Ends the study; what its runs have learned is kept.",
         )
+        if ended:
+            st.markdown(ended, help=f"Started {absolute_time(status.study.created_at)}", width="content")
     if status.active:
         text = "waiting for a worker"
         if progress and status.state != "queued":
@@ -111,11 +114,10 @@ def _live_status(name: str) -> None:
             if status.state == "running" and progress.get("seconds_left") is not None:
                 text += f" · about **{time_left(float(progress['seconds_left']))}**"
         st.progress(fraction_done(status.job), text=text)
-    else:
-        study = status.study
-        network = network_title(study.spec["training"]["network"])
-        st.markdown(
-            f"**{plain(network)}** · started {relative_time(study.created_at)}",
-            help=f"Started {absolute_time(study.created_at)}",
-        )
     show_troubles(ws, status)
+
+
+def _what_ended(status: studies.StudyStatus) -> str:
+    """Return network and age of a study that is not under way."""
+    network = network_title(status.study.spec["training"]["network"])
+    return f"**{plain(network)}** · started {relative_time(status.study.created_at)}"

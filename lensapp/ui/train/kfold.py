@@ -38,7 +38,7 @@ def show_kfold(ws: Workspace, status: StudyStatus) -> None:
                 study_plots.roc_band_figure(
                     folds, colours=colours, ink=figures.ink(), logarithmic=logarithmic
                 ),
-                title="ROC of the folds: mean, median and scatter",
+                title="ROC of the folds",
                 caption=f"{n}; thin: each fold",
                 csv=lambda: figures.csv_text(study_figures.roc_table(folds)),
                 key="kfold-roc",
@@ -70,18 +70,30 @@ def _show_folds(ws: Workspace, status: StudyStatus, entries: list[StudyRun]) -> 
     )
     rows = study_figures.fold_rows(entries, status.study.summary)
     number_column = st.column_config.NumberColumn
+    columns: dict[str, Any] = {
+        name: number_column(FIGURE_TITLES.get(name, study_plots.words(name)), format="%.4f")
+        for name in study_figures.headline_figures(status.study.summary)
+    } | {
+        "fold": st.column_config.TextColumn(pinned=True, width=150),
+    }
+    single = [row for row in rows if row.get("run")]
     show_table_of_runs(
-        pd.DataFrame(rows),
-        run_names=[row.get("run") for row in rows],
+        pd.DataFrame(single),
+        run_names=[row["run"] for row in single],
         key=f"folds-{status.study.name}",
-        columns={
-            name: number_column(FIGURE_TITLES.get(name, study_plots.words(name)), format="%.4f")
-            for name in study_figures.headline_figures(status.study.summary)
-        }
-        | {
-            "fold": st.column_config.TextColumn(pinned=True, width=150),
-        },
+        columns=columns,
     )
+    together = [row for row in rows if not row.get("run")]
+    if together:  # which no run stands for
+        columns["fold"] = st.column_config.TextColumn("of all folds", pinned=True, width=150)
+        st.dataframe(
+            counts_spaced(pd.DataFrame(together, columns=[*single[0]]).drop(columns=["run", "state"])),
+            hide_index=True,
+            placeholder="–",
+            column_config=columns,
+            height="content",
+            key=f"folds-together-{status.study.name}",
+        )
     st.subheader("Learning curves of the folds")
     by_run = runs.overlay_columns(ws, [entry.run.name for entry in entries])
     columns = {f"fold {entry.place}": by_run[entry.run.name] for entry in entries if by_run[entry.run.name]}

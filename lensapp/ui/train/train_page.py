@@ -3,7 +3,7 @@
 import time
 from collections.abc import Sequence
 from contextlib import suppress
-from typing import Any
+from typing import Any, Literal
 
 import streamlit as st
 from pydantic import TypeAdapter
@@ -110,7 +110,8 @@ def _follow(run_name: str, ticked: list[str]) -> None:
             st.markdown(f":small[[All runs](#{ANCHOR}) below the curves]", width="content")
             if status.study:
                 st.caption(f"part of the study {plain(status.study)}, controlled under Experiments")
-        with st.container(key="train-stands", height=64, border=False, gap="xsmall"):
+        high: int | Literal["content"] = 64 if status.active else "content"  # progress moves no curves
+        with st.container(key="train-stands", height=high, border=False, gap="xsmall"):
             if status.active:
                 st.progress(fraction_done(status.job), text=progress_line(status, progress))
             else:

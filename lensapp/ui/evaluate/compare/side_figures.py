@@ -134,7 +134,7 @@ def scatter_figure(
     if drawn.axes[0].logit == drawn.axes[1].logit:
         ends = [drawn.edges(0)[0], drawn.edges(0)[-1]]
         figure.add_scatter(
-            x=ends, y=ends, mode="lines", line=figures.CHANCE, hoverinfo="skip", showlegend=False
+            x=ends, y=ends, mode="lines", line=figures.CHANCE, hoverinfo="skip", name="equal scores"
         )
     names = [compared.runs[run] for run in runs]
     figure.update_xaxes(**_axis(drawn.axes[0], names[0]))

@@ -5,6 +5,7 @@ import { download, element, parts, put, say, svg } from './dom.js';
 import { savePicture } from './save.js';
 import { csvOf } from './scales.js';
 
+const WITH_ONE_MORE = 215;
 const NARROWEST = 270; // two beside each other on a page 1280 pixels wide
 const TOLD_AFTER = 400; // milliseconds: a slider that moves is told once
 const GAP = 18;
@@ -151,7 +152,10 @@ export class Board {
     const width = this.root.clientWidth;
     if (!width) return;
     this.arranged = width;
-    const columns = Math.max(1, Math.min(Math.floor((width + GAP) / (NARROWEST + GAP)), this.panels.length));
+    const count = this.panels.length;
+    const fitting = Math.max(1, Math.min(Math.floor((width + GAP) / (NARROWEST + GAP)), count));
+    const alone = fitting > 2 && count % fitting === 1 && (width + GAP) / (fitting + 1) - GAP >= WITH_ONE_MORE;
+    const columns = alone ? fitting + 1 : fitting; // rather a little narrower than the last one alone in a row
     this.chartWidth = Math.floor((width - GAP * (columns - 1)) / columns);
     this.chartHeight = this.tall;
     const template = `repeat(${columns}, minmax(0, 1fr))`;
