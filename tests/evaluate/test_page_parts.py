@@ -1,19 +1,22 @@
 """What the pages of runs share: pictures as a network saw them, colours, bins, words of an audit."""
 
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
 from lensapp.core.evaluate.subgroups import by_subgroup
 from lensapp.services.data.pictures import read_pictures
+from lensapp.services.evaluate import subgroups
 from lensapp.services.evaluate.expectations import time_unit
 from lensapp.services.evaluate.figure_tables import shortcut_words
 from lensapp.services.evaluate.histogram_bins import bins_for
 from lensapp.services.evaluate.run_colours import colours_of_runs
 from lensapp.services.evaluate.seen_pictures import seen_pictures
 from lensapp.storage.workspace import Workspace
-from lensapp.ui.evaluate.survey_figures import bin_ticks, subgroup_figure
+from lensapp.ui.evaluate.survey_figures import bin_ticks, panels_across, subgroup_figure
+from lensapp.ui.shared.widgets import fixed
 from support.pages_workspace import full_workspace
 from support.small_surveys import ids_of, pack_source
 
@@ -77,3 +80,34 @@ def test_bins_have_short_limits_on_two_lines() -> None:
     assert drawn.layout.xaxis.tickangle == 0
     named = by_subgroup(labels, scores, np.array(["a", "a", "b", "b", "a", "b"]), threshold=0.5)
     assert bin_ticks(named) == []
+
+
+@pytest.mark.parametrize(
+    ("columns", "expected"),
+    [
+        (("mag_error_i", "mag_i", "mag_g", "snr"), "mag_i"),
+        (("einstein_radius_arcsec", "arc_snr", "mag_error_i", "snr"), "einstein_radius_arcsec"),
+        (("arc_snr", "flux_err", "snr"), "arc_snr"),
+        (("flux_err", "snr"), "snr"),
+    ],
+)
+def test_subgroups_begin_with_a_magnitude_then_the_arcs_and_never_an_error(
+    monkeypatch: pytest.MonkeyPatch, columns: tuple[str, ...], expected: str
+) -> None:
+    values = dict.fromkeys(sorted(columns), np.array([1.0, 2.0, 3.0, 4.0], object))
+    monkeypatch.setattr(subgroups, "properties", lambda _ws, _evaluation: values)
+    evaluation = SimpleNamespace(labels=np.array([True, False, True, False]))
+    assert subgroups.usual_column(None, evaluation) == expected  # type: ignore[arg-type]
+
+
+def test_no_panel_of_subgroups_is_alone_in_its_row() -> None:
+    assert [panels_across(count) for count in (3, 4, 6, 7, 8, 10)] == [3, 4, 3, 4, 3, 4]
+
+
+def test_what_rounds_to_nothing_has_no_sign() -> None:
+    assert [fixed(value, 3) for value in (-0.0001, 0.0, -0.0006, 0.5)] == [
+        "0.000",
+        "0.000",
+        "−0.001",
+        "0.500",
+    ]

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from scipy.special import logit
 
-from lensapp.core.evaluate.score_axis import axis_of
+from lensapp.core.evaluate.score_axis import at_least, axis_of, threshold_text
 
 SCORES = arrays(np.float32, st.integers(1, 60), elements=st.floats(0, 1, width=32))
 
@@ -48,3 +48,10 @@ def test_every_score_lies_on_the_axis_in_its_order(scores: np.ndarray) -> None:
     edges = axis.grid(51)
     assert (np.diff(edges) > 0).all()
     assert np.histogram(axis.clipped(scores), edges)[0].sum() == scores.size
+
+
+def test_a_threshold_below_1_is_never_written_as_1() -> None:
+    texts = [threshold_text(value) for value in (0.5, 0.12345, 0.9999734, 1 - 2.0**-24, 1.0)]
+    assert texts == ["0.5", "0.123", "0.99997", "0.9999999", "1"]
+    assert at_least(0.9996) == "score ≥ 0.9996"
+    assert at_least(0.9) == "score ≥ 0.9"

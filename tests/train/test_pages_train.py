@@ -93,7 +93,7 @@ def test_the_best_epoch_is_told_with_what_chose_it(folder: Path) -> None:
     update_run(ws.database, run.id, summary=summary)
     page = open_page("train", run="elu_cnn-1")
     line = next(text for text in page.markdown if "best epoch" in text.value)
-    assert "best epoch 3 of 5 (validation AUROC 0.822)" in line.value
+    assert "best epoch 3 of 5 (validation AUROC = 0.822)" in line.value
     assert not [one.value for one in page.warning if "chance" in one.value]
 
 

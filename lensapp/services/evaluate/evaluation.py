@@ -116,6 +116,13 @@ class Evaluation(Measured):
         return figure_intervals(self.labels, self.scores, rng=np.random.default_rng(0), groups=groups)
 
     @property
+    def limits_by(self) -> str:
+        """How the limits of the figures were found, in words."""
+        if self.stored.group_ids is not None:
+            return "by resampling, cutouts of one object together"
+        return "of the AUROC after DeLong, else by resampling"
+
+    @property
     def no_better_than_chance(self) -> str:
         """That the limits of the AUROC hold chance, or lie below it, in a sentence; else nothing."""
         area = self.intervals["auroc"]

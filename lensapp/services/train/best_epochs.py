@@ -21,7 +21,7 @@ def best_epoch_in_words(run: Run) -> str:
         return ""
     name = str(run.summary.get("best_by") or run.spec.get("monitor") or "val_loss")
     value = _best(run).get(name)
-    chosen_by = "" if value is None else f" (validation {_words(run, name)} {value:.3g})"
+    chosen_by = "" if value is None else f" (validation {_words(run, name)} = {value:.3g})"
     return f"best epoch {best} of {epochs}{chosen_by}"
 
 

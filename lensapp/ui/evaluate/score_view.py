@@ -117,13 +117,12 @@ def _show_figures(ws: Workspace, run: Run, evaluations: Sequence[Evaluation], *,
 
 def _show_merits(evaluations: Sequence[Evaluation], *, threshold: float) -> None:
     first, *others = evaluations
-    together = ", cutouts of one object resampled together" if first.stored.group_ids is not None else ""
     compared = f"; p: of no difference from {first.run} on the same cutouts" if others else ""
     show_table(
         merit_table(evaluations, threshold=threshold),
         title="Figures of merit",
-        caption=f"{first.part} part; in brackets: 95 % limits, of the AUROC after DeLong, else by "
-        f"resampling{together}; accuracy, purity and completeness at {at_least(threshold)}{compared}. "
+        caption=f"{first.part} part; in brackets: 95 % limits, {first.limits_by}; accuracy, purity and "
+        f"completeness at {at_least(threshold)}{compared}. "
         "TPR0, TPR10: completeness with no, and with fewer than ten, false positives.",
         terms={},
         meaning="\n".join(f"- **{name}**: {text}" for name, text in TERMS.items()),

@@ -147,7 +147,7 @@ def test_limits_of_tpr10_are_those_of_the_evaluation_and_costs_follow_the_figure
     page = open_page("compare", view="costs", study="", compare="elu_cnn-1,elu_cnn-2", merit="tpr10")
     told = [text.value for text in page.markdown]
     assert "TPR10 against cost" in " ".join(told)
-    assert any("95\u00a0% (resampling)" in text.value for text in page.caption)
+    assert any("95\u00a0% (resampling, which" in text.value for text in page.caption)
     page.get_by_key("compare-merit").set_value("auroc").run()
     assert "AUROC against cost" in " ".join(text.value for text in page.markdown)
 

@@ -19,8 +19,12 @@ MERITS = {
     "rotation_std": "scatter under rotation",
 }
 LOWER_IS_BETTER = "rotation_std"
-INTERVALS = {"accuracy": "Wilson", "auroc": "DeLong", "tpr10": "resampling"}
-"""How the limits of a figure were found; those of TPR10 count that its threshold hangs on few non-lenses."""
+INTERVALS = {
+    "accuracy": "Wilson",
+    "auroc": "DeLong, or resampling where several cutouts show one object",
+    "tpr10": "resampling, which counts that its threshold hangs on few non-lenses",
+}
+"""How the limits of a figure were found."""
 COSTS = {
     "parameters": "parameters",
     "seconds": "training time (s)",

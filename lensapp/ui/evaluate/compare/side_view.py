@@ -182,7 +182,8 @@ def _show_intervals(compared: SideBySide, *, height: int, colours: Sequence[str]
     figures.show_figure(
         side_figures.interval_figure(frame, merit, colours=colours),
         title=f"{merit} with its 95 % limits",
-        caption=f"{_caption(compared)}; limits that overlap can still differ: see p below",
+        caption=f"{_caption(compared)}; limits {compared.evaluations[0].limits_by}; where they overlap the "
+        "runs can still differ: see p below",
         csv=lambda: str(frame[["run", merit, merit + LOW, merit + HIGH]].to_csv(index=False)),
         key="compare-intervals",
         height=height - FIELD_PIXELS,
