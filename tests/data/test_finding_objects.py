@@ -21,6 +21,7 @@ from lensapp.core.data.sky import offset_positions
 from lensapp.core.errors import InvalidInput, JobCancelled
 from lensapp.core.split.splits import SplitSpec
 from lensapp.ingest.importer import run_import
+from lensapp.services.data.find_preview import preview_finding
 from lensapp.services.data.object_finding import find_objects
 from lensapp.services.data.source_quality import account_of, pixel_sky, remarks_on
 from lensapp.services.split.previews import preview_split
@@ -209,6 +210,18 @@ def test_what_was_left_out_is_told_as_what_it_is_and_not_as_a_warning(ws: Worksp
     assert "6 are as compact as stars" in account.sentences[0]
     assert [text for text in source.quality["warnings"] if "as compact as stars" in text]
     assert not [text for text in remarks_on(source) if f"of {detected} objects" in text]
+
+
+def test_a_preview_shows_what_the_search_will_keep_and_stores_nothing(ws: Workspace) -> None:
+    add_fields(ws)
+    preview = preview_finding(ws, "fields", FindObjectsSpec(size=24))
+    assert [one.name for one in sources.list_sources(ws.database)] == ["fields"]
+    answer = search(ws)
+    assert (preview.detected, preview.kept) == (answer["detected"], answer["accepted"])
+    assert preview.left_out == answer["left_out"]
+    assert preview.pictures.shape == (answer["accepted"], 24, 24, 3)
+    found = sorted(row["mag_i"] for row in rows_of(ws))
+    assert np.sort(preview.magnitudes) == pytest.approx(found, abs=1e-3)
 
 
 def test_sky_and_noise_are_told_in_one_zero_point(ws: Workspace) -> None:

@@ -81,11 +81,16 @@ def test_a_search_for_objects_is_queued_as_entered_or_refused_beside_the_button(
     next(button for button in app.button if button.label == "Find objects").click().run()
     assert "Choose a smaller size" in app.error[0].value
     app.number_input(key="find-1-size").set_value(16)
+    next(button for button in app.button if button.label == "Preview").click().run()
+    assert not app.exception
+    assert any(one.value.endswith("in 2 of 2 images") for one in app.markdown)
+    assert not jobs.active(workspace.database)
     next(button for button in app.button if button.label == "Find objects").click().run()
     assert not app.exception
     (job,) = jobs.active(workspace.database)
     assert (job.kind, job.payload["name"], job.payload["source"]) == ("objects", "hosts", "fields")
     assert job.payload["spec"]["size"] == 16
+    assert job.payload["spec"]["label"] == "nonlens"  # as the text above the form promises
 
 
 @pytest.mark.parametrize(("pixels", "warned"), [(64, True), (200, False)])

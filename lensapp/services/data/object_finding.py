@@ -20,7 +20,6 @@ from lensapp.ingest.journal import ChunkNote
 from lensapp.ingest.quality import describe_bands
 from lensapp.job_kinds import FindPayload
 from lensapp.services.data.object_search import (
-    LEFT_OUT,
     Fields,
     Finds,
     corners,
@@ -28,6 +27,7 @@ from lensapp.services.data.object_search import (
     left_out_sentence,
     magnitudes,
     open_fields,
+    reasons_in_words,
     select_objects,
 )
 from lensapp.services.data.source_names import name_taken
@@ -123,7 +123,7 @@ def find_objects(
     rows, reasons = select_objects(workspace, fields, finds, spec)
     detected = len(finds.objects)
     if not len(rows):
-        why = ", ".join(f"{count} {LEFT_OUT[reason]}" for reason, count in reasons.items())
+        why = reasons_in_words(reasons)
         raise InvalidInput(
             f"Of {detected} objects in {source_name} none is left{': ' if why else ''}{why}. "
             "Ask for less, or search larger images."

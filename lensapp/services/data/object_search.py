@@ -1,7 +1,7 @@
 """The objects in the cutouts of a source: what is detected, and which of it is kept."""
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -241,6 +241,11 @@ def _reasons(
             "edge",
             (x < 0) | (y < 0) | (x + spec.size > source.width) | (y + spec.size > source.height),
         )
+
+
+def reasons_in_words(reasons: Mapping[str, int], *, write: Callable[[int], str] = str) -> str:
+    """Return how many objects are left out for which reason: "79 are below the least S/N; 3 …"."""
+    return "; ".join(f"{write(count)} {LEFT_OUT.get(reason, reason)}" for reason, count in reasons.items())
 
 
 def left_out_sentence(count: int, detected: int, reason: str) -> str:

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from lensapp.core.data.flux_units import REFERENCE_ZERO_POINT_MAG, factor_of_zero_point
 from lensapp.core.plurals import imported_of
 from lensapp.services.data.object_finding import KIND as OBJECTS
-from lensapp.services.data.object_search import LEFT_OUT, left_out_sentence
+from lensapp.services.data.object_search import left_out_sentence, reasons_in_words
 from lensapp.services.data.painting import KIND as PAINTED
 from lensapp.services.data.painting import LENS, nonlenses_in_words
 from lensapp.services.data.source_tables import column_of, labels_of, sampled_pixels
@@ -64,8 +64,8 @@ def account_of(ws: Workspace, source: Source, *, write: Callable[[int], str] = s
         reasons: dict[str, int] = source.quality.get("reasons") or {}
         if not reasons:
             return Account(f"{write(count)} of {write(detected)} objects kept")
-        why = "; ".join(f"{write(left)} {LEFT_OUT.get(reason, reason)}" for reason, left in reasons.items())
-        return Account(f"{write(count)} of {write(detected)} objects kept", (f"Left out: {why}.",))
+        why = f"Left out: {reasons_in_words(reasons, write=write)}."
+        return Account(f"{write(count)} of {write(detected)} objects kept", (why,))
     if source.kind == PAINTED:
         lenses = int(np.count_nonzero(labels_of(ws, source) == LENS))
         told = nonlenses_in_words(source.spec, count - lenses)
