@@ -10,6 +10,7 @@ from lensapp import jobs
 from lensapp.core.data.paint_spec import PaintSpec
 from lensapp.services.data.demo import simulate_survey
 from lensapp.services.data.paint_preview import preview_painting
+from lensapp.services.data.painting import paint_source
 from lensapp.simulation.survey import DemoSpec
 from lensapp.storage import sources
 from lensapp.storage.workspace import Workspace
@@ -54,6 +55,23 @@ def test_a_preview_shows_lenses_and_distributions_and_stores_nothing(with_hosts:
     assert len(app.main.get("plotly_chart")) == 1
     assert [source.name for source in sources.list_sources(with_hosts.database)] == ["sky"]
     assert jobs.active(with_hosts.database) == []
+
+
+def test_fewer_nonlenses_than_asked_for_are_told_of_before_and_after(with_hosts: Workspace) -> None:
+    app = open_paint()
+    assert not any("Painted last" in one.value for one in app.markdown)
+    app.number_input(key="paint-count").set_value(100)
+    app.button(key="paint-try").click().run()
+    hosts = preview_painting(with_hosts, PaintSpec(hosts=("sky",), count=100))
+    assert hosts.nonlenses is not None
+    told = f"{hosts.nonlenses} of the 100 non-lenses asked for: "
+    assert hosts.nonlenses < 100
+    assert any(one.value.startswith(told) for one in app.warning)
+    paint_source(with_hosts, name="arcs", spec=PaintSpec(hosts=("sky",), count=100), processes=1)
+    app = open_paint()
+    words = f"Painted last: **arcs**, 100 lenses, {hosts.nonlenses} non-lenses."
+    assert any(one.value == words for one in app.markdown)
+    assert any(one.value.startswith(told) for one in app.caption)
 
 
 def test_the_button_queues_what_was_entered(with_hosts: Workspace) -> None:

@@ -209,7 +209,7 @@ TABLE: dict[str, Callable[[], go.Figure]] = {
     "ledger_figure": streamed,
 }  # fmt: skip
 WITHOUT_AXES = ("parcoords", "sankey")
-LENGTHS = re.compile(r"radius|seeing|redshift|\bRA\b|\bDec\b|time|θ_E|velocity|magnitude", re.IGNORECASE)
+LENGTHS = re.compile(r"radius|seeing|redshift|\bRA\b|\bDec\b|time|θ|velocity|magnitude", re.IGNORECASE)
 SI_FORMAT = re.compile(r":[^}]*s\}")
 
 

@@ -38,6 +38,7 @@ OBJECTS, PAINTED, LENS = "objects", "paint", "lens"
 PSF_PLANE, LEAST_PSF_PIXELS = "PSF", 5
 SKY_IMAGES, MOST_MEASURED, AT_ONCE = 200, 40_000, 128
 MOST_MASKED = 0.02
+WHOLE = "with at most 2 % of pixels masked"  # a cut, by which it is told how many are left
 RED_MARGIN_MAG, NEAREST_REDSHIFT, RED_SHARE = 0.2, 0.2, 1 / 3
 REDSHIFT_COLUMNS = (
     "redshift", "z_spec", "zspec", "z_phot", "zphot", "photo_z", "photoz", "z_best", "z_photo", "z",
@@ -230,7 +231,7 @@ def _whole_galaxies(ws: Workspace, chosen: Sequence[Source]) -> tuple[Galaxies, 
     With them goes how many cutouts were left after either.
     """
     parts = []
-    counts = {"in the sources": 0, "not labelled as lenses": 0, "with at most 2 % of pixels masked": 0}
+    counts = {"in the sources": 0, "not labelled as lenses": 0, WHOLE: 0}
     for number, source in enumerate(chosen):
         found = cutout_columns(ws, [source.id], columns=("id", "row", "label", "masked_fraction"))
         unlensed = found["label"] != LENS

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from lensapp.core.data import imaging
 from lensapp.core.data.paint_spec import PaintSpec
+from lensapp.services.data.host_choice import WHOLE
 from lensapp.services.data.painting import BLOCK_SIZE, flux_scales, make_plan, painted_pixels, parts_of
 from lensapp.services.data.pictures import DISPLAY, source_levels
 from lensapp.storage.arrays import Packing
@@ -34,6 +35,8 @@ class PaintPreview:
         Whether the unit of the hosts' flux is known.
     psf_fwhm_arcsec, psf_stars
         Width of the PSF in each band, and on how many stars it was measured.
+    nonlenses
+        How many non-lenses there can be; None where only some of the cutouts were tried.
     """
 
     columns: dict[str, FloatArray]
@@ -43,6 +46,7 @@ class PaintPreview:
     bands: tuple[str, ...]
     psf_fwhm_arcsec: tuple[float, ...]
     psf_stars: tuple[int, ...]
+    nonlenses: int | None
 
 
 @lru_cache(maxsize=8)
@@ -62,6 +66,7 @@ def preview_painting(ws: Workspace, spec: PaintSpec) -> PaintPreview:
     painted = [painted_pixels(part) for part in parts]
     truth = [values for _, values_of_part in painted for values in values_of_part]
     names = dict.fromkeys(name for values in truth for name in values)
+    tried = plan.sample.counts[WHOLE]
     pixels = painted[0][0][:PICTURES]
     flux = pixels * flux_scales(ws, plan, len(pixels))[:, None, None, :]
     pictures = imaging.render(flux, bands=survey.bands, stretch=DISPLAY, levels=source_levels(ws, first))
@@ -73,4 +78,5 @@ def preview_painting(ws: Workspace, spec: PaintSpec) -> PaintPreview:
         bands=survey.bands,
         psf_fwhm_arcsec=tuple(survey.sky.psf_fwhm_arcsec.tolist()),
         psf_stars=tuple(survey.sky.stars.tolist()),
+        nonlenses=None if tried >= MOST_MEASURED else len(plan.sample.galaxies) + len(plan.sample.others),
     )

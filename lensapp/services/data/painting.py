@@ -305,8 +305,8 @@ def nonlenses_in_words(spec: Mapping[str, Any], count: int) -> tuple[str, ...]:
     if count >= wanted:
         return ()
     return (
-        f"{wanted} non-lenses were asked for, {count} are there: each cutout of the hosts' sources is taken "
-        "once, and there are no more.",
+        f"{count} of the {wanted} non-lenses asked for: each cutout of the hosts' sources that fits is taken "
+        "once, and there are no more. Hosts from more sources give more.",
     )
 
 

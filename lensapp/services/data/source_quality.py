@@ -69,9 +69,7 @@ def account_of(ws: Workspace, source: Source, *, write: Callable[[int], str] = s
     if source.kind == PAINTED:
         lenses = int(np.count_nonzero(labels_of(ws, source) == LENS))
         told = nonlenses_in_words(source.spec, count - lenses)
-        return Account(
-            f"{write(lenses)} lenses painted, {write(count - lenses)} non-lenses beside them", told
-        )
+        return Account(f"{write(lenses)} lenses, {write(count - lenses)} non-lenses", told)
     if source.kind == "demo":
         return Account(f"{write(count)} simulated")
     rejected = len(rejections(ws, source))

@@ -13,7 +13,7 @@ from lensapp.ui.shared.widgets import number
 AXES = {
     "redshift": "z lens",
     "velocity_dispersion_km_s": "σ (km/s)",
-    "einstein_radius_arcsec": "θ_E (arcsec)",
+    "einstein_radius_arcsec": "θ<sub>E</sub> (arcsec)",
     "source_redshift": "z source",
     "source_magnitude": "m source",
     "arc_snr": "S/N",

@@ -10,8 +10,9 @@ from lensapp.core.data.paint_spec import HostChoice, LensedSourceSpec, MassSpec,
 from lensapp.core.errors import LensAppError
 from lensapp.services.data.host_choice import host_warning, usual_hosts
 from lensapp.services.data.paint_preview import preview_painting
-from lensapp.services.data.painting import KIND, start_painting
+from lensapp.services.data.painting import KIND, nonlenses_in_words, start_painting
 from lensapp.services.data.source_names import free_name
+from lensapp.services.data.source_quality import account_of
 from lensapp.services.data.sources import ready_sources
 from lensapp.storage.records import Source
 from lensapp.ui.data.corner_figure import corner_figure
@@ -22,7 +23,7 @@ from lensapp.ui.shared.markup import plain
 from lensapp.ui.shared.page_head import page_head
 from lensapp.ui.shared.pictures import sheet
 from lensapp.ui.shared.state import await_source, get_workspace, go, selected
-from lensapp.ui.shared.widgets import counted, counts_spaced, empty_state, error_box, errors_shown
+from lensapp.ui.shared.widgets import counted, counts_spaced, empty_state, error_box, errors_shown, number
 
 ICON = ":material/brush:"
 OWN_FIELDS = ("count", "nonlens_ratio", "host_share", "psf_source", "psf_file", "seed")
@@ -106,12 +107,15 @@ def _lead_to_painted(ready: list[Source]) -> None:
     painted = max((one for one in ready if one.kind == KIND), key=lambda one: one.created_at, default=None)
     if painted is None:
         return
+    account = account_of(get_workspace(), painted, write=number)
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
-        st.markdown(f":material/check_circle: **{plain(painted.name)}** is painted.", width="content")
+        st.markdown(f"Painted last: **{plain(painted.name)}**, {account.kept}.", width="content")
         if st.button("See it", icon=":material/photo_library:", key="paint-see"):
             go("data", source=painted.name, view={"view": "cutouts"})
         if st.button("Split it", icon=":material/call_split:", key="paint-split"):
             go("split", source=painted.name)
+    for sentence in account.sentences:
+        st.caption(plain(sentence))
 
 
 def _show_preview(spec: PaintSpec | None) -> None:
@@ -144,17 +148,20 @@ def _show_preview(spec: PaintSpec | None) -> None:
         key="paint-cuts",
     )
     st.caption(plain(f"PSF {widths}{unit}"))
+    if preview.nonlenses is not None:
+        for sentence in nonlenses_in_words(spec.saved(), preview.nonlenses):
+            st.warning(sentence, icon=":material/warning:")
     radii, snr = preview.columns["einstein_radius_arcsec"], preview.columns["arc_snr"]
     sheet(
         preview.pictures,
-        captions=[f"θ_E {radius:.2f}″ · S/N {ratio:.0f}" for radius, ratio in zip(radii, snr, strict=False)][
-            : len(preview.pictures)
+        captions=[f"S/N {snr[lens]:.0f} · {radii[lens]:.2f}″" for lens in range(len(preview.pictures))],
+        hints=[
+            f"S/N {snr[lens]:.0f}, Einstein radius {radii[lens]:.2f} arcsec"
+            for lens in range(len(preview.pictures))
         ],
-        hints=[f"Einstein radius {r:.2f} arcsec, S/N {s:.0f}" for r, s in zip(radii, snr, strict=True)][
-            : len(preview.pictures)
-        ],
+        smallest=100,
     )
-    st.caption("Einstein radius and signal-to-noise ratio of the arcs below each.")
+    st.caption("Below each: signal-to-noise ratio of its arcs and Einstein radius.")
     figures.show_figure(
         corner_figure(preview.columns, colour=figures.class_colours()["lens"]),
         title="What is drawn: lenses, sources and arcs against each other",
