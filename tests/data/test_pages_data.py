@@ -12,8 +12,10 @@ from streamlit.testing.v1 import AppTest
 
 from lensapp import jobs
 from lensapp.core.data.ingest_spec import IngestSpec
+from lensapp.core.evaluate.audits.realism_spec import RealismSpec
 from lensapp.services.data.source_tables import labels_of
 from lensapp.services.data.sources import make_dry_run
+from lensapp.services.evaluate.realism import start_audit
 from lensapp.storage import queue, sources
 from lensapp.storage.workspace import Workspace
 from lensapp.ui.data.catalogue_view import safe_csv
@@ -118,6 +120,18 @@ def test_an_audit_of_realism_is_queued_and_its_result_is_shown(workspace):
     app = app.run()
     assert any("The probes cannot tell" in text.value for text in app.markdown)
     assert any("AUROC by photometry" in caption.value for caption in app.caption)
+    assert len(app.get("plotly_chart")) == 1
+
+
+def test_the_newest_audit_of_realism_is_there_on_return(workspace):
+    for name in ("painted", "fields", "sky"):
+        make_survey(workspace, name=name, count=40)
+    start_audit(workspace, real="fields", simulated="painted", spec=RealismSpec())
+    app = open_data(view="realism", source="painted")
+    assert (
+        app.selectbox(key=f"realism-real-{sources.get_source(workspace.database, 'painted').id}").value
+        == "fields"
+    )
 
 
 def test_quality_tells_what_was_rejected_and_why(workspace):

@@ -27,7 +27,7 @@ from lensapp.core.inspect.replay import Replay
 from lensapp.core.train.search_space import Choices, FloatRange
 from lensapp.services.score.map_density import COLUMNS, ROWS, Cells
 from lensapp.ui.catalogue import ledger_figure
-from lensapp.ui.data import corner_figure, sky_view
+from lensapp.ui.data import corner_figure, realism, sky_view
 from lensapp.ui.evaluate import calibration_view, completeness_view, nuisance_view, survey_figures
 from lensapp.ui.evaluate import evaluation_figures as evaluated
 from lensapp.ui.evaluate.compare import compare_figures, side_figures
@@ -120,6 +120,12 @@ def on_sky() -> go.Figure:
     return figure
 
 
+def compared_measures() -> go.Figure:
+    one = {"theme": "brightness in g", "column": "g magnitude within 1.5 arcsec", "edges": [18.0, 19.0, 20.0]}
+    shares = {"real": [0.2, 0.8], "simulated": [0.5, 0.5]}
+    return realism.measures_figure([one | shares] * 4, names=("sky", "painted"), colours=LINES)
+
+
 NUISANCES = [Nuisance("g missing", 0.36, -0.36, -0.68, None), Nuisance("rotated by 90°", 0.0, 0.0, 0.0, 0.0)]
 TABLE: dict[str, Callable[[], go.Figure]] = {
     "roc_figure": lambda: evaluated.roc_figure(
@@ -202,6 +208,7 @@ TABLE: dict[str, Callable[[], go.Figure]] = {
         axis="validation loss", minimises=True, ink=INK,
     ),
     "sky_figure": on_sky,
+    "measures_figure": compared_measures,
     "corner_figure": lambda: corner_figure.corner_figure(
         {"einstein_radius_arcsec": RISING, "arc_snr": np.array([5.0, 50.0, 500.0])}, colour=LINES[0]
     ),

@@ -12,7 +12,7 @@ class HardNegativesSpec(Spec):
     """Which known non-lenses are added to a dataset version; saved with the new one."""
 
     count: int = Field(
-        200, ge=1, le=1_000_000, title="Most non-lenses", description="Add at most this many non-lenses."
+        200, ge=1, le=1_000_000, title="Non-lenses, at most", description="Add at most this many non-lenses."
     )
     min_score: float = Field(
         0.0, ge=0, le=1, title="Least score", description="Add only non-lenses that the run scores as high."

@@ -94,7 +94,7 @@ class FindObjectsSpec(Spec):
         None,
         ge=1,
         le=5_000_000,
-        title="Most objects",
+        title="Objects, at most",
         json_schema_extra={"empty": "all"},
         description="Keep at most this many objects, drawn at random.",
     )

@@ -178,7 +178,11 @@ class LensedSourceSpec(Spec):
         "reddest (g-i 1.15).",
     )
     clumps: int = Field(
-        3, ge=0, le=8, title="Most clumps", description="Largest number of star-forming clumps in a source."
+        3,
+        ge=0,
+        le=8,
+        title="Clumps, at most",
+        description="Largest number of star-forming clumps in a source.",
     )
     clump_light: Annotated[Distribution, within(0, 1)] = Field(
         Even(lowest=0.0, highest=0.4),

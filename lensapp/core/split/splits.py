@@ -102,7 +102,7 @@ class SplitSpec(Spec):
         None,
         gt=0.0,
         le=1e6,
-        title="Most non-lenses per lens",
+        title="Non-lenses per lens, at most",
         json_schema_extra={"empty": "keep all"},
         description="Keep at most this many non-lenses per lens in training and validation, drawn at random; "
         "the test part keeps the mixture of the survey. Empty keeps all.",

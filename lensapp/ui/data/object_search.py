@@ -72,16 +72,20 @@ def _settings(source: Source) -> FindObjectsSpec | None:
     before: tuple[int, FindObjectsSpec | None] = st.session_state.get(PREVIEW, (source.id, None))
     if not tried and not sent:
         return before[1] if before[0] == source.id else None
-    with refusal, errors_shown():
+    with refusal:
         spec = validated(FindObjectsSpec, entered)
-        st.session_state[PREVIEW] = source.id, spec
-        if spec is not None and sent:
-            name = name.strip() or suggestion
-            start_finding(ws, source_name=source.name, name=name, spec=spec)
-            await_source(name)
-            st.rerun()
-        return spec if tried else None
+    st.session_state[PREVIEW] = source.id, spec
+    if spec is None or not sent:
+        return spec
+    with refusal, errors_shown():
+        _start(source, name.strip() or suggestion, spec)
     return None
+
+
+def _start(source: Source, name: str, spec: FindObjectsSpec) -> None:
+    start_finding(get_workspace(), source_name=source.name, name=name, spec=spec)
+    await_source(name)
+    st.rerun()
 
 
 def _show_preview(source: Source, spec: FindObjectsSpec | None) -> None:

@@ -1,21 +1,28 @@
 """The view that lays a source of real cutouts beside a simulated one: whether, and by what, they differ."""
 
+from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import streamlit as st
+from plotly.graph_objects import Figure, Scatter
+from plotly.subplots import make_subplots
 
 from lensapp.core.evaluate.audits.realism_spec import RealismSpec
 from lensapp.services.data.sources import ready_sources
 from lensapp.services.evaluate.realism import start_audit
 from lensapp.services.train import job_control
 from lensapp.storage.records import Source
+from lensapp.ui.shared import figures
 from lensapp.ui.shared.address import kept, one_of
 from lensapp.ui.shared.forms import spec_form
 from lensapp.ui.shared.job_controls import watch_job
 from lensapp.ui.shared.markup import plain
 from lensapp.ui.shared.state import get_workspace, go
 from lensapp.ui.shared.widgets import empty_state, errors_shown
+
+ACROSS, FIGURE_HEIGHT = 3, 270
 
 
 def show_realism(source: Source) -> None:
@@ -37,11 +44,13 @@ def show_realism(source: Source) -> None:
         f"Can photometry tell the cutouts of {plain(source.name)}, taken as simulated, from real ones? "
         "What it sees, networks learn in place of lenses. An AUROC of 0.5 is chance."
     )
+    newest = job_control.latest_job(ws, "realism", simulated=source.name)
+    usual = newest.payload["real"] if newest is not None and newest.payload["real"] in others else others[0]
     with st.container(width=260):
         real = st.selectbox(
             "Real cutouts",
             others,
-            **kept("real", one_of(others), others[0], key=f"realism-real-{source.id}"),
+            **kept("real", one_of(others), usual, key=f"realism-real-{source.id}"),
         )
     pair = {"real": real, "simulated": source.name}
     if watch_job(ws, "realism", **pair):
@@ -71,6 +80,20 @@ def show_result(result: dict[str, Any]) -> None:
     ]
     unit = "" if result["calibrated"] else " · without brightness and colours, as units of flux are unknown"
     st.caption(" · ".join([counts, *areas]) + unit)
+    compared = result["photometry"].get("distributions")
+    if compared:
+        figures.show_figure(
+            measures_figure(
+                compared, names=(result["real"], result["simulated"]), colours=figures.line_colours()
+            ),
+            title="The measures that tell most, in real and in simulated cutouts",
+            caption=f"{counts}, their shares in bins; the outermost bins hold what lies beyond.",
+            csv=lambda: figures.csv_text(_table_of(compared)),
+            key="realism-measures",
+            height=FIGURE_HEIGHT * -(-len(compared) // ACROSS),
+        )
+    else:
+        st.caption("Audit once more to see the distributions of these measures.")
     giveaways = [
         {
             "told by": one["theme"],
@@ -82,11 +105,56 @@ def show_result(result: dict[str, Any]) -> None:
         }
         for one in result["photometry"]["giveaways"]
     ]
+    decimals = st.column_config.NumberColumn(format="%.3f")
     st.dataframe(
         pd.DataFrame(giveaways),
         hide_index=True,
-        column_config={
-            name: st.column_config.NumberColumn(format="%.3g")
-            for name in ("median, real", "median, simulated", "AUROC alone", "AUROC lost without")
-        },
+        column_config=dict.fromkeys(list(giveaways[0])[2:] if giveaways else [], decimals),
     )
+
+
+def measures_figure(
+    compared: Sequence[dict[str, Any]], *, names: tuple[str, str], colours: Sequence[str]
+) -> Figure:
+    """Draw the distribution of each measure in real cutouts over that in simulated ones."""
+    across = min(len(compared), ACROSS)
+    figure = make_subplots(-(-len(compared) // across), across, horizontal_spacing=0.07)
+    looks = zip(("real", "simulated"), names, colours, ("solid", "dash"), strict=False)
+    for kind, name, colour, dash in looks:
+        for place, one in enumerate(compared):
+            edges = np.asarray(one["edges"])
+            figure.add_trace(
+                Scatter(
+                    x=(edges[1:] + edges[:-1]) / 2,
+                    y=one[kind],
+                    name=f"{kind}: {name}",
+                    legendgroup=kind,
+                    showlegend=not place,
+                    mode="lines",
+                    line={"shape": "hvh", "color": colour, "width": 1.8, "dash": dash},
+                    fill="tozeroy",
+                    fillcolor=figures.faded(colour, 0.15),
+                    hovertemplate="%{x:.3g}: %{y:.3f}",
+                ),
+                row=1 + place // across,
+                col=1 + place % across,
+            )
+    for place, one in enumerate(compared):
+        where = {"row": 1 + place // across, "col": 1 + place % across}
+        in_magnitudes = "magnitude" in one["column"] or one["theme"].startswith("colour")
+        figure.update_xaxes(title=one["column"] + (" (mag)" if in_magnitudes else ""), **where)
+        figure.update_yaxes(rangemode="tozero", title="share of the cutouts", nticks=5, **where)
+    return figure
+
+
+def _table_of(compared: Sequence[dict[str, Any]]) -> dict[str, list[Any]]:
+    """Return distributions as columns, a row for each bin of each measure."""
+    rows = [
+        (one["column"], low, high, real, simulated)
+        for one in compared
+        for low, high, real, simulated in zip(
+            one["edges"][:-1], one["edges"][1:], one["real"], one["simulated"], strict=True
+        )
+    ]
+    names = ("measure", "from", "to", "share_real", "share_simulated")
+    return {name: list(column) for name, column in zip(names, zip(*rows, strict=True), strict=True)}

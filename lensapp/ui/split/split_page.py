@@ -36,7 +36,7 @@ DEFAULT_CUTS = (56, 70)
 REMEDIES = {
     "without a label": "Networks learn from labelled cutouts only; these can still be scored and inspected. "
     "To add them, grade them in Inspect and feed the votes back under Catalogue.",
-    "left out for balance": "Empty “Most non-lenses per lens” under “Groups, folds, seed” to keep them.",
+    "left out for balance": "Empty “Non-lenses per lens, at most” under “Groups, folds, seed” to keep them.",
     f"labelled {OF_SECOND_TEST!r}": "They show, or look like, what no training of this workspace may see; a "
     "lower near-duplicate tolerance under “Groups, folds, seed” keeps images that only look alike.",
 }

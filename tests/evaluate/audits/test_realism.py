@@ -111,6 +111,12 @@ def test_what_was_planted_is_exposed_and_named(
     assert first["real"] != pytest.approx(first["simulated"], abs=0.05)
     assert first["theme"] in answer["verdict"]
     assert "easily" in answer["verdict"]
+    drawn = answer["photometry"]["distributions"][0]
+    assert drawn["column"] == first["column"]
+    assert sum(drawn["real"]) == pytest.approx(1) == pytest.approx(sum(drawn["simulated"]))
+    middles = (np.array(drawn["edges"][1:]) + drawn["edges"][:-1]) / 2
+    means = [float(middles @ drawn[kind]) for kind in ("real", "simulated")]
+    assert (means[0] < means[1]) == (first["real"] < first["simulated"])
 
 
 def test_the_area_is_that_of_two_normal_distributions() -> None:

@@ -12,7 +12,7 @@ class AuditSpec(Spec):
         4000,
         ge=100,
         le=100_000,
-        title="Most cutouts",
+        title="Cutouts, at most",
         description="At most this many cutouts of the dataset are measured for shortcuts, drawn at random.",
     )
     folds: int = Field(

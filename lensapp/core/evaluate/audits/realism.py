@@ -24,7 +24,8 @@ RADII_ARCSEC = (0.75, 1.5, 3.0)
 SKY_FROM = 0.9  # of the inscribed circle
 FEWEST = 20  # cutouts of each source
 REPEATS = 5
-TELLING = 3
+TELLING, COMPARED = 3, 6
+BINS, OUTER = 24, 1.0  # per cent at either end that are counted in the outermost bins
 MAD_TO_SIGMA = 1.4826
 
 
@@ -68,6 +69,25 @@ class Giveaway:
 
 
 @dataclass(frozen=True)
+class Distribution:
+    """How one measure is distributed in real and in simulated cutouts.
+
+    Attributes
+    ----------
+    edges
+        Of bins of equal width; what lies beyond is in the outermost ones.
+    real, simulated
+        Share of the cutouts that have a value in each bin.
+    """
+
+    theme: str
+    column: str
+    edges: tuple[float, ...]
+    real: tuple[float, ...]
+    simulated: tuple[float, ...]
+
+
+@dataclass(frozen=True)
 class Probe:
     """How well simulated cutouts are told from real ones, out of fold.
 
@@ -77,16 +97,22 @@ class Probe:
         Limits of the 95 % interval of the AUROC, by drawing fields anew.
     giveaways
         At most three, the most telling first; none for features, which have no names.
+    distributions
+        Of the best measures of at most six themes, in the same order.
     """
 
     auroc: float
     low: float
     high: float
     giveaways: tuple[Giveaway, ...] = ()
+    distributions: tuple[Distribution, ...] = ()
 
     def as_dict(self) -> dict[str, Any]:
         """Return plain JSON values."""
-        return asdict(self) | {"giveaways": [asdict(one) for one in self.giveaways]}
+        return asdict(self) | {
+            "giveaways": [asdict(one) for one in self.giveaways],
+            "distributions": [asdict(one) for one in self.distributions],
+        }
 
 
 def aperture_photometry(
@@ -224,7 +250,9 @@ def probe(
     giveaways = [_giveaway(table, simulated, theme, drop) for theme, drop in zip(themes, drops, strict=True)]
     # Shuffling one of several columns that say the same costs nothing: what each tells alone decides then.
     giveaways.sort(key=lambda one: (-round(one.drop, 2), -one.alone))
-    return Probe(area.value, area.low, area.high, tuple(giveaways[:TELLING]))
+    distributions = [_distribution(table, simulated, one) for one in giveaways[:COMPARED]]
+    told = tuple(one for one in distributions if one is not None)
+    return Probe(area.value, area.low, area.high, tuple(giveaways[:TELLING]), told)
 
 
 def _drop(
@@ -265,3 +293,16 @@ def _giveaway(table: Table, simulated: NDArray[np.bool_], theme: str, drop: floa
         for column in (table.values[~simulated, best], table.values[simulated, best])
     ]
     return Giveaway(theme, float(drop), strength, table.names[best], *medians)
+
+
+def _distribution(table: Table, simulated: NDArray[np.bool_], giveaway: Giveaway) -> Distribution | None:
+    """Return how the column of a giveaway is distributed; None where either has no values."""
+    values = table.values[:, table.names.index(giveaway.column)]
+    known = np.isfinite(values)
+    parts = values[known & ~simulated], values[known & simulated]
+    if not all(map(len, parts)):
+        return None
+    low, high = np.percentile(values[known], [OUTER, 100 - OUTER])
+    edges = np.linspace(low, high if high > low else low + 1.0, BINS + 1)
+    shares = [np.histogram(np.clip(part, edges[0], edges[-1]), edges)[0] / len(part) for part in parts]
+    return Distribution(giveaway.theme, giveaway.column, *(tuple(one.tolist()) for one in (edges, *shares)))

@@ -28,7 +28,7 @@ class RealismSpec(Spec):
         2000,
         ge=20,
         le=100_000,
-        title="Most cutouts",
+        title="Cutouts of each, at most",
         description="At most this many cutouts of each source are compared, drawn at random.",
     )
     folds: int = Field(
