@@ -20,7 +20,7 @@ from lensapp.ui.shared.state import await_source, get_workspace
 from lensapp.ui.shared.widgets import counted, empty_state, error_box, errors_shown, number
 
 ICON = ":material/filter_center_focus:"
-SMALL_FIELD = 2  # sides of a new cutout that an image needs, for objects beside its target
+SMALL_FIELD = 3  # sides of a new cutout that an image needs, for objects beside its target
 MAIN_FIELDS = ("size", "label", "band", "snr", "exclude_radius_arcsec")
 WIDE_FIELD = "keep"  # whose choices take a line
 PREVIEW = "find-preview"
@@ -50,10 +50,11 @@ def _settings(source: Source) -> FindObjectsSpec | None:
         st.caption(
             plain(f"{size} × {size} pixels, as in {model}: so both can be split and trained on together.")
         )
-    if min(source.height, source.width) < SMALL_FIELD * size:
-        st.info(
-            f"These cutouts have {source.width} × {source.height} pixels: beside its target one of "
-            f"{size} × {size} pixels hardly fits. Larger images of the same positions hold more objects.",
+    if _is_single(source, size):
+        st.warning(
+            f"These are single cutouts of {source.width} × {source.height} pixels, not fields: beside its "
+            f"target one of {size} × {size} pixels hardly fits, and few objects, if any, will be found. "
+            "Larger images of the same positions hold more.",
             icon=":material/crop_free:",
         )
     key = f"find-{source.id}"
@@ -82,9 +83,15 @@ def _settings(source: Source) -> FindObjectsSpec | None:
     return None
 
 
+def _is_single(source: Source, size: int) -> bool:
+    """Whether the images of a source hardly show more than their target in cutouts of some size."""
+    return min(source.height, source.width) < SMALL_FIELD * size
+
+
 def _start(source: Source, name: str, spec: FindObjectsSpec) -> None:
     start_finding(get_workspace(), source_name=source.name, name=name, spec=spec)
-    await_source(name)
+    if not _is_single(source, usual_size(get_workspace(), source)[0]):
+        await_source(name)  # a handful of objects does not become what the round is about
     st.rerun()
 
 

@@ -9,7 +9,7 @@ from lensapp.core.config import Spec
 from lensapp.core.data.paint_spec import HostChoice, LensedSourceSpec, MassSpec, PaintSpec
 from lensapp.core.errors import LensAppError
 from lensapp.services.data.host_choice import host_warning, usual_hosts
-from lensapp.services.data.paint_preview import preview_painting
+from lensapp.services.data.paint_preview import PaintPreview, preview_painting
 from lensapp.services.data.painting import KIND, nonlenses_in_words, start_painting
 from lensapp.services.data.source_names import free_name
 from lensapp.services.data.source_quality import account_of
@@ -134,23 +134,7 @@ def _show_preview(spec: PaintSpec | None) -> None:
     except LensAppError as error:
         error_box(error)
         return
-    widths = ", ".join(
-        f"{band} {width:.2f}″ ({PSF_OF_STARS.get(stars, f'{stars} stars')})"
-        for band, width, stars in zip(preview.bands, preview.psf_fwhm_arcsec, preview.psf_stars, strict=True)
-    )
-    unit = "" if preview.calibrated else " · unit of flux unknown: arcs by signal to noise"
-    cuts = [{"hosts, cut by cut": what, "left": count} for what, count in preview.counts.items()]
-    st.dataframe(
-        counts_spaced(pd.DataFrame(cuts)),
-        hide_index=True,
-        width="content",
-        height="content",
-        key="paint-cuts",
-    )
-    st.caption(plain(f"PSF {widths}{unit}"))
-    if preview.nonlenses is not None:
-        for sentence in nonlenses_in_words(spec.saved(), preview.nonlenses):
-            st.warning(sentence, icon=":material/warning:")
+    _show_hosts(preview, spec)
     radii, snr = preview.columns["einstein_radius_arcsec"], preview.columns["arc_snr"]
     sheet(
         preview.pictures,
@@ -170,3 +154,24 @@ def _show_preview(spec: PaintSpec | None) -> None:
         key="paint-corner",
         height=760,
     )
+
+
+def _show_hosts(preview: PaintPreview, spec: PaintSpec) -> None:
+    """Show how many hosts are left after each cut, the PSF, and whether there are as many non-lenses."""
+    widths = ", ".join(
+        f"{band} {width:.2f}″ ({PSF_OF_STARS.get(stars, f'{stars} stars')})"
+        for band, width, stars in zip(preview.bands, preview.psf_fwhm_arcsec, preview.psf_stars, strict=True)
+    )
+    unit = "" if preview.calibrated else " · unit of flux unknown: arcs by signal to noise"
+    cuts = [{"hosts, cut by cut": what, "left": count} for what, count in preview.counts.items()]
+    st.dataframe(
+        counts_spaced(pd.DataFrame(cuts)),
+        hide_index=True,
+        width="content",
+        height="content",
+        key="paint-cuts",
+    )
+    st.caption(plain(f"PSF {widths}{unit}"))
+    if preview.nonlenses is not None:
+        for sentence in nonlenses_in_words(spec.saved(), preview.nonlenses):
+            st.warning(sentence, icon=":material/warning:")
