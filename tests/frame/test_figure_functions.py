@@ -172,8 +172,9 @@ TABLE: dict[str, Callable[[], go.Figure]] = {
         [Subgroup("18 – 20", 18.0, 20.0, 5, 9, INTERVAL, INTERVAL, INTERVAL)], by="magnitude",
         colours=figures.class_colours(),
     ),
-    "change_figure": lambda: nuisance_view.change_figure(NUISANCES, colours=LINES),
-    "rate_figure": lambda: nuisance_view.rate_figure(NUISANCES, colours=figures.class_colours()),
+    "nuisance_figure": lambda: nuisance_view.nuisance_figure(
+        NUISANCES, lines=LINES, classes=figures.class_colours()
+    ),
     "reliability_figure": lambda: calibration_view.reliability_figure(
         {name: SimpleNamespace(mean_score=RISING, share=RISING, low=RISING, high=RISING, number=RISING)  # type: ignore[misc]
          for name in ("raw score", "calibrated")}, colours=LINES,

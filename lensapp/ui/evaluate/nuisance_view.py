@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 import pandas as pd
 import plotly.graph_objects as go
 import streamlit as st
+from plotly.subplots import make_subplots
 
 from lensapp.core.evaluate.nuisance import Nuisance
 from lensapp.core.evaluate.score_axis import at_least
@@ -49,73 +50,54 @@ def show_nuisances(ws: Workspace, evaluation: Evaluation, *, threshold: float) -
     table = nuisance_table(told)
     part = f"{evaluation.part} part: n = {number(len(stored.labels))}, of them "
     part += counted(int(stored.labels.sum()), "lens")
-    height = 90 + ROW_PIXELS * len(told)
-    left, right = st.columns([3, 2], gap="medium")
-    with left:
-        figures.show_figure(
-            change_figure(told, colours=figures.line_colours()),
-            title="Scores after each change, the largest first",
-            caption=part,
-            csv=lambda: str(table.to_csv(index=False)),
-            key="evaluate-nuisance-scores",
-            height=height,
-        )
-    with right:
-        figures.show_figure(
-            rate_figure(told, colours=figures.class_colours()),
-            title="What the threshold then accepts",
-            caption=f"{part}; at {at_least(threshold)}",
-            csv=lambda: str(table.to_csv(index=False)),
-            key="evaluate-nuisance-rates",
-            height=height,
-        )
+    figures.show_figure(
+        nuisance_figure(told, lines=figures.line_colours(), classes=figures.class_colours()),
+        title="Scores after each change, the largest first, and what the threshold then accepts",
+        caption=f"{part}; at {at_least(threshold)}",
+        csv=lambda: str(table.to_csv(index=False)),
+        key="evaluate-nuisance-changes",
+        height=110 + ROW_PIXELS * len(told),
+    )
     with st.expander("In numbers"):
         _show_numbers(table, part=part, threshold=threshold)
     st.caption(service.augmentation_in_words(service.augmentation(stored)))
 
 
-def change_figure(told: Sequence[Nuisance], *, colours: Sequence[str]) -> go.Figure:
-    """Draw the mean absolute change of the score under each change of the cutouts, and its drift."""
+def nuisance_figure(
+    told: Sequence[Nuisance], *, lines: Sequence[str], classes: Mapping[str, str]
+) -> go.Figure:
+    """Draw the mean absolute change and the drift of the score, and beside them differences of the rates."""
     names = [one.change for one in told]
-    figure = go.Figure()
+    figure = make_subplots(1, 2, shared_yaxes=True, column_widths=[0.6, 0.4], horizontal_spacing=0.03)
     figure.add_bar(
         x=[one.mean_change for one in told],
         y=names,
         orientation="h",
         name="mean |Δ score|",
-        marker={"color": colours[0]},
+        marker={"color": lines[0]},
         hovertemplate="%{y}<br>mean |Δ score| %{x:.3f}<extra></extra>",
+        row=1,
+        col=1,
     )
-    figure.add_scatter(
-        x=[one.drift for one in told],
-        y=names,
-        mode="markers",
-        name="drift",
-        marker={"color": colours[1], "symbol": "diamond", "size": 8},
-        hovertemplate="%{y}<br>drift %{x:+.3f}<extra></extra>",
+    marks = (
+        ("drift", "drift", lines[1], "diamond", 1),
+        ("Δ completeness", "completeness", classes["lens"], "circle", 2),
+        ("Δ false positive rate", "false_positive_rate", classes["nonlens"], "x", 2),
     )
-    figure.update_xaxes(title="change of the score", zeroline=True)
-    figure.update_yaxes(autorange="reversed", ticks="", showgrid=False)
-    return figure
-
-
-def rate_figure(told: Sequence[Nuisance], *, colours: Mapping[str, str]) -> go.Figure:
-    """Draw how completeness and false positive rate at the threshold differ after each change."""
-    figure = go.Figure()
-    for label, name, symbol in (
-        ("lens", "completeness", "circle"),
-        ("nonlens", "false_positive_rate", "x"),
-    ):
+    for name, key, colour, symbol, column in marks:
         figure.add_scatter(
-            x=[getattr(one, name) for one in told],
-            y=[one.change for one in told],
+            x=[getattr(one, key) for one in told],
+            y=names,
             mode="markers",
-            name=f"Δ {name.replace('_', ' ')}",
-            marker={"color": colours[label], "symbol": symbol, "size": 8},
-            hovertemplate=f"%{{y}}<br>Δ {name.replace('_', ' ')} %{{x:+.3f}}<extra></extra>",
+            name=name,
+            marker={"color": colour, "symbol": symbol, "size": 8},
+            hovertemplate=f"%{{y}}<br>{name} %{{x:+.3f}}<extra></extra>",
+            row=1,
+            col=column,
         )
-    figure.update_xaxes(title="difference of the share accepted", zeroline=True)
-    figure.update_yaxes(autorange="reversed", ticks="", showticklabels=False)
+    figure.update_xaxes(title="change of the score", zeroline=True, col=1)
+    figure.update_xaxes(title="change of the shares accepted", zeroline=True, col=2)
+    figure.update_yaxes(autorange="reversed", ticks="", showgrid=True)
     return figure
 
 

@@ -218,7 +218,7 @@ def _show_expected(expected: Expectation, survey: SurveySpec, *, part: str, reac
             "Non-lenses that the inspectors accept all the same, at the rates given above.",
         ),
     ]
-    with st.container(horizontal=True, gap="medium", horizontal_alignment="distribute"):  # over the width
+    with st.container(horizontal=True, gap="small", horizontal_alignment="distribute"):  # over the width
         for label, value, meaning in cells:
             st.metric(label, value, help=meaning, width="content")
     counted_here = "" if reached is None else f" {number(reached)} of the cutouts scored here do reach it."
