@@ -72,7 +72,7 @@ def check_files(page: Any, folder: Path) -> None:
     drawing = files["svg"].read_text("utf-8")
     root = ElementTree.fromstring(drawing)  # noqa: S314 - our own
     words = " ".join("".join(one.itertext()) for one in root.iter("{http://www.w3.org/2000/svg}text"))
-    assert "Completeness against false positive rate (ROC)" in words
+    assert "Completeness by false positives (ROC)" in words
     assert "test part: n = " in words
     assert "AUROC" in words
     ground = next(root.iter("{http://www.w3.org/2000/svg}rect"))

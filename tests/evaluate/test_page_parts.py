@@ -65,6 +65,8 @@ def test_what_tells_lenses_is_said_in_words_beside_the_network() -> None:
     assert shortcut_words(found, {"low": 0.92}).startswith(
         "Catalogue columns alone do as well as the network (most: magnitude i). The classes"
     )
+    better = shortcut_words(found, {"low": 0.8, "high": 0.88})
+    assert better.startswith("Catalogue columns alone do better than the network")
     assert shortcut_words(found, {"low": 0.97}).startswith("Catalogue columns alone tell much (most")
     noise = {"kind": "noise", "title": "noise", "auroc": 0.6, "low": 0.55, "telling": []}
     assert shortcut_words(noise, None) == "Noise tells a little."

@@ -12,7 +12,7 @@ from sklearn.metrics import average_precision_score, roc_auc_score
 
 from lensapp.core.config import write_json
 from lensapp.core.errors import InvalidInput, NotFound
-from lensapp.core.evaluate.resampling import roc_band
+from lensapp.core.evaluate.resampling import purity_band, roc_band
 from lensapp.services.evaluate.evaluation import Evaluation, load_evaluation
 from lensapp.services.reports.run_report import (
     as_table,
@@ -186,6 +186,23 @@ def test_the_band_of_a_roc_holds_the_true_completeness_nineteen_times_in_twenty(
         low, high = roc_band(labels, scores, rates=rates, rng=rng, repeats=200)
         held.append((low <= truth) & (truth <= high))
     assert np.all(np.mean(held, axis=0) > 0.90)
+    assert np.all(np.mean(held, axis=0) < 0.995)
+
+
+def test_the_band_of_the_purity_holds_that_of_known_distributions() -> None:
+    from scipy.stats import norm
+
+    rng = np.random.default_rng(5)
+    completeness = np.array([0.25, 0.5, 0.9])
+    accepted = norm.sf(1.5 + norm.isf(completeness))
+    truth = 200 * completeness / (200 * completeness + 400 * accepted)
+    labels = np.arange(600) < 200
+    held = []
+    for _ in range(150):
+        scores = rng.normal(np.where(labels, 1.5, 0.0))
+        low, high = purity_band(labels, scores, completeness=completeness, rng=rng, repeats=200)
+        held.append((low <= truth) & (truth <= high))
+    assert np.all(np.mean(held, axis=0) > 0.88)
     assert np.all(np.mean(held, axis=0) < 0.995)
 
 

@@ -133,7 +133,8 @@ TABLE: dict[str, Callable[[], go.Figure]] = {
         areas={"a": INTERVAL},
     ),
     "precision_recall_figure": lambda: evaluated.precision_recall_figure(
-        {"a": PURITY | {"threshold": FALLING}}, colours=LINES, point=(0.5, 0.5), share=0.2
+        {"a": PURITY | {"threshold": FALLING}}, colours=LINES, point=(0.5, 0.5), share=0.2,
+        bands={"a": {"completeness": RISING, "low": RISING, "high": RISING}},
     ),
     "confusion_figure": lambda: evaluated.confusion_figure(
         Confusion(tp=7, fp=15, fn=11, tn=57), colours=figures.class_colours(), ink=INK

@@ -322,13 +322,7 @@ def roc_band(
     ----------
     Macskassy, Provost & Rosset 2005, ICML, 537 (vertical averaging of resampled curves).
     """
-    truth, values = checked(labels, scores)
-    bins = coarse_bins(values, levels=LEVELS)[:, None]
-    units = _alike(truth, bins) if groups is None else _grouped(truth, bins, np.asarray(groups))
-    drawn = units.draw(rng, repeats)
-    hits, misses = (
-        np.cumsum(units.per_bin(drawn, 0, levels=LEVELS, lens=lens), axis=1) for lens in (True, False)
-    )
+    hits, misses = _redrawn_curves(labels, scores, rng=rng, groups=groups, repeats=repeats)
     completeness = np.full((repeats, len(rates)), np.nan)
     for repeat in range(repeats):
         n_positive, n_negative = hits[repeat, -1], misses[repeat, -1]
@@ -338,6 +332,52 @@ def roc_band(
             completeness[repeat] = np.append(0, hits[repeat])[reached] / n_positive
     low, high = percentiles(completeness)
     return low, high
+
+
+def purity_band(
+    labels: ArrayLike,
+    scores: ArrayLike,
+    *,
+    completeness: FloatArray,
+    rng: np.random.Generator,
+    groups: ArrayLike | None = None,
+    repeats: int = BAND_REPEATS,
+) -> tuple[FloatArray, FloatArray]:
+    """Return 95 % limits of the purity at fixed completeness, two arrays of shape (k,), as `roc_band` does.
+
+    Parameters
+    ----------
+    completeness : shape (k,)
+        Above 0 to 1; the purity is that of the highest threshold that reaches it.
+    """
+    hits, misses = _redrawn_curves(labels, scores, rng=rng, groups=groups, repeats=repeats)
+    purity = np.full((repeats, len(completeness)), np.nan)
+    for repeat in range(repeats):
+        n_positive = hits[repeat, -1]
+        if n_positive and misses[repeat, -1]:
+            reached = np.searchsorted(hits[repeat], np.ceil(completeness * n_positive - 1e-9))
+            purity[repeat] = hits[repeat, reached] / (hits[repeat, reached] + misses[repeat, reached])
+    low, high = percentiles(purity)
+    return low, high
+
+
+def _redrawn_curves(
+    labels: ArrayLike,
+    scores: ArrayLike,
+    *,
+    rng: np.random.Generator,
+    groups: ArrayLike | None,
+    repeats: int,
+) -> tuple[IntArray, IntArray]:
+    """Return lenses and non-lenses at or above each rank of score in each resample, (repeats, ranks)."""
+    truth, values = checked(labels, scores)
+    bins = coarse_bins(values, levels=LEVELS)[:, None]
+    units = _alike(truth, bins) if groups is None else _grouped(truth, bins, np.asarray(groups))
+    drawn = units.draw(rng, repeats)
+    hits, misses = (
+        np.cumsum(units.per_bin(drawn, 0, levels=LEVELS, lens=lens), axis=1) for lens in (True, False)
+    )
+    return hits, misses
 
 
 def coarse_bins(scores: FloatArray, *, levels: int) -> IntArray:

@@ -35,7 +35,7 @@ from lensapp.core.evaluate.metrics import (
 )
 from lensapp.core.evaluate.multiclass import ClassFigures, measure_classes
 from lensapp.core.evaluate.prevalence import purity_at_prevalence
-from lensapp.core.evaluate.resampling import FIGURES, Interval, figure_intervals, roc_band
+from lensapp.core.evaluate.resampling import FIGURES, Interval, figure_intervals, purity_band, roc_band
 from lensapp.core.evaluate.score_axis import ScoreAxis, axis_of
 from lensapp.core.plurals import counted
 from lensapp.core.train.tasks import FittedTask, load_task
@@ -143,6 +143,15 @@ class Evaluation(Measured):
         rng = np.random.default_rng(0)
         low, high = roc_band(self.labels, self.scores, rates=rates, rng=rng, groups=self.stored.group_ids)
         return {"false_positive_rate": rates, "low": low, "high": high}
+
+    @cached_property
+    def purity_band(self) -> Columns:
+        """95 % limits of the purity at fixed completeness: completeness, low, high."""
+        steps = min(self.counts.n_positive, BAND_RATES)
+        completeness, rng = np.linspace(1 / steps, 1.0, steps), np.random.default_rng(0)
+        groups = self.stored.group_ids
+        low, high = purity_band(self.labels, self.scores, completeness=completeness, rng=rng, groups=groups)
+        return {"completeness": completeness, "low": low, "high": high}
 
     @property
     def resolved(self) -> tuple[str, ...]:

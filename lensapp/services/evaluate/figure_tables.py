@@ -303,7 +303,8 @@ def shortcut_words(found: Mapping[str, Any], network: Mapping[str, Any] | None) 
         return f"{name} tell{ending} a little{by}."
     if network and found["auroc"] >= network["low"]:
         does = "does" if ending else "do"
-        return f"{name} alone {does} as well as the network{by}. {MEANINGS[found['kind']]}"
+        well = "better than" if found["low"] > network.get("high", 1.0) else "as well as"
+        return f"{name} alone {does} {well} the network{by}. {MEANINGS[found['kind']]}"
     return f"{name} alone tell{ending} much{by}. {MEANINGS[found['kind']]}"
 
 

@@ -146,7 +146,7 @@ def score_figures(
     figures = [
         PaperFigure(
             "roc",
-            "Completeness against false positive rate (ROC)",
+            "Completeness by false positives (ROC)",
             f"{n}; shaded: 95 % at each rate; circle: threshold",
             lambda axes: draw_roc(axes, runs, point=point),
         ),

@@ -20,7 +20,7 @@ AXES = {
 }
 LOGARITHMIC = ("arc_snr",)
 ROUND_VALUES = (1, 3, 10, 30, 100, 300, 1000, 3000)  # ticks of a logarithmic axis
-MOST_TICKS = 4
+MOST_TICKS, MOST_ACROSS = 4, 3  # up, and across, where labels stand beside each other
 BINS = 16
 
 
@@ -47,7 +47,9 @@ def corner_figure(columns: Mapping[str, NDArray[np.float64]], *, colour: str) ->
                 )  # fmt: skip
                 figure.update_yaxes(**_ticks(below), row=row, col=column)
             figure.update_xaxes(
-                **_ticks(left),
+                **_ticks(left, across=True),
+                tickangle=0,  # turned ones would push the titles of some axes down
+                tickfont={"size": 11},
                 showticklabels=row == count,
                 title=left_label if row == count else None,
                 row=row,
@@ -58,15 +60,12 @@ def corner_figure(columns: Mapping[str, NDArray[np.float64]], *, colour: str) ->
     return figure
 
 
-def _ticks(name: str) -> dict[str, Any]:
+def _ticks(name: str, *, across: bool = False) -> dict[str, Any]:
     """Return type and ticks of the axis of a column: few, at round values, so that they do not touch."""
     if name in LOGARITHMIC:
-        return {
-            "type": "log",
-            "tickvals": ROUND_VALUES,
-            "ticktext": [number(value) for value in ROUND_VALUES],
-        }
-    return {"nticks": MOST_TICKS}
+        values = ROUND_VALUES[::2] if across else ROUND_VALUES
+        return {"type": "log", "tickvals": values, "ticktext": [number(value) for value in values]}
+    return {"nticks": MOST_ACROSS if across else MOST_TICKS}
 
 
 def _add_counts(

@@ -83,10 +83,13 @@ def roc_figure(
     if point is not None:
         _add_point(figure, max(point[0], floor), point[1])
     _rate_axis(figure, floor)
-    for index, (name, area) in enumerate(reversed(list((areas or {}).items()))):
+    told = list((areas or {}).items())
+    for index, (name, area) in enumerate(reversed(told)):
+        # Narrow, so that it stands right of the line of chance: limits below the figure, or left to the table.
+        text = with_limits(area).replace(" (", "<br>(") if len(told) == 1 else f"{area.value:.3f}"
         figure.add_annotation(
             x=0.99, y=0.02 + 0.07 * index, xref="paper", yref="paper", xanchor="right", yanchor="bottom",
-            text=f"AUROC {with_limits(area)}", showarrow=False, bgcolor=figures.faded(figures.ground(), 0.7),
+            text=f"AUROC {text}", align="right", showarrow=False, bgcolor=figures.faded(figures.ground(), 0.7),
             font={"color": colours[list(curves).index(name) % len(colours)]},
         )  # fmt: skip
     figure.update_yaxes(title="completeness (true positive rate)", range=[-0.01, 1.02])
@@ -104,15 +107,28 @@ def precision_recall_figure(
     colours: Sequence[str],
     point: tuple[float, float] | None,
     share: float,
+    bands: Mapping[str, Columns] | None = None,
 ) -> go.Figure:
-    """Draw purity against completeness of each run; `share` of lenses is what chance would give."""
+    """Draw purity against completeness of each run; `share` of lenses is what chance would give.
+
+    Parameters
+    ----------
+    bands
+        95 % limits of some of the curves: completeness, low, high.
+    """
     figure = go.Figure()
     for index, (name, columns) in enumerate(curves.items()):
+        if bands and name in bands:
+            band, colour = bands[name], colours[index % len(colours)]
+            figures.add_band(
+                figure, band["completeness"], band["low"], band["high"], colour=colour, group=name
+            )
         figure.add_scatter(
             x=columns["completeness"],
             y=columns["purity"],
             customdata=columns["threshold"],
             name=figures.in_legend(name),
+            legendgroup=name,
             mode="lines",
             line=_line(index, colours),
             hovertemplate="completeness %{x:.4f}<br>purity %{y:.4f}<br>score ≥ %{customdata:.4g}",

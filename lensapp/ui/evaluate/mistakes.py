@@ -28,6 +28,7 @@ TITLES: dict[Outcome, str] = {
 def show_mistakes(ws: Workspace, run: Run, evaluation: Evaluation, *, threshold: float) -> None:
     """Show the worst false positives and false negatives side by side, and lenses found to compare."""
     overlay = choose_overlay() if has_network(ws, run) else None
+    explaining = st.container()
     shown: list[int] = []
     outcomes = [outcome for outcome in TITLES if outcome != "true_positive" or overlay is not None]
     worst = {
@@ -69,4 +70,5 @@ def show_mistakes(ws: Workspace, run: Run, evaluation: Evaluation, *, threshold:
             "A click opens the whole cutout."
         )
     if overlay is not None and shown:
-        explain_shown(ws, evaluation.run, shown)
+        with explaining:
+            explain_shown(ws, evaluation.run, shown)

@@ -155,7 +155,7 @@ def _show_roc(compared: SideBySide, *, height: int, colours: Sequence[str]) -> N
             bands={one.run: one.roc_band for one in compared.evaluations} if banded else None,
             smallest=None if st.session_state[LINEAR] else draw.smallest_rate(compared.n_negative),
         ),
-        title="Completeness against false positive rate (ROC)",
+        title="Completeness by false positives (ROC)",
         caption=_caption(compared) + ("; bands: 95\u00a0% by resampling" if banded else ""),
         csv=lambda: str(
             pd.concat([pd.DataFrame(one).assign(run=run) for run, one in columns.items()]).to_csv(index=False)
