@@ -69,7 +69,10 @@ def rows() -> Any:
     }
     shared |= {"auroc_low": 0.85, "auroc_high": 0.95}
     shared |= {"lenses": 20, "rotation_std": 0.01, "parameters": 2e6, "seconds": 60.0}
-    return [SimpleNamespace(label=kind, kind=kind, **shared) for kind in ("network", "committee", "baseline")]
+    return [
+        SimpleNamespace(label=kind, run=kind, kind=kind, **shared)
+        for kind in ("network", "committee", "baseline")
+    ]
 
 
 def scattered() -> go.Figure:

@@ -46,6 +46,8 @@ class Compared:
         Size of the network and cost of its training.
     reason
         Why it failed.
+    after
+        The epochs of the run whose weights it began with, as in "first's 20"; their cost is not its own.
     """
 
     label: str
@@ -73,6 +75,7 @@ class Compared:
     auroc_high: float | None = None
     tpr10_low: float | None = None
     tpr10_high: float | None = None
+    after: str = ""
 
 
 @needs("work")
@@ -238,8 +241,11 @@ def _compared(ws: Workspace, entries: Sequence[StudyRun]) -> list[Compared]:
     dataset_names = {
         dataset.id: dataset.name for dataset in datasets.list_datasets(ws.database, without_sources=True)
     }
+    by_name = {run.name: run for run in runs.list_runs(ws.database)}
     rows = []
     for entry in entries:
+        earlier = by_name.get(str(entry.run.spec.get("initial_run")))
+        before = earlier.summary.get("epochs") if earlier else None
         run, summary, figures = entry.run, entry.run.summary, entry.run.evaluation or {}
         decided = figures.get("classes") or figures  # the share of all classes decided correctly, of several
         accuracy, n = decided.get("accuracy"), decided.get("n")
@@ -261,6 +267,7 @@ def _compared(ws: Workspace, entries: Sequence[StudyRun]) -> list[Compared]:
                 **{name: figures.get(name) for name in FIGURES},
                 **{name: summary.get(name) for name in COSTS},
                 reason=entry.info.get("reason", ""),
+                after=f"{earlier.name}'s {before}" if earlier and before else "",
                 **{
                     f"{name}_{end}": (intervals.get(name) or {}).get(end)
                     for name in ("auroc", "tpr10")

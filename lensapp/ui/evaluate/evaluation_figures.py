@@ -85,11 +85,12 @@ def roc_figure(
     _rate_axis(figure, floor)
     told = list((areas or {}).items())
     for index, (name, area) in enumerate(reversed(told)):
-        # Narrow, so that it stands right of the line of chance: limits below the figure, or left to the table.
+        # Narrow, so that it stands right of the line of chance: limits below the figure or in the table.
         text = with_limits(area).replace(" (", "<br>(") if len(told) == 1 else f"{area.value:.3f}"
         figure.add_annotation(
             x=0.99, y=0.02 + 0.07 * index, xref="paper", yref="paper", xanchor="right", yanchor="bottom",
-            text=f"AUROC {text}", align="right", showarrow=False, bgcolor=figures.faded(figures.ground(), 0.7),
+            text=f"AUROC {text}", align="right", showarrow=False,
+            bgcolor=figures.faded(figures.ground(), 0.7),
             font={"color": colours[list(curves).index(name) % len(colours)]},
         )  # fmt: skip
     figure.update_yaxes(title="completeness (true positive rate)", range=[-0.01, 1.02])
@@ -252,7 +253,7 @@ def spread_scores(figure: go.Figure, axis: ScoreAxis, *, title: str) -> None:
     figure.update_xaxes(range=[low - margin, high + margin])
     if axis.logit:
         ticks = axis.ticks()
-        figure.update_xaxes(tickvals=axis.positions(ticks), ticktext=[f"{tick:.7g}" for tick in ticks])
+        figure.update_xaxes(tickvals=axis.positions(ticks), ticktext=figures.score_ticks(ticks))
 
 
 def rotation_figure(columns: Columns, *, axis: ScoreAxis, colours: Mapping[str, str]) -> go.Figure:

@@ -26,6 +26,7 @@ _SUPERSCRIPTS = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 _FONT = "Inter, 'Segoe UI', system-ui, 'DejaVu Sans', sans-serif"
 LINE_PIXELS, LETTER_PIXELS = 16, 7
 LEGEND_LETTERS, LEGEND_MARK_PIXELS, LEGEND_ROW_PIXELS = 46, 50, 20
+SMALL_SCORE = 0.005
 _WHOLE_NUMBERS = 5  # 10 000 is written out, 100 000 as 10⁵
 
 CHANCE = {"color": "#8a929b", "width": 1, "dash": "dot"}
@@ -70,6 +71,11 @@ def power_of_ten(value: float) -> str:
 def superscript(value: int) -> str:
     """Return a whole number as an exponent is written."""
     return str(value).translate(_SUPERSCRIPTS)
+
+
+def score_ticks(ticks: Sequence[float]) -> list[str]:
+    """Return scores as an axis by logit has them: 10⁻⁶, 0.01, 0.5, 0.9999."""
+    return [power_of_ten(tick) if tick < SMALL_SCORE else f"{tick:.7g}" for tick in ticks]
 
 
 def template() -> go.layout.Template:

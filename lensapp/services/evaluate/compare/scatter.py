@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from lensapp.core.evaluate.score_axis import ScoreAxis
+from lensapp.core.evaluate.score_axis import CLOSEST, ScoreAxis
 from lensapp.services.evaluate.compare.side_by_side import SideBySide
 
 MOST_MARKS = 3_000
@@ -37,13 +37,23 @@ class Scatter:
         return np.linspace(low, high, CELLS + 1)
 
 
+def alike(first: ScoreAxis, second: ScoreAxis) -> tuple[ScoreAxis, ScoreAxis]:
+    """Return the axes of two runs of one kind: both by logit and as long where one of them has to be."""
+    if not (first.logit or second.logit):
+        return first, second
+    low = max(min(first.low, second.low), CLOSEST)
+    high = min(max(first.high, second.high), 1 - CLOSEST)
+    both = ScoreAxis(logit=True, low=low, high=high)
+    return both, both
+
+
 def scatter(compared: SideBySide, first: int, second: int) -> Scatter:
     """Return what is drawn of the scores of two runs.
 
     Above 3 000 of a class every k-th lens is drawn, and the non-lenses as a density with those on which the
     runs disagree most.
     """
-    axes = compared.evaluations[first].score_axis, compared.evaluations[second].score_axis
+    axes = alike(compared.evaluations[first].score_axis, compared.evaluations[second].score_axis)
     lenses, others = np.flatnonzero(compared.labels), np.flatnonzero(~compared.labels)
     lenses = lenses[:: -(-len(lenses) // MOST_MARKS)]
     if len(others) <= MOST_MARKS:

@@ -1,7 +1,7 @@
 """Figures that compare networks: one figure of merit by run, and completeness against cost."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import plotly.graph_objects as go
@@ -35,6 +35,7 @@ PLOT_PIXELS = (420, 260)  # about those of the figure of costs on a narrow page:
 NAME_PIXELS, LETTER_PIXELS, MARK_PIXELS = 14, 6.2, 7
 MOST_NAMES, NAME_LETTERS = 16, 24  # of more points only those that no cheaper one reaches are named
 MARGIN_PIXELS, MOST_LISTED = 8, 4
+DODGE = 0.04  # of the axis, between points of one cost
 AXIS_PIXELS = 80  # of a figure's height, for its axis and what stands above it
 POSITIONS: dict[str, tuple[int, int]] = {
     "middle right": (1, 0), "middle left": (-1, 0), "top center": (0, 1), "bottom center": (0, -1),
@@ -48,8 +49,18 @@ SYMBOLS = {"network": "circle", "committee": "star", "baseline": "diamond"}
 Box = tuple[float, float, float, float]
 
 
-def bar_figure(rows: Sequence[Compared], merit: str, *, colours: Sequence[str], ink: str) -> go.Figure:
-    """Draw one point per row that has `merit` (of MERITS), best on top, with 95 % intervals where known."""
+def bar_figure(
+    rows: Sequence[Compared],
+    merit: str,
+    *,
+    colours: Sequence[str],
+    ink: str,
+    run_colours: Mapping[str, str] | None = None,
+) -> go.Figure:
+    """Draw one point per row that has `merit` (of MERITS), best on top, with 95 % intervals where known.
+
+    A point has the colour of its run in `run_colours`, or else that of its kind.
+    """
     lower_is_better = merit == LOWER_IS_BETTER
     measured = [row for row in rows if getattr(row, merit) is not None]
     measured.sort(key=lambda row: getattr(row, merit), reverse=lower_is_better)
@@ -66,7 +77,7 @@ def bar_figure(rows: Sequence[Compared], merit: str, *, colours: Sequence[str], 
             x=values,
             name=name,
             mode="markers+text",
-            marker={"size": 11, "color": colours[PLACES[kind]], "symbol": SYMBOLS[kind]},
+            marker={"size": 11, "color": _colours(of_kind, run_colours, colours), "symbol": SYMBOLS[kind]},
             error_x=_error_bars(of_kind, merit)
             | {"thickness": 2, "width": 5, "visible": has_intervals(of_kind, merit)},
             text=[f"{value:.3f}" for value in values],
@@ -81,6 +92,24 @@ def bar_figure(rows: Sequence[Compared], merit: str, *, colours: Sequence[str], 
     figure.update_yaxes(categoryorder="array", categoryarray=order, ticks="")
     figure.update_yaxes(tickvals=order, ticktext=[f"{figures.wrapped(label)}\u2002" for label in order])
     return figure
+
+
+def _colours(
+    rows: Sequence[Compared], run_colours: Mapping[str, str] | None, colours: Sequence[str]
+) -> list[str]:
+    return [(run_colours or {}).get(row.run, colours[PLACES[row.kind]]) for row in rows]
+
+
+def dodged(costs: Sequence[float]) -> list[float]:
+    """Return where points stand on the logarithmic axis: those of one cost a little beside each other."""
+    if not costs:
+        return []
+    step = (max(costs) / min(costs) * 4) ** DODGE  # the axis reaches from half to twice the costs
+    moved = []
+    for place, cost in enumerate(costs):
+        alike = [other for other, one in enumerate(costs) if math.isclose(one, cost, rel_tol=0.01)]
+        moved.append(cost * step ** (alike.index(place) - (len(alike) - 1) / 2))
+    return moved
 
 
 def has_intervals(rows: Sequence[Compared], merit: str) -> bool:
@@ -101,6 +130,7 @@ def _error_bars(rows: Sequence[Compared], merit: str) -> dict[str, Any]:
     intervals = [interval_of(row, merit) for row in rows]
     return {
         "type": "data",
+        "color": figures.CHANCE["color"],
         "symmetric": False,
         "array": [high - value for value, (_, high) in zip(values, intervals, strict=True)],
         "arrayminus": [value - low for value, (low, _) in zip(values, intervals, strict=True)],
@@ -115,10 +145,12 @@ def cost_figure(
     colours: Sequence[str],
     ink: str,
     height: int = 340,
+    run_colours: Mapping[str, str] | None = None,
 ) -> go.Figure:
     """Draw `merit` (of MERITS) of each row against `cost` (of COSTS), which is spread logarithmically.
 
-    Names are placed as a figure of `height` pixels has room for them.
+    Names are placed as a figure of `height` pixels has room for them; points of one cost stand beside each
+    other, so that each interval is seen. Colours are those of `bar_figure`.
     """
     figure = go.Figure()
     measured = [row for row in rows if getattr(row, merit) is not None and getattr(row, cost)]
@@ -131,28 +163,34 @@ def cost_figure(
         names = [name if named else "" for name, named in zip(names, best, strict=True)]
     top = max((interval_of(row, merit)[1] for row in measured), default=1.0)  # the bars end there
     positions = name_positions(costs, shares, names, height=height - AXIS_PIXELS, top=top)
+    beside = dodged(costs) if has_intervals(measured, merit) else costs
     for kind, name in NAMES.items():
         places = [place for place, row in enumerate(measured) if row.kind == kind]
         if not places:
             continue
         of_kind = [measured[place] for place in places]
         figure.add_scatter(
-            x=[costs[place] for place in places],
+            x=[beside[place] for place in places],
             y=[getattr(row, merit) for row in of_kind],
             name=name,
             mode="markers+text",
             text=[names[place] for place in places],
-            customdata=[row.label for row in of_kind],
+            customdata=[[row.label, costs[place]] for place, row in zip(places, of_kind, strict=True)],
             textposition=[positions[place] for place in places],
             textfont={"size": 11, "color": ink},
             cliponaxis=False,  # the names of those at 1 stand above the axis
-            marker={"size": 11, "color": colours[PLACES[kind]], "symbol": SYMBOLS[kind]},
+            marker={"size": 11, "color": _colours(of_kind, run_colours, colours), "symbol": SYMBOLS[kind]},
             error_y=_error_bars(of_kind, merit)
             | {"thickness": 1, "width": 3, "visible": has_intervals(of_kind, merit)},
-            hovertemplate="%{customdata}<br>" + MERITS[merit] + " %{y:.3f}<br>%{x:,.4~g} " + COSTS[cost],
+            hovertemplate="%{customdata[0]}<br>"
+            + MERITS[merit]
+            + " %{y:.3f}<br>%{customdata[1]:,.4~g} "
+            + COSTS[cost],
         )
     figure.update_layout(showlegend=len({row.kind for row in measured}) > 1)
     ticks = cost_ticks(costs)
+    if costs:
+        figure.update_xaxes(range=[math.log10(min(costs) / 2), math.log10(max(costs) * 2)])
     figure.update_xaxes(title=COSTS[cost], type="log", tickvals=ticks, ticktext=[*map(rounded_count, ticks)])
     figure.update_yaxes(title=MERITS[merit])
     return figure

@@ -8,6 +8,7 @@ import streamlit as st
 from lensapp.core.errors import NotFound
 from lensapp.services.evaluate.compare.same_part import measured_alike
 from lensapp.services.evaluate.compare.side_by_side import first_together
+from lensapp.services.evaluate.run_colours import colours_of_runs
 from lensapp.services.train import comparisons, runs, studies
 from lensapp.services.train.comparisons import Compared
 from lensapp.services.train.runs import RunStatus
@@ -228,8 +229,13 @@ def _show_table(rows: list[Compared], cutouts: str) -> None:
         "images/s": number_text,
         "training time": duration,
     }
+    style = table.style.format({name: form for name, form in counts.items() if name in table}, na_rep="–")
+    for place, row in enumerate(rows):
+        if row.after and row.epochs is not None:  # those of the run whose weights it began with, besides
+            words = f"{row.epochs} after {row.after}"
+            style = style.format(lambda _, words=words: words, subset=([place], ["epochs"]))
     event = st.dataframe(
-        table.style.format({name: form for name, form in counts.items() if name in table}, na_rep="–"),
+        style,
         hide_index=True,
         placeholder="–",
         on_select="rerun",
@@ -272,7 +278,9 @@ def _merits(rows: list[Compared], cutouts: str) -> str:
     )
     title = f"{_merit_label(merit)} by run"
     figures.show_figure(
-        compare_figures.bar_figure(rows, merit, colours=figures.line_colours(), ink=figures.ink()),
+        compare_figures.bar_figure(
+            rows, merit, colours=figures.line_colours(), ink=figures.ink(), run_colours=_run_colours(rows)
+        ),
         title=title[0].upper() + title[1:],
         caption=cutouts + _limits_note(rows, merit),
         csv=lambda: figures.csv_text(compare_figures.columns_of(rows)),
@@ -311,7 +319,13 @@ def _costs(rows: list[Compared], cutouts: str, *, merit: str) -> None:
     height, colours = _rows_height(rows), figures.line_colours()
     figures.show_figure(
         compare_figures.cost_figure(
-            rows, cost, merit=merit, colours=colours, ink=figures.ink(), height=height
+            rows,
+            cost,
+            merit=merit,
+            colours=colours,
+            ink=figures.ink(),
+            height=height,
+            run_colours=_run_colours(rows),
         ),
         title=title,
         caption=cutouts + _limits_note(rows, merit),
@@ -321,6 +335,12 @@ def _costs(rows: list[Compared], cutouts: str, *, merit: str) -> None:
     )
     if absent:
         st.caption(f":material/info: Not drawn: {plain(absent)}.")
+
+
+def _run_colours(rows: Sequence[Compared]) -> dict[str, str]:
+    """Return the colours that runs have on all views of the page."""
+    names = [row.run for row in rows]
+    return dict(zip(names, colours_of_runs(get_workspace(), names, figures.line_colours()), strict=True))
 
 
 def _rows_height(rows: list[Compared]) -> int:

@@ -153,7 +153,7 @@ def _axis(axis: ScoreAxis, name: str) -> dict[str, Any]:
     }
     if axis.logit:
         ticks = axis.ticks()
-        look |= {"tickvals": axis.positions(ticks), "ticktext": [f"{tick:.7g}" for tick in ticks]}
+        look |= {"tickvals": axis.positions(ticks), "ticktext": figures.score_ticks(ticks)}
     return look
 
 

@@ -9,6 +9,7 @@ from pandas.io.formats.style import Styler
 
 from lensapp.core.errors import LensAppError
 from lensapp.services.evaluate import evaluation as service
+from lensapp.services.evaluate.compare.lineage import beginnings_in_words
 from lensapp.services.evaluate.compare.side_by_side import SideBySide, side_by_side
 from lensapp.services.evaluate.compare.tables import HIGH, LOW, figures_frame, p_name, resolved_names
 from lensapp.services.evaluate.compare.verdict import Verdict, at_few_false_positives, in_words, verdict
@@ -63,6 +64,8 @@ def show_beside(ws: Workspace, rows: Sequence[Compared], view: str) -> None:
     told = verdict(compared)
     with left:
         _show_verdict(compared, told)
+        if begun := beginnings_in_words(ws, compared.runs, named=_bold):
+            st.caption(f":material/info: {begun}")
     warn_of_chance(compared.evaluations)
     if view == "overlap":
         show_overlap(ws, compared)
