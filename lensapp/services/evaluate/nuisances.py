@@ -74,12 +74,13 @@ def stored_nuisance(ws: Workspace, run_name: str, *, part: str) -> StoredNuisanc
 
 
 def nuisances(stored: StoredNuisance, *, threshold: float) -> list[Nuisance]:
-    """Return how scores answer to each change, with the differences of the rates at a threshold."""
+    """Return how scores answer to each change, largest first, with differences of rates at a threshold."""
     pairs = zip(stored.figures["changes"], stored.changed, strict=True)
-    return [
+    told = [
         measure_nuisance(stored.labels, stored.oriented[0], after, change=name, threshold=threshold)
         for name, after in pairs
     ]
+    return sorted(told, key=lambda one: -one.mean_change)
 
 
 def augmentation(stored: StoredNuisance) -> Augmentation:

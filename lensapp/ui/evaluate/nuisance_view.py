@@ -46,7 +46,7 @@ def show_nuisances(ws: Workspace, evaluation: Evaluation, *, threshold: float) -
             part=evaluation.part,
         )
         return
-    told = sorted(service.nuisances(stored, threshold=threshold), key=lambda one: -one.mean_change)
+    told = service.nuisances(stored, threshold=threshold)
     table = nuisance_table(told)
     part = f"{evaluation.part} part: n = {number(len(stored.labels))}, of them "
     part += counted(int(stored.labels.sum()), "lens")
