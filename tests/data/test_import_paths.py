@@ -9,7 +9,7 @@ import pytest
 from lensapp.core.data.ingest_spec import IngestSpec
 from lensapp.core.errors import InvalidInput
 from lensapp.services.data import import_paths
-from lensapp.storage.care.inventory import kind_of
+from lensapp.storage.care.inventory import UPLOADS, kind_of
 from lensapp.storage.workspace import Workspace
 
 
@@ -61,6 +61,22 @@ def test_no_way_leads_out_of_the_roots(ws, survey, way_out):
 def test_without_roots_every_folder_can_be_looked_into(ws, survey, monkeypatch):
     monkeypatch.delenv("LENSAPP_IMPORT_ROOTS")
     assert import_paths.list_folder(ws, survey.parent / "secret").counts == {"fits": 1}
+
+
+def test_the_folders_of_the_program_and_of_the_workspace_are_not_offered(ws, tmp_path, monkeypatch):
+    monkeypatch.delenv("LENSAPP_IMPORT_ROOTS", raising=False)
+    program, home = tmp_path / "program", tmp_path / "home"
+    for folder in (program / "lensapp" / "ui", program / "docs", home, ws.folder / UPLOADS / "sent"):
+        folder.mkdir(parents=True)
+    monkeypatch.setattr(import_paths, "PROGRAM", program)
+    monkeypatch.setenv("HOME", str(home))
+    monkeypatch.chdir(program)
+    assert import_paths.list_folder(ws, program).folders == []
+    assert import_paths.first_folder(ws) == Path(program.anchor)  # where disks of data are mounted
+    (program / "stamps").mkdir()
+    assert [one.name for one in import_paths.list_folder(ws, program).folders] == ["stamps"]
+    assert import_paths.first_folder(ws) == program
+    assert [one.name for one in import_paths.list_folder(ws, ws.folder).folders] == [UPLOADS]
 
 
 def test_looking_begins_where_there_is_something_to_open(ws, tmp_path, monkeypatch):

@@ -1,7 +1,10 @@
 """The split page: live preview, freezing, versions."""
 
+import json
+from base64 import b64decode
 from pathlib import Path
 
+import numpy as np
 import pytest
 from streamlit.testing.v1 import AppTest
 
@@ -84,6 +87,23 @@ def test_magnitudes_say_of_how_many_cutouts_they_tell(workspace):
     assert any("Only the 12 of 40 cutouts that have a magnitude." in one.value for one in app.caption)
     freeze = next(one for one in app.button if one.label == "Freeze this dataset version")
     assert freeze.proto.type == "primary"
+
+
+def test_magnitudes_of_some_hundred_cutouts_are_not_in_a_handful_of_bins(workspace):
+    make_survey(workspace, count=60)
+    app = open_split()
+    charts = [json.loads(one.proto.spec) for one in app.get("plotly_chart")]
+    magnitudes = next(one for one in charts if "(mag)" in str(one["layout"]["xaxis"].get("title")))
+    middles = np.frombuffer(b64decode(magnitudes["data"][0]["x"]["bdata"]))
+    assert len(middles) >= 10
+
+
+def test_one_class_alone_has_no_even_share(workspace):
+    add_source(workspace, "lenses", count=30, lens_every=1)
+    app = open_split()
+    titles = " ".join(one.value for one in app.markdown)
+    assert "Each part holds the same share of lenses" not in titles
+    assert "Lenses in each part" in titles
 
 
 def test_the_shares_follow_the_slider(workspace):

@@ -78,10 +78,12 @@ def list_folder(path: Path, *, roots: Sequence[Path]) -> FolderListing:
     )  # fmt: skip
 
 
-def shows_anything(path: Path, *, roots: Sequence[Path]) -> bool:
-    """Return whether a folder can be read and holds a folder or a file of use."""
+def shows_anything(
+    path: Path, *, roots: Sequence[Path], hidden: Callable[[Path], bool] = lambda _: False
+) -> bool:
+    """Return whether a folder can be read and holds a folder or a file of use, but for what is `hidden`."""
     try:
-        return bool(_entries(path, roots))
+        return any(not hidden(entry.path) for entry in _entries(path, roots))
     except InvalidInput:
         return False
 

@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path, PurePosixPath
 from typing import Protocol
 
+import lensapp
 from lensapp.core.acting import needs
 from lensapp.core.config import read_json, write_json
 from lensapp.core.data.ingest_spec import IngestSpec
@@ -26,6 +27,8 @@ LARGEST_UPLOAD = 200 * 1024**2  # bytes, all files together: more goes to a fold
 SYSTEM_FOLDERS = re.compile(  # of a machine, in its topmost folder: no cutouts lie there
     r"/(proc|sys|dev|lost\+found|etc|bin|sbin|boot|run|usr|var|lib\w*)"
 )
+PROGRAM = Path(lensapp.__file__).resolve().parents[1]
+PROGRAM_FOLDERS = ("benchmarks", "deploy", "docs", "lensapp", "models", "pages", "tests")
 UNSAFE = re.compile(r"[\x00-\x1f\x7f]+")
 
 
@@ -60,7 +63,13 @@ def first_folder(ws: Workspace) -> Path:
         for one in (*recent, Path.home(), Path.cwd(), *roots)
         if one.is_dir() and folders.within(one, roots)
     ]
-    return next((one for one in allowed if folders.shows_anything(one, roots=roots)), allowed[0])
+
+    def hidden(path: Path) -> bool:
+        return _is_own(ws, path)
+
+    return next(
+        (one for one in allowed if folders.shows_anything(one, roots=roots, hidden=hidden)), allowed[0]
+    )
 
 
 def named_roots() -> list[Path]:
@@ -69,16 +78,28 @@ def named_roots() -> list[Path]:
 
 
 def list_folder(ws: Workspace, path: Path) -> folders.FolderListing:
-    """Return what lies in a folder below the roots, without the folders of the system itself.
+    """Return what lies in a folder below the roots, without the folders of the system and of the program.
 
     See `lensapp.ingest.recognition.folders.list_folder`.
     """
     listing = folders.list_folder(path, roots=roots_to_browse(ws))
-    if listing.path != Path(listing.path.anchor):
+    at_top = listing.path == Path(listing.path.anchor)
+    shown = [
+        one
+        for one in listing.folders
+        if not _is_own(ws, one.path) and not (at_top and SYSTEM_FOLDERS.fullmatch(str(one.path)))
+    ]
+    if len(shown) == len(listing.folders):
         return listing
-    shown = [one for one in listing.folders if not SYSTEM_FOLDERS.fullmatch(str(one.path))]
     counts = sum((Counter(one.counts) for one in shown), Counter(one.kind for one in listing.files))
     return replace(listing, folders=shown, counts=dict(counts))
+
+
+def _is_own(ws: Workspace, path: Path) -> bool:
+    """Whether a folder holds the program, or what a workspace has stored: no cutouts to import lie there."""
+    if path.parent == ws.folder.resolve():
+        return path.name != UPLOADS
+    return path.parent == PROGRAM and path.name in PROGRAM_FOLDERS
 
 
 def catalogues_near(ws: Workspace, path: str) -> list[str]:

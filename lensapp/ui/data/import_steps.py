@@ -44,6 +44,7 @@ SETTINGS = {  # heading → fields, in this order
     "Labels": ("label_column", "label_threshold", "label_meanings", "labels_from_folders", "same_label"),
 }
 PIXELS = "Pixels"  # all else
+CHOICE_WIDTH = 1000  # on wide screens, so that what belongs together stays together
 MOST_OFFERED = 3  # tables beside the images
 PLAIN_NAMES = ("cutouts", "data", "files", "fits", "images", "stamps")  # these say nothing; the parent does
 
@@ -55,7 +56,8 @@ def show_import() -> None:
         _show_unfinished(source)
     take_upload()
     st.markdown("#### 1 · Choose")
-    path, asked, beside = choose_path()
+    with st.container(width=CHOICE_WIDTH):
+        path, asked, beside = choose_path()
     values = _values_of(path)
     failed: LensAppError | None = st.session_state.get(FAILED)
     with st.expander("All settings", expanded=failed is not None and bool(path), icon=":material/tune:"):
