@@ -10,7 +10,7 @@ from lensapp.core.data.ingest_spec import IngestSpec
 from lensapp.core.errors import InvalidInput
 from lensapp.services.data import import_paths
 from lensapp.storage.care.inventory import UPLOADS, kind_of
-from lensapp.storage.workspace import Workspace
+from lensapp.storage.workspace import DATABASE_FILE, Workspace
 
 
 @dataclass
@@ -71,6 +71,8 @@ def test_the_folders_of_the_program_and_of_the_workspace_are_not_offered(ws, tmp
     monkeypatch.setattr(import_paths, "PROGRAM", program)
     monkeypatch.setenv("HOME", str(home))
     monkeypatch.chdir(program)
+    (program / "workspace").mkdir()
+    (program / "workspace" / DATABASE_FILE).touch()
     assert import_paths.list_folder(ws, program).folders == []
     assert import_paths.first_folder(ws) == Path(program.anchor)  # where disks of data are mounted
     (program / "stamps").mkdir()

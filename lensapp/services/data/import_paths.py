@@ -18,7 +18,7 @@ from lensapp.ingest.recognition import catalogue_look, folders
 from lensapp.services.access.roots import check_readable, import_roots
 from lensapp.services.data.sources import DryRun, make_dry_run
 from lensapp.storage.care.inventory import RECENT_IMPORTS, UPLOADS
-from lensapp.storage.workspace import Workspace
+from lensapp.storage.workspace import DATABASE_FILE, Workspace
 
 CatalogueLook = catalogue_look.CatalogueLook
 FolderListing = folders.FolderListing
@@ -96,9 +96,12 @@ def list_folder(ws: Workspace, path: Path) -> folders.FolderListing:
 
 
 def _is_own(ws: Workspace, path: Path) -> bool:
-    """Whether a folder holds the program, or what a workspace has stored: no cutouts to import lie there."""
-    if path.parent == ws.folder.resolve():
+    """Whether a folder is of the program or a workspace: no cutouts to import lie there, but what was sent."""
+    folder = ws.folder.resolve()
+    if path.parent == folder:
         return path.name != UPLOADS
+    if path == folder or (path / DATABASE_FILE).exists():
+        return True
     return path.parent == PROGRAM and path.name in PROGRAM_FOLDERS
 
 

@@ -10,7 +10,8 @@ from lensapp.core.data.sky import hammer, overlapping, span_of_ra
 
 WHOLE_SKY_RA_DEG, WHOLE_SKY_DEC_DEG = 90.0, 60.0  # from such a span on a flat map would be out of shape
 WHOLE_SKY_WIDTH = 4 * np.sqrt(2.0)
-GRID_STEP_DEG, WRITTEN_AT_DEC_DEG = 30, -45.0
+GRID_STEP_DEG = 30
+WRITTEN_STEP_DEG, WRITTEN_AT_DEC_DEG = 60, -45.0
 OVERLAP = 0.008  # of the width of a map, about a mark
 EDGE_DEG = 180 - 1e-6
 FloatArray = NDArray[np.float64]
@@ -74,7 +75,7 @@ def right_ascensions_of(centre_deg: float) -> tuple[FloatArray, FloatArray, list
 
     Many surveys have their positions there.
     """
-    ra = [(centre_deg + one) % 360 for one in _meridians()]
+    ra = [(centre_deg + one) % 360 for one in range(WRITTEN_STEP_DEG - 180, 180, WRITTEN_STEP_DEG)]
     at = hammer(ra, np.full(len(ra), WRITTEN_AT_DEC_DEG), centre_deg=centre_deg)
     return *at, [f"{one:.0f}°" for one in ra]
 

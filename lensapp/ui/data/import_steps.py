@@ -60,7 +60,10 @@ def show_import() -> None:
         path, asked, beside = choose_path()
     values = _values_of(path)
     failed: LensAppError | None = st.session_state.get(FAILED)
-    with st.expander("All settings", expanded=failed is not None and bool(path), icon=":material/tune:"):
+    with (
+        st.container(width=CHOICE_WIDTH),
+        st.expander("All settings", expanded=failed is not None and bool(path), icon=":material/tune:"),
+    ):
         entered = {"path": path} | _all_settings(values)
     if asked:
         _try_out(entered)
