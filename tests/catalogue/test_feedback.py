@@ -248,6 +248,7 @@ def test_the_rules_can_be_read() -> None:
         "C → ignored",
         "Candidates without a vote → ignored",
         "New cutouts → training, never to test",
+        "Another view of an object that a part holds → that part, whatever the fraction",
         "The test part stays as it is",
     )
 

@@ -12,6 +12,7 @@ from lensapp.core.acting import Actor, acting_as
 from lensapp.core.plurals import counted
 from lensapp.core.split.splits import SplitSpec
 from lensapp.services import tour
+from lensapp.services.data.demo import example_lenses
 from lensapp.services.next_step import round_of
 from lensapp.services.overview import overview
 from lensapp.services.recent import recent_changes
@@ -21,6 +22,7 @@ from lensapp.storage import datasets, queue, reviews, runs, sources
 from lensapp.storage.care.trail import EXPORTED, note_change
 from lensapp.storage.scores import stored_scores
 from lensapp.storage.workspace import Workspace
+from lensapp.ui.home.tour import TOUR
 from support import pages_workspace
 from support.small_surveys import add_source, make_survey
 
@@ -230,3 +232,21 @@ def test_a_taken_name_is_refused_in_the_dialog(workspace):
     next(button for button in app.button if button.label == "Make it").click().run()
     assert "taken" in app.error[0].value
     assert not jobs.active(workspace.database)
+
+
+def test_the_tour_is_there_while_it_was_begun_and_not_ended(workspace):
+    walk_the_round(workspace)
+    app = AppTest.from_file(PROJECT / "lensapp" / "ui" / "main.py", default_timeout=60).run()
+    assert not [one for one in app.expander if "tour" in one.label], "nobody took it"
+    app.session_state[TOUR] = True
+    app.run()
+    assert [one for one in app.expander if "tour" in one.label]
+    app.button(key="tour-end").click().run()
+    assert not [one for one in app.expander if "tour" in one.label]
+
+
+def test_an_empty_home_page_shows_what_is_looked_for(workspace):
+    pictures = example_lenses()
+    assert pictures.shape == (12, 64, 64, 3)
+    app = AppTest.from_file(PROJECT / "lensapp" / "ui" / "main.py", default_timeout=60).run()
+    assert any('class="sheet"' in element.value for element in app.main.get("html"))

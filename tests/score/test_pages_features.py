@@ -60,7 +60,7 @@ def test_a_map_is_drawn_with_its_clusters(folder: Path) -> None:
     add_map(full_workspace(folder))
     page = open_page("features", run="elu_cnn-2", source="sky")
     assert len(page.get("plotly_chart")) == 1
-    assert page.dataframe[0].value["cluster"].tolist() == ["0", "1", "none"]
+    assert page.dataframe[0].value["cluster"].tolist() == ["0", "1", "in none"]
     assert page.dataframe[0].value["size"].sum() == COUNT
 
 

@@ -31,6 +31,7 @@ from lensapp.core.score.source_check import (
 from lensapp.ingest.importer import run_import
 from lensapp.services.catalogue.provenance import provenance
 from lensapp.services.catalogue.query import select
+from lensapp.services.evaluate.seen_pictures import seen_share
 from lensapp.services.score.source_checks import check_source, compared, kept_check
 from lensapp.services.train.starter import install_starter
 from lensapp.simulation.survey import DemoSpec, simulate
@@ -301,6 +302,10 @@ def test_of_larger_cutouts_that_middle_is_compared_which_is_scored(tmp_path: Pat
     whole, cut = (compared(ws, run, sources.get_source(ws.database, name)) for name in ("field", "framed"))
     told = [{one.quantity: one.source for one in check.comparisons} for check in (whole, cut)]
     assert told[1] == pytest.approx(told[0])
+    larger = sources.get_source(ws.database, "framed")
+    assert seen_share(ws, "first", larger.id) == (field.height / larger.height, field.width / larger.width)
+    assert seen_share(ws, "first", field.id) is None
+    assert seen_share(ws, None, larger.id) is None
 
 
 def test_the_cutouts_least_alike_are_named_with_what_sets_them_apart() -> None:

@@ -93,6 +93,7 @@ class FeedbackRules(ConsensusSpec):
             lines.append(f"Fewer than {self.min_votes} votes → ignored")
         share = f"{100 * self.validation_share:g} % to validation, the rest to training"
         lines.append(f"New cutouts → {share if self.validation_share else 'training'}, never to test")
+        lines.append("Another view of an object that a part holds → that part, whatever the fraction")
         if self.crop:
             lines.append("Larger cutouts → their middle")
         lines.append("The test part stays as it is")

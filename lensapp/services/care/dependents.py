@@ -126,7 +126,8 @@ def _content(ws: Workspace, item: Item) -> str:
         return counted(datasets.count_members(ws.database, item.id), "member")
     if item.kind == "run":
         scored = stored_scores.score_counts(ws, run_id=item.id)
-        return counted(sum(count for _, _, count in scored), "score")
+        count = sum(number for _, _, number in scored)
+        return counted(count, "score") if count else "no score"
     if item.kind == "review":
         votes = reviews.votes_of(ws.database, review_id=item.id, with_blind_tests=True, with_late=True)
         # Those undone or replaced lie in it too, and count nowhere else.

@@ -2,6 +2,7 @@
 
 import time
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -9,12 +10,14 @@ import numpy as np
 
 from lensapp import jobs
 from lensapp.core.acting import needs
+from lensapp.core.data import imaging
 from lensapp.core.data.fingerprints import perceptual_hash, pixel_digest
 from lensapp.core.data.flux_units import factor_of_zero_point
 from lensapp.core.errors import NotFound
 from lensapp.core.progress import ProgressMeter, Report, ShouldStop, ignore_progress, never_stop
 from lensapp.job_kinds import SurveyPayload
 from lensapp.services.data.made_in_parts import done_in_order, usual_processes
+from lensapp.services.data.pictures import DISPLAY, Pictures
 from lensapp.services.data.source_names import name_taken
 from lensapp.simulation.survey import DemoSpec, block_ranges, simulate
 from lensapp.storage import sources
@@ -35,6 +38,22 @@ class Part:
     stop: int
     folder: Path
     packing: Packing
+
+
+@lru_cache(maxsize=1)
+def example_lenses(count: int = 12) -> Pictures:
+    """Return pictures of simulated lenses with clear wide arcs, shape (count, row, column, 3)."""
+    spec = DemoSpec(count=5 * count, lens_fraction=0.5, seed=11)
+    batch = simulate(spec)
+    clear = [
+        one.properties["arc_snr"] * one.properties["einstein_radius_arcsec"] ** 2
+        if one.label == "lens"
+        else 0
+        for one in batch.truth
+    ]
+    chosen = np.sort(np.argsort(clear)[::-1][:count])
+    levels = imaging.levels_of_sample(batch.pixels, in_flux=True)
+    return imaging.render(batch.pixels[chosen], bands=spec.bands, stretch=DISPLAY, levels=levels)
 
 
 @needs("work")

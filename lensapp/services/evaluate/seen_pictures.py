@@ -29,6 +29,16 @@ def size_where_cropped(ws: Workspace, run: Run, cutout_ids: Sequence[int]) -> tu
     return None
 
 
+def seen_share(ws: Workspace, run_name: str | None, source_id: int) -> tuple[float, float] | None:
+    """Return the shares of height and width about the middle that a run sees; None where it sees all."""
+    if run_name is None or not (ws.run_folder(run_name) / NORMALISATION).exists():
+        return None
+    height, width = normalisation_of(ws, run_name).size
+    source = sources.source_by_id(ws.database, source_id)
+    shares = min(1.0, height / source.height), min(1.0, width / source.width)
+    return shares if min(shares) < 1.0 else None
+
+
 def seen_pictures(
     ws: Workspace, cutout_ids: Sequence[int], size: tuple[int, int], *, drawn: Drawn | None = None
 ) -> tuple[list[Cutout], Pictures]:

@@ -115,7 +115,8 @@ def _show_deletion(ws: Workspace) -> None:
     with errors_shown():
         plan = removal.plan_deletion(ws, str(kind), str(name))
         others = len(plan.goes) - 1
-        st.markdown(f"**{plain(str(name))}** holds {plain(plan.goes[0].holds)}.")
+        own = next(one.holds for one in plan.goes if one.item == plan.item)
+        st.markdown(f"**{plain(str(name))}** holds {plain(own)}.")
         rows = []
         for one in plan.goes:
             what = KINDS.get(one.item.kind, "Study")

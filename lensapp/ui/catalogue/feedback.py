@@ -123,7 +123,12 @@ def _choose_rules(*, relabel: bool) -> FeedbackRules | None:
 def _show_plan(ws: Workspace, source: Source, plan: FeedbackPlan) -> None:
     if not plan.changes:  # after freezing, what was made stands where the reader is
         show_retraining(ws)
-    st.markdown(f"**What the votes of {plain_all(plan.reviews)} would change**")
+    votes = f"the votes of {plain_all(plan.reviews)}"
+    st.markdown(
+        f"**What {votes} would change**"
+        if plan.changes
+        else f"**{plain(plan.parent.name)} and {votes}: nothing to change**"
+    )
     counts = counts_table(plan)
     right = st.column_config.TextColumn(alignment="right")
     show_rows(counts, key="feedback-counts", **dict.fromkeys(counts.columns[1:], right))

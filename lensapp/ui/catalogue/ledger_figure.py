@@ -57,7 +57,7 @@ def ledger_figure(record: RunLedger, *, colours: Sequence[str]) -> go.Figure:
                 "source": starts,
                 "target": ends,
                 "value": counts,
-                "color": "rgba(140,150,160,0.55)",
+                "color": "rgba(140,150,160,0.35)",
                 "hovertemplate": "%{value:,} cutouts<extra></extra>",
             },
         )

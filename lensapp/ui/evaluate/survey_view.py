@@ -192,7 +192,11 @@ def _show_expected(expected: Expectation, survey: SurveySpec, *, part: str, reac
     area = survey.area_deg2
     per_area = [("Per deg²", number(candidates / area), "Candidates per square degree.")] if area else []
     cells = [
-        ("Lenses in the survey", number(round(survey.galaxies * survey.prevalence)), None),
+        (
+            "Lenses in the survey",
+            expected_count(survey.galaxies * survey.prevalence),
+            "Galaxies times prevalence.",
+        ),
         ("Candidates", expected_count(candidates), "Cutouts that the threshold accepts."),
         *per_area,
         (

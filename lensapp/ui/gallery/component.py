@@ -13,6 +13,7 @@ from lensapp.core.acting import may
 from lensapp.core.inspect.review_orders import ORDERS
 from lensapp.services.data.known_lenses import kept_known_lenses
 from lensapp.services.data.pictures import optics_of
+from lensapp.services.evaluate.seen_pictures import seen_share
 from lensapp.services.inspect.gallery import open_review
 from lensapp.services.inspect.parts import example_of_part
 from lensapp.services.inspect.shares import share_shown
@@ -157,6 +158,7 @@ def gallery_data(ws: Workspace, *, review: Review, inspector: str, review_names:
             "scored": review.run_id is not None,
         },
         "share": None if share is None else len(share),
+        "seen": seen_share(ws, opened.selection.get("run"), source.id),
         "reviews": review_names,
         "example": example_of_part(opened),
         "may_create": may("work"),

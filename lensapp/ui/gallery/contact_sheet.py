@@ -7,6 +7,7 @@ from lensapp.core.data import imaging
 from lensapp.services.catalogue.lightbox import can_explain
 from lensapp.services.data.known_lenses import kept_known_lenses
 from lensapp.services.data.pictures import Pictures, optics_of
+from lensapp.services.evaluate.seen_pictures import seen_share
 from lensapp.services.inspect.tokens import issue_look_token
 from lensapp.storage.records import Cutout
 from lensapp.storage.workspace import Workspace
@@ -47,7 +48,7 @@ def contact_sheet(
     colours
         Colour of a dot before each caption (the class), None for no dot.
     run_name
-        Run whose score the lightbox shows first and can explain.
+        Run whose score the lightbox shows first and can explain; what it saw of larger cutouts is framed.
     drawn : uint8, shape (n, row, column, 3)
         What is shown in place of the cutouts' pictures, such as maps over them.
     smallest
@@ -92,7 +93,11 @@ def sheet_data(
         "inspector": inspector(),
         "known_lenses": kept_known_lenses(ws) is not None,
         "explains": can_explain(ws, run_name),
-        "sources": {str(source_id): optics_of(ws, source_id) for source_id in source_ids},
+        "sources": {
+            str(source_id): optics_of(ws, source_id)
+            | {"seen": None if drawn is not None else seen_share(ws, run_name, source_id)}
+            for source_id in source_ids
+        },
         "items": [
             [
                 cutout.id,

@@ -6,6 +6,7 @@ import streamlit as st
 
 from lensapp.job_kinds import JOB_KINDS
 from lensapp.services.data.demo import KIND as DEMO
+from lensapp.services.data.demo import example_lenses
 from lensapp.services.overview import Overview, overview
 from lensapp.services.recent import recent_changes
 from lensapp.services.train.job_control import active_jobs
@@ -17,12 +18,14 @@ from lensapp.ui.score.starter import offer_starter, show_starter_card
 from lensapp.ui.shared.job_controls import live_jobs
 from lensapp.ui.shared.markup import plain
 from lensapp.ui.shared.page_head import current_round, follow_export, show_next_step
+from lensapp.ui.shared.pictures import sheet
 from lensapp.ui.shared.state import get_workspace, go, take_awaited
 from lensapp.ui.shared.widgets import number, when
 
 DAY_SECONDS = 86_400.0
 MOST_CHANGES = 8
 MOST_RECENT = 6
+EXAMPLES = 12
 STATE_ICONS = {
     "done": ":material/check_circle:",
     "finished": ":material/check_circle:",
@@ -114,6 +117,8 @@ def _first_steps() -> None:
     st.title("Find gravitational lenses")
     st.markdown("Begin with cutouts: of a simulated survey, or of your own.")
     live_jobs("demo", "demo-tiles", "ingest")
+    sheet(example_lenses(), columns=EXAMPLES)
+    st.caption("Lenses as the demo survey simulates them, in g, r and i.")
     left, right, _ = st.columns([1, 1, 0.6], gap="medium")
     with left.container(border=True, key="first-demo"):
         st.markdown(

@@ -11,7 +11,7 @@ from lensapp.ui.shared.page_head import show_next_step
 from lensapp.ui.shared.state import await_source, get_workspace, go
 from lensapp.ui.shared.widgets import errors_shown
 
-TOUR = "tour-begun"
+TOUR = "tour-begun"  # True once it was, False once it was ended
 MARKS = {True: ":material/check_circle:", False: ":material/radio_button_unchecked:"}
 
 
@@ -25,19 +25,25 @@ def start_tour() -> None:
 def show_tour(stands: Round, *, under_way: bool) -> None:
     """Show the steps of the tour, ticked as far as they are done, with a button for the next.
 
-    The list is folded where no tour is `under_way` nor was begun in this session.
+    Nothing is shown where no tour is `under_way` nor was begun in this session, or where it was ended.
     """
     steps = tour_of(get_workspace(), stands)
     done = sum(step.done for step in steps)
-    begun = bool(st.session_state.get(TOUR)) or (under_way and done < len(steps))
+    begun: bool | None = st.session_state.get(TOUR)
+    if begun is False or not (begun or (under_way and done < len(steps))):
+        return
     with st.expander(
-        f"Ten-minute tour: {done} of {len(steps)} steps done", expanded=begun, icon=":material/tour:"
+        f"Ten-minute tour: {done} of {len(steps)} steps done", expanded=True, icon=":material/tour:"
     ):
         with st.container(gap="xsmall", key="tour-steps"):
             _show_steps(steps, stands)
-        if st.button("Begin anew on another demo survey", icon=":material/replay:", type="tertiary"):
-            start_tour()
-            st.rerun()
+        with st.container(horizontal=True, gap="medium"):
+            if st.button("Begin anew on another demo survey", icon=":material/replay:", type="tertiary"):
+                start_tour()
+                st.rerun()
+            if st.button("End the tour", icon=":material/close:", type="tertiary", key="tour-end"):
+                st.session_state[TOUR] = False
+                st.rerun()
 
 
 def _show_steps(steps: Sequence[TourStep], stands: Round) -> None:

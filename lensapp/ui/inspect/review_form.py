@@ -34,6 +34,8 @@ NEEDED_BY_BALD = (
     "The order *highest BALD first* needs every candidate estimated several times; the other orders do not."
 )
 ACTIVE_FIELDS = ("committee", "batch", "pool", "positives")
+SCORE_LIMITS = ("min_score", "max_score")  # side by side, as the ticks are
+TICKS = ("unlearned", "ungraded", "blind")
 SCORE_FIELDS = ("min_score", "max_score", "uncertain_score", "blind")
 TEST_FIELDS = ("calibrators", "dud_share", "smallest_radius_arcsec", "repeats", "feedback")
 RETIRE_FIELDS = ("retire", "retire_prior", "retire_above", "retire_below")
@@ -223,8 +225,13 @@ def _order(ws: Workspace, key: str, *, source_name: str, run_name: str | None) -
 
 
 def _filter(key: str, *, with_scores: bool) -> dict[str, Any]:
-    skip = ("order", *ASKED_FIRST, *FOLDED, *(() if with_scores else SCORE_FIELDS))
-    entered = spec_fields(ReviewSpec, key=key, skip=skip)
+    absent = () if with_scores else SCORE_FIELDS
+    skip = ("order", *ASKED_FIRST, *FOLDED, *SCORE_LIMITS, *TICKS, *absent)
+    entered = spec_fields(ReviewSpec, key=key, skip=skip, columns=3)
+    for row in (SCORE_LIMITS, TICKS):
+        shown = [field for field in row if field not in absent]
+        if shown:
+            entered |= spec_fields(ReviewSpec, key=key, only=shown, columns=len(row))
     return entered | spec_fields(ReviewSpec, key=key, only=("where",), columns=1)
 
 

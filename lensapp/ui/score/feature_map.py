@@ -176,7 +176,7 @@ def _add_dots(
         text=members["candidate_id"],
         mode="markers",
         name=name,
-        marker={"color": colour, "size": dot_size(total), "symbol": symbol, "opacity": 0.8},
+        marker={"color": colour, "size": dot_size(total), "symbol": symbol, "opacity": 0.6},
         hovertemplate="%{text}",  # the name of the group is put before it, where it is legible
     )
 
@@ -201,7 +201,7 @@ def _add_scores(figure: go.Figure, table: pd.DataFrame, *, theme: str) -> None:
             "colorscale": "Cividis",
             "colorbar": {"title": {"text": "score"}, "thickness": 12, "outlinewidth": 0},
             "size": dot_size(len(table)),
-            "opacity": 0.85,
+            "opacity": 0.7,
         },
         hovertemplate="%{text}<br>score %{marker.color:.4f}<extra></extra>",
     )
@@ -209,4 +209,4 @@ def _add_scores(figure: go.Figure, table: pd.DataFrame, *, theme: str) -> None:
 
 def dot_size(count: int) -> float:
     """Return the diameter of a dot in screen pixels where there are `count` of them."""
-    return float(np.clip(40 / max(count, 1) ** 0.25, 2.5, 9))
+    return float(np.clip(28 / max(count, 1) ** 0.25, 2.5, 8))

@@ -14,6 +14,7 @@ from lensapp.core.train.tasks import target_symbol
 from lensapp.services.data.sources import lens_share, only_lenses, ready_sources
 from lensapp.services.evaluate.calibrations import calibrated_by_id
 from lensapp.services.evaluate.evaluation import Evaluation, load_evaluation, task_of, usual_threshold
+from lensapp.services.evaluate.seen_pictures import size_where_cropped
 from lensapp.services.inspect.queues import create_review, feedback_warning
 from lensapp.services.score.estimates import load_estimates
 from lensapp.services.score.scores import (
@@ -363,7 +364,12 @@ def _show_best(
         run_name=run.name,
         key="score-top",
     )
+    frame = (
+        "Frame: what the network saw (⇧ M in the large view hides it). "
+        if size_where_cropped(ws, run, ids)
+        else ""
+    )
     meaning = "P: the score as a probability, by the calibration of the run. " if probabilities else ""
     marked = f"{LEARNED_MARK.strip()}: the network learned from it." if seen else ""
-    if meaning or marked:
-        st.caption(f"{meaning}{marked}")
+    if frame or meaning or marked:
+        st.caption(f"{frame}{meaning}{marked}")

@@ -16,6 +16,7 @@ from lensapp.ui.shared.scores import scores_text
 from lensapp.ui.shared.widgets import heading, number
 
 SHOWN = 24
+IN_NONE, MOST_ROWS = "in none", 14
 
 
 def show_clusters(rows: Sequence[Mapping[str, Any]]) -> list[int]:
@@ -25,7 +26,7 @@ def show_clusters(rows: Sequence[Mapping[str, Any]]) -> list[int]:
     cells = [
         {**row}
         | {
-            "cluster": "none" if row["cluster"] < 0 else str(row["cluster"]),
+            "cluster": IN_NONE if row["cluster"] < 0 else str(row["cluster"]),
             "lens_share": None if row["lens_share"] is None else 100 * row["lens_share"],
         }
         for row in rows
@@ -41,10 +42,10 @@ def show_clusters(rows: Sequence[Mapping[str, Any]]) -> list[int]:
         on_select="rerun",
         selection_mode="multi-row",
         column_order=[name for name in table if name != "votes" or "grades" not in table],
-        height="content" if len(rows) <= 8 else 300,
+        height="content" if len(rows) <= MOST_ROWS else 300,
         column_config={
             "cluster": st.column_config.TextColumn(
-                "cluster", width=56, help="Largest first; none is outside all."
+                "cluster", width=100, help="Largest first; the last row counts the cutouts outside all."
             ),
             "size": st.column_config.NumberColumn(width=50, help="Cutouts."),
             "lens_share": st.column_config.NumberColumn(

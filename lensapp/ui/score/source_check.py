@@ -6,7 +6,7 @@ import pandas as pd
 import streamlit as st
 
 from lensapp.core.errors import LensAppError
-from lensapp.core.score.source_check import SourceCheck, significant_from
+from lensapp.core.score.source_check import AMBER_FROM, SourceCheck, significant_from
 from lensapp.services.score.source_checks import compared, kept_check
 from lensapp.storage.records import Run, Source
 from lensapp.storage.workspace import Workspace
@@ -44,6 +44,7 @@ def show_source_check(ws: Workspace, run: Run, source: Source, *, scored: bool) 
             "in words": one.words.removeprefix(f"{one.quantity}: "),
             "distance": one.distance,
             **({} if one.error is None else {"by chance": one.error}),
+            **({} if one.error is None else {"differs from": max(AMBER_FROM, least * one.error)}),
             **({} if one.measured is None else {"measured on": "{:.2f} to {:.2f}".format(*one.measured)}),
         }
         for one in check.comparisons
@@ -58,7 +59,12 @@ def show_source_check(ws: Workspace, run: Run, source: Source, *, scored: bool) 
             height=min(38 + 35 * len(check.comparisons), 320),
             column_config=_columns(least),
         )
-        st.caption(f"Measured on {check.cutouts} cutouts and {check.training_cutouts} of the training part.")
+        st.caption(
+            f"Measured on {check.cutouts} cutouts and {check.training_cutouts} of the training part. A "
+            f"quantity differs where its distance is at least {AMBER_FROM:g} spreads and at least "
+            f"{least:.1f} of its own sampling errors: one that is measured poorly may lie farther off by "
+            "chance."
+        )
         _show_least_alike(ws, run, source, check)
 
 
@@ -79,6 +85,12 @@ def _columns(least: float) -> dict[str, Any]:
             format="%.2f",
             help="Mean distance of five quantiles, in units of the spread in the training part: "
             "amber from 0.5, red from 1.",
+        ),
+        "differs from": st.column_config.NumberColumn(
+            width=90,
+            format="%.2f",
+            help=f"The distance from which this quantity differs: {AMBER_FROM:g}, or {least:.1f} sampling "
+            "errors where these are more.",
         ),
         "by chance": st.column_config.NumberColumn(
             width=80,

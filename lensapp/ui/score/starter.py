@@ -46,5 +46,5 @@ def offer_starter(*, can_train: bool = False) -> None:
 
 def show_starter_card() -> None:
     """Show on demand what the starter network learned from, what it can do and what not."""
-    with st.popover("Its card", icon=":material/id_card:", width="content"):
+    with st.popover("Card of the starter network", icon=":material/id_card:", width="content"):
         st.markdown(starter_card())

@@ -89,11 +89,12 @@ export class ContactSheet {
       return;
     }
     this.cells.replaceChildren(...data.items.map(([id, source, caption, hint, colour], index) => {
-      const { width, height, source: name } = data.sources[source];
+      const { width, height, source: name, seen } = data.sources[source];
       const marks = colour ? [element('i', { className: 'mark', '--mark': colour })] : [];
       const words = element('span', { className: 'words' }, ...caption.split('\n').map((line, number) => element('span', { className: 'line' }, ...(number ? [] : marks), ...inTwo(line))));
       const tile = element('span', { className: 'picture' });
       tile.style.aspectRatio = `${width} / ${height}`;
+      if (seen) tile.append(element('i', { className: 'seen', '--down': `${100 * seen[0]}%`, '--across': `${100 * seen[1]}%`, title: 'What the network saw' }));
       const about = hint || caption || name;
       return element('button', { type: 'button', className: 'cell', title: about, 'aria-label': about.split('\n')[0], 'data-index': index }, tile, ...(caption ? [words] : []));
     }));
@@ -105,6 +106,7 @@ export class ContactSheet {
     this.controls.show(this.settings.values, shownBands(first, this.settings.displayOf(first.source)));
     this.slider.value = this.side;
     this.cells.style.setProperty('--side', `${this.side}px`);
+    this.cells.toggleAttribute('data-unmarked', !this.settings.values.marks);
   }
 
   /** What the pictures of all sources depend on, as text. */

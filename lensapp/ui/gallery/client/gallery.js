@@ -363,6 +363,7 @@ export class Gallery {
   }
 
   showSettings() {
+    this.mosaic.framed = this.settings.values.marks ? this.data.seen ?? null : null;
     this.toolbar.showSettings(this.settings.values, this.shownBands);
     this.toolbar.showScores({ shown: this.facts.scoresShown, exist: this.data.review.scored });
     this.toolbar.press('toggleKnown', this.facts.lensesShown);
@@ -603,7 +604,11 @@ export class Gallery {
     this.notices.say(pixels ? 'Pixels shown as squares.' : 'Pixels smoothed.');
   }
 
-  toggleMarks() { this.changeView({ marks: !this.settings.values.marks }); }
+  toggleMarks() {
+    this.changeView({ marks: !this.settings.values.marks });
+    if (!this.single.open) this.restretch({ live: false });
+  }
+
   pan(right, down) { this.single.zoom.pan(right, down); }
 
   blink() {

@@ -127,7 +127,7 @@ function lookingSections(review) {
       ...(review ? [] : [[['⇧ E'], 'why the network scores it so']]),
       [['⇧ W'], 'the wider field, and the same sky as other sources show it'],
       [['⇧ Q'], 'pixels as squares, or smooth as in the mosaic'],
-      [['⇧ M'], 'show or hide scale bar, compass and marks'],
+      [['⇧ M'], 'show or hide scale bar, compass, marks and the frame of what the network saw'],
       [['⇧ ← → ↑ ↓'], 'pan, as by dragging'],
       [['Tab', 'Enter'], 'choose a small picture, show it large'],
       [['Delete'], 'on the slider of α: back to the value measured'],

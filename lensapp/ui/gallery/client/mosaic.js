@@ -4,6 +4,7 @@ import { element } from "./dom.js";
 
 const MOST_TILES = 1000;
 const GAPS = [[90, 4], [48, 2], [0, 1]]; // tile size from which, gap
+const FRAME_COLOUR = 'rgb(255 255 255 / 45%)';
 const FEW_DETAILS_BELOW = 76; // CSS pixels: no words on tiles smaller than this
 
 /** Choose the cell near `tile` that leaves the least of the stage empty. */
@@ -109,8 +110,18 @@ export class Mosaic {
   drawSheet({ bitmap, columns, width, height }, { first, count }) {
     for (let index = 0; index < count; index++) {
       const left = (index % columns) * width, top = Math.floor(index / columns) * height;
-      this.context.drawImage(bitmap, left, top, width, height, ...this.target(first + index, width, height));
+      const place = this.target(first + index, width, height);
+      this.context.drawImage(bitmap, left, top, width, height, ...place);
+      if (this.framed && this.cell >= FEW_DETAILS_BELOW) this.frame(place);
     }
+  }
+
+  /** Draw a thin frame about what the network saw of a larger cutout: `framed` holds its shares of height and width. */
+  frame([left, top, wide, high]) {
+    const { context, ratio, framed: [down, across] } = this, width = across * wide, height = down * high;
+    context.lineWidth = ratio;
+    context.strokeStyle = FRAME_COLOUR;
+    context.strokeRect(Math.round(left + (wide - width) / 2) + 0.5, Math.round(top + (high - height) / 2) + 0.5, Math.round(width), Math.round(height));
   }
 
   /** Draw pixels, stretched here, into the tiles from `first` on. */

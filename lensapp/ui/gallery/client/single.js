@@ -232,11 +232,17 @@ export class SingleView {
     return scale ? scale * Math.max(height, width) : null;
   }
 
+  /** What the network saw of a larger image, in per cent of the square view: {width, height}; null where it saw all. */
+  get seenFrame() {
+    const { seen, width, height } = this.data, whole = Math.max(width, height);
+    return seen ? { width: (100 * seen[1] * width) / whole, height: (100 * seen[0] * height) / whole } : null;
+  }
+
   drawOver() {
     if (!this.raw) return;
     const { scale } = this.zoom;
     this.stage.toggleAttribute('data-pixels', this.settings.values.pixels);
-    this.overlay.draw({ side: this.side, scale, field: this.field, facts: this.described ?? {}, shown: this.settings.values.marks });
+    this.overlay.draw({ side: this.side, scale, field: this.field, facts: this.described ?? {}, shown: this.settings.values.marks, frame: this.seenFrame });
   }
 
   /** Show a candidate's facts, its vote and its notes. */
@@ -244,7 +250,8 @@ export class SingleView {
     const { name, ra, dec, score, probability, known, others, earlier, columns } = facts, { pixel_scale_arcsec: scale, height, width } = this.data;
     this.described = facts;
     const positioned = ra != null && dec != null;
-    const size = scale ? `${(scale * width).toFixed(1)}″ × ${(scale * height).toFixed(1)}″` : '';
+    const extent = (across, down) => `${(scale * width * across).toFixed(1)}″ × ${(scale * height * down).toFixed(1)}″`;
+    const { seen } = this.data, size = scale ? `${extent(1, 1)}${seen ? `, framed: ${extent(seen[1], seen[0])} that the network saw` : ''}` : '';
     this.name.textContent = name ?? '';
     this.where.textContent = positioned ? `RA ${ra.toFixed(5)}°  Dec ${dec.toFixed(5)}°` : '';
     this.extent.textContent = size;
@@ -288,8 +295,9 @@ class Overlay {
    * @param side of the view in CSS pixels
    * @param scale zoom
    * @param field side of the whole image in arcseconds, or null
+   * @param frame what the network saw, in per cent, or null
    */
-  draw({ side, scale, field, facts, shown }) {
+  draw({ side, scale, field, facts, shown, frame = null }) {
     this.fixed.replaceChildren();
     this.moving.replaceChildren();
     if (!shown) return;
@@ -297,6 +305,7 @@ class Overlay {
     const ways = directions(facts);
     if (field) this.drawBar({ side, arcsec: field / scale });
     if (ways) this.drawCompass({ side, ways });
+    if (frame) this.drawFrame(frame);
     if (facts.known && field) this.drawKnown({ known: facts.known, field, ways, scale });
   }
 
@@ -307,6 +316,13 @@ class Overlay {
       this.fixed.append(svg('path', { d: `M${left} ${y - 4}v8M${left} ${y}H${right}M${right} ${y - 4}v8`, stroke: colour, 'stroke-width': width, fill: 'none' }));
     }
     this.write(length < 60 ? `${length}″` : `${length / 60}′`, { x: (left + right) / 2, y: y - 9 });
+  }
+
+  drawFrame({ width, height }) {
+    this.moving.append(svg('rect', {
+      x: 50 - width / 2, y: 50 - height / 2, width, height, fill: 'none', stroke: '#fff', 'stroke-opacity': 0.5, 'stroke-width': 1,
+      'vector-effect': 'non-scaling-stroke',
+    }));
   }
 
   drawCompass({ side, ways }) {
