@@ -96,7 +96,7 @@ def list_folder(ws: Workspace, path: Path) -> folders.FolderListing:
 
 
 def _is_own(ws: Workspace, path: Path) -> bool:
-    """Whether a folder is of the program or a workspace: no cutouts to import lie there, but what was sent."""
+    """Whether a folder is of the program or a workspace: no cutouts lie there but those that were sent."""
     folder = ws.folder.resolve()
     if path.parent == folder:
         return path.name != UPLOADS
