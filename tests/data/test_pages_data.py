@@ -168,6 +168,12 @@ def test_positions_all_over_the_sky_are_on_a_map_of_the_whole_sky():
     assert figure.data[-1].text == (" 2",)
 
 
+def test_marks_of_a_dense_field_have_no_counts_beside_them():
+    rng = np.random.default_rng(0)
+    _, overlapping = map_of(rng.uniform(10, 12, 400).tolist(), rng.uniform(0, 2, 400).tolist())
+    assert overlapping == 0
+
+
 def test_marks_take_the_colours_of_a_column_and_those_without_a_value_are_told_apart():
     figure, _ = map_of([10.0, 10.1, 10.2], [0.0, 0.1, 0.2], values=np.array([18.0, 20.0, np.nan]), of="mag_i")
     unknown, known = (trace for trace in figure.data if trace.mode == "markers")

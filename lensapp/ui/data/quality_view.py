@@ -28,7 +28,7 @@ def show_quality(source: Source) -> None:
     """Show what was rejected and why, what is masked, and the distribution of pixels per band."""
     rejected = rejections(get_workspace(), source)
     account = account_of(get_workspace(), source, write=number)
-    left, right = st.columns([2, 3], gap="large")
+    left, right = st.columns([5, 6], gap="large")
     with left:
         st.markdown(f"**{plain(account.kept)}**")
         for sentence in account.sentences:
@@ -84,9 +84,9 @@ def _show_masked(source: Source) -> None:
         report = of_bands.get(band) or {}
         values = pixels[..., index]
         # What the import counted over all cutouts, or the share in a sample where it did not.
-        masked: dict[str, Any] = {"masked in sample": float(np.isnan(values).mean()) if values.size else 0.0}
+        masked: dict[str, Any] = {"masked": float(np.isnan(values).mean()) if values.size else 0.0}
         if "nan" in report:
-            masked = {"NaN pixels": report["nan"], "no-data pixels": report.get("sentinel", 0)}
+            masked = {"NaN": report["nan"], "no data": report.get("sentinel", 0)}
         rows.append({"band": band} | masked)
     table, levels = pd.DataFrame(rows), pixel_sky(ws, source)
     table["sky"], table["noise"] = levels.sky, levels.noise
@@ -97,9 +97,10 @@ def _show_masked(source: Source) -> None:
         table,
         hide_index=True,
         column_config={
-            "masked in sample": st.column_config.NumberColumn(format="percent"),
-            "no-data pixels": st.column_config.NumberColumn(
-                help="Values such as 100 or -99 that mean 'no data', masked on import."
+            "masked": st.column_config.NumberColumn(format="percent", help="Share of pixels, in a sample."),
+            "NaN": st.column_config.NumberColumn(help="Pixels without a number."),
+            "no data": st.column_config.NumberColumn(
+                help="Pixels with a value such as 100 or -99 that means 'no data', masked on import."
             ),
             "sky": st.column_config.NumberColumn(
                 f"sky{power}", format=flux, help="Median flux of a pixel at the borders."
@@ -108,7 +109,7 @@ def _show_masked(source: Source) -> None:
                 f"noise{power}", format=flux, help="Robust scatter of pixels at the borders."
             ),
             "depth": st.column_config.NumberColumn(
-                "noise (mag/arcsec²)", format="%.2f", help="Surface brightness equal to the noise."
+                "mag/arcsec²", format="%.2f", help="Surface brightness equal to the noise."
             ),
         },
     )

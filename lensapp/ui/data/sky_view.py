@@ -23,7 +23,7 @@ SVG_POINTS = 4_000
 SMALL_MARKS = 1_000
 ELONGATED = 3
 SYMBOLS = figures.CLASS_SYMBOLS | {"unlabelled": "diamond"}  # filled: rings as thin as these are hardly seen
-MOST_HEAPS = 150  # whose counts can stand beside them
+MOST_PLACES = 150  # beside whose marks counts can stand
 CLASS = "class"
 OUTER_COLOURS = 2  # per cent of the values at either end, which have the colour of the end
 FloatArray = NDArray[np.float64]
@@ -177,7 +177,7 @@ class _Marks:
             x=self.at.x[members],
             y=self.at.y[members],
             mode="markers",
-            marker={"size": 5 if count > SMALL_MARKS else 8, "opacity": 0.8} | marker,
+            marker={"size": 4 if count > SMALL_MARKS else 7, "opacity": 0.8} | marker,
             customdata=np.column_stack([np.asarray(one[members], object) for one in told]),
             hovertemplate=f"{hover}<extra></extra>",
             **options,
@@ -215,7 +215,8 @@ def _count_overlaps(figure: go.Figure, at: SkyMap) -> int:
     if len(at.x) > SVG_POINTS:
         return 0
     x, y, sizes = at.heaps()
-    if not 0 < len(sizes) <= MOST_HEAPS:
+    places = len(at.x) - int((sizes - 1).sum())
+    if not len(sizes) or places > MOST_PLACES:
         return 0
     _write(figure, x, y, [f" {size}" for size in sizes.tolist()], place="top right")
     return len(sizes)
