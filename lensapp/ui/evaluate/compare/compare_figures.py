@@ -156,11 +156,7 @@ def cost_figure(
     measured = [row for row in rows if getattr(row, merit) is not None and getattr(row, cost)]
     costs = [float(getattr(row, cost)) for row in measured]
     shares = [float(getattr(row, merit)) for row in measured]
-    names = [figures.shortened(row.label, most=NAME_LETTERS) for row in measured]
-    if len(measured) > MOST_NAMES:
-        merits = [-share for share in shares] if merit == LOWER_IS_BETTER else shares
-        best = unbeaten(costs, merits, cost=cost)
-        names = [name if named else "" for name, named in zip(names, best, strict=True)]
+    names = _names_drawn(measured, costs, shares, cost=cost, merit=merit)
     top = max((interval_of(row, merit)[1] for row in measured), default=1.0)  # the bars end there
     positions = name_positions(costs, shares, names, height=height - AXIS_PIXELS, top=top)
     beside = dodged(costs) if has_intervals(measured, merit) else costs
@@ -194,6 +190,18 @@ def cost_figure(
     figure.update_xaxes(title=COSTS[cost], type="log", tickvals=ticks, ticktext=[*map(rounded_count, ticks)])
     figure.update_yaxes(title=MERITS[merit])
     return figure
+
+
+def _names_drawn(
+    rows: Sequence[Compared], costs: Sequence[float], shares: Sequence[float], *, cost: str, merit: str
+) -> list[str]:
+    """Return the name of each point; of many those alone that none beats at no greater cost."""
+    names = [figures.shortened(row.label, most=NAME_LETTERS) for row in rows]
+    if len(rows) <= MOST_NAMES:
+        return names
+    merits = [-share for share in shares] if merit == LOWER_IS_BETTER else shares
+    best = unbeaten(costs, merits, cost=cost)
+    return [name if named else "" for name, named in zip(names, best, strict=True)]
 
 
 def cost_ticks(costs: Sequence[float]) -> list[float]:
