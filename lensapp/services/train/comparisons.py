@@ -7,6 +7,7 @@ from lensapp import jobs
 from lensapp.core.acting import needs
 from lensapp.core.errors import InvalidInput
 from lensapp.core.evaluate.intervals import wilson_interval
+from lensapp.core.evaluate.metrics import COIN
 from lensapp.core.train.baseline_spec import KINDS as BASELINES
 from lensapp.core.train.baseline_spec import BaselineSpec
 from lensapp.core.train.committees import MODEL as COMMITTEE
@@ -75,6 +76,12 @@ class Compared:
     auroc_high: float | None = None
     tpr10_low: float | None = None
     tpr10_high: float | None = None
+
+    @property
+    def like_chance(self) -> bool:
+        """Whether the limits of the AUROC hold that of a coin, or lie below it."""
+        return self.auroc_low is not None and self.auroc_low <= COIN
+
     after: str = ""
 
 

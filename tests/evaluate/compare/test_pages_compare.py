@@ -138,7 +138,10 @@ def test_limits_of_tpr10_are_those_of_the_evaluation_and_costs_follow_the_figure
     ws = full_workspace(folder)
     for name in ("elu_cnn-1", "elu_cnn-2"):
         one = runs.get_run(ws.database, name)
-        limits = {"tpr10": {"value": 0.776, "low": 0.543, "high": 1.0}}
+        limits = {
+            "tpr10": {"value": 0.776, "low": 0.543, "high": 1.0},
+            "auroc": {"value": 0.6, "low": 0.6 if name == "elu_cnn-1" else 0.4, "high": 0.8},
+        }
         told = (one.evaluation or {}) | {"tpr10": 0.776, "intervals": limits}
         costs = one.summary | {"parameters": 1000}
         runs.update_run(ws.database, one.id, evaluation=told, summary=costs)
@@ -147,6 +150,7 @@ def test_limits_of_tpr10_are_those_of_the_evaluation_and_costs_follow_the_figure
     page = open_page("compare", view="costs", study="", compare="elu_cnn-1,elu_cnn-2", merit="tpr10")
     told = [text.value for text in page.markdown]
     assert "TPR10 against cost" in " ".join(told)
+    assert ["chance, or worse: **elu_cnn-2**." in one.value for one in page.warning] == [True]
     assert any("95\u00a0% (resampling, which" in text.value for text in page.caption)
     page.get_by_key("compare-merit").set_value("auroc").run()
     assert "AUROC against cost" in " ".join(text.value for text in page.markdown)

@@ -68,6 +68,9 @@ def show_compare_page() -> None:
             if row.reason:
                 st.warning(f"**{plain(row.label)}** failed: {plain(row.reason)}", icon=":material/error:")
         if view == COSTS:
+            if blind := [row.label for row in rows if row.like_chance]:
+                told = f"AUROC not told from chance, or worse: **{plain(', '.join(blind))}**."
+                st.warning(told, icon=":material/warning:")
             _show_rows(rows, measured_on(ws, rows))
             compare_forms.show_committee_form(ws, rows, st.session_state.get(TICKED, []))
         else:

@@ -141,7 +141,7 @@ export class Board {
 
   /** Return a copy of the drawing of a chart in another size. */
   drawnAt(width, height, chart) {
-    [this.chartWidth, this.chartHeight] = [width, height];
+    [this.chartWidth, this.chartHeight, this.wide] = [width, height, null];
     chart.update(chart.panel);
     const copy = chart.svg.cloneNode(true);
     this.draw();
@@ -166,6 +166,8 @@ export class Board {
       chart.keep.addEventListener('click', () => this.openMenu(chart));
       return chart.root;
     }).map((root) => root.chart);
+    this.wide = columns > 1 && count % columns === 1 ? this.charts[count - 1] : null; // it has its row to itself
+    this.charts.forEach((chart) => { chart.root.style.gridColumn = chart === this.wide ? '1 / -1' : ''; });
     this.charts.forEach((chart, k) => chart.update(this.panels[k]));
     this.showToolbar();
     this.showLegend();

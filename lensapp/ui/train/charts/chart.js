@@ -72,7 +72,7 @@ export class Chart {
   }
 
   get width() {
-    return this.board.chartWidth;
+    return this.board.wide === this ? this.board.arranged : this.board.chartWidth;
   }
 
   get height() {
