@@ -606,7 +606,7 @@ export class Gallery {
 
   toggleMarks() {
     this.changeView({ marks: !this.settings.values.marks });
-    if (!this.single.open) this.restretch({ live: false });
+    this.restretch({ live: false }); // the tiles have the frame too
   }
 
   pan(right, down) { this.single.zoom.pan(right, down); }

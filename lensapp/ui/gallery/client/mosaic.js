@@ -4,7 +4,7 @@ import { element } from "./dom.js";
 
 const MOST_TILES = 1000;
 const GAPS = [[90, 4], [48, 2], [0, 1]]; // tile size from which, gap
-const FRAME_COLOUR = 'rgb(255 255 255 / 45%)';
+const FRAME_COLOUR = 'rgb(255 255 255 / 35%)';
 const FEW_DETAILS_BELOW = 76; // CSS pixels: no words on tiles smaller than this
 
 /** Choose the cell near `tile` that leaves the least of the stage empty. */

@@ -323,6 +323,9 @@ class Overlay {
       x: 50 - width / 2, y: 50 - height / 2, width, height, fill: 'none', stroke: '#fff', 'stroke-opacity': 0.5, 'stroke-width': 1,
       'vector-effect': 'non-scaling-stroke',
     }));
+    const words = svg('text', { x: 50 - width / 2, y: 50 - height / 2 - 1, class: 'of-frame' });
+    words.textContent = 'seen by the network';
+    this.moving.append(words);
   }
 
   drawCompass({ side, ways }) {
