@@ -57,6 +57,7 @@ def test_room_is_told_by_kind_and_what_a_job_needs_is_never_cleared(
 
 def test_the_page_clears_deletes_after_the_name_is_typed_and_brings_back(ws: Workspace) -> None:
     page = open_page("workspace")
+    assert not [one.key for one in page.button if str(one.key).startswith("round-next")]
     page.button("clear-exports").click().run()
     assert not (ws.exports_folder / "c.csv").exists()
     assert "300" in page.success[0].value or "kB" in page.success[0].value

@@ -163,7 +163,7 @@ def test_ad_hoc_reviews_are_fed_back_only_where_they_are_picked(folder: Path) ->
 def test_feeding_back_freezes_a_version_and_retraining_starts_warm(folder: Path) -> None:
     ws = full_workspace(folder)
     page = open_page("catalogue", source="sky", view="feed-back", relabel="1")
-    assert any("test part stays as it is" in text.value for text in page.markdown)
+    assert any("test part stays as it is" in text.value for text in page.caption)
     page.button(key="feedback-freeze").click().run()
     assert not page.exception
     made = datasets.list_datasets(ws.database)[0]

@@ -24,9 +24,9 @@ class Sent:
 
 @pytest.fixture
 def survey(tmp_path, monkeypatch):
-    """A root with two folders, one newer, a link out of it, and a secret beside it."""
+    """A root with two folders, the second by name newer, a link out of it, and a secret beside it."""
     root = tmp_path / "root"
-    for name, count, moment in (("old", 3, 1_000_000), ("new", 2, 2_000_000)):
+    for name, count, moment in (("old", 3, 2_000_000), ("new", 2, 1_000_000)):
         (root / name / "deeper").mkdir(parents=True)
         for number in range(count):
             (root / name / "deeper" / f"c{number}.fits").write_bytes(b"")
@@ -42,7 +42,7 @@ def survey(tmp_path, monkeypatch):
     return root
 
 
-def test_folders_come_newest_first_with_the_files_below_them_counted(ws, survey):
+def test_folders_stand_by_name_with_the_files_below_them_counted(ws, survey):
     listing = import_paths.list_folder(ws, survey)
     assert [(entry.name, entry.counts, entry.whole) for entry in listing.folders] == [
         ("new", {"fits": 2}, True),
@@ -50,6 +50,13 @@ def test_folders_come_newest_first_with_the_files_below_them_counted(ws, survey)
     ]
     assert [(entry.name, entry.kind) for entry in listing.files] == [("table.csv", "table")]
     assert listing.counts == {"fits": 5, "table": 1}
+
+
+def test_numbers_in_names_stand_by_their_size(ws, survey):
+    for name in ("tile10", "tile9", "Tile2"):
+        (survey / "new" / name).mkdir()
+    names = [entry.name for entry in import_paths.list_folder(ws, survey / "new").folders]
+    assert names == ["deeper", "Tile2", "tile9", "tile10"]
 
 
 @pytest.mark.parametrize("way_out", ["link", "..", "../secret"])

@@ -331,6 +331,14 @@ def test_a_number_on_an_axis_is_a_power_of_ten():
     ]
 
 
+def test_a_logarithmic_axis_of_numbers_has_them_as_text_has_them():
+    assert figures.decade_ticks(-1, 5) == {
+        "tickvals": [0.1, 1.0, 10.0, 100.0, 1000.0, 10_000.0, 100_000.0],
+        "ticktext": ["0.1", "1", "10", "100", "1\u202f000", "10\u202f000", "10⁵"],
+    }
+    assert figures.score_ticks([1e-4, 0.01, 0.5, 0.9999]) == ["10⁻⁴", "0.01", "0.5", "0.9999"]
+
+
 def test_long_names_are_broken_where_they_can_be():
     assert figures.wrapped("equivariant-resnet-ps1-hosts-arcs-seed1-v2") == (
         "equivariant-resnet-<br>ps1-hosts-arcs-seed1-<br>v2"

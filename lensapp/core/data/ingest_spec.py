@@ -54,6 +54,7 @@ class IngestSpec(Spec):
         (),
         max_length=64,
         title="Bands",
+        json_schema_extra={"example": "g, r, i"},
         description="Names of the bands in the order to store them; for cubes and colour images the order in "
         "the file. Empty: read from names and headers, never assumed.",
     )
@@ -113,6 +114,7 @@ class IngestSpec(Spec):
         None,
         max_length=4096,
         title="Catalogue",
+        json_schema_extra={"empty": "none, or a path such as /data/truth.csv"},
         description="Table of the candidates: CSV, ECSV, FITS, VOTable or Parquet, or a folder of Parquet "
         "files (partitioned, or HATS).",
     )
@@ -172,6 +174,7 @@ class IngestSpec(Spec):
         (),
         max_length=200,
         title="What labels mean",
+        json_schema_extra={"example": "GALAXY=nonlens, STAR=out"},
         description="What values of the label column mean, such as GALAXY=nonlens,STAR=out: lens, nonlens, "
         "none for no label, or out for what is not imported; values of other words are read as usual.",
     )
@@ -203,6 +206,7 @@ class IngestSpec(Spec):
         (),
         max_length=64,
         title="Zero point (AB mag)",
+        json_schema_extra={"example": "27.0, or g=27, r=26.5"},
         description="AB magnitude of one unit of pixel value: one number, or one per band such as "
         "g=27,r=27.1; empty: read from the headers.",
     )

@@ -1,6 +1,7 @@
-"""What lies in a folder: its folders and importable files, the newest first, with counts by format."""
+"""What lies in a folder: its folders and importable files by name, with counts by format."""
 
 import os
+import re
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -44,7 +45,7 @@ class Entry:
 
 @dataclass(frozen=True)
 class FolderListing:
-    """The first entries of a folder, the newest first, how many more there are, and its own counts."""
+    """The newest entries of a folder by name, how many more there are, and its own counts."""
 
     path: Path
     folders: list[Entry]
@@ -67,15 +68,26 @@ def list_folder(path: Path, *, roots: Sequence[Path]) -> FolderListing:
     folders = [entry for entry in made if entry.kind == "folder"]
     files = [entry for entry in made if entry.kind != "folder"]
     limit = max(FEWEST_COUNTED, COUNTED // max(min(len(folders), LISTED), 1))
-    counted = [_counted(entry, limit) for entry in folders[:LISTED]]
+    counted = [_counted(entry, limit) for entry in _by_name(folders[:LISTED])]
     counts = Counter(entry.kind for entry in files)
     for entry in counted:
         counts.update(entry.counts)
     whole = len(folders) <= LISTED and all(entry.whole for entry in counted)
     return FolderListing(
-        path.expanduser().resolve(), counted, files[:LISTED], len(folders) - len(counted),
+        path.expanduser().resolve(), counted, _by_name(files[:LISTED]), len(folders) - len(counted),
         max(len(files) - LISTED, 0), dict(counts), whole,
     )  # fmt: skip
+
+
+def _by_name(entries: Sequence[Entry]) -> list[Entry]:
+    """Return entries as their names stand in the alphabet, and numbers in names by their size."""
+    return sorted(
+        entries,
+        key=lambda one: [
+            (part.isdigit(), int(part) if part.isdigit() else 0, part)
+            for part in re.split(r"(\d+)", one.name.casefold())
+        ],
+    )
 
 
 def shows_anything(

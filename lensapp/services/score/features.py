@@ -147,7 +147,7 @@ def cluster_rows(table: pd.DataFrame) -> list[dict[str, Any]]:
                 "lens_share": float((labelled["label"] == "lens").mean()) if len(labelled) else None,
                 "mean_score": float(members["score"].mean()) if members["score"].notna().any() else None,
                 "votes": len(graded),
-                "grades": " ".join(f"{count} {grade}" for grade, count in counts.items()),
+                "grades": " · ".join(f"{count} {grade}" for grade, count in counts.items()),
             }
         )
     return rows

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 import pandas as pd
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
 from lensapp.core.catalogue.query import CANDIDATE_GRADES, UNGRADED, CatalogueQuery
 from lensapp.core.errors import InvalidInput
@@ -104,11 +105,8 @@ def _show_votes_of_table(ws: Workspace, offered: CatalogueChoices, source: Sourc
         {"id": one.candidate_id, **vote} for one, vote in zip(ids, EXAMPLE_VOTES, strict=False)
     ]  # of candidates that there are
     candidate_table.show_rows(pd.DataFrame(rows), key="votes-example")
+    st.caption("Once votes are added they count in the consensus of Candidates, and can become labels.")
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
-        st.caption(
-            "Once votes are added they count in the consensus of Candidates, and can become labels.",
-            width="content",
-        )
         if source.id in offered.voted_sources:
             for view, label in (("candidates", "See the candidates"), ("feed-back", "Feed the votes back")):
                 if st.button(label, key=f"votes-to-{view}", icon=":material/arrow_forward:"):
@@ -137,13 +135,15 @@ def _show_feeding_back(ws: Workspace, offered: CatalogueChoices) -> None:
 
 def _choose_query(ws: Workspace, offered: CatalogueChoices) -> CatalogueQuery | None:
     """Ask what the catalogue holds; None where the filter cannot be used."""
-    with st.container(horizontal=True, vertical_alignment="bottom", gap="small", key="catalogue-choice"):
+    row = st.container(horizontal=True, vertical_alignment="bottom", gap="small", key="catalogue-choice")
+    below = st.container()  # what stands in: within the row it would lift its field above the others
+    with row:
         with st.container(width=170):
-            source = _choose_source(offered.sources)
+            source = _choose_source(offered.sources, said_in=below)
         with st.container(width=245):  # among the runs that scored the source
             scored_by, run_name = offered.runs_of(source), None
             if scored_by:
-                run_name = choose("run", scored_by, label="Scores of")
+                run_name = choose("run", scored_by, label="Scores of", said_in=below)
             else:
                 st.selectbox("Scores of", ["no run yet"], disabled=True, key="catalogue-no-run")
         with st.container(width=225):
@@ -224,8 +224,8 @@ def _choose_vetoes(ws: Workspace, run_name: str | None) -> bool:
     )
 
 
-def _choose_source(ready: Sequence[Source]) -> Source:
-    name = choose("source", [source.name for source in ready], label="Source")
+def _choose_source(ready: Sequence[Source], *, said_in: DeltaGenerator | None = None) -> Source:
+    name = choose("source", [source.name for source in ready], label="Source", said_in=said_in)
     return next(source for source in ready if source.name == name)
 
 

@@ -116,7 +116,7 @@ def _choose_rules(*, relabel: bool) -> FeedbackRules | None:
     )
     rules = validated(FeedbackRules, {**entered, "method": method})
     if rules is not None:
-        st.markdown("\n".join(f"- {plain(line)}" for line in rules.sentences()))
+        st.caption("\n".join(f"- {plain(line)}" for line in rules.sentences()))
     return rules
 
 

@@ -72,6 +72,8 @@ def show_ledger_of_candidate(ws: Workspace, source: Source, cutout_id: int) -> N
                 if names
                 else "Store the features of a run on the page Features first.",
             )
+            if not names:
+                st.caption("It needs the features of a run: store them on Features.")
         _show_record(record)
     if pressed:
         review, _ = review_alike(ws, run_name=names[0], source=source, cutout_id=cutout_id)

@@ -52,10 +52,12 @@ def show_data_page() -> None:
         put(VIEW, [])
         put(WHERE, [])  # of the source before, whose columns the new one may lack
         st.session_state.pop("data-view", None)  # where a click opened the import the widget would win
-    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+    row, below = st.container(horizontal=True, vertical_alignment="center", gap="small"), st.container()
+    with row:
         longest = max(len(source.name) for source in ready)
         with st.container(width=min(max(175, 60 + 8 * longest), 420)):
-            name = choose("source", [source.name for source in ready], label="Source", labelled=False)
+            names = [source.name for source in ready]
+            name = choose("source", names, label="Source", labelled=False, said_in=below)
         view = choose_view(VIEWS, key="data-view")
     note_at_work()
     source = next(source for source in ready if source.name == name)

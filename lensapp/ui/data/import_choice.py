@@ -99,7 +99,7 @@ def _open(folder: str) -> None:
 
 
 def _browse() -> None:
-    """Show the folders below the roots, the newest first, with what each holds."""
+    """Show the folders below the roots by name, with what each holds."""
     if not roots_to_browse(get_workspace()):
         st.info(
             "No folder may be read here yet: whoever runs the app names some in LENSAPP_IMPORT_ROOTS. Small "

@@ -312,9 +312,10 @@ def score_figure(columns: Columns, *, threshold: float, axis: ScoreAxis) -> go.F
     spread_scores(figure, axis, title="score")
     most = max(int(values.max()) for name, values in columns.items() if name != "edges")
     limits = [np.log10(LOWEST_COUNT), np.log10(max(most, 1) * 1.6)]
-    figure.update_yaxes(title="cutouts (log)", type="log", exponentformat="power", dtick=1, range=limits)
+    ticks = figures.decade_ticks(0, int(np.ceil(limits[1])))
+    figure.update_yaxes(title="cutouts (log)", type="log", range=limits, **ticks)
     if most < FEW_CUTOUTS:  # powers of ten alone would leave one number or two
-        figure.update_yaxes(tickvals=[1, 2, 5, 10, 20, 50])
+        figure.update_yaxes(tickvals=[1, 2, 5, 10, 20, 50], ticktext=["1", "2", "5", "10", "20", "50"])
     return figure
 
 

@@ -48,7 +48,9 @@ def expected_figure(
         )
     figures.mark_threshold(figure, float(axis.positions(threshold)))
     spread_scores(figure, axis, title="threshold (score)")
-    figure.update_yaxes(title="candidates in the survey", type="log", exponentformat="power", dtick=1)
+    most = max(float(np.max(columns[name])) for name in ("true_candidates", "false_candidates"))
+    ends = (int(np.floor(np.log10(one))) for one in (LOWEST_CANDIDATES, 10 * max(most, 1.0)))
+    figure.update_yaxes(title="candidates in the survey", type="log", **figures.decade_ticks(*ends))
     return figure
 
 

@@ -16,11 +16,13 @@ from lensapp.services.evaluate.figure_tables import expectation_table, expected_
 from lensapp.services.inspect.team import MeasuredRates
 from lensapp.services.survey_plans import blind_tests_of, survey_values_of_team
 from lensapp.storage.workspace import Workspace
+from lensapp.ui.base_path import base_path
 from lensapp.ui.evaluate import survey_figures as draw
 from lensapp.ui.evaluate.tables import show_table
 from lensapp.ui.shared import figures
 from lensapp.ui.shared.address import kept, one_of, switch
 from lensapp.ui.shared.forms import spec_fields, validated
+from lensapp.ui.shared.state import address_of
 from lensapp.ui.shared.widgets import counted, number
 
 PREVALENCE, PREVALENCE_KEY = "prevalence", "evaluate-prevalence"
@@ -111,6 +113,9 @@ def show_survey_numbers(
         )
     else:
         _show_expected(expected, survey, part=evaluation.part, reached=reached)
+        if reached is not None:  # of a page without a slider of thresholds
+            link = f"{base_path()}/evaluate{address_of({'run': evaluation.run})}"
+            st.caption(f"The threshold is that of [Evaluate]({link}), score ≥ {threshold_text(threshold)}.")
     show_table(
         expectation_table(evaluation, survey, threshold=threshold),
         title="At each threshold",
@@ -227,7 +232,7 @@ def _show_expected(expected: Expectation, survey: SurveySpec, *, part: str, reac
             st.metric(label, value, help=meaning, width="content")
     counted_here = "" if reached is None else f" {number(reached)} of the cutouts scored here do reach it."
     st.caption(
-        f"Expected at the threshold above from the rates of the {part} part.{counted_here} "
+        f"Expected at the threshold from the rates of the {part} part.{counted_here} "
         f"Purity lies between {draw.share(expected.purity_low)} and "
         f"{draw.share(expected.purity_high)} (95\u00a0%)."
     )

@@ -89,8 +89,9 @@ def _show_or_offer_map(ws: Workspace, run: Run, name: str) -> None:
 def _choose(ws: Workspace, trained: list[Run], imported: list[Source]) -> tuple[Run, str]:
     versions = [dataset.name for dataset in runs.training_datasets(ws)]
     left, middle, right = st.columns([3, 2, 3], vertical_alignment="bottom")
+    below = st.container()  # what stands in: beside the fields it would lift one above the others
     with left:
-        run_name = choose("run", [run.name for run in trained], label="Run")
+        run_name = choose("run", [run.name for run in trained], label="Run", said_in=below)
     with middle:
         kinds = list(KINDS) if versions else ["source"]
         kind = st.segmented_control(
@@ -105,10 +106,10 @@ def _choose(ws: Workspace, trained: list[Run], imported: list[Source]) -> tuple[
         label = "Dataset version" if is_version else "Source"
         run = next(run for run in trained if run.name == run_name)
         if is_version:
-            name = choose("dataset", versions, label=label)
+            name = choose("dataset", versions, label=label, said_in=below)
         else:
             differences = runs.fitting_first(ws, run, imported)
-            name = choose("source", list(differences), label=label, remarks=differences)
+            name = choose("source", list(differences), label=label, remarks=differences, said_in=below)
     return run, str(name)
 
 
@@ -142,7 +143,9 @@ def _show_form(ws: Workspace, run: Run, name: str, *, key: str) -> None:
 
 def _show_map(ws: Workspace, run: Run, name: str, methods: list[str]) -> None:
     with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
-        method = _one_of("Map", methods, kept_as="method", key="features-method", names=str.upper)
+        method = methods[0]
+        if len(methods) > 1:
+            method = _one_of("Map", methods, kept_as="method", key="features-method", names=str.upper)
         points = map_density.map_points(ws, run.name, name, method)
         dense = len(points) > map_density.DENSE_FROM
         shown = show_density if dense else _show_dots

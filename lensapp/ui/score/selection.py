@@ -55,7 +55,7 @@ def show_clusters(rows: Sequence[Mapping[str, Any]]) -> list[int]:
                 "score", width=54, format="%.3f", help="Mean of its cutouts."
             ),
             "votes": st.column_config.NumberColumn("graded", width=62, help="Cutouts with votes that count."),
-            "grades": st.column_config.TextColumn("graded", width=130, help="How many have each grade."),
+            "grades": st.column_config.TextColumn("graded", width=150, help="How many have each grade."),
         },
         **kept("clusters", ticked(names), NO_ROWS, key=f"feature-clusters-{digest(names)}"),
     )

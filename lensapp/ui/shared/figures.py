@@ -15,7 +15,7 @@ from lensapp.core.colours import CLASS_COLOURS, INK, LINE_COLOURS, PART_COLOURS
 from lensapp.ui.shared.figure_files import offer_files
 from lensapp.ui.shared.markup import guard_figure, plain
 from lensapp.ui.shared.state import theme
-from lensapp.ui.shared.widgets import heading
+from lensapp.ui.shared.widgets import heading, number
 
 PART_NAMES = {"train": "training", "validation": "validation", "test": "test", "second-test": "second test"}
 CLASS_NAMES = {"lens": "lens", "nonlens": "non-lens", "unlabelled": "no label"}
@@ -71,6 +71,18 @@ def power_of_ten(value: float) -> str:
 def superscript(value: int) -> str:
     """Return a whole number as an exponent is written."""
     return str(value).translate(_SUPERSCRIPTS)
+
+
+def decade_ticks(lowest: int, highest: int) -> dict[str, Any]:
+    """Return ticks of a logarithmic axis of numbers, from one power of ten to another, as text has them.
+
+    Plotly's own write powers in larger letters than the other axes have.
+    """
+    powers = range(lowest, highest + 1)
+    whole = [
+        number(10**power) if 0 <= power < _WHOLE_NUMBERS else power_of_ten(10.0**power) for power in powers
+    ]
+    return {"tickvals": [10.0**power for power in powers], "ticktext": whole}
 
 
 def score_ticks(ticks: Sequence[float]) -> list[str]:

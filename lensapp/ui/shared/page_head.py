@@ -20,6 +20,7 @@ from lensapp.ui.shared.widgets import number
 
 ButtonType = Literal["primary", "secondary", "tertiary"]
 STEPPED_BY = ("source", "dataset", "run", "review")
+BESIDE_THE_ROUND = ("workspace",)
 HEAD = "page-head"  # what the stages were drawn from, and where
 MARKS = {True: ":material/check_circle:", False: ":material/radio_button_unchecked:"}
 RUNNING = ":material/progress_activity:"
@@ -31,7 +32,8 @@ LOOKED_EVERY, LOOKED_FOR = 1.0, 120.0  # seconds
 def page_head(title: str) -> None:
     """Show the title of a page and, under it, the stages of the round and the next step.
 
-    They follow the selection; `refresh_head` draws them anew where the page has changed it.
+    They follow the selection; `refresh_head` draws them anew where the page has changed it. A page that is
+    about no stage of the round has no next step.
     """
     with st.container(horizontal=True, vertical_alignment="center", gap="small", key="page-title"):
         st.title(title)
@@ -71,7 +73,8 @@ def _show_round(place: st.delta_generator.DeltaGenerator, *, again: bool) -> Non
         with st.container(horizontal=True, gap=None, key=f"{key}-stages", width="content"):
             for stage in stands.stages:
                 _show_stage(stage, stands, page)
-        show_next_step(stands.next_step, page, key=f"{key}-next")
+        if page not in BESIDE_THE_ROUND:
+            show_next_step(stands.next_step, page, key=f"{key}-next")
         follow_export()  # in here, where it moves nothing of the page
 
 

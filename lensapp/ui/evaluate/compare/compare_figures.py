@@ -178,10 +178,8 @@ def cost_figure(
             marker={"size": 11, "color": _colours(of_kind, run_colours, colours), "symbol": SYMBOLS[kind]},
             error_y=_error_bars(of_kind, merit)
             | {"thickness": 1, "width": 3, "visible": has_intervals(of_kind, merit)},
-            hovertemplate="%{customdata[0]}<br>"
-            + MERITS[merit]
-            + " %{y:.3f}<br>%{customdata[1]:,.4~g} "
-            + COSTS[cost],
+            hovertemplate=f"%{{customdata[0]}}<br>{MERITS[merit]} %{{y:.3f}}<br>%{{customdata[1]:,.4~g}} "
+            f"{COSTS[cost]}",
         )
     figure.update_layout(showlegend=len({row.kind for row in measured}) > 1)
     ticks = cost_ticks(costs)
