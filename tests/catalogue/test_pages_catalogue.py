@@ -29,7 +29,7 @@ from lensapp.ui.catalogue import export
 from lensapp.ui.catalogue.catalogue_page import EXAMPLE_VOTES, listed_catalogue
 from lensapp.ui.catalogue.feedback import why_nothing_changes
 from lensapp.ui.catalogue.ledger_figure import ledger_figure
-from lensapp.ui.catalogue.table import in_order, with_thumbnails
+from lensapp.ui.catalogue.table import in_order, matched_in_words, with_thumbnails
 from lensapp.ui.shared import page_head
 from support import small_surveys
 from support.pages_workspace import add_survey, full_workspace, open_page
@@ -395,3 +395,10 @@ def test_files_have_the_best_grade_first_and_the_history_tells_which_was_taken(f
     told = [change.text for change in recent_changes(ws, since=0.0, limit=50) if "exported" in change.text]
     assert told[0].endswith("exported votes on sky to sky_votes.csv")
     assert told[1].endswith("exported candidates of sky to sky.csv")
+
+
+def test_matches_with_known_lenses_are_counted_where_some_were_given(tmp_path: Path) -> None:
+    table = pd.DataFrame({"known_lens": ["J1", "", "J2"]})
+    assert matched_in_words(table, QUERY) == ""
+    given = QUERY.replaced(known_lenses=str(tmp_path / "known.csv"))
+    assert matched_in_words(table, given) == ", 2 matched with a known lens"

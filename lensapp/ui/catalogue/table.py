@@ -55,7 +55,7 @@ def show_candidates(
     with st.container(horizontal=True, vertical_alignment="center", gap="small", key="catalogue-head"):
         table, shown_as = _as_asked(table)
         rest = f"; the first {MOST_ROWS} are listed, the export holds all" if len(table) > MOST_ROWS else ""
-        matched = _matched_in_words(table, query)
+        matched = matched_in_words(table, query)
         tick = ". Tick a row for its ledger" if shown_as == "table" else ""
         st.caption(f"{counted(len(table), 'candidate')}{of}{matched}{rest}{tick}.", width="stretch")
         _offer_export(ws, query, table)
@@ -92,7 +92,7 @@ def show_candidates(
             ledger.show_ledger_of_candidate(ws, owner, int(candidate["cutout_id"]))
 
 
-def _matched_in_words(table: pd.DataFrame, query: CatalogueQuery) -> str:
+def matched_in_words(table: pd.DataFrame, query: CatalogueQuery) -> str:
     """Return how many candidates are at the position of a known lens, where some were given."""
     if query.known_lenses is None:
         return ""
