@@ -113,7 +113,8 @@ def _show_masked(source: Source) -> None:
             ),
         },
     )
-    st.caption(plain(f"Sky and noise of a pixel, {levels.unit}."))
+    also = "" if levels.noise_mag_arcsec2 is None else "; last the noise as a surface brightness"
+    st.caption(plain(f"Sky and noise of a pixel, {levels.unit}{also}."))
     for warning in remarks_on(source):
         st.caption(f":material/warning: {plain(in_page_words(warning))}")
 
