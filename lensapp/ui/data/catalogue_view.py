@@ -25,7 +25,7 @@ USUAL_COLUMNS = 8
 CATALOGUE_LOOKS = {
     "ra (deg)": st.column_config.NumberColumn("RA (deg)", format="%.5f", help="ICRS"),
     "dec (deg)": st.column_config.NumberColumn("Dec (deg)", format="%.5f", help="ICRS"),
-    "masked": st.column_config.NumberColumn(format="percent"),
+    "masked": st.column_config.NumberColumn(format="%.4g %%"),
 }
 OFTEN_EMPTY = ("label", "class", "position from", "parent")
 DIGITS, MOST_DECIMALS, SMALLEST = 4, 3, 1e-3
@@ -82,14 +82,15 @@ def show_catalogue(source: Source) -> None:
 
 
 def _in_words(table: pd.DataFrame) -> pd.DataFrame:
-    """Return the table with labels and origins of positions as a reader is told them."""
+    """Return the table with labels, origins of positions and shares of pixels as a reader is told them."""
     words = {"label": figures.CLASS_NAMES, "position from": {"wcs": "header"}}
     return table.assign(
+        masked=100 * table["masked"].astype(float),
         **{
             name: table[name].map(lambda value, known=known: known.get(value, value))
             for name, known in words.items()
             if name in table
-        }
+        },
     )
 
 

@@ -84,7 +84,7 @@ def _show_masked(source: Source) -> None:
         report = of_bands.get(band) or {}
         values = pixels[..., index]
         # What the import counted over all cutouts, or the share in a sample where it did not.
-        masked: dict[str, Any] = {"masked": float(np.isnan(values).mean()) if values.size else 0.0}
+        masked: dict[str, Any] = {"masked": 100 * float(np.isnan(values).mean()) if values.size else 0.0}
         if "nan" in report:
             masked = {"NaN": report["nan"], "no data": report.get("sentinel", 0)}
         rows.append({"band": band} | masked)
@@ -97,7 +97,7 @@ def _show_masked(source: Source) -> None:
         table,
         hide_index=True,
         column_config={
-            "masked": st.column_config.NumberColumn(format="percent", help="Share of pixels, in a sample."),
+            "masked": st.column_config.NumberColumn(format="%.3g %%", help="Share of pixels, in a sample."),
             "NaN": st.column_config.NumberColumn(help="Pixels without a number."),
             "no data": st.column_config.NumberColumn(
                 help="Pixels with a value such as 100 or -99 that means 'no data', masked on import."
