@@ -233,7 +233,7 @@ def _tallied(ws: Workspace, run_id: int, source_id: int) -> Scored:
 def _labels_of(cutout_ids: NDArray[np.int64], columns: Columns) -> NDArray[Any]:
     """Return the labels of cutouts, those that are neither lens nor non-lens as unlabelled."""
     labels = aligned(cutout_ids, columns["id"], columns["label"], absent=None)
-    labels[~np.isin(labels.astype(str), LABELS)] = UNLABELLED
+    labels[(labels != LABELS[0]) & (labels != LABELS[1])] = UNLABELLED
     return labels
 
 
