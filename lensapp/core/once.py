@@ -15,7 +15,13 @@ _KNOWN: ContextVar[dict[Any, Any] | None] = ContextVar("what this run of a page 
 
 @contextmanager
 def asking_once() -> Iterator[None]:
-    """Answer functions marked by `once` from memory when they are asked again inside, on this thread."""
+    """Answer functions marked by `once` from memory when they are asked again inside, on this thread.
+
+    Inside another such block nothing begins anew.
+    """
+    if _KNOWN.get() is not None:
+        yield
+        return
     token = _KNOWN.set({})
     try:
         yield

@@ -6,6 +6,7 @@ import pandas as pd
 import streamlit as st
 
 from lensapp.core.evaluate.score_axis import at_least
+from lensapp.core.once import asking_once
 from lensapp.services.evaluate import evaluation as service
 from lensapp.services.evaluate.evaluation import Evaluation
 from lensapp.services.evaluate.figure_tables import class_table, merit_table
@@ -30,7 +31,7 @@ from lensapp.ui.shared import figures
 from lensapp.ui.shared.address import kept, switch
 from lensapp.ui.shared.markup import plain
 from lensapp.ui.shared.state import choose_view
-from lensapp.ui.shared.widgets import number
+from lensapp.ui.shared.widgets import errors_shown, number
 
 CLASS_HEIGHT = 430
 MOST_AREAS = 4  # more would hide the curves
@@ -54,8 +55,30 @@ def show_scores(
 ) -> None:
     """Show one view of what follows from the scores of a run, at one threshold for all of them.
 
-    `beside_views` shows what stands in the row of the views.
+    Another threshold or view draws these alone anew, not the page. `beside_views` shows what stands in the
+    row of the views.
     """
+    st.fragment(_show_at_threshold)(ws, run, evaluation, others, beside_views)
+
+
+def _show_at_threshold(
+    ws: Workspace,
+    run: Run,
+    evaluation: Evaluation,
+    others: Sequence[Evaluation],
+    beside_views: Callable[[], None],
+) -> None:
+    with asking_once(), errors_shown():
+        _show_view(ws, run, evaluation, others, beside_views)
+
+
+def _show_view(
+    ws: Workspace,
+    run: Run,
+    evaluation: Evaluation,
+    others: Sequence[Evaluation],
+    beside_views: Callable[[], None],
+) -> None:
     threshold = choose_threshold(evaluation)
     warn_of_chance([evaluation, *others])
     with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
