@@ -99,7 +99,7 @@ def _done_once(ws: Workspace, source: Source | None) -> set[str]:
     facts = {
         "trained": any(one.state == "finished" for one in trained),
         "evaluated": any(one.evaluation is not None for one in trained),
-        "scored": bool(stored_scores.score_counts(ws, source_id=source.id)),
+        "scored": any(scored == source.id for _, scored, _ in stored_scores.score_counts(ws)),
         "graded": any(voted.get(one.id, 0) >= min(GRADED, one.size) for one in of_source),
         "exported": exported_after(ws, source.name, source.created_at),
     }
