@@ -6,18 +6,20 @@
 const LOST = /Bad delta path index/;
 const RELOADED = 'lensapp.reloaded';
 const PAUSE = 10_000; // ms between two reloads: a fault that stays is shown
+const SOON = 250; // ms after a change: looking at each of the thousands that draw a page would slow it
 
 const isLost = () => !document.querySelector('#root > *')
   || [...document.querySelectorAll('[role="dialog"]')].some((box) => LOST.test(box.textContent));
 
 function reloadWhenLost() {
-  let again = 0;
-  const watch = new MutationObserver(look);
+  let next = 0;
+  const lookIn = (wait) => { next ||= setTimeout(look, wait); };
+  const watch = new MutationObserver(() => lookIn(SOON));
   function look() {
+    next = 0;
     if (!isLost()) return;
-    clearTimeout(again);
     const rest = PAUSE - (Date.now() - Number(sessionStorage.getItem(RELOADED) ?? 0));
-    if (rest > 0) { again = setTimeout(look, rest); return; }
+    if (rest > 0) { lookIn(rest); return; }
     sessionStorage.setItem(RELOADED, String(Date.now()));
     watch.disconnect();
     location.reload();
