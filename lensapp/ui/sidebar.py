@@ -143,13 +143,17 @@ def _show_running() -> None:
     begun = any(job.id not in before and JOB_KINDS[job.kind].page == page for job in live)
     if in_fragment_run() and (before - now or begun):
         st.rerun(scope="app")
+    if in_fragment_run():  # what stands here changes in its place: emptied first it would blink
+        st.session_state[LINES] = None
+        _show_lines(st.container(key="jobs-now", gap=None), live)
+        return
     place = st.empty()
-    st.session_state[LINES] = None if in_fragment_run() else (place, state_of_queue(workspace))
-    _show_lines(place, live, key="jobs-now")
+    st.session_state[LINES] = place, state_of_queue(workspace)
+    _show_lines(place.container(key="jobs-now", gap=None), live)
 
 
-def _show_lines(place: st.delta_generator.DeltaGenerator, live: Sequence[Job], *, key: str) -> None:
-    with place.container(key=key, gap=None):
+def _show_lines(box: st.delta_generator.DeltaGenerator, live: Sequence[Job]) -> None:
+    with box:
         if live:
             _show_first(live, served=worker_alive(get_workspace()))
         else:
@@ -161,7 +165,7 @@ def refresh_jobs() -> None:
     """Show the jobs again where the page has begun one since they were drawn."""
     place, drawn = st.session_state.pop(LINES, None) or (None, None)
     if place is not None and drawn != state_of_queue(get_workspace()):
-        _show_lines(place, active_jobs(get_workspace()), key="jobs-now-again")
+        _show_lines(place.container(key="jobs-now-again", gap=None), active_jobs(get_workspace()))
 
 
 def _show_first(live: Sequence[Job], *, served: bool) -> None:

@@ -64,6 +64,16 @@ def test_a_map_is_drawn_with_its_clusters(folder: Path) -> None:
     assert page.dataframe[0].value["size"].sum() == COUNT
 
 
+def test_a_run_without_a_map_leads_to_the_one_that_has_it(folder: Path) -> None:
+    add_map(full_workspace(folder))
+    page = open_page("features", run="elu_cnn-1", source="sky")
+    assert not page.get("plotly_chart")
+    page.button(key="features-other").click().run()
+    assert not page.exception
+    assert page.query_params["run"] in ("elu_cnn-2", ["elu_cnn-2"])
+    assert len(page.get("plotly_chart")) == 1
+
+
 def test_each_colouring_draws_every_cutout_once(folder: Path) -> None:
     ws = full_workspace(folder)
     add_map(ws)

@@ -1,6 +1,6 @@
 """The page that maps what a network sees, and hands groups chosen on the map to the inspectors."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -27,6 +27,7 @@ from lensapp.ui.shared.address import kept, one_of
 from lensapp.ui.shared.filters import ask_filter, filter_fold
 from lensapp.ui.shared.forms import spec_fields, validated
 from lensapp.ui.shared.job_controls import watch_job
+from lensapp.ui.shared.markup import plain
 from lensapp.ui.shared.page_head import lead_to_cutouts, page_head
 from lensapp.ui.shared.state import choose, get_workspace, go, theme
 from lensapp.ui.shared.widgets import counted, empty_state, error_box, number
@@ -58,12 +59,15 @@ def show_features_page() -> None:
         show_encoders(ws, trained, imported)
         return
     run, name = _choose(ws, trained, imported)
-    _show_or_offer_map(ws, run, name)
+    _show_or_offer_map(ws, run, name, trained)
     show_encoders(ws, trained, imported)
 
 
-def _show_or_offer_map(ws: Workspace, run: Run, name: str) -> None:
-    """Show the map of a source or a dataset version through a run, or the form that makes it."""
+def _show_or_offer_map(ws: Workspace, run: Run, name: str, trained: Sequence[Run]) -> None:
+    """Show the map of a source or a dataset version through a run, or the form that makes it.
+
+    A map through another of the runs `trained` is offered too.
+    """
     if watch_job(ws, "features", run=run.name, source=name):
         return
     try:
@@ -83,6 +87,9 @@ def _show_or_offer_map(ws: Workspace, run: Run, name: str) -> None:
         icon=ICON,
     )
     with box:
+        other = next((one.name for one in trained if features.maps_made(ws, one.name, name)), None)
+        if other and st.button(f"Show its map through {plain(other)}", icon=ICON, key="features-other"):
+            go("features", run=other)
         _show_form(ws, run, name, key="first")
 
 
