@@ -143,11 +143,16 @@ def test_the_prior_of_swap_follows_the_scores_without_blind_tests_and_is_shown(
     run, sky = runs.get_run(ws.database, "elu_cnn-1"), sources.get_source(ws.database, "sky")
     ids, scores = stored_scores.scores_of(ws, run.id, sky.id)
     lowest = np.argsort(scores)[:10]
-    for name, run_id in (("scored", run.id), ("unscored", None)):
+    highest = np.argsort(-scores)[:2]
+    for name, run_id, rows in (
+        ("scored", run.id, lowest),
+        ("unscored", None, lowest),
+        ("best", run.id, highest),
+    ):
         made = reviews.create_review(
-            ws.database, name=name, source_id=sky.id, run_id=run_id, spec={}, queue=ids[lowest]
+            ws.database, name=name, source_id=sky.id, run_id=run_id, spec={}, queue=ids[rows]
         )
-        grade(ws, made, "ada", {int(ids[lowest[0]]): "A"})
+        grade(ws, made, "ada", {int(ids[rows[0]]): "A"})
 
     def told(name: str, *options: str) -> tuple[float, str]:
         command = ["--workspace", str(ws.folder), "consensus", name, "--method", "swap", "--json"]
@@ -155,7 +160,13 @@ def test_the_prior_of_swap_follows_the_scores_without_blind_tests_and_is_shown(
         report = json.loads(capsys.readouterr().out)
         return report["prior"], report["prior_from"]
 
-    assert told("scored") == (pytest.approx(scores[lowest].mean()), "mean score of the candidates")
+    assert told("scored") == (pytest.approx(scores[lowest].mean()), "the mean score of 10 candidates shown")
+    mean = scores[highest].mean()
+    assert mean > 0.45
+    assert told("best") == (
+        0.45,
+        f"the most it may be, below grade B, as the mean score of 2 candidates shown is {mean:.3g}",
+    )
     assert told("unscored") == (2e-4, "of a whole survey")
     assert told("scored", "--prior", "2e-4") == (2e-4, "chosen")
     query = CatalogueQuery(of=("scored",), consensus=ConsensusSpec(method="swap"))
@@ -174,7 +185,9 @@ def test_disputed_candidates_become_a_review_of_their_own(
     assert main(["--workspace", str(ws.folder), "disputed", "blind", "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["size"] == 2
     assert main(["--workspace", str(ws.folder), "consensus", "blind", "--method", "swap", "--json"]) == 0
-    assert json.loads(capsys.readouterr().out)["states"] == {"open": 3}
+    by_swap = json.loads(capsys.readouterr().out)
+    assert by_swap["states"] == {"open": 3}
+    assert "the votes move nothing" in by_swap["warning"]
     assert main(["--workspace", str(ws.folder), "inspectors", "blind", "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["inspectors"][0]["name"] == "ada"
 

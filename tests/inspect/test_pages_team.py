@@ -72,7 +72,8 @@ def test_the_team_is_measured_and_its_disputes_become_a_review(ws: Workspace) ->
     assert len(page.get("plotly_chart")) == 1  # of the rates: one κ needs no figure
     assert any("Cohen's κ = " in text.value and "ada, bob" in text.value for text in page.markdown)
     page.segmented_control(key="team-method").set_value("swap").run()
-    assert "probability" in page.dataframe[1].value
+    assert {"probability", "grade", "state"} <= {*page.dataframe[1].value}
+    assert not any("blind tests" in text.value for text in page.warning)
     page.button(key="team-close").click().run()
     assert any("Closed on" in text.value for text in page.caption)
     closed = open_page("inspect", review="look")
@@ -87,3 +88,22 @@ def test_the_team_is_measured_and_its_disputes_become_a_review(ws: Workspace) ->
     ]  # X of Ada against C of Bob; even places agree on A
     disputed = reviews.get_review(ws.database, "look-disputed")
     assert disputed.size == len(set(odd) - tests)
+
+
+def test_swap_without_blind_tests_warns_and_gives_no_verdicts(ws: Workspace) -> None:
+    add_survey(ws)
+    create_review(ws, name="look", source_name="sky", spec=ReviewSpec(order="given", limit=10))
+    grade_all(ws, "ada", "AX")
+    grade_all(ws, "bob", "AC")
+    page = open_page("team", review="look")
+    assert not page.warning
+    assert "grade" in page.dataframe[1].value
+    page.segmented_control(key="team-method").set_value("swap").run()
+    assert any("the votes move nothing" in text.value for text in page.warning)
+    assert not {"grade", "state"} & {*page.dataframe[1].value}
+    assert any(text.value.startswith("n = 10 of 10 candidates. Prior") for text in page.caption)
+    page.segmented_control(key="team-method").set_value("dawid_skene").run()
+    assert any("how often each inspector errs" in text.value for text in page.warning)
+    for address in ({}, {"view": "feed-back"}):
+        catalogue = open_page("catalogue", source="sky", consensus="dawid_skene", **address)
+        assert any("how often each inspector errs" in text.value for text in catalogue.warning), address

@@ -12,9 +12,11 @@ from numpy.typing import NDArray
 from lensapp.core.acting import needs
 from lensapp.core.errors import InvalidInput
 from lensapp.core.inspect.consensus import Consensus, find_consensus
+from lensapp.core.inspect.consensus_doubts import why_doubtful
 from lensapp.core.inspect.consensus_methods import ConsensusSpec, Training, combine_votes, share_of_lenses
 from lensapp.core.inspect.review_spec import ReviewSpec
 from lensapp.core.inspect.swap import OPEN, PRIOR, retirement
+from lensapp.core.plurals import counted
 from lensapp.services.inspect.blind_tests import REPEAT
 from lensapp.services.inspect.queues import DISPUTED, review_of_cutouts, votes_of_reviews
 from lensapp.services.inspect.vote_log import votes_in
@@ -55,15 +57,15 @@ def with_prior(ws: Workspace, votes: Sequence[Vote], spec: ConsensusSpec) -> tup
 
     Chosen automatically it is the fraction of lenses that blind tests and votes suggest; without enough
     blind tests the mean score of the candidates shown, by each review's run; without scores that of a whole
-    survey. It stays below grade B, so that a candidate without telling votes never has it. Other
-    specifications come back as they are.
+    survey. It is 0.45 at most, which the words then say: a candidate without telling votes never has
+    grade B. Other specifications come back as they are.
     """
     if spec.method != "swap":
         return spec, ""
     if spec.prior is not None:
         return spec, "chosen"
-    counted = [votes[row] for row in find_consensus(votes).counted.tolist()] if votes else []
-    share, origin = share_of_lenses(counted, training_of(ws)), "from blind tests"
+    cast = [votes[row] for row in find_consensus(votes).counted.tolist()] if votes else []
+    share, origin = share_of_lenses(cast, training_of(ws)), "the fraction of lenses by blind tests"
     if share is None:
         scores = np.empty(0)
         for review_id in sorted({vote.review_id for vote in votes}):
@@ -71,10 +73,20 @@ def with_prior(ws: Workspace, votes: Sequence[Vote], spec: ConsensusSpec) -> tup
             source_ids = reviews.source_ids_of(ws.database, review)
             of_review = aligned_scores(ws, candidates_of(ws, [review]), source_ids, run_id=review.run_id)
             scores = np.append(scores, of_review[np.isfinite(of_review)])
-        share, origin = scores.mean() if len(scores) else None, "mean score of the candidates"
+        share = scores.mean() if len(scores) else None
+        origin = f"the mean score of {counted(len(scores), 'candidate')} shown"
     if share is None:
         return spec.replaced(prior=PRIOR), "of a whole survey"
+    if share > LARGEST_PRIOR:
+        origin = f"the most it may be, below grade B, as {origin} is {share:.3g}"
     return spec.replaced(prior=float(np.clip(share, PRIOR, LARGEST_PRIOR))), origin
+
+
+def doubt_about(ws: Workspace, *, review_names: Sequence[str], spec: ConsensusSpec) -> str:
+    """Return in words why a method says little of the votes of some reviews; empty where it can be used."""
+    if spec.method == "mean":
+        return ""
+    return why_doubtful(votes_of_reviews(ws, review_names)[1], spec, training_of(ws))
 
 
 def grades_of(ws: Workspace, imported: Sequence[Source]) -> dict[int, str]:
@@ -104,9 +116,10 @@ def consensus_report(
     Returns
     -------
     dict
-        reviews, method, of SWAP prior and prior_from (in words), candidates (shown), graded, grades (letter
-        → number), states ("detected", "rejected", "open" → number; by a probability only) and results:
-        id, grade, mean, scatter, votes, inspectors, and probability and state where there are any.
+        reviews, method, of SWAP prior and prior_from (in words), warning (where the votes are too few for
+        the method), candidates (shown), graded, grades (letter → number), states ("detected", "rejected",
+        "open" → number; by a probability only) and results: id, grade, mean, scatter, votes, inspectors, and
+        probability and state where there are any.
 
     Raises
     ------
@@ -117,6 +130,7 @@ def consensus_report(
     spec, prior_from = with_prior(ws, votes, spec or ConsensusSpec())
     consensus = consensus_of(ws, votes, spec)
     states = states_of(consensus, spec)
+    warning = doubt_about(ws, review_names=review_names, spec=spec)
     results = []
     for row, cutout in enumerate(sources.get_cutouts(ws.database, consensus.cutout_id.tolist())):
         result: dict[str, Any] = {
@@ -134,6 +148,7 @@ def consensus_report(
         "reviews": [review.name for review in of_reviews],
         "method": spec.method,
         **({"prior": spec.prior, "prior_from": prior_from} if prior_from else {}),
+        **({"warning": warning} if warning else {}),
         "candidates": len(candidates_of(ws, of_reviews)),
         "graded": len(consensus),
         "grades": dict(Counter(consensus.grade.tolist())),

@@ -22,7 +22,7 @@ from lensapp.storage.workspace import Workspace
 from lensapp.ui.catalogue import export, feedback, hard_negatives, ledger
 from lensapp.ui.catalogue import table as candidate_table
 from lensapp.ui.catalogue.known_lenses import known_lenses_popover
-from lensapp.ui.inspect.consensus_form import METHOD_HELP, settings_form, usual_settings
+from lensapp.ui.inspect.consensus_form import METHOD_HELP, say_what_is_doubtful, settings_form, usual_settings
 from lensapp.ui.inspect.votes_in import show_vote_import
 from lensapp.ui.shared.address import decimal, kept, one_of, several_of, switch
 from lensapp.ui.shared.filters import ask_filter
@@ -84,6 +84,7 @@ def show_catalogue_page() -> None:
         query = _choose_query(ws, offered)
         if query is None:
             return
+        say_what_is_doubtful(ws, query.reviews or (), query.consensus)
         try:
             table = listed_catalogue(ws, query)
         except InvalidInput as error:

@@ -23,7 +23,7 @@ from lensapp.storage.records import Dataset, Source
 from lensapp.storage.workspace import Workspace
 from lensapp.ui.catalogue.table import class_name, show_rows
 from lensapp.ui.gallery.contact_sheet import contact_sheet
-from lensapp.ui.inspect.consensus_form import without_meaning
+from lensapp.ui.inspect.consensus_form import say_what_is_doubtful, without_meaning
 from lensapp.ui.shared.address import kept, one_of, text
 from lensapp.ui.shared.figures import PART_NAMES
 from lensapp.ui.shared.forms import spec_fields, validated
@@ -69,6 +69,7 @@ def show_feedback(ws: Workspace, source: Source, review_names: Sequence[str], *,
     if rules is None:
         return
     with right, errors_shown():
+        say_what_is_doubtful(ws, review_names, rules)
         if parent is None:
             st.markdown(
                 f"**The votes on {plain(source.name)} alone will be split into training, validation and "

@@ -1,14 +1,19 @@
 """Choose how votes are combined, and the prior and thresholds that the method asks for."""
 
+from collections.abc import Sequence
 from typing import Any
 
+import streamlit as st
+
 from lensapp.core.inspect.consensus_methods import SETTINGS, ConsensusSpec
+from lensapp.services.inspect.consensus import doubt_about
+from lensapp.storage.workspace import Workspace
 from lensapp.ui.shared.forms import spec_fields
 
 METHOD_HELP = (
     "Mean grade: A above 2.5, B from 1.5, C from 0.5. SWAP: Bayes' rule with each inspector's rates on "
     "blind tests (Marshall et al. 2016). Dawid–Skene: rates estimated from the votes alone, which takes "
-    "several votes per candidate."
+    "three inspectors or more on the same candidates."
 )
 RARELY_CHANGED = ("initial_skill", "pseudo_count")
 
@@ -36,3 +41,9 @@ def settings_form(method: str, *, key: str) -> dict[str, Any]:
         else {}
     )
     return {"method": method, **entered}
+
+
+def say_what_is_doubtful(ws: Workspace, review_names: Sequence[str], spec: ConsensusSpec) -> None:
+    """Warn where the votes of some reviews are too few for the method chosen."""
+    if warning := doubt_about(ws, review_names=review_names, spec=spec):
+        st.warning(warning, icon=":material/warning:")

@@ -260,11 +260,17 @@ def _show_consensus(ws: Workspace, review: Review) -> None:
     if table.empty:
         st.caption("No candidate has a vote yet: only blind tests were graded.")
         return
+    if warning := report.get("warning"):
+        st.warning(warning, icon=":material/warning:")
+        if method == "swap":  # all keep the prior: grades and states of it would pass for verdicts
+            table = table.drop(columns=["grade", "state"])
+            report |= {"grades": {}, "states": {}}
     table = table.assign(inspectors=["; ".join(people) for people in table["inspectors"]])
     table = table.sort_values("probability" if "probability" in table else "mean", ascending=False)
     _list_consensus(ws, table.head(MOST_ROWS))
     grades = ", ".join(f"{report['grades'].get(letter, 0)} {letter}" for letter in "ABCX")
     states = ", ".join(f"{count} {state}" for state, count in sorted(report["states"].items()))
+    verdicts = f": {grades}" if report["grades"] else ""
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
         st.caption(
             (
@@ -272,7 +278,7 @@ def _show_consensus(ws: Workspace, review: Review) -> None:
                 if len(table) > MOST_ROWS
                 else ""
             )
-            + f"n = {number(report['graded'])} of {counted(report['candidates'], 'candidate')}: {grades}"
+            + f"n = {number(report['graded'])} of {counted(report['candidates'], 'candidate')}{verdicts}"
             + (f"; {states}" if states else "")
             + (f". Prior {report['prior']:.3g}: {report['prior_from']}." if "prior" in report else "."),
             width="stretch",
@@ -290,7 +296,7 @@ def _list_consensus(ws: Workspace, head: pd.DataFrame) -> None:
     listed["scatter"] = listed["scatter"].where(listed["votes"] > 1)  # one vote has none
     listed.insert(0, "image", [images.get(int(key)) for key in head["cutout_id"]])
     st.dataframe(
-        listed.style.map(grade_style, subset=["grade"]),
+        listed.style.map(grade_style, subset=[name for name in ("grade",) if name in listed]),
         hide_index=True,
         placeholder="–",
         row_height=58,
