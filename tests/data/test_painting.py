@@ -13,7 +13,7 @@ from lensapp.core.data.conditions import parse_filter
 from lensapp.core.data.paint_spec import PaintSpec
 from lensapp.core.errors import BandMismatch, InvalidInput, JobCancelled, NotFound
 from lensapp.core.split.splits import SplitSpec
-from lensapp.services.data.host_choice import HostSample, choose_hosts, host_warning, kept_psf, usual_hosts
+from lensapp.services.data.host_choice import WHOLE, HostSample, choose_hosts, host_warning, kept_psf, usual_hosts
 from lensapp.services.data.painting import paint_source, read_psf, start_painting
 from lensapp.services.split.datasets import freeze_split
 from lensapp.simulation.host_galaxies import red_sequence
@@ -146,6 +146,13 @@ def test_conditions_on_hosts_and_on_other_nonlenses_hold_for_these_alone(ws: Wor
     assert counts[:3] == [
         ("in the sources", 90), ("not labelled as lenses", 89), ("with at most 2 % of pixels masked", 89)
     ]  # fmt: skip
+    assert counts[3][0] == "with mag < 18.5"
+
+
+def test_galaxies_drawn_at_random_for_a_preview_are_counted_as_such(ws: Workspace) -> None:
+    counts = choose_hosts(ws, SPEC, most_measured=40).counts
+    assert counts["drawn of them at random"] == 40
+    assert not any(cut.startswith("with ") and cut != WHOLE for cut in counts)
 
 
 def test_the_psf_kept_beside_the_cutouts_is_painted_with(ws: Workspace) -> None:

@@ -52,6 +52,19 @@ def test_a_form_sent_untouched_gives_the_defaults():
     assert form.session_state["result"] == SkySpec()
 
 
+def narrow_form() -> None:
+    from test_app_forms import SkySpec
+
+    from lensapp.ui.shared.forms import spec_fields
+
+    spec_fields(SkySpec, key="narrow", only=("count", "kind", "scale", "masked"), room=20)
+
+
+def test_alternatives_too_wide_for_half_a_row_have_a_row_of_their_own():
+    form = AppTest.from_function(narrow_form, default_timeout=60).run()
+    assert [len(column.children) for column in form.columns] == [1, 0, 1, 1, 1]
+
+
 def test_what_is_entered_reaches_the_specification():
     form = AppTest.from_function(sky_form, default_timeout=60).run()
     form.number_input(key="sky-count").set_value(5)

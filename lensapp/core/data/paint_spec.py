@@ -28,7 +28,7 @@ class HostChoice(Spec):
     where: Where = Field(
         (),
         title="Conditions on columns",
-        json_schema_extra={"example": "none, or such as mag_r < 20.5, mag_g - mag_r > 1.1"},
+        json_schema_extra={"example": "none, or such as mag_r < 20.5"},
         description="Conditions on columns of the hosts, such as mag_r < 20.5 or mag_g - mag_r > 1.1.",
     )
     brightest_mag: float = Field(

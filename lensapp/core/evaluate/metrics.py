@@ -120,8 +120,10 @@ class ThresholdProposals:
 
     @classmethod
     def from_dict(cls, saved: dict[str, Any]) -> "ThresholdProposals":
-        """Read what `as_dict` returned."""
-        return cls(**saved | {"thresholds": tuple(Suggestion(**one) for one in saved["thresholds"])})
+        """Read what `as_dict` returned; aims out of reach, of which older ones say nothing, have a reason."""
+        thresholds = tuple(Suggestion(**one) for one in saved["thresholds"])
+        reasons = _with_unreached(saved["not_proposed"], thresholds, part=saved["part"])
+        return cls(**saved | {"thresholds": thresholds, "not_proposed": reasons})
 
 
 def measure(labels: ArrayLike, scores: ArrayLike, *, threshold: float = DEFAULT_THRESHOLD) -> Figures:
@@ -289,7 +291,25 @@ def propose_thresholds(labels: ArrayLike, scores: ArrayLike, *, part: str) -> Th
         if not resolves(counts, rate)
     }
     thresholds = tuple(suggest_thresholds(counts))
-    return ThresholdProposals(part, n, n_positive, n - n_positive, thresholds, not_proposed)
+    reasons = _with_unreached(not_proposed, thresholds, part=part)
+    return ThresholdProposals(part, n, n_positive, n - n_positive, thresholds, reasons)
+
+
+def _with_unreached(
+    reasons: dict[str, str], thresholds: tuple[Suggestion, ...], *, part: str
+) -> dict[str, str]:
+    """Return why each aim is not proposed, also of those that no score of the part reaches."""
+    if "all" in reasons:
+        return reasons
+    best = f"at least as high as the best lens of the {part} part"
+    unreached = {
+        "tpr0": f"a non-lens scores {best}",
+        "tpr10": f"10 or more non-lenses score {best}",
+        **{rate_aim(rate): f"more non-lenses than that score {best}" for rate in FALSE_POSITIVE_RATES},
+        "purity_90": f"no threshold of the {part} part has it",
+    }
+    proposed = {one.name for one in thresholds}
+    return {aim: why for aim, why in unreached.items() if aim not in proposed} | reasons
 
 
 def rate_aim(rate: float) -> str:

@@ -142,13 +142,15 @@ def choose_hosts(
     if len(pool) > most_measured:
         drawn = np.random.default_rng([spec.seed, 3]).choice(len(pool), most_measured, replace=False)
         pool = pool.of(np.sort(drawn))
+        counts["drawn of them at random"] = most_measured
     if psf is None and spec.psf_source is None:
         psf = kept_psf(ws, chosen[0], pool.row[pool.source == 0])
     stars = _star_fields(ws, spec, chosen) if psf is None else None
     survey = _measured_survey(ws, chosen, pool, psf=psf, stars=stars)
     columns = Columns(ws, chosen, pool)
     fitting = columns.that_fulfil(spec.choice.where)
-    counts["with the columns asked for"] = int(fitting.sum())
+    if spec.choice.where:
+        counts[f"with {', '.join(spec.choice.where)}"] = int(fitting.sum())
     # Flux, size and shape of the galaxies, some at a time.
     parts = []
     for start in range(0, len(pool), AT_ONCE):

@@ -28,6 +28,7 @@ from lensapp.ui.shared.widgets import counted, counts_spaced, empty_state, error
 ICON = ":material/brush:"
 OWN_FIELDS = ("count", "nonlens_ratio", "host_share", "psf_source", "psf_file", "seed")
 LONG_FIELD = "nonlens_where"  # whose example takes a line
+CELL_LETTERS = 22  # that fit beside another field at 1280 px
 PARTS: dict[str, type[Spec]] = {"choice": HostChoice, "mass": MassSpec, "source": LensedSourceSpec}
 PREVIEW = "paint-preview"
 PSF_OF_STARS = {0: "no stars: compact objects", 1: "as kept or given"}
@@ -86,7 +87,7 @@ def _settings(sources: list[Source]) -> PaintSpec | None:
     for tab, (field, part) in zip(tabs[1:], PARTS.items(), strict=True):
         with tab:
             offered = {"stamps": ready} if field == "source" else None
-            entered[field] = spec_fields(part, key=f"paint-{field}", offered=offered)
+            entered[field] = spec_fields(part, key=f"paint-{field}", offered=offered, room=CELL_LETTERS)
     with buttons:
         tried = st.button("Preview", icon=":material/visibility:", key="paint-try")
         sent = st.button("Paint", type="primary", icon=ICON, key="paint-go")

@@ -13,6 +13,11 @@ from lensapp.ui.shared.widgets import counted
 
 SLIDER_STEPS = 400
 SLIDER, AIMS = "evaluate-threshold", "evaluate-aims"
+_SPREAD = {
+    False: "The slider spans the scores of this run evenly, not 0 to 1: they lie close together.",
+    True: "Most scores of this run are near 0 or near 1, so the slider is spread by their logit, "
+    "ln(p / (1 − p)): steps are fine at its ends and coarse in its middle.",
+}
 
 
 def current_threshold(usual: float = USUAL_THRESHOLD) -> float:
@@ -40,7 +45,7 @@ def _slider(axis: ScoreAxis, current: float, *, on_change: Callable[[], None]) -
             format_func=lambda score: f"{score:.4g}",
             key=SLIDER,
             on_change=on_change,
-            help=f"{help_text} The slider spans the scores of this run.",
+            help=f"{help_text} {_SPREAD[axis.logit]}",
         )
     )
 
@@ -73,7 +78,7 @@ def choose_threshold(evaluation: Evaluation) -> float:
             st.caption(f"No threshold can be proposed: {proposals.not_proposed['all']}.")
         else:
             meanings = [f"{AIM_LABELS[one.name]}: {one.meaning}" for one in proposals.thresholds]
-            absent = [f"{AIM_LABELS[name]} {reason}" for name, reason in proposals.not_proposed.items()]
+            absent = [f"{AIM_LABELS[name]} ({reason})" for name, reason in proposals.not_proposed.items()]
             st.pills(
                 f"Set it for (chosen on the {proposals.part} part: {counted(proposals.n_positive, 'lens')}, "
                 f"{counted(proposals.n_negative, 'non-lens')})",
@@ -82,7 +87,7 @@ def choose_threshold(evaluation: Evaluation) -> float:
                 wrap=True,
                 format_func=lambda name: AIM_LABELS[name].removeprefix("best "),  # in one row
                 on_change=take_suggestion,
-                help="; ".join(meanings) + (f". Not proposed: {'; '.join(absent)}." if absent else "."),
+                help="; ".join(meanings) + (f". Not offered: {'; '.join(absent)}." if absent else "."),
             )
     _say_if_none(evaluation, threshold, why=why if current == usual and selected("threshold") is None else "")
     return threshold

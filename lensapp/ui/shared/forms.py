@@ -125,11 +125,13 @@ def spec_fields(
     offered: Mapping[str, Sequence[str]] | None = None,
     unfolded: Sequence[str] = (),
     keep: str | None = None,
+    room: int | None = None,
 ) -> dict[str, Any]:
     """Show a widget for each field, nested specifications below; return what is entered, unvalidated.
 
     `offered` names, for fields of words, also nested ones, those there are to choose from; `unfolded` the
-    nested specifications that are open at first. Unless `keep` is None the address keeps what differs from
+    nested specifications that are open at first. Of `room` letters in a column, what needs more has a row of
+    its own. Unless `keep` is None the address keeps what differs from
     what is shown at first, under the fields' names after `keep`; those of nested ones follow a dot.
     """
     fields = [
@@ -139,9 +141,10 @@ def spec_fields(
     ]
     plain = [field for field in fields if not inner_specs(field.info.annotation)]
     entered: dict[str, Any] = {}
-    for start in range(0, len(plain), columns):
-        cells = st.columns(columns, vertical_alignment="top")
-        for cell, field in zip(cells, plain[start : start + columns], strict=False):
+    for row in _rows(plain, columns=columns, room=room):
+        alone = len(row) == 1 and _letters(row[0]) > (room or WIDEST)
+        cells = st.columns(1 if alone else columns, vertical_alignment="top")
+        for cell, field in zip(cells, row, strict=False):
             with cell:
                 if keep is not None:
                     kept(f"{keep}{field.name}", *in_address(field), key=field.key)
@@ -154,8 +157,40 @@ def spec_fields(
                 offered=offered,
                 unfolded=field.name in unfolded,
                 keep=None if keep is None else f"{keep}{field.name}.",
+                room=room,
             )
     return entered
+
+
+def _rows(fields: Sequence[Field], *, columns: int, room: int | None) -> list[list[Field]]:
+    """Return the fields row by row: so many, or one that needs more letters than a column has room for."""
+    rows: list[list[Field]] = []
+    full = True
+    for field in fields:
+        wide = room is not None and _letters(field) > room
+        if full or wide:
+            rows.append([])
+        rows[-1].append(field)
+        full = wide or len(rows[-1]) == columns
+    return rows
+
+
+def _letters(field: Field) -> int:
+    """Return how many letters a field needs to be read whole: alternatives side by side, or its example."""
+    kind = next((kind for kind in field.kinds if kind is not type(None)), str)
+    if get_origin(kind) is Literal:
+        return _letters_of(field, get_args(kind)) if _is_row(field, list(get_args(kind))) else 0
+    return len(field.example) if get_origin(kind) in (tuple, list) and not field.offered else 0
+
+
+def _letters_of(field: Field, options: Sequence[Any]) -> int:
+    return sum(len(field.option(option)) + AROUND for option in options)
+
+
+def _is_row(field: Field, alternatives: Sequence[Any]) -> bool:
+    """Return whether alternatives stand side by side instead of in a list."""
+    few = len(alternatives) <= FEW and not field.optional
+    return few and _letters_of(field, alternatives) <= WIDEST
 
 
 def make_field(name: str, info: FieldInfo, values: Values, *, key: str) -> Field:
@@ -171,6 +206,7 @@ def _nested(
     offered: Mapping[str, Sequence[str]] | None,
     unfolded: bool,
     keep: str | None,
+    room: int | None,
 ) -> dict[str, Any]:
     specs = inner_specs(field.info.annotation)
     values = field.value.model_dump() if isinstance(field.value, Spec) else dict(field.value or {})
@@ -179,7 +215,13 @@ def _nested(
             st.caption(field.info.description)
         if len(specs) == 1:
             return spec_fields(
-                specs[0], key=field.key, values=values, columns=columns, offered=offered, keep=keep
+                specs[0],
+                key=field.key,
+                values=values,
+                columns=columns,
+                offered=offered,
+                keep=keep,
+                room=room,
             )
         by_kind = {str(get_args(spec.model_fields["kind"].annotation)[0]): spec for spec in specs}
         kinds = list(by_kind)
@@ -200,6 +242,7 @@ def _nested(
                 columns=columns,
                 offered=offered,
                 keep=keep,
+                room=room,
             ),
         }
 
@@ -333,8 +376,7 @@ def _number_or_word(field: Field) -> Any:
 def _choice(field: Field, alternatives: list[Any]) -> Any:
     options = [None, *alternatives] if field.optional else alternatives
     index = options.index(field.value) if field.value in options else 0
-    letters = sum(len(field.option(option)) + AROUND for option in options)
-    if len(options) <= FEW and letters <= WIDEST and not field.optional:
+    if _is_row(field, alternatives):
         return st.segmented_control(
             field.label,
             options,

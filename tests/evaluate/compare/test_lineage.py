@@ -1,5 +1,6 @@
 """Runs that did not begin alike: what is told of it, and how their figures are drawn apart."""
 
+import dataclasses
 from pathlib import Path
 
 import pytest
@@ -7,7 +8,7 @@ import pytest
 from lensapp.core.evaluate.score_axis import ScoreAxis
 from lensapp.services.evaluate.compare.lineage import beginnings_in_words
 from lensapp.services.evaluate.compare.scatter import alike
-from lensapp.services.train.comparisons import compared_runs
+from lensapp.services.train.comparisons import Compared, compared_runs
 from lensapp.storage import runs
 from lensapp.storage.workspace import Workspace
 from lensapp.ui.evaluate.compare import compare_figures
@@ -46,7 +47,24 @@ def test_axes_of_scores_are_of_one_kind_where_one_has_to_be_by_logit() -> None:
     assert alike(linear, linear) == (linear, linear)
 
 
-def test_points_of_one_cost_stand_beside_each_other() -> None:
-    moved = compare_figures.dodged([400_000, 400_000, 9_000])
-    assert moved[0] < 400_000 < moved[1]
-    assert moved[2] == 9_000
+def compared(label: str, auroc: float) -> Compared:
+    """Return a row with an AUROC, its interval and 400 000 parameters."""
+    fields = {one.name: None for one in dataclasses.fields(Compared)}
+    known = {"label": label, "run": label, "kind": "network", "parameters": 400_000, "auroc": auroc}
+    return Compared(**fields | known | {"auroc_low": auroc - 0.02, "auroc_high": auroc + 0.02})
+
+
+def test_points_of_one_cost_stand_at_it_and_their_bars_have_caps_of_their_own() -> None:
+    assert compare_figures.ranks_at_one_cost([400_000, 9_000, 400_000]) == [0, None, 1]
+    rows = [compared("a", 0.95), compared("b", 0.93)]
+    figure = compare_figures.cost_figure(rows, "parameters", merit="auroc", colours=["#fff"] * 8, ink="#fff")
+    assert {x for trace in figure.data for x in trace.x} == {400_000}
+    bars = [trace.error_y for trace in figure.data if trace.error_y.array]
+    assert len({bar.width for bar in bars}) == 2
+    assert compare_figures.bars_coincide(rows, "parameters", merit="auroc")
+    assert not compare_figures.bars_coincide(rows[:1], "parameters", merit="auroc")
+
+
+def test_a_short_axis_of_costs_has_two_ticks_at_least() -> None:
+    for cost in (1e5, 2.1e5, 415_969, 6e5, 9.9e5):
+        assert len(compare_figures.cost_ticks([cost])) >= 2

@@ -294,6 +294,20 @@ def test_a_false_positive_rate_is_proposed_only_where_three_non_lenses_are_expec
     assert ThresholdProposals.from_dict(json.loads(json.dumps(proposed.as_dict()))) == proposed
 
 
+def test_each_aim_out_of_reach_has_its_reason_also_in_proposals_from_before():
+    labels = np.arange(400) % 4 == 0
+    proposed = propose_thresholds(labels, np.where(labels, 0.5, 0.5 + np.arange(400) / 1000), part="test")
+    aims = {one.name for one in proposed.thresholds}
+    assert not aims & set(proposed.not_proposed)
+    assert {"tpr0", "tpr10", "fpr_1e-2", "fpr_1e-3", "purity_90"} <= set(proposed.not_proposed)
+    assert proposed.not_proposed["tpr0"] == (
+        "a non-lens scores at least as high as the best lens of the test part"
+    )
+    assert proposed.not_proposed["fpr_1e-3"].startswith("needs 3000 non-lenses")
+    older = proposed.as_dict() | {"not_proposed": {}}
+    assert "purity_90" in ThresholdProposals.from_dict(older).not_proposed
+
+
 def test_a_part_of_one_class_proposes_nothing_and_says_why():
     proposed = propose_thresholds(np.ones(4, bool), np.arange(4), part="validation")
     assert not proposed.thresholds

@@ -35,7 +35,8 @@ PLOT_PIXELS = (420, 260)  # about those of the figure of costs on a narrow page:
 NAME_PIXELS, LETTER_PIXELS, MARK_PIXELS = 14, 6.2, 7
 MOST_NAMES, NAME_LETTERS = 16, 24  # of more points only those that no cheaper one reaches are named
 MARGIN_PIXELS, MOST_LISTED = 8, 4
-DODGE = 0.04  # of the axis, between points of one cost
+ALIKE = 0.01  # costs that differ by less stand on one another: their bars have caps of their own widths,
+CAPS, LINES = (3, 4), (1.0, 1.5)  # and thicknesses, in pixels: of the first, and more for each further one
 AXIS_PIXELS = 80  # of a figure's height, for its axis and what stands above it
 POSITIONS: dict[str, tuple[int, int]] = {
     "middle right": (1, 0), "middle left": (-1, 0), "top center": (0, 1), "bottom center": (0, -1),
@@ -100,16 +101,20 @@ def _colours(
     return [(run_colours or {}).get(row.run, colours[PLACES[row.kind]]) for row in rows]
 
 
-def dodged(costs: Sequence[float]) -> list[float]:
-    """Return where points stand on the logarithmic axis: those of one cost a little beside each other."""
-    if not costs:
-        return []
-    step = (max(costs) / min(costs) * 4) ** DODGE  # the axis reaches from half to twice the costs
-    moved = []
+def ranks_at_one_cost(costs: Sequence[float]) -> list[int | None]:
+    """Return which of the points of one cost each is, from 0; None of one that is alone at its cost."""
+    ranks: list[int | None] = []
     for place, cost in enumerate(costs):
-        alike = [other for other, one in enumerate(costs) if math.isclose(one, cost, rel_tol=0.01)]
-        moved.append(cost * step ** (alike.index(place) - (len(alike) - 1) / 2))
-    return moved
+        alike = [other for other, one in enumerate(costs) if math.isclose(one, cost, rel_tol=ALIKE)]
+        ranks.append(alike.index(place) if len(alike) > 1 else None)
+    return ranks
+
+
+def bars_coincide(rows: Sequence[Compared], cost: str, *, merit: str) -> bool:
+    """Return whether bars of the figure of costs stand on one another, so that caps tell them apart."""
+    drawn = [row for row in rows if getattr(row, merit) is not None and getattr(row, cost)]
+    ranks = ranks_at_one_cost([float(getattr(row, cost)) for row in drawn])
+    return has_intervals(drawn, merit) and any(rank is not None for rank in ranks)
 
 
 def has_intervals(rows: Sequence[Compared], merit: str) -> bool:
@@ -149,8 +154,9 @@ def cost_figure(
 ) -> go.Figure:
     """Draw `merit` (of MERITS) of each row against `cost` (of COSTS), which is spread logarithmically.
 
-    Names are placed as a figure of `height` pixels has room for them; points of one cost stand beside each
-    other, so that each interval is seen. Colours are those of `bar_figure`.
+    Names are placed as a figure of `height` pixels has room for them. The intervals of points of one cost
+    have the colours of these, and wider caps from one to the next, so that each is seen. Colours are those
+    of `bar_figure`.
     """
     figure = go.Figure()
     measured = [row for row in rows if getattr(row, merit) is not None and getattr(row, cost)]
@@ -159,14 +165,16 @@ def cost_figure(
     names = _names_drawn(measured, costs, shares, cost=cost, merit=merit)
     top = max((interval_of(row, merit)[1] for row in measured), default=1.0)  # the bars end there
     positions = name_positions(costs, shares, names, height=height - AXIS_PIXELS, top=top)
-    beside = dodged(costs) if has_intervals(measured, merit) else costs
+    if has_intervals(measured, merit):
+        inks = _colours(measured, run_colours, colours)
+        _draw_bars(figure, measured, costs, merit=merit, inks=inks)
     for kind, name in NAMES.items():
         places = [place for place, row in enumerate(measured) if row.kind == kind]
         if not places:
             continue
         of_kind = [measured[place] for place in places]
         figure.add_scatter(
-            x=[beside[place] for place in places],
+            x=[costs[place] for place in places],
             y=[getattr(row, merit) for row in of_kind],
             name=name,
             mode="markers+text",
@@ -176,8 +184,6 @@ def cost_figure(
             textfont={"size": 11, "color": ink},
             cliponaxis=False,  # the names of those at 1 stand above the axis
             marker={"size": 11, "color": _colours(of_kind, run_colours, colours), "symbol": SYMBOLS[kind]},
-            error_y=_error_bars(of_kind, merit)
-            | {"thickness": 1, "width": 3, "visible": has_intervals(of_kind, merit)},
             hovertemplate=f"%{{customdata[0]}}<br>{MERITS[merit]} %{{y:.3f}}<br>%{{customdata[1]:,.4~g}} "
             f"{COSTS[cost]}",
         )
@@ -188,6 +194,31 @@ def cost_figure(
     figure.update_xaxes(title=COSTS[cost], type="log", tickvals=ticks, ticktext=[*map(rounded_count, ticks)])
     figure.update_yaxes(title=MERITS[merit])
     return figure
+
+
+def _draw_bars(
+    figure: go.Figure, rows: Sequence[Compared], costs: Sequence[float], *, merit: str, inks: Sequence[str]
+) -> None:
+    """Draw the intervals at their costs, the widest caps below the others."""
+    ranks = ranks_at_one_cost(costs)
+    for place in sorted(range(len(rows)), key=lambda place: -(ranks[place] or 0)):
+        rank, row = ranks[place], rows[place]
+        if len({*interval_of(row, merit)}) == 1:
+            continue
+        bars = _error_bars([row], merit) | {
+            "width": CAPS[0] + CAPS[1] * (rank or 0),
+            "thickness": LINES[0] + LINES[1] * (rank or 0),
+        }
+        figure.add_scatter(
+            x=[costs[place]],
+            y=[float(getattr(row, merit))],
+            mode="markers",
+            marker={"size": 1, "color": inks[place]},
+            error_y=bars if rank is None else bars | {"color": inks[place]},
+            hoverinfo="skip",
+            showlegend=False,
+            name=row.label,
+        )
 
 
 def _names_drawn(
@@ -203,13 +234,21 @@ def _names_drawn(
 
 
 def cost_ticks(costs: Sequence[float]) -> list[float]:
-    """Return where to write a logarithmic axis: 1, 2 and 5 of each decade, 1 alone where it spans three."""
+    """Return where to write a logarithmic axis: 1, 2 and 5 of each decade, 1 alone where it spans three.
+
+    An axis so short that fewer than two of these lie on it has 1.5, 3 and 7 besides.
+    """
     if not costs:
         return []
     low, high = min(costs) / 2, max(costs) * 2
-    factors = (1, 2, 5) if high / low < 1000 else (1,)
     decades = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
-    return [tick for power in decades for factor in factors if low <= (tick := factor * 10.0**power) <= high]
+    ticks: list[float] = []
+    for factors in ((1,), (1, 2, 5), (1, 1.5, 2, 3, 5, 7)):
+        every = [factor * 10.0**power for power in decades for factor in factors]
+        ticks = [tick for tick in every if low <= tick <= high]
+        if len(ticks) >= (3 if factors == (1,) else 2):
+            break
+    return ticks
 
 
 def unbeaten(costs: Sequence[float], shares: Sequence[float], *, cost: str) -> list[bool]:

@@ -320,6 +320,8 @@ def _costs(rows: list[Compared], cutouts: str, *, merit: str) -> None:
         st.info(f"There is nothing to draw: {plain(absent)}.", icon=":material/scatter_plot:")
         return
     height, colours = _rows_height(rows), figures.line_colours()
+    one_cost = compare_figures.bars_coincide(rows, cost, merit=merit)
+    together = "; of networks of one cost each bar has its colour and caps" if one_cost else ""
     figures.show_figure(
         compare_figures.cost_figure(
             rows,
@@ -331,7 +333,7 @@ def _costs(rows: list[Compared], cutouts: str, *, merit: str) -> None:
             run_colours=_run_colours(rows),
         ),
         title=title,
-        caption=cutouts + _limits_note(rows, merit),
+        caption=cutouts + _limits_note(rows, merit) + together,
         csv=lambda: figures.csv_text(compare_figures.columns_of(rows)),
         key="compare-costs",
         height=height,
