@@ -1,6 +1,7 @@
 """The data page on an empty workspace and on a small survey."""
 
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -18,6 +19,7 @@ from lensapp.services.data.sources import make_dry_run
 from lensapp.services.evaluate.realism import start_audit
 from lensapp.storage import queue, sources
 from lensapp.storage.workspace import Workspace
+from lensapp.ui.data import quality_view
 from lensapp.ui.data.catalogue_view import safe_csv
 from lensapp.ui.data.import_sentence import parts_of
 from lensapp.ui.data.sky_view import Positions, sky_figure
@@ -139,6 +141,15 @@ def test_quality_tells_what_was_rejected_and_why(workspace):
     app = open_data(view="quality")
     reasons = app.dataframe[0].value["reason"].tolist()
     assert reasons == ["Expected pixels, received only NaN.", "Expected FITS, received 3 bytes."]
+
+
+def test_masked_pixels_of_a_sample_are_told_from_those_of_all_cutouts():
+    simulated = SimpleNamespace(quality={})
+    note = quality_view.what_is_of_a_sample(simulated, sampled=256, total=2000)
+    assert note == "Masked: in 256 cutouts, evenly spread. "
+    assert not quality_view.what_is_of_a_sample(simulated, sampled=90, total=90)
+    imported = SimpleNamespace(quality={"bands": {"g": {"nan": 3}}})
+    assert not quality_view.what_is_of_a_sample(imported, sampled=256, total=2000)
 
 
 def map_of(ra_deg: list[float], dec_deg: list[float], **options: Any) -> tuple[go.Figure, int]:

@@ -13,7 +13,14 @@ from lensapp.core.data.conditions import parse_filter
 from lensapp.core.data.paint_spec import PaintSpec
 from lensapp.core.errors import BandMismatch, InvalidInput, JobCancelled, NotFound
 from lensapp.core.split.splits import SplitSpec
-from lensapp.services.data.host_choice import WHOLE, HostSample, choose_hosts, host_warning, kept_psf, usual_hosts
+from lensapp.services.data.host_choice import (
+    WHOLE,
+    HostSample,
+    choose_hosts,
+    host_warning,
+    kept_psf,
+    usual_hosts,
+)
 from lensapp.services.data.painting import paint_source, read_psf, start_painting
 from lensapp.services.split.datasets import freeze_split
 from lensapp.simulation.host_galaxies import red_sequence

@@ -80,6 +80,10 @@ def test_bins_have_short_limits_on_two_lines() -> None:
     assert bin_ticks(groups) == ["1.1–<br>1.5", "1.5–<br>1.9"]
     drawn = subgroup_figure(groups, by="redshift", colours={"lens": "#000000", "nonlens": "#ffffff"})
     assert drawn.layout.xaxis.tickangle == 0
+    counts = drawn.layout.annotations[-1].text  # each class in its colour
+    assert counts.endswith(
+        "<span style='color:#000000'>lens</span>, <span style='color:#ffffff'>non-lens</span>"
+    )
     named = by_subgroup(labels, scores, np.array(["a", "a", "b", "b", "a", "b"]), threshold=0.5)
     assert bin_ticks(named) == []
 

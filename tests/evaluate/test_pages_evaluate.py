@@ -160,6 +160,7 @@ def test_a_page_of_cutouts_is_explained_in_one_job_and_shown_under_the_map_chose
     page.toggle(key="evaluate-maps").set_value(True).run()
     assert any("Surest lenses found" in text.value for text in page.markdown)
     [button] = [one for one in page.button if one.label.startswith("Explain all")]
+    assert any(one.value == "No map has been worked out for these cutouts yet." for one in page.caption)
     button.click().run()
     assert not page.exception
     [job] = queue.list_jobs(ws.database)

@@ -83,7 +83,7 @@ def test_each_figure_has_a_panel_and_the_numbers_of_cutouts_the_last():
     drawn = subgroup_figure(groups, by="redshift", colours={"lens": "#000000", "nonlens": "#ffffff"})
     titles = [note.text for note in drawn.layout.annotations]
     assert titles[:3] == ["lenses accepted", "non-lenses accepted", "AUROC"]
-    assert titles[-1] == "cutouts"
+    assert titles[-1].startswith("cutouts: ")
     assert len(drawn.data) == len(titles) + 1
     assert list(drawn.data[2].y) == [one.auroc.value for one in counted]
     assert [list(one.y) for one in drawn.data[-2:]] == [

@@ -265,7 +265,7 @@ def test_axes_of_numbers_have_titles_with_units(figure):
     panels = {one.text for one in figure.layout.annotations}  # titles of panels stand above them
     for axis in axes_with_numbers(figure):
         title = axis.title.text
-        assert title or "cutouts" in panels, axis.plotly_name
+        assert title or any(panel.startswith("cutouts: ") for panel in panels), axis.plotly_name
         if title and LENGTHS.search(title) and "z " not in title:
             assert re.search(r"\((arcsec|deg|s|h|mag|km/s|pixels)\)", title), title
 

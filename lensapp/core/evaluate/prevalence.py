@@ -55,14 +55,14 @@ class SurveySpec(Spec):
         1.0,
         ge=0,
         le=1,
-        title="Lenses recognised",
+        title="Share of lenses recognised",
         description="Share of inspected lenses that the inspectors recognise, by their blind tests.",
     )
     inspector_false_positive_rate: float = Field(
         0.01,
         ge=0,
         le=1,
-        title="Non-lenses accepted",
+        title="Share of non-lenses accepted",
         description="Share of inspected non-lenses that inspectors take for lenses, by their blind tests; "
         "1 % where none were made.",
     )

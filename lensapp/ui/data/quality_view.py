@@ -70,13 +70,20 @@ def rejection_table(rejected: Sequence[Rejection]) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=["file", "code", "reason"])
 
 
+def what_is_of_a_sample(source: Source, *, sampled: int, total: int) -> str:
+    """Return that the masked share of each band is of a sample, where the import did not count all."""
+    counted_all = all("nan" in report for report in (source.quality.get("bands") or {"": {}}).values())
+    return "" if counted_all or sampled >= total else f"Masked: in {sampled} cutouts, evenly spread. "
+
+
 def _show_masked(source: Source) -> None:
     """Show what is masked, and sky and noise of each band in one unit."""
     ws = get_workspace()
     share = column_of(ws, source, "masked_fraction")
     with_mask = int(np.count_nonzero(share > 0))
     st.markdown(f"**{counted(with_mask, 'cutout')} with masked pixels**")
-    st.caption(f"{100 * float(share.mean()) if len(share) else 0:.2f} % of all pixels are NaN or 'no data'.")
+    masked_share = 100 * float(share.mean()) if len(share) else 0.0
+    st.caption(f"{masked_share:.2f} % of all cutouts' pixels are NaN or 'no data'.")
     pixels, _ = sampled_pixels(ws, source)
     of_bands = source.quality.get("bands") or {}
     rows = []
@@ -114,7 +121,8 @@ def _show_masked(source: Source) -> None:
         },
     )
     also = "" if levels.noise_mag_arcsec2 is None else "; last the noise as a surface brightness"
-    st.caption(plain(f"Sky and noise of a pixel, {levels.unit}{also}."))
+    of_which = what_is_of_a_sample(source, sampled=len(pixels), total=len(share))
+    st.caption(plain(f"{of_which}Sky and noise of a pixel, {levels.unit}{also}."))
     for warning in remarks_on(source):
         st.caption(f":material/warning: {plain(in_page_words(warning))}")
 

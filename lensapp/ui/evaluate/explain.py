@@ -69,6 +69,12 @@ def overlaid(ws: Workspace, run_name: str, overlay: Overlay, cutout: Cutout, pic
     return explanations.overlay(explanation, picture, overlay.name, 1, overlay.opacity)
 
 
+def _explained_so_far(have: int, shown: int) -> str:
+    if not have:
+        return "No map has been worked out for these cutouts yet."
+    return f"{have} of these {shown} cutouts {'has' if have == 1 else 'have'} a map so far."
+
+
 def explain_shown(ws: Workspace, run_name: str, cutout_ids: Sequence[int]) -> None:
     """Offer to explain all cutouts that are shown, in one job, and say how far random weights agree."""
     found = [explanations.stored_explanation(ws, run_name, one) for one in cutout_ids]
@@ -84,6 +90,7 @@ def explain_shown(ws: Workspace, run_name: str, cutout_ids: Sequence[int]) -> No
                 run_name=run_name,
                 cutout_ids=missing,
             )
+            st.caption(_explained_so_far(len(cutout_ids) - len(missing), len(cutout_ids)))
         return
     likenesses = explanations.likeness_to_random([one for one in found if one is not None])
     if likenesses:

@@ -40,7 +40,7 @@ def show_subgroups(ws: Workspace, evaluation: Evaluation, *, threshold: float) -
             subgroup_figure(groups, by=_label(column), colours=figures.class_colours()),
             title=f"Figures by {_label(column)}",
             caption=f"{evaluation.part} part: n = {_n_in_words(shown, evaluation)}, "
-            f"at {at_least(threshold)}; bars: 95\u00a0%",
+            f"at {at_least(threshold)}; limits: 95\u00a0%; hatched: non-lenses",
             csv=lambda: str(table.to_csv(index=False)),
             key="evaluate-subgroups",
             height=subgroup_height(groups),

@@ -21,6 +21,7 @@ from lensapp.ui.shared.widgets import number
 
 Columns = Mapping[str, NDArray[Any]]
 LOWEST_CANDIDATES = 0.5
+CLASSES = ("lens", "nonlens")
 PANELS_ACROSS = 3
 MOST_LEVEL_TICKS = 7  # more bins have their limits slanted, on one line
 
@@ -124,7 +125,8 @@ def subgroup_figure(groups: Sequence[Subgroup], *, by: str, colours: Mapping[str
     panels = subgroup_panels(groups)
     across = panels_across(len(panels) + 1)
     rows = math.ceil((len(panels) + 1) / across)
-    titles = [*panels, "cutouts"]
+    of_classes = [f"<span style='color:{colours[one]}'>{figures.CLASS_NAMES[one]}</span>" for one in CLASSES]
+    titles = [*panels, f"cutouts: {', '.join(of_classes)}"]
     figure = make_subplots(
         rows, across, subplot_titles=titles, vertical_spacing=0.42 / rows, horizontal_spacing=0.2 / across
     )
@@ -150,10 +152,8 @@ def subgroup_figure(groups: Sequence[Subgroup], *, by: str, colours: Mapping[str
             col=place % across + 1,
         )
         figure.update_yaxes(range=[-0.02, 1.03], row=place // across + 1, col=place % across + 1)
-    for label, numbers in (
-        ("lens", [group.n_positive for group in groups]),
-        ("nonlens", [group.n_negative for group in groups]),
-    ):
+    numbers_of = ([group.n_positive for group in groups], [group.n_negative for group in groups])
+    for label, numbers in zip(CLASSES, numbers_of, strict=True):
         figure.add_bar(
             x=names,
             y=numbers,
