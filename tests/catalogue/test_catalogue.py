@@ -239,3 +239,20 @@ def test_the_ledger_of_a_candidate_tells_scores_votes_and_networks(ws: Workspace
     assert found.memberships[0]["label_from"] == "votes:look:ann"
     assert found.trained == ("r2",)
     assert ledger.ledger_of_candidate(ws, 999_999) is None
+
+
+def test_the_ledger_tells_a_withdrawal_of_the_vote_that_it_withdrew(ws: Workspace, field: Source) -> None:
+    cutout_id, review = ids_of(ws, field)["field-000"], add_review(ws, field)
+    for inspector, grade in (("ann", "C"), ("ann", "B"), ("bob", "X"), ("ann", None), ("cyd", None)):
+        add_votes(ws, review, inspector, {cutout_id: grade})
+    found = ledger.ledger_of_candidate(ws, cutout_id)
+    assert found is not None
+    told = [
+        (vote.inspector, vote.grade, vote.id in found.withdrawn, counts) for _, vote, counts in found.votes
+    ]
+    assert told == [
+        ("ann", "C", False, False),
+        ("ann", "B", True, False),
+        ("bob", "X", False, True),
+        ("cyd", None, False, False),
+    ]

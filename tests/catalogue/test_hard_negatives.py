@@ -109,6 +109,19 @@ def test_grades_and_what_inspectors_named_come_before_labels_and_columns(ws, par
     assert [origins["field-016"], origins["field-017"]] == ["votes:look:ann", "import"]
 
 
+def test_where_all_are_held_nothing_that_is_done_is_advised(ws, parent, scored):
+    made = add(ws, count=100)
+    with pytest.raises(InvalidInput, match=r"in the dataset already.*more of the source\.$") as refusal:
+        add_hard_negatives(
+            ws,
+            dataset_name=made["dataset"],
+            source_name="field",
+            run_name="net",
+            spec=HardNegativesSpec(),
+        )
+    assert "score" not in str(refusal.value)
+
+
 def test_what_cannot_be_used_is_said(ws, parent, scored):
     with pytest.raises(InvalidInput, match=r"is left to add: .* Its classes are Merger \(4\), Ring \(4\)"):
         add(ws, classes=("Disc",))

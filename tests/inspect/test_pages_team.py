@@ -1,5 +1,6 @@
 """The page Team, run by Streamlit's own test harness inside the frame."""
 
+import json
 from pathlib import Path
 
 import pytest
@@ -107,3 +108,12 @@ def test_swap_without_blind_tests_warns_and_gives_no_verdicts(ws: Workspace) -> 
     for address in ({}, {"view": "feed-back"}):
         catalogue = open_page("catalogue", source="sky", consensus="dawid_skene", **address)
         assert any("how often each inspector errs" in text.value for text in catalogue.warning), address
+
+
+def test_each_kappa_of_a_larger_team_has_its_number_of_candidates(ws: Workspace) -> None:
+    add_survey(ws)
+    create_review(ws, name="look", source_name="sky", spec=ReviewSpec(order="given", limit=10))
+    for inspector, letters in (("ada", "AX"), ("bob", "AC"), ("cyd", "XA")):
+        grade_all(ws, inspector, letters)
+    [kappas] = open_page("team", review="look").get("plotly_chart")
+    assert "−1.00<br>n = 10" in str(json.loads(kappas.proto.spec))

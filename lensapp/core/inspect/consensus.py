@@ -13,6 +13,7 @@ hours late:
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any, Protocol
 
 import numpy as np
@@ -173,6 +174,27 @@ def last_votes(votes: Sequence[CastVote]) -> IntArray:
     Ordered by cutout and inspector.
     """
     return last_of(columns_of(votes))
+
+
+def withdrawn_votes(votes: Sequence[CastVote]) -> dict[int, int]:
+    """Return by the position of each withdrawal that of the vote it withdrew, if there is one.
+
+    That is the one which its inspector had cast last on the same cutout.
+    """
+    if not votes:
+        return {}
+    columns = columns_of(votes)
+    order = np.lexsort(
+        (columns.seq, columns.client, cast_times(columns), columns.inspector, columns.cutout)
+    ).tolist()
+    return {
+        after: before
+        for before, after in pairwise(order)
+        if votes[after].grade is None
+        and votes[before].grade is not None
+        and columns.cutout[before] == columns.cutout[after]
+        and columns.inspector[before] == columns.inspector[after]
+    }
 
 
 def columns_of(votes: Sequence[CastVote]) -> VoteColumns:

@@ -274,7 +274,9 @@ def choose(
             f"with a score below {spec.min_score:g}": np.count_nonzero(fresh & scored & wanted),
         }
         why = ", ".join(f"{count} {words}" for words, count in counts.items() if count)
-        advice = f"Label or grade more of the source, or score it with {run_name}"
+        advice = "Label or grade more of the source"
+        if (fresh & ~scored).any():
+            advice += f", or score all of it with {run_name}"
         if (fresh & scored).any():
             advice = "Choose further classes or a lower least score"
         if spec.classes:

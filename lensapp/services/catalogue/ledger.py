@@ -4,7 +4,7 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import Any
 
-from lensapp.core.inspect.consensus import last_votes
+from lensapp.core.inspect.consensus import last_votes, withdrawn_votes
 from lensapp.core.split.folds import DEVELOPMENT
 from lensapp.services.catalogue.label_origin import read_origin
 from lensapp.services.data.host_choice import OBJECTS, PAINTED
@@ -78,7 +78,10 @@ class CandidateLedger:
         (run, dataset version of the run, score, the probability that it means by the run's calibration, or
         None without one), oldest run first.
     votes
-        (review, vote, whether it counts), in the order received.
+        (review, vote, whether it counts), in the order received. A withdrawal is told of the vote that it
+        withdrew.
+    withdrawn
+        Ids of the votes that were withdrawn.
     memberships
         Dataset versions that hold it: dataset, part, label, label_from.
     trained
@@ -89,6 +92,7 @@ class CandidateLedger:
     source: str
     scores: tuple[tuple[str, str, float, float | None], ...]
     votes: tuple[tuple[str, Vote, bool], ...]
+    withdrawn: frozenset[int]
     memberships: tuple[dict[str, Any], ...]
     trained: tuple[str, ...]
 
@@ -163,7 +167,7 @@ def ledger_of_candidate(ws: Workspace, cutout_id: int) -> CandidateLedger | None
     memberships = tuple(datasets.memberships_of(ws.database, cutout_id))
     learned = {entry["dataset"] for entry in memberships if entry["part"] in DEVELOPMENT}
     votes = reviews.votes_of(ws.database, cutout_id=cutout_id)
-    counted = set(last_votes(votes).tolist())
+    counted, withdrawn = set(last_votes(votes).tolist()), withdrawn_votes(votes)
     return CandidateLedger(
         cutout=cutout,
         source=sources.source_by_id(ws.database, cutout.source_id).name,
@@ -177,8 +181,11 @@ def ledger_of_candidate(ws: Workspace, cutout_id: int) -> CandidateLedger | None
             for key, score in stored_scores.scores_of_cutout(ws, cutout_id)
         ),
         votes=tuple(
-            (review_names[vote.review_id], vote, position in counted) for position, vote in enumerate(votes)
+            (review_names[vote.review_id], vote, position in counted)
+            for position, vote in enumerate(votes)
+            if position not in withdrawn
         ),
+        withdrawn=frozenset(votes[position].id for position in withdrawn.values()),
         memberships=memberships,
         trained=tuple(
             every_run[key].name

@@ -106,10 +106,12 @@ class Lightbox:
                 {
                     **{"inspector": vote.inspector, "grade": vote.grade, "contaminant": vote.contaminant},
                     **{"comment": vote.comment, "starred": bool(vote.starred), "voted_at": vote.voted_at},
-                    **{"review": review, "counts": counts},
+                    **{"review": review, "counts": counts, "withdrawn": vote.id in ledger.withdrawn},
                 }
-                for review, vote, counts in (ledger.votes if ledger else ())
-            ],
+                for review, vote, counts in ledger.votes
+            ]
+            if ledger
+            else [],
             "datasets": [
                 (str(entry["dataset"]), str(entry["part"]), str(entry["label"]))
                 for entry in (ledger.memberships if ledger else ())

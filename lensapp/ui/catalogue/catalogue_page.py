@@ -280,7 +280,8 @@ def _complete_consensus(method: str) -> ConsensusSpec:
     plain = ConsensusSpec.parse({"method": method})
     if not usual_settings(method):
         return plain
-    with st.expander(f"Prior and thresholds of {METHODS[method]}"):
+    asked = "Prior and thresholds" if "prior" in usual_settings(method) else "Thresholds"
+    with st.expander(f"{asked} of {METHODS[method]}"):
         entered = settings_form(method, key="catalogue")
     return validated(ConsensusSpec, entered) or plain
 

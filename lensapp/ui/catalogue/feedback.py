@@ -231,12 +231,12 @@ def outcomes_table(plan: FeedbackPlan) -> pd.DataFrame:
     )
     rows = [
         {
-            "graded candidates": count,
+            "candidates": count,
             "outcome": f"relabelled ({changed})" if outcome == RELABELLED else outcome,
         }
         for outcome, count in plan.outcomes.items()
     ]
-    rows.append({"graded candidates": plan.ungraded, "outcome": "without a vote: ignored"})
+    rows.append({"candidates": plan.ungraded, "outcome": "without a vote: ignored"})
     return pd.DataFrame(rows)
 
 

@@ -85,7 +85,7 @@ def _show_record(record: CandidateLedger) -> None:
     votes = [
         {
             "inspector": vote.inspector,
-            "grade": vote.grade or "withdrawn",
+            "grade": f"{vote.grade}, withdrawn" if vote.id in record.withdrawn else vote.grade or "withdrawn",
             "contaminant": vote.contaminant or "",
             "comment": vote.comment or "",
             "review": review,

@@ -1,12 +1,14 @@
 """Figures about inspectors: completeness against false positives, and agreement of pairs."""
 
+from itertools import permutations
+
 import numpy as np
 import plotly.graph_objects as go
 
 from lensapp.core.inspect.agreement import Rate
 from lensapp.services.inspect.team import Team
 from lensapp.ui.shared import figures
-from lensapp.ui.shared.widgets import fixed
+from lensapp.ui.shared.widgets import fixed, number
 
 
 def show_rates(team: Team) -> None:
@@ -63,10 +65,13 @@ def show_kappas(team: Team) -> None:
     names = [record.name for record in team.inspectors]
     row_of = {name: row for row, name in enumerate(names)}
     kappa = np.full((len(names), len(names)), np.nan)
+    text = np.full(kappa.shape, "", object)
     for pair in team.pairs:
-        kappa[row_of[pair.first], row_of[pair.second]] = pair.kappa
-        kappa[row_of[pair.second], row_of[pair.first]] = pair.kappa
-    text = [["" if np.isnan(value) else fixed(value) for value in row] for row in kappa]
+        for cell in permutations((row_of[pair.first], row_of[pair.second])):
+            kappa[cell] = pair.kappa
+            if not np.isnan(pair.kappa):
+                text[cell] = f"{fixed(pair.kappa)}<br>n = {number(pair.candidates)}"
+    contrary, alike = figures.line_colours()[1], figures.line_colours()[0]
     figure = go.Figure(
         go.Heatmap(
             z=kappa,
@@ -74,14 +79,17 @@ def show_kappas(team: Team) -> None:
             y=names,
             zmin=-1,
             zmax=1,
-            colorscale="RdBu",
+            colorscale=[(0.0, contrary), (0.5, figures.grid()), (1.0, alike)],
             text=text,
             texttemplate="%{text}",
-            hovertemplate="%{y} and %{x}: %{z:.2f}<extra></extra>",
+            xgap=2,
+            ygap=2,
+            hovertemplate="%{y} and %{x}: κ = %{text}<extra></extra>",
             colorbar={"title": "κ", "thickness": 12},
         )
     )
-    figure.update_yaxes(autorange="reversed")
+    figure.update_xaxes(showgrid=False)
+    figure.update_yaxes(autorange="reversed", showgrid=False)
     candidates = [pair.candidates for pair in team.pairs]
     span = " to ".join(map(str, sorted({min(candidates), max(candidates)})))
     figures.show_figure(

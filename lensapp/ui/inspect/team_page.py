@@ -205,7 +205,7 @@ def _show_inspectors(team: Team) -> None:
                 help="Median seconds per candidate; a look of over a minute counts as one.",
             ),
             "hours left": number_column(
-                "time left",
+                "time left (mean pace)",
                 help="Candidates not graded yet times the mean seconds of this inspector: a few long looks "
                 "make the mean larger than the median.",
             ),

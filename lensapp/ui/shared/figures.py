@@ -59,6 +59,11 @@ def ground() -> str:
     return INK[theme()]["ground"]
 
 
+def grid() -> str:
+    """Return the colour of the grid of a figure in the theme shown: just told from the ground."""
+    return INK[theme()]["grid"]
+
+
 def power_of_ten(value: float) -> str:
     """Return a number of any size as 2 × 10⁻⁴, and 0.1 and 1 as they are."""
     if value in (0.1, 1.0):

@@ -46,10 +46,10 @@ export class RecordPanel {
   }
 
   votesOf(votes) {
-    const rows = votes.map(({ inspector, grade, contaminant, comment, starred, voted_at: at, review, counts }) => {
-      const words = grade ? [grade, contaminant].filter(Boolean).join(' ') : 'withdrawn';
+    const rows = votes.map(({ inspector, grade, contaminant, comment, starred, voted_at: at, review, counts, withdrawn }) => {
+      const words = grade ? [grade, contaminant, withdrawn && '(withdrawn)'].filter(Boolean).join(' ') : 'withdrawn';
       const notes = [starred && '★', comment && `“${comment}”`].filter(Boolean).join(' ');
-      const row = element('div', { className: counts ? 'vote' : 'vote past', title: counts ? '' : 'Replaced by a later vote, or given too late' },
+      const row = element('div', { className: counts ? 'vote' : 'vote past', title: counts || withdrawn ? '' : 'Replaced by a later vote, or given too late' },
         element('b', { textContent: words }), element('span', { textContent: inspector }),
         element('small', { textContent: `${review}, ${day(at)}` }));
       if (notes) row.append(element('q', { textContent: notes }));
