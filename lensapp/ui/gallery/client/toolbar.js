@@ -73,14 +73,14 @@ export class Toolbar {
   showProgress({ graded, total, all, pace, tally }) {
     const box = this.root.querySelector('.progress'), left = (total - graded) * pace;
     if (!box.firstChild) {
-      box.append(element('span', {}, element('b'), element('span'), element('span', { className: 'word', textContent: ' graded' })), element('span', { className: 'each' }), element('span'));
+      box.append(element('span', {}, element('b'), element('span')), element('span', { className: 'word', textContent: ' graded' }), element('span', { className: 'each' }), element('span'));
       box.title = 'Graded by you. Seconds each: mean of your latest votes, a look of over a minute counts as one; the time left is as many of these as there are candidates left.';
     }
     const words = [
       graded.toLocaleString('en'), all ? ` of your ${total.toLocaleString('en')} (${all.toLocaleString('en')} in all)` : ` of ${total.toLocaleString('en')}`,
       pace ? ` · ${inSeconds(pace)} each` : '', left ? ` · ${duration(left)} left` : '',
     ];
-    const places = [...[...box.firstChild.childNodes].slice(0, 2), ...[...box.childNodes].slice(1)];
+    const places = [...box.firstChild.childNodes, ...[...box.childNodes].slice(2)];
     words.forEach((word, index) => { if (places[index].textContent !== word) places[index].textContent = word; });
     this.showTally(tally);
     this.root.querySelector('.onward').hidden = !graded || graded < Math.min(ENOUGH, total);
