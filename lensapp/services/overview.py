@@ -106,7 +106,7 @@ def overview(ws: Workspace) -> Overview:
         inspecting = f"review {opened[0].name} waits"
 
     total_scores = sum(count for _, _, count in scores)
-    export = "export, or feed back" if cast.good else ""
+    export = "ready to export or feed back" if cast.good else ""
     stages = (
         Stage(
             "Cutouts", cutouts, noun(cutouts, "cutout"), newest_source, "Look" if ready else "Import", "data"

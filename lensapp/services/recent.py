@@ -1,7 +1,8 @@
 """What has changed lately, for somebody who comes back: work that ended, votes, exports and deletions."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import groupby
 from pathlib import PurePath
 
 from lensapp.core.plurals import counted
@@ -13,6 +14,7 @@ from lensapp.storage.workspace import Workspace
 
 JOBS_LOOKED_AT = 50
 TOLD_BY_JOBS = ("queued", "asked to stop", "asked to pause")
+MADE = "made"
 GONE = ("deleted", "removed")
 PAGES = {"source": "data", "dataset": "split", "run": "train", "review": "team"}
 EXPORTED_WORDS = {"_votes": "votes on", "_provenance": "the provenance of"}  # by the end of a file's name
@@ -21,12 +23,16 @@ ENDS = {"done": "is finished", "failed": "failed", "cancelled": "was stopped"}
 
 @dataclass(frozen=True)
 class Change:
-    """One change: when, in words, and the page with the selection that shows it (none for a deletion)."""
+    """One change: when, in words, and the page with the selection that shows it (none for a deletion).
+
+    Where `made_by` says who made it and of what kind it is, it can be told together with others like it.
+    """
 
     at: float
     text: str
     page: str | None = None
     selection: Mapping[str, str] | None = None
+    made_by: tuple[str, str] | None = None
 
 
 def recent_changes(ws: Workspace, *, since: float, limit: int) -> list[Change]:
@@ -50,8 +56,25 @@ def recent_changes(ws: Workspace, *, since: float, limit: int) -> list[Change]:
                 text = f"{row['who']} {EXPORTED} {_what_a_file_holds(row['detail'] or '')} {row['name']}"
                 text += f" to {row['detail']}"
             page = None if row["did"] in GONE else PAGES.get(row["kind"])
-            changes.append(Change(row["at"], text, page, {row["kind"]: row["name"]} if page else None))
-    return sorted(changes, key=lambda change: -change.at)[:limit]
+            made_by = (row["who"], row["kind"]) if page and row["did"] == MADE else None
+            changes.append(
+                Change(row["at"], text, page, {row["kind"]: row["name"]} if page else None, made_by)
+            )
+    return _told_together(sorted(changes, key=lambda change: -change.at))[:limit]
+
+
+def _told_together(changes: Sequence[Change]) -> list[Change]:
+    """Return changes, newest first, with what one person made of one kind in a row as one."""
+    told: list[Change] = []
+    for _, alike in groupby(enumerate(changes), lambda pair: pair[1].made_by or pair[0]):
+        group = [change for _, change in alike]
+        last = group[0]
+        if last.made_by and last.selection and len(group) > 1:
+            who, kind = last.made_by
+            text = f"{who} made {counted(len(group), kind)}, the last {last.selection[kind]}"
+            last = replace(last, text=text)
+        told.append(last)
+    return told
 
 
 def _what_a_file_holds(name: str) -> str:

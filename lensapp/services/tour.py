@@ -80,7 +80,7 @@ def tour_of(ws: Workspace, stands: Round) -> list[TourStep]:
         ),
         TourStep(
             "Export the catalogue",
-            "Grades, scores and positions as FITS, CSV or VOTable, with every vote.",
+            "Grades, scores and positions as one file; Catalogue, Export has other formats and every vote.",
             "catalogue",
             stages["Catalogue"].done or "exported" in once,
             view={"view": "export"},

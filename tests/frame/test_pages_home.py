@@ -119,6 +119,21 @@ def test_each_card_says_what_its_picture_shows_and_no_two_show_the_same(workspac
     ]  # fmt: skip
 
 
+def test_the_picture_of_cutouts_is_of_the_source_that_the_round_is_about(workspace):
+    walk_the_round(workspace)
+    make_survey(workspace, name="streaks")
+    facts = overview(workspace)
+    assert facts.sources[0].name == "streaks"
+    for query, name in (({}, "streaks"), ({"source": "small"}, "small"), ({"source": "gone"}, "streaks")):
+        app = AppTest.from_file(PROJECT / "lensapp" / "ui" / "main.py", default_timeout=60)
+        app.query_params.update(query)
+        app.run()
+        [card] = [
+            one.value for one in app.main.get("html") if "card-head" in one.value and ">Cutouts<" in one.value
+        ]
+        assert f">lenses of {name}<" in card, query
+
+
 def test_the_network_card_has_a_picture_where_only_scores_were_imported(workspace):
     walk_the_round(workspace)
     dataset = datasets.get_dataset(workspace.database, "small-v1")
@@ -144,6 +159,26 @@ def test_home_says_what_changed_in_the_last_day(workspace):
         "Ada made source small": "data", "Ada made dataset small-v1": "split", "Ada made run run1": "train",
         "Ada made review look": "team",
     }  # fmt: skip
+
+
+def test_what_one_person_made_in_a_row_is_one_line(workspace):
+    def make_reviews(*names: str) -> None:
+        for name in names:
+            reviews.create_review(
+                workspace.database, name=name, source_id=source.id, run_id=None, spec={}, queue=[]
+            )
+
+    with acting_as(Actor("Ada", "scientist")):
+        source = make_survey(workspace)
+        make_reviews("look-1", "look-2", "look-3")
+    with acting_as(Actor("Ben", "scientist")):
+        make_reviews("other")
+    changes = recent_changes(workspace, since=time.time() - 86_400, limit=3)
+    assert [(change.text, change.selection) for change in changes] == [
+        ("Ben made review other", {"review": "other"}),
+        ("Ada made 3 reviews, the last look-3", {"review": "look-3"}),
+        ("Ada made source small", {"source": "small"}),
+    ]
 
 
 def test_get_started_makes_a_survey_at_once_and_the_tour_ticks_itself(workspace):
@@ -190,10 +225,9 @@ def test_the_tour_shows_the_button_of_the_next_step_at_that_step_only(workspace)
     ]
     reviews.add_votes(workspace.database, [vote | {"voted_at": 1.7e9} for vote in ten])
     app.run()
-    assert "tour-next" not in [button.key for button in app.button]
-    app.button(key="tour-open-7").click().run()
-    assert [title.value for title in app.title] == ["Catalogue"]
-    assert app.query_params["view"] == "export"
+    assert any("Grade 30 more" in button.label for button in app.button)  # the next step of the round
+    assert [button.proto.label for button in app.get("download_button")] == ["Export sky"]
+    assert "tour-open-7" not in [button.key for button in app.button]
 
 
 def test_a_step_of_the_tour_stays_done_when_another_run_is_chosen(workspace, monkeypatch):

@@ -16,17 +16,24 @@ from lensapp.services.overview import (
     validation_losses,
 )
 from lensapp.services.train.starter import install_starter
+from lensapp.storage.records import Source
 from lensapp.ui.shared.figures import class_colours, line_colours, part_colours
 from lensapp.ui.shared.pictures import Pictures, bars, line, mosaic, picture_data, stacked
 from lensapp.ui.shared.state import get_workspace, go
 from lensapp.ui.shared.widgets import number
 
 
-def show_cards(facts: Overview) -> None:
-    """Show a card per stage: its picture, number, newest, and what to do there."""
+def show_cards(facts: Overview, *, source_name: str | None) -> None:
+    """Show a card per stage: its picture, number, newest, and what to do there.
+
+    The picture of the cutouts is of the source selected, which the next step is about, else of the newest.
+    """
+    chosen = next((one for one in facts.sources if one.name == source_name), facts.sources[0])
     for index, (cell, stage) in enumerate(zip(st.columns(6, gap="small"), facts.stages, strict=True)):
         with cell.container(border=True, key=f"card-{index}", gap="xsmall"):
-            picture, said = PICTURES[stage.name](facts) if stage.done else ("", "")
+            picture, said = "", ""
+            if stage.done:
+                picture, said = _cutouts(chosen) if stage.page == "data" else PICTURES[stage.name](facts)
             caption = html.escape(said, quote=True)
             st.html(
                 f'<div class="card-head">{html.escape(stage.name)}</div>'
@@ -51,8 +58,8 @@ def _show_action(stage: Stage, facts: Overview) -> None:
         go(stage.page)
 
 
-def _cutouts(facts: Overview) -> tuple[str, str]:
-    ws, source = get_workspace(), facts.sources[0]
+def _cutouts(source: Source) -> tuple[str, str]:
+    ws = get_workspace()
     examples = example_cutouts(ws, source)
     if not examples:
         return "", ""
@@ -104,11 +111,10 @@ def _image(picture: Pictures) -> str:
 
 LOOKED_AT = 8
 PICTURES: dict[str, Callable[[Overview], tuple[str, str]]] = {
-    "Cutouts": _cutouts,
     "Dataset": _parts,
     "Network": _losses,
     "Scores": _scores,
     "Votes": _votes,
     "Catalogue": _catalogue,
 }
-"""What draws the picture of a stage, and says what it shows."""
+"""What draws the picture of a stage after the cutouts, and says what it shows."""

@@ -49,13 +49,13 @@ def show_home() -> None:
         show_next_step(stands.next_step, "home", key="home-next")
         follow_export()
     live_jobs(*JOB_KINDS)
-    show_cards(facts)
+    chosen = stands.selection.get("source")
+    show_cards(facts, source_name=chosen)
     with st.container(horizontal=True, vertical_alignment="center", key="more-cutouts"):
         if st.button("Make a demo survey", icon=":material/auto_awesome:", type="tertiary", key="demo"):
             demo_dialog()
         if st.button("Import cutouts", icon=":material/download:", type="tertiary", key="import"):
             go("data", view={"view": "import"})
-    chosen = stands.selection.get("source")
     show_tour(stands, under_way=any(one.name == chosen and one.kind == DEMO for one in facts.sources))
     offer_starter(can_train=bool(facts.datasets))
     changes, runs, reviews = st.columns([1.7, 1, 1], gap="medium")

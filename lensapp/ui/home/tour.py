@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import streamlit as st
 
-from lensapp.services.next_step import Round
+from lensapp.services.next_step import NextStep, Round
 from lensapp.services.tour import TourStep, begin_tour, tour_of
 from lensapp.ui.shared.markup import plain
 from lensapp.ui.shared.page_head import show_next_step
@@ -47,7 +47,10 @@ def show_tour(stands: Round, *, under_way: bool) -> None:
 
 
 def _show_steps(steps: Sequence[TourStep], stands: Round) -> None:
-    """Show each step with its mark; the first that is not done has the button of the round that does it."""
+    """Show each step with its mark; the first that is not done has the button of the round that does it.
+
+    The catalogue is exported from here also while the round's next step is to grade what is left.
+    """
     stepping = (stands.next_step.page, stands.next_step.done_on)
     following = next((step for step in steps if not step.done), None)
     for number, step in enumerate(steps, start=1):
@@ -56,5 +59,9 @@ def _show_steps(steps: Sequence[TourStep], stands: Round) -> None:
             st.markdown(f"{MARKS[step.done]} {title} :small[{plain(step.text)}]", width="stretch")
             if step is following and number > 1 and step.page in stepping:
                 show_next_step(stands.next_step, "home", key="tour-next", kind="secondary")
+            elif step is following and step.page == "catalogue" and "source" in stands.selection:
+                label = f"Export {stands.selection['source']}"
+                export = NextStep(label, "", step.page, stands.selection, step.view or {}, "export")
+                show_next_step(export, "home", key="tour-next", kind="secondary")
             elif st.button("Open", key=f"tour-open-{number}", type="tertiary"):
                 go(step.page, view=step.view, **stands.selection)
