@@ -24,7 +24,7 @@ from lensapp.ui.base_path import base_path
 from lensapp.ui.gallery.component import follow_theme, keep_inspector, lead_into_popovers
 from lensapp.ui.pulse import watch_queue
 from lensapp.ui.shared.address import in_fragment_run
-from lensapp.ui.shared.client_modules import tell_whole_names
+from lensapp.ui.shared.client_modules import show_unfolded, tell_whole_names
 from lensapp.ui.shared.figure_files import save_figures
 from lensapp.ui.shared.job_controls import fraction_done, no_worker, progress_text, state_text
 from lensapp.ui.shared.jobs_drawer import link_to, open_drawer, show_drawer
@@ -67,6 +67,7 @@ def show_sidebar() -> None:
             follow_theme(key="theme-followed", theme=theme())
             lead_into_popovers(key="popovers-led")
             tell_whole_names()
+            show_unfolded()
             save_figures()
 
         folder = get_workspace().folder

@@ -22,6 +22,7 @@ from lensapp.storage.workspace import Workspace
 from lensapp.ui.data import quality_view
 from lensapp.ui.data.catalogue_view import safe_csv
 from lensapp.ui.data.import_sentence import parts_of
+from lensapp.ui.data.realism import offered_as_real
 from lensapp.ui.data.sky_view import Positions, sky_figure
 from lensapp.worker import run_job
 from support.cutout_files import cutout, write_fits
@@ -123,6 +124,12 @@ def test_an_audit_of_realism_is_queued_and_its_result_is_shown(workspace):
     assert any("The probes cannot tell" in text.value for text in app.markdown)
     assert any("AUROC by photometry" in caption.value for caption in app.caption)
     assert len(app.get("plotly_chart")) == 1
+
+
+def test_sources_that_are_not_real_are_offered_last_and_say_so():
+    kinds = {"demo1": "demo", "arcs": "paint", "sky": "ingest"}
+    offered = offered_as_real(SimpleNamespace(name=name, kind=kind) for name, kind in kinds.items())
+    assert list(offered.items()) == [("sky", ""), ("demo1", "simulated"), ("arcs", "painted")]
 
 
 def test_the_newest_audit_of_realism_is_there_on_return(workspace):

@@ -1,6 +1,6 @@
 """The view that lays a source of real cutouts beside a simulated one: whether, and by what, they differ."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -22,13 +22,21 @@ from lensapp.ui.shared.markup import plain
 from lensapp.ui.shared.state import get_workspace, go
 from lensapp.ui.shared.widgets import empty_state, errors_shown
 
+NOT_REAL = {"demo": "simulated", "paint": "painted"}  # by the kind of source
 ACROSS, FIGURE_HEIGHT = 3, 270
+
+
+def offered_as_real(sources: Iterable[Source]) -> dict[str, str]:
+    """Return what is said of each source beside its name where it is not real; real ones come first."""
+    kinds = {one.name: NOT_REAL.get(one.kind, "") for one in sources}
+    return dict(sorted(kinds.items(), key=lambda pair: bool(pair[1])))
 
 
 def show_realism(source: Source) -> None:
     """Audit the source, simulated or painted, against another that is real; show what was found."""
     ws = get_workspace()
-    others = [other.name for other in ready_sources(ws) if other.name != source.name]
+    kinds = offered_as_real(one for one in ready_sources(ws) if one.name != source.name)
+    others = list(kinds)
     if not others:
         box = empty_state(
             "No other source yet",
@@ -50,6 +58,7 @@ def show_realism(source: Source) -> None:
         real = st.selectbox(
             "Real cutouts",
             others,
+            format_func=lambda name: f"{name} ({kinds[name]})" if kinds[name] else name,
             **kept("real", one_of(others), usual, key=f"realism-real-{source.id}"),
         )
     pair = {"real": real, "simulated": source.name}

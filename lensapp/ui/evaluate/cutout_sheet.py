@@ -12,7 +12,7 @@ from lensapp.services.evaluate.seen_pictures import seen_pictures
 from lensapp.services.inspect.queues import review_of_cutouts
 from lensapp.storage.records import Cutout
 from lensapp.storage.workspace import Workspace
-from lensapp.ui.gallery.contact_sheet import contact_sheet
+from lensapp.ui.gallery.contact_sheet import USUAL_SIDE, contact_sheet
 from lensapp.ui.shared.state import go
 from lensapp.ui.shared.widgets import error_box, number
 
@@ -28,11 +28,12 @@ def show_cutouts(
     key: str,
     drawn: Callable[[Cutout, Picture], Picture] | None = None,
     seen: tuple[int, int] | None = None,
+    smallest: int = USUAL_SIDE,
 ) -> None:
     """Show the first `limit` cutouts, and the button that opens a review of them all, called `review_name`.
 
     `drawn` returns what is shown in place of a cutout's picture; of larger cutouts only the middle of height
-    and width `seen` is shown.
+    and width `seen` is shown. As many as fit at `smallest` screen pixels stand in a row at first.
     """
     pictures = None
     if seen is not None:
@@ -49,6 +50,7 @@ def show_cutouts(
         captions=[caption_of(cutout) for cutout in cutouts],
         run_name=run_name,
         drawn=pictures,
+        smallest=smallest,
     )
     if review_name and st.button(
         f"Review {'it' if len(cutout_ids) == 1 else f'these {number(len(cutout_ids))}'}",

@@ -230,9 +230,11 @@ def _show_expected(expected: Expectation, survey: SurveySpec, *, part: str, reac
     with st.container(horizontal=True, gap="small", horizontal_alignment="distribute"):  # over the width
         for label, value, meaning in cells:
             st.metric(label, value, help=meaning, width="content")
-    counted_here = "" if reached is None else f" {number(reached)} of the cutouts scored here do reach it."
+    counted_here = (
+        "" if reached is None else f", not counted: {number(reached)} of those scored here reach it"
+    )
     st.caption(
-        f"Expected at the threshold from the rates of the {part} part.{counted_here} "
+        f"Expected at the threshold from the rates of the {part} part{counted_here}. "
         f"Purity lies between {draw.share(expected.purity_low)} and "
         f"{draw.share(expected.purity_high)} (95\u00a0%)."
     )

@@ -190,7 +190,7 @@ def _show_dots(
         return
     table = table if where is None else kept_rows(ws, owners, table, where)
     part = "" if where is None else " that fulfil the filter"
-    left, right = st.columns([3, 2], gap="medium")
+    left, right = st.columns([11, 9], gap="medium")  # the table of clusters is read whole at 1280 px
     with left:
         figure, far_out = _dots(table, points, overlays, method=method, colouring=colouring)
         lassoed = figures.show_figure(

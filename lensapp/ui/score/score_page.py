@@ -58,7 +58,7 @@ from lensapp.ui.shared.widgets import (
 )
 
 ICON = ":material/stacked_bar_chart:"
-TOP = 20
+TOP, BEST_SIDE = 20, 104  # pixels of a picture: four rows at 1280 px, as tall as the histogram
 DEFAULT_REVIEW = 100
 LEARNED_MARK = " †"
 
@@ -363,6 +363,7 @@ def _show_best(
         review_name=None,
         run_name=run.name,
         key="score-top",
+        smallest=BEST_SIDE,
     )
     frame = (
         "Frame: what the network saw (⇧ M in the large view hides it). "

@@ -95,3 +95,10 @@ def tell_whole_names() -> None:
     invisible_component("lensapp_whole_names", Path(__file__).with_name("whole_names.js"))(
         key="whole-names", data={}, height=1
     )
+
+
+def show_unfolded() -> None:
+    """Have what unfolds at the lower edge of a list that scrolls come into sight."""
+    invisible_component("lensapp_unfolded", Path(__file__).with_name("unfolded.js"))(
+        key="unfolded", data={}, height=1
+    )

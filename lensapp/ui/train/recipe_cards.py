@@ -1,5 +1,6 @@
 """Recipes to choose from as cards: recommended ones, today's networks, those of the documents."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -28,6 +29,7 @@ from lensapp.ui.shared.widgets import duration, rounded_count
 
 STYLE = Path(__file__).with_name("train.css")
 LIKE = "like "
+SEEN_LETTERS = 76  # of title and text, in two lines beside the form at 1280 px
 MEANING = (
     "AUROC: on the test part of the demo survey, after a training by the recommended recipe. Time: of all "
     "epochs, with the training part chosen, as measured here or, unless one was, by our own trainings. "
@@ -160,9 +162,18 @@ def choose_recipe(
         )
     chosen = recipes[name or DEFAULT_RECIPE]
     with st.container(key=f"recipe-said-{purpose}"):
-        said = f"**{plain(chosen.title)}**: {plain(chosen.text)}"
-        st.caption(said, help=f"{said}\n\n{MEANING}")  # two lines of it are seen beside the form
+        begun = opening(chosen.text, SEEN_LETTERS - len(chosen.title))
+        whole = f"**{plain(chosen.title)}**: {plain(chosen.text)}"
+        st.caption(f"**{plain(chosen.title)}**: {plain(begun)}", help=f"{whole}\n\n{MEANING}")
     return chosen
+
+
+def opening(text: str, most: int) -> str:
+    """Return the whole phrases of a text that so many letters hold, with dots where more follows."""
+    if len(text) <= most:
+        return text
+    ends = [found.start() for found in re.finditer(r"[.,:;] ", text) if found.start() <= most]
+    return f"{text[: ends[-1] if ends else text.rfind(' ', 0, max(most, 1))]} …"
 
 
 def _headings_style(key: str, recipes: Sequence[Recipe]) -> str:

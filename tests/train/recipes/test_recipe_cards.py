@@ -10,7 +10,7 @@ from lensapp.core.train.training_spec import TrainingSpec
 from lensapp.services.train.durations import BEGIN_SECONDS, Size, paces_of
 from lensapp.storage import datasets, runs
 from lensapp.storage.workspace import Workspace
-from lensapp.ui.train.recipe_cards import HEADINGS, figures_line, recipes_offered, time_words
+from lensapp.ui.train.recipe_cards import HEADINGS, figures_line, opening, recipes_offered, time_words
 from support.pages_workspace import add_dataset, add_run, add_survey
 
 
@@ -94,3 +94,15 @@ def test_a_card_tells_the_parameters_that_a_run_on_the_same_cutouts_has(ws: Work
     demo = replace(paces_of(ws, []), pixels=dict.fromkeys(dataset.source_ids, DEMO_PIXELS))
     of_demo = demo.size_of(recipe.spec, replace(dataset, bands=("g", "r", "i")))
     assert of_demo == Size(MEASURED["elu_cnn"].parameters, exact=True)
+
+
+@pytest.mark.parametrize(
+    ("text", "most", "seen"),
+    [
+        ("A small network, averaged weights, clipped gradients.", 40, "A small network, averaged weights …"),
+        ("Blocks: rotations never change a score.", 60, "Blocks: rotations never change a score."),
+        ("One long phrase without an end", 20, "One long phrase …"),
+    ],
+)
+def test_what_is_said_of_a_recipe_ends_at_a_whole_phrase(text: str, most: int, seen: str):
+    assert opening(text, most) == seen

@@ -191,3 +191,10 @@ def test_a_momentum_is_chosen_by_word_or_typed(folder: Path):
     page.button(key="train-start").click().run()
     assert not page.exception
     assert runs.get_run(ws.database, "elu_cnn-3").spec["batch_momentum"] == "auto"
+
+
+def test_the_axis_of_a_first_epoch_is_no_axis_of_last_digits() -> None:
+    low, high = SCALES("(module, values) => module.rangeOf(values)", [0.5744, 0.5746])
+    assert high - low > 0.05
+    low, high = SCALES("(module, values) => module.rangeOf(values)", [0.2, 0.7])
+    assert (low, high) == pytest.approx((0.17, 0.73))

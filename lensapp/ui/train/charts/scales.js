@@ -99,6 +99,8 @@ export function rateSteps(columns) {
   return columns.epoch.filter((_, k) => k > 1 && rates[k] < 0.7 * rates[k - 1] && rates[k - 1] === rates[k - 2]);
 }
 
+const LEAST_SPREAD = 0.02;
+
 /** Range of an axis around values: with a margin, or for shares up to 1. */
 export function rangeOf(values, { share = false, log = false } = {}) {
   const usable = values.filter((value) => isNumber(value) && (!log || value > 0));
@@ -110,7 +112,8 @@ export function rangeOf(values, { share = false, log = false } = {}) {
     const margin = Math.max(0.04 * (1 - low), 0.005);
     return [Math.max(low - margin, -0.02), Math.max(high, 1) + Math.min(margin, 0.02)];
   }
-  const margin = (high - low) * 0.06 || Math.abs(high) * 0.05 || 1;
+  const least = Math.abs(high) * LEAST_SPREAD; // as the two values of a first epoch: no axis of their last digits
+  const margin = high - low > least ? (high - low) * 0.06 : Math.abs(high) * 0.05 || 1;
   return [low >= 0 ? Math.max(low - margin, 0) : low - margin, high + margin];
 }
 
