@@ -127,9 +127,14 @@ def test_an_audit_of_realism_is_queued_and_its_result_is_shown(workspace):
 
 
 def test_sources_that_are_not_real_are_offered_last_and_say_so():
-    kinds = {"demo1": "demo", "arcs": "paint", "sky": "ingest"}
-    offered = offered_as_real(SimpleNamespace(name=name, kind=kind) for name, kind in kinds.items())
-    assert list(offered.items()) == [("sky", ""), ("demo1", "simulated"), ("arcs", "painted")]
+    kinds = {"found": "objects", "demo1": "demo", "arcs": "paint", "sky": "ingest"}
+    spec = {"source": "demo1"}  # in which objects were found
+    offered = offered_as_real(
+        SimpleNamespace(name=name, kind=kind, spec=spec) for name, kind in kinds.items()
+    )
+    assert list(offered.items()) == [
+        ("sky", ""), ("found", "simulated"), ("demo1", "simulated"), ("arcs", "painted")
+    ]  # fmt: skip
 
 
 def test_the_newest_audit_of_realism_is_there_on_return(workspace):

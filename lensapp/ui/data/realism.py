@@ -10,6 +10,7 @@ from plotly.graph_objects import Figure, Scatter
 from plotly.subplots import make_subplots
 
 from lensapp.core.evaluate.audits.realism_spec import RealismSpec
+from lensapp.services.data.object_finding import KIND as OBJECTS
 from lensapp.services.data.sources import ready_sources
 from lensapp.services.evaluate.realism import start_audit
 from lensapp.services.train import job_control
@@ -27,16 +28,25 @@ ACROSS, FIGURE_HEIGHT = 3, 270
 
 
 def offered_as_real(sources: Iterable[Source]) -> dict[str, str]:
-    """Return what is said of each source beside its name where it is not real; real ones come first."""
-    kinds = {one.name: NOT_REAL.get(one.kind, "") for one in sources}
+    """Return what is said of each source beside its name where it is not real; real ones come first.
+
+    Objects found in a source are what it is.
+    """
+    named = {one.name: one for one in sources}
+    kinds = {}
+    for name in named:
+        one = named[name]
+        while one.kind == OBJECTS and (parent := named.get(one.spec.get("source", ""))) is not None:
+            one = parent
+        kinds[name] = NOT_REAL.get(one.kind, "")
     return dict(sorted(kinds.items(), key=lambda pair: bool(pair[1])))
 
 
 def show_realism(source: Source) -> None:
     """Audit the source, simulated or painted, against another that is real; show what was found."""
     ws = get_workspace()
-    kinds = offered_as_real(one for one in ready_sources(ws) if one.name != source.name)
-    others = list(kinds)
+    kinds = offered_as_real(ready_sources(ws))
+    others = [name for name in kinds if name != source.name]
     if not others:
         box = empty_state(
             "No other source yet",
