@@ -71,7 +71,7 @@ def show_kappas(team: Team) -> None:
             kappa[cell] = pair.kappa
             if not np.isnan(pair.kappa):
                 text[cell] = f"{fixed(pair.kappa)}<br>n = {number(pair.candidates)}"
-    contrary, alike = figures.line_colours()[1], figures.line_colours()[0]
+    alike, contrary = (figures.faded(colour, 0.5) for colour in figures.line_colours()[:2])
     figure = go.Figure(
         go.Heatmap(
             z=kappa,
@@ -82,6 +82,7 @@ def show_kappas(team: Team) -> None:
             colorscale=[(0.0, contrary), (0.5, figures.grid()), (1.0, alike)],
             text=text,
             texttemplate="%{text}",
+            textfont={"color": figures.ink()},
             xgap=2,
             ygap=2,
             hovertemplate="%{y} and %{x}: κ = %{text}<extra></extra>",
