@@ -34,11 +34,11 @@ def offered_as_real(sources: Iterable[Source]) -> dict[str, str]:
     """
     named = {one.name: one for one in sources}
     kinds = {}
-    for name in named:
-        one = named[name]
-        while one.kind == OBJECTS and (parent := named.get(one.spec.get("source", ""))) is not None:
-            one = parent
-        kinds[name] = NOT_REAL.get(one.kind, "")
+    for name, one in named.items():
+        root = one
+        while root.kind == OBJECTS and (parent := named.get(root.spec.get("source", ""))) is not None:
+            root = parent
+        kinds[name] = NOT_REAL.get(root.kind, "")
     return dict(sorted(kinds.items(), key=lambda pair: bool(pair[1])))
 
 
