@@ -12,6 +12,7 @@ from lensapp.storage.workspace import Workspace
 from lensapp.ui.evaluate.survey_figures import subgroup_figure, subgroup_height
 from lensapp.ui.evaluate.tables import show_table
 from lensapp.ui.shared import figures
+from lensapp.ui.shared.address import kept, one_of
 from lensapp.ui.shared.widgets import errors_shown, number
 
 COLUMN, COLUMN_KEY = "by", "evaluate-subgroup"
@@ -24,11 +25,10 @@ def show_subgroups(ws: Workspace, evaluation: Evaluation, *, threshold: float) -
         return
     st.subheader("By subgroup")
     left, right = st.columns([3, 1], vertical_alignment="bottom")
-    if st.session_state.get(COLUMN_KEY) not in names:
-        asked = st.query_params.get(COLUMN)
-        st.session_state[COLUMN_KEY] = asked if asked in names else usual_column(ws, evaluation)
-    column = left.selectbox("Column", names, key=COLUMN_KEY, format_func=_label)
-    st.query_params[COLUMN] = column
+    usual = usual_column(ws, evaluation)
+    column = left.selectbox(
+        "Column", names, format_func=_label, **kept(COLUMN, one_of(names), usual, key=COLUMN_KEY)
+    )
     bins = right.number_input(
         "Bins", 2, 20, 5, key="evaluate-subgroup-bins", help="Of equal numbers of lenses."
     )
