@@ -31,6 +31,17 @@ def test_a_preview_counts_parts_and_stores_nothing(ws: Workspace) -> None:
     assert datasets.list_datasets(ws.database) == []
 
 
+def test_what_catalogues_write_for_no_magnitude_is_none(ws: Workspace) -> None:
+    written = [18.5, 0.0, 99.0, -99.0, 99.99, 21.0] * 10
+    rows = [
+        {"candidate_id": f"c{k}", "label": "lens" if k % 2 else "nonlens", "properties": {"mag_r": one}}
+        for k, one in enumerate(written)
+    ]
+    add_source(ws, count=len(rows), cutouts=rows)
+    magnitudes = preview_split(ws, source_names=["sky"], spec=SplitSpec()).columns["magnitude"]
+    assert np.array_equal(magnitudes[:6], [18.5, np.nan, np.nan, np.nan, np.nan, 21.0], equal_nan=True)
+
+
 def test_a_preview_counts_the_groups_inside_a_filter_only(ws: Workspace) -> None:
     add_source(ws, count=200, lens_every=4)
     preview = preview_split(ws, source_names=["sky"], spec=SplitSpec(where="magnitude_r < 18.3"))

@@ -28,6 +28,7 @@ from lensapp.services.split.second_test import (
     second_sources,
     without_reserved,
 )
+from lensapp.services.split.shared_sky import shared_sky_notes
 from lensapp.services.split.split_tables import LabelledTable, fitting_sources, grouping_of, labelled_table
 from lensapp.services.split.versions import Counts, count_parts
 from lensapp.storage.columns.filtering import kept_by
@@ -134,7 +135,8 @@ def preview_split(
     preview = summarise(
         labelled, split, grouping, total=total, contradictions=contradictions, painted=painted
     )
-    return replace(preview, second=second)
+    shared = shared_sky_notes(used, labelled.table, split.part, spec)
+    return replace(preview, second=second, notes=(*preview.notes, *shared))
 
 
 def complements_of(

@@ -32,6 +32,7 @@ TABLE_COLUMNS = (
 MAGNITUDE = re.compile(r"^(magnitude|mag)(_?(?P<after>\w+))?$|^(?P<before>[a-z])_?mag$", re.IGNORECASE)
 BANDS_PREFERRED = ("", "r", "i", "vis", "g", "z", "y", "u")
 PIXEL_SCALE_TOLERANCE = 0.01
+FAINTEST = 90.0  # catalogues write 0, 99 and -99 where there is no magnitude
 LOOKED_AT = 1000  # cutouts whose properties tell which magnitudes there are
 
 
@@ -164,6 +165,7 @@ def _labelled_table(ws: Workspace, used: tuple[tuple[int, str, float], ...]) -> 
     magnitude = np.full(len(columns["id"]), np.nan)
     if magnitude_name is not None:
         magnitude = sources.property_column(ws.database, list(names), magnitude_name, labelled_only=True)
+        magnitude = np.where((magnitude == 0) | (np.abs(magnitude) > FAINTEST), np.nan, magnitude)
     kinds = Counter(columns["label"].tolist())
     of_version = [sources.source_by_id(ws.database, key) for key, _, _ in used]
     table = as_table(with_prints_of_middle(ws, columns, of_version), names)

@@ -103,12 +103,13 @@ def show_magnitudes(preview: SplitPreview) -> None:
         share = counts / max(int(counts.sum()), 1)
         table[part] = share
         figure.add_scatter(
-            x=table["magnitude"],
-            y=share,
+            x=edges,
+            y=np.append(share, share[-1]),
+            customdata=np.append(table["magnitude"], table["magnitude"][-1]),
             name=figures.PART_NAMES[part],
             mode="lines",
-            line={"shape": "hvh", "color": colours[part], "width": 1.8},
-            hovertemplate="%{x:.2f} mag: %{y:.3f}",
+            line={"shape": "hv", "color": colours[part], "width": 1.8},
+            hovertemplate="%{customdata:.2f} mag: %{y:.3f}",
         )
     figure.update_xaxes(title=f"{column_label(preview.magnitude_name)} (mag)")
     figure.update_yaxes(title="share of the part", rangemode="tozero")
