@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from lensapp.core.align import rows_of
 from lensapp.core.errors import InvalidInput
+from lensapp.core.split.folds import Fold
 from lensapp.core.train.tasks import (
     BINARY_CLASSES,
     LENS,
@@ -141,9 +142,14 @@ def property_values(
     return np.stack(columns, axis=1)
 
 
-def count_truth(database: Database, dataset: Dataset, *, part: str, task: TaskSpec) -> Counter[str]:
-    """Return how many members of a part take part in a task, by class (or all, under "cutouts")."""
-    members = datasets.member_columns(database, dataset.id, part=part, extra=CLASS_COLUMNS)
+def count_truth(
+    database: Database, dataset: Dataset, *, part: str, task: TaskSpec, fold: Fold | None = None
+) -> Counter[str]:
+    """Return how many members of a part take part in a task, by class (or all, under "cutouts").
+
+    With `fold` the part is as `datasets.part_members` has it.
+    """
+    members = datasets.part_members(database, dataset.id, part, fold=fold, extra=CLASS_COLUMNS)
     truth = truth_of(database, dataset, members, task=task)
     if truth.targets:
         return Counter({"cutouts": len(truth.labels)})

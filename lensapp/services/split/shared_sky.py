@@ -56,6 +56,6 @@ def shared_sky_notes(
     of_all = "" if len(looked_at) == len(held_out) else f" of {thin_spaced(len(looked_at))} looked at"
     return (
         f"{thin_spaced(shared)} validation and test cutouts{of_all} show the middle of a training cutout: "
-        f"they are closer than {half_arcsec:.3g}″, half an image, and the group radius of {radius:g}″ keeps only closer ones "
-        "together. A larger one keeps the same sky in one part.",
+        f"they are closer than {half_arcsec:.3g}″, half an image, and the group radius of {radius:g}″ keeps "
+        "only closer ones together. A larger one keeps the same sky in one part.",
     )

@@ -4,9 +4,10 @@ from collections.abc import Mapping
 from functools import lru_cache
 
 from lensapp.core.errors import InvalidInput
+from lensapp.core.split.folds import Fold, fold_of
 from lensapp.core.train.tasks import BinaryTask, ClassTask, TaskSpec
 from lensapp.storage import datasets
-from lensapp.storage.records import Dataset
+from lensapp.storage.records import Dataset, Run
 from lensapp.storage.targets import count_truth, training_classes
 from lensapp.storage.workspace import Workspace
 
@@ -51,18 +52,26 @@ def _listed(counts: Mapping[str, int]) -> str:
 
 
 @lru_cache(maxsize=64)
-def cutouts_taking_part(ws: Workspace, dataset: str, task: TaskSpec, *, part: str) -> int:
+def cutouts_taking_part(
+    ws: Workspace, dataset: str, task: TaskSpec, *, part: str, fold: Fold | None = None
+) -> int:
     """Return how many cutouts of a part of a dataset version have the truth that a task asks for.
 
-    Counted once per process: a dataset version never changes.
+    With `fold` this fold of the training and validation parts is the validation part, the rest the training
+    part. Counted once per process: a dataset version never changes.
     """
     version = datasets.get_dataset(ws.database, dataset)
-    if isinstance(task, BinaryTask):
+    if isinstance(task, BinaryTask) and fold is None:
         return sum(version.counts.get(part, {}).values())
     try:
-        return count_truth(ws.database, version, part=part, task=task).total()
+        return count_truth(ws.database, version, part=part, task=task, fold=fold).total()
     except InvalidInput:
         return 0
+
+
+def cutouts_of_run(ws: Workspace, run: Run, dataset: str, task: TaskSpec, *, part: str) -> int:
+    """Return how many cutouts a run has in a part of its dataset; one of a fold validates on the fold."""
+    return cutouts_taking_part(ws, dataset, task, part=part, fold=fold_of(run.spec))
 
 
 @lru_cache(maxsize=64)

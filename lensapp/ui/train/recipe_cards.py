@@ -121,7 +121,8 @@ def figures_line(recipe: Recipe, time: Duration | None, size: Size | None) -> st
         parts.append(f"AUROC {MEASURED[network].auroc:.2f} {where}")
     parts.append(time_words(time))
     if size is not None:
-        parts.append(f"{'' if size.exact else '≈ '}{rounded_count(size.parameters)} parameters")
+        count = f"{rounded_count(size.parameters)} parameters"
+        parts.append(count if size.exact else f"≈ {count} at its usual size")
     return " · ".join(parts)
 
 

@@ -16,7 +16,7 @@ from lensapp.services.train import runs
 from lensapp.services.train.best_epochs import best_epoch_in_words, no_better_than_chance, why_chosen
 from lensapp.services.train.runs import RunStatus
 from lensapp.services.train.starter import is_starter
-from lensapp.services.train.task_checks import cutouts_taking_part
+from lensapp.services.train.task_checks import cutouts_of_run
 from lensapp.services.train.unlabelled import unlabelled_count
 from lensapp.storage.records import Run
 from lensapp.storage.workspace import Workspace
@@ -221,7 +221,7 @@ def _show_curves(ws: Workspace, status: RunStatus, others: Sequence[RunStatus]) 
     )
     parts, held_out = _cutouts_of_parts(ws, status, task), 0
     if task.kind != "contrastive":
-        held_out = cutouts_taking_part(ws, status.dataset, task, part="validation")
+        held_out = cutouts_of_run(ws, status.run, status.dataset, task, part="validation")
     captions = [
         "validation part of each run"
         if len(drawn) > 1 and panel.parted
@@ -252,7 +252,8 @@ def _cutouts_of_parts(ws: Workspace, status: RunStatus, task: TaskSpec) -> str:
     words = []
     if not isinstance(task, ContrastiveTask):
         for part, word in (("train", "training"), ("validation", "validation")):
-            words.append(f"{number(cutouts_taking_part(ws, status.dataset, task, part=part))} {word}")
+            count = cutouts_of_run(ws, status.run, status.dataset, task, part=part)
+            words.append(f"{number(count)} {word}")
     if without_labels:
         source = task.source if isinstance(task, ContrastiveTask) else unlabelled.get("source")
         with suppress(NotFound):  # deleted since

@@ -85,7 +85,7 @@ def test_a_card_tells_the_parameters_that_a_run_on_the_same_cutouts_has(ws: Work
     recipe = recipes_offered(None)["FAST"]
     nothing_known = paces_of(ws, []).size_of(recipe.spec, dataset)
     assert nothing_known == Size(PARAMETERS["elu_cnn"], exact=False)
-    assert figures_line(recipe, None, nothing_known).endswith("≈ 318\u202fk parameters")
+    assert figures_line(recipe, None, nothing_known).endswith("≈ 318\u202fk parameters at its usual size")
     counted = replace(first, summary=first.summary | {"parameters": 12_345})
     assert paces_of(ws, [counted]).size_of(recipe.spec, dataset) == Size(12_345, exact=True)
     of_classes = recipe.spec | {"task": {"kind": "classes"}}
