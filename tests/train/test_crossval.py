@@ -12,10 +12,12 @@ from lensapp.core.evaluate.curves import count_thresholds
 from lensapp.core.evaluate.metrics import auroc
 from lensapp.core.split.folds import Fold, assign_folds
 from lensapp.core.train.study_spec import KfoldSpec
+from lensapp.core.train.tasks import BinaryTask
 from lensapp.learning.studies.crossval import cross_validate, flat_figures
 from lensapp.services.train import job_control
 from lensapp.services.train import runs as run_service
 from lensapp.services.train import studies as study_service
+from lensapp.services.train.task_checks import cutouts_taking_part
 from lensapp.storage import datasets, queue
 from lensapp.storage.datasets import part_members
 from lensapp.storage.evaluations import load_evaluation
@@ -114,6 +116,23 @@ def test_the_folds_of_a_study_validate_each_development_cutout_once(tmp_path):
     assert not np.isin(test, development).any()
     with pytest.raises(InvalidInput, match="There is no fold 4"):
         part_members(ws.database, key, "train", fold=Fold(4, 3, 5))
+
+
+def test_a_fold_counts_its_own_cutouts_and_a_run_of_the_parts_those_of_the_version(tmp_path):
+    ws = study_workspace(tmp_path)
+    dataset = datasets.get_dataset(ws.database, DATASET)
+    development = int((datasets.member_columns(ws.database, dataset.id)["part"] != "test").sum())
+    held_out = []
+    for number in (1, 2, 3):
+        each = {
+            part: cutouts_taking_part(ws, DATASET, BinaryTask(), part=part, fold=Fold(number, 3))
+            for part in ("train", "validation")
+        }
+        assert each["train"] + each["validation"] == development
+        held_out.append(each["validation"])
+    assert sum(held_out) == development
+    usual = cutouts_taking_part(ws, DATASET, BinaryTask(), part="validation")
+    assert usual == sum(dataset.counts.get("validation", {}).values())
 
 
 def test_a_cross_validation_goes_on_after_a_pause_and_after_its_worker_was_killed(tmp_path):
