@@ -40,13 +40,18 @@ if (!window.lensappWatched) {
 }
 
 const KEY = 'lensapp.inspector';
+const AGAIN = 2_000; // ms: a click at the same moment can take the place of what is told
+
+let telling = 0;
 
 export default function recall({ data, setTriggerValue }) {
+  clearInterval(telling);
   if (data.name) {
     localStorage.setItem(KEY, data.name);
   } else if (data.ask) {
     const name = localStorage.getItem(KEY);
-    if (name) setTriggerValue('name', name);
+    const tell = () => setTriggerValue('name', name);
+    if (name) { tell(); telling = setInterval(tell, AGAIN); }
   } else {
     localStorage.removeItem(KEY);
   }
