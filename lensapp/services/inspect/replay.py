@@ -17,6 +17,7 @@ from lensapp.core.inspect.replay import Replay
 from lensapp.core.inspect.review_orders import ORDERS
 from lensapp.core.inspect.review_spec import ReviewSpec
 from lensapp.core.once import once
+from lensapp.core.plurals import counted
 from lensapp.services.data.sources import count_cutouts
 from lensapp.services.inspect.acquisition import (
     Candidates,
@@ -241,12 +242,15 @@ def telling_views(candidates: int) -> int:
 
 
 def why_unranked(result: Replay, *, views: int) -> str | None:
-    """Return why what was found after so many views cannot rank the orders, or None where it can."""
+    """Return as a sentence why what was found after so many views ranks no order, or None where it can."""
     if result.candidates < FEWEST_RANKED:
-        return f"fewer than {FEWEST_RANKED} candidates are too few to tell an order from chance"
+        return f"Fewer than {FEWEST_RANKED} candidates are too few to tell an order from chance."
     _, low, high = (float(values[0]) for values in result.chance(np.array([views])))
     if all(low <= found <= high for found in result.found_after(views).values()):
-        return "no order lies outside the band of 95 % of random orders at these views"
+        return (
+            f"After {counted(views, 'view')} no order can be told from chance: none lies outside the band of "
+            "95 % of random orders there."
+        )
     return None
 
 

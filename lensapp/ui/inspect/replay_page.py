@@ -157,7 +157,7 @@ def _show_replayed(replayed: Replayed, *, views: int) -> None:
 
 def _say_what_is_unranked(result: Replay, *, views: int) -> None:
     if reason := why_unranked(result, views=views):
-        st.caption(f":material/info: These data cannot rank the orders: {reason}.")
+        st.caption(f":material/info: {reason}")
 
 
 def _colours() -> list[str]:
