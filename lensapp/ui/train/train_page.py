@@ -252,8 +252,8 @@ def _cutouts_of_parts(ws: Workspace, status: RunStatus, task: TaskSpec) -> str:
     words = []
     if not isinstance(task, ContrastiveTask):
         for part, word in (("train", "training"), ("validation", "validation")):
-            count = cutouts_of_run(ws, status.run, status.dataset, task, part=part)
-            words.append(f"{number(count)} {word}")
+            members = cutouts_of_run(ws, status.run, status.dataset, task, part=part)
+            words.append(f"{number(members)} {word}")
     if without_labels:
         source = task.source if isinstance(task, ContrastiveTask) else unlabelled.get("source")
         with suppress(NotFound):  # deleted since
