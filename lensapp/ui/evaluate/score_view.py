@@ -69,34 +69,24 @@ def _show_at_threshold(
     beside_views: Callable[[], None],
 ) -> None:
     with asking_once(), errors_shown():
-        _show_view(ws, run, evaluation, others, beside_views)
-
-
-def _show_view(
-    ws: Workspace,
-    run: Run,
-    evaluation: Evaluation,
-    others: Sequence[Evaluation],
-    beside_views: Callable[[], None],
-) -> None:
-    threshold = choose_threshold(evaluation)
-    warn_of_chance([evaluation, *others])
-    with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
-        view, survey = choose_view(VIEWS, key="evaluate-view"), None
-        beside_views()
-    if view == "scores":
-        _show_figures(ws, run, [evaluation, *others], threshold=threshold)
-    elif view == "survey":
-        survey = show_survey(ws, evaluation, threshold=threshold)
-        show_calibration(ws, run, evaluation)
-        show_vetoes(ws, evaluation, threshold=threshold)
-    elif view == "lenses":
-        show_subgroups(ws, evaluation, threshold=threshold)
-        show_completeness(ws, run, threshold=threshold)
-    else:
-        show_audit(ws, run)
-        show_nuisances(ws, evaluation, threshold=threshold)
-    offer_reports(ws, evaluation, threshold=threshold, survey=survey)
+        threshold = choose_threshold(evaluation)
+        warn_of_chance([evaluation, *others])
+        with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
+            view, survey = choose_view(VIEWS, key="evaluate-view"), None
+            beside_views()
+        if view == "scores":
+            _show_figures(ws, run, [evaluation, *others], threshold=threshold)
+        elif view == "survey":
+            survey = show_survey(ws, evaluation, threshold=threshold)
+            show_calibration(ws, run, evaluation)
+            show_vetoes(ws, evaluation, threshold=threshold)
+        elif view == "lenses":
+            show_subgroups(ws, evaluation, threshold=threshold)
+            show_completeness(ws, run, threshold=threshold)
+        else:
+            show_audit(ws, run)
+            show_nuisances(ws, evaluation, threshold=threshold)
+        offer_reports(ws, evaluation, threshold=threshold, survey=survey)
 
 
 def _show_figures(ws: Workspace, run: Run, evaluations: Sequence[Evaluation], *, threshold: float) -> None:
