@@ -3,7 +3,6 @@
 A setting is named by its path: `learning_rate`, `augmentation.noise_sigma`, `network_options.filters`.
 """
 
-import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal, Self, get_args, get_origin
@@ -14,6 +13,7 @@ from pydantic.fields import FieldInfo
 
 from lensapp.core.config import Spec, bound_of, inner_specs, is_fixed, kinds_of, label_of, merged
 from lensapp.core.errors import InvalidInput
+from lensapp.core.powers import scientific, without_power
 from lensapp.core.train.network_specs import find_network
 from lensapp.core.train.training_spec import TrainingSpec
 
@@ -54,10 +54,6 @@ USUAL: dict[str, tuple[float, float]] = {
     "augmentation.stretch_jitter": (0, 2),
     "normalisation.softening": (0.1, 30),
 }
-SUPERSCRIPTS = "⁻⁰¹²³⁴⁵⁶⁷⁸⁹"
-TO_SUPERSCRIPTS = str.maketrans("-0123456789", SUPERSCRIPTS)
-FROM_SUPERSCRIPTS = str.maketrans(SUPERSCRIPTS, "-0123456789")
-POWER = re.compile(rf"(?:([\d.]+)\s*[×x]\s*)?10([{SUPERSCRIPTS}]+)")
 LOGARITHMIC = ("learning_rate", "weight_decay", "batch_size")
 
 
@@ -268,18 +264,13 @@ def narrowed(name: str, limits: AnyRange, text: str) -> AnyRange:
 def figure_words(value: float) -> str:
     """Return an end of a range as `narrowed` reads it: 0.1, and 10⁻⁵ or 2 × 10⁻⁵ where it is small."""
     mantissa, _, exponent = f"{value:g}".partition("e")
-    if not exponent:
-        return mantissa
-    power = "10" + str(int(exponent)).translate(TO_SUPERSCRIPTS)
-    return power if mantissa == "1" else f"{mantissa} × {power}"
+    return scientific(mantissa, int(exponent)) if exponent else mantissa
 
 
 def _parsed(name: str, text: str, kind: type) -> Any:
     if kind is bool:
         return text.strip().lower() in ("true", "yes", "1")
-    power = POWER.fullmatch(text.strip())
-    number = f"{power[1] or 1}e{power[2].translate(FROM_SUPERSCRIPTS)}" if power else text.strip()
     try:
-        return kind(number)
+        return kind(without_power(text))
     except ValueError as error:
         raise InvalidInput(f"{text!r} in the range of {name} is not a number.") from error

@@ -9,6 +9,7 @@ import pandas as pd
 import plotly.graph_objects as go
 import streamlit as st
 
+from lensapp.core.powers import superscript
 from lensapp.services.data.source_quality import account_of, pixel_sky, remarks_on
 from lensapp.services.data.source_tables import SAMPLE, column_of, sampled_pixels
 from lensapp.services.data.sources import rejections
@@ -99,7 +100,7 @@ def _show_masked(source: Source) -> None:
     table["sky"], table["noise"] = levels.sky, levels.noise
     if levels.noise_mag_arcsec2 is not None:
         table["depth"] = levels.noise_mag_arcsec2
-    flux, power = f"%.{levels.decimals}f", f" (10{figures.superscript(levels.power)})" if levels.power else ""
+    flux, power = f"%.{levels.decimals}f", f" (10{superscript(levels.power)})" if levels.power else ""
     st.dataframe(
         table,
         hide_index=True,
@@ -161,7 +162,7 @@ def _show_pixel_histogram(source: Source) -> None:
         title="share of pixels per σ",
         type="log",
         tickvals=[10.0**power for power in powers],
-        ticktext=[f"10{figures.superscript(power)}" for power in powers],
+        ticktext=[f"10{superscript(power)}" for power in powers],
     )
     figures.show_figure(
         figure,

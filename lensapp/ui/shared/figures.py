@@ -12,6 +12,7 @@ import streamlit as st
 from numpy.typing import NDArray
 
 from lensapp.core.colours import CLASS_COLOURS, INK, LINE_COLOURS, PART_COLOURS
+from lensapp.core.powers import scientific
 from lensapp.ui.shared.figure_files import offer_files
 from lensapp.ui.shared.markup import guard_figure, plain
 from lensapp.ui.shared.state import theme
@@ -22,7 +23,6 @@ CLASS_NAMES = {"lens": "lens", "nonlens": "non-lens", "unlabelled": "no label"}
 CLASS_DASHES = {"lens": "solid", "nonlens": "dash", "unlabelled": "dot"}
 CLASS_SYMBOLS = {"lens": "circle", "nonlens": "x", "unlabelled": "circle-open"}
 DASHES = ("solid", "dash", "dot", "dashdot")
-_SUPERSCRIPTS = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 _FONT = "Inter, 'Segoe UI', system-ui, 'DejaVu Sans', sans-serif"
 LINE_PIXELS, LETTER_PIXELS = 16, 7
 LEGEND_LETTERS, LEGEND_MARK_PIXELS, LEGEND_ROW_PIXELS = 46, 50, 20
@@ -69,13 +69,7 @@ def power_of_ten(value: float) -> str:
     if value in (0.1, 1.0):
         return f"{value:g}"
     mantissa, exponent = f"{value:.0e}".split("e")
-    power = f"10{superscript(int(exponent))}"
-    return power if mantissa == "1" else f"{mantissa} × {power}"
-
-
-def superscript(value: int) -> str:
-    """Return a whole number as an exponent is written."""
-    return str(value).translate(_SUPERSCRIPTS)
+    return scientific(mantissa, int(exponent))
 
 
 def decade_ticks(lowest: int, highest: int) -> dict[str, Any]:
