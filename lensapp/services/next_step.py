@@ -1,32 +1,30 @@
 """Where a source stands in the round, and the one next step: what every page says under its title."""
 
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Literal, TypeVar
+from typing import Literal
 
-from lensapp.core.errors import BandMismatch, NotFound
+import numpy as np
+
 from lensapp.core.inspect.review_spec import ReviewSpec
 from lensapp.core.split.splits import SplitSpec
 from lensapp.job_kinds import JOB_KINDS, selection_of
-from lensapp.services.catalogue.usual_export import exported_after
+from lensapp.services.catalogue.feedback import usual_votes_change
 from lensapp.services.data.demo import KIND as DEMO
-from lensapp.services.data.sources import count_cutouts, is_labelled, ready_sources
+from lensapp.services.data.sources import is_labelled
 from lensapp.services.inspect.queues import create_review
-from lensapp.services.inspect.vote_log import voted_per_review
+from lensapp.services.inspect.vote_log import graded_candidates
 from lensapp.services.score.scores import name_for_best
+from lensapp.services.selected_chain import Chain, Kind, chain_of, trained_on
 from lensapp.services.split.datasets import freeze_split
 from lensapp.services.train import runs as trainings
 from lensapp.services.train.starter import install_starter, is_starter, starter_bands
 from lensapp.storage import datasets, reviews, runs, sources
-from lensapp.storage.database import Database
-from lensapp.storage.files import NORMALISATION
+from lensapp.storage.columns.source_columns import cutout_columns
 from lensapp.storage.records import Dataset, Job, Review, Run, Source
 from lensapp.storage.scores import stored_scores
-from lensapp.storage.studies import study_names_by_run
 from lensapp.storage.workspace import Workspace
 
-Record = TypeVar("Record")
 Action = Literal["split", "evaluate", "score", "review", "export"]
 REVIEWED_FIRST = 100
 STAGES = {
@@ -105,26 +103,13 @@ class Round:
     measured: bool = False
 
 
-@dataclass(frozen=True)
-class _Chain:
-    """What is selected, or stands in for it, from the cutouts to the votes."""
-
-    source: Source | None = None
-    dataset: Dataset | None = None
-    run: Run | None = None
-    review: Review | None = None
-    cutouts: int = 0
-    scored: int = 0
-    graded: int = 0
-    exported: bool = False
-
-    @property
-    def names(self) -> dict[str, str]:
-        every = {"source": self.source, "dataset": self.dataset, "run": self.run, "review": self.review}
-        return {kind: one.name for kind, one in every.items() if one is not None}
-
-
-def round_of(ws: Workspace, selected: Mapping[str, str | None], active: Sequence[Job]) -> Round:
+def round_of(
+    ws: Workspace,
+    selected: Mapping[str, str | None],
+    active: Sequence[Job],
+    *,
+    led_by: Kind = "source",
+) -> Round:
     """Return where what is selected stands in the round.
 
     Parameters
@@ -136,8 +121,10 @@ def round_of(ws: Workspace, selected: Mapping[str, str | None], active: Sequence
         is not selected or does not exist.
     active
         The jobs that wait, run or are paused.
+    led_by
+        What stays where parts of the selection do not go together: what the page is about.
     """
-    chain = _chain(ws, selected)
+    chain = chain_of(ws, selected, led_by=led_by)
     own = [job for job in active if _concerns(job, chain)]
     pages = [JOB_KINDS[job.kind].page for job in own]
     busy = {name for name, about in STAGES.items() if any(page in about for page in pages)}
@@ -184,105 +171,11 @@ def take_step(ws: Workspace, step: NextStep) -> Mapping[str, str]:
     return names
 
 
-def _chain(ws: Workspace, selected: Mapping[str, str | None]) -> _Chain:
-    database = ws.database
-    source = _named(sources.get_source, database, selected.get("source"))
-    if source is None or source.state != sources.READY:
-        source = next(iter(ready_sources(ws)), None)
-    if source is None:
-        return _Chain()
-    run = _named(runs.get_run, database, selected.get("run"))
-    dataset = _named(datasets.get_dataset, database, selected.get("dataset"))
-    if dataset is None and run is not None:
-        dataset = datasets.dataset_by_id(database, run.dataset_id)
-        dataset = dataset if dataset.source_ids else None  # the starter network learned elsewhere
-    if dataset is None:
-        own = (one for one in datasets.list_datasets(database) if source.id in one.source_ids)
-        dataset = next(own, None)
-    if dataset is not None:
-        trained = _trained_on(ws, dataset)
-        if run is None or not _belongs(ws, run, dataset, source, alone=trained is None):
-            run = trained
-        elif run.id in study_names_by_run(database) and not stored_scores.count_of(ws, run.id, source.id):
-            run = trained  # of folds and trials figures are taken; the round goes on without them
-    run, review = _with_its_review(ws, source, run, selected)
-    graded = 0 if review is None else voted_per_review(ws).get(review.id, 0)
-    return _Chain(
-        source,
-        dataset,
-        run,
-        review,
-        cutouts=count_cutouts(ws, source),
-        scored=0 if run is None else stored_scores.count_of(ws, run.id, source.id),
-        graded=graded,
-        exported=review is not None and bool(graded) and exported_after(ws, source.name, review.created_at),
-    )
-
-
-def _with_its_review(
-    ws: Workspace, source: Source, run: Run | None, selected: Mapping[str, str | None]
-) -> tuple[Run | None, Review | None]:
-    """Return a run and the review of its candidates, or that of the newest review where no run is selected.
-
-    A run selected has the reviews of its own scores, as whoever opens a review selects its run as well; and
-    those of no run that are later than it. So a network trained on the grades of a review begins a round.
-    """
-    of_source = [one for one in reviews.list_reviews(ws.database) if one.source_id == source.id]
-    chosen = [one for one in of_source if one.name == selected.get("review")]
-    if run is not None and run.name == selected.get("run"):
-        own = [one for one in chosen + of_source if one.run_id == run.id]
-        later = [one for one in chosen + of_source if one.run_id is None and one.created_at > run.created_at]
-        return run, next(iter(own + later), None)
-    review = next(iter(chosen + of_source), None)
-    if run is None or review is None or review.run_id in (None, run.id):
-        return run, review
-    if not chosen and run.created_at > review.created_at:
-        return run, None
-    scored_by = (one for one in runs.list_runs(ws.database) if one.id == review.run_id)
-    return next(scored_by, run), review
-
-
-def _trained_on(ws: Workspace, dataset: Dataset) -> Run | None:
-    """Return the newest run of a version, one that is no fold or trial of a study where there is one."""
-    own = [one for one in runs.list_runs(ws.database) if one.dataset_id == dataset.id]
-    of_studies = study_names_by_run(ws.database)
-    return next((one for one in own if one.id not in of_studies), next(iter(own), None))
-
-
-def _belongs(ws: Workspace, run: Run, dataset: Dataset, source: Source, *, alone: bool) -> bool:
-    """Whether a selected run takes part in the round of a version; `alone` where none was trained on it.
-
-    A run of another version does where the version has runs besides and the network reads these cutouts, or
-    is the starter, or where the version is not of this source.
-    """
-    if run.dataset_id == dataset.id or run.is_external or source.id not in dataset.source_ids:
-        return True
-    if alone and not is_starter(run):
-        return False
-    if not (ws.run_folder(run.name) / NORMALISATION).is_file():
-        return True  # not begun yet
-    size, scale = (source.height, source.width), source.pixel_scale_arcsec
-    fitted = runs.normalisation_of(ws, run.name)
-    try:
-        fitted.check(bands=source.bands, size=size, pixel_scale_arcsec=scale, crop=True, picked=True)
-    except BandMismatch:
-        return False
-    return True
-
-
-def _named(get: Callable[[Database, str], Record], database: Database, name: str | None) -> Record | None:
-    """Return what is called `name`, or None where nothing is."""
-    if name is not None:
-        with suppress(NotFound):
-            return get(database, name)
-    return None
-
-
 def _made(job: Job) -> dict[str, str]:
     return selection_of(job.kind, job.payload)
 
 
-def _concerns(job: Job, chain: _Chain) -> bool:
+def _concerns(job: Job, chain: Chain) -> bool:
     """Whether a job works on what is selected; of what has no cutouts yet, every job that makes some."""
     if chain.source is None:
         return JOB_KINDS[job.kind].page == "data"
@@ -292,7 +185,7 @@ def _concerns(job: Job, chain: _Chain) -> bool:
     )
 
 
-def _stages(chain: _Chain, busy: set[str]) -> tuple[RoundStage, ...]:
+def _stages(chain: Chain, busy: set[str]) -> tuple[RoundStage, ...]:
     source, dataset, run, review = chain.source, chain.dataset, chain.run, chain.review
     members = sum(sum(part.values()) for part in dataset.counts.values()) if dataset else None
     auroc = (run.evaluation or {}).get("auroc") if run else None
@@ -331,7 +224,7 @@ def _stages(chain: _Chain, busy: set[str]) -> tuple[RoundStage, ...]:
     )
 
 
-def _next_step(ws: Workspace, chain: _Chain) -> NextStep:
+def _next_step(ws: Workspace, chain: Chain) -> NextStep:
     """Return the first step of the round that is not done for a chain."""
     source, run, review = chain.source, chain.run, chain.review
     if source is None:
@@ -346,7 +239,7 @@ def _next_step(ws: Workspace, chain: _Chain) -> NextStep:
     return _with_network(ws, chain, run, source)
 
 
-def _with_review(ws: Workspace, chain: _Chain, review: Review, source: Source) -> NextStep:
+def _with_review(ws: Workspace, chain: Chain, review: Review, source: Source) -> NextStep:
     """Return what comes next for a review: its grades, then the catalogue, then the next training.
 
     Who has exported what is graded has gone on, whatever is left.
@@ -360,29 +253,49 @@ def _with_review(ws: Workspace, chain: _Chain, review: Review, source: Source) -
         here = "Look through the candidates, then export them or feed the grades back."
         starts: Action | None = "export" if chain.graded else None  # the browser fetches it, see page_head
         return NextStep(f"Export {source.name}", here, "catalogue", names, {"view": "export"}, starts)
-    if (version := _fed_back(ws, review, source)) is not None:
-        names = {"source": source.name, "dataset": version.name}
-        run = _trained_on(ws, version)
-        if run is None:
-            return replace(_training(version, names), done_on="catalogue")  # its button retrains
-        step = _next_step(ws, _chain(ws, names | {"run": run.name}))
-        other = step.starts == "score" and run != chain.run  # than the run that the page shows
-        return replace(step, label=f"Score with {run.name}") if other else step
-    here = "Feed the grades back into the next training."
-    return NextStep("Feed back into training", here, "catalogue", names, {"view": "feed-back"})
+    later = _later_version(ws, review, source)
+    if later is not None and not _voted_since(ws, review, later):
+        return _goes_on_with(ws, chain, later, source)
+    if usual_votes_change(ws, source.name):
+        here = "Feed the grades back into the next training."
+        return NextStep("Feed back into training", here, "catalogue", names, {"view": "feed-back"})
+    if later is not None:
+        return _goes_on_with(ws, chain, later, source)
+    return _review_of_best(ws, chain, source, f"Review the next {{}} of {source.name}")
 
 
-def _fed_back(ws: Workspace, review: Review, source: Source) -> Dataset | None:
-    """Return the newest version of a source that was frozen after the last vote of a review, or None.
-
-    The round goes on there, whatever is selected: to feed the same votes back again would change nothing.
-    """
+def _later_version(ws: Workspace, review: Review, source: Source) -> Dataset | None:
+    """Return the newest version of a source that was frozen after a review was made, or None."""
     later = (one for one in datasets.list_datasets(ws.database) if one.created_at > review.created_at)
-    version = next((one for one in later if source.id in one.source_ids), None)
-    if version is None:
-        return None
+    return next((one for one in later if source.id in one.source_ids), None)
+
+
+def _voted_since(ws: Workspace, review: Review, version: Dataset) -> bool:
     voted = reviews.votes_since(ws.database, version.created_at)
-    return None if any(review_id == review.id for _, review_id, *_ in voted) else version
+    return any(review_id == review.id for _, review_id, *_ in voted)
+
+
+def _goes_on_with(ws: Workspace, chain: Chain, version: Dataset, source: Source) -> NextStep:
+    """Return the next step of the version that holds the votes of a review."""
+    names = {"source": source.name, "dataset": version.name}
+    run = trained_on(ws, version)
+    if run is None:
+        return replace(_training(version, names), done_on="catalogue")  # its button retrains
+    step = _next_step(ws, chain_of(ws, names | {"run": run.name}))
+    other = step.starts == "score" and run != chain.run  # than the run that the page shows
+    return replace(step, label=f"Score with {run.name}") if other else step
+
+
+def _review_of_best(ws: Workspace, chain: Chain, source: Source, label: str) -> NextStep:
+    """Return the step to a review of the best that nobody has graded, or past it where all are graded."""
+    own = cutout_columns(ws, [source.id], columns=("id",))["id"]
+    left = chain.scored - int(np.isin(graded_candidates(ws), own).sum())
+    if left <= 0:
+        here = "All that is scored is graded: import further cutouts, or make another demo survey on Home."
+        return NextStep("Import further cutouts", here, "data", chain.names, {"view": "import"})
+    best = min(REVIEWED_FIRST, left)
+    here = "Review the top candidates."
+    return NextStep(label.format(best), here, "inspect", chain.names, {}, "review", done_on="score")
 
 
 def _training(dataset: Dataset, names: Mapping[str, str]) -> NextStep:
@@ -402,7 +315,7 @@ def _first_network(ws: Workspace, source: Source, names: Mapping[str, str]) -> N
     return NextStep(f"Inspect {source.name}", "Make a review of these cutouts.", "inspect", names, {})
 
 
-def _with_network(ws: Workspace, chain: _Chain, run: Run, source: Source) -> NextStep:
+def _with_network(ws: Workspace, chain: Chain, run: Run, source: Source) -> NextStep:
     """Return what comes next for a network whose best candidates nobody reviews yet."""
     names = chain.names
     if trainings.gives_features_only(run):
@@ -421,6 +334,4 @@ def _with_network(ws: Workspace, chain: _Chain, run: Run, source: Source) -> Nex
     if not chain.scored:
         here = f"Score {source.name} with {run.name}."
         return NextStep(f"Score {source.name}", here, "score", names, {}, "score")
-    best = min(REVIEWED_FIRST, chain.scored)
-    here = "Review the top candidates."
-    return NextStep(f"Review the top {best}", here, "inspect", names, {}, "review", done_on="score")
+    return _review_of_best(ws, chain, source, "Review the top {}")

@@ -12,9 +12,10 @@ from lensapp.core.split.splits import SplitSpec
 from lensapp.job_kinds import JOB_KINDS, selection_of
 from lensapp.services.catalogue.export import export
 from lensapp.services.next_step import STAGES, Round, round_of, take_step
+from lensapp.services.selected_chain import Kind, reads
 from lensapp.services.split.datasets import freeze_split
 from lensapp.services.train.starter import install_starter
-from lensapp.storage import reviews, runs, studies
+from lensapp.storage import reviews, runs, sources, studies
 from lensapp.storage.workspace import Workspace
 from lensapp.ui.main import GROUPS
 from support import pages_workspace as rooms
@@ -25,6 +26,10 @@ PROJECT = Path(__file__).parents[2]
 
 def stands(ws: Workspace, **selected: str) -> Round:
     return round_of(ws, selected, jobs.active(ws.database))
+
+
+def led(ws: Workspace, kind: Kind, **selected: str) -> Round:
+    return round_of(ws, selected, jobs.active(ws.database), led_by=kind)
 
 
 def counts(of: Round) -> dict[str, tuple[bool, int | None]]:
@@ -65,7 +70,7 @@ def test_each_step_of_the_round_leads_to_the_next(ws):
 
 def test_grades_count_towards_the_review_and_an_export_ends_the_round(ws):
     source = rooms.add_survey(ws)
-    run = rooms.add_run(ws, rooms.add_dataset(ws, source), "first")
+    run = rooms.add_run(ws, rooms.add_dataset(ws, source, label_from="someone"), "first")
     rooms.add_scores(ws, run, source)
     rooms.add_votes(ws, run, source)
     assert stands(ws).next_step.label == "Grade 34 more"  # of 40, two inspectors have graded the same six
@@ -82,7 +87,7 @@ def test_grades_count_towards_the_review_and_an_export_ends_the_round(ws):
 
 def test_an_export_ends_the_grading_of_its_review_but_not_of_a_later_one(ws):
     source = rooms.add_survey(ws)
-    run = rooms.add_run(ws, rooms.add_dataset(ws, source), "first")
+    run = rooms.add_run(ws, rooms.add_dataset(ws, source, label_from="someone"), "first")
     rooms.add_scores(ws, run, source)
     rooms.add_votes(ws, run, source)
     export(ws, CatalogueQuery(of=("sky",)), out=ws.folder / "sky.csv")
@@ -98,6 +103,54 @@ def test_an_export_ends_the_grading_of_its_review_but_not_of_a_later_one(ws):
     assert not of_later.stages[-1].done
     add_votes(ws, later, "Ada", dict.fromkeys(ids[:3], "A"))
     assert stands(ws, review="later").next_step.label == "Export sky"
+
+
+def test_votes_that_change_no_label_are_not_to_be_fed_back(ws):
+    source = rooms.add_survey(ws)
+    run = rooms.add_run(ws, rooms.add_dataset(ws, source), "first")  # which has the truth of every cutout
+    rooms.add_scores(ws, run, source)
+    rooms.add_votes(ws, run, source)
+    export(ws, CatalogueQuery(of=("sky",)), out=ws.folder / "sky.csv")
+    step = stands(ws).next_step
+    assert (step.label, step.starts) == ("Review the next 34 of sky", "review")
+    assert take_step(ws, step)["review"] != "round-1"
+    [review, _] = reviews.list_reviews(ws.database)
+    ids = reviews.queue_of(ws.database, review.id).tolist()
+    assert len(ids) == 34
+    add_votes(ws, review, "Ada", dict.fromkeys(ids, "X"))
+    export(ws, CatalogueQuery(of=("sky",)), out=ws.folder / "sky.csv")
+    assert stands(ws).next_step.label == "Import further cutouts"
+
+
+def test_the_next_step_can_be_done_with_the_cutouts_selected(ws):
+    run = rooms.add_run(ws, rooms.add_dataset(ws, rooms.add_survey(ws)), "first")
+    add_source(ws, "other", bands=("J", "H"), labelled=False, count=6)
+    assert not reads(ws, run, sources.get_source(ws.database, "other"))
+    of = stands(ws, source="other", dataset="sky-v1", run="first")
+    assert (of.next_step.label, of.selection) == ("Inspect other", {"source": "other"})
+    # A page about the network keeps it, and goes back to the cutouts that it learned from.
+    of = led(ws, "run", source="other", dataset="sky-v1", run="first")
+    assert of.next_step.label == "Evaluate first"
+    assert of.selection == {"source": "sky", "dataset": "sky-v1", "run": "first"}
+    assert led(ws, "dataset", source="other", dataset="sky-v1").selection["source"] == "sky"
+    # Cutouts that the network reads are scored with it, whichever it learned from.
+    add_source(ws, "alike", bands=("g", "r", "i"), size=12, pixel_scale_arcsec=0.25, labelled=False, count=6)
+    for of in (stands(ws, source="alike", run="first"), led(ws, "run", source="alike", run="first")):
+        assert of.selection["source"] == "alike"
+        assert of.next_step.selection["run"] == "first"
+
+
+def test_a_page_about_a_review_has_the_round_of_its_source_and_its_network(ws):
+    source = rooms.add_survey(ws)
+    run = rooms.add_run(ws, rooms.add_dataset(ws, source), "first")
+    rooms.add_scores(ws, run, source)
+    rooms.add_votes(ws, run, source)
+    rooms.add_run(ws, rooms.add_dataset(ws, rooms.add_survey(ws, "new"), "new-v1"), "second")
+    selected = {"source": "new", "dataset": "new-v1", "run": "second", "review": "round-1"}
+    of = led(ws, "review", **selected)
+    assert of.selection == {"source": "sky", "dataset": "sky-v1", "run": "first", "review": "round-1"}
+    assert of.next_step.label == "Grade 34 more"
+    assert stands(ws, **selected).selection["source"] == "new"
 
 
 def test_what_is_selected_decides_and_not_what_is_newest(ws):
@@ -222,7 +275,7 @@ def test_folds_of_a_cross_validation_do_not_take_over_the_round(ws):
         of = stands(ws, **selected)
         assert (of.next_step.label, of.selection["run"]) == ("Grade 34 more", "first")
     rooms.add_scores(ws, fold, source)
-    assert stands(ws, run="five-fold0").next_step.label == "Review the top 40"
+    assert stands(ws, run="five-fold0").next_step.label == "Review the top 34"  # six are graded
 
 
 @pytest.mark.parametrize(
@@ -260,6 +313,33 @@ def test_of_a_demo_survey_the_usual_parts_are_frozen_at_once(ws):
     assert (step.label, step.page, step.done_on) == ("Split demo1", "train", "split")
     assert take_step(ws, step)["dataset"] == "demo1-v1"
     assert stands(ws).next_step.label == "Train on demo1-v1"
+
+
+@pytest.mark.parametrize(
+    ("page", "asked", "source"),
+    [
+        ("replay", {"review": "round-1"}, "sky"),
+        ("replay", {"source": "sky"}, "sky"),
+        ("team", {"review": "round-1"}, "sky"),
+        ("evaluate", {"run": "first"}, "sky"),
+        ("catalogue", {"view": "ledger", "run": "first"}, "sky"),
+        ("catalogue", {"run": "first"}, "new"),
+    ],
+)
+def test_the_stages_are_of_what_the_page_shows_and_not_of_the_source_before(
+    tmp_path, monkeypatch, page, asked, source
+):
+    monkeypatch.setenv("LENSAPP_WORKSPACE", str(tmp_path / "workspace"))
+    monkeypatch.setenv("LENSAPP_WORKER", "0")
+    ws = Workspace.open()
+    sky = rooms.add_survey(ws)
+    run = rooms.add_run(ws, rooms.add_dataset(ws, sky), "first")
+    rooms.add_scores(ws, run, sky)
+    rooms.add_votes(ws, run, sky)
+    add_source(ws, "new", bands=("J", "H"), labelled=False, count=6)
+    app = rooms.open_page(page, **{"source": "new", "run": "first", **asked})
+    cutouts = next(link for link in app.get("page_link") if link.proto.label.startswith("Cutouts"))
+    assert cutouts.proto.label == {"sky": "Cutouts 40", "new": "Cutouts 6"}[source]
 
 
 def test_pressing_the_next_step_opens_its_page_with_the_source(tmp_path, monkeypatch):

@@ -81,9 +81,17 @@ def _cutout(row: int) -> dict[str, object]:
 
 
 def add_dataset(
-    ws: Workspace, source: Source, name: str = "sky-v1", *, parent: Dataset | None = None
+    ws: Workspace,
+    source: Source,
+    name: str = "sky-v1",
+    *,
+    parent: Dataset | None = None,
+    label_from: str = "demo",
 ) -> Dataset:
-    """Freeze the first 20 cutouts as training, 8 as validation and 12 as test part."""
+    """Freeze the first 20 cutouts as training, 8 as validation and 12 as test part.
+
+    Votes change labels only where they come from no truth: `label_from` "someone".
+    """
     ids = sources.cutout_columns(ws.database, [source.id], columns=("id", "label"))
     parts = ["train"] * 20 + ["validation"] * 8 + ["test"] * 12
     counts: dict[str, dict[str, int]] = {}
@@ -97,7 +105,7 @@ def add_dataset(
                 "label": label,
                 "group_id": int(key),
                 "fold": None,
-                "label_from": "demo",
+                "label_from": label_from,
             }
         )
     return datasets.create_dataset(

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -9,10 +10,10 @@ import numpy as np
 from lensapp.core.acting import needs
 from lensapp.core.catalogue.feedback_rules import IGNORED_GRADE, Placement
 from lensapp.core.catalogue.feedback_spec import FeedbackRules
-from lensapp.core.errors import InvalidInput, NotFound
+from lensapp.core.errors import BandMismatch, InvalidInput, NotFound
 from lensapp.core.split.splits import SplitSpec, split_cutouts
 from lensapp.core.train.training_spec import TrainingSpec
-from lensapp.services.catalogue.feedback_plans import graded_cutouts, plan_feedback
+from lensapp.services.catalogue.feedback_plans import graded_cutouts, has_known_labels, plan_feedback
 from lensapp.services.catalogue.next_version import freeze_next, placed_rows
 from lensapp.services.inspect.queues import is_fed_back
 from lensapp.services.inspect.vote_log import voted_per_review
@@ -246,6 +247,38 @@ def newest_descendant(versions: Sequence[Dataset], run: Run) -> str | None:
         if version.parent_id in family:
             family.add(version.id)
     return next((version.name for version in versions if version.id in family), None)
+
+
+def usual_votes_change(ws: Workspace, source_name: str) -> bool:
+    """Return whether feeding back the votes on a source, as the page does at first, would change anything.
+
+    Those are the reviews that are fed back by default, added to the suggested version, which keeps labels
+    known better than votes are. Without a version the votes make the first one.
+    """
+    source = sources.get_source(ws.database, source_name)
+    shown = [
+        r for r in reviews.list_reviews(ws.database) if source.id in reviews.source_ids_of(ws.database, r)
+    ]
+    voted = voted_per_review(ws)
+    fed = [review for review in shown if voted.get(review.id) and is_fed_back(ws, review)]
+    if not fed:
+        return False
+    parent = suggest_dataset(ws, source_name)
+    return parent is None or _votes_change(
+        ws, parent, tuple(review.name for review in fed), reviews.state_of_votes(ws.database)
+    )
+
+
+@lru_cache(maxsize=16)
+def _votes_change(
+    ws: Workspace, parent: str, review_names: tuple[str, ...], _state: reviews.StateOfVotes
+) -> bool:
+    """Return whether votes, as they stand in a state, change a version; where they cannot, they do not."""
+    rules = FeedbackRules(relabel=not has_known_labels(ws, parent), crop=True)
+    try:
+        return plan_feedback(ws, dataset_name=parent, review_names=review_names, rules=rules).changes
+    except (BandMismatch, InvalidInput):
+        return False
 
 
 @dataclass(frozen=True, eq=False)

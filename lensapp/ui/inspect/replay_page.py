@@ -25,7 +25,7 @@ from lensapp.ui.shared import figures
 from lensapp.ui.shared.address import decimal, kept, put, switch, whole
 from lensapp.ui.shared.markup import plain
 from lensapp.ui.shared.page_head import current_round, page_head, show_next_step
-from lensapp.ui.shared.state import choose, get_workspace, select, selected
+from lensapp.ui.shared.state import choose, get_workspace, select, selected, stand_in
 from lensapp.ui.shared.widgets import counted, counts_spaced, download, empty_state, errors_shown, number
 
 ICON = ":material/replay:"
@@ -98,6 +98,11 @@ def _choose_name(names: Collection[str], review_names: set[str]) -> str:
         if asked_for in sources:  # the address then names no review, while other pages keep theirs
             put("review", [])
 
+    kind = "review" if name in reviews else "source"
+    if selected(kind) != name:
+        stand_in(kind, name)
+    else:  # what the stages under the title are told of
+        put(kind, [name])
     st.session_state["replay-name"] = name
     st.selectbox("Review or source", [*reviews, *sources], key="replay-name", on_change=keep)
     return name

@@ -1,6 +1,7 @@
 """What stands at the top of every page: its title, where what is selected stands, and the next step."""
 
 import time
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from functools import partial
 from typing import Any, Literal
@@ -11,15 +12,24 @@ from lensapp.core.errors import LensAppError
 from lensapp.services.catalogue.formats import MIME
 from lensapp.services.catalogue.usual_export import exported_after, usual_ending, usual_export
 from lensapp.services.next_step import STAGES, NextStep, Round, RoundStage, round_of, take_step
+from lensapp.services.selected_chain import Kind
 from lensapp.services.train.job_control import active_jobs
 from lensapp.ui.shared.address import in_fragment_run
 from lensapp.ui.shared.markup import plain
 from lensapp.ui.shared.page_views import show_page_views
-from lensapp.ui.shared.state import PAGE, PAGES, ask_to_go, get_workspace, go, selected, selection
+from lensapp.ui.shared.state import PAGE, PAGES, VIEW, ask_to_go, get_workspace, go, selected, selection
 from lensapp.ui.shared.widgets import number
 
 ButtonType = Literal["primary", "secondary", "tertiary"]
 STEPPED_BY = ("source", "dataset", "run", "review")
+LED_BY: Mapping[str, Sequence[Kind]] = {
+    "train": ("dataset", "run"),
+    "experiments": ("dataset", "run"),
+    **dict.fromkeys(("evaluate", "compare", "features"), ("run",)),
+    **dict.fromkeys(("inspect", "team", "replay"), ("review",)),
+    "catalogue/ledger": ("run",),
+}
+"""What pages, or views of them, are about: the first that the address names; others are about a source."""
 BESIDE_THE_ROUND = ("workspace",)
 HEAD = "page-head"  # what the stages were drawn from, and where
 MARKS = {True: ":material/check_circle:", False: ":material/radio_button_unchecked:"}
@@ -39,7 +49,7 @@ def page_head(title: str) -> None:
         st.title(title)
         show_page_views()
     place = st.empty()
-    st.session_state[HEAD] = place, _selected()
+    st.session_state[HEAD] = place, (_selected(), _led_by())
     _show_round(place, again=False)
 
 
@@ -51,7 +61,7 @@ def forget_head() -> None:
 def refresh_head() -> None:
     """Draw the stages again where the page has made another selection than they were drawn from."""
     place, drawn = st.session_state.pop(HEAD, (None, None))
-    if place is not None and drawn != _selected():
+    if place is not None and drawn != (_selected(), _led_by()):
         _show_round(place, again=True)
 
 
@@ -59,10 +69,16 @@ def _selected() -> dict[str, str | None]:
     return {kind: selected(kind) for kind in STEPPED_BY}
 
 
+def _led_by() -> Kind:
+    page = str(st.session_state.get(PAGE, ""))
+    kinds = LED_BY.get(f"{page}/{st.query_params.get(VIEW)}", LED_BY.get(page, ()))
+    return next((kind for kind in kinds if kind in st.query_params), "source")
+
+
 def current_round() -> Round:
-    """Return where what is selected stands in the round."""
+    """Return where what is selected stands in the round: the round of what the page shows."""
     ws = get_workspace()
-    return round_of(ws, _selected(), active_jobs(ws))
+    return round_of(ws, _selected(), active_jobs(ws), led_by=_led_by())
 
 
 def _show_round(place: st.delta_generator.DeltaGenerator, *, again: bool) -> None:

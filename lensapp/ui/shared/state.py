@@ -210,8 +210,7 @@ def choose(
         select(kind, current)
     elif current not in names or (unasked and current in avoided and usual not in avoided):
         current = usual
-        st.session_state.setdefault(STAND_INS, {})[kind] = current
-        put(kind, [current])
+        stand_in(kind, current)
     key = f"choose-{kind}"
     st.session_state[key] = current
     said = remarks or {}
@@ -230,6 +229,12 @@ def choose(
         with said_in or nullcontext():
             say_what_stands_in(asked, current, reason=reason)
     return current
+
+
+def stand_in(kind: str, name: str) -> None:
+    """Let the address of this page say `name` of `kind`, while other pages keep what was selected."""
+    st.session_state.setdefault(STAND_INS, {})[kind] = name
+    put(kind, [name])
 
 
 def _exists(kind: str, name: str) -> bool:

@@ -1,0 +1,194 @@
+"""What is selected, or stands in for it, from the cutouts to the votes: what a round is told of."""
+
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Literal, TypeVar
+
+from lensapp.core.errors import BandMismatch, NotFound
+from lensapp.services.catalogue.usual_export import exported_after
+from lensapp.services.data.sources import count_cutouts, ready_sources
+from lensapp.services.inspect.vote_log import voted_per_review
+from lensapp.services.train.starter import is_starter
+from lensapp.storage import datasets, reviews, runs, sources
+from lensapp.storage.database import Database
+from lensapp.storage.files import NORMALISATION
+from lensapp.storage.records import Dataset, Review, Run, Source
+from lensapp.storage.scores import stored_scores
+from lensapp.storage.studies import study_names_by_run
+from lensapp.storage.workspace import Workspace
+
+Record = TypeVar("Record")
+Kind = Literal["source", "dataset", "run", "review"]
+
+
+@dataclass(frozen=True)
+class Chain:
+    """What is selected, or stands in for it, from the cutouts to the votes."""
+
+    source: Source | None = None
+    dataset: Dataset | None = None
+    run: Run | None = None
+    review: Review | None = None
+    cutouts: int = 0
+    scored: int = 0
+    graded: int = 0
+    exported: bool = False
+
+    @property
+    def names(self) -> dict[str, str]:
+        """Return the name of each by its kind."""
+        every = {"source": self.source, "dataset": self.dataset, "run": self.run, "review": self.review}
+        return {kind: one.name for kind, one in every.items() if one is not None}
+
+
+def chain_of(ws: Workspace, selected: Mapping[str, str | None], *, led_by: Kind = "source") -> Chain:
+    """Return what is selected, each part with what belongs to it.
+
+    Where two parts of a selection do not go together, such as a network and cutouts in other bands, what the
+    page is about stays: the source, or what it is `led_by`. The newest that belongs to the others stands in
+    for what is not selected, does not exist or does not go with them.
+    """
+    database = ws.database
+    source = _named(sources.get_source, database, selected.get("source"))
+    dataset = _named(datasets.get_dataset, database, selected.get("dataset"))
+    run = _named(runs.get_run, database, selected.get("run"))
+    review = _named(reviews.get_review, database, selected.get("review"))
+    if led_by == "review" and review is not None:
+        source = sources.source_by_id(database, review.source_id)
+        dataset, run = None, None if review.run_id is None else runs.run_by_id(database, review.run_id)
+    elif led_by == "run" and run is not None:
+        dataset = _learned_from(ws, run)
+        source = _source_of(ws, source, dataset, run)
+    elif led_by == "dataset" and dataset is not None:
+        source = _source_of(ws, source, dataset, run or trained_on(ws, dataset))
+    if source is None or source.state != sources.READY:
+        source = next(iter(ready_sources(ws)), None)
+    if source is None:
+        return Chain()
+    dataset, run = _with_cutouts(ws, source, dataset, run)
+    if led_by != "review" or review is None:
+        run, review = _with_its_review(ws, source, run, selected)
+    graded = 0 if review is None else voted_per_review(ws).get(review.id, 0)
+    return Chain(
+        source,
+        dataset,
+        run,
+        review,
+        cutouts=count_cutouts(ws, source),
+        scored=0 if run is None else stored_scores.count_of(ws, run.id, source.id),
+        graded=graded,
+        exported=review is not None and bool(graded) and exported_after(ws, source.name, review.created_at),
+    )
+
+
+def _learned_from(ws: Workspace, run: Run) -> Dataset | None:
+    """Return the version that a run was trained on; None for one that learned elsewhere, as the starter."""
+    dataset = datasets.dataset_by_id(ws.database, run.dataset_id)
+    return dataset if dataset.source_ids else None
+
+
+def _source_of(
+    ws: Workspace, source: Source | None, dataset: Dataset | None, run: Run | None
+) -> Source | None:
+    """Return a source where a version holds it or a run reads it, else the first that the version holds."""
+    if dataset is None or (source is not None and source.id in dataset.source_ids):
+        return source
+    if source is not None and run is not None and reads(ws, run, source):
+        return source
+    return sources.source_by_id(ws.database, dataset.source_ids[0])
+
+
+def _with_cutouts(
+    ws: Workspace, source: Source, dataset: Dataset | None, run: Run | None
+) -> tuple[Dataset | None, Run | None]:
+    """Return a version and a run where they go with the cutouts of a source, else those that do."""
+    if dataset is None and run is not None:
+        dataset = _learned_from(ws, run)
+    if dataset is not None and source.id not in dataset.source_ids:
+        reading = run or trained_on(ws, dataset)
+        if reading is None or not reads(ws, reading, source):
+            dataset = run = None
+    if dataset is None:
+        own = (one for one in datasets.list_datasets(ws.database) if source.id in one.source_ids)
+        dataset = next(own, None)
+    if dataset is None:
+        return None, run if run is not None and reads(ws, run, source) else None
+    trained = trained_on(ws, dataset)
+    if run is None or not _belongs(ws, run, dataset, source, alone=trained is None):
+        return dataset, trained
+    if run.id in study_names_by_run(ws.database) and not stored_scores.count_of(ws, run.id, source.id):
+        return dataset, trained  # of folds and trials figures are taken; the round goes on without them
+    return dataset, run
+
+
+def _with_its_review(
+    ws: Workspace, source: Source, run: Run | None, selected: Mapping[str, str | None]
+) -> tuple[Run | None, Review | None]:
+    """Return a run and the review of its candidates, or that of the newest review where no run is selected.
+
+    A run selected has the reviews of its own scores, as whoever opens a review selects its run as well; and
+    those of no run that are later than it. So a network trained on the grades of a review begins a round.
+    """
+    of_source = [one for one in reviews.list_reviews(ws.database) if one.source_id == source.id]
+    chosen = [one for one in of_source if one.name == selected.get("review")]
+    if run is not None and run.name == selected.get("run"):
+        own = [one for one in chosen + of_source if one.run_id == run.id]
+        later = [one for one in chosen + of_source if one.run_id is None and one.created_at > run.created_at]
+        return run, next(iter(own + later), None)
+    review = next(iter(chosen + of_source), None)
+    if run is None or review is None or review.run_id in (None, run.id):
+        return run, review
+    if not chosen and run.created_at > review.created_at:
+        return run, None
+    scored_by = (one for one in runs.list_runs(ws.database) if one.id == review.run_id)
+    return next(scored_by, run), review
+
+
+def trained_on(ws: Workspace, dataset: Dataset) -> Run | None:
+    """Return the newest run of a version, one that is no fold or trial of a study where there is one."""
+    own = [one for one in runs.list_runs(ws.database) if one.dataset_id == dataset.id]
+    of_studies = study_names_by_run(ws.database)
+    return next((one for one in own if one.id not in of_studies), next(iter(own), None))
+
+
+def _belongs(ws: Workspace, run: Run, dataset: Dataset, source: Source, *, alone: bool) -> bool:
+    """Whether a selected run takes part in the round of a version; `alone` where none was trained on it.
+
+    A run of another version does where it reads these cutouts and the version has runs besides, or where it
+    is the starter or holds scores from a table, or where the version is not of this source.
+    """
+    if run.dataset_id == dataset.id:
+        return True
+    if source.id in dataset.source_ids and alone and not (is_starter(run) or run.is_external):
+        return False
+    return reads(ws, run, source)
+
+
+def reads(ws: Workspace, run: Run, source: Source) -> bool:
+    """Return whether a network takes the cutouts of a source, at least their middle.
+
+    Of one that has not begun yet only the bands are known; scores from a table are of their source alone.
+    """
+    if stored_scores.count_of(ws, run.id, source.id):
+        return True
+    if run.is_external:
+        return False
+    if not (ws.run_folder(run.name) / NORMALISATION).is_file():
+        bands = datasets.dataset_by_id(ws.database, run.dataset_id).bands
+        return {*bands} <= {*source.bands}
+    size, scale = (source.height, source.width), source.pixel_scale_arcsec
+    fitted = runs.normalisation_of(ws, run.name)
+    try:
+        fitted.check(bands=source.bands, size=size, pixel_scale_arcsec=scale, crop=True, picked=True)
+    except BandMismatch:
+        return False
+    return True
+
+
+def _named(get: Callable[[Database, str], Record], database: Database, name: str | None) -> Record | None:
+    """Return what is called `name`, or None where nothing is."""
+    if name is not None:
+        with suppress(NotFound):
+            return get(database, name)
+    return None
