@@ -2,7 +2,8 @@
 
 For every page: seconds of its first drawing in a process that has drawn Home, those of the next, and of the
 first after somebody has voted, without a browser (streamlit.testing). With --browser also in Chromium, from
-the click on the page's name to its title and to the end of the run. Goal: settled within 0.4 s.
+the click on the page's name to its title, and until the run has ended and the figures in sight are drawn. Goal:
+settled within 0.4 s.
 """
 
 import argparse
@@ -180,7 +181,7 @@ def timed(work: Callable[[], Any]) -> float:
 
 
 def drawn_in_chromium(folder: Path, only: Sequence[str]) -> list[dict[str, Any]]:
-    """Return the seconds from the click on a page's name to its title, and to the end of its run."""
+    """Return the seconds from the click on a page's name to its title, and until it is settled."""
     from support.app_in_browser import Server, chromium
 
     server = Server(folder)
@@ -215,10 +216,15 @@ WATCH = """(name) => new Promise((settled) => {
   const since = () => (performance.now() - began) / 1000;
   const title = () => document.querySelector("[data-testid='stMain'] h1");
   const before = title();
+  const waits = (figure) => {
+    const { top, bottom, height } = figure.getBoundingClientRect();
+    return height > 0 && top < innerHeight && bottom > 0 && !figure.querySelector('.main-svg');
+  };
   const look = () => {
     const state = app.getAttribute('data-test-script-state');
     if (!('first content' in seconds) && title() && title() !== before) seconds['first content'] = since();
-    if (state !== 'notRunning' || !('first content' in seconds)) return requestAnimationFrame(look);
+    const open = [...document.querySelectorAll('.figure, [data-testid="stPlotlyChart"]')].some(waits);
+    if (state !== 'notRunning' || !('first content' in seconds) || open) return requestAnimationFrame(look);
     settled({ ...seconds, settled: since() });
   };
   const links = [...document.querySelectorAll("[data-testid='stSidebar'] a")];
@@ -228,7 +234,7 @@ WATCH = """(name) => new Promise((settled) => {
 
 
 def switched(page: Any, name: str) -> dict[str, float]:
-    """Go to a page by the sidebar; return the seconds to its title and to the end of its run."""
+    """Go to a page by the sidebar; return the seconds to its title, and until it is settled."""
     seconds: dict[str, float] = page.evaluate(WATCH, "" if name == "home" else name)
     return seconds
 

@@ -21,11 +21,11 @@ from lensapp.storage.records import Job
 from lensapp.ui.access.account_menu import show_account
 from lensapp.ui.access.identity import session_of_page
 from lensapp.ui.base_path import base_path
+from lensapp.ui.drawing.component import save_figures
 from lensapp.ui.gallery.component import follow_theme, keep_inspector, lead_into_popovers
 from lensapp.ui.pulse import watch_queue
 from lensapp.ui.shared.address import in_fragment_run
 from lensapp.ui.shared.client_modules import show_unfolded, tell_whole_names
-from lensapp.ui.shared.figure_files import save_figures
 from lensapp.ui.shared.job_controls import fraction_done, no_worker, progress_text, state_text
 from lensapp.ui.shared.jobs_drawer import link_to, open_drawer, show_drawer
 from lensapp.ui.shared.markup import plain

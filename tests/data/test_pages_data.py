@@ -26,6 +26,7 @@ from lensapp.ui.data.realism import offered_as_real
 from lensapp.ui.data.sky_view import Positions, sky_figure
 from lensapp.worker import run_job
 from support.cutout_files import cutout, write_fits
+from support.drawn_figures import figures_of
 from support.pages_workspace import sheets_of
 from support.small_surveys import make_survey, pack_source
 
@@ -123,7 +124,7 @@ def test_an_audit_of_realism_is_queued_and_its_result_is_shown(workspace):
     app = app.run()
     assert any("The probes cannot tell" in text.value for text in app.markdown)
     assert any("AUROC by photometry" in caption.value for caption in app.caption)
-    assert len(app.get("plotly_chart")) == 1
+    assert len(figures_of(app)) == 1
 
 
 def test_sources_that_are_not_real_are_offered_last_and_say_so():

@@ -15,6 +15,7 @@ from lensapp.simulation.survey import DemoSpec
 from lensapp.storage import sources
 from lensapp.storage.workspace import Workspace
 from lensapp.ui.data.corner_figure import AXES, corner_figure
+from support.drawn_figures import figures_of
 
 PROJECT = Path(__file__).parents[2]
 
@@ -52,7 +53,7 @@ def test_a_preview_shows_lenses_and_distributions_and_stores_nothing(with_hosts:
     assert not app.error
     sheets = [element.value for element in app.main.get("html") if 'class="sheet"' in element.value]
     assert sheets[0].count("<figure>") == 24
-    assert len(app.main.get("plotly_chart")) == 1
+    assert len(figures_of(app.main)) == 1
     assert [source.name for source in sources.list_sources(with_hosts.database)] == ["sky"]
     assert jobs.active(with_hosts.database) == []
 

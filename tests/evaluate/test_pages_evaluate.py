@@ -24,6 +24,7 @@ from lensapp.storage.scores import stored_scores
 from lensapp.storage.workspace import Workspace
 from lensapp.ui.evaluate import evaluation_figures
 from lensapp.ui.evaluate.tables import TERMS, latex_table
+from support.drawn_figures import figures_of
 from support.pages_workspace import (
     SIZE,
     add_dataset,
@@ -98,7 +99,7 @@ def test_all_curves_follow_the_threshold_of_the_address(folder: Path) -> None:
     full_workspace(folder)
     page = open_page("evaluate", run="elu_cnn-1", threshold="0.7")
     assert page.slider(key="evaluate-threshold").value == 0.7
-    assert len(page.get("plotly_chart")) == 6
+    assert len(figures_of(page)) == 6
     assert any("score ≥ 0.7" in text.value for text in page.markdown)
     page.slider(key="evaluate-threshold").set_value(0.2).run()
     assert page.query_params["threshold"] in ("0.2", ["0.2"])

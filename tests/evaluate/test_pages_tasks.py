@@ -17,6 +17,7 @@ from lensapp.storage.estimates import estimate_store
 from lensapp.storage.evaluations import StoredEstimates, StoredEvaluation, save_estimates, save_evaluation
 from lensapp.storage.records import Run
 from lensapp.storage.workspace import Workspace
+from support.drawn_figures import figures_of
 from support.pages_workspace import add_dataset, add_run, add_survey, drawn_charts, open_page
 
 NAMES = ("lens", "ring", "star")
@@ -58,7 +59,7 @@ def test_values_are_shown_beside_the_document(ws: Workspace) -> None:
     run = run_of(ws, "values-1", RegressionTask())
     add_values(ws, run)
     page = open_page("evaluate", run="values-1")
-    assert len(page.get("plotly_chart")) == 6
+    assert len(figures_of(page)) == 6
     errors = page.dataframe[0].value
     assert list(errors.columns) == ["network", "θ_E", "ε_x", "ε_y", "x", "y"]
     assert errors["network"].iloc[0] == "values-1"
@@ -91,7 +92,7 @@ def test_classes_are_shown_before_the_score_of_the_positive_ones(ws: Workspace) 
         StoredEvaluation(ids, labels == 0, rotated, figures, labels.astype(np.int64), chances),
     )
     page = open_page("evaluate", run="classes-1")
-    assert len(page.get("plotly_chart")) == 7  # none of the scatter under rotations: every score is kept
+    assert len(figures_of(page)) == 7  # none of the scatter under rotations: every score is kept
     assert any("is rotated by 90°: 0.0000" in text.value for text in page.info)
     assert list(page.dataframe[0].value["class"]) == [*NAMES, "mean"]
     assert page.subheader[0].value == "lens against the rest"
@@ -110,7 +111,7 @@ def test_a_run_that_estimates_says_that_it_does_not_score(ws: Workspace) -> None
     store = estimate_store(ws.run_folder(run.name), "sky", columns)
     store.add(ids, np.random.default_rng(1).uniform(0.1, 1, (len(ids), 10)))
     page = open_page("score", run="values-1", source="sky")
-    assert len(page.get("plotly_chart")) == 5
+    assert len(figures_of(page)) == 5
     estimates = next(table.value for table in page.dataframe if "id" in table.value)
     assert estimates["id"].iloc[0] == "J0000"
 

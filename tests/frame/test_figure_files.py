@@ -9,7 +9,7 @@ from starlette.applications import Starlette
 
 from lensapp.core.colours import CLASS_COLOURS, INK, LINE_COLOURS, PART_COLOURS, on_white
 from lensapp.core.errors import InvalidInput
-from lensapp.ui.shared import figure_files
+from lensapp.ui.drawing import files as figure_files
 from support.contrast import MARK, contrast
 
 WHITE = "#ffffff"

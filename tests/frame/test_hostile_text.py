@@ -13,6 +13,7 @@ from lensapp.storage.care.trash import TABLES
 from lensapp.storage.queries import new_name
 from lensapp.ui.shared.markup import guard_figure, plain
 from support.app_in_browser import Server, wait_until
+from support.drawn_figures import figures_of
 from support.hostile_text import HOST, HOSTILE, SHORT, hostile_workspace, live_markup
 from support.pages_workspace import open_page, views_of_pages
 
@@ -71,7 +72,7 @@ def test_no_page_takes_the_text_of_strangers_as_markup(folder, monkeypatch, name
     monkeypatch.setenv("LENSAPP_WORKER", "0")
     page = open_page(name, **address)
     assert live_markup(page) == []
-    assert not any("<img" in str(chart.proto.spec) for chart in page.get("plotly_chart"))
+    assert not any("<img" in str(figure) for figure in figures_of(page))
     for toggle in page.toggle:
         toggle.set_value(True)
     page.run()

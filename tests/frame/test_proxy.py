@@ -188,6 +188,7 @@ ANSWERS: dict[tuple[str, str], tuple[int, str]] = {
     ("POST", f"{FIGURES}/pdf"): (422, "no SVG that can be drawn"),
     ("GET", f"{FIGURES}/{{name}}"): (404, "There is no such font"),
     ("GET", "/api/client/charts/{version}/{name}.js"): NO_MODULE,
+    ("GET", "/api/client/figures/{version}/{name}.js"): NO_MODULE,
     ("GET", "/api/pulse"): (200, '"queue"'),
     ("GET", "/home"): (307, ""),
     ("GET", "/healthz"): (200, '{"status":"ok","worker":false}'),

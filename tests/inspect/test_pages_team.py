@@ -1,6 +1,5 @@
 """The page Team, run by Streamlit's own test harness inside the frame."""
 
-import json
 from pathlib import Path
 
 import pytest
@@ -13,6 +12,7 @@ from lensapp.storage import reviews
 from lensapp.storage.workspace import Workspace
 from lensapp.ui.inspect.team_page import time_left
 from support.blind_reviews import blind_tests
+from support.drawn_figures import figures_of
 from support.pages_workspace import add_survey, open_page
 
 
@@ -70,7 +70,7 @@ def test_the_team_is_measured_and_its_disputes_become_a_review(ws: Workspace) ->
         "each candidate of the consensus has its picture"
     )
     assert any("Krippendorff's α" in text.value for text in page.markdown)
-    assert len(page.get("plotly_chart")) == 1  # of the rates: one κ needs no figure
+    assert len(figures_of(page)) == 1  # of the rates: one κ needs no figure
     assert any("Cohen's κ = " in text.value and "ada, bob" in text.value for text in page.markdown)
     page.segmented_control(key="team-method").set_value("swap").run()
     assert {"probability", "grade", "state"} <= {*page.dataframe[1].value}
@@ -115,5 +115,5 @@ def test_each_kappa_of_a_larger_team_has_its_number_of_candidates(ws: Workspace)
     create_review(ws, name="look", source_name="sky", spec=ReviewSpec(order="given", limit=10))
     for inspector, letters in (("ada", "AX"), ("bob", "AC"), ("cyd", "XA")):
         grade_all(ws, inspector, letters)
-    [kappas] = open_page("team", review="look").get("plotly_chart")
-    assert "−1.00<br>n = 10" in str(json.loads(kappas.proto.spec))
+    [kappas] = figures_of(open_page("team", review="look"))
+    assert "−1.00<br>n = 10" in str(kappas)

@@ -28,6 +28,7 @@ from lensapp.storage.files import checksum_of
 from lensapp.storage.scores import stored_scores
 from lensapp.storage.workspace import Workspace
 from lensapp.ui.inspect import replay_figure
+from support.drawn_figures import figures_of
 from support.pages_workspace import full_workspace, open_page
 
 
@@ -155,8 +156,8 @@ def test_the_page_draws_every_order_beside_chance(ws):
     page.selectbox(key="replay-name").set_value("sky").run()
     page.toggle(key="replay-learned").set_value(True).run()
     assert not page.exception
-    [figure] = page.get("plotly_chart")
-    drawn = [trace["name"] for trace in json.loads(figure.proto.spec)["data"]]
+    [figure] = figures_of(page)
+    drawn = [trace["name"] for trace in figure["data"]]
     assert {"random, 95 %", "random, expected", "highest score first", "similar to the last lenses"} <= set(
         drawn
     )

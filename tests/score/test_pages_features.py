@@ -1,7 +1,6 @@
 """The Features page, run by Streamlit's own test harness inside the frame."""
 
 import base64
-import json
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +14,7 @@ from lensapp.storage.features import FeatureMap, features_folder, open_store, sa
 from lensapp.storage.files import checksum_of
 from lensapp.storage.workspace import Workspace
 from lensapp.ui.score import feature_map
+from support.drawn_figures import figures_of
 from support.pages_workspace import COUNT, add_dataset, add_run, add_survey, full_workspace, open_page
 
 
@@ -59,7 +59,7 @@ def test_a_map_is_started_from_its_form(folder: Path) -> None:
 def test_a_map_is_drawn_with_its_clusters(folder: Path) -> None:
     add_map(full_workspace(folder))
     page = open_page("features", run="elu_cnn-2", source="sky")
-    assert len(page.get("plotly_chart")) == 1
+    assert len(figures_of(page)) == 1
     assert page.dataframe[0].value["cluster"].tolist() == ["0", "1", "in none"]
     assert page.dataframe[0].value["size"].sum() == COUNT
 
@@ -67,11 +67,11 @@ def test_a_map_is_drawn_with_its_clusters(folder: Path) -> None:
 def test_a_run_without_a_map_leads_to_the_one_that_has_it(folder: Path) -> None:
     add_map(full_workspace(folder))
     page = open_page("features", run="elu_cnn-1", source="sky")
-    assert not page.get("plotly_chart")
+    assert not figures_of(page)
     page.button(key="features-other").click().run()
     assert not page.exception
     assert page.query_params["run"] in ("elu_cnn-2", ["elu_cnn-2"])
-    assert len(page.get("plotly_chart")) == 1
+    assert len(figures_of(page)) == 1
 
 
 def test_each_colouring_draws_every_cutout_once(folder: Path) -> None:
@@ -97,7 +97,7 @@ def test_what_is_laid_over_dots_lies_above_them_and_follows_the_filter(folder: P
     page = open_page("features", run="elu_cnn-2", source="sky", where='label == "lens"')
     page.toggle(key="features-over-votes").set_value(True).run()
     assert not page.exception
-    drawn = json.loads(page.get("plotly_chart")[0].proto.spec)["data"]
+    drawn = figures_of(page)[0]["data"]
     assert {trace["type"] for trace in drawn} == {"scattergl"}
     over = [trace for trace in drawn if trace["name"].startswith("grade ")]
     places = {row for trace in drawn if trace not in over for row in numbers_of(trace["customdata"])}
@@ -121,12 +121,12 @@ def test_a_large_map_is_a_density_with_overlays_that_is_zoomed_by_counting_anew(
     page = open_page("features", run="elu_cnn-2", source="sky")
     assert not page.exception
     assert page.dataframe[0].value["size"].sum() == COUNT
-    chart = json.loads(page.get("plotly_chart")[0].proto.spec)
+    chart = figures_of(page)[0]
     kinds = [trace["type"] for trace in chart["data"]]
     assert kinds == ["heatmap", "scatter"]
     page.toggle(key="features-over-votes").set_value(True).run()
     assert not page.exception
-    names = [trace.get("name", "") for trace in json.loads(page.get("plotly_chart")[0].proto.spec)["data"]]
+    names = [trace.get("name", "") for trace in figures_of(page)[0]["data"]]
     assert any(name.startswith("grade ") for name in names)
     page.segmented_control(key="features-density").set_value("score").run()
     assert not page.exception

@@ -18,6 +18,7 @@ from lensapp.storage import datasets, queue, reviews, runs, sources
 from lensapp.storage.scores import stored_scores
 from lensapp.storage.workspace import Workspace
 from lensapp.ui.shared.scores import score_text
+from support.drawn_figures import figures_of
 from support.pages_workspace import (
     MAIN,
     SIZE,
@@ -57,7 +58,7 @@ def test_a_source_that_fits_can_be_scored(folder: Path) -> None:
 def test_scores_are_shown_as_a_histogram_and_the_best_as_images(folder: Path) -> None:
     full_workspace(folder)
     page = open_page("score", run="elu_cnn-1", source="sky")
-    assert len(page.get("plotly_chart")) == 1
+    assert len(figures_of(page)) == 1
     sheet = sheets_of(page)["score-top"]
     assert len(sheet["items"]) == 20
     assert sheet["explains"] is True

@@ -1,6 +1,5 @@
 """The split page: live preview, freezing, versions."""
 
-import json
 from base64 import b64decode
 from pathlib import Path
 
@@ -10,6 +9,7 @@ from streamlit.testing.v1 import AppTest
 
 from lensapp.storage import datasets
 from lensapp.storage.workspace import Workspace
+from support.drawn_figures import figures_of
 from support.small_surveys import add_source, make_survey
 
 PROJECT = Path(__file__).parents[2]
@@ -92,7 +92,7 @@ def test_magnitudes_say_of_how_many_cutouts_they_tell(workspace):
 def test_magnitudes_of_some_hundred_cutouts_are_not_in_a_handful_of_bins(workspace):
     make_survey(workspace, count=60)
     app = open_split()
-    charts = [json.loads(one.proto.spec) for one in app.get("plotly_chart")]
+    charts = figures_of(app)
     magnitudes = next(one for one in charts if "(mag)" in str(one["layout"]["xaxis"].get("title")))
     middles = np.frombuffer(b64decode(magnitudes["data"][0]["x"]["bdata"]))
     assert len(middles) >= 10

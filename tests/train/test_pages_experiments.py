@@ -17,6 +17,7 @@ from lensapp.storage import queue, runs, studies, tables
 from lensapp.storage.evaluations import StoredEvaluation, save_evaluation
 from lensapp.storage.records import Dataset, Study
 from lensapp.storage.workspace import Workspace
+from support.drawn_figures import figures_of
 from support.pages_workspace import add_dataset, add_survey, drawn_charts, open_page
 
 
@@ -95,7 +96,7 @@ def test_a_cross_validation_is_drawn_with_its_folds_and_can_be_stopped_and_resum
     assert page.segmented_control(key="experiments-tab").value == "Cross-validation"
     titles = [text.value for text in page.markdown]
     assert "#### ROC of the folds" in titles
-    assert len(page.get("plotly_chart")) == 2  # ROC band and thresholds
+    assert len(figures_of(page)) == 2  # ROC band and thresholds
     curves = drawn_charts(page, "fold-curves")
     assert curves is not None
     assert [run["name"] for run in curves["runs"]] == ["fold 1", "fold 2"]
@@ -118,7 +119,7 @@ def test_a_search_in_the_address_opens_its_tab_and_points_to_the_best_run(folder
     page = open_page("experiments", study="tune")
     assert page.segmented_control(key="experiments-tab").value == "Search"
     assert any("Best: **tune-trial4**" in text.value for text in page.markdown)
-    assert len(page.get("plotly_chart")) == 3
+    assert len(figures_of(page)) == 3
     table = page.dataframe[0].value
     assert table["state"].tolist() == ["complete", "pruned", "failed", "complete", "running"]
     assert page.button(key="best-evaluate").label == "Open in Evaluate"

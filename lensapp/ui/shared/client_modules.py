@@ -81,6 +81,12 @@ def invisible_component(name: str, script: Path) -> Any:
     return st.components.v2.component(name, js=script.read_text("utf-8"))
 
 
+@cache
+def modules_component(name: str, modules: ClientModules, entry: str) -> Any:
+    """Return a component that is one of the modules and shows nothing."""
+    return st.components.v2.component(name, js=modules.loader(entry))
+
+
 def focus_field(key: str) -> None:
     """Put the keyboard into the text field with this key, so that one types and presses Enter at once."""
     name = f"focus-{key}"

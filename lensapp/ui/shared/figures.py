@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 
 from lensapp.core.colours import CLASS_COLOURS, INK, LINE_COLOURS, PART_COLOURS
 from lensapp.core.powers import scientific
-from lensapp.ui.shared.figure_files import offer_files
+from lensapp.ui.drawing.component import draw
+from lensapp.ui.drawing.files import offer_files
 from lensapp.ui.shared.markup import guard_figure, plain
 from lensapp.ui.shared.state import theme
 from lensapp.ui.shared.widgets import heading, number
@@ -168,20 +169,13 @@ def show_figure(
     _name_in_hover(figure)
     figure.update_layout(template=template(), height=height, title=None)
     heading(title)
-    options: dict[str, Any] = {"on_select": "rerun"} if selectable else {}
-    selecting = [] if selectable else ["lasso2d", "select2d", "zoomIn2d", "zoomOut2d"]
-    config = {
-        "displaylogo": False,
-        "displayModeBar": "hover",
-        "modeBarButtonsToRemove": ["autoScale2d", "toImage", *selecting],  # see `offer_files`
-    }
-    event = st.plotly_chart(
-        figure, theme=None, config=config, key=f"figure-{name}", alt=f"{title}. {caption}", **options
+    chosen = draw(
+        figure, key=f"figure-{name}", alt=f"{title}. {caption}", height=height, selectable=selectable
     )
     with st.container(key=f"caption-{name}", horizontal=True, vertical_alignment="center", gap="small"):
         st.caption(plain(caption), width="stretch")
         _downloads(name, csv, title=title, caption=caption)
-    return [point["customdata"] for point in event.selection.points] if selectable else []
+    return chosen
 
 
 def _name_in_hover(figure: go.Figure) -> None:

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from lensapp.core.colours import LINE_COLOURS
 from lensapp.core.train.tasks import target_symbol
 from lensapp.ui.base_path import base_path
-from lensapp.ui.shared import figure_files
+from lensapp.ui.drawing import files as figure_files
 from lensapp.ui.shared.address import put
 from lensapp.ui.shared.client_modules import ClientModules
 from lensapp.ui.shared.state import theme

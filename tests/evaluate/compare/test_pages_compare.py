@@ -21,6 +21,7 @@ from lensapp.ui.evaluate.compare.compare_page import measured_on
 from lensapp.ui.evaluate.compare.side_figures import scatter_figure
 from lensapp.ui.evaluate.evaluation_figures import roc_figure, smallest_rate
 from lensapp.ui.shared.widgets import number, rounded_count, size_in_words
+from support.drawn_figures import figures_of
 from support.pages_workspace import (
     add_dataset,
     add_evaluation,
@@ -65,7 +66,7 @@ def test_an_empty_workspace_asks_for_a_split(folder: Path) -> None:
 def test_a_comparison_is_drawn_tabulated_and_its_failure_told(folder: Path) -> None:
     compared_workspace(folder)
     page = open_page("compare", view="costs")
-    assert len(page.get("plotly_chart")) == 1
+    assert len(figures_of(page)) == 1
     assert any("nothing to draw: row 0, row 1 (parameters not recorded)." in info.value for info in page.info)
     table = page.dataframe[0].value
     assert list(table["network"]) == ["row 0", "row 1", "row 2"]
@@ -75,7 +76,7 @@ def test_a_comparison_is_drawn_tabulated_and_its_failure_told(folder: Path) -> N
     page.get_by_key("compare-merit").set_value("tpr10").run()
     page.get_by_key("compare-cost").set_value("seconds").run()
     assert not page.exception
-    assert len(page.get("plotly_chart")) == 2
+    assert len(figures_of(page)) == 2
     assert any("TPR10 by run" in text.value for text in page.markdown)
 
 
@@ -286,7 +287,7 @@ def test_runs_are_laid_side_by_side_with_bands_and_a_table(folder: Path) -> None
     assert any(
         "Both runs scored the same 12 cutouts, 3 of them lenses." in text.value for text in page.caption
     )
-    assert len(page.get("plotly_chart")) == 2
+    assert len(figures_of(page)) == 2
     table = page.dataframe[0].value
     assert list(table["run"]) == ["elu_cnn-1", "elu_cnn-2"]
     assert {"AUROC", "TPR10", "p (AUROC)", "training time (s)"} <= set(table.columns)

@@ -1,7 +1,7 @@
 """Figures of pages as files for papers: the browser draws them on white ground, here SVG becomes PDF.
 
-What the browser needs for it is fetched when the first figure is saved: Plotly's own script, the font in
-which figures are measured and written, and the look on white ground.
+What the browser needs for it beside Plotly is fetched when the first figure is saved: the font in which
+figures are measured and written, and the look on white ground.
 
 References
 ----------
@@ -22,14 +22,12 @@ from lensapp.core.colours import on_white
 from lensapp.core.errors import InvalidInput
 from lensapp.ui.base_path import base_path
 from lensapp.ui.over_http import FRESH, body_of
-from lensapp.ui.shared.client_modules import invisible_component
+from lensapp.ui.shared.client_modules import LASTING
 
 API = "/api/figures"
-SAVER = Path(__file__).with_name("figure_saver.js")
 FORMATS = {"svg": "vectors to edit", "png": "pixels, for slides", "pdf": "vectors, for papers"}
 FONTS = ("DejaVuSans.ttf", "DejaVuSans-Bold.ttf")
 MOST_BYTES = 30_000_000
-LASTING = {"cache-control": "private, max-age=86400"}
 PAGE = b"""#set document(title: sys.inputs.title)
 #set page(width: auto, height: auto, margin: 0pt)
 #image(bytes(sys.inputs.svg), format: "svg", alt: sys.inputs.title)
@@ -41,6 +39,11 @@ def fonts_folder() -> Path:
     import matplotlib as mpl
 
     return Path(mpl.get_data_path()) / "fonts" / "ttf"
+
+
+def plotly_address() -> str:
+    """Return where browsers find Plotly's own script: another address for another version."""
+    return f"{base_path()}{API}/plotly.js?v={plotly.__version__}"
 
 
 def pdf_of_svg(svg: str, *, title: str = "") -> bytes:
@@ -102,12 +105,6 @@ ROUTES = [
     Route(f"{API}/pdf", _pdf, methods=["POST"]),
     Route(f"{API}/{{name}}", _font),
 ]
-
-
-def save_figures() -> None:
-    """Let the buttons of `offer_files` answer; once a page."""
-    saver = invisible_component("lensapp_figure_saver", SAVER)
-    saver(key="figure-saver", data={"api": f"{base_path()}{API}"}, height=1)
 
 
 def offer_files(name: str, *, title: str, caption: str) -> None:

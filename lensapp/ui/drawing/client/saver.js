@@ -1,5 +1,7 @@
 // Saves a figure for a paper: as SVG, PNG or PDF on white ground, its title above and its caption below.
 
+import { fetchPlotly, loadPlotly } from './plotly.js';
+
 const FONT = 'DejaVu Sans'; // sent by the server, so that widths are the same in all three
 const FONTS = { normal: 'DejaVuSans.ttf', bold: 'DejaVuSans-Bold.ttf' };
 const WIDTHS = [520, 900]; // wider ones have small letters in a column of a paper
@@ -25,16 +27,6 @@ async function fetched(address, options) {
   });
   if (!answer.ok) throw new Error((await answer.text()) || `The server answers ${answer.status}.`);
   return answer;
-}
-
-function loadPlotly(api) {
-  return kept('plotly', () => new Promise((resolve, reject) => {
-    const script = document.createElement('script');
-    script.src = `${api}/plotly.js`;
-    script.onload = () => resolve(window.Plotly);
-    script.onerror = () => reject(new Error('The server does not answer. Try again when it is back.'));
-    document.head.append(script);
-  }));
 }
 
 /** Loads the font into the page, where figures are measured; returns it as a style for pictures of SVG. */
@@ -122,8 +114,7 @@ function framed(drawing, { title, caption, width, height }) {
 async function drawn(api, plot, words) {
   const app = document.querySelector('.stApp');
   const light = getComputedStyle(app).colorScheme.includes('light');
-  const [Plotly, paper] = await Promise.all([
-    loadPlotly(api),
+  const [paper] = await Promise.all([
     kept('paper', async () => (await fetched(`${api}/paper.json`)).json()),
     loadFont(api),
   ]);
@@ -141,7 +132,7 @@ async function drawn(api, plot, words) {
   };
   layout.font = { ...layout.font, family: `'${FONT}', sans-serif` };
   const data = plot.data.map((trace) => asVectors(copied(trace, colours)));
-  const drawing = await Plotly.toImage({ data, layout }, { ...size, format: 'svg', imageDataOnly: true });
+  const drawing = await window.Plotly.toImage({ data, layout }, { ...size, format: 'svg', imageDataOnly: true });
   return framed(drawing, { ...words, ...size });
 }
 
@@ -199,7 +190,12 @@ async function save(api, button) {
   }
 }
 
+const whenIdle = window.requestIdleCallback ?? ((work) => setTimeout(work, 1000)); // Safari has none
+
+/** Streamlit calls this once a page; a page without figures loads what the next ones need. */
 export default function listen({ data }) {
+  fetchPlotly(data.plotly);
+  whenIdle(() => loadPlotly(data.plotly).catch(() => {})); // the first figure tries again, and tells
   const onClick = (event) => {
     const button = event.target.closest?.('.figure-files button');
     if (button) save(new URL(data.api, document.baseURI).href, button);

@@ -1,0 +1,116 @@
+// One figure of a page: drawn when it comes near to sight, and drawn anew only where it has changed.
+
+import { loadPlotly } from './plotly.js';
+
+const AHEAD = '500px 0px'; // what is that far below what one sees is drawn already
+const FULL = {
+  name: 'full-screen',
+  title: 'Full screen',
+  icon: { width: 24, height: 24, path: 'M5 5h5v2H7v3H5zm9 0h5v5h-2V7h-3zM5 14h2v3h3v2H5zm12 0h2v5h-5v-2h3z' },
+  click: (plot) => (document.fullscreenElement ? document.exitFullscreen() : plot.parentElement.requestFullscreen()),
+};
+const SELECTING = ['lasso2d', 'select2d'];
+const CONFIG = { displaylogo: false, displayModeBar: 'hover', modeBarButtonsToAdd: [FULL] };
+const REMOVED = ['autoScale2d', 'toImage']; // files come from the buttons below the figure
+const UNNEEDED = [...SELECTING, 'zoomIn2d', 'zoomOut2d'];
+
+/** Tells apart views of a figure that cannot keep the same zoom: other quantities, or another kind of axis. */
+function viewOf(layout) {
+  const axes = Object.entries(layout).filter(([key]) => /^[xy]axis\d*$/.test(key));
+  return JSON.stringify(axes.map(([key, axis]) => [key, axis.type, axis.title?.text]));
+}
+
+class Figure {
+  constructor(root, tell) {
+    this.root = root;
+    this.tell = tell;
+    this.plot = document.createElement('div');
+    root.replaceChildren(this.plot);
+    this.near = false;
+    this.told = '[]';
+    this.sight = new IntersectionObserver(([entry]) => {
+      this.near = entry.isIntersecting;
+      this.draw();
+    }, { root: root.closest('[data-testid="stMain"]'), rootMargin: AHEAD });
+    this.sight.observe(root);
+    this.size = new ResizeObserver(() => this.fit());
+    this.size.observe(root);
+  }
+
+  renew(data) {
+    this.data = data;
+    this.root.style.height = `${data.height}px`;
+    this.plot.setAttribute('role', 'figure');
+    this.plot.setAttribute('aria-label', data.alt);
+    this.draw();
+  }
+
+  async draw() {
+    const { data } = this;
+    if (!this.near || this.drawn === data.figure) return;
+    try {
+      this.Plotly ??= await loadPlotly(data.plotly);
+    } catch (error) {
+      this.root.dataset.failed = error.message;
+      return;
+    }
+    if (this.closed || data !== this.data || this.drawn === data.figure) return; // another call has drawn it
+    const first = this.drawn === undefined;
+    this.drawn = data.figure;
+    delete this.root.dataset.failed;
+    const figure = JSON.parse(data.figure);
+    figure.layout.uirevision = viewOf(figure.layout);
+    const removed = data.selectable ? REMOVED : [...REMOVED, ...UNNEEDED];
+    await this.Plotly.react(this.plot, figure.data, figure.layout, { ...CONFIG, modeBarButtonsToRemove: removed });
+    this.width = this.root.clientWidth;
+    if (first && data.selectable && !this.closed) this.listen();
+  }
+
+  listen() {
+    this.plot.on('plotly_selected', (event) => this.choose(event?.points ?? []));
+    this.plot.on('plotly_deselect', () => this.choose([]));
+  }
+
+  choose(points) {
+    const chosen = [...new Set(points.map((point) => point.customdata).filter((one) => one !== undefined))];
+    const words = JSON.stringify(chosen);
+    if (words === this.told) return;
+    this.told = words;
+    this.tell(chosen);
+  }
+
+  fit() {
+    const { clientWidth } = this.root;
+    const changed = clientWidth !== this.width || document.fullscreenElement === this.root || this.full;
+    if (!changed || clientWidth === 0 || !this.width) return;
+    this.full = document.fullscreenElement === this.root;
+    this.width = clientWidth;
+    this.Plotly.Plots.resize(this.plot);
+  }
+
+  close() {
+    this.closed = true;
+    this.sight.disconnect();
+    this.size.disconnect();
+    this.Plotly?.purge(this.plot);
+  }
+}
+
+const mounted = new WeakMap();
+
+/** Streamlit calls this on every rerun that changes the data. */
+export default function mount({ data, parentElement, setStateValue }) {
+  const root = parentElement.querySelector('.figure');
+  let figure = mounted.get(root);
+  if (!figure) {
+    figure = new Figure(root, (chosen) => setStateValue('chosen', chosen));
+    mounted.set(root, figure);
+  }
+  figure.renew(data);
+  // It also calls this between two draws of a fragment, when the figure stays where it is.
+  return () => setTimeout(() => {
+    if (root.isConnected) return;
+    figure.close();
+    mounted.delete(root);
+  });
+}
