@@ -116,6 +116,9 @@ def test_the_run_is_evaluated(page, workspace):
     visit(page, "Evaluate")
     press(page, "Evaluate")
     page.get_by_role("slider", name="Threshold").wait_for(timeout=JOB_SECONDS * 1000)
+    page.locator(
+        ".figure"
+    ).last.scroll_into_view_if_needed()  # figures are drawn when they come near to sight
     page.locator(".js-plotly-plot .gl-canvas").first.wait_for()
     assert page.get_by_text("WebGL is not supported").count() == 0
     assert runs.run_by_id(workspace.database, 1).evaluation["n"] > 0

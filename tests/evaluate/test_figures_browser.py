@@ -17,6 +17,14 @@ from support.pages_workspace import full_workspace
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(900)]
 INK = ".js-plotly-plot .xtitle"
+COUNTED = """() => {
+  const { react } = window.Plotly;
+  window.drawings = 0;
+  window.Plotly.react = (...figure) => {
+    window.drawings += 1;
+    return react(...figure);
+  };
+}"""
 GROUNDS = {"dark": "#111316", "light": "#ffffff"}
 
 
@@ -106,4 +114,52 @@ def test_figures_follow_the_theme_can_be_read_and_saved(server: Server, browser:
     page.emulate_media(color_scheme="dark")
     wait_until(lambda: contrast(colours(page, INK)[0], GROUNDS["dark"]) >= TEXT, seconds=120)
     check_files(page, tmp_path)
+    page.close()
+
+
+def drawn(page: Any) -> list[bool]:
+    """Return of each figure of a page whether it is drawn."""
+    found: list[bool] = page.evaluate(
+        "[...document.querySelectorAll('.figure')].map((one) => one.querySelector('.main-svg') !== null)"
+    )
+    return found
+
+
+def test_figures_are_drawn_once_and_when_they_come_near_to_sight(server: Server, browser: Any) -> None:
+    page = browser.new_page(viewport={"width": 1280, "height": 700})
+    page.goto(f"{server.address}/evaluate?run=elu_cnn-1")
+    page.wait_for_selector(INK, timeout=240_000)
+    wait_until(lambda: drawn(page)[:2] == [True, True], seconds=60)
+    assert not drawn(page)[-1]  # far below
+    mark = "document.querySelector('.figure .main-svg').{}"
+    page.evaluate(mark.format("dataset.seen = 'yes'"))
+    page.evaluate(COUNTED)
+    page.get_by_role("button", name="Views").click()  # no figure depends on what it unfolds
+    page.keyboard.press("Escape")
+    page.get_by_placeholder("your name").fill("ada")
+    page.keyboard.press("Enter")  # the page runs again
+    page.wait_for_timeout(3000)
+    assert page.evaluate(mark.format("dataset.seen")) == "yes"
+    assert page.evaluate("window.drawings") == 0
+    page.reload()
+    page.wait_for_selector(INK, timeout=240_000)
+    page.locator(".figure").last.scroll_into_view_if_needed()
+    wait_until(lambda: drawn(page)[-1], seconds=60)
+    page.close()
+
+
+def test_the_buttons_of_a_figure_send_nothing_away_and_fill_the_screen(server: Server, browser: Any) -> None:
+    page = browser.new_page(viewport={"width": 1280, "height": 700})
+    page.goto(f"{server.address}/evaluate?run=elu_cnn-1")
+    page.wait_for_selector(INK, timeout=240_000)
+    first = page.locator(".js-plotly-plot").first
+    buttons = first.locator(".modebar-btn")
+    names = [buttons.nth(place).get_attribute("data-title") for place in range(buttons.count())]
+    assert names == ["Zoom", "Pan", "Reset axes", "Full screen"]
+    before = first.bounding_box()["width"]
+    first.hover()
+    first.locator("[data-title='Full screen']").click()
+    wait_until(lambda: first.locator(".main-svg").first.bounding_box()["width"] > 1200, seconds=30)
+    page.evaluate("document.exitFullscreen()")
+    wait_until(lambda: first.locator(".main-svg").first.bounding_box()["width"] == before, seconds=30)
     page.close()

@@ -21,6 +21,7 @@ LOOKS = """.figure { width: 100%; }
 .figure:fullscreen {
   height: 100% !important; padding: 2.5rem 1rem 1rem; background: light-dark(#ffffff, #111316);
 }
+.figure:fullscreen::before { content: attr(data-title); font-weight: 650; }
 .figure[data-failed]::after { content: attr(data-failed); }"""
 
 
@@ -35,8 +36,10 @@ def _component() -> Any:
     )
 
 
-def draw(figure: go.Figure, *, key: str, alt: str, height: int, selectable: bool = False) -> list[Any]:
-    """Show a figure that is ready to be drawn, `height` pixels high; `alt` is what is read aloud.
+def draw(
+    figure: go.Figure, *, key: str, title: str, caption: str, height: int, selectable: bool = False
+) -> list[Any]:
+    """Show a figure that is ready to be drawn, `height` pixels high; its title and caption are read aloud.
 
     Returns
     -------
@@ -46,10 +49,10 @@ def draw(figure: go.Figure, *, key: str, alt: str, height: int, selectable: bool
     """
     if selectable:
         figure.update_layout(clickmode="event+select", dragmode="lasso")
-    data = {"figure": figure.to_json(), "plotly": plotly_address(), "alt": alt, "height": height}
+    words = {"title": title, "caption": caption, "plotly": plotly_address()}
     shown = _component()(
         key=key,
-        data=data | {"selectable": selectable},
+        data={"figure": figure.to_json(), "height": height, "selectable": selectable} | words,
         height=height,
         **({"default": {"chosen": []}, "on_chosen_change": _told} if selectable else {}),
     )

@@ -170,7 +170,12 @@ def show_figure(
     figure.update_layout(template=template(), height=height, title=None)
     heading(title)
     chosen = draw(
-        figure, key=f"figure-{name}", alt=f"{title}. {caption}", height=height, selectable=selectable
+        figure,
+        key=f"figure-{name}",
+        title=title,
+        caption=caption,
+        height=height,
+        selectable=selectable,
     )
     with st.container(key=f"caption-{name}", horizontal=True, vertical_alignment="center", gap="small"):
         st.caption(plain(caption), width="stretch")

@@ -10,8 +10,9 @@ const FULL = {
   click: (plot) => (document.fullscreenElement ? document.exitFullscreen() : plot.parentElement.requestFullscreen()),
 };
 const SELECTING = ['lasso2d', 'select2d'];
-const CONFIG = { displaylogo: false, displayModeBar: 'hover', modeBarButtonsToAdd: [FULL] };
-const REMOVED = ['autoScale2d', 'toImage']; // files come from the buttons below the figure
+const CONFIG = { displaylogo: false, displayModeBar: 'hover', modeBarButtonsToAdd: [FULL], plotlyServerURL: '' };
+// Files come from the buttons below the figure, and nothing is sent to anybody's cloud.
+const REMOVED = ['autoScale2d', 'toImage', 'sendChartToCloud'];
 const UNNEEDED = [...SELECTING, 'zoomIn2d', 'zoomOut2d'];
 
 /** Tells apart views of a figure that cannot keep the same zoom: other quantities, or another kind of axis. */
@@ -40,8 +41,9 @@ class Figure {
   renew(data) {
     this.data = data;
     this.root.style.height = `${data.height}px`;
+    this.root.dataset.title = data.title;
     this.plot.setAttribute('role', 'figure');
-    this.plot.setAttribute('aria-label', data.alt);
+    this.plot.setAttribute('aria-label', `${data.title}. ${data.caption}`);
     this.draw();
   }
 
