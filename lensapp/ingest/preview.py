@@ -162,7 +162,9 @@ def make_preview(spec: IngestSpec) -> ImportPreview:
         warnings=warnings,
         image_ids=read.image_ids,
         images=_as_shown(read.images, factors),
-        levels=levels_of_sample(of_levels, in_flux=in_flux) if len(of_levels) else None,
+        levels=levels_of_sample(of_levels, in_flux=in_flux, of_pictures=plan.are_pictures)
+        if len(of_levels)
+        else None,
         source_unit=SourceUnit("picture") if plan.are_pictures else unit_of_scales(scales),
         survey=plan.survey,
         offers=tuple(plan.offers),

@@ -17,7 +17,7 @@ from lensapp.ingest.formats.fits_files import open_fits
 from lensapp.ingest.formats.photometry import flux_scale
 from lensapp.ingest.importer import run_import
 from lensapp.ingest.preview import make_preview
-from lensapp.services.data.pictures import sample_levels
+from lensapp.services.data.pictures import optics_of, read_pictures, sample_levels
 from lensapp.services.data.sources import unit_in_words
 from lensapp.storage import sources
 from lensapp.storage.arrays import PackedCutouts
@@ -264,6 +264,12 @@ def test_pictures_of_8_bits_are_no_flux(tmp_path: Path) -> None:
     assert make_preview(spec).unit == "8-bit pictures, no flux"
     run_import(ws, name="pictures", spec=spec, processes=1)
     assert unit_of(ws, "pictures") == "8-bit pictures, no flux"
+    source = sources.get_source(ws.database, "pictures")
+    cutouts, pictures = read_pictures(ws, source, [1])
+    first = np.random.default_rng(0).integers(0, 255, (8, 8, 3), np.uint8)
+    assert cutouts[0].candidate_id == "o0"
+    assert (pictures[0] == first).all()  # red is i, as it was in the file
+    assert optics_of(ws, source.id)["usual_display"]["stretch"] == "given"
     with pytest.raises(InvalidInput, match="brightness on a screen"):
         make_preview(spec.replaced(zero_point=("27",)))
 

@@ -15,11 +15,13 @@ from lensapp.core.data.imaging import (
     Levels,
     choose_rgb,
     estimate_levels,
+    levels_of_sample,
     luminance_composite,
     midtones,
     render,
     shown_bands,
     sprite_sheet,
+    usual_display,
 )
 from lensapp.core.data.zscale import zscale_limits
 from lensapp.core.errors import BandMismatch, InvalidInput
@@ -64,6 +66,27 @@ def test_masked_pixels_are_shown_as_such_and_do_not_spread(stretch: str) -> None
     assert (picture[0, -4:] == MASKED_RGB).all()
     assert not (picture[0, :-4] == MASKED_RGB).all(-1).any()
     assert (picture[1] == MASKED_RGB).all()
+
+
+def test_eight_bit_pictures_are_shown_as_they_are_by_default_and_flux_is_not() -> None:
+    pixels = np.zeros((1, 2, 3, 3), np.float32)
+    pixels[0, 1, 0] = (12, 0, 255)  # the upper left pixel: red, green and blue, of the bands B, G, R
+    pixels[0, 0, 2] = (200, 100, 7)
+    pixels[0, 0, 0] = np.nan
+    bands = ("b", "g", "r")
+    levels = levels_of_sample(pixels, in_flux=False, of_pictures=True)
+    picture = render(pixels, bands=bands, levels=levels, stretch=usual_display(levels))
+    assert picture[0, 0, 0].tolist() == [255, 0, 12]
+    assert picture[0, 1, 2].tolist() == [7, 100, 200]
+    assert picture[0, 0, 1].tolist() == [0, 0, 0]
+    assert (picture[0, 1, 0] == MASKED_RGB).all()
+    assert (render(pixels, bands=bands, levels=levels) == picture).all()
+    assert (render(pixels, bands=bands, levels=levels, stretch=DisplaySpec(stretch="sqrt")) != picture).any()
+    flux = blobs(2)
+    of_flux = levels_of_sample(flux, in_flux=False)
+    soft = render(flux, bands=GRI, levels=of_flux, stretch=DisplaySpec(stretch="soft"))
+    for display in (None, DisplaySpec(stretch="given")):
+        assert (render(flux, bands=GRI, levels=of_flux, stretch=display) == soft).all()
 
 
 def test_the_first_row_of_a_picture_is_the_last_of_the_pixels() -> None:

@@ -16,7 +16,7 @@ from lensapp.core.data.imaging import (
     STRETCHES,
     DisplaySpec,
     choose_rgb,
-    estimate_levels,
+    levels_of_sample,
     luminance_composite,
     render,
     shown_bands,
@@ -111,12 +111,12 @@ def test_the_legend_names_every_key() -> None:
     assert missing + [key for key in letters if f"⇧ {key.upper()}" not in legend] == []
 
 
-PAINT = """({ Painter, parseRaw, shownBands }, { raw, display, gains, ...optics }) => {
+PAINT = """({ Painter, parseRaw, shownBands }, { raw, display, ...optics }) => {
   globalThis.ImageData = class {
     constructor(width, height) { this.data = new Uint8ClampedArray(4 * width * height); }
   };
   const bytes = Uint8Array.from(Buffer.from(raw, 'base64'));
-  const painter = new Painter(parseRaw(bytes.buffer), display, shownBands(optics, display), gains);
+  const painter = new Painter(parseRaw(bytes.buffer), display, shownBands(optics, display), optics);
   return [0, 1].map((index) => [...painter.paint(index).data]);
 }"""
 
@@ -130,7 +130,9 @@ def test_the_browser_stretches_like_the_server(stretch: str, bands: tuple[str, .
     pixels[0, 2, 3] = np.nan
     pixels[1, 5, 5, 1] = np.nan
     pixels[1, 7, 7, 0] = np.nan
-    levels, display = estimate_levels(pixels[:1]), DisplaySpec(stretch=stretch)
+    of_pictures = stretch == "given"
+    levels = levels_of_sample(pixels[:1], in_flux=False, of_pictures=of_pictures)
+    display = DisplaySpec(stretch=stretch)
     expected = render(pixels, bands=bands, stretch=display, levels=levels)
     codes = pixel_codes.encode(pixels, levels)
     raw = np.asarray(codes.shape, "<i4").tobytes() + codes.tobytes()
@@ -138,6 +140,7 @@ def test_the_browser_stretches_like_the_server(stretch: str, bands: tuple[str, .
         "raw": base64.b64encode(raw).decode(),
         "display": json.loads(display.model_dump_json()),
         "gains": levels.gain.tolist(),
+        "given": levels.given and [limits.tolist() for limits in levels.given],
         "bands": bands,
         "rgb": choose_rgb(bands),
         "composite": luminance_composite(bands),

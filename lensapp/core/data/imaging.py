@@ -11,7 +11,7 @@ import io
 import math
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import reduce
 from typing import Any, Literal
 
@@ -40,9 +40,11 @@ STRETCHES = {
     "linear": "linear",
     "zscale": "zscale",
     "percentile": "percentile",
-}  # and what they are called
+    "given": "as in the file",
+}  # and what they are called; the last for pictures alone
 USUAL_RGB = ("i", "r", "g")  # of surveys that have them: z and y are noisy
 MASKED_RGB = (38, 38, 46)
+PICTURE_WHITE = 255.0  # of 8-bit pictures
 MAD_TO_SIGMA = 1.4826
 LEVEL_CUTOUTS = 256
 LEVEL_PIXELS = 4_000_000
@@ -60,13 +62,14 @@ COLOUR_BANDS = {"y", "j", "h"}  # of NISP, whose pixels are three times those of
 class DisplaySpec(Spec):
     """How pixels become colours; levels are in units of the source's noise and brightness."""
 
-    stretch: Literal["soft", "lupton", "asinh", "mtf", "log", "sqrt", "linear", "zscale", "percentile"] = (
-        Field(
-            "soft",
-            title="Stretch",
-            description="Curve from flux to brightness; 'soft' is Lupton's with pale cores, not burnt ones.",
-            json_schema_extra={"words": {**STRETCHES}},
-        )
+    stretch: Literal[
+        "soft", "lupton", "asinh", "mtf", "log", "sqrt", "linear", "zscale", "percentile", "given"
+    ] = Field(
+        "soft",
+        title="Stretch",
+        description="Curve from flux to brightness; 'soft' is Lupton's with pale cores, not burnt ones; "
+        "'given' shows 8-bit pictures as they are, and flux as 'soft' does.",
+        json_schema_extra={"words": {**STRETCHES}},
     )
     rgb: tuple[str, ...] = Field(
         (),
@@ -112,11 +115,15 @@ class DisplaySpec(Spec):
 
 @dataclass(frozen=True, eq=False)
 class Levels:
-    """Sky, noise and typical brightness above the sky of each band, shape (band,)."""
+    """Sky, noise and typical brightness above the sky of each band, shape (band,).
+
+    `of_pictures` where pixels are no flux but the brightness of 8-bit pictures, stretched already.
+    """
 
     sky: Floats
     noise: Floats
     brightness: Floats
+    of_pictures: bool = False
 
     @property
     def key(self) -> str:
@@ -131,7 +138,16 @@ class Levels:
 
     def of_bands(self, indices: Sequence[int]) -> "Levels":
         """Return the levels of some bands."""
-        return Levels(*(np.asarray(part)[list(indices)] for part in (self.sky, self.noise, self.brightness)))
+        parts = (np.asarray(part)[list(indices)] for part in (self.sky, self.noise, self.brightness))
+        sky, noise, brightness = parts
+        return Levels(sky, noise, brightness, of_pictures=self.of_pictures)
+
+    @property
+    def given(self) -> tuple[Floats, Floats] | None:
+        """Black and white of 8-bit pictures in units of the noise above the sky; None of flux."""
+        if not self.of_pictures:
+            return None
+        return -self.sky / self.noise, (PICTURE_WHITE - self.sky) / self.noise
 
     def half_true(self) -> "Levels":
         """Return levels between these, which make typical galaxies grey, and true colours, in one unit."""
@@ -149,13 +165,18 @@ def level_rows(shape: Sequence[int]) -> NDArray[np.int64]:
     return np.unique(np.linspace(0, slots - 1, min(slots, most)).astype(np.int64))
 
 
-def levels_of_sample(pixels: Pixels, *, in_flux: bool) -> Levels:
+def usual_display(levels: Levels) -> DisplaySpec:
+    """Return how pixels are shown unless somebody asks otherwise: pictures as they are, flux stretched."""
+    return DisplaySpec(stretch="given" if levels.of_pictures else "soft")
+
+
+def levels_of_sample(pixels: Pixels, *, in_flux: bool, of_pictures: bool = False) -> Levels:
     """Return the levels of a source from a sample (n, y, x, band); cutouts of nothing but zeros do not count.
 
     Where pixels are in one unit of flux, colours are half way from true ones to grey typical galaxies.
     """
     used = pixels.reshape(len(pixels), -1).any(axis=1)  # rows of rejected files stay zero
-    levels = estimate_levels(pixels[used] if used.any() else pixels)
+    levels = replace(estimate_levels(pixels[used] if used.any() else pixels), of_pictures=of_pictures)
     return levels.half_true() if in_flux else levels
 
 
@@ -251,7 +272,7 @@ def shown_bands(bands: Sequence[str], display: DisplaySpec) -> tuple[tuple[int, 
 
 
 def render(
-    pixels: Pixels, *, bands: Sequence[str], stretch: DisplaySpec, levels: Levels | None = None
+    pixels: Pixels, *, bands: Sequence[str], stretch: DisplaySpec | None = None, levels: Levels | None = None
 ) -> Pictures:
     """Make one picture per cutout, first row on top.
 
@@ -260,6 +281,8 @@ def render(
     pixels : float32, shape (n, y, x, band)
     bands
         Names of the bands, in the order of the last axis.
+    stretch
+        Default: the usual one of pixels with these levels.
     levels
         Levels of the whole source; default: measured on `pixels`.
 
@@ -273,8 +296,9 @@ def render(
             f"The pixels have the shape {pixels.shape}, not (n, y, x, {len(bands)}). "
             "Give as many bands as names."
         )
-    rgb, luminance = shown_bands(bands, stretch)
     levels = levels or estimate_levels(pixels)
+    stretch = stretch or usual_display(levels)
+    rgb, luminance = shown_bands(bands, stretch)
     pictures = np.empty((*pixels.shape[:3], 3), np.uint8)
     step = max(1, VALUES_AT_ONCE // max(1, math.prod(pixels.shape[1:])))
     for start in range(0, len(pixels), step):  # a few at a time stay in the cache
@@ -297,11 +321,14 @@ def _draw(pixels: Pixels, levels: Levels, display: DisplaySpec) -> tuple[Picture
     noise = float(np.median(levels.gain))
     black, soft = display.black * noise, display.softening * noise
     white = max(display.white - black, soft)
-    if display.stretch in ("zscale", "percentile"):
+    if display.stretch == "given" and levels.given:
+        at_black, at_white = levels.given
+        bright = ((np.where(masked, 0.0, noises) - at_black) / (at_white - at_black)).astype(np.float32)
+    elif display.stretch in ("zscale", "percentile"):
         bright = stretch_each_cutout(flux, masked, display)
     elif display.stretch == "mtf":
         bright = mtf_stretch(flux, noise=noise, white=display.white, background=display.background)
-    elif display.stretch == "soft":
+    elif display.stretch in ("soft", "given"):
         bright = soft_lupton_stretch(flux - black, soft, white)
     elif display.stretch == "lupton":
         bright = lupton_stretch(flux - black, soft, white)

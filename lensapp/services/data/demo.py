@@ -17,7 +17,7 @@ from lensapp.core.errors import NotFound
 from lensapp.core.progress import ProgressMeter, Report, ShouldStop, ignore_progress, never_stop
 from lensapp.job_kinds import SurveyPayload
 from lensapp.services.data.made_in_parts import done_in_order, usual_processes
-from lensapp.services.data.pictures import DISPLAY, Pictures
+from lensapp.services.data.pictures import Pictures
 from lensapp.services.data.source_names import name_taken
 from lensapp.simulation.survey import DemoSpec, block_ranges, simulate
 from lensapp.storage import sources
@@ -53,7 +53,7 @@ def example_lenses(count: int = 12) -> Pictures:
     ]
     chosen = np.sort(np.argsort(clear)[::-1][:count])
     levels = imaging.levels_of_sample(batch.pixels, in_flux=True)
-    return imaging.render(batch.pixels[chosen], bands=spec.bands, stretch=DISPLAY, levels=levels)
+    return imaging.render(batch.pixels[chosen], bands=spec.bands, levels=levels)
 
 
 @needs("work")

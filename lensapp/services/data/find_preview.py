@@ -12,7 +12,7 @@ from lensapp.core.data.find_spec import FindObjectsSpec
 from lensapp.core.progress import ignore_progress, never_stop
 from lensapp.services.data.object_finding import cut
 from lensapp.services.data.object_search import corners, detect_all, magnitudes, open_fields, select_objects
-from lensapp.services.data.pictures import DISPLAY, source_levels
+from lensapp.services.data.pictures import source_levels
 from lensapp.storage.workspace import Workspace
 
 IMAGES, PICTURES = 30, 24
@@ -78,9 +78,7 @@ def preview_finding(ws: Workspace, source_name: str, spec: FindObjectsSpec) -> F
     pictures = np.empty((0, spec.size, spec.size, 3), np.uint8)
     if cutouts:
         levels = source_levels(ws, fields.source)
-        pictures = imaging.render(
-            np.stack(cutouts), bands=fields.source.bands, stretch=DISPLAY, levels=levels
-        )
+        pictures = imaging.render(np.stack(cutouts), bands=fields.source.bands, levels=levels)
     flux = finds.objects.flux[shown, fields.band]
     return FindPreview(
         pictures=pictures,

@@ -11,7 +11,7 @@ from lensapp.core.data import imaging
 from lensapp.core.data.paint_spec import PaintSpec
 from lensapp.services.data.host_choice import WHOLE
 from lensapp.services.data.painting import BLOCK_SIZE, flux_scales, make_plan, painted_pixels, parts_of
-from lensapp.services.data.pictures import DISPLAY, source_levels
+from lensapp.services.data.pictures import source_levels
 from lensapp.storage.arrays import Packing
 from lensapp.storage.workspace import Workspace
 
@@ -69,7 +69,7 @@ def preview_painting(ws: Workspace, spec: PaintSpec) -> PaintPreview:
     tried = plan.sample.counts[WHOLE]
     pixels = painted[0][0][:PICTURES]
     flux = pixels * flux_scales(ws, plan, len(pixels))[:, None, None, :]
-    pictures = imaging.render(flux, bands=survey.bands, stretch=DISPLAY, levels=source_levels(ws, first))
+    pictures = imaging.render(flux, bands=survey.bands, levels=source_levels(ws, first))
     return PaintPreview(
         columns={name: np.array([values.get(name, np.nan) for values in truth]) for name in names},
         pictures=pictures,

@@ -10,24 +10,23 @@ from numpy.typing import NDArray
 from lensapp.core.data import imaging
 from lensapp.storage import sources
 from lensapp.storage.arrays import PackedCutouts
-from lensapp.storage.cutouts import open_cutouts
+from lensapp.storage.cutouts import open_cutouts, source_unit
 from lensapp.storage.records import Cutout, Source
 from lensapp.storage.workspace import Workspace
-
-DISPLAY = imaging.DisplaySpec()  # of every picture that nobody asked for otherwise
 
 Pictures = NDArray[np.uint8]
 
 
 def read_pictures(
-    ws: Workspace, source: Source, cutout_ids: Sequence[int], *, display: imaging.DisplaySpec = DISPLAY
+    ws: Workspace, source: Source, cutout_ids: Sequence[int], *, display: imaging.DisplaySpec | None = None
 ) -> tuple[list[Cutout], Pictures]:
     """Return cutouts of a source and their pictures; unknown ones are left out.
 
     Returns
     -------
     cutouts, pictures
-        uint8, shape (n, row, column, 3), brightness by the levels of the source.
+        uint8, shape (n, row, column, 3), brightness by the levels of the source, stretched as usual where no
+        `display` is given.
     """
     cutouts = sources.get_cutouts(ws.database, cutout_ids)
     rows = np.array([cutout.row for cutout in cutouts], np.int64)
@@ -53,8 +52,9 @@ def pictures_by_id(ws: Workspace, cutout_ids: Sequence[int]) -> tuple[list[Cutou
 
 
 def source_levels(ws: Workspace, source: Source) -> imaging.Levels:
-    """Return sky, noise and brightness of a source, measured once."""
-    return sample_levels(open_cutouts(ws, source.name, calibrated=True))
+    """Return sky, noise and brightness of a source, measured once, and whether it holds 8-bit pictures."""
+    packed = open_cutouts(ws, source.name, calibrated=True)
+    return sample_levels(packed, of_pictures=source_unit(ws, source).kind == "picture")
 
 
 def picture_key(ws: Workspace, source: Source) -> str:
@@ -70,8 +70,9 @@ def optics_of(ws: Workspace, source_id: int) -> dict[str, Any]:
     dict
         `id`, `source` (its name), `bands`, `rgb` (indices shown as red, green, blue), `composite` (those and
         the index of the luminance, None where the bands allow none), `gains` (from units of noise to units of
-        brightness) and `noise` by band, `height`, `width` in pixels, `pixel_scale_arcsec`, `picture_key`, and
-        `usual_display`, the same for all sources.
+        brightness) and `noise` by band, `given` (black and white by band, in units of noise above the sky, of
+        8-bit pictures; None of flux), `height`, `width` in pixels, `pixel_scale_arcsec`, `picture_key`, and
+        `usual_display`.
     """
     source = sources.source_by_id(ws.database, source_id)
     levels = source_levels(ws, source)
@@ -83,11 +84,12 @@ def optics_of(ws: Workspace, source_id: int) -> dict[str, Any]:
         "composite": imaging.luminance_composite(source.bands),
         "gains": levels.gain.tolist(),
         "noise": levels.noise.tolist(),
+        "given": levels.given and [limits.tolist() for limits in levels.given],
         "height": source.height,
         "width": source.width,
         "pixel_scale_arcsec": source.pixel_scale_arcsec,
         "picture_key": picture_key(ws, source),
-        "usual_display": DISPLAY.saved(),
+        "usual_display": imaging.usual_display(levels).saved(),
     }
 
 
@@ -97,7 +99,8 @@ def cutouts_by_id(ws: Workspace, cutout_ids: Sequence[int]) -> list[Cutout]:
 
 
 @lru_cache(maxsize=32)
-def sample_levels(packed: PackedCutouts) -> imaging.Levels:
+def sample_levels(packed: PackedCutouts, *, of_pictures: bool = False) -> imaging.Levels:
     """Measure the levels of a source on a few hundred of its cutouts, evenly spread."""
     pixels = packed.read(imaging.level_rows(packed.shape))
-    return imaging.levels_of_sample(pixels, in_flux=packed.flux_scales is not None)
+    in_flux = packed.flux_scales is not None
+    return imaging.levels_of_sample(pixels, in_flux=in_flux, of_pictures=of_pictures)

@@ -17,7 +17,6 @@ from lensapp.ingest.importer import discard_import, refuse_taken
 from lensapp.ingest.preview import ImportPreview, preview_import
 from lensapp.job_kinds import SurveyPayload
 from lensapp.services.access.roots import check_readable
-from lensapp.services.data.pictures import DISPLAY
 from lensapp.storage import sources
 from lensapp.storage.care.inventory import UPLOADS
 from lensapp.storage.cutouts import source_unit
@@ -81,7 +80,7 @@ def make_dry_run(spec: IngestSpec, *, uploads: Path | None = None) -> DryRun:
     preview = preview_import(spec)
     pictures = np.empty((0, 1, 1, 3), np.uint8)
     if preview.levels is not None:
-        pictures = imaging.render(preview.images, bands=preview.bands, stretch=DISPLAY, levels=preview.levels)
+        pictures = imaging.render(preview.images, bands=preview.bands, levels=preview.levels)
     return DryRun(spec, replace(preview, images=np.empty(0, np.float32)), pictures)
 
 

@@ -12,13 +12,13 @@ from PIL import Image
 
 from lensapp import jobs
 from lensapp.core.acting import needs
-from lensapp.core.data.imaging import render
+from lensapp.core.data.imaging import levels_of_sample, render
 from lensapp.core.data.overlays import STRONGEST, enlarged, shaded
 from lensapp.core.errors import InvalidInput, NotFound
 from lensapp.core.evaluate.explain_spec import ExplainSpec
 from lensapp.job_kinds import ExplanationPayload
 from lensapp.services.access.roots import check_readable
-from lensapp.services.data.pictures import DISPLAY, read_pictures
+from lensapp.services.data.pictures import read_pictures
 from lensapp.services.train.run_networks import network_has_changed
 from lensapp.services.train.runs import check_source_fits, require_scores
 from lensapp.storage import runs, sources
@@ -300,8 +300,10 @@ def write_picture(ws: Workspace, run_name: str, key: str, out: Path, *, cutout_i
     """
     explanation = load_explanation(ws.run_folder(run_name), key)
     if cutout_id is None:
-        bands = runs.normalisation_of(ws, run_name).bands
-        picture = render(explanation.pixels[None], bands=bands, stretch=DISPLAY)[0]
+        trained = runs.normalisation_of(ws, run_name)
+        pixels = explanation.pixels[None]
+        levels = levels_of_sample(pixels, in_flux=False, of_pictures=trained.unit == "picture")
+        picture = render(pixels, bands=trained.bands, levels=levels)[0]
     else:
         source = sources.source_by_id(ws.database, _cutout(ws, cutout_id).source_id)
         _, [picture] = read_pictures(ws, source, [cutout_id])

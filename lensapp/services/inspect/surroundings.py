@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from lensapp.core.data import imaging, pixel_codes
 from lensapp.core.data.sky import separation_arcsec
 from lensapp.core.errors import StorageError
-from lensapp.services.data.pictures import DISPLAY, source_levels
+from lensapp.services.data.pictures import source_levels
 from lensapp.services.inspect.gallery import OpenReview, facing_of
 from lensapp.storage import sources
 from lensapp.storage.columns.source_columns import cutout_columns
@@ -60,7 +60,7 @@ class Sky:
 
 
 def surroundings(
-    opened: OpenReview, shown_id: int, *, display: imaging.DisplaySpec = DISPLAY
+    opened: OpenReview, shown_id: int, *, display: imaging.DisplaySpec | None = None
 ) -> dict[str, Any]:
     """Return pictures of what lies around a candidate.
 
@@ -99,7 +99,7 @@ def surroundings_of(
     *,
     own: Pixels,
     with_others: bool = True,
-    display: imaging.DisplaySpec = DISPLAY,
+    display: imaging.DisplaySpec | None = None,
 ) -> dict[str, Any]:
     """Return pictures of what lies around any cutout, as `surroundings` does of a candidate.
 
@@ -109,6 +109,8 @@ def surroundings_of(
         What is shown in the middle of the wider field.
     with_others
         Whether the same sky is also shown as other sources have it.
+    display
+        How its source is shown, and others that hold flux or 8-bit pictures as it does; default: as usual.
     """
     note, views = "", []
     try:
@@ -117,7 +119,9 @@ def surroundings_of(
         note = str(error)
     if with_others:
         views += _elsewhere(ws, cutout)
-    drawn = [_drawn(ws, sky, display) for sky in views]
+    own_source = sources.source_by_id(ws.database, cutout.source_id)
+    of_pictures = source_levels(ws, own_source).of_pictures
+    drawn = [_drawn(ws, sky, display, of_pictures=of_pictures) for sky in views]
     return {"views": drawn, "note": note or ("" if drawn else NOTHING)}
 
 
@@ -217,12 +221,15 @@ def _box(
     return 0.5 + right / width_arcsec, 0.5 + down / width_arcsec, side / width_arcsec
 
 
-def _drawn(ws: Workspace, sky: Sky, display: imaging.DisplaySpec) -> dict[str, Any]:
-    """Return pixels as a picture with what is written beside it."""
+def _drawn(
+    ws: Workspace, sky: Sky, display: imaging.DisplaySpec | None, *, of_pictures: bool
+) -> dict[str, Any]:
+    """Return pixels as a picture with what is written beside it; `display` is for sources of one kind."""
     height, width = sky.pixels.shape[1:3]
     pixels = pixel_codes.reduced(sky.pixels, LARGEST_SIDE)
     levels = source_levels(ws, sky.source)
-    pictures = imaging.render(pixels, bands=sky.source.bands, stretch=display, levels=levels)
+    stretch = display if levels.of_pictures == of_pictures else None
+    pictures = imaging.render(pixels, bands=sky.source.bands, stretch=stretch, levels=levels)
     field = "" if sky.scale_arcsec is None else f", {sky.scale_arcsec * max(height, width):.3g}\u2033"
     return {
         "label": f"{sky.name}{field}",

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
 import { panelsOf } from '../../../lensapp/ui/gallery/client/panels.js';
-import { STRETCHES, fluxOf, midtones, parseRaw, rawOf, zscaleLimits } from '../../../lensapp/ui/gallery/client/stretch.js';
+import { STRETCH_WORDS, fluxOf, midtones, parseRaw, rawOf, stretchesOf, zscaleLimits } from '../../../lensapp/ui/gallery/client/stretch.js';
 
 test('fluxes survive their codes, masked pixels stay masked', () => {
   const plane = Float32Array.of(0, 1, -2, 100, NaN, 3000), size = { width: 3, height: 2 };
@@ -23,13 +23,18 @@ test('zscale of a straight ramp is the ramp itself', () => {
   assert.deepEqual([low, high], [0, 499]);
 });
 
+test('only 8-bit pictures can be shown as in the file', () => {
+  assert.deepEqual(stretchesOf({ given: [[0], [9]] }), Object.keys(STRETCH_WORDS));
+  assert.deepEqual(stretchesOf({ given: null }), Object.keys(STRETCH_WORDS).filter((name) => name !== 'given'));
+});
+
 test('the single view shows the panels that are asked for', () => {
   const bands = ['g', 'r', 'i'], rgb = [2, 1, 0];
   const ids = (panels) => panelsOf({ bands, rgb, view: { panels, model: 'smooth' }, stretch: 'soft' }).map(({ id }) => id);
   assert.deepEqual(ids([]), ['colour']);
   assert.deepEqual(ids(['bands']), ['colour', 'band 0', 'band 1', 'band 2']);
   assert.deepEqual(ids(['residual', 'difference']), ['colour', 'residual', 'residual 2', 'residual 1', 'residual 0', 'difference']);
-  assert.equal(ids(['stretches']).length, STRETCHES.length);
+  assert.equal(ids(['stretches']).length, stretchesOf({}).length);
 });
 
 test('a composite of VIS over NISP stands among the colours, and the colours alone where it is shown', () => {

@@ -23,7 +23,7 @@ from lensapp.core.catalogue.safe_text import neutralise
 from lensapp.core.data import imaging
 from lensapp.core.data.flux_units import REFERENCE_ZERO_POINT_MAG
 from lensapp.services.catalogue.cutouts.blocks import Block, CutoutSet
-from lensapp.services.data.pictures import DISPLAY, source_levels
+from lensapp.services.data.pictures import source_levels
 from lensapp.storage.records import Cutout
 
 MANIFEST = "manifest.csv"
@@ -55,7 +55,7 @@ def write_subject_set(
             if np.isfinite(block.zero_points).all():  # as the app shows it, in one unit of flux
                 factors = 10 ** (0.4 * (REFERENCE_ZERO_POINT_MAG - block.zero_points))
                 shown = shown * factors[:, None, None, :].astype(np.float32)
-            pictures = imaging.render(shown, bands=cutouts.bands, stretch=DISPLAY, levels=levels)
+            pictures = imaging.render(shown, bands=cutouts.bands, levels=levels)
             for index, cutout in enumerate(block.cutouts):
                 name = names.unused(cutout.candidate_id)
                 _picture(pictures[index], spec.picture_side).save(

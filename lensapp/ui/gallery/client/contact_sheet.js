@@ -42,7 +42,7 @@ export class ContactSheet {
     this.settings = this.settingsOf(data);
     this.lightbox = new Lightbox(root.querySelector('dialog'), root.querySelector('template').content, data);
     this.bar = root.querySelector('.sheet-bar');
-    this.controls = new DisplayControls(this.bar, { bands: this.first(data).bands, onSet: (...change) => this.set(...change) });
+    this.controls = new DisplayControls(this.bar, { optics: this.first(data), onSet: (...change) => this.set(...change) });
     this.slider = root.querySelector('[data-set="thumbnail"]');
     this.levels = this.bar.querySelector('.levels');
     this.bar.querySelector('[data-do="resetDisplay"]').addEventListener('click', () => { this.settings.resetDisplay(); this.showSettings(); this.drawSoon(); });
@@ -65,17 +65,17 @@ export class ContactSheet {
   first(data) { return data.sources[data.items[0][1]]; }
 
   settingsOf(data) {
-    const { source, usual_display: display } = this.first(data);
-    return new Settings({ remote: this.remote, inspector: data.inspector, source, display });
+    return new Settings({ remote: this.remote, inspector: data.inspector, optics: this.first(data) });
   }
 
   /** Show other cutouts, or the same with other words. */
   renew(data) {
     const shown = ({ items, sprite }) => JSON.stringify([items, sprite]), same = this.data && shown(data) === shown(this.data);
-    const before = this.display;
-    if (this.data && this.data.inspector !== data.inspector) {
+    const before = this.data && this.display, whose = (of) => `${this.first(of).id} ${of.inspector}`;
+    if (this.data && whose(this.data) !== whose(data)) {
       this.settings.close();
       this.settings = this.settingsOf(data);
+      this.controls.offer(this.first(data));
     }
     this.data = data;
     this.remote.renew(data);
@@ -103,7 +103,7 @@ export class ContactSheet {
 
   showSettings() {
     const first = this.first(this.data);
-    this.controls.show(this.settings.values, shownBands(first, this.settings.displayOf(first.source)));
+    this.controls.show(this.settings.values, shownBands(first, this.settings.displayOf(first)));
     this.slider.value = this.side;
     this.cells.style.setProperty('--side', `${this.side}px`);
     this.cells.toggleAttribute('data-unmarked', !this.settings.values.marks);
@@ -111,8 +111,7 @@ export class ContactSheet {
 
   /** What the pictures of all sources depend on, as text. */
   get display() {
-    const { colours, luminances } = this.settings.values;
-    return JSON.stringify([colours, luminances, this.settings.display]);
+    return JSON.stringify(Object.values(this.data.sources).map((optics) => this.settings.displayOf(optics)));
   }
 
   get side() { return this.settings.values.thumbnail ?? this.data.smallest; }
@@ -131,7 +130,7 @@ export class ContactSheet {
 
   /** Take over what was set in the lightbox or in another sheet. */
   follow() {
-    const before = this.display;
+    const before = this.data && this.display, whose = (of) => `${this.first(of).id} ${of.inspector}`;
     this.settings.take(this.settings.stored());
     this.showSettings();
     if (before !== this.display) this.drawSoon();
@@ -171,8 +170,8 @@ export class ContactSheet {
   }
 
   async sprite(part) {
-    const { data } = this, { source: name, picture_key: key } = data.sources[part[0].source];
-    const path = this.remote.sheetPath(part.map(({ id }) => id), this.drawnSize, this.settings.displayOf(name), key);
+    const { data } = this, optics = data.sources[part[0].source];
+    const path = this.remote.sheetPath(part.map(({ id }) => id), this.drawnSize, this.settings.displayOf(optics), optics.picture_key);
     return URL.createObjectURL(await (await this.remote.get(path)).blob());
   }
 

@@ -1,13 +1,13 @@
 // The controls of how pixels become colours: stretch, levels, bands.
 
 import { element, select } from "./dom.js";
-import { NO_LUMINANCE, STRETCH_WORDS } from "./stretch.js";
+import { NO_LUMINANCE, STRETCH_WORDS, stretchesOf } from "./stretch.js";
 
 const LOGARITHMIC = new Set(['softening', 'white', 'tile']);
 const USES = {
   soft: ['black', 'softening', 'white'], mtf: ['white', 'background'],
   lupton: ['black', 'softening', 'white'], asinh: ['black', 'softening', 'white'], log: ['black', 'softening', 'white'],
-  sqrt: ['black', 'white'], linear: ['black', 'white'], zscale: [], percentile: ['percentile'],
+  sqrt: ['black', 'white'], linear: ['black', 'white'], zscale: [], percentile: ['percentile'], given: [],
 };
 const UNITS = { black: 'σ', softening: 'σ', white: '×', percentile: '%', background: '' };
 const DISPLAY = ['stretch', 'black', 'softening', 'white', 'background', 'percentile'];
@@ -15,13 +15,19 @@ export const DISPLAY_SETTINGS = new Set([...DISPLAY, 'rgb', 'luminance']);
 
 /** Binds the controls named by `data-set` below `root`: `onSet(name, value, {live})`, live while a slider is held. */
 export class DisplayControls {
-  constructor(root, { bands, onSet }) {
-    Object.assign(this, { root, bands, onSet });
+  constructor(root, { optics, onSet }) {
+    Object.assign(this, { root, onSet });
     this.control = (name) => root.querySelector(`[data-set="${name}"]`);
-    this.control('stretch').replaceChildren(...Object.entries(STRETCH_WORDS).map(([name, words]) => new Option(words, name)));
-    this.fillColours();
+    this.offer(optics);
     root.addEventListener('input', (event) => this.changed(event, { live: true }));
     root.addEventListener('change', (event) => this.changed(event, { live: false }));
+  }
+
+  /** Offer what the pixels of a source allow. */
+  offer(optics) {
+    this.bands = optics.bands;
+    this.control('stretch').replaceChildren(...stretchesOf(optics).map((name) => new Option(STRETCH_WORDS[name], name)));
+    this.fillColours();
   }
 
   changed(event, { live }) {

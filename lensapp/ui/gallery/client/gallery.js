@@ -14,7 +14,7 @@ import { Facts, Refused, Remote } from "./remote.js";
 import { Settings } from "./settings.js";
 import { Retired, Shelf } from "./shelf.js";
 import { SingleView } from "./single.js";
-import { NO_LUMINANCE, STRETCHES, STRETCH_WORDS, shownBands } from "./stretch.js";
+import { NO_LUMINANCE, STRETCH_WORDS, shownBands, stretchesOf } from "./stretch.js";
 import { Toolbar } from "./toolbar.js";
 import { Trail } from "./trail.js";
 import { Stopwatch, Voting } from "./votes.js";
@@ -43,7 +43,7 @@ export class Gallery {
     this.facts = new Facts(this.remote);
     this.notices = new Notices(root);
     this.stopwatch = new Stopwatch();
-    this.settings = new Settings({ remote: this.remote, inspector: data.inspector, source: data.source, display: data.usual_display });
+    this.settings = new Settings({ remote: this.remote, inspector: data.inspector, optics: data });
     this.makeViews();
     this.voting = this.makeVoting();
     this.votes = this.voting.votes;
@@ -90,7 +90,7 @@ export class Gallery {
       data, onSet: (...change) => this.set(...change), onDo: (method, ...values) => this[method](...values),
     });
     this.pictures = new Pictures({
-      remote: this.remote, mosaic: this.mosaic, single: this.single, gains: data.gains, settings,
+      remote: this.remote, mosaic: this.mosaic, single: this.single, optics: data, settings,
       shownBands: () => this.shownBands, onError: (error) => this.notices.failed(error, () => this.show()),
     });
     fillHelp(this.help, data);
@@ -381,8 +381,8 @@ export class Gallery {
   }
 
   stepStretch(step) {
-    const index = STRETCHES.indexOf(this.settings.values.stretch) + step + STRETCHES.length;
-    const stretch = STRETCHES[index % STRETCHES.length];
+    const stretches = stretchesOf(this.data), index = stretches.indexOf(this.settings.values.stretch) + step + stretches.length;
+    const stretch = stretches[index % stretches.length];
     this.set('stretch', stretch, { live: false });
     this.notices.say(`Stretch ${STRETCH_WORDS[stretch]}.`);
   }

@@ -1,7 +1,7 @@
 // What the single view can show side by side: bands, composites, stretches, residuals, and how each is painted.
 // Planes are Float32Array in units of the noise above the sky, row by row, NaN where masked.
 
-import { Painter, STRETCHES, STRETCH_WORDS, fluxOf, rawOf } from "./stretch.js";
+import { Painter, STRETCH_WORDS, fluxOf, rawOf, stretchesOf } from "./stretch.js";
 
 const MOST_COMPOSITES = 6;
 const SMOOTH_SHARE = 0.05; // width of the Gaussian, of the image's side
@@ -215,7 +215,7 @@ function composites(bands, rgb) {
 }
 
 /** Return the panels to show, each {id, label}; `view` holds panels, model and difference of the settings. */
-export function panelsOf({ bands, rgb, luminance = null, composite = null, view, stretch }) {
+export function panelsOf({ bands, rgb, luminance = null, composite = null, given = null, view, stretch }) {
   const shown = new Set(view.panels);
   const names = rgb.map((band) => bands[band]);
   const model = MODELS[view.model] ? view.model : 'isophotes';
@@ -228,7 +228,7 @@ export function panelsOf({ bands, rgb, luminance = null, composite = null, view,
     panels.push(...composites(bands, rgb).map((one) => ({ id: `composite ${one}`, label: one.map((band) => bands[band]).join(' ') })));
   }
   if (shown.has('stretches')) {
-    panels.push(...STRETCHES.filter((name) => name !== stretch).map((name) => ({ id: `stretch ${name}`, label: STRETCH_WORDS[name] })));
+    panels.push(...stretchesOf({ given }).filter((name) => name !== stretch).map((name) => ({ id: `stretch ${name}`, label: STRETCH_WORDS[name] })));
   }
   if (shown.has('residual')) {
     panels.push({ id: 'residual', label: `− ${residual}`, control: 'model' });
@@ -247,32 +247,32 @@ const calmRaws = new WeakMap(); // the sliders of the levels draw many times fro
 
 /** Paints the panels of one candidate; models are computed when first wanted. */
 export class PanelPainter {
-  constructor(raw, { display, rgb, luminance = null, gains, noise, view }) {
-    Object.assign(this, { raw, display, rgb, luminance, gains, noise, view });
+  constructor(raw, { display, rgb, luminance = null, optics, view }) {
+    Object.assign(this, { raw, display, rgb, luminance, optics, view });
     this.size = { width: raw.width, height: raw.height };
     this.residuals = new Map();
   }
 
   paint(id) {
     const [kind, which, over] = id.split(' ');
-    const { raw, display, rgb, luminance, gains } = this;
-    if (kind === 'band') return new Painter(raw, display, { rgb: [Number(which)] }, gains).paint(0);
+    const { raw, display, rgb, luminance, optics } = this;
+    if (kind === 'band') return new Painter(raw, display, { rgb: [Number(which)] }, optics).paint(0);
     if (kind === 'composite') {
       const bands = which.split(',').map(Number);
-      return new Painter(this.calm(bands), display, { rgb: bands, luminance: over === undefined ? null : Number(over) }, gains).paint(0);
+      return new Painter(this.calm(bands), display, { rgb: bands, luminance: over === undefined ? null : Number(over) }, optics).paint(0);
     }
-    if (kind === 'stretch') return new Painter(this.calm(rgb), { ...display, stretch: which }, { rgb, luminance }, gains).paint(0);
+    if (kind === 'stretch') return new Painter(this.calm(rgb), { ...display, stretch: which }, { rgb, luminance }, optics).paint(0);
     if (kind === 'residual') return which === undefined ? this.residualColours() : paintSigned(this.residual(Number(which)), this.size);
     if (kind === 'difference') return paintSigned(this.difference().plane, this.size);
-    return new Painter(this.calm(rgb), display, { rgb, luminance }, gains).paint(0);
+    return new Painter(this.calm(rgb), display, { rgb, luminance }, optics).paint(0);
   }
 
-  /** Return the pixels with the colour noise of faint light averaged, but where pixels are to be seen one by one. */
+  /** Return the pixels with the colour noise of faint light averaged, but of pictures and where pixels are to be seen one by one. */
   calm(rgb) {
-    if (this.view.pixels) return this.raw;
+    if (this.view.pixels || this.optics.given) return this.raw;
     if (!calmRaws.has(this.raw)) calmRaws.set(this.raw, new Map());
     const made = calmRaws.get(this.raw), key = String(rgb);
-    if (!made.has(key)) made.set(key, calmed(this.raw, rgb, this.gains));
+    if (!made.has(key)) made.set(key, calmed(this.raw, rgb, this.optics.gains));
     return made.get(key);
   }
 
@@ -282,18 +282,18 @@ export class PanelPainter {
   }
 
   residualColours() {
-    const { rgb, gains } = this;
+    const { rgb, optics: { gains } } = this;
     const residuals = rawOf(rgb.map((band) => this.residual(band)), this.size);
-    return new Painter(residuals, this.display, { rgb: rgb.map((_, index) => index) }, rgb.map((band) => gains[band])).paint(0);
+    return new Painter(residuals, this.display, { rgb: rgb.map((_, index) => index) }, { gains: rgb.map((band) => gains[band]) }).paint(0);
   }
 
   /** Return blue − α · red in units of its noise, and α in the fluxes of the source. */
   difference() {
     const [first, last] = [Math.min(...this.rgb), Math.max(...this.rgb)];
     const { blue = first, red = last } = this.view.difference;
-    const minuend = fluxOf(this.raw, blue), taken = fluxOf(this.raw, red), units = this.noise[blue] / this.noise[red];
+    const minuend = fluxOf(this.raw, blue), taken = fluxOf(this.raw, red), { noise } = this.optics, units = noise[blue] / noise[red];
     const alpha = this.view.alpha ?? colourFactor(minuend, taken, this.size) * units;
-    const share = alpha / units, noise = Math.hypot(1, share);
-    return { blue, red, alpha, plane: minuend.map((flux, band) => (flux - share * taken[band]) / noise) };
+    const share = alpha / units, width = Math.hypot(1, share);
+    return { blue, red, alpha, plane: minuend.map((flux, band) => (flux - share * taken[band]) / width) };
   }
 }

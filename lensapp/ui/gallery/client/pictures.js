@@ -12,8 +12,8 @@ const whenIdle = globalThis.requestIdleCallback ?? ((act) => setTimeout(act, 1))
 
 /** Draws pages into the mosaic and candidates into the single view. */
 export class Pictures {
-  constructor({ remote, mosaic, single, gains, shownBands, settings, onError }) {
-    Object.assign(this, { remote, mosaic, single, gains, shownBands, settings, onError });
+  constructor({ remote, mosaic, single, optics, shownBands, settings, onError }) {
+    Object.assign(this, { remote, mosaic, single, optics, shownBands, settings, onError });
     this.parts = []; // of the page that is asked for: {path, ids, first, useRaw, drawn}
     this.drawnSingle = null;
   }
@@ -25,7 +25,7 @@ export class Pictures {
 
   /** Split a page into requests. */
   partsOf(ids, { live }) {
-    const { size } = this, bands = this.gains.length;
+    const { size } = this, bands = this.optics.gains.length;
     const count = Math.max(1, Math.min(MOST_AT_ONCE, Math.floor(VALUES_AT_ONCE / (size * size * bands))));
     const parts = [];
     for (let first = 0; first < ids.length; first += count) {
@@ -72,7 +72,7 @@ export class Pictures {
   show(part, picture) {
     const { first, ids: { length: count } } = part;
     if (part.useRaw) {
-      this.mosaic.drawRaw(new Painter(picture, this.settings.display, this.shownBands(), this.gains), { first, count });
+      this.mosaic.drawRaw(new Painter(picture, this.settings.display, this.shownBands(), this.optics), { first, count });
     } else {
       this.mosaic.drawSheet(picture, { first, count });
     }

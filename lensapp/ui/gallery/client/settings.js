@@ -11,14 +11,16 @@ const SAVE_AFTER_MS = 1200;
 /** Told by the window whenever settings change, so that other sheets of the page follow. */
 export const VIEW_CHANGED = 'lensapp-view-changed';
 
+const those = (values, wanted) => Object.fromEntries(Object.entries(values).filter(([name]) => wanted(name)));
+
 /** Read and write settings; the address of the page never holds them. */
 export class Settings {
-  /** @param display how pixels are shown unless the inspector chooses otherwise, as the server says */
-  constructor({ remote, inspector, source, display }) {
+  /** @param optics of the source, with how its pixels are shown unless the inspector chooses otherwise */
+  constructor({ remote, inspector, optics }) {
     this.remote = remote;
-    this.usual = display;
+    this.optics = optics;
+    this.usual = optics.usual_display;
     this.key = `lensapp.view:${inspector}`;
-    this.source = source; // colours and luminance are remembered per source, since bands differ
     this.last = null;
     this.take(this.stored());
     this.onHide = () => { if (this.timer) this.send(); };
@@ -31,7 +33,8 @@ export class Settings {
   }
 
   take(stored) {
-    this.values = { ...USUAL, ...this.usual, ...stored, ...this.coloursOf(this.source, stored) };
+    this.kept = stored;
+    this.values = { ...USUAL, ...stored, ...this.displayOf(this.optics) };
   }
 
   stored() {
@@ -52,10 +55,14 @@ export class Settings {
   change(changes) {
     Object.assign(this.values, changes, { changed: Date.now() / 1000 });
     this.values.tile = Math.min(TILE_RANGE[1], Math.max(TILE_RANGE[0], this.values.tile));
-    this.values.colours = { ...this.values.colours, [this.source]: this.values.rgb };
-    this.values.luminances = { ...this.values.luminances, [this.source]: this.values.luminance };
+    const { source } = this.optics, { values, display } = this, { rgb, luminance, ...stretched } = display;
+    values.colours = { ...values.colours, [source]: rgb };
+    values.luminances = { ...values.luminances, [source]: luminance };
+    const ofPixels = (name) => name in stretched, flux = this.optics.given ? those(this.kept, ofPixels) : stretched;
+    const pictures = this.optics.given ? stretched : this.kept.pictures;
+    this.kept = { ...those(values, (name) => !ofPixels(name)), ...flux, pictures };
     try {
-      localStorage.setItem(this.key, JSON.stringify(this.values));
+      localStorage.setItem(this.key, JSON.stringify(this.kept));
     } catch {
       // Nothing is lost but the memory of the settings in this browser.
     }
@@ -63,13 +70,11 @@ export class Settings {
     this.sendSoon();
   }
 
-  /** Return how pixels of another source are shown: in the colours chosen for it. */
-  displayOf(source) {
-    return { ...this.display, ...this.coloursOf(source, this.values) };
-  }
-
-  coloursOf(source, { colours, luminances }) {
-    return { rgb: colours?.[source] ?? [], luminance: luminances?.[source] ?? '' };
+  /** Return how pixels of a source are shown: 8-bit pictures and flux each as chosen, in the colours of the source. */
+  displayOf({ source, given, usual_display: usual }) {
+    const { colours, luminances, pictures, ...flux } = this.kept;
+    const chosen = those(given ? pictures ?? {} : flux, (name) => name in usual);
+    return { ...usual, ...chosen, rgb: colours?.[source] ?? [], luminance: luminances?.[source] ?? '' };
   }
 
   /** Remember which candidate is looked at. */
@@ -86,8 +91,8 @@ export class Settings {
   send() {
     clearTimeout(this.timer);
     this.timer = undefined;
-    const { values, last } = this;
-    this.remote.saveView({ settings: values, last, changed: values.changed ?? 0 }).catch(() => {}); // the next change sends it
+    const { kept, last } = this;
+    this.remote.saveView({ settings: kept, last, changed: kept.changed ?? 0 }).catch(() => {}); // the next change sends it
   }
 
   /** Return how pixels are shown, as /sheet takes it. */

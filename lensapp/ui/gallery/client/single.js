@@ -144,8 +144,8 @@ export class SingleView {
 
   /** Make the figures that the settings ask for; keep them while these stay the same. */
   arrange({ rgb, luminance }, stretch) {
-    const { values } = this.settings, { bands, composite } = this.data;
-    const all = panelsOf({ bands, rgb, luminance, composite, view: values, stretch });
+    const { values } = this.settings, { bands, composite, given } = this.data;
+    const all = panelsOf({ bands, rgb, luminance, composite, given, view: values, stretch });
     this.mainPanel = all.find((panel) => panel.id === values.main) ?? all[0];
     this.panels = all.filter((panel) => panel !== this.mainPanel);
     const signature = JSON.stringify([this.panels, this.mainPanel]);
@@ -170,10 +170,10 @@ export class SingleView {
   }
 
   draw(raw, display, shown) {
-    const { gains, noise } = this.data, view = this.settings.values;
+    const view = this.settings.values;
     this.arrange(shown, display.stretch);
     this.raw = raw;
-    this.painter = new PanelPainter(raw, { display, ...shown, gains, noise, view });
+    this.painter = new PanelPainter(raw, { display, ...shown, optics: this.data, view });
     this.drawMain();
     for (const panel of this.panels) this.put(this.views.get(panel.id), panel);
     this.drawOver();

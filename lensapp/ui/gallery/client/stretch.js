@@ -2,9 +2,11 @@
 
 export const STRETCH_WORDS = {
   soft: 'soft Lupton', lupton: 'Lupton', asinh: 'asinh', mtf: 'MTF', log: 'log', sqrt: 'square root', linear: 'linear',
-  zscale: 'zscale', percentile: 'percentile',
+  zscale: 'zscale', percentile: 'percentile', given: 'as in the file',
 };
-export const STRETCHES = Object.keys(STRETCH_WORDS);
+
+/** Return the stretches of a source: 8-bit pictures can be shown as they are. */
+export const stretchesOf = ({ given }) => Object.keys(STRETCH_WORDS).filter((name) => name !== 'given' || given);
 export const NO_LUMINANCE = 'none';
 
 const ZERO = 32768;
@@ -170,15 +172,18 @@ function percentileLimits(values, percentile) {
   return [at(tail), at(1 - tail)];
 }
 
-/** One table of bytes for one band of one cutout: zscale and percentile. */
-function cutoutTable(display, codes, start, pixels) {
-  const table = new Uint8Array(65536);
-  const fluxes = sampled(codes, start, pixels);
-  if (!fluxes.length) return table;
-  const [low, high] = display.stretch === 'zscale' ? zscaleLimits(fluxes) : percentileLimits(fluxes, display.percentile);
-  const width = high - low || 1;
+/** One table of bytes between two limits in units of noise. */
+function linearTable(low, high) {
+  const table = new Uint8Array(65536), width = high - low || 1;
   for (let code = 0; code < 65536; code++) table[code] = byte(((code ? FLUX_OF_CODE[code] : 0) - low) / width);
   return table;
+}
+
+/** One table of bytes for one band of one cutout: zscale and percentile. */
+function cutoutTable(display, codes, start, pixels) {
+  const fluxes = sampled(codes, start, pixels);
+  if (!fluxes.length) return new Uint8Array(65536);
+  return linearTable(...(display.stretch === 'zscale' ? zscaleLimits(fluxes) : percentileLimits(fluxes, display.percentile)));
 }
 
 /** Draws cutouts of one answer of /raw; make a new one whenever the display changes. */
@@ -187,18 +192,21 @@ export class Painter {
    * @param raw answer of parseRaw
    * @param shown {rgb, luminance}: indices of the bands shown as red, green, blue (one is grey, of two green is the
    * mean), and of the band that gives the brightness
-   * @param gains factor from units of noise to units of brightness, per band
+   * @param optics {gains, given}: factor from units of noise to units of brightness, per band; black and white of
+   * 8-bit pictures per band, in units of noise
    */
-  constructor(raw, display, { rgb, luminance = null }, gains) {
+  constructor(raw, display, { rgb, luminance = null }, { gains, given = null }) {
     this.raw = raw;
-    this.display = display;
+    const asGiven = display.stretch === 'given' && given;
+    this.display = display.stretch === 'given' && !given ? { ...display, stretch: 'soft' } : display;
     this.rgb = rgb;
     this.gains = rgb.map((band) => gains[band]);
-    this.grey = luminance === null ? null : new Painter(raw, display, { rgb: [luminance] }, gains);
-    const { stretch } = display;
+    this.grey = luminance === null ? null : new Painter(raw, display, { rgb: [luminance] }, { gains, given });
+    const { stretch } = this.display;
     this.perCutout = stretch === 'zscale' || stretch === 'percentile';
     this.keepsColour = stretch === 'soft' || (stretch === 'lupton' && rgb.length > 1);
-    if (!this.perCutout && !this.keepsColour && stretch !== 'mtf') this.tables = bandTables(display, this.gains);
+    if (asGiven) this.tables = rgb.map((band) => linearTable(given[0][band], given[1][band]));
+    else if (!this.perCutout && !this.keepsColour && stretch !== 'mtf') this.tables = bandTables(this.display, this.gains);
     this.image = new ImageData(raw.width, raw.height);
     this.target = new Uint32Array(this.image.data.buffer);
   }

@@ -12,7 +12,7 @@ export class Toolbar {
   constructor(root, { data, onSet, onDo }) {
     Object.assign(this, { root, bands: data.bands, grades: data.grades });
     this.control = (name) => root.querySelector(`[data-set="${name}"]`);
-    this.display = new DisplayControls(root, { bands: data.bands, onSet });
+    this.display = new DisplayControls(root, { optics: data, onSet });
     this.fillTools();
     this.fillPad(data);
     this.showReviews(data.reviews, data.review.name);
