@@ -14,6 +14,7 @@ from streamlit.testing.v1 import AppTest
 from lensapp import jobs
 from lensapp.core.data.ingest_spec import IngestSpec
 from lensapp.core.evaluate.audits.realism_spec import RealismSpec
+from lensapp.services.data.sky_maps import closest_rows, field_facts
 from lensapp.services.data.source_tables import labels_of
 from lensapp.services.data.sources import make_dry_run
 from lensapp.services.evaluate.realism import start_audit
@@ -203,7 +204,29 @@ def test_marks_take_the_colours_of_a_column_and_those_without_a_value_are_told_a
     unknown, known = (trace for trace in figure.data if trace.mode == "markers")
     assert (unknown.name, len(unknown.x)) == ("mag_i unknown", 1)
     assert list(known.marker.color) == [18.0, 20.0]
-    assert "mag_i %{customdata[3]" in known.hovertemplate
+    assert [text.split("<br>")[-1] for text in known.hovertext] == ["mag_i 18", "mag_i 20"]
+
+
+def test_a_lens_at_the_position_of_a_non_lens_is_above_it_and_both_are_seen():
+    figure, _ = map_of([10.0, 10.0, 11.0, 12.0], [0.5, 0.5, 0.0, 1.0])
+    lowest, topmost = (trace for trace in figure.data if trace.mode == "markers")
+    assert (lowest.marker.symbol, topmost.marker.symbol) == ("x", "circle")  # as many of each
+    assert list(lowest.marker.size) == [12, 7]
+    assert topmost.marker.size == 7
+    assert topmost.hovertext[0].endswith("2 cutouts at this position: 1 × lens, 1 × nonlens")
+    assert "position:" not in topmost.hovertext[1]
+
+
+def test_what_positions_tell_of_a_field():
+    ra_deg, dec_deg = np.array([10.0, 10.0, 10.0, 11.0]), np.array([0.0, 0.0, 0.01, 0.0])
+    facts = field_facts(ra_deg, dec_deg, np.array(["lens", "nonlens", "lens", "lens"], object))
+    assert (round(facts.width_deg, 6), facts.height_deg) == (1.0, 0.01)
+    assert (round(facts.closest_arcsec, 6), round(facts.median_arcsec, 6)) == (36.0, 36.0)
+    assert (facts.sharing, facts.mixed) == (2, 1)
+    rows, separations = closest_rows(ra_deg, dec_deg, most=3)
+    assert (rows.tolist(), separations) == ([0, 1, 2], [0.0, 0.0, 36.0])
+    alone = field_facts(ra_deg[:1], dec_deg[:1], np.array(["lens"], object))
+    assert alone.median_arcsec is None
 
 
 def test_no_cell_of_a_downloaded_table_can_become_a_formula():

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from lensapp.core.data.sky import hammer, overlapping, span_of_ra
+from lensapp.core.data.sky import angle_arcsec, hammer, overlapping, span_of_ra, tree_of, unit_vectors
 
 WHOLE_SKY_RA_DEG, WHOLE_SKY_DEC_DEG = 90.0, 60.0  # from such a span on a flat map would be out of shape
 WHOLE_SKY_WIDTH = 4 * np.sqrt(2.0)
@@ -53,6 +53,72 @@ def map_of(ra_deg: FloatArray, dec_deg: FloatArray) -> SkyMap:
         return SkyMap(np.mod(ra_deg - middle + 180.0, 360.0) - 180.0 + middle, dec_deg, None)
     centre = 180.0 if abs(middle - 180.0) <= 90.0 else 0.0
     return SkyMap(*hammer(ra_deg, dec_deg, centre_deg=centre), centre)
+
+
+@dataclass(frozen=True)
+class FieldFacts:
+    """How far positions reach and how close they lie together.
+
+    Attributes
+    ----------
+    width_deg, height_deg
+        On the sky, in right ascension and declination.
+    median_arcsec, closest_arcsec
+        From a position to the nearest other one; None where there is none.
+    sharing
+        Cutouts at a position that others have too.
+    mixed
+        Positions that lenses and non-lenses share.
+    """
+
+    width_deg: float
+    height_deg: float
+    median_arcsec: float | None
+    closest_arcsec: float | None
+    sharing: int
+    mixed: int
+
+
+def field_facts(ra_deg: FloatArray, dec_deg: FloatArray, labels: NDArray[np.object_]) -> FieldFacts:
+    """Return what positions tell of a field."""
+    shared = positions_shared(ra_deg, dec_deg)
+    points = np.unique(unit_vectors(ra_deg, dec_deg), axis=0)
+    nearest = np.empty(0)
+    if len(points) > 1:
+        nearest = angle_arcsec(tree_of(points).query(points, k=2)[0][:, 1])
+    squeeze = float(np.cos(np.radians(np.median(dec_deg))))
+    return FieldFacts(
+        width_deg=span_of_ra(ra_deg)[1] * squeeze,
+        height_deg=float(np.ptp(dec_deg)),
+        median_arcsec=float(np.median(nearest)) if len(nearest) else None,
+        closest_arcsec=float(nearest.min()) if len(nearest) else None,
+        sharing=sum(map(len, shared)),
+        mixed=sum({"lens", "nonlens"} <= {*labels[members]} for members in shared),
+    )
+
+
+def closest_rows(
+    ra_deg: FloatArray, dec_deg: FloatArray, *, most: int
+) -> tuple[NDArray[np.int64], list[float]]:
+    """Return the rows that lie closest to another one, those of a pair side by side, and how far (arcsec)."""
+    points = unit_vectors(ra_deg, dec_deg)
+    if len(points) < 2:
+        return np.empty(0, np.int64), []
+    distances, neighbours = tree_of(points).query(points, k=2)
+    own = np.arange(len(points))
+    other = np.where(neighbours[:, 1] == own, neighbours[:, 0], neighbours[:, 1])
+    separation = np.round(angle_arcsec(distances[:, 1]), 3)
+    rows = np.lexsort((own, np.minimum(own, other), separation))[:most]
+    return rows, separation[rows].tolist()
+
+
+def positions_shared(ra_deg: FloatArray, dec_deg: FloatArray) -> list[NDArray[np.int64]]:
+    """Return the rows of each position that several have, to a hundredth of an arcsecond."""
+    at = np.round(np.column_stack([ra_deg, dec_deg]).astype(np.float64) * 360_000)
+    _, place, counts = np.unique(at, axis=0, return_inverse=True, return_counts=True)
+    place = place.ravel()
+    order = np.argsort(place, kind="stable")
+    return [rows for rows in np.split(order, np.cumsum(counts)[:-1]) if len(rows) > 1]
 
 
 def grid_of(centre_deg: float) -> tuple[FloatArray, FloatArray]:

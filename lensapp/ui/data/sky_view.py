@@ -1,26 +1,48 @@
 """Where the cutouts of a source lie: a field in its true shape, or a map of the whole sky."""
 
+import html
+from collections import Counter
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import plotly.graph_objects as go
 import streamlit as st
 from numpy.typing import NDArray
 
 from lensapp.services.data.filters import number_columns
-from lensapp.services.data.sky_maps import SkyMap, declinations_of, grid_of, map_of, right_ascensions_of
+from lensapp.services.data.pictures import cutouts_by_id
+from lensapp.services.data.sky_maps import (
+    FieldFacts,
+    SkyMap,
+    closest_rows,
+    declinations_of,
+    field_facts,
+    grid_of,
+    map_of,
+    positions_shared,
+    right_ascensions_of,
+)
 from lensapp.services.data.source_tables import catalogue_values, column_of, labels_of, table_of
 from lensapp.storage.records import Source
+from lensapp.storage.workspace import Workspace
 from lensapp.ui.data.catalogue_view import safe_csv
+from lensapp.ui.gallery.contact_sheet import contact_sheet
 from lensapp.ui.shared import figures
 from lensapp.ui.shared.address import kept, one_of
+from lensapp.ui.shared.pictures import describe_cutout
 from lensapp.ui.shared.state import get_workspace
-from lensapp.ui.shared.widgets import counted, number
+from lensapp.ui.shared.widgets import counted, heading, number
 
 SKY_POINTS = 20_000
 SVG_POINTS = 4_000
 SMALL_MARKS = 1_000
+RIM = 5  # pixels by which a mark is larger than that of another kind above it
+SIDE = 620  # pixels of the map of a field, which is as high as wide
+MOST_CHOSEN = 96
+CLOSEST = 6  # cutouts shown while none is chosen
 ELONGATED = 3
 SYMBOLS = figures.CLASS_SYMBOLS | {"unlabelled": "diamond"}  # filled: rings as thin as these are hardly seen
 MOST_PLACES = 150  # beside whose marks counts can stand
@@ -37,6 +59,8 @@ class Positions:
     ----------
     kinds
         The class, or part, of each.
+    cutout_ids
+        What a click on a mark tells; default: nothing.
     values
         What gives each its colour in place of its kind, called `of`; NaN where unknown.
     """
@@ -47,6 +71,7 @@ class Positions:
     kinds: NDArray[Any]
     values: FloatArray | None = None
     of: str = ""
+    cutout_ids: NDArray[np.int64] | None = None
 
 
 def show_sky(source: Source) -> None:
@@ -72,30 +97,103 @@ def show_sky(source: Source) -> None:
         )
     drawn = evenly_spread(positioned, most=SKY_POINTS)
     values = None if of == CLASS else catalogue_values(ws, source, str(of))[drawn]
+    ids, candidates = column_of(ws, source, "id")[drawn], column_of(ws, source, "candidate_id")[drawn]
     positions = Positions(
-        ra_deg[drawn],
-        dec_deg[drawn],
-        column_of(ws, source, "candidate_id")[drawn],
-        labels[drawn],
-        values,
-        str(of),
+        ra_deg[drawn], dec_deg[drawn], candidates, labels[drawn], values, str(of), cutout_ids=ids
     )
     figure, heaps = sky_figure(
         positions, colours=figures.class_colours(), names=figures.CLASS_NAMES, counts=True
     )
     part = "" if len(drawn) == len(positioned) else f", {number(len(drawn))} of them drawn"
     together = f" Numbers tell how many overlap, at {counted(heaps, 'place')}." if heaps else ""
-    figures.show_figure(
-        figure,
-        title="Positions of the cutouts",
-        caption=f"{number(len(positioned))} of {counted(len(labels), 'cutout')} with a position{part}. "
-        f"ICRS.{together}",
-        csv=lambda: safe_csv(
-            table_of(get_workspace(), source)[["candidate", "ra (deg)", "dec (deg)", "label"]]
-        ),
-        key=f"sky-{source.name}",
-        height=560,
+    is_square = figure.layout.yaxis.scaleanchor is not None and figure.layout.yaxis.visible is not False
+    row = st.container(horizontal=is_square, gap="medium")
+    with row.container(width=SIDE if is_square else "stretch"):
+        chosen = figures.show_figure(
+            figure,
+            title="Positions of the cutouts",
+            caption=f"{number(len(positioned))} of {counted(len(labels), 'cutout')} with a position{part}. "
+            f"ICRS.{together}",
+            csv=lambda: safe_csv(
+                table_of(get_workspace(), source)[["candidate", "ra (deg)", "dec (deg)", "label"]]
+            ),
+            key=f"sky-{source.name}",
+            height=SIDE if is_square else 480,
+            selectable=True,
+        )
+    with row.container(width="stretch"):
+        if chosen:
+            chosen = with_those_at_one_position(chosen, ids, ra_deg[drawn], dec_deg[drawn])
+            heading(f"{counted(len(chosen), 'cutout')} chosen")
+            show_cutouts(ws, chosen)
+        else:
+            show_field(ws, source, positioned)
+
+
+def with_those_at_one_position(
+    chosen: list[int], ids: NDArray[np.int64], ra_deg: FloatArray, dec_deg: FloatArray
+) -> list[int]:
+    """Return chosen cutouts with those that their marks hide."""
+    hidden = [ids[rows].tolist() for rows in positions_shared(ra_deg, dec_deg)]
+    return [*dict.fromkeys([*chosen, *(one for heap in hidden if {*heap} & {*chosen} for one in heap)])]
+
+
+def show_field(ws: Workspace, source: Source, positioned: NDArray[np.int64]) -> None:
+    """Show how far the positions reach, how close they lie together, and the cutouts that lie closest."""
+    ra_deg, dec_deg = (column_of(ws, source, name)[positioned] for name in ("ra_deg", "dec_deg"))
+    heading("How they lie")
+    facts_table(field_facts(ra_deg, dec_deg, labels_of(ws, source)[positioned]))
+    st.caption("Click a mark, or draw a lasso around several: their cutouts appear here.")
+    rows, separations = closest_rows(ra_deg, dec_deg, most=CLOSEST)
+    if len(rows):
+        heading("Closest together")
+        ids = column_of(ws, source, "id")[positioned][rows].tolist()
+        apart = [f"{angle(one)} apart" if one else "same position" for one in separations]
+        show_cutouts(ws, ids, below=apart)
+
+
+def show_cutouts(ws: Workspace, cutout_ids: list[int], *, below: list[str] | None = None) -> None:
+    """Show the first of some cutouts, with a line below each."""
+    cutouts = cutouts_by_id(ws, cutout_ids[:MOST_CHOSEN])
+    colours = figures.class_colours()
+    names = [cutout.candidate_id for cutout in cutouts]
+    contact_sheet(
+        ws,
+        cutouts,
+        key="sky",
+        captions=[f"{name}\n{line}" for name, line in zip(names, below, strict=True)] if below else names,
+        hints=[describe_cutout(cutout, with_columns=True) for cutout in cutouts],
+        colours=[colours[cutout.label or "unlabelled"] for cutout in cutouts],
     )
+    if len(cutout_ids) > MOST_CHOSEN:
+        st.caption(f"The first {number(MOST_CHOSEN)} are shown.")
+
+
+def facts_table(facts: FieldFacts) -> None:
+    """Show how far positions reach and how close they lie together."""
+    mixed = f"at {counted(facts.mixed, 'position')}" if facts.mixed else "nowhere"
+    rows = {
+        "span in RA": in_degrees(facts.width_deg),
+        "span in Dec": in_degrees(facts.height_deg),
+        "nearest neighbour, median": angle(facts.median_arcsec),
+        "nearest neighbour, closest": angle(facts.closest_arcsec),
+        "at a position of another": counted(facts.sharing, "cutout") if facts.sharing else "none",
+        "a lens and a non-lens together": mixed,
+    }
+    table = pd.DataFrame({"on the sky": [*rows], "value": [*rows.values()]})
+    st.dataframe(table, hide_index=True, width="stretch")
+
+
+def in_degrees(degrees: float) -> str:
+    """Return an extent on the sky in degrees, or in minutes of arc where it is small."""
+    return f"{number(degrees)}°" if degrees >= 1 else f"{number(60 * degrees)}′"
+
+
+def angle(arcsec: float | None) -> str:
+    """Return a separation in seconds, minutes or degrees of arc."""
+    if arcsec is None:
+        return "–"
+    return f"{number(arcsec)}″" if arcsec < 60 else in_degrees(arcsec / 3600)
 
 
 def evenly_spread(rows: NDArray[np.int64], *, most: int) -> NDArray[np.int64]:
@@ -121,9 +219,9 @@ def sky_figure(
         _shape_field(figure, at)
     else:
         _draw_grid(figure, at.centre_deg)
-    marks = _Marks(figure, positions, at)
+    marks = _Marks(figure, positions, at, names)
     if positions.values is None:
-        marks.add_kinds(colours, names)
+        marks.add_kinds(colours)
     else:
         marks.add_values(positions.values, unknown=colours.get("unlabelled", figures.ink()))
     return figure, _count_overlaps(figure, at) if counts else 0
@@ -136,14 +234,30 @@ class _Marks:
     figure: go.Figure
     positions: Positions
     at: SkyMap
+    names: dict[str, str]
 
-    def add_kinds(self, colours: dict[str, str], names: dict[str, str]) -> None:
-        """Add the marks of each kind, the most frequent first."""
+    def add_kinds(self, colours: dict[str, str]) -> None:
+        """Add the marks of each kind, the most frequent first, so that none hides rarer ones.
+
+        Of marks at one position the lower ones are larger and are seen around those above.
+        """
         every = self.positions.kinds
         kinds = [kind for kind in colours if np.any(every == kind)]
-        for kind in sorted(kinds, key=lambda item: -np.count_nonzero(every == item)):
-            marker = {"color": colours[kind], "symbol": SYMBOLS.get(kind, "circle")}
-            self._add(every == kind, marker, name=names.get(kind, kind), legendrank=kinds.index(kind))
+        order = sorted(kinds, key=lambda kind: (-np.count_nonzero(every == kind), -kinds.index(kind)))
+        for rank, kind in enumerate(order):
+            members = every == kind
+            above = self.kinds_above(order[rank + 1 :])[members]
+            marker: dict[str, Any] = {"color": colours[kind], "symbol": SYMBOLS.get(kind, "circle")}
+            if above.any():
+                marker["size"] = self.size + RIM * above
+            self._add(members, marker, name=self.names.get(kind, kind), legendrank=kinds.index(kind))
+
+    def kinds_above(self, kinds: list[str]) -> NDArray[np.int64]:
+        """Return for each mark how many of some kinds have another at its position."""
+        at, count = self.positions, np.zeros(len(self.at.x), np.int64)
+        for members in positions_shared(at.ra_deg, at.dec_deg):
+            count[members] = len({*kinds} & {*at.kinds[members].tolist()})
+        return count
 
     def add_values(self, values: FloatArray, *, unknown: str) -> None:
         """Add marks whose colours follow values, those of unknown values first."""
@@ -163,26 +277,44 @@ class _Marks:
         }
         self._add(known, marker, name=of, showlegend=False)
 
+    @property
+    def size(self) -> int:
+        """Pixels across a mark."""
+        return 4 if len(self.at.x) > SMALL_MARKS else 7
+
     def _add(self, members: NDArray[np.bool_], marker: dict[str, Any], **options: Any) -> None:
         """Add marks whose hover text tells name, position and what gives them their colour."""
         positions, count = self.positions, len(self.at.x)
         # WebGL costs seconds to start on machines without a GPU and pays only for many points.
         trace = go.Scatter if count <= SVG_POINTS else go.Scattergl
-        told: list[NDArray[Any]] = [positions.names, positions.ra_deg, positions.dec_deg]
-        hover = "%{customdata[0]}<br>RA %{customdata[1]:.5f}°, Dec %{customdata[2]:.5f}°"
-        if positions.values is not None:
-            told.append(positions.values)
-            hover += f"<br>{positions.of} %{{customdata[3]:.4g}}"
         points = trace(
             x=self.at.x[members],
             y=self.at.y[members],
             mode="markers",
-            marker={"size": 4 if count > SMALL_MARKS else 7, "opacity": 0.8} | marker,
-            customdata=np.column_stack([np.asarray(one[members], object) for one in told]),
-            hovertemplate=f"{hover}<extra></extra>",
+            marker={"size": self.size, "opacity": 0.8} | marker,
+            customdata=None if positions.cutout_ids is None else positions.cutout_ids[members],
+            hovertext=self.words[members],
+            hovertemplate="%{hovertext}<extra></extra>",
             **options,
         )
         self.figure.add_trace(points)
+
+    @cached_property
+    def words(self) -> NDArray[np.object_]:
+        """What hovering over each mark tells."""
+        at, values = self.positions, self.positions.values
+        texts = [
+            f"{html.escape(str(name), quote=False)}<br>RA {ra:.5f}°, Dec {dec:+.5f}°"
+            for name, ra, dec in zip(at.names, at.ra_deg, at.dec_deg, strict=True)
+        ]
+        if values is not None:
+            texts = [f"{text}<br>{at.of} {value:.4g}" for text, value in zip(texts, values, strict=True)]
+        for members in positions_shared(at.ra_deg, at.dec_deg):
+            kinds = Counter(self.names.get(kind, kind) for kind in at.kinds[members].tolist())
+            each = ", ".join(f"{count} × {kind}" for kind, count in kinds.items())
+            for mark in members.tolist():
+                texts[mark] += f"<br>{len(members)} cutouts at this position: {each}"
+        return np.array(texts, object)
 
 
 def _shape_field(figure: go.Figure, at: SkyMap) -> None:
