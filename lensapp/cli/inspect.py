@@ -48,6 +48,7 @@ def review(arguments: Arguments) -> dict[str, Any]:
     Without scores they are shuffled unless another order is asked for.
     """
     from lensapp.services.inspect.blind_tests import unmatched_warning
+    from lensapp.services.inspect.consensus import retirement_doubt
     from lensapp.services.inspect.queues import create_review
     from lensapp.services.score.scores import scored_so_far
 
@@ -63,7 +64,7 @@ def review(arguments: Arguments) -> dict[str, Any]:
         run_name=arguments.run,
         spec=ReviewSpec.parse(values),
     )
-    for warning in (so_far, unmatched_warning(workspace, made)):
+    for warning in (so_far, unmatched_warning(workspace, made), retirement_doubt(workspace, made)):
         if warning:
             sys.stderr.write(f"Warning: {warning}\n")
     return _described(workspace, made)

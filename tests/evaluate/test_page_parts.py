@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from lensapp.core.evaluate.subgroups import by_subgroup
+from lensapp.core.numerals import fixed
 from lensapp.services.data.pictures import read_pictures
 from lensapp.services.evaluate import subgroups
 from lensapp.services.evaluate.expectations import time_unit
@@ -16,7 +17,6 @@ from lensapp.services.evaluate.run_colours import colours_of_runs
 from lensapp.services.evaluate.seen_pictures import seen_pictures
 from lensapp.storage.workspace import Workspace
 from lensapp.ui.evaluate.survey_figures import bin_ticks, panels_across, subgroup_figure
-from lensapp.ui.shared.widgets import fixed
 from support.pages_workspace import full_workspace
 from support.small_surveys import ids_of, pack_source
 

@@ -108,7 +108,7 @@ PAGES: list[tuple[str, dict[str, str], list[tuple[str, str, Any, str, list[str]]
     ("features", {"source": "sky", "run": "elu_cnn-1"}, [
         ("button_group", "encoder-way", "head", "add", ["head"]),
     ]),
-    ("replay", {"review": "round-1", "learned": "1"}, [
+    ("replay", {"source": "sky", "learned": "1"}, [
         ("number_input", "replay-views", 5, "views", ["5"]),
     ]),
     ("replay", {"review": "round-1"}, [("toggle", "replay-learned", True, "learned", ["1"])]),

@@ -18,7 +18,7 @@ from lensapp.services.catalogue.export import export
 from lensapp.services.catalogue.feedback import freeze_votes
 from lensapp.services.catalogue.query import catalogue, select
 from lensapp.services.inspect import tokens
-from lensapp.services.inspect.consensus import candidates_of, count_retired, retired_in
+from lensapp.services.inspect.consensus import candidates_of, count_retired, retired_in, retirement_doubt
 from lensapp.services.inspect.gallery import open_review
 from lensapp.services.inspect.queues import create_review
 from lensapp.services.inspect.team import team_of
@@ -168,6 +168,27 @@ def test_votes_on_tests_are_exported_once_their_review_is_closed(
     assert (taken["added"], len(taken["refused"])) == (20, 12)
     assert "a blind test of the review blind, which is not here" in taken["refused"][0]["reason"]
     assert import_votes(ws, name="blind", path=tmp_path / "o_votes.csv")["already_there"] == 32
+
+
+def test_a_review_that_cannot_retire_anything_says_so_until_its_inspectors_graded_blind_tests(
+    ws: Workspace, source: Source, capsys: pytest.CaptureFixture
+) -> None:
+    plain = ReviewSpec(order="given", retire=True)
+    made = create_review(ws, name="plain", source_name="sky", spec=plain)
+    assert "has none, and nobody" in retirement_doubt(ws, made)
+    loose = create_review(ws, name="loose", source_name="sky", spec=plain.replaced(retire=False))
+    assert retirement_doubt(ws, loose) == ""
+    blind = create_review(ws, name="blind", source_name="sky", spec=BLIND.replaced(retire=True))
+    assert retirement_doubt(ws, blind) == ""
+    tests, [first, *_] = blind_tests(ws, blind), ids_by_row(ws, source)
+    grade(ws, made, "bob", {first: "A"})
+    grade(ws, blind, "ada", dict.fromkeys(tests["lens"], "A"))
+    assert "nobody" in retirement_doubt(ws, made), "bob has graded no blind test, ada votes not here"
+    grade(ws, made, "Ada", {first: "A"})
+    assert retirement_doubt(ws, made) == ""
+    words = ["--order", "random", "--retire", "true", "--inspectors", "bob"]
+    assert main(["--workspace", str(ws.folder), "review", "again", "sky", *words]) == 0
+    assert "No candidate will retire here" in capsys.readouterr().err
 
 
 def test_a_running_review_retires_what_its_votes_have_settled(

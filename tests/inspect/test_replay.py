@@ -28,6 +28,7 @@ from lensapp.storage.files import checksum_of
 from lensapp.storage.scores import stored_scores
 from lensapp.storage.workspace import Workspace
 from lensapp.ui.inspect import replay_figure
+from lensapp.ui.inspect.replay_page import place_table
 from support.drawn_figures import figures_of
 from support.pages_workspace import full_workspace, open_page
 
@@ -206,8 +207,31 @@ def test_the_commands_tell_replays_and_similar_candidates(ws, capsys):
     assert reviews.get_review(ws.database, "like-J0003").size == 6
 
 
-def test_orders_are_compared_at_first_where_they_still_differ():
-    assert [telling_views(candidates) for candidates in (1, 2, 6, 33, 200, 5000)] == [1, 1, 1, 3, 20, 500]
+def test_orders_are_compared_at_first_after_as_many_views_as_there_are_lenses():
+    cases = [(1, 1), (2, 1), (6, 2), (33, 30), (5000, 100)]
+    assert [telling_views(candidates, lenses) for candidates, lenses in cases] == [1, 1, 2, 16, 100]
+
+
+def test_of_few_candidates_the_places_of_lenses_are_told_beside_chance():
+    is_lens = np.array([True, True, False, False])
+    result = core.replay(is_lens, {"first": np.arange(4), "last": np.array([2, 3, 0, 1])})
+    assert result.places() == {"first": [1, 2], "last": [3, 4]}
+    assert result.chance_of_as_early("first") == pytest.approx(1 / 6)  # of the six places of two lenses
+    assert result.chance_of_as_early("last") == 1.0
+    assert core.replay(np.array([True]), {"only": np.arange(1)}).chance_of_as_early("only") == 1.0
+    table = place_table(core.replay(is_lens, {"score": np.arange(4), "entropy": np.array([0, 2, 1, 3])}))
+    assert table["mean"].tolist() == [1.5, 2.0, 2.5]
+    assert table["lenses at"].tolist() == ["1, 2", "1, 3", "–"]
+
+
+def test_a_review_of_few_candidates_has_no_curves(ws):
+    page = open_page("replay", review="round-1", learned="1")
+    assert not figures_of(page)
+    assert "too few for curves" in " ".join(one.value for one in page.caption)
+    told = " ".join(one.value for one in page.markdown)
+    assert "features" in told
+    assert "lensapp" not in told, "commands stand apart from what is said"
+    assert any("lensapp features" in one.value for one in page.code)
 
 
 def test_orders_that_chance_explains_are_not_ranked():

@@ -75,7 +75,7 @@ class Consensus:
         Inspectors whose vote counts.
     mean, scatter : float64, shape (n,)
         Mean of the grades' values (A, B, C, X = 3, 2, 1, 0) and their population standard deviation,
-        which is 0 for a single vote.
+        NaN for a single vote, which has none.
     grade : object, shape (n,)
         "A" for a mean above 2.5, "B" from 1.5, "C" from 0.5, else "X"; by `probability` where there is one.
     inspectors : length n
@@ -130,12 +130,13 @@ def consensus_of_columns(votes: "VoteColumns", names: Sequence[str]) -> Consensu
     total = np.add.reduceat(values, start) if len(ids) else np.empty(0)
     squares = np.add.reduceat(values**2, start) if len(ids) else np.empty(0)
     mean = total / count
+    scatter = np.sqrt(np.maximum(count * squares - total**2, 0.0)) / count
     people = [names[rank] for rank in votes.inspector[counted].tolist()]
     return Consensus(
         cutout_id=ids,
         votes=count.astype(np.int64),
         mean=mean,
-        scatter=np.sqrt(np.maximum(count * squares - total**2, 0.0)) / count,
+        scatter=np.where(count > 1, scatter, np.nan),
         grade=grades_of_means(mean),
         inspectors=tuple(
             tuple(people[first : first + n]) for first, n in zip(start.tolist(), count.tolist(), strict=True)

@@ -12,6 +12,7 @@ import numpy as np
 from lensapp.core.inspect.agreement import krippendorff_alpha
 from lensapp.core.inspect.consensus import CastVote, last_votes, vote_values
 from lensapp.core.inspect.consensus_methods import EVEN, FEWEST_TESTS, ConsensusSpec, Training
+from lensapp.core.numerals import fixed
 from lensapp.core.plurals import counted
 
 FEWEST_SHARED = 30
@@ -59,8 +60,7 @@ def _hardly_shared(cast: Sequence[CastVote], *, inspectors: int) -> str:
     if alpha.units < FEWEST_SHARED:
         reasons.append(f"two or more graded {counted(alpha.units, 'candidate')} (it takes {FEWEST_SHARED})")
     if alpha.value <= LEAST_ALPHA:
-        value = f"{alpha.value:z.2f}".replace("-", "−")
-        reasons.append(f"Krippendorff's α is {value} (it takes more than {LEAST_ALPHA:g})")
+        reasons.append(f"Krippendorff's α is {fixed(alpha.value)} (it takes more than {LEAST_ALPHA:g})")
     if not reasons:
         return ""
     listed = " and ".join(filter(None, [", ".join(reasons[:-1]), reasons[-1]]))

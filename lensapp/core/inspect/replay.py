@@ -54,6 +54,24 @@ class Replay:
         enough = int(np.ceil(completeness * self.lenses - 1e-9))
         return {name: int(np.searchsorted(curve, enough)) for name, curve in self.found.items()}
 
+    def places(self) -> dict[str, list[int]]:
+        """Return at which places, counted from 1, each order has the lenses."""
+        return {name: (np.flatnonzero(np.diff(curve)) + 1).tolist() for name, curve in self.found.items()}
+
+    def chance_of_as_early(self, name: str) -> float:
+        """Return the probability that a random order has the lenses as far forward, by their mean place.
+
+        References
+        ----------
+        Mann & Whitney 1947, Annals of Mathematical Statistics 18, 50 (exact, one-sided).
+        """
+        is_lens = np.diff(self.found[name]) > 0
+        if is_lens.all():
+            return 1.0
+        places = np.arange(self.candidates)
+        test = stats.mannwhitneyu(places[is_lens], places[~is_lens], alternative="less", method="exact")
+        return float(test.pvalue)
+
 
 def replay(is_lens: Flags, orders: Mapping[str, Rows]) -> Replay:
     """Return what each order, a permutation of all candidates, would have found.

@@ -30,7 +30,7 @@ CATALOGUE_MEANINGS = {
     "run": ColumnMeaning(None, "meta.id", "Run that gave the score"),
     "grade": ColumnMeaning(None, "meta.code.qual", "Consensus grade"),
     "mean": ColumnMeaning(None, "meta.code.qual;stat.mean", "Mean of the votes, A B C X = 3 2 1 0"),
-    "scatter": ColumnMeaning(None, "stat.stdev", "Population standard deviation of the votes"),
+    "scatter": ColumnMeaning(None, "stat.stdev", "Population standard deviation of two votes or more"),
     "votes": ColumnMeaning(None, "meta.number", "Inspectors whose vote counts"),
     "inspectors": ColumnMeaning(None, "meta.note", "Their names"),
     "known_lens": ColumnMeaning(None, "meta.id.assoc", "Known lens at this position"),

@@ -23,6 +23,11 @@ def exported_after(ws: Workspace, source_name: str, moment: float) -> bool:
     return at is not None and at > moment
 
 
+def last_exported(ws: Workspace) -> str:
+    """Return the name of the file exported last."""
+    return Path(last_detail(ws.database, EXPORTED, kind="source") or "").name
+
+
 def usual_ending(ws: Workspace) -> str:
     """Return the ending of the file last exported from a workspace; .csv at first."""
     ending = Path(last_detail(ws.database, EXPORTED, kind="source") or "").suffix

@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lensapp.core.data.sky import angle_arcsec, hammer, overlapping, span_of_ra, tree_of, unit_vectors
+from lensapp.core.numerals import true_minus
 
 WHOLE_SKY_RA_DEG, WHOLE_SKY_DEC_DEG = 90.0, 60.0  # from such a span on a flat map would be out of shape
 WHOLE_SKY_WIDTH = 4 * np.sqrt(2.0)
@@ -150,7 +151,7 @@ def declinations_of(centre_deg: float) -> tuple[FloatArray, FloatArray, list[str
     """Return where on a map of the whole sky which declinations are written, along its left edge."""
     dec = [one for one in _parallels() if one]
     x, y = hammer(np.full(len(dec), centre_deg + EDGE_DEG), dec, centre_deg=centre_deg)
-    return x, y, [f"{one:+d}°".replace("-", "−") for one in dec]
+    return x, y, [true_minus(f"{one:+d}°") for one in dec]
 
 
 def _meridians() -> Sequence[int]:

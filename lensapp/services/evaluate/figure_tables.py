@@ -16,6 +16,7 @@ from lensapp.core.evaluate.resampling import Interval
 from lensapp.core.evaluate.score_axis import threshold_text
 from lensapp.core.evaluate.subgroups import Subgroup
 from lensapp.core.evaluate.vetoes import VetoFigures
+from lensapp.core.numerals import true_minus
 from lensapp.core.plurals import thin_spaced
 from lensapp.core.train.tasks import target_symbol
 from lensapp.services.evaluate.calibrations import CalibrationFigures
@@ -162,7 +163,7 @@ def ways_table(compared: Combinations) -> pd.DataFrame:
             row[INTERVAL_NAMES[name]] = with_limits(way.figures[name])
             gain, p_value = way.gains.get(name), way.p_values.get(name)
             text = "–" if gain is None else f"{gain:+.3f} (p {p_text(p_value)})"
-            row[f"gain in {INTERVAL_NAMES[name]}"] = text.replace("-", "−")
+            row[f"gain in {INTERVAL_NAMES[name]}"] = true_minus(text)
         rows.append(row | {"weights": ", ".join(f"{weight:.2f}" for weight in way.weights.values())})
     return pd.DataFrame(rows)
 

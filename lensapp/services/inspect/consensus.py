@@ -14,6 +14,7 @@ from lensapp.core.errors import InvalidInput
 from lensapp.core.inspect.consensus import Consensus, find_consensus
 from lensapp.core.inspect.consensus_doubts import why_doubtful
 from lensapp.core.inspect.consensus_methods import ConsensusSpec, Training, combine_votes, share_of_lenses
+from lensapp.core.inspect.inspector_names import inspector_key
 from lensapp.core.inspect.review_spec import ReviewSpec
 from lensapp.core.inspect.swap import OPEN, PRIOR, retirement
 from lensapp.core.plurals import counted
@@ -89,6 +90,25 @@ def doubt_about(ws: Workspace, *, review_names: Sequence[str], spec: ConsensusSp
     return why_doubtful(votes_of_reviews(ws, review_names)[1], spec, training_of(ws))
 
 
+def retirement_doubt(ws: Workspace, review: Review) -> str:
+    """Return in words why a review that retires settled candidates will retire none; empty where it can.
+
+    SWAP, by which they are settled, must know who votes by blind tests, here or in another review.
+    """
+    if not ReviewSpec.parse(review.spec).retire:
+        return ""
+    training, own = training_of(ws), reviews.blind_tests_of(ws.database, [review.id])
+    tested = {inspector_key(vote.inspector) for vote in training.counted()}
+    voting = {inspector_key(vote.inspector) for vote in votes_in(ws, review)}
+    voting |= {inspector_key(name) for name in ReviewSpec.parse(review.spec).inspectors}
+    if any(test.kind != REPEAT for test in own) or (voting & tested if voting else tested):
+        return ""
+    return (
+        "No candidate will retire here: SWAP weighs inspectors by how they grade blind tests; this review "
+        "has none, and nobody who grades it has graded any elsewhere. Open a review with blind tests first."
+    )
+
+
 def grades_of(ws: Workspace, imported: Sequence[Source]) -> dict[int, str]:
     """Return the consensus grade, by cutout ID, of every graded cutout of some sources."""
     return _grades(ws, frozenset(source.id for source in imported), reviews.count_votes(ws.database))
@@ -118,8 +138,8 @@ def consensus_report(
     dict
         reviews, method, of SWAP prior and prior_from (in words), warning (where the votes are too few for
         the method), candidates (shown), graded, grades (letter → number), states ("detected", "rejected",
-        "open" → number; by a probability only) and results: id, grade, mean, scatter, votes, inspectors, and
-        probability and state where there are any.
+        "open" → number; by a probability only) and results: id, grade, mean, scatter (None for one vote),
+        votes, inspectors, and probability and state where there are any.
 
     Raises
     ------
@@ -137,7 +157,7 @@ def consensus_report(
             "id": cutout.candidate_id,
             "grade": str(consensus.grade[row]),
             "mean": float(consensus.mean[row]),
-            "scatter": float(consensus.scatter[row]),
+            "scatter": float(consensus.scatter[row]) if consensus.votes[row] > 1 else None,
             "votes": int(consensus.votes[row]),
             "inspectors": list(consensus.inspectors[row]),
         }

@@ -41,6 +41,7 @@ MOST_BATCHED = 2_000  # views ordered by features; the rest is by score
 MOST_COMPARED = 20_000  # best-scored candidates whose features take part
 LEARNED_PARTS = ("train", "validation")
 FOUND_AT = 100
+FEWEST_DRAWN = 20  # candidates: curves of fewer are steps
 FEWEST_RANKED = 50  # candidates: among fewer, orders differ by chance
 AS_SHOWN = "shown"
 NO_SCORE = "no score of what it was not trained on"
@@ -117,6 +118,12 @@ def replay_orders(
     rows = align.rows_of(ids, columns["id"])
     scores = aligned_scores(ws, ids, source_ids, run_id=run.id)
     candidates = Candidates(ids, scores, columns["label"][rows], columns["source_id"][rows])
+    if learned.any() and not is_lens.any() and truth.is_lens.any():
+        raise InvalidInput(
+            f"{run.name} was trained on {counted(int(learned.sum()), 'candidate')} of {name}, all lenses "
+            f"among them; of the {counted(len(ids), 'candidate')} left none is a lens. Include training "
+            "data, or choose another run."
+        )
     if not np.isfinite(candidates.scores).any():
         raise InvalidInput(
             f"{run.name} has scored none of the {len(learned)} candidates of {name} that it was not trained "
@@ -233,12 +240,18 @@ def _run(
     return scored_by[0]
 
 
-def telling_views(candidates: int) -> int:
-    """Return after how many views orders are compared at first: a tenth of the candidates.
+def telling_views(candidates: int, lenses: int) -> int:
+    """Return after how many views orders are compared at first: as many as there are lenses.
 
-    After all of them every order has found every lens.
+    The best order has found all of them there. At most half of the candidates are viewed: later orders differ
+    little, and after all of them every order has found every lens.
     """
-    return max(1, min(candidates - 1, round(candidates / 10)))
+    return max(1, min(lenses, candidates // 2))
+
+
+def too_few(result: Replay) -> bool:
+    """Return whether a replay has too few candidates for curves."""
+    return result.candidates < FEWEST_DRAWN
 
 
 def why_unranked(result: Replay, *, views: int) -> str | None:

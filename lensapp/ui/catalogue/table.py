@@ -28,6 +28,7 @@ from lensapp.ui.shared.widgets import counted, number
 
 MOST_ROWS = 300
 LEDGER_PIXELS = 400
+ROW_PIXELS = 88
 SCORE_FORMAT = "%.4f"
 ORDERS = {  # name → label, columns that sort, whether the lowest comes first
     "grade": ("best grade first", ("mean", "score"), False),
@@ -77,8 +78,8 @@ def show_candidates(
             with_thumbnails(ws, owners, head).style.map(grade_style, subset=["grade"]),
             hide_index=True,
             placeholder="–",
-            row_height=58,
-            height=min(640, 40 + 58 * len(head)),
+            row_height=ROW_PIXELS,
+            height=min(760, 40 + ROW_PIXELS * len(head)),
             column_config=_columns(method),
             on_select="rerun",
             selection_mode="single-row",
@@ -181,7 +182,6 @@ def with_thumbnails(ws: Workspace, owners: Sequence[Source], table: pd.DataFrame
         cutouts, pictures = read_pictures(ws, source, keys)
         images |= {one.id: picture_data(picture) for one, picture in zip(cutouts, pictures, strict=True)}
     pictured = table.assign(
-        scatter=table["scatter"].where(table["votes"] > 1),  # one vote has none
         image=[images.get(int(key)) for key in table["cutout_id"]],
         label=[class_name(label) if isinstance(label, str) else label for label in table["label"]],
     )
@@ -197,7 +197,7 @@ def with_thumbnails(ws: Workspace, owners: Sequence[Source], table: pd.DataFrame
 def _columns(method: ConsensusSpec) -> dict[str, Any]:
     number_column = st.column_config.NumberColumn
     return {
-        "image": st.column_config.ImageColumn("", width=64, pinned=True),
+        "image": st.column_config.ImageColumn("", width=ROW_PIXELS, pinned=True),
         "id": "candidate",
         "grade": st.column_config.TextColumn(help=f"Consensus: {method.grading()}."),
         "mean": number_column(format="%.2f", help="Mean of the votes, A B C X = 3 2 1 0."),
@@ -206,9 +206,7 @@ def _columns(method: ConsensusSpec) -> dict[str, Any]:
         ),
         "votes": number_column(help="Inspectors whose vote counts."),
         "probability": number_column(format="%.3g", help="That it is a lens, by the consensus chosen."),
-        "score": st.column_config.ProgressColumn(
-            format=SCORE_FORMAT, min_value=0.0, max_value=1.0, help="The network's score, 1 for a lens."
-        ),
+        "score": number_column(format=SCORE_FORMAT, help="The network's score, 1 for a lens."),
         "calibrated_score": number_column(
             "calibrated",
             format=SCORE_FORMAT,

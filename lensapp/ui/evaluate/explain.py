@@ -6,13 +6,13 @@ from dataclasses import dataclass
 import streamlit as st
 
 from lensapp.core.data.overlays import STRONGEST, Picture
+from lensapp.core.numerals import fixed
 from lensapp.services.evaluate import explanations
 from lensapp.services.evaluate.explanations import MAP_NAMES
 from lensapp.storage.records import Cutout
 from lensapp.storage.workspace import Workspace
 from lensapp.ui.shared.address import kept, one_of, switch, whole
 from lensapp.ui.shared.job_controls import start_button, watch_job
-from lensapp.ui.shared.widgets import fixed
 
 NO_MAP = "none"
 WANTED_KEY, MAP_KEY, OPACITY_KEY = "evaluate-maps", "evaluate-map", "evaluate-map-opacity"

@@ -7,8 +7,9 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
+from lensapp.core.numerals import fixed
 from lensapp.ui.shared.markup import plain
-from lensapp.ui.shared.widgets import download, fixed, heading, number
+from lensapp.ui.shared.widgets import download, heading, number
 
 NAME_PIXELS = 215  # of the first column: "completeness at FPR 0.0001"
 FEW_COLUMNS = 3  # a table of so few is as wide as what it says

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 import streamlit as st
 
+from lensapp.core.numerals import true_minus
 from lensapp.core.train.tasks import target_symbol
 from lensapp.services.evaluate.evaluation import ValueEvaluation
 from lensapp.services.evaluate.figure_tables import DOCUMENT, error_table, value_table
@@ -105,7 +106,7 @@ def _show_worst(ws: Workspace, evaluation: ValueEvaluation) -> None:
     errors = dict(zip(ids.tolist(), pulls.tolist(), strict=True))
 
     def caption_of(cutout: Cutout) -> str:
-        return f"{errors[cutout.id]:+.1f} σ".replace("-", "−")
+        return f"{true_minus(f'{errors[cutout.id]:+.1f}')} σ"
 
     show_cutouts(
         ws,

@@ -6,6 +6,7 @@ from lensapp.core.acting import may, mode
 from lensapp.core.inspect.inspector_names import LONGEST_NAME
 from lensapp.services.access.accounts import Admission, admission
 from lensapp.services.data.sources import ready_sources
+from lensapp.services.inspect.consensus import retirement_doubt
 from lensapp.services.inspect.gallery import open_review
 from lensapp.services.inspect.queues import graded_left_out, list_reviews, with_graded
 from lensapp.services.inspect.vote_log import voted_per_review
@@ -158,6 +159,9 @@ def _show_review(ws: Workspace, review: Review, running: list[str], admitted: Ad
         state.select("review", name)
 
     _offer_graded(ws, review)
+    if may("work") and (warning := retirement_doubt(ws, review)):
+        with st.container(key="retires-nothing"):
+            st.caption(f":material/warning: {warning}")
     result = show_gallery(
         ws,
         review=review,

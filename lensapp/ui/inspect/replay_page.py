@@ -18,6 +18,7 @@ from lensapp.services.inspect.replay import (
     replay_orders,
     replayable,
     telling_views,
+    too_few,
     why_unranked,
 )
 from lensapp.ui.inspect import replay_figure
@@ -25,8 +26,17 @@ from lensapp.ui.shared import figures
 from lensapp.ui.shared.address import decimal, kept, put, switch, whole
 from lensapp.ui.shared.markup import plain
 from lensapp.ui.shared.page_head import current_round, page_head, show_next_step
+from lensapp.ui.shared.page_words import without_commands
 from lensapp.ui.shared.state import choose, get_workspace, select, selected, stand_in
-from lensapp.ui.shared.widgets import counted, counts_spaced, download, empty_state, errors_shown, number
+from lensapp.ui.shared.widgets import (
+    counted,
+    counts_spaced,
+    download,
+    empty_state,
+    errors_shown,
+    heading,
+    number,
+)
 
 ICON = ":material/replay:"
 CSV_ROWS = 2000
@@ -75,14 +85,24 @@ def show_replay_page() -> None:
             )
         with st.spinner("Replaying…"):
             replayed = replay_orders(ws, name=name, run_name=run_name, with_learned=learned)
-    candidates = 0 if replayed is None else replayed.result.candidates
-    views = cells[2].number_input(
+    if replayed is not None and too_few(replayed.result):
+        _show_places(replayed)
+    elif replayed is not None:
+        with cells[2]:
+            views = _ask_views(replayed.result)
+        _show_replayed(replayed, views=views)
+
+
+def _ask_views(result: Replay) -> int:
+    """Ask after how many views orders are compared."""
+    usual = telling_views(result.candidates, result.lenses)
+    views = st.number_input(
         "After views", 1, None, step=10,
-        **kept("views", whole(1, 10**9), telling_views(candidates), key="replay-views"),
-        help="Suggested: a tenth of the candidates. After all of them every order has found every lens.",
+        **kept("views", whole(1, 10**9), usual, key="replay-views"),
+        help="Suggested: as many as there are lenses, where the best order has found all; at most half of "
+        "the candidates. After all of them every order has found every lens.",
     )  # fmt: skip
-    if replayed is not None:
-        _show_replayed(replayed, views=min(int(views), candidates))
+    return min(int(views), result.candidates)
 
 
 def _choose_name(names: Collection[str], review_names: set[str]) -> str:
@@ -154,10 +174,72 @@ def _show_replayed(replayed: Replayed, *, views: int) -> None:
             width="stretch",
         )
         download("CSV", table.to_csv, file_name=f"{replayed.name}-replay.csv")
-    if replayed.absent:
-        with st.expander("Orders that cannot be drawn yet"):
-            for order, reason in replayed.absent.items():
-                st.markdown(f"**{LABELS[order]}**: {plain(reason)}")
+    _say_what_is_absent(replayed)
+
+
+def _show_places(replayed: Replayed) -> None:
+    """Show where each order has the few lenses of a replay, and how often a random order does as well."""
+    result = replayed.result
+    left = f" ({number(replayed.left_out)} of the training data left out)" if replayed.left_out else ""
+    st.caption(
+        f":material/info: {counted(result.candidates, 'candidate')}{left} with "
+        f"{counted(result.lenses, 'lens')} are too few for curves; grade more, or choose the source. Here "
+        "is where each order has the lenses."
+    )
+    heading(f"Places of the lenses, {replayed.name}")
+    st.dataframe(
+        place_table(result),
+        hide_index=True,
+        height="content",
+        placeholder="–",
+        key="replay-places",
+        column_config={
+            "mean": st.column_config.NumberColumn(
+                "mean place", format="%.1f", help="1 is shown first; the lower, the earlier a lens is seen."
+            ),
+            "chance": st.column_config.NumberColumn(
+                "random does as well (%)",
+                format="%.0f",
+                help="How often a random order has the lenses as far forward (Mann–Whitney, exact). Below 5 "
+                "the order helps, beyond what luck explains.",
+            ),
+        },
+    )
+    st.caption(
+        f"n = {counted(result.candidates, 'candidate')}, {counted(result.lenses, 'lens')}; orders by "
+        f"{replayed.run_name}"
+    )
+    _say_what_is_absent(replayed)
+
+
+def place_table(result: Replay) -> pd.DataFrame:
+    """Return at which places each order has the lenses, the order that has them first on top."""
+    rows = [
+        {
+            "order": LABELS[order],
+            "lenses at": ", ".join(map(str, places)),
+            "mean": sum(places) / len(places),
+            "chance": 100 * result.chance_of_as_early(order),
+        }
+        for order, places in result.places().items()
+    ]
+    random = {"order": replay_figure.RANDOM, "lenses at": "–", "mean": (result.candidates + 1) / 2}
+    return pd.DataFrame([*rows, random]).sort_values("mean", kind="stable")
+
+
+def _say_what_is_absent(replayed: Replayed) -> None:
+    """Say, folded, which orders cannot be replayed yet, and the commands that would make what they need."""
+    if not replayed.absent:
+        return
+    with st.expander(f"{counted(len(replayed.absent), 'order')} not replayed yet: what is missing"):
+        commands = []
+        for order, reason in replayed.absent.items():
+            text, typed = without_commands(reason)
+            commands += typed
+            st.markdown(f"**{LABELS[order]}**: {plain(text)}")
+        if commands:
+            st.caption("Features are made on the page Features; by command:")
+            st.code("\n".join(dict.fromkeys(commands)), language="bash", wrap_lines=True)
 
 
 def _say_what_is_unranked(result: Replay, *, views: int) -> None:

@@ -14,6 +14,7 @@ from lensapp.services.data.filters import catalogue_columns
 from lensapp.services.data.sources import count_cutouts, ready_sources
 from lensapp.services.inspect.acquisition import DEFAULT_PASSES, has_bald, runs_that_scored, start_bald
 from lensapp.services.inspect.blind_tests import unmatched_warning
+from lensapp.services.inspect.consensus import retirement_doubt
 from lensapp.services.inspect.queues import create_review, feedback_warning, free_review_name
 from lensapp.services.score.scores import scored_so_far
 from lensapp.services.train.job_control import WAITING_STATES, latest_job
@@ -138,8 +139,9 @@ def _open_review(ws: Workspace, name: str, source: str, *, run_name: str | None,
     with errors_shown():
         with st.spinner("Making the queue…"):
             review = create_review(ws, name=name, source_name=source, run_name=run_name, spec=spec)
-        if warning := unmatched_warning(ws, review):
-            st.toast(plain(warning), icon=":material/visibility:", duration="long")
+        for warning in (unmatched_warning(ws, review), retirement_doubt(ws, review)):
+            if warning:
+                st.toast(plain(warning), icon=":material/warning:", duration="long")
         put_part({})  # the filter of the review before may name columns that this one lacks
         state.select("review", review.name)
         st.rerun()

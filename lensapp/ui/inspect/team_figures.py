@@ -6,18 +6,22 @@ import numpy as np
 import plotly.graph_objects as go
 
 from lensapp.core.inspect.agreement import Rate
-from lensapp.services.inspect.team import Team
+from lensapp.core.numerals import fixed
+from lensapp.services.inspect.team import InspectorRecord, Team
 from lensapp.ui.shared import figures
-from lensapp.ui.shared.widgets import fixed, number
+from lensapp.ui.shared.widgets import number
+
+HEIGHT = 340
+
+
+def tested_both_ways(team: Team) -> list[InspectorRecord]:
+    """Return the inspectors who graded simulated lenses as well as duds."""
+    return [one for one in team.inspectors if one.completeness.cases and one.false_positives.cases]
 
 
 def show_rates(team: Team) -> None:
     """Show each inspector's completeness against false-positive rate, with intervals."""
-    tested = [
-        record for record in team.inspectors if record.completeness.cases and record.false_positives.cases
-    ]
-    if not tested:
-        return
+    tested = tested_both_ways(team)
     figure, colours = go.Figure(), figures.line_colours()
     for index, record in enumerate(tested):
         figure.add_scatter(
@@ -37,7 +41,7 @@ def show_rates(team: Team) -> None:
     duds = max(record.false_positives.cases for record in tested)
     figures.show_figure(
         figure,
-        title="Inspectors near the top left find lenses without being fooled",
+        title="On blind tests: near the top left are found lenses, without false ones",
         caption=f"n = up to {lenses} simulated lenses and {duds} duds per inspector; 95 % intervals.",
         csv=figures.csv_text(
             {
@@ -46,7 +50,7 @@ def show_rates(team: Team) -> None:
                 "false_positive_rate": [record.false_positives.value for record in tested],
             }
         ),
-        height=360,
+        height=HEIGHT,
     )
 
 
@@ -105,5 +109,5 @@ def show_kappas(team: Team) -> None:
                 "candidates": candidates,
             }
         ),
-        height=120 + 44 * max(len(names), 3),
+        height=max(HEIGHT, 120 + 44 * len(names)),
     )

@@ -10,11 +10,18 @@ import streamlit as st
 
 from lensapp.core.acting import may
 from lensapp.core.inspect.agreement import Alpha, Rate
+from lensapp.core.inspect.consensus_doubts import LEAST_ALPHA
 from lensapp.core.inspect.consensus_methods import METHODS, ConsensusSpec
+from lensapp.core.numerals import fixed
 from lensapp.services.data.pictures import cutouts_by_id, pictures_by_id
 from lensapp.services.data.sources import ready_sources
 from lensapp.services.evaluate.expectations import person_time
-from lensapp.services.inspect.consensus import consensus_report, disputed, review_disputed
+from lensapp.services.inspect.consensus import (
+    consensus_report,
+    disputed,
+    retirement_doubt,
+    review_disputed,
+)
 from lensapp.services.inspect.gallery import open_review
 from lensapp.services.inspect.queues import close_review, late_votes, list_reviews
 from lensapp.services.inspect.shares import shares_in
@@ -32,14 +39,21 @@ from lensapp.ui.shared.markup import plain_all
 from lensapp.ui.shared.page_head import lead_to_cutouts, page_head
 from lensapp.ui.shared.pictures import grade_style, picture_data
 from lensapp.ui.shared.state import choose, get_workspace, go, remember
-from lensapp.ui.shared.widgets import counted, download, duration, empty_state, fixed, number
+from lensapp.ui.shared.widgets import counted, download, duration, empty_state, number
 
 ICON = ":material/groups:"
 MOST_SHOWN = 24
 MOST_ROWS = 300
+ROW_PIXELS, MOST_ROWS_SEEN = 58, 12
 RATES = (
-    "Rates (Wilson's 95 % interval) hits/cases, on simulated lenses, duds and repeated candidates. "
-    "Seconds each: median; time left: at the mean; looks of over a minute are cut to one."
+    "Rates on blind tests with Wilson's 95 % interval, and hits/cases. Seconds: the median; time left: at "
+    "the mean; looks of over a minute are cut to one."
+)
+TENTATIVE_ALPHA, FIRM_ALPHA = 0.667, 0.8
+ALPHA_HELP = (
+    "1 is full agreement, 0 is chance; the interval is a bootstrap over candidates. Krippendorff (2004, "
+    f"Content Analysis, chapter 11) draws tentative conclusions from {TENTATIVE_ALPHA} on, firm ones from "
+    f"{FIRM_ALPHA} on; up to {LEAST_ALPHA} Landis & Koch (1977) call agreement slight."
 )
 TESTED: dict[str, Callable[[InspectorRecord], Rate]] = {  # columns that are left out where nobody was tested
     "completeness": attrgetter("completeness"),
@@ -76,6 +90,8 @@ def show_team_page() -> None:
     review = team.review
     remember(**{"review": review.name, **open_review(ws, review.id).selection})
     shares = shares_in(ws, review)
+    if warning := retirement_doubt(ws, review):
+        st.warning(warning, icon=":material/warning:")
     if not team.inspectors:
         show_shares(ws, review, shares)
         box = empty_state(
@@ -95,27 +111,32 @@ def show_team_page() -> None:
         f"{counted(len(team.inspectors), 'inspector')}, "
         f"{counted(graded, 'vote')}"
         + (f", {person_time(hours)} of grading" if hours else "")
-        + (f", {counted(team.retired, 'candidate')} retired." if team.retired else ".")
+        + f"; {counted(team.alpha.units, 'candidate')} with two votes or more"
+        + (f", {number(team.retired)} retired." if team.retired else ".")
     )
     _show_inspectors(team)
     show_shares(ws, review, shares)
-    _show_agreement(team)
+    _show_figures(team)
     _show_disputed(ws, review)
     _show_consensus(ws, review)
     show_voters(ws, review)
     _show_end(ws, review)
 
 
-def _show_agreement(team: Team) -> None:
+def _show_figures(team: Team) -> None:
+    """Show how far inspectors agree and, beside it where they were tested, how they do on blind tests."""
     st.subheader("Agreement")
     if len(team.inspectors) < 2:
         st.caption("Krippendorff's alpha and Cohen's kappa appear once a second inspector has graded.")
-        return
-    st.markdown(alpha_text(team.alpha))
+    else:
+        st.markdown(alpha_text(team.alpha), help=ALPHA_HELP)
     if len(team.pairs) == 1:
         st.markdown(kappa_text(team.pairs[0]))
-    else:
-        team_figures.show_kappas(team)
+    figures = [team_figures.show_kappas] if len(team.pairs) > 1 else []
+    figures += [team_figures.show_rates] if team_figures.tested_both_ways(team) else []
+    for place, show in zip(st.columns(len(figures), gap="large") if figures else [], figures, strict=True):
+        with place:
+            show(team)
 
 
 def _show_end(ws: Workspace, review: Review) -> None:
@@ -155,6 +176,8 @@ def time_left(hours: float | None) -> str:
     """Return the time that is left to grade, as the gallery tells it; a dash where it is unknown."""
     if hours is None or math.isnan(hours):
         return "–"
+    if hours == 0:
+        return "done"
     return duration(3600 * hours)
 
 
@@ -195,17 +218,22 @@ def _show_inspectors(team: Team) -> None:
         placeholder="–",
         key="team-table",
         column_config={
-            "graded": st.column_config.ProgressColumn(format="%.0f %%", min_value=0.0, max_value=100.0),
+            "inspector": text(width=110),
+            "graded": st.column_config.ProgressColumn(
+                format="%.0f %%", min_value=0.0, max_value=100.0, width=120
+            ),
             "completeness": text(help="Simulated lenses graded B or better."),
             "false positives": text(help="Duds, images without a lens, graded B or better."),
             "self-agreement": text(help="Candidates shown twice that got the same grade both times."),
             "seconds each": number_column(
-                "seconds each (median)",
+                "s each",
+                width=65,
                 format="%.1f",
                 help="Median seconds per candidate; a look of over a minute counts as one.",
             ),
             "hours left": number_column(
-                "time left (mean pace)",
+                "time left",
+                width=80,
                 help="Candidates not graded yet times the mean seconds of this inspector: a few long looks "
                 "make the mean larger than the median.",
             ),
@@ -215,8 +243,6 @@ def _show_inspectors(team: Team) -> None:
         words = TESTS_HIDDEN if team.tests_hidden else NO_TESTS
         st.caption(RATES if tested else words, width="stretch")
         download("CSV", table.to_csv, file_name=f"{team.review.name}-inspectors.csv")
-    if tested:
-        team_figures.show_rates(team)
 
 
 def alpha_text(alpha: Alpha) -> str:
@@ -225,9 +251,17 @@ def alpha_text(alpha: Alpha) -> str:
         return f"Krippendorff's α is undefined: all votes on {alpha.units} shared candidates are the same."
     return (
         f"**Krippendorff's α = {fixed(alpha.value)}** ({fixed(alpha.low)} to {fixed(alpha.high)}), ordinal, "
-        f"on {counted(alpha.units, 'candidate')} with two votes or more. 1 is full agreement, 0 is chance; "
-        "the interval is a bootstrap over candidates."
+        f"on {counted(alpha.units, 'candidate')} with two votes or more: {alpha_in_words(alpha.value)}."
     )
+
+
+def alpha_in_words(value: float) -> str:
+    """Return what Krippendorff's alpha allows to conclude, by the limits that he proposes."""
+    if value >= FIRM_ALPHA:
+        return "inspectors agree well"
+    if value >= TENTATIVE_ALPHA:
+        return "they agree enough for tentative conclusions"
+    return "they agree hardly more than by chance" if value <= LEAST_ALPHA else "they agree in part"
 
 
 def kappa_text(pair: Pair) -> str:
@@ -266,7 +300,8 @@ def _show_consensus(ws: Workspace, review: Review) -> None:
             table = table.drop(columns=["grade", "state"])
             report |= {"grades": {}, "states": {}}
     table = table.assign(inspectors=["; ".join(people) for people in table["inspectors"]])
-    table = table.sort_values("probability" if "probability" in table else "mean", ascending=False)
+    by = "probability" if "probability" in table else "mean"
+    table = table.sort_values([by, "votes"], ascending=False, kind="stable")
     _list_consensus(ws, table.head(MOST_ROWS))
     grades = ", ".join(f"{report['grades'].get(letter, 0)} {letter}" for letter in "ABCX")
     states = ", ".join(f"{count} {state}" for state, count in sorted(report["states"].items()))
@@ -293,22 +328,30 @@ def _list_consensus(ws: Workspace, head: pd.DataFrame) -> None:
     cutouts, pictures = pictures_by_id(ws, head["cutout_id"].tolist())
     images = {one.id: picture_data(picture) for one, picture in zip(cutouts, pictures, strict=True)}
     listed = head.drop(columns="cutout_id")
-    listed["scatter"] = listed["scatter"].where(listed["votes"] > 1)  # one vote has none
+    listed["scatter"] = listed["scatter"].astype(float)  # None, which one vote has, sorts as a number
     listed.insert(0, "image", [images.get(int(key)) for key in head["cutout_id"]])
     st.dataframe(
         listed.style.map(grade_style, subset=[name for name in ("grade",) if name in listed]),
         hide_index=True,
         placeholder="–",
-        row_height=58,
-        height=min(390, 40 + 58 * len(head)),
+        row_height=ROW_PIXELS,
+        height=40 + ROW_PIXELS * min(MOST_ROWS_SEEN, len(head)),
         key="team-consensus",
         column_config={
             "image": st.column_config.ImageColumn("", width=64, pinned=True),
-            "id": "candidate",
-            "mean": number_column(format="%.2f", help="Mean of the votes, A B C X = 3 2 1 0."),
-            "scatter": number_column(format="%.2f", help="Standard deviation of the votes."),
-            "probability": number_column(format="%.3g", help="That it is a lens, by the method chosen."),
-            "state": text(help="Detected or rejected candidates need no more votes; the others are open."),
+            "id": text("candidate", width=150),
+            "grade": text(width=65),
+            "mean": number_column(format="%.2f", width=70, help="Mean of the votes, A B C X = 3 2 1 0."),
+            "scatter": number_column(
+                format="%.2f", width=75, help="Standard deviation of the votes; a single vote has none."
+            ),
+            "votes": number_column(width=65),
+            "probability": number_column(
+                format="%.3g", width=95, help="That it is a lens, by the method chosen."
+            ),
+            "state": text(
+                width=95, help="Detected or rejected candidates need no more votes; the others are open."
+            ),
         },
     )
 

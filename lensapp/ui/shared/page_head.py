@@ -10,7 +10,12 @@ import streamlit as st
 
 from lensapp.core.errors import LensAppError
 from lensapp.services.catalogue.formats import MIME
-from lensapp.services.catalogue.usual_export import exported_after, usual_ending, usual_export
+from lensapp.services.catalogue.usual_export import (
+    exported_after,
+    last_exported,
+    usual_ending,
+    usual_export,
+)
 from lensapp.services.next_step import STAGES, NextStep, Round, RoundStage, round_of, take_step
 from lensapp.services.selected_chain import Kind
 from lensapp.services.train.job_control import active_jobs
@@ -36,6 +41,7 @@ MARKS = {True: ":material/check_circle:", False: ":material/radio_button_uncheck
 RUNNING = ":material/progress_activity:"
 EXPORT_ASKED = "export-asked"  # whose first export the browser was told to fetch, and when
 JUST_EXPORTED = "just-exported"
+EXPORTED_AGAIN = "exported-again"  # whether the review had been exported before
 LOOKED_EVERY, LOOKED_FOR = 1.0, 120.0  # seconds
 
 
@@ -154,20 +160,23 @@ def _show_export(step: NextStep, *, key: str, kind: ButtonType) -> None:
 
 
 def on_export(source_name: str) -> dict[str, Any]:
-    """Return what a download button of candidates does besides: the first of a review ends its round."""
-    if current_round().stages[-1].done:
-        return {"on_click": "ignore"}
-    return {"on_click": _await_export, "args": (source_name,)}
+    """Return what a download button of candidates does besides: it is said when the file is written.
+
+    The first of a review ends its round.
+    """
+    return {"on_click": _await_export, "args": (source_name, current_round().stages[-1].done)}
 
 
-def _await_export(source_name: str) -> None:
+def _await_export(source_name: str, again: bool) -> None:  # noqa: FBT001 - a callback
     st.session_state[EXPORT_ASKED] = source_name, time.time()
+    st.session_state[EXPORTED_AGAIN] = again
 
 
 def follow_export() -> None:
     """Look whether an export that the browser asked for, beside the page, is written; say so once it is."""
     if st.session_state.pop(JUST_EXPORTED, False):
-        st.toast("The catalogue is exported: the round is complete.", icon=":material/done_all:")
+        ended = "" if st.session_state.pop(EXPORTED_AGAIN, False) else " The round is complete."
+        st.toast(f"{plain(last_exported(get_workspace()))} is exported.{ended}", icon=":material/done_all:")
     source_name, asked_at = st.session_state.get(EXPORT_ASKED, (None, 0.0))
     if source_name is None:
         return

@@ -47,6 +47,14 @@ _OPTION = re.compile(
 )
 
 
+_TYPED = re.compile(r": (\S+ -m lensapp [^\n]+)")
+
+
+def without_commands(message: str) -> tuple[str, list[str]]:
+    """Return a message without the commands that it ends with, to be read as prose, and the commands."""
+    return _TYPED.sub(".", message), _TYPED.findall(message)
+
+
 @cache
 def labels_of_options() -> dict[str, str]:
     """Return what forms call the options that messages name."""

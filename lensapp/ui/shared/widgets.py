@@ -14,9 +14,10 @@ from pandas.io.formats.style import Styler
 
 from lensapp.core.config import Spec
 from lensapp.core.errors import LensAppError, SizeMismatch
+from lensapp.core.numerals import true_minus
 from lensapp.core.plurals import noun
 from lensapp.ui.shared.markup import plain
-from lensapp.ui.shared.page_words import in_page_words
+from lensapp.ui.shared.page_words import in_page_words, without_commands
 
 Rules = TypeVar("Rules", bound=Spec)
 Plan = TypeVar("Plan")
@@ -38,8 +39,10 @@ def heading(text: str, *, meaning: str | None = None) -> None:
 
 
 def error_box(error: LensAppError) -> None:
-    """Show the first line of a message: what is wrong and what to do; the rest, or the cause, is folded."""
-    message, _, details = in_page_words(str(error)).partition("\n")
+    """Show the first line of a message: what is wrong and what to do; fold the rest."""
+    text, commands = without_commands(str(error))
+    message, _, details = in_page_words(text).partition("\n")
+    details = "\n".join([details, *commands]).strip()
     st.error(plain(message), icon=":material/error:")
     cause = error.__cause__
     details = details or (f"{type(cause).__name__}: {cause}" if cause else "")
@@ -82,7 +85,7 @@ def relative_time(moment: float | None, *, now: float | None = None) -> str:
     seconds = (time.time() if now is None else now) - moment
     if abs(seconds) < 5:
         return "just now"
-    text = duration(abs(seconds))
+    text = duration(abs(seconds), whole=True)
     return f"{text} ago" if seconds > 0 else f"in {text}"
 
 
@@ -100,14 +103,14 @@ def when(moment: float | None) -> None:
     )
 
 
-def duration(seconds: float) -> str:
-    """Return a duration in its largest fitting unit: 42 s, 3 min, 2.5 h, 4 d."""
+def duration(seconds: float, *, whole: bool = False) -> str:
+    """Return a duration in its largest fitting unit: 42 s, 3 min, 2.5 h (or `whole` ones), 4 d."""
     if seconds < 90:
         return f"{seconds:.0f} s"
     if seconds < 90 * 60:
         return f"{seconds / 60:.0f} min"
     if seconds < 36 * 3600:
-        return f"{seconds / 3600:.1f} h"
+        return f"{seconds / 3600:.{0 if whole else 1}f} h"
     return f"{seconds / 86400:.0f} d"
 
 
@@ -128,7 +131,7 @@ def number(value: float | int | None, *, digits: int = 3) -> str:
     if value is None or value != value:  # noqa: PLR0124 - NaN
         return "–"
     if isinstance(value, int):
-        return f"{value:,}".replace(",", "\u202f").replace("-", "−")
+        return true_minus(f"{value:,}".replace(",", "\u202f"))
     text = f"{value:.{digits}g}"
     if 1000 <= abs(float(text)) < 1e9:  # not 1.78e+03
         return number(int(float(text)))
@@ -155,11 +158,6 @@ def counts_spaced(table: pd.DataFrame) -> Styler:
     values = list(table.select_dtypes("floating").columns)
     style = table.style.format(number, subset=list(table.select_dtypes("integer").columns))
     return style.format(partial(number, digits=6), subset=values, na_rep="–")
-
-
-def fixed(value: float, digits: int = 2) -> str:
-    """Return a figure with so many decimals and a true minus; what rounds to 0 has none."""
-    return f"{value:z.{digits}f}".replace("-", "−")
 
 
 def counted(count: int, word: str) -> str:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from lensapp.core.evaluate.resampling import Difference
+from lensapp.core.numerals import true_minus
 from lensapp.services.evaluate.compare.side_by_side import SideBySide
 from lensapp.services.evaluate.differences import compare_pair
 from lensapp.services.evaluate.figure_tables import INTERVAL_NAMES, SMALLEST_P, p_text
@@ -127,7 +128,7 @@ def at_few_false_positives(compared: SideBySide, told: Verdict, *, named: Named 
 
 
 def _signed(value: float) -> str:
-    return f"{value:.{DIGITS}f}".replace("-", "−")
+    return true_minus(f"{value:.{DIGITS}f}")
 
 
 def _p_equals(p_value: float) -> str:
