@@ -126,6 +126,7 @@ SELECTED = {
 NOT_KEPT = {
     r"None": "the name of a view that is about to be kept",
     r"evaluate-aims": "sets the threshold",
+    r"\w+-recipe-others": "sets the recipe",
     r"evaluate-calibration.*": "kept in the workspace, for everybody",
     r"notes-.*": "kept in the workspace, for everybody",
     r"committee-name-.*|rename-.*|delete-.*-field": "a name is given once, to rename or to confirm",
@@ -211,7 +212,7 @@ def test_another_recipe_or_network_begins_with_its_own_settings():
     app.selectbox(key="new-run-FAST-network").set_value("simple_cnn").run()
     assert not texts_of(app, "network_options.dropout")
     assert texts_of(app, "epochs") == ["7"]
-    app.radio(key="train-recipe").set_value("S1").run()
+    app.selectbox(key="train-recipe-others").set_value("S1").run()
     assert app.number_input(key="new-run-S1-epochs").value == PRESETS["S1"].spec.epochs != 7
     assert [name for name in ("epochs", "network", "task") if texts_of(app, name)] == []
     assert texts_of(app, "train-recipe") == ["S1"]

@@ -55,7 +55,10 @@ HALF = np.array([True, False, True, False])
 def folds() -> Any:
     rates = ThresholdSpread(RISING, SPREAD, SPREAD, SPREAD)
     return SimpleNamespace(
-        names=["a", "b"], band=RocBand(RISING, np.stack([RISING] * 2), SPREAD), thresholds=rates
+        names=["a", "b"],
+        band=RocBand(RISING, np.stack([RISING] * 2), SPREAD),
+        thresholds=rates,
+        axis=AXIS,
     )
 
 

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import plotly.graph_objects as go
 import pytest
 
 from lensapp.services.inspect.consensus import grades_of
@@ -151,3 +152,11 @@ def test_odd_cutouts_of_a_pca_stand_at_the_edge_of_the_map() -> None:
     assert moved[7, 0] < 6
     assert (moved[~far_out] == places[~far_out]).all()
     assert not feature_map.within_axes(places, method="umap")[1].any()
+
+
+def test_ticked_rows_stand_out_and_all_others_are_faint() -> None:
+    figure = go.Figure()
+    figure.add_scattergl(x=[0, 1, 2], y=[0, 1, 2], customdata=[4, 7, 9])
+    feature_map.fade_others(figure, [7])
+    opacity = figure.data[0].marker.opacity
+    assert list(opacity) == [feature_map.FADED, feature_map.STANDING_OUT, feature_map.FADED]

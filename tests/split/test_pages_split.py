@@ -111,7 +111,7 @@ def test_the_shares_follow_the_slider(workspace):
     app = open_split()
     assert not app.exception
     app.slider(key="split-cuts").set_range(40, 60).run()
-    assert any(caption.value.startswith("40 % training · 20 %") for caption in app.caption)
+    assert any(caption.value.startswith("training 40 · validation 20") for caption in app.caption)
 
 
 def test_a_frozen_version_appears_and_is_selected(workspace):

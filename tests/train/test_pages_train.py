@@ -43,7 +43,9 @@ def test_start_registers_a_run_with_the_values_of_the_form(folder: Path) -> None
     page.number_input(key="new-run-FAST-epochs").set_value(3).run()
     page.button(key="train-start").click().run()
     assert not page.exception
-    assert [toast.value for toast in page.toast] == ["elu_cnn-3 is queued; its curves are beside the form."]
+    assert [toast.value for toast in page.toast] == [
+        "elu_cnn-3 is queued; its curves are drawn at the top of the page."
+    ]
     run = runs.run_status(ws, "elu_cnn-3").run
     assert run.spec["epochs"] == 3
     assert page.query_params["run"] in ("elu_cnn-3", ["elu_cnn-3"])
@@ -54,7 +56,7 @@ def test_cutouts_too_small_for_a_network_are_told_before_the_start(folder: Path)
     page = open_page("train")
     told = "This network takes cutouts of 32 × 32 pixels or more; these are 12 × 12"
     assert [one.value for one in page.warning if one.value.startswith(told)]
-    page.radio(key="train-recipe").set_value("LASTRO").run()  # its own least is 8
+    page.selectbox(key="train-recipe-others").set_value("LASTRO").run()  # its own least is 8
     assert not [one.value for one in page.warning if "takes cutouts of" in one.value]
 
 
@@ -71,8 +73,9 @@ def test_each_recipe_fills_the_form_with_one_click(folder: Path) -> None:
     full_workspace(folder)
     page = open_page("train")
     for preset in ("S1", "S2", "S4", "S5", "OURS", "SIMCLR", "FIXMATCH"):
-        page.radio(key="train-recipe").set_value(preset).run()
+        page.selectbox(key="train-recipe-others").set_value(preset).run()
         assert not page.exception, preset
+        assert page.radio(key="train-recipe").value == preset  # it has a card beside the recommended ones
         shown = page.number_input(key=f"new-run-{preset}-batch_size").value
         assert shown == PRESETS[preset].spec.batch_size, preset
 

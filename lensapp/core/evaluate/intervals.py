@@ -5,6 +5,9 @@ References
 Wilson 1927, JASA 22, 209; Brown, Cai & DasGupta 2001, Statistical Science 16, 101. Computed by astropy.
 """
 
+import math
+from statistics import NormalDist
+
 import numpy as np
 from astropy.stats import binom_conf_interval
 from numpy.typing import ArrayLike, NDArray
@@ -29,3 +32,15 @@ def wilson_band(
     low, high = binom_conf_interval(successes, trials, confidence_level=confidence, interval="wilson")
     share = np.asarray(successes) / np.asarray(trials)
     return np.minimum(low, share), np.maximum(high, share)  # rounding may leave a limit 1e-17 inside
+
+
+def largest_half_width(trials: int, *, confidence: float = 0.95) -> float:
+    """Return half the width of the Wilson interval where half of the trials succeed: it is widest there."""
+    z = NormalDist().inv_cdf((1 + confidence) / 2)
+    return z / (2 * math.sqrt(trials + z**2))
+
+
+def trials_for(half_width: float, *, confidence: float = 0.95) -> int:
+    """Return how many trials make every Wilson interval at most so wide either way; inverse of the above."""
+    z = NormalDist().inv_cdf((1 + confidence) / 2)
+    return max(math.ceil((z / (2 * half_width)) ** 2 - z**2), 1)

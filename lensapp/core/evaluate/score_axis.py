@@ -1,4 +1,4 @@
-"""How an axis of scores is spread: over those there are, by their logit where most are near 0 or 1."""
+"""How an axis of scores is spread, by logit where most are near 0 or 1, and how thresholds are called."""
 
 from dataclasses import dataclass
 
@@ -15,6 +15,21 @@ CLOSEST = 1e-6  # to 0 or 1: float32 holds no more of a score near 1
 DECADES = [10.0**power for power in range(-6, -1)]
 MOST_TICKS = 9
 EVERY_DIGIT = 18  # which a number of double precision has
+AIM_LABELS = {  # of the thresholds that are suggested
+    "accuracy": "best accuracy",
+    "f1": "best F1",
+    "youden": "best Youden J",
+    "tpr0": "TPR0",
+    "tpr10": "TPR10",
+    "fpr_1e-1": "FPR 0.1",
+    "fpr_1e-2": "FPR 0.01",
+    "fpr_1e-3": "FPR 0.001",
+    "fpr_1e-4": "FPR 0.0001",
+    "purity_90": "purity 90 %",
+    "completeness_90": "completeness 90 %",
+}
+FIRST_AIMS = ("fpr_1e-2", "tpr10", "f1")
+"""Of which the first that some score reaches is begun with, where none reaches 0.5."""
 
 
 @dataclass(frozen=True)

@@ -36,7 +36,7 @@ from lensapp.core.evaluate.metrics import (
 from lensapp.core.evaluate.multiclass import ClassFigures, measure_classes
 from lensapp.core.evaluate.prevalence import purity_at_prevalence
 from lensapp.core.evaluate.resampling import FIGURES, Interval, figure_intervals, purity_band, roc_band
-from lensapp.core.evaluate.score_axis import ScoreAxis, axis_of
+from lensapp.core.evaluate.score_axis import FIRST_AIMS, ScoreAxis, axis_of
 from lensapp.core.plurals import counted
 from lensapp.core.train.tasks import FittedTask, load_task
 from lensapp.services.evaluate.histogram_bins import bins_for
@@ -49,7 +49,6 @@ from lensapp.storage.workspace import Workspace
 Columns = dict[str, FloatArray]
 Outcome = Literal["false_positive", "false_negative", "true_positive"]
 CURVE_POINTS, CLASS_CURVE_POINTS, BAND_RATES = PLOT_POINTS, 500, 100
-FIRST_AIMS = ("fpr_1e-2", "tpr10", "f1")
 SCATTER_POINTS, VALUE_SCATTER_POINTS = 5_000, 3_000
 ROUNDING = 5e-5  # scatter under rotations that is written 0.00 %
 

@@ -13,7 +13,7 @@ from lensapp.core.evaluate.multiclass import ClassFigures
 from lensapp.core.evaluate.nuisance import Nuisance
 from lensapp.core.evaluate.prevalence import SurveySpec
 from lensapp.core.evaluate.resampling import Interval
-from lensapp.core.evaluate.score_axis import threshold_text
+from lensapp.core.evaluate.score_axis import AIM_LABELS, threshold_text
 from lensapp.core.evaluate.subgroups import Subgroup
 from lensapp.core.evaluate.vetoes import VetoFigures
 from lensapp.core.numerals import true_minus
@@ -36,19 +36,6 @@ INTERVAL_NAMES = {
 }
 SMALLEST_P = 0.001
 DOCUMENT = "Hezaveh et al. 2017"
-AIM_LABELS = {
-    "accuracy": "best accuracy",
-    "f1": "best F1",
-    "youden": "best Youden J",
-    "tpr0": "TPR0",
-    "tpr10": "TPR10",
-    "fpr_1e-1": "FPR 0.1",
-    "fpr_1e-2": "FPR 0.01",
-    "fpr_1e-3": "FPR 0.001",
-    "fpr_1e-4": "FPR 0.0001",
-    "purity_90": "purity 90 %",
-    "completeness_90": "completeness 90 %",
-}
 METHOD_NAMES = {
     "none": "raw score",
     "platt": "Platt",

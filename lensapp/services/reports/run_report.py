@@ -15,7 +15,7 @@ from lensapp import __version__
 from lensapp.core.data.column_names import column_label
 from lensapp.core.errors import InvalidInput
 from lensapp.core.evaluate.prevalence import SurveySpec
-from lensapp.core.evaluate.score_axis import at_least
+from lensapp.core.evaluate.score_axis import AIM_LABELS, at_least
 from lensapp.core.plurals import thin_spaced
 from lensapp.services.evaluate import calibrations, expectations, figure_tables
 from lensapp.services.evaluate.evaluation import Evaluation, ValueEvaluation, load_evaluation
@@ -241,7 +241,7 @@ def _score_tables(ws: Workspace, evaluation: Evaluation, threshold: float) -> tu
     if evaluation.proposals is not None:
         proposed = [
             {
-                "aim": figure_tables.AIM_LABELS[one.name],
+                "aim": AIM_LABELS[one.name],
                 "threshold": f"{one.threshold:.6g}",
                 "purity": one.purity,
                 "completeness": one.completeness,
@@ -266,7 +266,7 @@ def _survey_table(evaluation: Evaluation, survey: SurveySpec, threshold: float) 
     """Return what a survey would give at the threshold and at the proposed ones."""
     thresholds = {"report": threshold}
     if evaluation.proposals is not None:
-        names = figure_tables.AIM_LABELS
+        names = AIM_LABELS
         thresholds |= {names[one.name]: one.threshold for one in evaluation.proposals.thresholds}
     rows = []
     for aim, value in thresholds.items():

@@ -21,7 +21,7 @@ from lensapp.storage.files import network_file
 from lensapp.storage.records import Job, Run, Source
 from lensapp.storage.workspace import Workspace
 
-METHODS = ("pca", "umap")
+METHODS = ("umap", "pca")  # which is shown first: neighbours on it are alike
 UNLABELLED = "unlabelled"
 
 
@@ -72,7 +72,7 @@ def sources_of(ws: Workspace, name: str) -> list[Source]:
 
 
 def maps_made(ws: Workspace, run_name: str, name: str) -> list[str]:
-    """Return which of "pca" and "umap" exist for a source or a dataset version through a run."""
+    """Return which of "umap" and "pca" exist for a source or a dataset version through a run."""
     if not has_features(ws, run_name, name):
         return []
     folder = features_folder(ws, run_name, name)

@@ -1,5 +1,6 @@
 """Columns of numbers that the figures and tables of studies are drawn from."""
 
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -8,6 +9,7 @@ from numpy.typing import NDArray
 
 from lensapp.core.errors import InvalidInput, NotFound
 from lensapp.core.evaluate.crossval import (
+    THRESHOLDS,
     RocBand,
     Spread,
     ThresholdSpread,
@@ -15,6 +17,7 @@ from lensapp.core.evaluate.crossval import (
     count_folds,
     roc_band,
 )
+from lensapp.core.evaluate.score_axis import AIM_LABELS, FIRST_AIMS, ScoreAxis, axis_of
 from lensapp.core.train.study_spec import SearchSpec
 from lensapp.storage.evaluations import load_evaluation
 from lensapp.storage.records import StudyRun
@@ -50,6 +53,10 @@ class FoldCurves:
         Cutouts in them, and how many of these are lenses.
     band, thresholds
         See `lensapp.core.evaluate.crossval`.
+    axis
+        On which the scores of all folds can be told apart.
+    highest
+        Of all scores.
     """
 
     names: list[str]
@@ -57,6 +64,18 @@ class FoldCurves:
     n_positive: int
     band: RocBand
     thresholds: ThresholdSpread
+    axis: ScoreAxis
+    highest: float
+
+
+@dataclass(frozen=True)
+class ProposedInFolds:
+    """The threshold that folds propose for an aim, and what they reach there: each the mean of the folds."""
+
+    aim: str
+    threshold: float
+    purity: float
+    completeness: float
 
 
 def fold_curves(ws: Workspace, entries: list[StudyRun]) -> FoldCurves | None:
@@ -77,13 +96,35 @@ def fold_curves(ws: Workspace, entries: list[StudyRun]) -> FoldCurves | None:
         counts = count_folds(parts)
     except InvalidInput:  # a fold without both classes has no curve
         return None
+    scores = np.concatenate([scores for _, scores in parts])
+    axis = axis_of(scores)
     return FoldCurves(
         names=names,
         n=sum(count.n for count in counts),
         n_positive=sum(count.n_positive for count in counts),
         band=roc_band(counts),
-        thresholds=at_thresholds(counts),
+        thresholds=at_thresholds(counts, axis.grid(len(THRESHOLDS))),
+        axis=axis,
+        highest=float(scores.max()),
     )
+
+
+def proposed_in_folds(summary: Mapping[str, Any], *, highest: float) -> ProposedInFolds | None:
+    """Return the first of the usual aims for which the folds propose a threshold that some score reaches."""
+    mean = summary.get("mean") or {}
+    for aim in FIRST_AIMS:
+        threshold, purity, completeness = (
+            float(np.nan if (value := mean.get(f"suggested_thresholds.{aim}.{name}")) is None else value)
+            for name in ("threshold", "purity", "completeness")
+        )
+        if 0 <= threshold <= highest and np.isfinite([purity, completeness]).all():
+            return ProposedInFolds(AIM_LABELS[aim], threshold, purity, completeness)
+    return None
+
+
+def seconds_trained(entries: Iterable[StudyRun]) -> float:
+    """Return how long the runs of a study have trained together."""
+    return sum(float(entry.run.summary.get("seconds") or 0.0) for entry in entries)
 
 
 def roc_table(curves: FoldCurves) -> Columns:

@@ -13,6 +13,7 @@ from lensapp.core.evaluate.score_axis import ScoreAxis
 from lensapp.core.train.tasks import target_symbol
 from lensapp.services.evaluate.figure_tables import with_limits
 from lensapp.ui.shared import figures
+from lensapp.ui.shared.scores import spread_scores
 from lensapp.ui.shared.widgets import number
 
 Columns = Mapping[str, NDArray[Any]]
@@ -243,17 +244,6 @@ def threshold_figure(
     spread_scores(figure, axis, title="threshold (score)")
     figure.update_yaxes(title="share", range=[-0.01, 1.03])
     return figure
-
-
-def spread_scores(figure: go.Figure, axis: ScoreAxis, *, title: str) -> None:
-    """Let an axis of scores show the part that there is, with its ticks."""
-    low, high = axis.positions([axis.low, axis.high])
-    margin = 0.01 * (high - low)
-    figure.update_xaxes(title=f"{title}, by logit" if axis.logit else title)
-    figure.update_xaxes(range=[low - margin, high + margin])
-    if axis.logit:
-        ticks = axis.ticks()
-        figure.update_xaxes(tickvals=axis.positions(ticks), ticktext=figures.score_ticks(ticks))
 
 
 def rotation_figure(columns: Columns, *, axis: ScoreAxis, colours: Mapping[str, str]) -> go.Figure:

@@ -15,8 +15,8 @@ from lensapp.core.evaluate.score_axis import ScoreAxis
 from lensapp.core.evaluate.subgroups import Subgroup
 from lensapp.services.evaluate.expectations import person_time
 from lensapp.services.evaluate.figure_tables import INTERVAL_NAMES
-from lensapp.ui.evaluate.evaluation_figures import spread_scores
 from lensapp.ui.shared import figures
+from lensapp.ui.shared.scores import spread_scores
 from lensapp.ui.shared.widgets import number
 
 Columns = Mapping[str, NDArray[Any]]

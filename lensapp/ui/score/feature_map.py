@@ -30,6 +30,7 @@ COLOURINGS = {
     "grade": "consensus grade",
     "cluster": "cluster",
 }
+STANDING_OUT, FADED = 0.9, 0.08  # opacities
 OUTERMOST, EDGE = (0.5, 99.5), 0.15  # percentiles, and how far beyond them a map reaches
 AXES = {"pca": "principal component {}", "umap": "UMAP coordinate {}"}
 
@@ -63,6 +64,13 @@ def map_figure(table: pd.DataFrame, *, method: str, colouring: str | None, theme
     figure.update_yaxes(title=AXES[method].format(2), zeroline=False)
     figure.update_layout(dragmode="lasso", hovermode="closest", legend={"itemsizing": "constant"})
     return figure
+
+
+def fade_others(figure: go.Figure, marked: Sequence[int]) -> None:
+    """Let the dots of a map that carry one of the rows `marked` stand out among all others."""
+    for trace in figure.data:
+        inside = np.isin(np.asarray(trace.customdata), marked)
+        trace.marker.opacity = np.where(inside, STANDING_OUT, FADED)
 
 
 def within_axes(

@@ -20,7 +20,14 @@ from lensapp.storage.records import Run, Source
 from lensapp.storage.workspace import Workspace
 from lensapp.ui.score.density_view import LONGEST_NAME, Overlays, choose_overlays, show_density
 from lensapp.ui.score.encoder_forms import show_encoders
-from lensapp.ui.score.feature_map import COLOURINGS, add_overlay, colourings_of, map_figure, within_axes
+from lensapp.ui.score.feature_map import (
+    COLOURINGS,
+    add_overlay,
+    colourings_of,
+    fade_others,
+    map_figure,
+    within_axes,
+)
 from lensapp.ui.score.selection import show_clusters, show_selected_cutouts
 from lensapp.ui.shared import figures
 from lensapp.ui.shared.address import kept, one_of
@@ -34,6 +41,11 @@ from lensapp.ui.shared.widgets import counted, empty_state, error_box, number
 
 ICON = ":material/scatter_plot:"
 CHOICES = ("method", "clusters")
+USUAL_MAP = {"method": "umap", "clusters": "hdbscan"}
+ARCH = (
+    "A network of one question has one direction: its score, along which other components bend to an arch; "
+    "UMAP keeps neighbours together. "
+)
 KINDS = {"source": "source", "dataset": "dataset"}
 
 
@@ -133,7 +145,9 @@ def fields_used(choices: Mapping[str, Any]) -> tuple[str, ...]:
 
 def _show_form(ws: Workspace, run: Run, name: str, *, key: str) -> None:
     form = f"map-{key}-{run.name}-{name}"
-    entered = spec_fields(MapSpec, key=form, values={"clusters": "hdbscan"}, only=CHOICES, keep="map.")
+    entered = spec_fields(
+        MapSpec, key=form, values={"method": "umap", "clusters": "hdbscan"}, only=CHOICES, keep="map."
+    )
     entered |= spec_fields(MapSpec, key=form, only=fields_used(entered), keep="map.")
     if not st.button("Make the map", type="primary", key=f"{form}-make"):
         return
@@ -191,23 +205,25 @@ def _show_dots(
     table = table if where is None else kept_rows(ws, owners, table, where)
     part = "" if where is None else " that fulfil the filter"
     left, right = st.columns([11, 9], gap="medium")  # the table of clusters is read whole at 1280 px
+    with right:
+        ticked = show_clusters(features.cluster_rows(table))
+    in_ticked = table[table["cluster"].isin(ticked)]
     with left:
-        figure, far_out = _dots(table, points, overlays, method=method, colouring=colouring)
+        figure, far_out = _dots(
+            table, points, overlays, method=method, colouring=colouring, marked=in_ticked.index.tolist()
+        )
         lassoed = figures.show_figure(
             figure,
             title=f"{name} as {run.name} sees it",
             caption=f"n = {number(len(table))}{part}; {method.upper()} of what the last layer reads. "
-            f"{far_out_words(far_out)}Draw a lasso to select cutouts.",
+            f"{ARCH if method == 'pca' else ''}{far_out_words(far_out)}Draw a lasso to select cutouts.",
             csv=lambda: str(table.to_csv(index=False)),
             key=f"features-{run.name}-{name}-{method}",
             height=620,
             selectable=True,
         )
     with right:
-        ticked = show_clusters(features.cluster_rows(table))
-        selected = (
-            table.loc[table.index.intersection(lassoed)] if lassoed else table[table["cluster"].isin(ticked)]
-        )
+        selected = table.loc[table.index.intersection(lassoed)] if lassoed else in_ticked
         what = "chosen" if lassoed else "cluster-" + "-".join(map(str, ticked))
         show_selected_cutouts(ws, run, selected, title=f"{name}-{run.name}-{what}"[:LONGEST_NAME])
 
@@ -219,11 +235,17 @@ def _dots(
     *,
     method: str,
     colouring: str | None,
+    marked: Sequence[int],
 ) -> tuple[Figure, int]:
-    """Return the map of the rows of a table under what is laid over it, and how many lie at its edge."""
+    """Return the map of the rows of a table under what is laid over it, and how many lie at its edge.
+
+    The rows `marked` stand out where there are some.
+    """
     places, moved = within_axes(points.positions, method=method)
     drawn = table.assign(x=places[table.index, 0], y=places[table.index, 1])
     figure = map_figure(drawn, method=method, colouring=colouring, theme=theme())
+    if marked:
+        fade_others(figure, marked)
     for order, (title, ids) in enumerate(overlays.items()):
         rows = map_density.rows_of_ids(points, ids)
         rows = rows[np.isin(rows, table.index)]

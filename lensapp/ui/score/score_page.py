@@ -1,5 +1,6 @@
 """The page that scores a source with a run, and hands the best candidates to the inspectors."""
 
+from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
@@ -67,25 +68,17 @@ def show_score_page() -> None:
     """Show the scores of a source by a run, or offer to compute them."""
     ws = get_workspace()
     page_head("Score")
-    trained = [status.run for status in runs.list_statuses(ws) if runs.is_scored(ws, status.run)]
+    statuses = [status for status in runs.list_statuses(ws) if runs.is_scored(ws, status.run)]
+    trained = [status.run for status in statuses]
     imported = ready_sources(ws)
     if not imported or not (trained or selected("run") == STARTER_NAME):
         _show_nothing(ws, imported)
         return
     left, right = st.columns(2)
     with left:
-        run = choose_run(ws, trained)
+        run = choose_run(ws, trained, under_way={one.name for one in statuses if one.active})
     with right:
-        differences = runs.fitting_first(ws, run, imported)
-        source_name = choose(
-            "source",
-            list(differences),
-            label="Source",
-            help_text="Sources that fit the network come first; behind the others stands what differs.",
-            remarks=differences,
-            avoided=[name for name, difference in differences.items() if difference],
-        )
-    source = next(source for source in imported if source.name == source_name)
+        source = _choose_source(ws, run, imported)
     if is_starter(run):
         show_starter_card()
     busy = watch_job(ws, "score", run=run.name, source=source.name)
@@ -93,7 +86,8 @@ def show_score_page() -> None:
         st.warning(warning, icon=":material/straighten:")
     task = task_of(ws, run)
     scored = load_scored(ws, run=run, source=source)
-    show_source_check(ws, run, source, scored=bool(len(scored)))
+    learned = np.zeros(0, np.int64) if run.is_external else learned_cutouts(ws, run=run, source=source)
+    show_source_check(ws, run, source, scored=bool(len(scored)), learned=len(learned))
     if not task.scores_candidates:
         values = ", ".join(map(target_symbol, task.targets))
         st.info(
@@ -112,16 +106,36 @@ def show_score_page() -> None:
     elif not busy:
         _offer(ws, run, source, verb="Score", done=len(scored), total=scored.total)
     if task.scores_candidates and len(scored):
-        _show_scores(ws, run, source, scored, with_classes=task.kind == "classes")
+        _show_scores(ws, run, source, scored, learned=learned, with_classes=task.kind == "classes")
     show_score_import(ws, imported)
 
 
-def _show_scores(ws: Workspace, run: Run, source: Source, scored: Scored, *, with_classes: bool) -> None:
+def _choose_source(ws: Workspace, run: Run, imported: Sequence[Source]) -> Source:
+    differences = runs.fitting_first(ws, run, imported)
+    name = choose(
+        "source",
+        list(differences),
+        label="Source",
+        help_text="Sources that fit the network come first; behind the others stands what differs.",
+        remarks=differences,
+        avoided=[name for name, difference in differences.items() if difference],
+    )
+    return next(source for source in imported if source.name == name)
+
+
+def _show_scores(
+    ws: Workspace,
+    run: Run,
+    source: Source,
+    scored: Scored,
+    *,
+    learned: NDArray[np.int64],
+    with_classes: bool,
+) -> None:
     """Show the way to a review, the histogram and the best candidates, of those that fulfil a filter."""
     so_far = None
     if runs.has_network(ws, run) and not scored.complete:
         so_far = f"{number(len(scored))} of {number(scored.total)} cutouts are scored."
-    learned = np.zeros(0, np.int64) if run.is_external else learned_cutouts(ws, run=run, source=source)
     chosen = _choose_scored(ws, run, source, scored, learned=len(learned))
     if chosen is None:
         return
@@ -134,12 +148,26 @@ def _show_scores(ws: Workspace, run: Run, source: Source, scored: Scored, *, wit
     _show_review_row(ws, run, source, scored, limits=limits, so_far=so_far)
     left, right = st.columns([3, 5], gap="medium")
     with left:
-        _show_histogram(ws, run, source, scored, threshold=threshold, learned=len(learned))
+        seen = 0 if limits["unlearned"] else len(learned)
+        _show_histogram(ws, run, source, scored, threshold=threshold, learned=seen)
         show_recall(ws, run, source, threshold=threshold)
         if with_classes:
             offer_probabilities(ws, run, source)
     with right:
         _show_best(ws, run, source, scored, learned=learned)
+    _show_survey(ws, run, source, scored, evaluation, threshold=threshold)
+
+
+def _show_survey(
+    ws: Workspace,
+    run: Run,
+    source: Source,
+    scored: Scored,
+    evaluation: Evaluation | None,
+    *,
+    threshold: float,
+) -> None:
+    """Show what the scores give in a survey, or how that comes to be known."""
     if only_lenses(ws, source):
         st.subheader("Your survey, in numbers")
         st.caption(
@@ -182,10 +210,12 @@ def _choose_scored(
     where, usable = ask_filter(ws, [source], key=f"score-filter-{source.name}", known=["score"])
     if not usable:
         return None
+    most_learned = learned > scored.total / 2 and scored.total - learned >= DEFAULT_REVIEW
     unseen = bool(learned) and st.toggle(
-        f"Leave out the {number(learned)} that the network learned from",
-        help="Scores of its training and validation parts flatter: it has seen the answers.",
-        **kept("unlearned", switch(), default=False, key="score-unlearned"),
+        f"Leave out the {number(learned)} of {number(scored.total)} that the network learned from",
+        help="Scores of its training and validation parts flatter: it has seen the answers. On at first "
+        "where it learned from most of a source and enough others are left to review.",
+        **kept("unlearned", switch(), default=most_learned, key="score-unlearned"),
     )
     with errors_shown():
         if where is not None or unseen:
@@ -201,9 +231,7 @@ def _show_histogram(
 ) -> None:
     columns = histogram(scored)
     above = count_at_least(ws, scored, run=run, source=source, threshold=threshold)
-    seen = "" if run.is_external else (
-        f"; {number(learned)} of {number(scored.total)} were trained or validated on"
-    )  # fmt: skip
+    seen = f"; {number(learned)} of {number(scored.total)} were trained or validated on" if learned else ""
     figures.show_figure(
         score_figure(columns, threshold=threshold, axis=scored.score_axis),
         title=f"Scores of {source.name}",

@@ -13,7 +13,7 @@ from lensapp.storage.workspace import Workspace
 from lensapp.ui.evaluate.cutout_sheet import show_cutouts
 from lensapp.ui.shared.markup import plain
 from lensapp.ui.shared.traffic_lights import LIGHTS
-from lensapp.ui.shared.widgets import heading
+from lensapp.ui.shared.widgets import counted, heading
 
 MEANINGS = {
     "green": "like the training part",
@@ -24,8 +24,11 @@ WORDS = {"green": "alike", "amber": "differs", "red": "unlike"}
 COLOURS = {"green": "#2aa198", "amber": "#e69f00", "red": "#e0562f"}
 
 
-def show_source_check(ws: Workspace, run: Run, source: Source, *, scored: bool) -> None:
-    """Show the traffic light of a source in one line, its quantities below once it is opened."""
+def show_source_check(ws: Workspace, run: Run, source: Source, *, scored: bool, learned: int) -> None:
+    """Show the traffic light of a source in one line, its quantities below once it is opened.
+
+    The network has `learned` from so many of its cutouts.
+    """
     try:
         check = kept_check(ws, run, source) if scored else None
         if check is None:
@@ -49,7 +52,9 @@ def show_source_check(ws: Workspace, run: Run, source: Source, *, scored: bool) 
         }
         for one in check.comparisons
     ]
-    with st.expander(f"{LIGHTS[check.light]} {plain(headline(check))}"):  # closed: the way on stays in sight
+    with st.expander(
+        f"{LIGHTS[check.light]} {plain(headline(check, learned=learned))}"
+    ):  # closed: the way on stays in sight
         if check.light != "green":
             st.markdown(plain(check.words))
         lights = [f"color: {COLOURS[one.light]}" for one in check.comparisons]
@@ -101,8 +106,10 @@ def _columns(least: float) -> dict[str, Any]:
     }
 
 
-def headline(check: SourceCheck) -> str:
+def headline(check: SourceCheck, *, learned: int = 0) -> str:
     """Return what a check found on one line: the worst light and the first quantities that have it."""
+    if check.light == "green" and learned:
+        return f"This is the source that the network learned from ({counted(learned, 'cutout')} of it)"
     if check.light == "green":
         return "The source looks like the training part"
     worst = max((one.light for one in check.comparisons), key=list(MEANINGS).index)

@@ -1,6 +1,6 @@
 """The starter network: offered wherever a network is chosen and told apart from others, with its card."""
 
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 
 import streamlit as st
 
@@ -9,16 +9,20 @@ from lensapp.storage.records import Run
 from lensapp.storage.workspace import Workspace
 from lensapp.ui.shared.state import choose, get_workspace, go, recipe_key
 
+STILL_LEARNING = "still training, with the best network so far"
 
-def choose_run(ws: Workspace, trained: Sequence[Run]) -> Run:
+
+def choose_run(ws: Workspace, trained: Sequence[Run], *, under_way: Container[str] = ()) -> Run:
     """Show the runs that have a network, the starter network among them always, and return the chosen one.
 
-    It becomes a run of the workspace when it is chosen first; a run of the user's own with its name stays.
+    Those `under_way` come last and say that they still learn. The starter network becomes a run of the
+    workspace when it is chosen first; a run of the user's own with its name stays.
     """
-    names = [run.name for run in trained]
+    names = sorted((run.name for run in trained), key=lambda name: name in under_way)
     names += [] if STARTER_NAME in names else [STARTER_NAME]
     own = any(run.name == STARTER_NAME and not is_starter(run) for run in trained)
-    name = choose("run", names, label="Run", remarks={} if own else {STARTER_NAME: REMARK})
+    remarks = {name: STILL_LEARNING for name in names if name in under_way}
+    name = choose("run", names, label="Run", remarks=remarks | ({} if own else {STARTER_NAME: REMARK}))
     return next((run for run in trained if run.name == name), None) or install_starter(ws)
 
 

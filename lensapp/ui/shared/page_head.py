@@ -36,7 +36,7 @@ LED_BY: Mapping[str, Sequence[Kind]] = {
 }
 """What pages, or views of them, are about: the first that the address names; others are about a source."""
 BESIDE_THE_ROUND = ("workspace",)
-HEAD = "page-head"  # what the stages were drawn from, and where
+HEAD = "page-head"  # where the stages were drawn, what from, and how their step looks
 MARKS = {True: ":material/check_circle:", False: ":material/radio_button_unchecked:"}
 RUNNING = ":material/progress_activity:"
 EXPORT_ASKED = "export-asked"  # whose first export the browser was told to fetch, and when
@@ -45,18 +45,19 @@ EXPORTED_AGAIN = "exported-again"  # whether the review had been exported before
 LOOKED_EVERY, LOOKED_FOR = 1.0, 120.0  # seconds
 
 
-def page_head(title: str) -> None:
+def page_head(title: str, *, step: ButtonType = "primary") -> None:
     """Show the title of a page and, under it, the stages of the round and the next step.
 
     They follow the selection; `refresh_head` draws them anew where the page has changed it. A page that is
-    about no stage of the round has no next step.
+    about no stage of the round has no next step. It is a secondary button where the page has a primary one
+    of its own, for which a reader came: there is one on each page.
     """
     with st.container(horizontal=True, vertical_alignment="center", gap="small", key="page-title"):
         st.title(title)
         show_page_views()
     place = st.empty()
-    st.session_state[HEAD] = place, (_selected(), _led_by())
-    _show_round(place, again=False)
+    st.session_state[HEAD] = place, (_selected(), _led_by()), step
+    _show_round(place, step, again=False)
 
 
 def forget_head() -> None:
@@ -66,9 +67,9 @@ def forget_head() -> None:
 
 def refresh_head() -> None:
     """Draw the stages again where the page has made another selection than they were drawn from."""
-    place, drawn = st.session_state.pop(HEAD, (None, None))
+    place, drawn, step = st.session_state.pop(HEAD, (None, None, "primary"))
     if place is not None and drawn != (_selected(), _led_by()):
-        _show_round(place, again=True)
+        _show_round(place, step, again=True)
 
 
 def _selected() -> dict[str, str | None]:
@@ -87,7 +88,7 @@ def current_round() -> Round:
     return round_of(ws, _selected(), active_jobs(ws), led_by=_led_by())
 
 
-def _show_round(place: st.delta_generator.DeltaGenerator, *, again: bool) -> None:
+def _show_round(place: st.delta_generator.DeltaGenerator, step: ButtonType, *, again: bool) -> None:
     page = str(st.session_state.get(PAGE, ""))
     stands = current_round()
     key = "round-again" if again else "round"
@@ -96,7 +97,7 @@ def _show_round(place: st.delta_generator.DeltaGenerator, *, again: bool) -> Non
             for stage in stands.stages:
                 _show_stage(stage, stands, page)
         if page not in BESIDE_THE_ROUND:
-            show_next_step(stands.next_step, page, key=f"{key}-next")
+            show_next_step(stands.next_step, page, key=f"{key}-next", kind=step)
         follow_export()  # in here, where it moves nothing of the page
 
 

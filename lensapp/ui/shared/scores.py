@@ -1,6 +1,10 @@
 """How scores are written, and what is said where none of them speaks for a lens."""
 
+import plotly.graph_objects as go
 import streamlit as st
+
+from lensapp.core.evaluate.score_axis import ScoreAxis
+from lensapp.ui.shared.figures import score_ticks, shortened
 
 USUAL_THRESHOLD = 0.5
 MOST_DECIMALS = 7  # of single precision near 1
@@ -20,6 +24,22 @@ def score_text(score: float) -> str:
 def scores_text(score: float, probability: float | None) -> str:
     """Return a score and, where its run is calibrated, the probability that it means."""
     return score_text(score) + ("" if probability is None else f"\nP {score_text(probability)}")
+
+
+def score_by(run_name: str, score: float) -> str:
+    """Return a score with the run that gave it, to stand below a small picture: "0.883 first"."""
+    return f"{score_text(score)} {shortened(run_name, most=10)}"
+
+
+def spread_scores(figure: go.Figure, axis: ScoreAxis, *, title: str) -> None:
+    """Let an axis of scores show the part that there is, with its ticks."""
+    low, high = axis.positions([axis.low, axis.high])
+    margin = 0.01 * (high - low)
+    figure.update_xaxes(title=f"{title}, by logit" if axis.logit else title)
+    figure.update_xaxes(range=[low - margin, high + margin])
+    if axis.logit:
+        ticks = axis.ticks()
+        figure.update_xaxes(tickvals=axis.positions(ticks), ticktext=score_ticks(ticks))
 
 
 def hint_at_low_scores(what: str) -> None:

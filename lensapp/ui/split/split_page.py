@@ -8,6 +8,7 @@ from lensapp.core.split.splits import LABELS, SplitSpec
 from lensapp.services.data.sources import is_labelled, ready_sources
 from lensapp.services.split.datasets import freeze_split
 from lensapp.services.split.known_lens_cut import KnownCut
+from lensapp.services.split.part_sizes import too_few
 from lensapp.services.split.previews import SplitPreview, preview_split
 from lensapp.services.split.second_test import OF_SECOND_TEST
 from lensapp.services.train.starter import install_starter
@@ -48,7 +49,7 @@ ASKED_ELSEWHERE = (*FRACTIONS, "where", "bands", "crop")
 
 def show_split_page() -> None:
     """Show the parts of a split as its settings change, and the frozen versions."""
-    page_head("Split")
+    page_head("Split", step="secondary")
     ready = ready_sources(get_workspace())
     if not ready:
         box = empty_state(
@@ -84,9 +85,15 @@ def show_split_page() -> None:
 
 
 def _show_split(ready: dict[str, Source], labelled: list[str]) -> None:
-    """Show sources and settings on the left, filter and parts on the right, groups of cutouts below."""
-    controls, picture = st.columns([1, 2.6], gap="large")
-    with controls:
+    """Show the form on the left, filter and parts on the right, groups of cutouts below.
+
+    Settings scroll within the form; what freezes them stays in sight.
+    """
+    controls, picture = st.columns([1.3, 2.7], gap="large")
+    with controls, st.container(key="split-form", gap="small"):
+        fields = st.container(key="split-form-fields", gap="small")
+        ending = st.container(key="split-form-start", gap="small")
+    with fields:
         source_names = _choose_sources(list(ready), labelled)
     if not source_names:
         st.info("Choose at least one source.", icon=":material/call_split:")
@@ -94,18 +101,20 @@ def _show_split(ready: dict[str, Source], labelled: list[str]) -> None:
     used = [ready[name] for name in source_names]
     with picture:
         where, usable = ask_filter(get_workspace(), used, key="split-filter")
-    with controls:
+    with fields:
         spec, without, second = _choose_split(list(ready), used, where)
     if spec is None or not usable:
         return
-    with controls:
+    with ending:
         previewed = _preview(source_names, spec, without, second)
     if previewed is None:
         return
     spec, preview = previewed
     with picture:
+        figures.show_balance(preview)
+        _show_remarks(source_names, preview)
         _show_parts(preview)
-    with controls:
+    with ending:
         _freeze(source_names, spec, preview, without, second)
     names = {source.id: source.name for source in used}
     figures.show_groups(
@@ -142,8 +151,7 @@ def _preview(
 
 
 def _show_parts(preview: SplitPreview) -> None:
-    """Show class balance, positions and magnitudes of the parts, and the folds where there are some."""
-    figures.show_balance(preview)
+    """Show positions and magnitudes of the parts, and the folds where there are some."""
     left, right = st.columns(2, gap="medium")
     with left:
         figures.show_sky_of_parts(preview)
@@ -182,7 +190,7 @@ def _choose_split(
         help="Training ends at the first handle, the test part begins at the second; between them lies the "
         "validation part. Usual are 56, 14 and 30 %.",
     )
-    st.caption(f"{first} % training · {second - first} % validation · {100 - second} % test")
+    st.caption(f"training {first} · validation {second - first} · test {100 - second} %")
     shared = [band for band in used[0].bands if all(band in source.bands for source in used)]
     rules = spec_fields(
         SplitSpec, key="split", only=("bands",), columns=1, offered={"bands": shared}, keep=""
@@ -206,12 +214,28 @@ def _choose_split(
     return validated(SplitSpec, {**parts, **rules, "where": where}), without, kept_apart
 
 
-def _show_what_is_frozen(source_names: list[str], preview: SplitPreview) -> None:
-    """Show how many cutouts and groups a version would hold, what it leaves out and what it lacks."""
+def _show_remarks(source_names: list[str], preview: SplitPreview) -> None:
+    """Show what a version leaves out, what it lacks, and what its parts are too small to measure."""
+    for warning in preview.warnings:
+        st.warning(plain(warning), icon=":material/warning:")
+    for label in LABELS:
+        if not any(part.get(label) for part in preview.counts.values()):
+            offer_class(source_names, label)
+    if sentences := too_few(preview.counts):
+        st.warning("\n\n".join(map(plain, sentences)), icon=":material/straighten:")
+    for reason, count in preview.left_out.items():
+        st.caption(f"Left out: {counted(count, 'cutout')} {plain(reason)}. {REMEDIES.get(reason, '')}")
+    for note in preview.notes:
+        st.caption(f":material/info: {plain(note)}")
+
+
+def _show_what_is_frozen(preview: SplitPreview) -> None:
+    """Show how many cutouts and groups a version would hold."""
     members = sum(sum(part.values()) for part in preview.counts.values())
     st.markdown(
-        f"**{number(members)}** cutouts in **{number(preview.groups)}** groups; "
-        f"the largest group holds {number(preview.largest_group)}."
+        f"**{number(members)}** cutouts in **{number(preview.groups)}** groups",
+        help="Cutouts of one object are a group and stay in one part. The largest group holds "
+        f"{number(preview.largest_group)}.",
     )
     if preview.second is not None:
         lenses = int((preview.second["label"] == LABELS[0]).sum())
@@ -220,15 +244,6 @@ def _show_what_is_frozen(source_names: list[str], preview: SplitPreview) -> None
             "them lenses."
         )
         st.caption("Freezing this is final: no training of this workspace will see them.")
-    for reason, count in preview.left_out.items():
-        st.caption(f"Left out: {counted(count, 'cutout')} {plain(reason)}. {REMEDIES.get(reason, '')}")
-    for warning in preview.warnings:
-        st.warning(plain(warning), icon=":material/warning:")
-    for note in preview.notes:
-        st.caption(f":material/info: {plain(note)}")
-    for label in LABELS:
-        if members and not any(part.get(label) for part in preview.counts.values()):
-            offer_class(source_names, label)
 
 
 def _freeze(
@@ -238,7 +253,7 @@ def _freeze(
     without: KnownCut | None,
     second: list[str],
 ) -> None:
-    _show_what_is_frozen(source_names, preview)
+    _show_what_is_frozen(preview)
     lacks_a_class = not all(sum(part[label] for part in preview.counts.values()) for label in LABELS)
     name = st.text_input(
         "Name of the version",

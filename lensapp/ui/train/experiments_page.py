@@ -9,6 +9,8 @@ from lensapp.core.train.study_spec import StudyKind
 from lensapp.core.train.training_spec import TrainingSpec
 from lensapp.services.train import studies
 from lensapp.services.train.runs import training_datasets
+from lensapp.services.train.study_figures import seconds_trained
+from lensapp.storage.workspace import Workspace
 from lensapp.ui.shared.address import kept, names_said_of, one_of
 from lensapp.ui.shared.job_controls import (
     badge_and_buttons,
@@ -20,7 +22,7 @@ from lensapp.ui.shared.job_controls import (
 from lensapp.ui.shared.markup import plain
 from lensapp.ui.shared.page_head import page_head
 from lensapp.ui.shared.state import get_workspace, go, selected
-from lensapp.ui.shared.widgets import absolute_time, empty_state, relative_time, time_left
+from lensapp.ui.shared.widgets import absolute_time, counted, duration, empty_state, relative_time, time_left
 from lensapp.ui.train.kfold import show_kfold
 from lensapp.ui.train.search import show_search
 from lensapp.ui.train.study_form import show_study_form
@@ -44,7 +46,9 @@ WITHOUT_STUDY: dict[StudyKind, tuple[str, str]] = {
 def show_experiments_page() -> None:
     """Show one study, live, and the form of the next; a tab for each kind."""
     ws = get_workspace()
-    page_head("Experiments")
+    listed = {tab: studies.list_studies(ws, kind) for tab, kind in TABS.items()}
+    busy = any(one.moving for of_kind in listed.values() for one in of_kind)
+    page_head("Experiments", step="primary" if busy else "secondary")
     if not training_datasets(ws):
         box = empty_state(
             "No dataset to experiment on yet",
@@ -56,7 +60,6 @@ def show_experiments_page() -> None:
         ):
             go("split")
         return
-    listed = {tab: studies.list_studies(ws, kind) for tab, kind in TABS.items()}
     usual = next(iter(TABS))  # or the tab of the study in the address
     for tab, of_kind in listed.items():
         if selected("study") in [status.study.name for status in of_kind]:
@@ -77,8 +80,8 @@ def show_experiments_page() -> None:
     kind, statuses = TABS[st.session_state[TAB]], listed[st.session_state[TAB]]
     with st.container(key="train-columns"):
         form, results = st.columns([5, 9], gap="large")
-    with form:
-        show_study_form(ws, kind)
+    with form, st.container(key="study-form"):
+        show_study_form(ws, kind, busy=busy)
     with results, st.container(key="study-results"):
         if statuses:
             status = choose_followed(statuses, kind="study", live_status=_live_status)
@@ -96,7 +99,7 @@ def _live_status(name: str) -> None:
     progress: dict[str, Any] = dict(status.job.progress) if status.job else {}
     stage = (name, status.state, progress.get("run"), progress.get("epoch"))
     redraw_when_changed(stage, key="experiments-drawn")
-    ended = "" if status.active else _what_ended(status)
+    ended = "" if status.active else _what_ended(ws, status)
     with st.container(horizontal=True, vertical_alignment="center", gap="small", height=40, border=False):
         badge_and_buttons(
             ws,
@@ -113,11 +116,19 @@ def _live_status(name: str) -> None:
             text = f"**{progress.get('message', '')}**"
             if status.state == "running" and progress.get("seconds_left") is not None:
                 text += f" · about **{time_left(float(progress['seconds_left']))}**"
+            if spent := seconds_trained(studies.members(ws, status.study)):
+                text += f" · {duration(spent)} of training so far"
         st.progress(fraction_done(status.job), text=text)
     show_troubles(ws, status)
 
 
-def _what_ended(status: studies.StudyStatus) -> str:
-    """Return network and age of a study that is not under way."""
+def _what_ended(ws: Workspace, status: studies.StudyStatus) -> str:
+    """Return network, runs, total time and age of a study that is not under way."""
     network = network_title(status.study.spec["training"]["network"])
-    return f"**{plain(network)}** · started {relative_time(status.study.created_at)}"
+    entries = studies.members(ws, status.study)
+    seconds = seconds_trained(entries)
+    took = f" in {duration(seconds)} together" if seconds else ""
+    return (
+        f"**{plain(network)}** · {counted(len(entries), 'training')}{took} · "
+        f"started {relative_time(status.study.created_at)}"
+    )

@@ -9,13 +9,15 @@ import streamlit as st
 from lensapp.services.train import runs, study_figures
 from lensapp.services.train import studies as study_service
 from lensapp.services.train.studies import StudyStatus
+from lensapp.services.train.study_figures import FoldCurves
 from lensapp.storage.records import StudyRun
 from lensapp.storage.workspace import Workspace
 from lensapp.ui.shared import figures
 from lensapp.ui.shared.address import NO_ROWS, digest, kept, switch, ticked
 from lensapp.ui.shared.markup import plain
+from lensapp.ui.shared.scores import USUAL_THRESHOLD, hint_at_low_scores, score_text
 from lensapp.ui.shared.state import go
-from lensapp.ui.shared.widgets import counts_spaced, number
+from lensapp.ui.shared.widgets import counts_spaced, fixed, number
 from lensapp.ui.train import curves, study_plots
 
 LOG = "experiments-log"
@@ -39,7 +41,7 @@ def show_kfold(ws: Workspace, status: StudyStatus) -> None:
                     folds, colours=colours, ink=figures.ink(), logarithmic=logarithmic
                 ),
                 title="ROC of the folds",
-                caption=f"{n}; thin: each fold",
+                caption=f"{n}; a click on a name in the legend hides or draws it",
                 csv=lambda: figures.csv_text(study_figures.roc_table(folds)),
                 key="kfold-roc",
                 height=420,
@@ -52,13 +54,30 @@ def show_kfold(ws: Workspace, status: StudyStatus) -> None:
         with right:
             figures.show_figure(
                 study_plots.threshold_figure(folds, colours=colours),
-                title="Figures of the folds against threshold",
-                caption=f"{n}; shaded: ± one standard deviation",
+                title="Mean of the folds against threshold",
+                caption=f"{n}; shaded: ± one standard deviation between the folds",
                 csv=lambda: figures.csv_text(study_figures.threshold_table(folds)),
                 key="kfold-thresholds",
                 height=420,
             )
+        _say_if_none_reaches(folds, status.study.summary)
     _show_folds(ws, status, entries)
+
+
+def _say_if_none_reaches(folds: FoldCurves, summary: dict[str, Any]) -> None:
+    """Say that no score reaches 0.5, at which the figures of the table are, and which threshold has more."""
+    if folds.highest >= USUAL_THRESHOLD:
+        return
+    at = study_figures.proposed_in_folds(summary, highest=folds.highest)
+    better = "" if at is None else (
+        f" At {score_text(at.threshold)}, proposed for {at.aim} in the mean of the folds, "
+        f"completeness is {fixed(at.completeness)} and purity {fixed(at.purity)}; Evaluate begins "
+        "at such a threshold."
+    )  # fmt: skip
+    hint_at_low_scores(
+        f"No score reaches {USUAL_THRESHOLD:g}: the highest is {score_text(folds.highest)}. Accuracy, purity "
+        f"and completeness below are at {USUAL_THRESHOLD:g}, where nothing is accepted.{better}"
+    )
 
 
 def _show_folds(ws: Workspace, status: StudyStatus, entries: list[StudyRun]) -> None:

@@ -1,7 +1,7 @@
 """Recipes to choose from as cards: recommended ones, today's networks, those of the documents."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -117,8 +117,8 @@ def figures_line(recipe: Recipe, time: Duration | None, size: Size | None) -> st
     from_scratch = recipe.name != STARTER_NAME and not recipe.spec.get("initial_run")
     parts = []
     if network in MEASURED and not changed and from_scratch and (task, unlabelled) == ("binary", "none"):
-        where = "by our recipe" if recipe.group > 1 else "on the demo"
-        parts.append(f"AUROC {MEASURED[network].auroc:.2f} {where}")
+        where = " by our recipe" if recipe.group > 1 else ""
+        parts.append(f"AUROC {MEASURED[network].auroc:.2f}{where}")
     parts.append(time_words(time))
     if size is not None:
         count = f"{rounded_count(size.parameters)} parameters"
@@ -133,40 +133,63 @@ def time_words(time: Duration | None) -> str:
     return f"≈ {duration(time.seconds)}"
 
 
-def choose_recipe(
-    trained: Sequence[Run], *, purpose: str, dataset: Dataset, paces: Paces, height: int = 270
-) -> Recipe:
-    """Show the recipes as cards, below them what is said of the chosen one; the address keeps the choice."""
+def choose_recipe(trained: Sequence[Run], *, purpose: str, dataset: Dataset, paces: Paces) -> Recipe:
+    """Show the recommended recipes as cards, the others in a list that is searched by typing.
+
+    Below them stands what is said of the chosen one, which has a card too; the address keeps the choice.
+    """
     taken = (run for run in trained if run.name == selected("run") and not is_starter(run))
     current = next((run for run in taken if runs.has_recipe(run)), None)
     recipes = recipes_offered(current)
     key = recipe_key(purpose)
-    captions = [
-        figures_line(one, paces.expected(one.spec, dataset), paces.size_of(one.spec, dataset))
-        for one in recipes.values()
-    ]
+
+    def line(name: str) -> str:
+        spec = recipes[name].spec
+        return figures_line(recipes[name], paces.expected(spec, dataset), paces.size_of(spec, dataset))
+
+    said = names_said_of(*TrainingSpec.model_fields, "range", "space")
+    in_address = kept(key, one_of(list(recipes)), DEFAULT_RECIPE, resets=said)
+    name = st.session_state[key]
+    cards = [one for one, recipe in recipes.items() if not recipe.group or one == name]
+    st.session_state[key] = name  # another list of cards is another widget, which begins with its first
     st.html(STYLE)
-    st.html(_headings_style(key, list(recipes.values())))
-    with st.container(height=height, border=True, key=f"recipe-cards-{purpose}"):
-        name = st.radio(
+    st.html(_headings_style(key, [recipes[one] for one in cards]))
+    with st.container(key=f"recipe-cards-{purpose}", gap="xsmall"):
+        st.radio(
             "Recipe",
-            list(recipes),
-            captions=captions,
+            cards,
+            captions=list(map(line, cards)),
             format_func=lambda one: f"**{plain(recipes[one].title)}**",
             label_visibility="collapsed",
-            **kept(
-                key,
-                one_of(list(recipes)),
-                DEFAULT_RECIPE,
-                resets=names_said_of(*TrainingSpec.model_fields, "range", "space"),
-            ),
+            **in_address,
         )
-    chosen = recipes[name or DEFAULT_RECIPE]
+        _choose_other({one: recipe for one, recipe in recipes.items() if one not in cards}, key=key)
+    chosen = recipes[name]
     with st.container(key=f"recipe-said-{purpose}"):
         begun = opening(chosen.text, SEEN_LETTERS - len(chosen.title))
         whole = f"**{plain(chosen.title)}**: {plain(chosen.text)}"
         st.caption(f"**{plain(chosen.title)}**: {plain(begun)}", help=f"{whole}\n\n{MEANING}")
     return chosen
+
+
+def _choose_other(recipes: Mapping[str, Recipe], *, key: str) -> None:
+    """Show the recipes that have no card in a list, which gives the one that is chosen a card."""
+
+    def take() -> None:
+        st.session_state[key] = st.session_state[f"{key}-others"]
+        st.session_state[f"{key}-others"] = None
+
+    st.selectbox(
+        "Other recipes",
+        list(recipes),
+        index=None,
+        format_func=lambda one: recipes[one].title,
+        placeholder=f"{len(recipes)} other recipes: type a name",
+        label_visibility="collapsed",
+        key=f"{key}-others",
+        on_change=take,
+        filter_mode="contains",
+    )
 
 
 def opening(text: str, most: int) -> str:

@@ -19,7 +19,7 @@ from lensapp.services.data.sources import ready_sources
 from lensapp.services.train import runs
 from lensapp.services.train.durations import Duration, Paces, paces_of
 from lensapp.services.train.runs import RunStatus
-from lensapp.services.train.starter import STARTER_NAME, is_starter, starter_recipe
+from lensapp.services.train.starter import STARTER_NAME, starter_recipe
 from lensapp.services.train.task_checks import task_words
 from lensapp.storage.records import Dataset, Run
 from lensapp.storage.workspace import Workspace
@@ -27,7 +27,7 @@ from lensapp.ui.shared.address import kept, names_said_of, one_of, text, typed
 from lensapp.ui.shared.forms import spec_fields, validated
 from lensapp.ui.shared.markup import plain
 from lensapp.ui.shared.state import choose, select
-from lensapp.ui.shared.widgets import duration, errors_shown, number
+from lensapp.ui.shared.widgets import duration, errors_shown, heading, number
 from lensapp.ui.train.recipe_cards import Recipe, choose_recipe
 
 NAME_HELP = "Empty takes the name shown."
@@ -79,11 +79,12 @@ class Filled:
 def show_run_form(ws: Workspace, statuses: Sequence[RunStatus]) -> None:
     """Show the form, which scrolls, and below it the button that starts the run it describes."""
     with st.container(key="train-form", gap="small"):
-        st.subheader("New run")
+        heading("New run")
         queued = st.session_state.pop(QUEUED, None)
         if queued:
             st.toast(
-                f"{plain(queued)} is queued; its curves are beside the form.", icon=":material/show_chart:"
+                f"{plain(queued)} is queued; its curves are drawn at the top of the page.",
+                icon=":material/show_chart:",
             )
         trained = [status.run for status in statuses]
         paces = paces_of(ws, trained)
@@ -101,7 +102,7 @@ def show_run_form(ws: Workspace, statuses: Sequence[RunStatus]) -> None:
         with st.container(key="train-form-start", gap="xsmall"):
             started = st.button(
                 "Start training",
-                type="primary" if all(map(is_starter, trained)) else "secondary",  # beside the strip's step
+                type="secondary" if any(status.moving for status in statuses) else "primary",
                 icon=":material/play_arrow:",
                 key="train-start",
                 width="stretch",

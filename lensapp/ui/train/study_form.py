@@ -19,7 +19,7 @@ from lensapp.ui.shared.forms import spec_fields, validated
 from lensapp.ui.shared.job_controls import spread_field
 from lensapp.ui.shared.markup import plain
 from lensapp.ui.shared.state import select
-from lensapp.ui.shared.widgets import errors_shown
+from lensapp.ui.shared.widgets import errors_shown, heading
 from lensapp.ui.train.run_form import Filled, recipe_form
 from lensapp.ui.train.study_plots import words
 
@@ -28,10 +28,13 @@ TITLES = {"kfold": "New cross-validation", "search": "New search"}
 USUAL = ("learning_rate", "batch_size", "weight_decay")
 
 
-def show_study_form(ws: Workspace, kind: StudyKind) -> None:
-    """Show the form, which scrolls, and below it the button that starts the study it describes."""
+def show_study_form(ws: Workspace, kind: StudyKind, *, busy: bool) -> None:
+    """Show the form, which scrolls, and below it the button that starts the study it describes.
+
+    The button is a secondary one while a study goes on (`busy`).
+    """
     with st.container(key="train-form", gap="small"):
-        st.subheader(TITLES[kind])
+        heading(TITLES[kind])
         queued = st.session_state.pop(QUEUED, None)
         if queued:
             st.toast(f"{plain(queued)} is queued.", icon=":material/schedule:")
@@ -41,7 +44,7 @@ def show_study_form(ws: Workspace, kind: StudyKind) -> None:
         with st.container(key="train-form-start", gap="xsmall"):
             started = st.button(
                 "Start cross-validation" if kind == "kfold" else "Start search",
-                type="primary",
+                type="secondary" if busy else "primary",
                 icon=":material/play_arrow:",
                 key=f"{kind}-start",
                 width="stretch",

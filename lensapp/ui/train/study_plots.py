@@ -12,8 +12,10 @@ from lensapp.core.train.search_space import AnyRange, Choices, IntRange
 from lensapp.core.train.training_spec import TrainingSpec
 from lensapp.services.train.study_figures import Columns, FoldCurves
 from lensapp.ui.shared import figures
+from lensapp.ui.shared.scores import spread_scores
 
 SMALLEST_RATE = 1e-4
+DASHES = ("solid", "dot", "dashdot")
 FEW = 8
 QUANTITIES = (
     ("completeness", "completeness"),
@@ -24,7 +26,10 @@ SYMBOLS = {"complete": "circle", "pruned": "triangle-down-open", "failed": "x-th
 
 
 def roc_band_figure(curves: FoldCurves, *, colours: Sequence[str], ink: str, logarithmic: bool) -> go.Figure:
-    """Draw the ROC of each fold thin, their mean with one standard deviation either way, and the median."""
+    """Draw the ROC of each fold thin, their mean with one standard deviation either way, and the median.
+
+    The median is drawn once its name in the legend is clicked.
+    """
     figure, band = go.Figure(), curves.band
     rates = np.maximum(band.rates, SMALLEST_RATE) if logarithmic else band.rates
     _add_band(figure, rates, band.spread, colour=ink, name="± standard deviation")
@@ -36,9 +41,10 @@ def roc_band_figure(curves: FoldCurves, *, colours: Sequence[str], ink: str, log
             mode="lines",
             line={"color": colours[index % len(colours)], "width": 1.2},
             hovertemplate="%{y:.4f}",
-            showlegend=False,
+            opacity=0.75,
         )
     _add_line(figure, rates, band.spread.median, name="median", colour=ink, dash="dash")
+    figure.data[-1].update(visible="legendonly")  # it lies on the mean: a click on its name draws it
     _add_line(figure, rates, band.spread.mean, name="mean", colour=ink, dash="solid")
     chance = np.geomspace(SMALLEST_RATE, 1, 50) if logarithmic else np.array([0.0, 1.0])
     figure.add_scatter(x=chance, y=chance, mode="lines", line=figures.CHANCE, name="chance", hoverinfo="skip")
@@ -50,19 +56,25 @@ def roc_band_figure(curves: FoldCurves, *, colours: Sequence[str], ink: str, log
 
 
 def threshold_figure(curves: FoldCurves, *, colours: Sequence[str]) -> go.Figure:
-    """Draw completeness, false positive rate and purity against the threshold: mean, band and median."""
-    figure, spreads = go.Figure(), curves.thresholds
+    """Draw completeness, false positive rate and purity against the threshold: mean and band.
+
+    The median of each is drawn once its name in the legend is clicked. The axis shows the scores there are.
+    """
+    figure, spreads, axis = go.Figure(), curves.thresholds, curves.axis
+    x = axis.positions(spreads.thresholds)
     for (key, _), colour in zip(QUANTITIES, colours, strict=False):
-        _add_band(figure, spreads.thresholds, getattr(spreads, key), colour=colour, name="")
+        _add_band(figure, x, getattr(spreads, key), colour=colour, name="")
+    for (key, name), colour, dash in zip(QUANTITIES, colours, DASHES, strict=False):
+        _add_line(figure, x, getattr(spreads, key).mean, name=name, colour=colour, dash=dash)
     for (key, name), colour in zip(QUANTITIES, colours, strict=False):
-        spread = getattr(spreads, key)
         _add_line(
-            figure, spreads.thresholds, spread.median, name=f"{name}, median", colour=colour, dash="dash"
+            figure, x, getattr(spreads, key).median, name=f"{name}, median", colour=colour, dash="longdash"
         )
-        _add_line(figure, spreads.thresholds, spread.mean, name=name, colour=colour, dash="solid")
     for line in figure.data:
-        line.showlegend = bool(line.name) and "median" not in line.name
-    figure.update_xaxes(title="threshold (score)", range=[-0.01, 1.01])
+        line.showlegend = bool(line.name)
+        if "median" in line.name:
+            line.update(visible="legendonly")
+    spread_scores(figure, axis, title="threshold (score)")
     figure.update_yaxes(title="share", range=[-0.01, 1.03])
     figure.update_layout(hovermode="x unified")
     return figure

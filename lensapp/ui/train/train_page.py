@@ -49,7 +49,8 @@ from lensapp.ui.train.run_table import ANCHOR, show_runs, ticked_runs
 def show_train_page() -> None:
     """Show the curves of one run, the table of all runs and the form of the next."""
     ws = get_workspace()
-    page_head("Train")
+    statuses = runs.list_statuses(ws)
+    page_head("Train", step="primary" if any(one.moving for one in statuses) else "secondary")
     if not runs.training_datasets(ws):
         box = empty_state(
             "No dataset to train on yet",
@@ -60,7 +61,6 @@ def show_train_page() -> None:
         if box.button("Split a source", icon=":material/call_split:", type="primary", key="train-to-split"):
             go("split")
         return
-    statuses = runs.list_statuses(ws)
     with st.container(key="train-columns"):
         form, followed = st.columns([5, 9], gap="large")
     with form:
@@ -119,7 +119,7 @@ def _follow(run_name: str, ticked: list[str]) -> None:
                 st.markdown(summary_line(status.run), help=f"{why_chosen(status.run)} {started}".strip())
     if not status.active and (chance := no_better_than_chance(status.run)):
         st.warning(chance, icon=":material/warning:")
-    if not status.active and without_lens_scores(status.run):
+    elif not status.active and without_lens_scores(status.run):
         hint_at_low_scores("In the best epoch no score of the validation part reached 0.5.")
     show_troubles(ws, status)
     _show_curves(ws, status, others)

@@ -44,7 +44,8 @@ def test_axes_of_scores_are_of_one_kind_where_one_has_to_be_by_logit() -> None:
     assert across.logit
     assert across.low < 1e-4
     assert across.high > 0.9
-    assert alike(linear, linear) == (linear, linear)
+    narrow = ScoreAxis(logit=False, low=0.05, high=0.31)
+    assert alike(linear, narrow) == (linear, linear)  # equal scores lie on the diagonal
 
 
 def compared(label: str, auroc: float) -> Compared:

@@ -19,7 +19,7 @@ class Scatter:
     Attributes
     ----------
     axes
-        On which the scores of each can be told apart.
+        On which the scores of each are drawn; the same for both.
     lenses, nonlenses : shape (k,)
         Rows of the cutouts drawn one by one.
     density : int64, shape (64, 64) or None
@@ -38,12 +38,12 @@ class Scatter:
 
 
 def alike(first: ScoreAxis, second: ScoreAxis) -> tuple[ScoreAxis, ScoreAxis]:
-    """Return the axes of two runs of one kind: both by logit and as long where one of them has to be."""
-    if not (first.logit or second.logit):
-        return first, second
-    low = max(min(first.low, second.low), CLOSEST)
-    high = min(max(first.high, second.high), 1 - CLOSEST)
-    both = ScoreAxis(logit=True, low=low, high=high)
+    """Return one axis for both runs: equal scores lie on the diagonal. It is by logit where one has to be."""
+    low, high = min(first.low, second.low), max(first.high, second.high)
+    logit = first.logit or second.logit
+    if logit:
+        low, high = max(low, CLOSEST), min(high, 1 - CLOSEST)
+    both = ScoreAxis(logit=logit, low=low, high=high)
     return both, both
 
 

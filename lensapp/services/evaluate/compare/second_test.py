@@ -9,9 +9,10 @@ import pandas as pd
 from lensapp.core.errors import NotFound
 from lensapp.core.evaluate.compare.second_test import OperatingPoint, operating_points
 from lensapp.core.evaluate.resampling import Interval
+from lensapp.core.evaluate.score_axis import AIM_LABELS
 from lensapp.core.split.splits import SECOND_TEST
 from lensapp.services.evaluate.evaluation import Evaluation, load_evaluation
-from lensapp.services.evaluate.figure_tables import AIM_LABELS, INTERVAL_NAMES, p_text, with_limits
+from lensapp.services.evaluate.figure_tables import INTERVAL_NAMES, p_text, with_limits
 from lensapp.storage.workspace import Workspace
 
 

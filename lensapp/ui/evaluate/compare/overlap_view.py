@@ -16,7 +16,7 @@ from lensapp.ui.evaluate.cutout_sheet import show_cutouts
 from lensapp.ui.evaluate.tables import show_table
 from lensapp.ui.shared import figures
 from lensapp.ui.shared.address import decimal, kept, one_of, whole
-from lensapp.ui.shared.scores import score_text
+from lensapp.ui.shared.scores import score_by, score_text
 from lensapp.ui.shared.widgets import number
 
 SHOWN = 24
@@ -55,7 +55,7 @@ def show_overlap(ws: Workspace, compared: SideBySide) -> None:
     with left:
         figures.show_figure(
             overlap_figure(overlap, compared.runs, colour=figures.line_colours()[0], ink=figures.ink()),
-            title=f"{what.capitalize()} by two runs",
+            title=f"{what.split()[-1].capitalize()} by two runs",
             caption=f"{compared.part} part: {number(len(rows))} {what.split()[0]}; tint: share of what "
             "either run has. Point at a cell for what chance would give.",
             csv=lambda: figures.csv_text(overlap_columns(overlap, compared.runs)),
@@ -158,7 +158,8 @@ def _show_sets(
     row_of = dict(zip(compared.cutout_ids[ordered].tolist(), ordered.tolist(), strict=True))
 
     def caption_of(cutout: Cutout) -> str:
-        return "\n".join(score_text(score) for score in compared.scores[:3, row_of[cutout.id]].tolist())
+        scores = compared.scores[:3, row_of[cutout.id]].tolist()
+        return "\n".join(score_by(name, score) for name, score in zip(names[:3], scores, strict=True))
 
     show_cutouts(
         ws,
@@ -170,7 +171,7 @@ def _show_sets(
         key="compare-set",
     )
     st.caption(
-        f"{number(min(SHOWN, len(ordered)))} of {number(len(ordered))}, "
-        f"{'lowest' if what == MISSED else 'highest'} ranks first; scores by "
-        f"{', '.join(names[:3])}{' (the first three)' if len(names) > 3 else ''}."
+        f"{number(min(SHOWN, len(ordered)))} of {number(len(ordered))}, those that "
+        f"{'the runs rank lowest' if what == MISSED else 'the runs rank highest'} first; below each its "
+        f"scores by {', '.join(names[:3])}{' (the first three)' if len(names) > 3 else ''}."
     )

@@ -14,7 +14,7 @@ from lensapp.ui.evaluate.compare.side_figures import scatter_figure
 from lensapp.ui.evaluate.cutout_sheet import show_cutouts
 from lensapp.ui.shared import figures
 from lensapp.ui.shared.address import NO_ROWS, digest, kept, one_of, ticked
-from lensapp.ui.shared.scores import score_text
+from lensapp.ui.shared.scores import score_by
 from lensapp.ui.shared.widgets import counted, heading, number
 
 LISTED, SHOWN = 200, 24
@@ -89,13 +89,13 @@ def _show_disagreements(ws: Workspace, compared: SideBySide, pair: tuple[int, in
         height=480,
         **kept("ticked_cutouts", ticked(names), NO_ROWS, key=f"compare-different-{pair}-{digest(names)}"),
         column_config={
-            "candidate_id": st.column_config.TextColumn("candidate", width=92),
+            "candidate_id": st.column_config.TextColumn("candidate", width=88),
             "label": st.column_config.TextColumn(width=70),  # "non-lens", which may stand below the first
             **{
                 _rank(compared, run): st.column_config.NumberColumn(
-                    figures.shortened(compared.runs[run], most=12),
+                    f"rank, {figures.shortened(compared.runs[run], most=9)}",
                     format="%.0f",
-                    width=82,
+                    width=104,
                     help=f"Rank by {compared.runs[run]}; 1 is the highest score.",
                 )
                 for run in pair
@@ -120,7 +120,7 @@ def _show_marked(
 
     def caption_of(cutout: Cutout) -> str:
         row = row_of[cutout.id]
-        scores = "\n".join(score_text(float(compared.scores[run, row])) for run in pair)
+        scores = "\n".join(score_by(compared.runs[run], float(compared.scores[run, row])) for run in pair)
         return f"{LENS_MARK} {scores}" if compared.labels[row] else scores
 
     heading("Marked cutouts" if by_hand else "Cutouts on which the runs differ most")
@@ -134,6 +134,6 @@ def _show_marked(
         key="compare-marked",
     )
     st.caption(
-        f"{number(min(SHOWN, len(rows)))} of {number(len(rows))}; scores by {names[0]} and {names[1]}, "
-        f"{LENS_MARK} lens."
+        f"{number(min(SHOWN, len(rows)))} of {number(len(rows))}; below each its scores by {names[0]} and "
+        f"{names[1]}, {LENS_MARK} lens."
     )

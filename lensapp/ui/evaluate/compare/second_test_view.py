@@ -6,13 +6,14 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
+from lensapp.core.evaluate.score_axis import AIM_LABELS
 from lensapp.services.evaluate.compare.second_test import (
     both_parts_table,
     points_table,
     second_test,
 )
 from lensapp.services.evaluate.evaluation import Evaluation
-from lensapp.services.evaluate.figure_tables import AIM_LABELS, with_limits
+from lensapp.services.evaluate.figure_tables import with_limits
 from lensapp.storage.records import Cutout
 from lensapp.storage.workspace import Workspace
 from lensapp.ui.evaluate.cutout_sheet import show_cutouts

@@ -131,14 +131,13 @@ def scatter_figure(
             },
             hovertemplate="scores %{text}",
         )
-    if drawn.axes[0].logit == drawn.axes[1].logit:
-        ends = [drawn.edges(0)[0], drawn.edges(0)[-1]]
-        figure.add_scatter(
-            x=ends, y=ends, mode="lines", line=figures.CHANCE, hoverinfo="skip", name="equal scores"
-        )
+    ends = [drawn.edges(0)[0], drawn.edges(0)[-1]]
+    figure.add_scatter(
+        x=ends, y=ends, mode="lines", line=figures.CHANCE, hoverinfo="skip", name="equal scores"
+    )
     names = [compared.runs[run] for run in runs]
-    figure.update_xaxes(**_axis(drawn.axes[0], names[0]))
-    figure.update_yaxes(**_axis(drawn.axes[1], names[1]))
+    figure.update_xaxes(**_axis(drawn.axes[0], names[0]), constrain="domain")
+    figure.update_yaxes(**_axis(drawn.axes[1], names[1]), constrain="domain", scaleanchor="x")  # a square
     figure.update_layout(dragmode="lasso", hovermode="closest", legend={"itemsizing": "constant"})
     return figure
 

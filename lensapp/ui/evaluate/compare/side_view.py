@@ -38,7 +38,6 @@ VERDICT_HELP = (
 )
 LINEAR, BANDS, MERIT, REFERENCE = "compare-linear", "compare-bands", "compare-interval", "compare-reference"
 PART, PARTS = "compare-part", ("test", "validation")
-FIELD_PIXELS = 80  # of the field above the figure beside the curves
 MOST_BANDS = 4  # more hide each other until asked for
 COSTS = {"rotation_std": "scatter under rotation", "parameters": "parameters", "seconds": "training time (s)"}
 
@@ -181,7 +180,6 @@ def _show_intervals(compared: SideBySide, *, height: int, colours: Sequence[str]
     chosen = kept("merit", one_of(names), names[0], key=MERIT)
     merit = st.session_state[MERIT]
     frame = figures_frame(compared, reference=None)
-    st.selectbox("Figure of merit", names, **chosen)
     figures.show_figure(
         side_figures.interval_figure(frame, merit, colours=colours),
         title=f"{merit} with its 95 % limits",
@@ -189,8 +187,9 @@ def _show_intervals(compared: SideBySide, *, height: int, colours: Sequence[str]
         "runs can still differ: see p below",
         csv=lambda: str(frame[["run", merit, merit + LOW, merit + HIGH]].to_csv(index=False)),
         key="compare-intervals",
-        height=height - FIELD_PIXELS,
+        height=height,
     )
+    st.selectbox("Figure of merit", names, **chosen)
 
 
 def _show_table(compared: SideBySide, rows: Sequence[Compared], *, best: str) -> None:

@@ -1,0 +1,44 @@
+"""What parts of a dataset version are too small to measure."""
+
+import pytest
+
+from lensapp.core.evaluate.intervals import largest_half_width, trials_for, wilson_interval
+from lensapp.services.split.part_sizes import too_few
+
+
+def counts(train: tuple[int, int], validation: tuple[int, int], test: tuple[int, int]):
+    parts = zip(("train", "validation", "test"), (train, validation, test), strict=True)
+    return {part: {"lens": lenses, "nonlens": nonlenses} for part, (lenses, nonlenses) in parts}
+
+
+def test_the_largest_error_is_that_of_the_interval_about_a_half():
+    low, high = wilson_interval(50, 100)
+    assert largest_half_width(100) == pytest.approx((high - low) / 2)
+    assert largest_half_width(7) == pytest.approx(1.96 / (2 * (7 + 1.96**2) ** 0.5), abs=1e-4)
+
+
+@pytest.mark.parametrize(("error", "trials"), [(0.2, 21), (0.15, 39), (0.1, 93)])
+def test_so_many_trials_and_no_fewer_make_an_error_small(error: float, trials: int):
+    assert trials_for(error) == trials
+    assert largest_half_width(trials) <= error < largest_half_width(trials - 1)
+
+
+def test_seven_validation_lenses_are_told_with_what_they_cannot_tell_and_how_many_could():
+    [said] = too_few(counts((43, 500), (7, 100), (25, 250)))
+    assert said.startswith(
+        "The validation part holds 7 lenses: completeness is known to ±\u202f0.30 at worst"
+    )
+    assert "39 lenses tell it to ±\u202f0.15" in said
+    assert said.endswith("All parts together have 75: add labelled lenses.")  # 39 of these are more than half
+
+
+def test_few_test_non_lenses_limit_the_false_positive_rate():
+    [said] = too_few(counts((40, 800), (30, 120), (30, 40)))
+    assert "The test part holds 40 non-lenses: no false positive rate below 0.025" in said
+    assert said.endswith("0.01 takes 300 non-lenses. A part of 32 % would hold as many.")  # 300 of 960
+
+
+def test_large_parts_parts_not_asked_for_and_absent_classes_are_not_told():
+    assert too_few(counts((100, 900), (21, 100), (40, 300))) == ()
+    assert too_few(counts((5, 900), (0, 0), (40, 300))) == ()  # without a validation part
+    assert too_few(counts((50, 0), (10, 0), (10, 0))) == ()  # no non-lens at all is told by the preview
