@@ -6,6 +6,7 @@ from typing import Any, Literal
 import pandas as pd
 import streamlit as st
 
+from lensapp.core.numerals import fixed
 from lensapp.services.train import runs, study_figures
 from lensapp.services.train import studies as study_service
 from lensapp.services.train.studies import StudyStatus
@@ -17,7 +18,7 @@ from lensapp.ui.shared.address import NO_ROWS, digest, kept, switch, ticked
 from lensapp.ui.shared.markup import plain
 from lensapp.ui.shared.scores import USUAL_THRESHOLD, hint_at_low_scores, score_text
 from lensapp.ui.shared.state import go
-from lensapp.ui.shared.widgets import counts_spaced, fixed, number
+from lensapp.ui.shared.widgets import counts_spaced, number
 from lensapp.ui.train import curves, study_plots
 
 LOG = "experiments-log"
