@@ -9,10 +9,10 @@ from lensapp.cli import main
 from lensapp.core.errors import InvalidInput
 from lensapp.services.care.disk import clear, disk_use
 from lensapp.services.care.removal import delete, list_trash
-from lensapp.storage import datasets, runs, sources
+from lensapp.storage import datasets, reviews, runs, sources
 from lensapp.storage.workspace import Workspace
 from support.pages_workspace import open_page
-from support.small_surveys import add_review, make_survey
+from support.small_surveys import add_review, add_votes, make_survey
 
 
 @pytest.fixture
@@ -88,10 +88,24 @@ def test_the_page_clears_deletes_after_the_name_is_typed_and_brings_back(ws: Wor
     assert set(page.dataframe[0].value["did"]) == {"brought back"}
     assert "when (UTC)" in page.dataframe[0].value
     page = open_page("workspace", view="health")
+    assert set(page.dataframe[0].value["outcome"]) == {"not yet"}
     page.button("examine").click().run()
     assert not page.exception
     page.button("jobs").click().run()  # which must not take away what was found
     assert any(one.value.startswith("Examined ") for one in page.caption)
+    assert "sound" in set(page.dataframe[0].value["outcome"])
+
+
+def test_people_lists_the_names_that_signed_votes_where_nobody_logs_in(ws: Workspace) -> None:
+    assert not open_page("workspace", view="people").dataframe
+    [review] = reviews.list_reviews(ws.database)
+    first, second, *_ = reviews.queue_of(ws.database, review.id).tolist()
+    add_votes(ws, review, "Grace", {first: "A"})
+    add_votes(ws, review, "Ada", {first: "A", second: "X"})
+    page = open_page("workspace", view="people")
+    names = page.dataframe[0].value.set_index("inspector")
+    assert names["votes"].to_dict() == {"Ada": 2, "Grace": 1}
+    assert any("user add NAME" in one.value for one in page.code)
 
 
 def test_a_name_that_cannot_be_is_refused_without_hiding_the_deletion(ws: Workspace) -> None:

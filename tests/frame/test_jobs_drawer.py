@@ -125,7 +125,7 @@ def test_a_job_that_failed_is_tried_again_from_the_drawer(workspace):
         log.write(b"4 kB left\n")
     app = run_app("split")
     app.button(key="jobs").click().run()
-    assert {"The disk is full.", "Log"} <= {box.label for box in app.expander}
+    assert {"The disk is full.", "What it wrote: 1 line"} <= {box.label for box in app.expander}
     assert "4 kB left" in [one.value for one in app.code]
     app.button(key=f"drawer-retry-{job.id}").click().run()
     assert queue.get_job(workspace.database, job.id).state == "queued"

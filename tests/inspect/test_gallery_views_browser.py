@@ -178,6 +178,33 @@ def test_filter_keys_and_help_leave_every_picture_in_its_place(gallery: GalleryS
     assert page.locator(".view.main").bounding_box()["height"] > main["height"]
 
 
+def test_tiles_stay_in_their_places_when_the_keys_go(gallery: GalleryServer, context: Any) -> None:
+    page = open_gallery(context, gallery, "stayer")
+    assert page.locator(".strip").is_visible()
+    before = page.locator(".tile").nth(3).bounding_box()
+    press(page, "bxbxbxbxbxb")
+    page.wait_for_selector(".strip", state="hidden")
+    page.wait_for_timeout(300)
+    assert page.locator(".tile").nth(3).bounding_box() == before
+    page.locator("[data-do='findAlike']").click()  # whose answer covers no picture
+    page.wait_for_selector(".toast:visible")
+    assert page.locator(".toast").bounding_box()["y"] < page.locator(".bar").bounding_box()["y"] + 1
+
+
+def test_a_residual_is_larger_than_what_else_stands_beside_the_picture(
+    gallery: GalleryServer, context: Any
+) -> None:
+    page = open_gallery(context, gallery, "subtracter")
+    page.keyboard.press("Enter")
+    page.wait_for_selector(".view.main canvas:visible")
+    page.get_by_role("button", name="Residual", exact=True).click()
+    page.wait_for_selector(".view.lead[data-panel='residual']")
+    lead, band = (
+        page.locator(f".view[data-panel='{name}']").bounding_box() for name in ("residual", "band 0")
+    )
+    assert lead["width"] > 1.9 * band["width"]
+
+
 def test_notes_and_the_place_are_found_again_on_another_machine(
     gallery: GalleryServer, context: Any, browser: Any
 ) -> None:

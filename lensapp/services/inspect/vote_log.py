@@ -63,6 +63,30 @@ def voted_per_review(ws: Workspace) -> dict[int, int]:
     return standing(ws).voted
 
 
+@dataclass(frozen=True)
+class Signature:
+    """A name that signs votes: how many that count, in how many reviews, and when the last was cast."""
+
+    inspector: str
+    votes: int
+    reviews: int
+    last: float
+
+
+def signatures(ws: Workspace) -> list[Signature]:
+    """Return the names that have signed votes on candidates, who voted last first."""
+    state = reviews.state_of_votes(ws.database)
+    log = logged_votes(ws, [key for key, _ in state.reviews], state)
+    counted = last_of(log.columns)
+    of = log.columns.inspector[counted]
+    found = []
+    for rank in np.unique(of).tolist():
+        rows = counted[of == rank]
+        number, last = len(np.unique(log.review_id[rows])), float(log.columns.voted_at[rows].max())
+        found.append(Signature(log.names[rank], len(rows), number, last))
+    return sorted(found, key=lambda one: -one.last)
+
+
 def graded_candidates(ws: Workspace, *, before: float | None = None) -> NDArray[np.int64]:
     """Return the cutouts graded by anybody in any review, each once; on request only those before a moment.
 

@@ -1,5 +1,6 @@
 """People of the page Workspace: accounts, what they may do, where they are logged in and invited to."""
 
+from datetime import UTC, datetime
 from typing import Any
 
 import pandas as pd
@@ -11,12 +12,13 @@ from lensapp.core.typed_commands import as_typed_here
 from lensapp.services.access import accounts, people
 from lensapp.services.access.accounts import LONGEST_PASSWORD, SHORTEST_PASSWORD
 from lensapp.services.inspect.queues import list_reviews
+from lensapp.services.inspect.vote_log import signatures
 from lensapp.storage.workspace import Workspace
 from lensapp.ui.access.invitations import change_invitations
 from lensapp.ui.care.told import tell
 from lensapp.ui.shared.address import NO_ROWS, digest, kept, ticked
 from lensapp.ui.shared.markup import plain, plain_all
-from lensapp.ui.shared.widgets import counted, empty_state, errors_shown
+from lensapp.ui.shared.widgets import counted, counts_spaced, errors_shown, heading
 
 ROLE_HELP = (
     "An administrator may do everything; a scientist imports, trains, scores and opens reviews; an inspector "
@@ -24,20 +26,44 @@ ROLE_HELP = (
 )
 
 
+def _show_names(ws: Workspace) -> None:
+    """Show the names that sign votes where nobody logs in, and how a team gets accounts."""
+    st.caption("Nobody logs in here: whoever opens this app types a name in the sidebar, which signs votes.")
+    if names := signatures(ws):
+        heading("Names that have signed votes")
+        rows = [
+            {
+                "inspector": one.inspector,
+                "votes": one.votes,
+                "reviews": one.reviews,
+                "last vote": datetime.fromtimestamp(one.last, UTC),
+            }
+            for one in names
+        ]
+        st.dataframe(
+            counts_spaced(pd.DataFrame(rows)),
+            hide_index=True,
+            height="content" if len(rows) <= 12 else 440,
+            key="people-names",
+            column_config={"last vote": st.column_config.DatetimeColumn(format="distance")},
+        )
+    heading("Accounts for a team")
+    st.markdown(
+        "With accounts everybody logs in, and each may do what their role allows. "
+        f"{ROLE_HELP}\n\nMake the first account, then start the app again so that it asks for passwords:"
+    )
+    typed = [as_typed_here(one, workspace=ws.folder) for one in ("user add NAME --role administrator", "web")]
+    st.code(f"{typed[0]}\nLENSAPP_MODE=passwords {typed[1]}", language="bash")
+    st.caption(
+        "Where your institute has a log-in of its own, LENSAPP_MODE=oidc takes that. Documentation: Running "
+        "it for a team (docs/deploy.md) and docs/security.md."
+    )
+
+
 def show_people(ws: Workspace) -> None:
     """Show who has an account, and let accounts be made, changed and removed."""
     if mode() == "alone":
-        box = empty_state(
-            "Nobody logs in here",
-            "Whoever opens this app types a name, which signs votes. For a team make the first account, and "
-            "start the app again with LENSAPP_MODE=passwords, or oidc where your institute has a log-in:",
-            icon=":material/group:",
-        )
-        typed = [
-            as_typed_here(one, workspace=ws.folder) for one in ("user add NAME --role administrator", "web")
-        ]
-        box.code(f"{typed[0]}\nLENSAPP_MODE=passwords {typed[1]}", language="bash", width="content")
-        box.caption("More in the documentation: Running it for a team (docs/deploy.md), docs/security.md.")
+        _show_names(ws)
         return
     every = people.list_accounts(ws)
     with st.container(horizontal=True, vertical_alignment="center"):

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 import pandas as pd
 import streamlit as st
 
+from lensapp.core.typed_commands import as_typed_here
 from lensapp.services.care import disk, removal
 from lensapp.services.care.dependents import names_of_kind
 from lensapp.services.care.doctor import examine
@@ -18,7 +19,14 @@ from lensapp.ui.shared.address import kept, one_of
 from lensapp.ui.shared.markup import plain
 from lensapp.ui.shared.page_head import page_head
 from lensapp.ui.shared.state import choose_view, get_workspace
-from lensapp.ui.shared.widgets import counted, empty_state, errors_shown, relative_time, size_in_words
+from lensapp.ui.shared.widgets import (
+    counted,
+    empty_state,
+    errors_shown,
+    heading,
+    relative_time,
+    size_in_words,
+)
 
 VIEWS = {
     "disk": "Disk use",
@@ -32,6 +40,15 @@ KINDS = {"source": "Source", "dataset": "Dataset version", "run": "Run", "review
 MOST_CHANGES = 500
 MOST_WHOLE, TALL = 16, 560  # rows that a table shows at once, and its height in pixels for more
 WIDEST_NAME = 480  # pixels
+EXAMINED = {  # check of the examination → what a reader calls it, and what must hold
+    "database": ("database", "its pages and references are whole"),
+    "pixels": ("pixels", "each source has its cutouts, as many as noted"),
+    "networks": ("networks", "each finished run has its network"),
+    "orphans": ("what belongs to nothing", "each file is of a source, run, review or export that is there"),
+    "leftovers": ("temporary files", "none is left of a job that has ended"),
+    "jobs": ("jobs", "none says that it runs while nobody works on it"),
+    "secret": ("secret key", "only its owner reads the key that signs addresses of pictures"),
+}
 FOUND = "workspace-found"  # what was found at the last examination, and when
 
 
@@ -231,20 +248,24 @@ def _line_of(row: Mapping[str, object]) -> str:
 
 
 def _show_health(ws: Workspace) -> None:
-    st.caption(
-        "Looks at the database, what it refers to, pixels and networks, temporary files, and what belongs to "
-        "nothing. The command doctor also reads every file and compares its checksum."
-    )
-    if st.button("Examine", type="primary", icon=":material/stethoscope:", key="examine"):
-        st.session_state[FOUND] = examine(ws, quick=True), time.time()
-    if FOUND not in st.session_state:
-        return
-    found, at = st.session_state[FOUND]
-    st.caption(f"Examined {relative_time(at)}.")
-    if found["healthy"]:
+    with st.container(horizontal=True, vertical_alignment="center", gap="medium"):
+        if st.button("Examine", type="primary", icon=":material/stethoscope:", key="examine"):
+            st.session_state[FOUND] = examine(ws, quick=True), time.time()
+        found, at = st.session_state.get(FOUND, (None, None))
+        st.caption("Not examined in this session." if found is None else f"Examined {relative_time(at)}.")
+    if found is not None and found["healthy"]:
         st.success(f"{counted(found['files'], 'file')} and the database are sound.", icon=":material/check:")
-    for finding in found["findings"]:
+    for finding in () if found is None else found["findings"]:
         st.warning(plain(f"{finding['what']} {finding['remedy']}"), icon=":material/warning:")
+    heading("What is looked at")
+    wrong = [one["check"] for one in found["findings"]] if found else []
+    rows = []
+    for check, (what, wanted) in EXAMINED.items():
+        told = "not yet" if found is None else f"{wrong.count(check)} wrong" if check in wrong else "sound"
+        rows.append({"what": what, "what must hold": wanted, "outcome": told})
+    _table(rows)
+    st.caption("This takes seconds. To read every file besides, and compare its checksum, type:")
+    st.code(as_typed_here("doctor", workspace=ws.folder), language="bash")
 
 
 def _table(rows: Sequence[Mapping[str, object]]) -> None:

@@ -19,6 +19,7 @@ from lensapp.storage.records import Source
 from lensapp.storage.workspace import Workspace
 from lensapp.ui.access.identity import ACTOR
 from lensapp.ui.over_http import FRESH, body_of
+from lensapp.ui.shared.page_words import without_commands
 from lensapp.ui.shared.state import get_workspace
 
 MOST_IDS = 1000
@@ -95,7 +96,7 @@ def refused(error: LensAppError) -> Response:
         status = 403
     elif isinstance(error, VoteConflict):
         status, taken = 409, {"taken": error.taken}
-    return JSONResponse({"error": str(error)} | taken, status, headers=FRESH)
+    return JSONResponse({"error": without_commands(str(error))[0]} | taken, status, headers=FRESH)
 
 
 def asked_ids(query: QueryParams) -> list[int]:

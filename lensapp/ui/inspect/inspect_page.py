@@ -22,6 +22,7 @@ from lensapp.ui.shared.page_head import lead_to_cutouts, page_head
 from lensapp.ui.shared.page_views import list_page_views
 from lensapp.ui.shared.widgets import counted, empty_state, errors_shown
 
+LOADING = "Loading the review…"
 TYPED_NAME = "inspect-typed-name"
 AFTERWARDS = ("team", "catalogue")  # pages that the card at the end of a review leads to
 # Pictures take the whole page: the app's own header shrinks to the button that shows the sidebar.
@@ -39,6 +40,7 @@ FULL_WIDTH_CSS = """<style>
 def show_inspect_page() -> None:
     """Show the gallery of a review, or what has to come before."""
     ws = state.get_workspace()
+    before = st.empty()  # what stands in it goes at once, not with the end of the next run
     admitted = admission(ws)
     reviews = {one.name: one for one in list_reviews(ws) if may("work") or admitted.admits(one)}
     running = [name for name, review in reviews.items() if review.closed_at is None]
@@ -62,8 +64,8 @@ def show_inspect_page() -> None:
         page_head("Inspect")
         _show_none_yet(ws)
     elif not state.inspector():
-        page_head("Inspect")
-        _ask_inspector_name()
+        with before.container():
+            _ask_inspector_name()
     else:
         if selected not in running:
             asked = selected
@@ -77,7 +79,10 @@ def show_inspect_page() -> None:
                     f"There is no review {plain(asked)}{open_to_you}; {plain(selected)} is shown instead."
                 )
             state.select("review", selected)
+        with before.container(key="review-awaited"):
+            st.caption(LOADING, text_alignment="center")
         _show_review(ws, reviews[str(selected)], running, admitted)
+        before.empty()
 
 
 def _show_none_yet(ws: Workspace) -> None:
@@ -108,7 +113,10 @@ def _ask_inspector_name() -> None:
     def take_name() -> None:
         st.session_state[state.INSPECTOR] = st.session_state[TYPED_NAME].strip()[:LONGEST_NAME]
 
+    with st.container(key="inspector-awaited"):
+        st.caption(LOADING, text_alignment="center")
     with st.container(key="inspector-asked"):  # in sight once the browser has said that it knows no name
+        page_head("Inspect")
         box = empty_state(
             "Who is inspecting?",
             "Votes carry the name of their inspector, so that the consensus can weigh them. "

@@ -105,15 +105,7 @@ def show_team_page() -> None:
             go("inspect", review=review.name)
         show_voters(ws, review)
         return
-    graded = sum(record.graded for record in team.inspectors)
-    hours = sum(record.hours_spent for record in team.inspectors)
-    right.caption(
-        f"{counted(len(team.inspectors), 'inspector')}, "
-        f"{counted(graded, 'vote')}"
-        + (f", {person_time(hours)} of grading" if hours else "")
-        + f"; {counted(team.alpha.units, 'candidate')} with two votes or more"
-        + (f", {number(team.retired)} retired." if team.retired else ".")
-    )
+    right.caption(team_in_words(team))
     _show_inspectors(team)
     show_shares(ws, review, shares)
     _show_figures(team)
@@ -121,6 +113,18 @@ def show_team_page() -> None:
     _show_consensus(ws, review)
     show_voters(ws, review)
     _show_end(ws, review)
+
+
+def team_in_words(team: Team) -> str:
+    """Return how many people have graded how much of a review, and in what time."""
+    graded = sum(record.graded for record in team.inspectors)
+    hours = sum(record.hours_spent for record in team.inspectors)
+    return (
+        f"{counted(len(team.inspectors), 'inspector')}, {counted(graded, 'vote')}"
+        + (f", {person_time(hours)} of grading" if hours else "")
+        + f"; {counted(team.alpha.units, 'candidate')} with two votes or more"
+        + (f", {number(team.retired)} retired." if team.retired else ".")
+    )
 
 
 def _show_figures(team: Team) -> None:

@@ -19,7 +19,7 @@ from lensapp.ui.base_path import base_path
 from lensapp.ui.shared.job_controls import job_progress, no_worker, polling, state_text
 from lensapp.ui.shared.markup import plain
 from lensapp.ui.shared.state import address_of, get_workspace, go
-from lensapp.ui.shared.widgets import duration, when
+from lensapp.ui.shared.widgets import counted, duration, when
 
 OPEN = "jobs-drawer-open"
 MOST = 40
@@ -118,5 +118,5 @@ def _show_ended(job: Job) -> None:
 def _show_log(job: Job) -> None:
     """Show the end of what a job has said, where it said anything that is kept."""
     if lines := last_log_lines(get_workspace(), job):
-        with st.expander("Log"):
+        with st.expander(f"What it wrote: {counted(len(lines), 'line')}", icon=":material/notes:"):
             st.code("\n".join(lines), language=None, wrap_lines=True)

@@ -47,7 +47,7 @@ _OPTION = re.compile(
 )
 
 
-_TYPED = re.compile(r": (\S+ -m lensapp [^\n]+)")
+_TYPED = re.compile(r"(?:, or run)?: (\S+ -m lensapp [^\n]+)")
 
 
 def without_commands(message: str) -> tuple[str, list[str]]:

@@ -8,7 +8,7 @@ const MARGIN = 16; // above and below the strip
 
 /** The strip of keys: gone after ten votes, or when it is closed. */
 export class KeyStrip {
-  /** @param onShape called when it appears or goes */
+  /** @param onShape called when it appears or is closed; after ten votes it leaves its room: tiles under the hand stay */
   constructor(root, { grades, contaminants, looking }, { onShape }) {
     Object.assign(this, { root, wanted: !looking, onShape });
     const key = (name, meaning) => element('span', {}, element('kbd', { textContent: name }), meaning);
@@ -22,18 +22,15 @@ export class KeyStrip {
 
   /** Show it while few candidates are graded. */
   follow(graded, total) {
+    const began = this.root.hidden;
     this.wanted &&= graded < Math.min(FIRST_VOTES, total);
-    this.show();
+    this.root.hidden = !this.wanted;
+    if (began && this.wanted) this.onShape();
   }
 
   close() {
     this.wanted = false;
-    this.show();
-  }
-
-  show() {
-    if (this.root.hidden === !this.wanted) return;
-    this.root.hidden = !this.wanted;
+    this.root.hidden = true;
     this.onShape();
   }
 

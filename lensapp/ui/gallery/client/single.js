@@ -23,10 +23,12 @@ function written([name, value, unit]) {
   return `${name} ${figure ?? '–'}${unit && figure != null ? ` ${unit}` : ''}`;
 }
 
-function bestColumns({ count, width, height }) {
+/** Fit square cells into a room; with a `lead` the first panel takes four of them. */
+function bestColumns({ count, lead, width, height }) {
   let best = { columns: 1, cell: 0 };
-  for (let columns = 1; columns <= count; columns++) {
-    const rows = Math.ceil(count / columns);
+  const cells = count + (lead ? 3 : 0);
+  for (let columns = lead ? 2 : 1; columns <= cells; columns++) {
+    const rows = Math.ceil(cells / columns);
     const cell = Math.floor(Math.min((width + GAP) / columns, (height + GAP) / rows) - GAP);
     if (cell > best.cell) best = { columns, cell };
   }
@@ -129,16 +131,21 @@ export class SingleView {
   layout({ width, height }) {
     this.room = { width, height };
     const side = height - FACTS_HEIGHT, count = this.panels.length + this.around.length;
+    // A residual is looked into: it is larger than what else stands beside the picture.
+    const residual = count > 1 && this.views.get('residual');
     let best = { filled: -1 };
     for (let across = Math.min(side, width); across >= side / 2; across -= side / 40) {
-      const panels = bestColumns({ count, width: width - across - GAP, height: side });
-      const filled = count ? across ** 1.6 * panels.cell : across;
+      const panels = bestColumns({ count, lead: residual, width: width - across - GAP, height: side });
+      const weight = count > 1 ? 1.6 : 1; // what is asked for alone, such as a residual, is as large
+      const filled = count ? across ** weight * panels.cell : across;
       if (filled > best.filled && (panels.cell >= LEAST_PANEL || !count)) best = { filled, across, ...panels };
     }
-    const { across = side / 2, columns = Math.max(1, Math.floor((width - side / 2) / (LEAST_PANEL + GAP))), cell = LEAST_PANEL } = best;
+    const { across = side / 2, columns = Math.max(residual ? 2 : 1, Math.floor((width - side / 2) / (LEAST_PANEL + GAP))), cell = LEAST_PANEL } = best;
     Object.assign(this.main.figure.style, { width: `${across}px`, height: `${across}px` });
     Object.assign(this.panelGrid.style, { gridTemplateColumns: `repeat(${columns}, ${cell}px)`, gridAutoRows: `${cell}px` });
-    this.panelGrid.toggleAttribute('data-small', cell < 170);
+    this.panelGrid.querySelectorAll('.lead').forEach((figure) => figure.classList.remove('lead'));
+    if (residual) residual.figure.classList.add('lead');
+    this.panelGrid.toggleAttribute('data-small', cell < (residual ? 100 : 170));
     this.side = across;
   }
 
