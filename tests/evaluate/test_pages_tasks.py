@@ -61,10 +61,10 @@ def test_values_are_shown_beside_the_document(ws: Workspace) -> None:
     page = open_page("evaluate", run="values-1")
     assert len(figures_of(page)) == 6
     errors = page.dataframe[0].value
-    assert list(errors.columns) == ["network", "θ_E", "ε_x", "ε_y", "x", "y"]
+    assert list(errors.columns) == ["network", "θE", "εx", "εy", "x", "y"]
     assert errors["network"].iloc[0] == "values-1"
-    assert errors.iloc[-1]["θ_E"] == HEZAVEH_ERRORS["Combined"]["einstein_radius_arcsec"] == 0.02
-    assert list(page.dataframe[1].value["value"]) == ["θ_E", "ε_x", "ε_y", "x", "y"]
+    assert errors.iloc[-1]["θE"] == HEZAVEH_ERRORS["Combined"]["einstein_radius_arcsec"] == 0.02
+    assert list(page.dataframe[1].value["value"]) == ["θE", "εx", "εy", "x", "y"]
 
 
 def test_the_validation_part_can_be_chosen_and_measured(ws: Workspace) -> None:

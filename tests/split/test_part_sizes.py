@@ -35,7 +35,9 @@ def test_seven_validation_lenses_are_told_with_what_they_cannot_tell_and_how_man
 def test_few_test_non_lenses_limit_the_false_positive_rate():
     [said] = too_few(counts((40, 800), (30, 120), (30, 40)))
     assert "The test part holds 40 non-lenses: no false positive rate below 0.025" in said
-    assert said.endswith("0.01 takes 300 non-lenses. A part of 32 % would hold as many.")  # 300 of 960
+    assert said.endswith(
+        "A rate of 0.01 takes 300 non-lenses. A part of 32 % would hold as many."
+    )  # 300 of 960
 
 
 def test_large_parts_parts_not_asked_for_and_absent_classes_are_not_told():

@@ -20,11 +20,11 @@ LENS_PARAMETERS = (
     "lens_x_arcsec",
     "lens_y_arcsec",
 )
-"""θ_E, ε_x, ε_y, x and y of Hezaveh et al. (2017), by the names the demo survey gives them."""
+"""θE, εx, εy, x and y of Hezaveh et al. (2017), by the names the demo survey gives them."""
 TARGET_SYMBOLS = {
-    "einstein_radius_arcsec": "θ_E",
-    "ellipticity_e1": "ε_x",
-    "ellipticity_e2": "ε_y",
+    "einstein_radius_arcsec": "θE",
+    "ellipticity_e1": "εx",
+    "ellipticity_e2": "εy",
     "lens_x_arcsec": "x",
     "lens_y_arcsec": "y",
 }

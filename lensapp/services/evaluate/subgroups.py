@@ -47,7 +47,7 @@ def columns_of(ws: Workspace, cutouts: Sequence[Cutout]) -> dict[str, NDArray[An
 
 
 def usual_column(ws: Workspace, evaluation: Evaluation) -> str:
-    """Return the column to begin with: a magnitude of both classes, else θ_E or S/N, never an error."""
+    """Return the column to begin with: a magnitude of both classes, else θE or S/N, never an error."""
     columns = properties(ws, evaluation)
     told = [name for name in columns if not is_error(name)]
     shared = [name for name in told if _is_shared(columns[name], evaluation.labels)]

@@ -165,7 +165,7 @@ def whole_table(search: Search) -> pd.DataFrame:
 def grid_table(function: SelectionFunction) -> pd.DataFrame:
     """Return the completeness of one seeing with its limits: Einstein radii down, S/N across."""
     accepted, number = function.accepted[:, :, 0], function.number[:, :, 0]
-    table = pd.DataFrame({"θ_E": [f"{radius:g}" for radius in function.theta_e_arcsec]})
+    table = pd.DataFrame({"Einstein radius (arcsec)": [f"{radius:g}" for radius in function.theta_e_arcsec]})
     for column, snr in enumerate(function.arc_snr):
         pairs = zip(accepted[:, column].tolist(), number[:, column].tolist(), strict=True)
         table[f"S/N {snr:g}"] = [share_of(*pair) for pair in pairs]

@@ -36,7 +36,7 @@ def too_few(counts: Counts) -> tuple[str, ...]:
             wanted = round(NEGATIVES_EXPECTED / LEAST_FPR)
             said.append(
                 f"The {part} part holds {counted(nonlenses, 'non-lens')}: {_of_false_positives(nonlenses)}. "
-                f"{LEAST_FPR:g} takes {wanted} non-lenses. "
+                f"A rate of {LEAST_FPR:g} takes {wanted} non-lenses. "
                 f"{_remedy(wanted, totals[LABELS[1]], 'non-lenses')}"
             )
     return tuple(said)

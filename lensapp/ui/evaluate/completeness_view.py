@@ -10,12 +10,14 @@ from lensapp.core.evaluate.selection_function import HUMAN, JOINT, NETWORK, Inje
 from lensapp.services.data.sources import ready_sources
 from lensapp.services.evaluate import completeness as service
 from lensapp.services.inspect.joint_completeness import Search, completeness_of
+from lensapp.services.train import runs
 from lensapp.storage.records import Run
 from lensapp.storage.workspace import Workspace
 from lensapp.ui.shared import figures
 from lensapp.ui.shared.forms import spec_form
 from lensapp.ui.shared.job_controls import watch_job
 from lensapp.ui.shared.markup import plain
+from lensapp.ui.shared.page_words import in_page_words
 from lensapp.ui.shared.state import selected
 from lensapp.ui.shared.widgets import download, errors_shown, number
 
@@ -29,11 +31,15 @@ WHOSE = {
 
 def show_completeness(ws: Workspace, run: Run, *, threshold: float) -> None:
     """Show the completeness of a run in a source over Einstein radius, S/N and seeing, or measure it."""
-    names = [source.name for source in ready_sources(ws)]
-    if not names:
+    measured = service.measured_sources(ws, run.name)
+    differences = runs.fitting_first(ws, run, ready_sources(ws))
+    if not differences:
         return
     st.subheader("Completeness by injection")
-    measured = service.measured_sources(ws, run.name)
+    names = [name for name, difference in differences.items() if not difference or name in measured]
+    if not names:
+        st.caption(f"No source has the bands and pixels that {plain(run.name)} reads.")
+        return
     chosen_source = selected("source")
     usual = measured[-1] if measured and chosen_source not in measured else chosen_source
     left, right = st.columns([2, 3], vertical_alignment="bottom")
@@ -42,7 +48,8 @@ def show_completeness(ws: Workspace, run: Run, *, threshold: float) -> None:
         names,
         index=names.index(usual) if usual in names else 0,
         key=f"evaluate-completeness-{run.name}",
-        help="Lensed arcs are painted on galaxies of this source, with its PSF and noise, and scored.",
+        help="Lensed arcs are painted on galaxies of this source, with its PSF and noise, and scored. "
+        "Sources that the network cannot read are not listed.",
     )
     if watch_job(ws, service.KIND, run=run.name, source=source):
         return
@@ -107,7 +114,7 @@ def _show_function(ws: Workspace, run: Run, search: Search, chosen: SelectionFun
         key="evaluate-completeness",
         height=110 + 62 * len(chosen.theta_e_arcsec),
     )
-    st.caption(plain(chosen.settings["realism"]))
+    st.caption(plain(in_page_words(chosen.settings["realism"])))
     if search.human is None:
         st.caption(
             "Inspectors' and joint completeness appear once blind tests of a review of this source are "

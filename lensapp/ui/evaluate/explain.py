@@ -28,9 +28,9 @@ class Overlay:
 
 def choose_overlay() -> Overlay | None:
     """Return which map lies over the cutouts, as chosen on the page; None where none is wanted."""
-    with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
+    with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
         wanted = st.toggle(
-            "Lay explanations over the cutouts",
+            "Lay explanations over",
             **kept("maps", switch(), default=False, key=WANTED_KEY),
             help="Which regions each score rests on: is it right, or wrong, for the right reason? A single "
             "cutout is explained in the view that a click on it opens.",
@@ -48,7 +48,7 @@ def choose_overlay() -> Overlay | None:
                 "Grad-CAM (Selvaraju et al. 2017) and integrated gradients (Sundararajan et al. 2017) ask "
                 "the network's own gradients, which a committee has not.",
             )
-        with st.container(width=260):
+        with st.container(width=150):
             percent = st.slider(
                 "Opacity",
                 0,
@@ -81,16 +81,17 @@ def explain_shown(ws: Workspace, run_name: str, cutout_ids: Sequence[int]) -> No
     missing = [one for one, explanation in zip(cutout_ids, found, strict=True) if explanation is None]
     if missing:
         if not watch_job(ws, "explain", run=run_name, cutouts=missing):
-            start_button(
-                f"Explain all {len(missing)}"
-                if len(missing) == len(cutout_ids)
-                else f"Explain the other {len(missing)}",
-                start=explanations.start_explanations,
-                ws=ws,
-                run_name=run_name,
-                cutout_ids=missing,
-            )
-            st.caption(_explained_so_far(len(cutout_ids) - len(missing), len(cutout_ids)))
+            with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+                start_button(
+                    f"Explain all {len(missing)}"
+                    if len(missing) == len(cutout_ids)
+                    else f"Explain the other {len(missing)}",
+                    start=explanations.start_explanations,
+                    ws=ws,
+                    run_name=run_name,
+                    cutout_ids=missing,
+                )
+                st.caption(_explained_so_far(len(cutout_ids) - len(missing), len(cutout_ids)))
         return
     likenesses = explanations.likeness_to_random([one for one in found if one is not None])
     if likenesses:

@@ -109,16 +109,22 @@ def _show_figures(ws: Workspace, run: Run, evaluations: Sequence[Evaluation], *,
         curves = service.threshold_columns(evaluation)
         figures.show_figure(
             draw.threshold_figure(curves, threshold=threshold, axis=axis, colours=figures.line_colours()),
-            title="Purity and completeness against threshold",
+            title="Purity and completeness by threshold",
             caption=f"{_caption(evaluation)}; shaded: 95\u00a0% (Wilson)",
             csv=lambda: figures.csv_text(curves),
             key="evaluate-threshold-curve",
         )
+    with st.expander("Distribution of scores, scatter under rotation"):
+        _show_scores_themselves(run, evaluation, threshold=threshold)
+
+
+def _show_scores_themselves(run: Run, evaluation: Evaluation, *, threshold: float) -> None:
+    """Show how scores of both classes are distributed, and how far they change under rotation."""
     left, right = st.columns(2)
     with left:
         bins = service.score_histogram(evaluation)
         figures.show_figure(
-            draw.score_figure(bins, threshold=threshold, axis=axis),
+            draw.score_figure(bins, threshold=threshold, axis=evaluation.score_axis),
             title="Scores of lenses and non-lenses",
             caption=_caption(evaluation),
             csv=lambda: draw.score_histogram_csv(bins),
@@ -215,8 +221,8 @@ def _show_precision_recall(
             share=first.counts.n_positive / first.counts.n,
             bands={first.run: first.purity_band},
         ),
-        title="Purity against completeness (precision–recall)",
-        caption=f"{_caption(first)}; band: 95\u00a0% by resampling; dotted: all accepted",
+        title="Purity against completeness",
+        caption=f"{_caption(first)}; precision–recall, band: 95\u00a0% by resampling; dotted: all accepted",
         csv=lambda: figures.csv_text(columns[first.run]),
         key="evaluate-pr",
         height=310 + figures.legend_height([*columns, OTHER_MARKS[-1]]),
@@ -240,8 +246,8 @@ def _show_rotations(run: Run, evaluation: Evaluation) -> None:
     mean = float(columns["std"].mean())
     figures.show_figure(
         draw.rotation_figure(columns, axis=evaluation.score_axis, colours=figures.class_colours()),
-        title="Scatter of the score when the image is rotated by 90°",
-        caption=f"{_caption(evaluation)}; mean {mean:.4f}",
+        title="Scatter of the score under rotation",
+        caption=f"{_caption(evaluation)}; each in four orientations, mean {mean:.4f}",
         csv=lambda: figures.csv_text(columns),
         key="evaluate-rotation",
     )

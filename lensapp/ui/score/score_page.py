@@ -139,7 +139,7 @@ def _show_scores(
     chosen = _choose_scored(ws, run, source, scored, learned=len(learned))
     if chosen is None:
         return
-    scored, limits = chosen
+    everything, (scored, limits) = scored, chosen
     evaluation = _evaluation_of(ws, run)
     usual = USUAL_THRESHOLD if evaluation is None else usual_threshold(evaluation)[0]
     highest, threshold = float(scored.scores[0]), current_threshold(usual)
@@ -155,7 +155,7 @@ def _show_scores(
             offer_probabilities(ws, run, source)
     with right:
         _show_best(ws, run, source, scored, learned=learned)
-    _show_survey(ws, run, source, scored, evaluation, threshold=threshold)
+    _show_survey(ws, run, source, everything, evaluation, threshold=threshold)
 
 
 def _show_survey(

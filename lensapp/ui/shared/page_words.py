@@ -70,7 +70,7 @@ def in_page_words(message: str) -> str:
 
     Options that no form has, such as those that open another workspace, stay.
     """
-    if "--" not in message:
+    if "--" not in message and "(`" not in message:
         return message
 
     def label(option: re.Match[str]) -> str:

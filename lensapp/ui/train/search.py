@@ -43,9 +43,7 @@ def show_search(ws: Workspace, status: StudyStatus) -> None:
                 f":material/trophy: Best: **{plain(best['run'])}** · {figure} **{value}**  \n{settings}",
                 width="stretch",
             )
-            if st.button(
-                "Open in Evaluate", type="primary", icon=":material/query_stats:", key="best-evaluate"
-            ):
+            if st.button("Open in Evaluate", icon=":material/query_stats:", key="best-evaluate"):
                 go("evaluate", run=best["run"])
     if len(columns["trial"]):
         _show_trial_figures(status, spec, columns)

@@ -106,7 +106,7 @@ def test_the_completeness_of_a_report_is_that_of_the_command(
     limits = f"{answer['completeness']:.3f} ({answer['low']:.3f}–{answer['high']:.3f})"
     assert tables["Completeness of the whole grid"][1] == ["the network", "80", "40", limits]
     grid = tables["Lenses that the network accepts, by Einstein radius (arcsec) and S/N of the arcs"]
-    assert grid[0] == ["θ_E", "S/N 20", "S/N 60"]
+    assert grid[0] == ["Einstein radius (arcsec)", "S/N 20", "S/N 60"]
     assert grid[1] == ["1", "0.000 (0.000–0.161)", "1.000 (0.839–1.000)"]  # Wilson's limits of 0 and 20 of 20
     assert [row[:2] for row in tables["Completeness by seeing"][1:]] == [["0.7", "40"], ["1.1", "40"]]
 
