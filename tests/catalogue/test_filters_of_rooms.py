@@ -146,4 +146,5 @@ def test_cutouts_are_sorted_by_a_column(ws):
     hints = [hint for _, _, _, hint, _ in sheet["items"]]
     assert [hint.split()[0] for hint in hints[:2]] == ["J0009", "J0008"]
     assert not [hint for hint in hints if "J0010" in hint]
-    assert "seeing_arcsec: 0.59" in hints[0]
+    assert "seeing (arcsec): 0.59" in hints[0]
+    assert [caption for _, _, caption, _, _ in sheet["items"]][:2] == ["J0009\n0.59", "J0008\n0.58"]

@@ -394,6 +394,19 @@ def test_an_id_pattern_shows_what_it_takes_of_the_ids_and_is_tried_before_the_im
     assert any("no regular expression" in error.value for error in app.error)
 
 
+def test_no_id_pattern_is_asked_for_where_all_files_are_in_the_catalogue(workspace, tmp_path):
+    folder = tmp_path / "in"
+    write_fits(folder / "lens-100.fits", cutout(0))
+    (tmp_path / "t.csv").write_text("id,z\nlens-100,1\n")
+    app = open_data(view="import")
+    app.text_input(key="import-path").input(str(folder))
+    app.text_input(key="import-bands").input("r")
+    app.text_input(key="import-catalogue").input(str(tmp_path / "t.csv"))
+    next(button for button in app.button if button.label == "Dry run").click().run()
+    assert any("1 found in the catalogue" in caption.value for caption in app.caption)
+    assert not [field for field in app.text_input if "try-pattern" in (field.key or "")]
+
+
 def test_what_only_tiles_need_is_asked_for_tiles_alone(workspace):
     app = open_data()
     shown = ("import-size_arcsec", "import-virtual")
@@ -406,12 +419,20 @@ def test_what_only_tiles_need_is_asked_for_tiles_alone(workspace):
 
 
 @pytest.mark.parametrize("where", ['magnitude_r == "bright"', "nosuch > 1"])
-def test_a_filter_that_cannot_be_used_shows_why_and_no_cutouts(workspace, where):
+def test_a_filter_that_cannot_be_used_shows_why_and_the_cutouts_of_the_last_that_could(workspace, where):
     make_survey(workspace, count=20)
     app = open_data(where=where)
     assert not app.exception
     assert len(app.error) == 1
-    assert not [element for element in app.main.get("html") if 'class="sheet"' in element.value]
+    assert any("All 20 cutouts are shown until the filter can be used." in text.value for text in app.caption)
+    field = next(field for field in app.text_input if field.label == "Filter")
+    field.set_value("isnull(ra)").run()
+    assert not app.error
+    field = next(field for field in app.text_input if field.label == "Filter")
+    field.set_value(where).run()
+    assert len(app.error) == 1
+    assert any("fulfil the filter before" in text.value for text in app.caption)
+    assert any(text.value.startswith("0 of 20 cutouts") for text in app.caption)
 
 
 def test_a_filter_says_how_many_cutouts_fulfil_it_and_an_unknown_column_where_all_names_are(workspace):

@@ -1,5 +1,6 @@
 """The page that paints: without hosts, its preview, and the job that it queues."""
 
+import re
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +16,7 @@ from lensapp.simulation.survey import DemoSpec
 from lensapp.storage import sources
 from lensapp.storage.workspace import Workspace
 from lensapp.ui.data.corner_figure import AXES, corner_figure
+from lensapp.ui.data.paint_page import faint_arcs_in_words
 from support.drawn_figures import figures_of
 
 PROJECT = Path(__file__).parents[2]
@@ -60,7 +62,7 @@ def test_a_preview_shows_lenses_and_distributions_and_stores_nothing(with_hosts:
 
 def test_fewer_nonlenses_than_asked_for_are_told_of_before_and_after(with_hosts: Workspace) -> None:
     app = open_paint()
-    assert not any("Painted last" in one.value for one in app.markdown)
+    assert not any("Last: **" in one.value for one in app.markdown)
     app.number_input(key="paint-count").set_value(100)
     app.button(key="paint-try").click().run()
     hosts = preview_painting(with_hosts, PaintSpec(hosts=("sky",), count=100))
@@ -70,9 +72,23 @@ def test_fewer_nonlenses_than_asked_for_are_told_of_before_and_after(with_hosts:
     assert any(one.value.startswith(told) for one in app.warning)
     paint_source(with_hosts, name="arcs", spec=PaintSpec(hosts=("sky",), count=100), processes=1)
     app = open_paint()
-    words = f"Painted last: **arcs**, 100 lenses, {hosts.nonlenses} non-lenses."
+    words = f"Last: **arcs**, 100 lenses, {hosts.nonlenses} non-lenses."
     assert any(one.value == words for one in app.markdown)
     assert any(one.value.startswith(told) for one in app.caption)
+
+
+def test_the_page_opens_with_a_preview_the_brightest_arcs_first(with_hosts: Workspace) -> None:
+    app = open_paint()
+    assert not app.exception
+    [sheet] = [element.value for element in app.main.get("html") if 'class="sheet"' in element.value]
+    told = [float(one) for one in re.findall(r"<figcaption>S/N (\d+) ", sheet)]
+    assert len(told) == 24
+    assert told == sorted(told, reverse=True)
+
+
+def test_how_many_arcs_are_hard_to_see_is_told():
+    assert faint_arcs_in_words(np.array([30.0, 9.9, 10.0])).startswith("1 of these 3 has an S/N below 10")
+    assert faint_arcs_in_words(np.array([30.0])) == ""
 
 
 def test_the_button_queues_what_was_entered(with_hosts: Workspace) -> None:

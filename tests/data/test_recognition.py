@@ -120,6 +120,7 @@ def test_a_look_at_a_catalogue_tells_columns_and_the_values_of_those_with_few(tm
         ("RA [deg]", "Dec [deg]"),
     )
     assert look.values["kind"] == {"GALAXY": 30, "STAR": 10}
+    assert look.limits == {"RA [deg]": (0.0, 3.9)}  # in the others are texts, or few values
     assert "name" not in look.values
     with pytest.raises(InvalidInput, match=r"does not exist\. Choose another file"):
         make_look(str(tmp_path / "absent.csv"))

@@ -18,7 +18,7 @@ from lensapp.services.overview import overview
 from lensapp.services.recent import recent_changes
 from lensapp.services.split.datasets import freeze_split
 from lensapp.services.tour import tour_of
-from lensapp.storage import datasets, queue, reviews, runs, sources
+from lensapp.storage import datasets, queue, reviews, runs, sources, studies
 from lensapp.storage.care.trail import EXPORTED, note_change
 from lensapp.storage.scores import stored_scores
 from lensapp.storage.workspace import Workspace
@@ -106,6 +106,24 @@ def test_the_home_page_shows_six_cards_and_what_happened_last(workspace):
     assert {button.label for button in app.main.button} >= {"run1", "look"}
 
 
+def test_folds_of_a_study_are_one_line_among_the_recent_runs(workspace):
+    walk_the_round(workspace)
+    [dataset] = datasets.list_datasets(workspace.database)
+    study = studies.create_study(workspace.database, name="cv", kind="kfold", dataset_id=dataset.id, spec={})
+    for fold, auroc in enumerate((0.91, 0.94)):
+        run = runs.create_run(
+            workspace.database, name=f"cv-fold{fold}", dataset_id=dataset.id, model="elu_cnn", spec={}
+        )
+        runs.update_run(workspace.database, run.id, state="finished", evaluation={"auroc": auroc})
+        studies.add_run(workspace.database, study.id, run.id, place=fold)
+    app = AppTest.from_file(PROJECT / "lensapp" / "ui" / "main.py", default_timeout=60).run()
+    assert not app.exception
+    labels = {button.label for button in app.main.button}
+    assert "cv" in labels
+    assert not labels & {"cv-fold0", "cv-fold1"}
+    assert any(text.value == "2 runs · AUROC 0.910 to 0.940" for text in app.caption)
+
+
 def test_each_card_says_what_its_picture_shows_and_no_two_show_the_same(workspace):
     walk_the_round(workspace)
     app = AppTest.from_file(PROJECT / "lensapp" / "ui" / "main.py", default_timeout=60).run()
@@ -114,7 +132,7 @@ def test_each_card_says_what_its_picture_shows_and_no_two_show_the_same(workspac
     captions = [re.search(r'card-caption"[^>]*>([^<]*)<', card)[1] for card in cards]
     assert len(set(pictures)) == 6
     assert captions == [
-        "lenses of small", "train, validation, test", "validation loss",
+        "lenses of small", "train, validation, test", "validation loss, lowest 0.333",
         "number by score", "votes A, B, C, X", "graded A last",
     ]  # fmt: skip
 

@@ -72,12 +72,20 @@ def test_a_catalogue_among_the_files_is_not_said_to_be_left_out(tmp_path):
         ("mag_g", "mag g"),
         ("arc_snr", "arc S/N"),
         ("counts_per_pixels", "counts per pixels"),
-        ("FLUX_RADIUS", "FLUX RADIUS"),
+        ("FLUX_RADIUS", "FLUX_RADIUS"),
+        ("seeing_arcsec_g", "seeing g (arcsec)"),
+        ("sersic_index", "Sérsic index"),
+        ("shear_g1", "shear g₁"),
         ("redshift", "redshift"),
     ],
 )
 def test_columns_are_labelled_in_a_readers_words_with_their_units(name, label):
     assert column_label(name) == label
+
+
+def test_a_unit_that_the_catalogue_tells_is_said_once():
+    assert column_label("R_EFF", unit="kpc") == "R_EFF (kpc)"
+    assert column_label("seeing_arcsec", unit="arcsec") == "seeing (arcsec)"
 
 
 def test_ids_are_texts_and_keep_their_zeros(tmp_path):

@@ -62,7 +62,7 @@ def test_looking_at_a_cutout_tells_all_that_is_known_and_creates_nothing(
         assert client.get(f"{API}/{path}").status_code == 200
     assert everything_made(ws) == before
     assert (record["name"], record["source"], record["label"]) == ("J0000", "sky", "lens")
-    assert record["facts"] == [["seeing_arcsec", 0.5, ""]]
+    assert record["facts"] == [["seeing (arcsec)", 0.5, ""]]
     assert record["score"] == pytest.approx(0.99)
     assert {run for run, _, _ in record["scores"]} == {"elu_cnn-1", "elu_cnn-2"}
     assert [(vote["inspector"], vote["grade"]) for vote in record["votes"]] == [("Ada", "A"), ("Grace", "A")]

@@ -41,23 +41,32 @@ COLUMN_UNITS = {
     "arcsec": "arcsec", "arcmin": "arcmin", "deg": "deg", "mag": "mag", "pixels": "pixels", "km_s": "km/s",
     "nm": "nm", "kpc": "kpc", "mpc": "Mpc", "gyr": "Gyr", "seconds": "s", "percent": "%", "dex": "dex",
 }  # fmt: skip
-COLUMN_WORDS = {"snr": "S/N", "psf": "PSF", "fwhm": "FWHM", "ra": "RA", "dec": "Dec"}
+COLUMN_WORDS = {
+    "snr": "S/N", "psf": "PSF", "fwhm": "FWHM", "ra": "RA", "dec": "Dec", "einstein": "Einstein",
+    "sersic": "Sérsic", "e1": "e₁", "e2": "e₂", "g1": "g₁", "g2": "g₂",
+}  # fmt: skip
+_BAND_BEHIND_UNIT = re.compile(f"(.+)_({'|'.join(COLUMN_UNITS)})_([a-z])", re.IGNORECASE)
 
 
-def column_label(name: str) -> str:
+def column_label(name: str, *, unit: str = "") -> str:
     """Return a column's name as a reader writes it: "einstein_radius_arcsec" is "Einstein radius (arcsec)".
 
-    What ends in a unit has it in brackets; letters that catalogues wrote large stay large.
+    What ends in a unit has it in brackets, as has one whose catalogue tells its `unit`. Names in capitals are
+    terms of their survey and stay as they are.
     """
-    stem, unit = name.strip(), ""
+    label = name if name.isupper() else _in_words(name)
+    return label if not unit or label.endswith(")") else f"{label} ({unit})"
+
+
+def _in_words(name: str) -> str:
+    stem, unit = _BAND_BEHIND_UNIT.sub(r"\1_\3_\2", name.strip()), ""
     for ending, written in COLUMN_UNITS.items():
         what = stem.lower().removesuffix(f"_{ending}")
         if what != stem.lower() and what.strip("_") and not what.endswith("_per"):
             stem, unit = stem[: -len(ending) - 1], f" ({written})"
             break
     words = [COLUMN_WORDS.get(word.lower(), word) for word in stem.split("_") if word]
-    label = " ".join("Einstein" if word == "einstein" else word for word in words) or name
-    return label + unit
+    return (" ".join(words) or name) + unit
 
 
 def find_column(names: Iterable[str], meaning: str) -> str | None:

@@ -1,10 +1,13 @@
 """What columns a catalogue has, which of them are recognised, and the values of those that have few."""
 
+import math
 from collections import Counter
+from collections.abc import Container
 from dataclasses import dataclass
 from pathlib import Path
 
 from lensapp.core.data.column_names import find_column, word_of
+from lensapp.core.data.no_data import as_number
 from lensapp.core.errors import InvalidInput
 from lensapp.ingest.formats.table_files import TableFile, read_table
 from lensapp.ingest.gate.subprocesses import isolated
@@ -30,6 +33,8 @@ class CatalogueLook:
     values
         Of each column of few values: these as one names them, with the rows that have each, the most
         frequent first.
+    limits
+        Lowest and highest value of each other column of numbers.
     """
 
     rows: int
@@ -38,6 +43,7 @@ class CatalogueLook:
     label_column: str | None
     position_columns: tuple[str, ...]
     values: dict[str, dict[str, int]]
+    limits: dict[str, tuple[float, float]]
 
 
 def look_at_catalogue(path: str) -> CatalogueLook:
@@ -71,7 +77,8 @@ def make_look(name: str) -> CatalogueLook:
         id_column=id_column,
         label_column=find_column(names, "label"),
         position_columns=positions.columns,
-        values=_few_values(table),
+        values=(few := _few_values(table)),
+        limits=_limits(table, leaving_out=few),
     )
 
 
@@ -87,3 +94,14 @@ def _few_values(table: TableFile) -> dict[str, dict[str, int]]:
         else:
             few[name] = dict(counts.most_common())
     return few
+
+
+def _limits(table: TableFile, *, leaving_out: Container[str]) -> dict[str, tuple[float, float]]:
+    """Return the lowest and highest value of each column of numbers."""
+    limits: dict[str, tuple[float, float]] = {}
+    for name, cells in table.columns.items():
+        numbers = [as_number(word_of(cell)) for cell in cells] if name not in leaving_out else []
+        known = [value for value in numbers if value is not None and math.isfinite(value)]
+        if known and None not in numbers:
+            limits[name] = (min(known), max(known))
+    return limits

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from lensapp.core.data import imaging, pixel_codes
+from lensapp.core.data.column_names import column_label
 from lensapp.core.errors import InvalidInput, LensAppError
 from lensapp.services.catalogue.ledger import ledger_of_candidate
 from lensapp.services.data.pictures import read_pictures, source_levels
@@ -97,7 +98,7 @@ class Lightbox:
             "label": row.label,
             "object_class": row.object_class,
             "facts": [
-                (name, value, units.get(name, ""))
+                (column_label(name), value, "" if column_label(name).endswith(")") else units.get(name, ""))
                 for name, value in row.properties.items()
                 if name not in ORIENTATION and not isinstance(value, list | dict)
             ],

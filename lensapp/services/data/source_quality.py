@@ -71,7 +71,7 @@ def account_of(ws: Workspace, source: Source, *, write: Callable[[int], str] = s
         told = nonlenses_in_words(source.spec, count - lenses)
         return Account(f"{write(lenses)} lenses, {write(count - lenses)} non-lenses", told)
     if source.kind == "demo":
-        return Account(f"{write(count)} simulated")
+        return Account(f"{write(count)} simulated cutouts")
     rejected = len(rejections(ws, source))
     said = () if rejected else ("Every file of this source became a cutout.",)
     return Account(f"{imported_of(count, rejected, write=write)} imported", said)

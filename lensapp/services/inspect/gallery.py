@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lensapp.core.data import imaging, pixel_codes
+from lensapp.core.data.column_names import column_label
 from lensapp.core.errors import InvalidInput
 from lensapp.core.inspect.consensus import last_votes
 from lensapp.core.inspect.inspector_names import inspector_key
@@ -223,7 +224,10 @@ class OpenReview:
     def columns_of(self, row: Cutout) -> list[tuple[str, Any, str]]:
         """Return name, value (None where unknown) and unit of the columns that the review shows."""
         units = self.source.quality.get(UNITS, {})
-        return [(name, row.properties.get(name), units.get(name, "")) for name in self.spec.columns]
+        return [
+            (label, row.properties.get(name), "" if label.endswith(")") else units.get(name, ""))
+            for name, label in ((name, column_label(name)) for name in self.spec.columns)
+        ]
 
 
 def known_lenses_at(ws: Workspace, source: Source, rows: Sequence[Cutout]) -> dict[int, dict[str, Any]]:

@@ -9,16 +9,17 @@ import streamlit as st
 
 from lensapp.core.catalogue.query import CatalogueQuery
 from lensapp.core.catalogue.safe_text import neutralise
-from lensapp.services.data.filters import catalogue_columns, in_reading_order, kept_ids
+from lensapp.core.data.column_names import column_label
+from lensapp.services.data.filters import catalogue_columns, in_reading_order
 from lensapp.services.data.source_tables import column_of, labels_of, table_of
 from lensapp.storage.records import Source
 from lensapp.ui.shared import figures
 from lensapp.ui.shared.address import kept, several_of, text
 from lensapp.ui.shared.cutout_export import show_cutout_export
-from lensapp.ui.shared.filters import ask_filter
+from lensapp.ui.shared.filters import ask_kept_ids
 from lensapp.ui.shared.markup import plain
 from lensapp.ui.shared.state import get_workspace
-from lensapp.ui.shared.widgets import counted, download, errors_shown, number
+from lensapp.ui.shared.widgets import counted, download, number
 
 LAZY_ROWS = 5000
 USUAL_COLUMNS = 8
@@ -34,7 +35,7 @@ DIGITS, MOST_DECIMALS, SMALLEST = 4, 3, 1e-3
 def show_catalogue(source: Source) -> None:
     """Show the table of candidates; large ones stay on the server and are read as they are scrolled."""
     ws = get_workspace()
-    where, usable = ask_filter(ws, [source], key=f"catalogue-view-filter-{source.name}")
+    ids, where = ask_kept_ids(ws, source, key=f"catalogue-view-filter-{source.name}")
     offered = in_reading_order(catalogue_columns(ws, source), source.bands)
     with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
         with st.container(width=280):
@@ -54,13 +55,8 @@ def show_catalogue(source: Source) -> None:
             lambda: safe_csv(table_of(ws, source, columns=offered)),
             file_name=f"{source.name}.csv",
         )
-    if not usable:
-        return
     table = table_of(ws, source, columns=columns)
-    keep = np.ones(len(table), bool)
-    if where is not None:
-        with errors_shown():
-            keep = np.isin(column_of(ws, source, "id"), kept_ids(ws, source, where))
+    keep = np.ones(len(table), bool) if ids is None else np.isin(column_of(ws, source, "id"), ids)
     fulfilling = int(np.count_nonzero(keep))
     if part:
         keep &= table["candidate"].str.contains(part, case=False, regex=False).to_numpy(bool)
@@ -75,7 +71,7 @@ def show_catalogue(source: Source) -> None:
         height=560,
         placeholder="–",
         lazy=len(rows) > LAZY_ROWS,
-        column_config=_decimals(table) | CATALOGUE_LOOKS,
+        column_config=_looks(table, columns) | CATALOGUE_LOOKS,
     )
     query = CatalogueQuery(of=(source.name,), where=where)
     show_cutout_export(ws, query, count=fulfilling, key="data")
@@ -83,7 +79,11 @@ def show_catalogue(source: Source) -> None:
 
 def _in_words(table: pd.DataFrame) -> pd.DataFrame:
     """Return the table with labels, origins of positions and shares of pixels as a reader is told them."""
-    words = {"label": figures.CLASS_NAMES, "position from": {"wcs": "header"}}
+    words = {
+        "label": figures.CLASS_NAMES,
+        "position from": {"wcs": "header"},
+        "class": {"edge_on": "edge-on"},
+    }
     return table.assign(
         masked=100 * table["masked"].astype(float),
         **{
@@ -94,9 +94,15 @@ def _in_words(table: pd.DataFrame) -> pd.DataFrame:
     )
 
 
-def _decimals(table: pd.DataFrame) -> dict[str, Any]:
-    """Return looks for columns of numbers in which all values of one have the same decimals."""
-    looks = {}
+def _looks(table: pd.DataFrame, columns: Sequence[str]) -> dict[str, Any]:
+    """Return looks of columns: headings for readers, and numbers of one column with the same decimals."""
+    looks: dict[str, Any] = {}
+    named = {
+        heading: name for heading in map(str, table) for name in columns if heading.split(" (")[0] == name
+    }
+    for heading, name in named.items():
+        unit = heading.removeprefix(name).strip(" ()")
+        looks[heading] = {"label": column_label(name, unit=unit), "help": f"In filters: {name}"}
     for name in table.select_dtypes("float"):
         values = np.abs(table[name].to_numpy(float))
         values = values[np.isfinite(values) & (values > 0)]
@@ -104,9 +110,8 @@ def _decimals(table: pd.DataFrame) -> dict[str, Any]:
             continue
         usual = float(np.median(values))
         decimals = int(np.clip(DIGITS - 1 - np.floor(np.log10(usual)), 0, MOST_DECIMALS))
-        looks[str(name)] = st.column_config.NumberColumn(
-            format="%.2e" if usual < SMALLEST else f"%.{decimals}f"
-        )
+        written = "%.2e" if usual < SMALLEST else f"%.{decimals}f"
+        looks[str(name)] = st.column_config.NumberColumn(**looks.get(str(name), {}), format=written)
     return looks
 
 
@@ -116,6 +121,7 @@ def _choose_columns(source: Source, offered: Sequence[str]) -> list[str]:
         columns = st.multiselect(
             "Of the catalogue, besides those every source has",
             offered,
+            format_func=column_label,
             placeholder="none" if offered else "it has no further ones",
             disabled=not offered,
             **kept(

@@ -4,11 +4,12 @@ import numpy as np
 import streamlit as st
 from numpy.typing import NDArray
 
-from lensapp.services.data.filters import catalogue_columns, kept_ids, sorted_ids
+from lensapp.core.data.column_names import column_label
+from lensapp.services.data.filters import catalogue_columns, sorted_ids
 from lensapp.services.data.pictures import cutouts_by_id
 from lensapp.services.data.source_tables import column_of, labels_of
-from lensapp.services.data.sources import count_cutouts, ready_sources, unit_briefly, unit_in_words
-from lensapp.storage.records import Source
+from lensapp.services.data.sources import ready_sources, unit_briefly, unit_in_words
+from lensapp.storage.records import Cutout, Source
 from lensapp.ui.data import import_steps
 from lensapp.ui.data.catalogue_view import show_catalogue
 from lensapp.ui.data.object_search import show_object_search
@@ -18,12 +19,12 @@ from lensapp.ui.data.sky_view import show_sky
 from lensapp.ui.gallery.contact_sheet import contact_sheet
 from lensapp.ui.shared.address import kept, one_of, put, switch, whole
 from lensapp.ui.shared.figures import CLASS_NAMES, class_colours
-from lensapp.ui.shared.filters import PAGE_NUMBER, WHERE, ask_filter
+from lensapp.ui.shared.filters import PAGE_NUMBER, WHERE, ask_kept_ids
 from lensapp.ui.shared.markup import plain
 from lensapp.ui.shared.page_head import page_head
 from lensapp.ui.shared.pictures import describe_cutout
 from lensapp.ui.shared.state import VIEW, choose, choose_view, get_workspace, note_at_work, take_awaited
-from lensapp.ui.shared.widgets import counted, errors_shown, number
+from lensapp.ui.shared.widgets import counted, number
 
 PAGE_SIZES = (48, 96, 192)
 VIEWS = {
@@ -35,7 +36,7 @@ VIEWS = {
     "realism": ":material/compare: Realism",
     "import": ":material/download: Import",
 }
-SORTED_BY = ("id", "ra", "dec", "class", "masked")
+OWN_COLUMNS = {"id": "name", "ra": "RA", "dec": "Dec", "class": "class", "masked": "masked share"}
 ORDERS = {"given": "as given", "random": "random", "column": "by column"}
 CLASSES = ("all", "lens", "nonlens", "unlabelled")
 
@@ -89,9 +90,12 @@ def show_data_page() -> None:
 
 def _show_cutouts(source: Source) -> None:
     """Show one page of a source's cutouts, of a class, with a filter and in an order."""
-    fulfilling, usable = _filtered(source)
-    if not usable:
-        return
+    with st.container(horizontal=True, vertical_alignment="top", gap="small"):
+        with st.container(width="stretch"):
+            fulfilling, _ = ask_kept_ids(
+                get_workspace(), source, key=f"data-filter-{source.name}", labelled=False
+            )
+        paging = st.container(horizontal=True, vertical_alignment="center", gap="small", width="content")
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
         label = st.segmented_control(
             "Class",
@@ -103,8 +107,8 @@ def _show_cutouts(source: Source) -> None:
         )
         order, order_by, descending = _choose_order(source)
         ids = _ordered(source, fulfilling, label=label, order=order, order_by=order_by, descending=descending)
-        shown = _choose_page(len(ids))
-    ids = ids[shown]
+    with paging:
+        ids = ids[_choose_page(len(ids))]
     if not len(ids):
         st.info(
             "No cutout of this source has that class and fulfils the filter.", icon=":material/filter_alt:"
@@ -117,11 +121,21 @@ def _show_cutouts(source: Source) -> None:
         get_workspace(),
         cutouts,
         key="data",
-        captions=[cutout.candidate_id for cutout in cutouts],
+        captions=[_caption(cutout, order_by) for cutout in cutouts],
         hints=[describe_cutout(cutout, with_columns=True) for cutout in cutouts],
         colours=[colours[cutout.label or "unlabelled"] for cutout in cutouts],
         legend={CLASS_NAMES[key]: colours[key] for key in CLASSES[1:] if key in present},
     )
+
+
+def _caption(cutout: Cutout, order_by: str | None) -> str:
+    """Return the name of a cutout, and what it is sorted by."""
+    value = cutout.properties.get(order_by) if order_by else None
+    if order_by == "masked":
+        value = cutout.masked_fraction
+    if not isinstance(value, int | float | str):
+        return cutout.candidate_id
+    return f"{cutout.candidate_id}\n{value if isinstance(value, str) else number(float(value), digits=4)}"
 
 
 def _choose_page(count: int) -> slice:
@@ -159,11 +173,12 @@ def _choose_order(source: Source) -> tuple[str, str | None, bool]:
     )
     order_by, descending = None, False
     if order == "column":
-        names = [*SORTED_BY, *catalogue_columns(get_workspace(), source)]
-        with st.container(width=190):
+        names = [*OWN_COLUMNS, *catalogue_columns(get_workspace(), source)]
+        with st.container(width=205):
             order_by = st.selectbox(
                 "Column",
                 names,
+                format_func=lambda name: OWN_COLUMNS.get(name) or column_label(name),
                 label_visibility="collapsed",
                 **kept("by", one_of(names), names[0], resets=[PAGE_NUMBER]),
             )
@@ -171,20 +186,6 @@ def _choose_order(source: Source) -> tuple[str, str | None, bool]:
             "Highest first", **kept("highest", switch(), default=False, resets=[PAGE_NUMBER])
         )
     return str(order), order_by, descending
-
-
-def _filtered(source: Source) -> tuple[NDArray[np.int64] | None, bool]:
-    """Ask for a filter; return the cutouts that fulfil it, None without one, and whether it can be used."""
-    where, usable = ask_filter(get_workspace(), [source], key=f"data-filter-{source.name}", labelled=False)
-    if where is None:
-        return None, usable
-    fulfilling = None
-    with errors_shown():
-        fulfilling = kept_ids(get_workspace(), source, where)
-        every = counted(count_cutouts(get_workspace(), source), "cutout")
-        verb = "fulfils" if len(fulfilling) == 1 else "fulfil"
-        st.caption(f"{number(len(fulfilling))} of {every} {verb} the filter.")
-    return fulfilling, fulfilling is not None
 
 
 def _ordered(

@@ -38,10 +38,11 @@ NO_CUTOUTS = "A table holds no cutouts; it can be the catalogue of some."
 ICONS = {"folder": ":material/folder:", "table": ":material/table:"}
 
 
-def choose_path() -> tuple[str, bool, st.delta_generator.DeltaGenerator]:
+def choose_path(*, checked: bool) -> tuple[str, bool, st.delta_generator.DeltaGenerator]:
     """Ask what to import; return its path, whether to look at its files now, and where to say what is wrong.
 
-    That place is right below the path, above everything that unfolds.
+    That place is right below the path, above everything that unfolds. Once files are `checked` the way on is
+    to import them.
     """
     with (
         st.form("import-choice", border=False),  # so that Enter in the field begins, too
@@ -55,7 +56,12 @@ def choose_path() -> tuple[str, bool, st.delta_generator.DeltaGenerator]:
             placeholder="Type a path on the machine that runs the app, or choose below",
             width="stretch",
         ).strip()
-        sent = st.form_submit_button("Dry run", type="primary", icon=":material/science:", on_click=_begin)
+        sent = st.form_submit_button(
+            "Dry run",
+            type="secondary" if checked else "primary",
+            icon=":material/science:",
+            on_click=_begin,
+        )
     beside = st.container()
     way = st.segmented_control(
         "Choose by",
@@ -121,7 +127,6 @@ def _browse() -> None:
         with st.container(horizontal=True, vertical_alignment="center", gap="small"):
             st.button(
                 "Use this folder",
-                type="primary" if importable else "secondary",
                 icon=":material/check:",
                 disabled=not importable,
                 on_click=_take,
@@ -226,7 +231,7 @@ def _upload(*, take: bool) -> None:
         with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
             with st.container(width=320):
                 name = st.text_input("Name of the set", "upload", key="import-upload-name")
-            sent = st.button(f"Take {counted(len(files), 'file')}", type="primary", icon=":material/check:")
+            sent = st.button(f"Take {counted(len(files), 'file')}", icon=":material/check:")
         if sent or take:
             with errors_shown():
                 folder = keep_upload(get_workspace(), files, name=name)

@@ -66,10 +66,15 @@ def _meanings(look: CatalogueLook, column: str | None, values: Values, *, key: s
     if column is None:
         return {"label_meanings": (), "label_threshold": None}
     if values.get("label_threshold") is not None or column not in look.values:
+        limits = look.limits.get(column)
+        middle = float(f"{sum(limits) / 2:.3g}") if limits else None
         threshold = st.number_input(
-            "A lens from this value on", value=values.get("label_threshold"), key=f"{key}-threshold-{column}",
-            help="Empty: each value of the column has a meaning of its own.", format="%g", width=320,
+            "A lens from this value on", value=values.get("label_threshold") or middle,
+            key=f"{key}-threshold-{column}", format="%g", width=320,
+            help="Empty: each value of the column has a meaning of its own.",
         )  # fmt: skip
+        if limits:
+            st.caption(f"{plain(column)} goes from {number(limits[0])} to {number(limits[1])}.")
         if threshold is not None or column not in look.values:
             return {"label_meanings": (), "label_threshold": threshold}
     stated = dict(text.rpartition("=")[::2] for text in values.get("label_meanings") or ())

@@ -57,7 +57,7 @@ def show_import() -> None:
     take_upload()
     st.markdown("#### 1 · Choose")
     with st.container(width=CHOICE_WIDTH):
-        path, asked, beside = choose_path()
+        path, asked, beside = choose_path(checked=DRY_RUN in st.session_state)
     values = _values_of(path)
     failed: LensAppError | None = st.session_state.get(FAILED)
     with (
@@ -78,13 +78,14 @@ def show_import() -> None:
         st.caption("A dry run reads the files and shows what would be taken and refused. It writes nothing.")
         return
     st.markdown("#### 2 · Check what was recognised")
+    is_settled = True
     with st.container(border=True, gap="small"):
         show_sentence(dry_run, values, key=_key("part"), change=_change)
         if values.get("catalogue"):
-            _show_columns(values)
+            is_settled = _show_columns(values)
     _show_dry_run(dry_run)
     st.markdown("#### 3 · Import")
-    _confirm(dry_run)
+    _confirm(dry_run, is_settled=is_settled)
 
 
 def _show_unfinished(source: Source) -> None:
@@ -155,8 +156,11 @@ def _change(entered: Mapping[str, Any]) -> None:
     st.rerun()
 
 
-def _show_columns(values: Mapping[str, Any]) -> None:
-    """Show the columns of the catalogue; try the files again with others if asked."""
+def _show_columns(values: Mapping[str, Any]) -> bool:
+    """Show the columns of the catalogue; try the files again with others if asked.
+
+    Return whether they are those that were tried.
+    """
     chosen = choose_columns(values, key=_key(f"columns-{values['catalogue']}"))
     usual = IngestSpec.model_fields
     changed = any(
@@ -167,6 +171,7 @@ def _show_columns(values: Mapping[str, Any]) -> None:
         if chosen["label_column"]:
             chosen |= {"labels_from_folders": False, "same_label": None}
         _change(chosen)
+    return not changed
 
 
 def _try_out(values: Mapping[str, Any]) -> None:
@@ -193,7 +198,8 @@ def _show_dry_run(dry_run: DryRun) -> None:
     )
     read = "all" if preview.complete else f"{number(preview.sampled)} of {number(preview.candidates)}"
     st.caption(f"Read {read} · import {preview.in_words(number)} · unit: {plain(preview.unit)}{matched}")
-    if preview.catalogue_ids and not of_tiles:
+    some_unmatched = preview.matched is not None and preview.matched < preview.accepted
+    if preview.catalogue_ids and not of_tiles and (some_unmatched or dry_run.spec.id_pattern):
         _try_pattern(dry_run)
     _show_offers(dry_run)
     for warning in (one for one in preview.warnings if one not in preview.offers):
@@ -244,7 +250,8 @@ def _try_pattern(dry_run: DryRun) -> None:
         st.rerun()
 
 
-def _confirm(dry_run: DryRun) -> None:
+def _confirm(dry_run: DryRun, *, is_settled: bool) -> None:
+    """Ask for the name and import; where columns were changed since, looking again comes first."""
     path = Path(dry_run.spec.path).expanduser().absolute()
     stem = path.parent.name if path.name.lower() in PLAIN_NAMES else path.stem
     allowed = "".join(char if char.isalnum() or char in "._-" else "_" for char in stem)
@@ -254,7 +261,12 @@ def _confirm(dry_run: DryRun) -> None:
         with st.container(width=320):
             suggestion = allowed.lstrip("._-")[:60]
             name = st.text_input("Name of the source", suggestion, key=f"name-{dry_run.spec.path}")
-        sure = st.button(label, type="primary", icon=":material/download:", disabled=not preview.accepted)
+        sure = st.button(
+            label,
+            type="primary" if is_settled else "secondary",
+            icon=":material/download:",
+            disabled=not preview.accepted,
+        )
     if not sure:
         return
     with errors_shown():

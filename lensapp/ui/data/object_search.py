@@ -71,8 +71,9 @@ def _settings(source: Source) -> FindObjectsSpec | None:
             tried = st.form_submit_button("Preview", icon=":material/visibility:")
             sent = st.form_submit_button("Find objects", type="primary", icon=ICON)
     before: tuple[int, FindObjectsSpec | None] = st.session_state.get(PREVIEW, (source.id, None))
-    if not tried and not sent:
-        return before[1] if before[0] == source.id else None
+    known = PREVIEW in st.session_state and before[0] == source.id
+    if not tried and not sent and (known or _is_single(source, size)):
+        return before[1] if known else None
     with refusal:
         spec = validated(FindObjectsSpec, entered)
     st.session_state[PREVIEW] = source.id, spec

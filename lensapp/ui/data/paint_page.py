@@ -2,8 +2,10 @@
 
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import streamlit as st
+from numpy.typing import NDArray
 
 from lensapp.core.config import Spec
 from lensapp.core.data.paint_spec import HostChoice, LensedSourceSpec, MassSpec, PaintSpec
@@ -31,6 +33,7 @@ LONG_FIELD = "nonlens_where"  # whose example takes a line
 CELL_LETTERS = 22  # that fit beside another field at 1280 px
 PARTS: dict[str, type[Spec]] = {"choice": HostChoice, "mass": MassSpec, "source": LensedSourceSpec}
 PREVIEW = "paint-preview"
+HARD_TO_SEE = 10  # S/N of arcs
 PSF_OF_STARS = {0: "no stars: compact objects", 1: "as kept or given"}
 
 
@@ -91,9 +94,10 @@ def _settings(sources: list[Source]) -> PaintSpec | None:
     with buttons:
         tried = st.button("Preview", icon=":material/visibility:", key="paint-try")
         sent = st.button("Paint", type="primary", icon=ICON, key="paint-go")
-    if not tried and not sent:
-        return st.session_state.get(PREVIEW)
-    spec = validated(PaintSpec, entered)
+    if not tried and not sent and PREVIEW in st.session_state:
+        before: PaintSpec | None = st.session_state[PREVIEW]
+        return before
+    spec = validated(PaintSpec, entered) if hosts else None
     if spec is not None and sent:
         with errors_shown():
             start_painting(get_workspace(), name=name.strip() or suggestion, spec=spec)
@@ -110,10 +114,10 @@ def _lead_to_painted(ready: list[Source]) -> None:
         return
     account = account_of(get_workspace(), painted, write=number)
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
-        st.markdown(f"Painted last: **{plain(painted.name)}**, {account.kept}.", width="content")
-        if st.button("See it", icon=":material/photo_library:", key="paint-see"):
+        st.markdown(f"Last: **{plain(painted.name)}**, {account.kept}.", width="content")
+        if st.button("See it", icon=":material/photo_library:", type="tertiary", key="paint-see"):
             go("data", source=painted.name, view={"view": "cutouts"})
-        if st.button("Split it", icon=":material/call_split:", key="paint-split"):
+        if st.button("Split it", icon=":material/call_split:", type="tertiary", key="paint-split"):
             go("split", source=painted.name)
     for sentence in account.sentences:
         st.caption(plain(sentence))
@@ -123,9 +127,9 @@ def _show_preview(spec: PaintSpec | None) -> None:
     """Show some lenses as they would be painted, and the distributions that they come from."""
     if spec is None:
         empty_state(
-            "Nothing tried yet",
-            "Preview paints some lenses without storing any: their pictures and their distributions will "
-            "appear here.",
+            "Nothing to preview",
+            "Choose sources to paint on: some lenses, painted without storing any, and their distributions "
+            "will appear here.",
             icon=ICON,
         )
         return
@@ -135,18 +139,19 @@ def _show_preview(spec: PaintSpec | None) -> None:
     except LensAppError as error:
         error_box(error)
         return
-    _show_hosts(preview, spec)
+    _warn_of_nonlenses(preview, spec)
     radii, snr = preview.columns["einstein_radius_arcsec"], preview.columns["arc_snr"]
+    order = np.argsort(-snr[: len(preview.pictures)], kind="stable")
     sheet(
-        preview.pictures,
-        captions=[f"S/N {snr[lens]:.0f} · {radii[lens]:.2f}″" for lens in range(len(preview.pictures))],
-        hints=[
-            f"S/N {snr[lens]:.0f}, Einstein radius {radii[lens]:.2f} arcsec"
-            for lens in range(len(preview.pictures))
-        ],
+        preview.pictures[order],
+        captions=[f"S/N {snr[lens]:.0f} · {radii[lens]:.2f}″" for lens in order],
+        hints=[f"S/N {snr[lens]:.0f}, Einstein radius {radii[lens]:.2f} arcsec" for lens in order],
         smallest=100,
     )
-    st.caption("Below each: signal-to-noise ratio of its arcs and Einstein radius.")
+    st.caption(
+        "Below each: signal-to-noise ratio of its arcs, the brightest first, and Einstein radius. "
+        + faint_arcs_in_words(snr[order])
+    )
     figures.show_figure(
         corner_figure(preview.columns, colour=figures.class_colours()["lens"]),
         title="What is drawn: lenses, sources and arcs against each other",
@@ -155,10 +160,30 @@ def _show_preview(spec: PaintSpec | None) -> None:
         key="paint-corner",
         height=760,
     )
+    _show_hosts(preview)
 
 
-def _show_hosts(preview: PaintPreview, spec: PaintSpec) -> None:
-    """Show how many hosts are left after each cut, the PSF, and whether there are as many non-lenses."""
+def faint_arcs_in_words(snr: NDArray[np.float64]) -> str:
+    """Return how many of some lenses have arcs that are hard to see, and what would leave them out."""
+    faint = int(np.count_nonzero(snr < HARD_TO_SEE))
+    if not faint:
+        return ""
+    have = "has" if faint == 1 else "have"
+    return (
+        f"{number(faint)} of these {number(len(snr))} {have} an S/N below {HARD_TO_SEE}, where arcs are hard "
+        "to see by eye."
+    )
+
+
+def _warn_of_nonlenses(preview: PaintPreview, spec: PaintSpec) -> None:
+    """Say where there are fewer non-lenses than are asked for."""
+    if preview.nonlenses is not None:
+        for sentence in nonlenses_in_words(spec.saved(), preview.nonlenses):
+            st.warning(sentence, icon=":material/warning:")
+
+
+def _show_hosts(preview: PaintPreview) -> None:
+    """Show how many hosts are left after each cut, and the PSF."""
     widths = ", ".join(
         f"{band} {width:.2f}″ ({PSF_OF_STARS.get(stars, f'{stars} stars')})"
         for band, width, stars in zip(preview.bands, preview.psf_fwhm_arcsec, preview.psf_stars, strict=True)
@@ -173,6 +198,3 @@ def _show_hosts(preview: PaintPreview, spec: PaintSpec) -> None:
         key="paint-cuts",
     )
     st.caption(plain(f"PSF {widths}{unit}"))
-    if preview.nonlenses is not None:
-        for sentence in nonlenses_in_words(spec.saved(), preview.nonlenses):
-            st.warning(sentence, icon=":material/warning:")

@@ -10,18 +10,21 @@ import plotly.graph_objects as go
 import streamlit as st
 
 from lensapp.core.powers import superscript
+from lensapp.services.data.pictures import cutouts_by_id
 from lensapp.services.data.source_quality import account_of, pixel_sky, remarks_on
 from lensapp.services.data.source_tables import SAMPLE, column_of, sampled_pixels
 from lensapp.services.data.sources import rejections
 from lensapp.storage.records import Rejection, Source
+from lensapp.ui.gallery.contact_sheet import contact_sheet
 from lensapp.ui.shared import figures
 from lensapp.ui.shared.markup import plain
 from lensapp.ui.shared.page_words import in_page_words
 from lensapp.ui.shared.state import get_workspace
-from lensapp.ui.shared.widgets import counted, download, number
+from lensapp.ui.shared.widgets import counted, download, heading, number
 
 LAZY_ROWS = 5000
 FLUX_BINS = 90
+MOST_MASKED = 14
 DECADES = 2  # between ticks
 
 
@@ -29,9 +32,9 @@ def show_quality(source: Source) -> None:
     """Show what was rejected and why, what is masked, and the distribution of pixels per band."""
     rejected = rejections(get_workspace(), source)
     account = account_of(get_workspace(), source, write=number)
-    left, right = st.columns([5, 6], gap="large")
+    left, right = st.columns([4, 5], gap="medium")
     with left:
-        st.markdown(f"**{plain(account.kept)}**")
+        heading(account.kept)
         for sentence in account.sentences:
             st.caption(plain(sentence))
         if not rejected:
@@ -45,6 +48,27 @@ def show_quality(source: Source) -> None:
             _show_masked(source)
     if rejected:
         _show_pixel_histogram(source)
+    _show_most_masked(source)
+
+
+def _show_most_masked(source: Source) -> None:
+    """Show the cutouts of which most is masked."""
+    ws = get_workspace()
+    share = column_of(ws, source, "masked_fraction")
+    rows = np.argsort(-share, kind="stable")[:MOST_MASKED]
+    rows = rows[share[rows] > 0]
+    if not len(rows):
+        return
+    heading("Most masked")
+    cutouts = cutouts_by_id(ws, column_of(ws, source, "id")[rows].tolist())
+    colours = figures.class_colours()
+    contact_sheet(
+        ws,
+        cutouts,
+        key="masked",
+        captions=[f"{one.candidate_id}\n{100 * one.masked_fraction:.2g} % masked" for one in cutouts],
+        colours=[colours[one.label or "unlabelled"] for one in cutouts],
+    )
 
 
 def _show_rejected(source: Source, rejected: Sequence[Rejection]) -> None:
@@ -82,7 +106,7 @@ def _show_masked(source: Source) -> None:
     ws = get_workspace()
     share = column_of(ws, source, "masked_fraction")
     with_mask = int(np.count_nonzero(share > 0))
-    st.markdown(f"**{counted(with_mask, 'cutout')} with masked pixels**")
+    heading(f"{counted(with_mask, 'cutout')} with masked pixels")
     masked_share = 100 * float(share.mean()) if len(share) else 0.0
     st.caption(f"{masked_share:.2f} % of all cutouts' pixels are NaN or 'no data'.")
     pixels, _ = sampled_pixels(ws, source)
@@ -104,6 +128,7 @@ def _show_masked(source: Source) -> None:
     st.dataframe(
         table,
         hide_index=True,
+        width="stretch",
         column_config={
             "masked": st.column_config.NumberColumn(format="%.3g %%", help="Share of pixels, in a sample."),
             "NaN": st.column_config.NumberColumn(help="Pixels without a number."),
@@ -166,7 +191,7 @@ def _show_pixel_histogram(source: Source) -> None:
     )
     figures.show_figure(
         figure,
-        title="Pixels per band: the sky is the peak, galaxies are the tail",
+        title="Pixels per band: sky peak, galaxy tail",
         caption=f"{min(SAMPLE, len(pixels))} cutouts of {source.name}, evenly spread.",
         csv=lambda: figures.csv_text(columns),
         key=f"pixels-{source.name}",

@@ -12,6 +12,7 @@ import plotly.graph_objects as go
 import streamlit as st
 from numpy.typing import NDArray
 
+from lensapp.core.data.column_names import column_label
 from lensapp.services.data.filters import number_columns
 from lensapp.services.data.pictures import cutouts_by_id
 from lensapp.services.data.sky_maps import (
@@ -86,20 +87,12 @@ def show_sky(source: Source) -> None:
             icon=":material/public_off:",
         )
         return
-    offered = [CLASS, *number_columns(ws, source)]
-    with st.container(width=300):
-        of = st.selectbox(
-            "Colour by",
-            offered,
-            format_func="Colour by {}".format,
-            label_visibility="collapsed",
-            **kept("colour", one_of(offered), CLASS, key=f"sky-colour-{source.id}"),
-        )
+    of = _choose_colour(ws, source)
     drawn = evenly_spread(positioned, most=SKY_POINTS)
-    values = None if of == CLASS else catalogue_values(ws, source, str(of))[drawn]
+    values = None if of == CLASS else catalogue_values(ws, source, of)[drawn]
     ids, candidates = column_of(ws, source, "id")[drawn], column_of(ws, source, "candidate_id")[drawn]
     positions = Positions(
-        ra_deg[drawn], dec_deg[drawn], candidates, labels[drawn], values, str(of), cutout_ids=ids
+        ra_deg[drawn], dec_deg[drawn], candidates, labels[drawn], values, column_label(of), ids
     )
     figure, heaps = sky_figure(
         positions, colours=figures.class_colours(), names=figures.CLASS_NAMES, counts=True
@@ -128,6 +121,21 @@ def show_sky(source: Source) -> None:
             show_cutouts(ws, chosen)
         else:
             show_field(ws, source, positioned)
+
+
+def _choose_colour(ws: Workspace, source: Source) -> str:
+    """Ask for the column that gives marks their colours."""
+    offered = [CLASS, *number_columns(ws, source)]
+    with st.container(width=300):
+        return str(
+            st.selectbox(
+                "Colour by",
+                offered,
+                format_func=lambda name: f"Colour by {column_label(name)}",
+                label_visibility="collapsed",
+                **kept("colour", one_of(offered), CLASS, key=f"sky-colour-{source.id}"),
+            )
+        )
 
 
 def with_those_at_one_position(
@@ -171,14 +179,14 @@ def show_cutouts(ws: Workspace, cutout_ids: list[int], *, below: list[str] | Non
 
 def facts_table(facts: FieldFacts) -> None:
     """Show how far positions reach and how close they lie together."""
-    mixed = f"at {counted(facts.mixed, 'position')}" if facts.mixed else "nowhere"
+    mixed = f"at {counted(facts.mixed, 'position')}" if facts.mixed else "none"
     rows = {
         "span in RA": in_degrees(facts.width_deg),
         "span in Dec": in_degrees(facts.height_deg),
         "nearest neighbour, median": angle(facts.median_arcsec),
         "nearest neighbour, closest": angle(facts.closest_arcsec),
         "at a position of another": counted(facts.sharing, "cutout") if facts.sharing else "none",
-        "a lens and a non-lens together": mixed,
+        "shared by both classes": mixed,
     }
     table = pd.DataFrame({"on the sky": [*rows], "value": [*rows.values()]})
     st.dataframe(table, hide_index=True, width="stretch")
@@ -273,7 +281,11 @@ class _Marks:
             "colorscale": "Viridis",
             "cmin": low,
             "cmax": high,
-            "colorbar": {"title": {"text": of, "side": "right"}, "thickness": 14, "outlinewidth": 0},
+            "colorbar": {
+                "title": {"text": of, "side": "right", "font": {"size": 13}},
+                "thickness": 14,
+                "outlinewidth": 0,
+            },
         }
         self._add(known, marker, name=of, showlegend=False)
 

@@ -3,6 +3,7 @@
 import html
 from collections.abc import Callable
 
+import numpy as np
 import streamlit as st
 
 from lensapp.core.inspect.grades import COLOURS
@@ -80,7 +81,7 @@ def _losses(facts: Overview) -> tuple[str, str]:
     for run in facts.runs[:LOOKED_AT]:
         losses = validation_losses(get_workspace(), run)
         if len(losses) > 1:
-            return line(losses, colour=line_colours()[0]), "validation loss"
+            return line(losses, colour=line_colours()[0]), f"validation loss, lowest {np.nanmin(losses):.3g}"
     aurocs = [(run.evaluation or {}).get("auroc") for run in facts.runs]
     measured = [float(value) for value in aurocs[:LOOKED_AT] if value is not None]
     if measured:

@@ -1,6 +1,7 @@
 """The home page: the round as six cards, and what happened last."""
 
 import time
+from collections.abc import Sequence
 
 import streamlit as st
 
@@ -10,7 +11,9 @@ from lensapp.services.data.demo import example_lenses
 from lensapp.services.overview import Overview, overview
 from lensapp.services.recent import recent_changes
 from lensapp.services.train.job_control import active_jobs
+from lensapp.services.train.run_listing import study_of_runs
 from lensapp.services.train.starter import is_starter
+from lensapp.storage.records import Run
 from lensapp.ui.data.demo_dialog import demo_dialog
 from lensapp.ui.home.cards import show_cards
 from lensapp.ui.home.tour import show_tour, start_tour
@@ -20,7 +23,7 @@ from lensapp.ui.shared.markup import plain
 from lensapp.ui.shared.page_head import current_round, follow_export, show_next_step
 from lensapp.ui.shared.pictures import sheet
 from lensapp.ui.shared.state import get_workspace, go, take_awaited
-from lensapp.ui.shared.widgets import number, when
+from lensapp.ui.shared.widgets import counted, number, when
 
 DAY_SECONDS = 86_400.0
 MOST_CHANGES = 8
@@ -85,12 +88,31 @@ def _show_runs(facts: Overview) -> None:
     st.subheader("Recent runs")
     if not facts.runs:
         st.caption("Runs appear here once a network has been trained.")
-    for run in facts.runs[:MOST_RECENT]:
-        auroc = (run.evaluation or {}).get("auroc")
-        text = run.state + (f" · AUROC {auroc:.3f}" if auroc is not None else "")
-        if _row(run.name, icon=STATE_ICONS.get(run.state, ""), text=text, moment=run.created_at):
-            page = "score" if is_starter(run) else "evaluate" if run.evaluation else "train"
-            go(page, run=run.name)
+    study_by_run = study_of_runs(get_workspace())
+    rows: dict[tuple[str, str], list[Run]] = {}
+    for run in facts.runs:
+        study = study_by_run.get(run.id)
+        rows.setdefault(("run", run.name) if study is None else ("study", study), []).append(run)
+    for (kind, name), of_row in list(rows.items())[:MOST_RECENT]:
+        newest = of_row[0]
+        icon = STATE_ICONS.get(newest.state, "")
+        if _row(name, icon=icon, text=_in_one_line(of_row, kind=kind), moment=newest.created_at):
+            if kind == "study":
+                go("experiments", study=name)
+            go(
+                "score" if is_starter(newest) else "evaluate" if newest.evaluation else "train",
+                run=newest.name,
+            )
+
+
+def _in_one_line(of_row: Sequence[Run], *, kind: str) -> str:
+    """Return the state and AUROC of a run, or the number of those of a study and the range of theirs."""
+    aurocs = [one for one in ((run.evaluation or {}).get("auroc") for run in of_row) if one is not None]
+    state = of_row[0].state if kind == "run" else counted(len(of_row), "run")
+    if not aurocs:
+        return state
+    low, high = f"{min(aurocs):.3f}", f"{max(aurocs):.3f}"
+    return f"{state} · AUROC {low}" if low == high else f"{state} · AUROC {low} to {high}"
 
 
 def _show_reviews(facts: Overview) -> None:

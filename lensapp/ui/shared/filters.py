@@ -5,14 +5,16 @@ from collections.abc import Sequence
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
+from lensapp.core.data.column_names import column_label
 from lensapp.core.data.conditions import parse_filter, spelling_of
-from lensapp.core.errors import InvalidInput
-from lensapp.services.data.filters import example_filter, filter_columns
+from lensapp.core.errors import InvalidInput, LensAppError
+from lensapp.services.data.filters import Ids, example_filter, filter_columns, kept_ids
+from lensapp.services.data.sources import count_cutouts
 from lensapp.storage.records import Source
 from lensapp.storage.workspace import Workspace
 from lensapp.ui.shared.address import kept, text
 from lensapp.ui.shared.markup import plain
-from lensapp.ui.shared.widgets import error_box
+from lensapp.ui.shared.widgets import counted, error_box, number
 
 NAMES = "Column names"
 WHERE, PAGE_NUMBER = "where", "page"  # in the address
@@ -62,13 +64,14 @@ def ask_filter(
             **kept(WHERE, text(), "", key=key, resets=[PAGE_NUMBER]),
         )
         with st.popover(NAMES, icon=":material/list:", help="What a filter may name, with units."):
-            units = {one.name: one.unit for one in columns if one.unit}
+            units = {one.name: one.unit for one in columns}
             texts = {one.name for one in columns if one.is_text}
             listed = [
-                f"| {plain(name)} | {'text' if name in texts else plain(units.get(name, ''))} |"
+                f"| {plain(name)} | {plain(column_label(name, unit=units.get(name, '')))}"
+                f"{' – text' if name in texts else ''} |"
                 for name in dict.fromkeys(names)
             ]
-            st.markdown("\n".join(["| column | unit |", "|---|---|", *listed]))
+            st.markdown("\n".join(["| column | meaning |", "|---|---|", *listed]))
     where = str(entered).strip()
     if not where:
         return None, True
@@ -84,3 +87,34 @@ def ask_filter(
         error_box(InvalidInput(f"{error} {NAMES}, beside the filter, lists all."))
         return None, False
     return where, True
+
+
+def ask_kept_ids(
+    ws: Workspace, source: Source, *, key: str, labelled: bool = True
+) -> tuple[Ids | None, str | None]:
+    """Show the field of a filter on one source; return which cutouts fulfil it (None: all), and the filter.
+
+    While what is entered cannot be used, the last one that could holds, and that is said.
+    """
+    where, usable = ask_filter(ws, [source], key=key, labelled=labelled)
+    good = f"{key}-last-usable"
+    ids: Ids | None = None
+    if usable and where is not None:
+        try:
+            ids = kept_ids(ws, source, where)
+        except LensAppError as error:
+            error_box(error)
+            usable = False
+    if usable:
+        st.session_state[good] = where
+    else:
+        where = st.session_state.get(good)
+        ids = None if where is None else kept_ids(ws, source, where)
+    total = counted(count_cutouts(ws, source), "cutout")
+    if ids is not None:
+        verb = "fulfils" if len(ids) == 1 else "fulfil"
+        which = "the filter" if usable else f"the filter before, {where}"
+        st.caption(plain(f"{number(len(ids))} of {total} {verb} {which}."))
+    elif not usable:
+        st.caption(f"All {total} are shown until the filter can be used.")
+    return ids, where

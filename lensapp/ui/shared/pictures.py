@@ -10,6 +10,7 @@ import streamlit as st
 from numpy.typing import NDArray
 
 from lensapp.core.data import imaging
+from lensapp.core.data.column_names import column_label
 from lensapp.core.inspect.grades import COLOURS
 from lensapp.storage.records import Cutout
 from lensapp.ui.shared.state import theme
@@ -183,7 +184,7 @@ def describe_cutout(cutout: Cutout, *, with_columns: bool = False) -> str:
     lines = [" · ".join(parts)]
     if with_columns:
         lines += [
-            f"{name}: {f'{value:.6g}' if isinstance(value, float) else value}"
+            f"{column_label(name)}: {f'{value:.6g}' if isinstance(value, float) else value}"
             for name, value in cutout.properties.items()
             if not isinstance(value, list | dict)
         ][:MOST_COLUMNS]
