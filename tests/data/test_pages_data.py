@@ -225,6 +225,8 @@ def test_what_positions_tell_of_a_field():
     assert (facts.sharing, facts.mixed) == (2, 1)
     rows, separations = closest_rows(ra_deg, dec_deg, most=3)
     assert (rows.tolist(), separations) == ([0, 1, 2], [0.0, 0.0, 36.0])
+    heaps = np.array([10.0, 11.0, 10.0, 11.0, 10.0])
+    assert closest_rows(heaps, np.zeros(5), most=4)[0].tolist() == [0, 2, 4]  # not one of the next two
     alone = field_facts(ra_deg[:1], dec_deg[:1], np.array(["lens"], object))
     assert alone.median_arcsec is None
 

@@ -101,7 +101,10 @@ def field_facts(ra_deg: FloatArray, dec_deg: FloatArray, labels: NDArray[np.obje
 def closest_rows(
     ra_deg: FloatArray, dec_deg: FloatArray, *, most: int
 ) -> tuple[NDArray[np.int64], list[float]]:
-    """Return the rows that lie closest to another one, those of a pair side by side, and how far (arcsec)."""
+    """Return the rows that lie closest to another one and how far (arcsec), those of a pair side by side.
+
+    Of the last pair or heap that has no room, none.
+    """
     points = unit_vectors(ra_deg, dec_deg)
     if len(points) < 2:
         return np.empty(0, np.int64), []
@@ -109,7 +112,14 @@ def closest_rows(
     own = np.arange(len(points))
     other = np.where(neighbours[:, 1] == own, neighbours[:, 0], neighbours[:, 1])
     separation = np.round(angle_arcsec(distances[:, 1]), 3)
-    rows = np.lexsort((own, np.minimum(own, other), separation))[:most]
+    pair = np.minimum(own, other)
+    for members in positions_shared(ra_deg, dec_deg):
+        pair[members] = members[0]
+    order = np.lexsort((own, pair, separation))
+    rows = order[:most]
+    if len(order) > most:
+        parted = (pair == pair[order[most]]) & (separation == separation[order[most]])
+        rows = rows[~parted[rows]] if not parted[rows].all() else rows
     return rows, separation[rows].tolist()
 
 
