@@ -95,7 +95,10 @@ def test_the_survey_is_split_and_frozen(page, workspace):
 
 def test_a_network_is_trained_while_its_curves_are_shown(page, workspace):
     visit(page, "Train")
-    page.get_by_text("ELU CNN (Gábor 2019)", exact=True).click()
+    page.locator(".st-key-train-recipe-others input").click()
+    page.keyboard.type("Gábor 2019")
+    page.keyboard.press("Enter")
+    page.get_by_role("radio", name="ELU CNN (Gábor 2019)").wait_for(state="attached")  # its card
     fill_number(page, "Epochs", 2)
     press(page, "Start training")
     wait_for_run(workspace, number=1)
@@ -116,6 +119,7 @@ def test_the_run_is_evaluated(page, workspace):
     visit(page, "Evaluate")
     press(page, "Evaluate")
     page.get_by_role("slider", name="Threshold").wait_for(timeout=JOB_SECONDS * 1000)
+    page.get_by_text("Distribution of scores, scatter under rotation").click()
     page.locator(
         ".figure"
     ).last.scroll_into_view_if_needed()  # figures are drawn when they come near to sight
