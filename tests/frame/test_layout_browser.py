@@ -1,0 +1,55 @@
+"""Every view of every page at 1280 pixels: no text is cut, no control out of line, no icon read aloud."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from support.app_in_browser import Server
+from support.layout import FAULTS
+from support.pages_workspace import full_workspace, views_of_pages
+
+pytestmark = [pytest.mark.browser, pytest.mark.timeout(900)]
+
+OF_THE_ROUND = "run=elu_cnn-1&source=sky"
+SET_WRONG = """() => {
+  const main = document.querySelector('[data-testid="stMain"]');
+  main.querySelector('.react-aria-ComboBox > [role="group"]').style.cssText = 'position: relative; top: 7px';
+  const heading = main.querySelector('h1');
+  heading.style.cssText = 'overflow: hidden; width: 20px; white-space: nowrap';
+}"""
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    folder = tmp_path_factory.mktemp("layout") / "workspace"
+    full_workspace(folder).database.close()
+    with Server(folder) as made:
+        yield made
+
+
+def opened(context: Any, address: str) -> Any:
+    page = context.new_page()
+    page.set_default_timeout(120_000)
+    page.set_viewport_size({"width": 1280, "height": 900})
+    page.goto(address)
+    page.locator("[data-testid='stApp'][data-test-script-state='notRunning'] h1").wait_for()
+    page.wait_for_timeout(1000)
+    return page
+
+
+@pytest.mark.parametrize(("name", "view"), sorted(views_of_pages()))
+def test_nothing_is_cut_and_all_is_in_line(server: Server, context: Any, name: str, view: str) -> None:
+    address = f"{'' if name == 'home' else name}?{OF_THE_ROUND}&{view}".rstrip("&")
+    page = opened(context, f"{server.address}/{address}")
+    assert page.evaluate(FAULTS) == []
+    page.close()
+
+
+def test_what_is_cut_or_out_of_line_is_found(server: Server, context: Any) -> None:
+    page = opened(context, f"{server.address}/evaluate?{OF_THE_ROUND}")
+    page.evaluate(SET_WRONG)
+    found = page.evaluate(FAULTS)
+    assert any(one.startswith("7 px out of line") for one in found)
+    assert "cut: Evaluate" in found
+    page.close()
