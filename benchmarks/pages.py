@@ -2,8 +2,8 @@
 
 For every page: seconds of its first drawing in a process that has drawn Home, those of the next, and of the
 first after somebody has voted, without a browser (streamlit.testing). With --browser also in Chromium, from
-the click on the page's name to its title, and until the run has ended and the figures in sight are drawn. Goal:
-settled within 0.4 s.
+the click on the page's name to its title, and until the run has ended and the figures in sight are drawn.
+Goal: settled within 0.4 s.
 """
 
 import argparse

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Literal, TypeVar
 
 from lensapp.core.errors import BandMismatch, NotFound
+from lensapp.core.once import once
 from lensapp.services.catalogue.usual_export import exported_after
 from lensapp.services.data.sources import count_cutouts, ready_sources
 from lensapp.services.inspect.vote_log import voted_per_review
@@ -49,7 +50,13 @@ def chain_of(ws: Workspace, selected: Mapping[str, str | None], *, led_by: Kind 
     page is about stays: the source, or what it is `led_by`. The newest that belongs to the others stands in
     for what is not selected, does not exist or does not go with them.
     """
-    database = ws.database
+    return _chain(ws, led_by, *sorted((kind, name) for kind, name in selected.items() if name is not None))
+
+
+@once
+def _chain(ws: Workspace, led_by: Kind, *pairs: tuple[str, str]) -> Chain:
+    """Return the chain of a selection as pairs of kind and name: a page asks for it in several places."""
+    database, selected = ws.database, dict(pairs)
     source = _named(sources.get_source, database, selected.get("source"))
     dataset = _named(datasets.get_dataset, database, selected.get("dataset"))
     run = _named(runs.get_run, database, selected.get("run"))
@@ -123,7 +130,7 @@ def _with_cutouts(
 
 
 def _with_its_review(
-    ws: Workspace, source: Source, run: Run | None, selected: Mapping[str, str | None]
+    ws: Workspace, source: Source, run: Run | None, selected: Mapping[str, str]
 ) -> tuple[Run | None, Review | None]:
     """Return a run and the review of its candidates, or that of the newest review where no run is selected.
 

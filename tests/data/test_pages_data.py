@@ -27,8 +27,7 @@ from lensapp.ui.data.realism import offered_as_real
 from lensapp.ui.data.sky_view import Positions, sky_figure
 from lensapp.worker import run_job
 from support.cutout_files import cutout, write_fits
-from support.drawn_figures import figures_of
-from support.pages_workspace import sheets_of
+from support.pages_workspace import figures_of, sheets_of
 from support.small_surveys import make_survey, pack_source
 
 PROJECT = Path(__file__).parents[2]

@@ -17,7 +17,7 @@ from lensapp.storage import sources
 from lensapp.storage.workspace import Workspace
 from lensapp.ui.data.corner_figure import AXES, corner_figure
 from lensapp.ui.data.paint_page import faint_arcs_in_words
-from support.drawn_figures import figures_of
+from support.pages_workspace import figures_of
 
 PROJECT = Path(__file__).parents[2]
 

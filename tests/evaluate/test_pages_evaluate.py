@@ -24,13 +24,13 @@ from lensapp.storage.scores import stored_scores
 from lensapp.storage.workspace import Workspace
 from lensapp.ui.evaluate import evaluation_figures
 from lensapp.ui.evaluate.tables import TERMS, latex_table
-from support.drawn_figures import figures_of
 from support.pages_workspace import (
     SIZE,
     add_dataset,
     add_evaluation,
     add_run,
     add_survey,
+    figures_of,
     full_workspace,
     open_page,
     sheets_of,

@@ -17,8 +17,7 @@ from lensapp.storage.estimates import estimate_store
 from lensapp.storage.evaluations import StoredEstimates, StoredEvaluation, save_estimates, save_evaluation
 from lensapp.storage.records import Run
 from lensapp.storage.workspace import Workspace
-from support.drawn_figures import figures_of
-from support.pages_workspace import add_dataset, add_run, add_survey, drawn_charts, open_page
+from support.pages_workspace import add_dataset, add_run, add_survey, drawn_charts, figures_of, open_page
 
 NAMES = ("lens", "ring", "star")
 

@@ -13,9 +13,8 @@ from lensapp.storage.care.trash import TABLES
 from lensapp.storage.queries import new_name
 from lensapp.ui.shared.markup import guard_figure, plain
 from support.app_in_browser import Server, wait_until
-from support.drawn_figures import figures_of
 from support.hostile_text import HOST, HOSTILE, SHORT, hostile_workspace, live_markup
-from support.pages_workspace import open_page, views_of_pages
+from support.pages_workspace import figures_of, open_page, views_of_pages
 
 PAGES = [
     ("home", {}),

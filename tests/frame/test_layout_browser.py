@@ -1,16 +1,17 @@
 """Every view of every page at 1280 pixels: no text is cut, no control out of line, no icon read aloud."""
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from support.app_in_browser import Server
-from support.layout import FAULTS
 from support.pages_workspace import full_workspace, views_of_pages
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(900)]
 
+FAULTS = (Path(__file__).parents[1] / "support" / "layout.js").read_text("utf-8")
 OF_THE_ROUND = "run=elu_cnn-1&source=sky"
 SET_WRONG = """() => {
   const main = document.querySelector('[data-testid="stMain"]');

@@ -12,8 +12,7 @@ from lensapp.storage import reviews
 from lensapp.storage.workspace import Workspace
 from lensapp.ui.inspect.team_page import time_left
 from support.blind_reviews import blind_tests
-from support.drawn_figures import figures_of
-from support.pages_workspace import add_survey, open_page
+from support.pages_workspace import add_survey, figures_of, open_page
 
 
 @pytest.fixture

@@ -29,8 +29,7 @@ from lensapp.storage.scores import stored_scores
 from lensapp.storage.workspace import Workspace
 from lensapp.ui.inspect import replay_figure
 from lensapp.ui.inspect.replay_page import place_table
-from support.drawn_figures import figures_of
-from support.pages_workspace import full_workspace, open_page
+from support.pages_workspace import figures_of, full_workspace, open_page
 
 
 def test_found_lenses_are_counted_as_by_hand():

@@ -15,8 +15,15 @@ from lensapp.storage.features import FeatureMap, features_folder, open_store, sa
 from lensapp.storage.files import checksum_of
 from lensapp.storage.workspace import Workspace
 from lensapp.ui.score import feature_map
-from support.drawn_figures import figures_of
-from support.pages_workspace import COUNT, add_dataset, add_run, add_survey, full_workspace, open_page
+from support.pages_workspace import (
+    COUNT,
+    add_dataset,
+    add_run,
+    add_survey,
+    figures_of,
+    full_workspace,
+    open_page,
+)
 
 
 @pytest.fixture

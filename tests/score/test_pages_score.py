@@ -18,7 +18,6 @@ from lensapp.storage import datasets, queue, reviews, runs, sources
 from lensapp.storage.scores import stored_scores
 from lensapp.storage.workspace import Workspace
 from lensapp.ui.shared.scores import score_text
-from support.drawn_figures import figures_of
 from support.pages_workspace import (
     MAIN,
     SIZE,
@@ -26,6 +25,7 @@ from support.pages_workspace import (
     add_run,
     add_scores,
     add_survey,
+    figures_of,
     full_workspace,
     open_page,
     sheets_of,

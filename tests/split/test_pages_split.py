@@ -9,7 +9,7 @@ from streamlit.testing.v1 import AppTest
 
 from lensapp.storage import datasets
 from lensapp.storage.workspace import Workspace
-from support.drawn_figures import figures_of
+from support.pages_workspace import figures_of
 from support.small_surveys import add_source, make_survey
 
 PROJECT = Path(__file__).parents[2]

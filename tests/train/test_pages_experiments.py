@@ -17,8 +17,7 @@ from lensapp.storage import queue, runs, studies, tables
 from lensapp.storage.evaluations import StoredEvaluation, save_evaluation
 from lensapp.storage.records import Dataset, Study
 from lensapp.storage.workspace import Workspace
-from support.drawn_figures import figures_of
-from support.pages_workspace import add_dataset, add_survey, drawn_charts, open_page
+from support.pages_workspace import add_dataset, add_survey, drawn_charts, figures_of, open_page
 
 
 @pytest.fixture

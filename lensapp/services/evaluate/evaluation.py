@@ -37,6 +37,7 @@ from lensapp.core.evaluate.multiclass import ClassFigures, measure_classes
 from lensapp.core.evaluate.prevalence import purity_at_prevalence
 from lensapp.core.evaluate.resampling import FIGURES, Interval, figure_intervals, purity_band, roc_band
 from lensapp.core.evaluate.score_axis import FIRST_AIMS, ScoreAxis, axis_of
+from lensapp.core.once import once
 from lensapp.core.plurals import counted
 from lensapp.core.train.tasks import FittedTask, load_task
 from lensapp.services.evaluate.histogram_bins import bins_for
@@ -289,6 +290,12 @@ def is_evaluated(ws: Workspace, run: Run, *, part: str) -> bool:
 
 def comparable_runs(ws: Workspace, run: Run, *, part: str) -> list[str]:
     """Return the other runs measured on a part whose figures can be laid beside those of a run."""
+    return _comparable_runs(ws, run.id, part)
+
+
+@once
+def _comparable_runs(ws: Workspace, run_id: int, part: str) -> list[str]:
+    run = runs.run_by_id(ws.database, run_id)
     scores = task_of(ws, run).scores_candidates
     return [
         other.name

@@ -205,6 +205,7 @@ def replayable(ws: Workspace) -> dict[str, list[str]]:
     return names
 
 
+@once
 def _truth(ws: Workspace, name: str) -> tuple[Truth, Review | None]:
     review = next((one for one in reviews.list_reviews(ws.database) if one.name == name), None)
     if review is not None:

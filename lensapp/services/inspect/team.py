@@ -1,6 +1,6 @@
 """How well and how fast each inspector of a review does, and how far they agree."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 from operator import attrgetter
@@ -126,9 +126,10 @@ def _counted(ws: Workspace, review: Review) -> tuple[dict[int, BlindTest], list[
     return tests, [log[row] for row in last_votes(log).tolist()]
 
 
-def grades_by_cutout(ws: Workspace, review: Review) -> dict[int, list[str]]:
-    """Return the grades that count on each candidate of a review, the best first."""
-    log = votes_in(ws, review)
+def grades_by_cutout(ws: Workspace, review: Review, cutout_ids: Collection[int]) -> dict[int, list[str]]:
+    """Return the grades that count on some candidates of a review, the best first."""
+    wanted = {*cutout_ids}
+    log = [vote for vote in votes_in(ws, review) if vote.cutout_id in wanted]
     grades: dict[int, list[tuple[float, str]]] = {}
     counted = [log[row] for row in last_votes(log).tolist()]
     for vote, value in zip(counted, vote_values(counted).tolist(), strict=True):

@@ -373,7 +373,8 @@ def _show_disputed(ws: Workspace, review: Review) -> None:
             "Review the disputed", type="primary", icon=":material/forum:", key="review-disputed"
         ):
             go("inspect", review=review_disputed(ws, review_name=review.name).name)
-    cutouts, grades = cutouts_by_id(ws, ids[:MOST_SHOWN]), grades_by_cutout(ws, review)
+    cutouts = cutouts_by_id(ws, ids[:MOST_SHOWN])
+    grades = grades_by_cutout(ws, review, ids[:MOST_SHOWN])
     contact_sheet(
         ws,
         cutouts,

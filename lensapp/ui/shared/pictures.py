@@ -4,6 +4,7 @@ import base64
 import html
 import math
 from collections.abc import Sequence
+from functools import lru_cache
 
 import numpy as np
 import streamlit as st
@@ -87,7 +88,12 @@ def sheet_html(
 
 def picture_data(picture: Pictures) -> str:
     """Return one picture (row, column, 3) as the address of an <img>."""
-    return imaging.sheet_address(picture[None])
+    return _address(picture.tobytes(), picture.shape)
+
+
+@lru_cache(maxsize=1000)  # a table shows some hundred, and again with every run of its page
+def _address(pixels: bytes, shape: tuple[int, ...]) -> str:
+    return imaging.sheet_address(np.frombuffer(pixels, np.uint8).reshape(1, *shape))
 
 
 def grade_style(grade: object) -> str:

@@ -21,12 +21,12 @@ from lensapp.ui.evaluate.compare.compare_page import measured_on
 from lensapp.ui.evaluate.compare.side_figures import scatter_figure
 from lensapp.ui.evaluate.evaluation_figures import roc_figure, smallest_rate
 from lensapp.ui.shared.widgets import number, rounded_count, size_in_words
-from support.drawn_figures import figures_of
 from support.pages_workspace import (
     add_dataset,
     add_evaluation,
     add_run,
     add_survey,
+    figures_of,
     full_workspace,
     open_page,
 )
