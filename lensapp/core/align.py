@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 ABSENT = -1
+MANY, DENSE = 10_000, 4  # IDs looked up in a table of numbers: from so many on, in at most so many times the room
 
 
 def rows_of(wanted: ArrayLike, ids: ArrayLike) -> NDArray[np.int64]:
@@ -26,9 +27,23 @@ def rows_of(wanted: ArrayLike, ids: ArrayLike) -> NDArray[np.int64]:
     wanted, ids = np.asarray(wanted), np.asarray(ids)
     if not ids.size:
         return np.full(wanted.shape, ABSENT, np.int64)
+    if ids.dtype.kind == wanted.dtype.kind == "i" and wanted.size > MANY:
+        low, high = int(ids.min()), int(ids.max())
+        if high - low < DENSE * (ids.size + wanted.size):
+            return _rows_of_dense(wanted, ids, low, high)
     order = np.argsort(ids, kind="stable")
     rows = order[np.minimum(np.searchsorted(ids, wanted, sorter=order), ids.size - 1)]
     return np.where(ids[rows] == wanted, rows, ABSENT).astype(np.int64)
+
+
+def _rows_of_dense(wanted: NDArray[Any], ids: NDArray[Any], low: int, high: int) -> NDArray[np.int64]:
+    """Do so through a table of all numbers from the lowest to the highest ID: IDs in any order cost alike."""
+    row_of = np.full(high - low + 1, ABSENT, np.int64)
+    row_of[ids[::-1] - low] = np.arange(ids.size - 1, -1, -1)  # of one that occurs twice the first row stays
+    within = (wanted >= low) & (wanted <= high)
+    rows = np.full(wanted.shape, ABSENT, np.int64)
+    rows[within] = row_of[wanted[within] - low]
+    return rows
 
 
 def aligned(wanted: ArrayLike, ids: ArrayLike, values: ArrayLike, *, absent: Any) -> NDArray[Any]:

@@ -65,7 +65,7 @@ class FindObjectsSpec(Spec):
         5.0,
         ge=0.0,
         le=600.0,
-        title="Distance from the target (arcsec)",
+        title="Distance to target (arcsec)",
         description="Objects nearer than this to the middle of their image, its own target, or to a known "
         "lens are left out; 0 keeps the target.",
     )

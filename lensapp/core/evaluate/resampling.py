@@ -116,9 +116,8 @@ def intervals_of_counts(
     The counts of a `lensapp.core.evaluate.histogram.ScoreHistogram` do, so that 10⁸ scores take no more
     memory or time than 65 536.
     """
-    drawn = np.empty((repeats, len(FIGURES)))
-    for repeat, one in enumerate(redrawn_counts(counts, rng=rng, repeats=repeats)):
-        drawn[repeat] = [figure(one) for figure in FIGURES.values()]
+    hits, misses, _ = _redrawn(counts, rng=rng, repeats=repeats)
+    drawn = figures_of_draws(hits, misses)
     return _with_limits(counts, drawn) | {"auroc": Interval(auroc(counts), *auroc_interval(counts))}
 
 
@@ -153,15 +152,23 @@ def redrawn_counts(
 
     Above 4 096 distinct scores neighbours share one, see `coarse_bins`.
     """
-    starts = _first_of_bins(len(counts.thresholds), LEVELS)
+    *drawn, starts = _redrawn(counts, rng=rng, repeats=repeats)
     thresholds = counts.thresholds[np.append(starts[1:] - 1, len(counts.thresholds) - 1)]
+    for hits, misses in zip(*drawn, strict=True):
+        used = np.flatnonzero(hits + misses)
+        yield ThresholdCounts(thresholds[used], np.cumsum(hits[used]), np.cumsum(misses[used]))
+
+
+def _redrawn(
+    counts: ThresholdCounts, *, rng: np.random.Generator, repeats: int
+) -> tuple[IntArray, IntArray, IntArray]:
+    """Return lenses and non-lenses in each bin of each resample, (repeats, bins), and where bins start."""
+    starts = _first_of_bins(len(counts.thresholds), LEVELS)
     drawn = []
     for reached in (counts.true_positives, counts.false_positives):
         number = np.add.reduceat(np.diff(reached, prepend=0), starts)
         drawn.append(rng.multinomial(number.sum(), number / number.sum(), size=repeats))
-    for hits, misses in zip(*drawn, strict=True):
-        used = np.flatnonzero(hits + misses)
-        yield ThresholdCounts(thresholds[used], np.cumsum(hits[used]), np.cumsum(misses[used]))
+    return drawn[0], drawn[1], starts
 
 
 def _with_limits(counts: ThresholdCounts, drawn: FloatArray) -> dict[str, Interval]:
