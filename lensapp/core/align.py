@@ -6,7 +6,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 ABSENT = -1
-MANY, DENSE = 10_000, 4  # IDs looked up in a table of numbers: from so many on, in at most so many times the room
+MANY = 10_000  # IDs wanted at once, from which on a table of numbers is worth it,
+DENSE = 4  # where it has at most so many numbers for each ID
 
 
 def rows_of(wanted: ArrayLike, ids: ArrayLike) -> NDArray[np.int64]:
