@@ -29,28 +29,32 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
         yield made
 
 
-def opened(context: Any, address: str) -> Any:
-    page = context.new_page()
-    page.set_default_timeout(120_000)
-    page.set_viewport_size({"width": 1280, "height": 900})
+@pytest.fixture(scope="module")
+def page(browser: Any) -> Iterator[Any]:
+    """One for all: it keeps what it has loaded."""
+    made = browser.new_page(viewport={"width": 1280, "height": 900})
+    made.set_default_timeout(120_000)
+    yield made
+    made.close()
+
+
+def opened(page: Any, address: str) -> Any:
     page.goto(address)
     page.locator("[data-testid='stApp'][data-test-script-state='notRunning'] h1").wait_for()
-    page.wait_for_timeout(1000)
+    page.wait_for_timeout(300)
     return page
 
 
 @pytest.mark.parametrize(("name", "view"), sorted(views_of_pages()))
-def test_nothing_is_cut_and_all_is_in_line(server: Server, context: Any, name: str, view: str) -> None:
+def test_nothing_is_cut_and_all_is_in_line(server: Server, page: Any, name: str, view: str) -> None:
     address = f"{'' if name == 'home' else name}?{OF_THE_ROUND}&{view}".rstrip("&")
-    page = opened(context, f"{server.address}/{address}")
+    opened(page, f"{server.address}/{address}")
     assert page.evaluate(FAULTS) == []
-    page.close()
 
 
-def test_what_is_cut_or_out_of_line_is_found(server: Server, context: Any) -> None:
-    page = opened(context, f"{server.address}/evaluate?{OF_THE_ROUND}")
+def test_what_is_cut_or_out_of_line_is_found(server: Server, page: Any) -> None:
+    opened(page, f"{server.address}/evaluate?{OF_THE_ROUND}")
     page.evaluate(SET_WRONG)
     found = page.evaluate(FAULTS)
     assert any(one.startswith("7 px out of line") for one in found)
     assert "cut: Evaluate" in found
-    page.close()

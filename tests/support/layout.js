@@ -37,9 +37,11 @@
   }
 
   for (const row of main.querySelectorAll(ROW)) {
-    const own = [...row.querySelectorAll(FIELDS)].filter((one) => (
+    const fields = [...row.querySelectorAll(FIELDS)].filter((one) => (
       seen(one) && one.closest(ROW) === row && !one.matches('[data-testid="stNumberInputContainer"] *')
     ));
+    const places = fields.map((field) => [...row.children].find((one) => one.contains(field)));
+    const own = fields.filter((_, at) => places.indexOf(places[at]) === places.lastIndexOf(places[at])); // no stack
     for (const one of own) {
       for (const other of own) {
         const [first, second] = [box(one), box(other)];

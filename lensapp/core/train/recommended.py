@@ -124,7 +124,7 @@ def offer_of(info: NetworkInfo) -> str:
     group = group_of(info)
     if group == "recommended":
         one = RECOMMENDED[info.name]
-        return f"{one.word} · {info.title} · AUROC {one.auroc:.2f}, {one.minutes:.0f} min"
+        return f"{one.word} · {info.title} · {one.auroc:.2f} in {one.minutes:.0f} min"
     if group == "document":
         return f"{info.title} · {paper_of(info)}"
     return f"today · {info.title}" if group == "today" else info.title

@@ -143,7 +143,7 @@ def spec_fields(
     entered: dict[str, Any] = {}
     for row in _rows(plain, columns=columns, room=room):
         alone = len(row) == 1 and _letters(row[0]) > (room or WIDEST)
-        cells = st.columns(1 if alone else columns, vertical_alignment="top")
+        cells = st.columns(1 if alone else columns, vertical_alignment="bottom")  # below labels of two lines
         for cell, field in zip(cells, row, strict=False):
             with cell:
                 if keep is not None:
