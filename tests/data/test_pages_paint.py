@@ -15,8 +15,8 @@ from lensapp.services.data.painting import paint_source
 from lensapp.simulation.survey import DemoSpec
 from lensapp.storage import sources
 from lensapp.storage.workspace import Workspace
+from lensapp.ui.data import paint_page
 from lensapp.ui.data.corner_figure import AXES, corner_figure
-from lensapp.ui.data.paint_page import faint_arcs_in_words
 from support.pages_workspace import figures_of
 
 PROJECT = Path(__file__).parents[2]
@@ -86,9 +86,22 @@ def test_the_page_opens_with_a_preview_the_brightest_arcs_first(with_hosts: Work
     assert told == sorted(told, reverse=True)
 
 
+def test_of_many_cutouts_the_preview_waits_for_its_button(
+    with_hosts: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(paint_page, "AT_ONCE", 1)
+    page = open_paint()
+    assert not figures_of(page.main)
+    assert any("press Preview" in one.value for one in page.markdown)
+    page.button(key="paint-try").click().run()
+    assert len(figures_of(page.main)) == 1
+
+
 def test_how_many_arcs_are_hard_to_see_is_told():
-    assert faint_arcs_in_words(np.array([30.0, 9.9, 10.0])).startswith("1 of these 3 has an S/N below 10")
-    assert faint_arcs_in_words(np.array([30.0])) == ""
+    assert paint_page.faint_arcs_in_words(np.array([30.0, 9.9, 10.0])).startswith(
+        "1 of these 3 has an S/N below 10"
+    )
+    assert paint_page.faint_arcs_in_words(np.array([30.0])) == ""
 
 
 def test_the_button_queues_what_was_entered(with_hosts: Workspace) -> None:

@@ -15,7 +15,7 @@ from lensapp.services.data.paint_preview import PaintPreview, preview_painting
 from lensapp.services.data.painting import KIND, nonlenses_in_words, start_painting
 from lensapp.services.data.source_names import free_name
 from lensapp.services.data.source_quality import account_of
-from lensapp.services.data.sources import ready_sources
+from lensapp.services.data.sources import count_cutouts, ready_sources
 from lensapp.storage.records import Source
 from lensapp.ui.data.corner_figure import corner_figure
 from lensapp.ui.shared import figures
@@ -34,6 +34,7 @@ CELL_LETTERS = 22  # that fit beside another field at 1280 px
 PARTS: dict[str, type[Spec]] = {"choice": HostChoice, "mass": MassSpec, "source": LensedSourceSpec}
 PREVIEW = "paint-preview"
 HARD_TO_SEE = 10  # S/N of arcs
+AT_ONCE = 20_000  # cutouts to choose hosts from, up to which a page opens with a preview: some seconds
 PSF_OF_STARS = {0: "no stars: compact objects", 1: "as kept or given"}
 
 
@@ -94,9 +95,11 @@ def _settings(sources: list[Source]) -> PaintSpec | None:
     with buttons:
         tried = st.button("Preview", icon=":material/visibility:", key="paint-try")
         sent = st.button("Paint", type="primary", icon=ICON, key="paint-go")
-    if not tried and not sent and PREVIEW in st.session_state:
-        before: PaintSpec | None = st.session_state[PREVIEW]
-        return before
+    if not tried and not sent:
+        many = sum(count_cutouts(ws, source) for source in sources if source.name in hosts) > AT_ONCE
+        if many or PREVIEW in st.session_state:
+            before: PaintSpec | None = st.session_state.get(PREVIEW)
+            return before
     spec = validated(PaintSpec, entered) if hosts else None
     if spec is not None and sent:
         with errors_shown():
@@ -128,8 +131,8 @@ def _show_preview(spec: PaintSpec | None) -> None:
     if spec is None:
         empty_state(
             "Nothing to preview",
-            "Choose sources to paint on: some lenses, painted without storing any, and their distributions "
-            "will appear here.",
+            "Choose sources to paint on and press Preview: some lenses, painted without storing any, and "
+            "their distributions will appear here.",
             icon=ICON,
         )
         return
