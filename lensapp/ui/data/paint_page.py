@@ -157,7 +157,7 @@ def _show_preview(spec: PaintSpec | None) -> None:
     )
     figures.show_figure(
         corner_figure(preview.columns, colour=figures.class_colours()["lens"]),
-        title="What is drawn: lenses, sources and arcs against each other",
+        title="Lenses, sources and arcs of the preview",
         caption=f"{counted(len(radii), 'lens')} of a preview; the diagonal counts them.",
         csv=lambda: figures.csv_text(preview.columns),
         key="paint-corner",

@@ -9,6 +9,7 @@ import pandas as pd
 import plotly.graph_objects as go
 import streamlit as st
 
+from lensapp.core.numerals import true_minus
 from lensapp.core.powers import superscript
 from lensapp.services.data.pictures import cutouts_by_id
 from lensapp.services.data.source_quality import account_of, pixel_sky, remarks_on
@@ -180,7 +181,7 @@ def _show_pixel_histogram(source: Source) -> None:
     figure.update_xaxes(
         title="flux above the sky (in units of the noise, asinh scale)",
         tickvals=np.arcsinh(ticks),
-        ticktext=[f"{tick:g}" for tick in ticks],
+        ticktext=[true_minus(number(tick)) for tick in ticks],
     )
     powers = _powers_of_ten([columns[band] for band in source.bands])
     figure.update_yaxes(
