@@ -2,18 +2,25 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
 
 from lensapp.core.data.sky import angle_arcsec, hammer, overlapping, span_of_ra, tree_of, unit_vectors
 from lensapp.core.numerals import true_minus
+from lensapp.services.data.source_tables import column_of, labels_of
+from lensapp.storage import sources
+from lensapp.storage.records import Source
+from lensapp.storage.workspace import Workspace
 
 WHOLE_SKY_RA_DEG, WHOLE_SKY_DEC_DEG = 90.0, 60.0  # from such a span on a flat map would be out of shape
 WHOLE_SKY_WIDTH = 4 * np.sqrt(2.0)
 GRID_STEP_DEG = 30
 WRITTEN_STEP_DEG, WRITTEN_AT_DEC_DEG = 60, -45.0
 OVERLAP = 0.008  # of the width of a map, about a mark
+MOST_NEIGHBOURS = 200_000
+NOBODY: NDArray[np.int64] = np.empty(0, np.int64)
 EDGE_DEG = 180 - 1e-6
 FloatArray = NDArray[np.float64]
 
@@ -65,7 +72,7 @@ class FieldFacts:
     width_deg, height_deg
         On the sky, in right ascension and declination.
     median_arcsec, closest_arcsec
-        From a position to the nearest other one; None where there is none.
+        From a position to the nearest other one; None where there is none, or too many to look for it.
     sharing
         Cutouts at a position that others have too.
     mixed
@@ -80,13 +87,50 @@ class FieldFacts:
     mixed: int
 
 
+@dataclass(frozen=True, eq=False)
+class Field:
+    """How the positions of a source lie, and the cutouts that lie closest to another one.
+
+    Attributes
+    ----------
+    closest_ids, separations_arcsec
+        Those of a pair side by side.
+    """
+
+    facts: FieldFacts
+    closest_ids: list[int]
+    separations_arcsec: list[float]
+
+
+def field_of(ws: Workspace, source: Source, *, most: int) -> Field:
+    """Return how the positions of a source lie, worked out once; with `most` of the closest cutouts.
+
+    Among more than MOST_NEIGHBOURS, which would take many seconds, neighbours are not looked for.
+    """
+    return _field_of(ws, source.id, source.created_at, most)
+
+
+@lru_cache(maxsize=8)
+def _field_of(ws: Workspace, source_id: int, _created_at: float, most: int) -> Field:
+    source = sources.source_by_id(ws.database, source_id)
+    ra_deg, dec_deg = (column_of(ws, source, name) for name in ("ra_deg", "dec_deg"))
+    rows = np.flatnonzero(np.isfinite(ra_deg) & np.isfinite(dec_deg))
+    ra_deg, dec_deg = ra_deg[rows], dec_deg[rows]
+    few = len(rows) <= MOST_NEIGHBOURS
+    closest, separations = closest_rows(ra_deg, dec_deg, most=most) if few else (NOBODY, [])
+    facts = field_facts(ra_deg, dec_deg, labels_of(ws, source)[rows])
+    return Field(facts, column_of(ws, source, "id")[rows][closest].tolist(), separations)
+
+
 def field_facts(ra_deg: FloatArray, dec_deg: FloatArray, labels: NDArray[np.object_]) -> FieldFacts:
     """Return what positions tell of a field."""
     shared = positions_shared(ra_deg, dec_deg)
-    points = np.unique(unit_vectors(ra_deg, dec_deg), axis=0)
+    repeated = [rows[1:] for rows in shared]
+    distinct = np.delete(np.arange(len(ra_deg)), np.concatenate(repeated) if repeated else [])
+    points = unit_vectors(ra_deg[distinct], dec_deg[distinct])
     nearest = np.empty(0)
-    if len(points) > 1:
-        nearest = angle_arcsec(tree_of(points).query(points, k=2)[0][:, 1])
+    if 1 < len(points) <= MOST_NEIGHBOURS:
+        nearest = angle_arcsec(_nearest(points)[0])
     squeeze = float(np.cos(np.radians(np.median(dec_deg))))
     return FieldFacts(
         width_deg=span_of_ra(ra_deg)[1] * squeeze,
@@ -107,11 +151,10 @@ def closest_rows(
     """
     points = unit_vectors(ra_deg, dec_deg)
     if len(points) < 2:
-        return np.empty(0, np.int64), []
-    distances, neighbours = tree_of(points).query(points, k=2)
+        return NOBODY, []
+    chords, other = _nearest(points)
     own = np.arange(len(points))
-    other = np.where(neighbours[:, 1] == own, neighbours[:, 0], neighbours[:, 1])
-    separation = np.round(angle_arcsec(distances[:, 1]), 3)
+    separation = np.round(angle_arcsec(chords), 3)
     pair = np.minimum(own, other)
     for members in positions_shared(ra_deg, dec_deg):
         pair[members] = members[0]
@@ -123,13 +166,22 @@ def closest_rows(
     return rows, separation[rows].tolist()
 
 
+def _nearest(points: FloatArray) -> tuple[FloatArray, NDArray[np.int64]]:
+    """Return how far the nearest other point is from each of several, and which one."""
+    distances, neighbours = tree_of(points).query(points, k=2)
+    itself = neighbours[:, 1] == np.arange(len(points))  # of two at one place either may come first
+    return distances[:, 1], np.where(itself, neighbours[:, 0], neighbours[:, 1])
+
+
 def positions_shared(ra_deg: FloatArray, dec_deg: FloatArray) -> list[NDArray[np.int64]]:
     """Return the rows of each position that several have, to a hundredth of an arcsecond."""
-    at = np.round(np.column_stack([ra_deg, dec_deg]).astype(np.float64) * 360_000)
-    _, place, counts = np.unique(at, axis=0, return_inverse=True, return_counts=True)
-    place = place.ravel()
-    order = np.argsort(place, kind="stable")
-    return [rows for rows in np.split(order, np.cumsum(counts)[:-1]) if len(rows) > 1]
+    ra, dec = (np.round(np.asarray(one, np.float64) * 360_000).astype(np.int64) for one in (ra_deg, dec_deg))
+    at = (ra << 27) + dec  # a declination has fewer than 2²⁷ hundredths
+    order = np.argsort(at, kind="stable")
+    starts = np.flatnonzero(np.append(True, np.diff(at[order]) != 0))
+    ends = np.append(starts[1:], len(order))
+    several = ends - starts > 1
+    return [order[start:end] for start, end in zip(starts[several], ends[several], strict=True)]
 
 
 def grid_of(centre_deg: float) -> tuple[FloatArray, FloatArray]:

@@ -16,11 +16,11 @@ from lensapp.core.data.column_names import column_label
 from lensapp.services.data.filters import number_columns
 from lensapp.services.data.pictures import cutouts_by_id
 from lensapp.services.data.sky_maps import (
+    MOST_NEIGHBOURS,
     FieldFacts,
     SkyMap,
-    closest_rows,
     declinations_of,
-    field_facts,
+    field_of,
     grid_of,
     map_of,
     positions_shared,
@@ -120,7 +120,7 @@ def show_sky(source: Source) -> None:
             heading(f"{counted(len(chosen), 'cutout')} chosen")
             show_cutouts(ws, chosen)
         else:
-            show_field(ws, source, positioned)
+            show_field(ws, source, count=len(positioned))
 
 
 def _choose_colour(ws: Workspace, source: Source) -> str:
@@ -146,18 +146,18 @@ def with_those_at_one_position(
     return [*dict.fromkeys([*chosen, *(one for heap in hidden if {*heap} & {*chosen} for one in heap)])]
 
 
-def show_field(ws: Workspace, source: Source, positioned: NDArray[np.int64]) -> None:
+def show_field(ws: Workspace, source: Source, *, count: int) -> None:
     """Show how far the positions reach, how close they lie together, and the cutouts that lie closest."""
-    ra_deg, dec_deg = (column_of(ws, source, name)[positioned] for name in ("ra_deg", "dec_deg"))
+    field = field_of(ws, source, most=CLOSEST)
     heading("How they lie")
-    facts_table(field_facts(ra_deg, dec_deg, labels_of(ws, source)[positioned]))
+    facts_table(field.facts)
     st.caption("Click a mark, or draw a lasso around several: their cutouts appear here.")
-    rows, separations = closest_rows(ra_deg, dec_deg, most=CLOSEST)
-    if len(rows):
+    if count > MOST_NEIGHBOURS:
+        st.caption(f"Neighbours are not looked for among more than {number(MOST_NEIGHBOURS)} positions.")
+    if field.closest_ids:
         heading("Closest together")
-        ids = column_of(ws, source, "id")[positioned][rows].tolist()
-        apart = [f"{angle(one)} apart" if one else "same position" for one in separations]
-        show_cutouts(ws, ids, below=apart)
+        apart = [f"{angle(one)} apart" if one else "same position" for one in field.separations_arcsec]
+        show_cutouts(ws, field.closest_ids, below=apart)
 
 
 def show_cutouts(ws: Workspace, cutout_ids: list[int], *, below: list[str] | None = None) -> None:
