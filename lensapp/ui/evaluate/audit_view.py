@@ -22,6 +22,8 @@ from lensapp.ui.shared.traffic_lights import LIGHTS
 from lensapp.ui.shared.widgets import counted, errors_shown, heading, number, when
 
 SHOWN, PAIRS_SHOWN = 12, 6
+FEW = 8  # columns that a caption can list
+LEFT_OUT = "Left out, as one class only has them or they name cutouts"
 MEANING = "what it means"  # a sentence or two, which a cell would cut
 CLASS_WORDS = {"lens": "lens", "nonlens": "non-lens", None: "none"}
 
@@ -67,7 +69,7 @@ def _show_shortcuts(found: dict[str, Any]) -> None:
         st.info(f"Shortcuts: {plain(shortcuts['reason'])}")
         return
     counts = shortcuts["cutouts"]
-    left_out = ", ".join(map(column_label, shortcuts["columns_left_out"]))
+    left_out = [*map(column_label, shortcuts["columns_left_out"])]
     themselves = ", ".join(map(column_label, shortcuts.get("label_columns", ())))
     told = shortcut_table(found)
     show_table(
@@ -76,12 +78,15 @@ def _show_shortcuts(found: dict[str, Any]) -> None:
         caption=f"Logistic regressions, cross-validated by object on {counted(counts['lens'], 'lens')} and "
         f"{counted(counts['nonlens'], 'non-lens')} of the dataset; 0.5 is chance."
         + (f" Left out, as the label itself: {themselves}." if themselves else "")
-        + (f" Left out, as one class only has them or they name cutouts: {left_out}." if left_out else ""),
+        + (f" {LEFT_OUT}: {', '.join(left_out)}." if 0 < len(left_out) <= FEW else ""),
         terms={"AUROC": "Area under the ROC; of the network on the test part."},
         digits=3,
         file_name="shortcuts",
         key="audit-shortcuts",
     )
+    if len(left_out) > FEW:
+        with st.expander(f"{LEFT_OUT}: {counted(len(left_out), 'column')}"):
+            st.caption(plain(", ".join(left_out)))
     lines = {one["title"]: is_strong(one) for one in shortcuts["found"]}
     for title, words in zip(told["told by"], told[MEANING], strict=True):
         if lines.get(title):
