@@ -261,7 +261,7 @@ def _with_review(ws: Workspace, chain: Chain, review: Review, source: Source) ->
         return NextStep("Feed back into training", here, "catalogue", names, {"view": "feed-back"})
     if later is not None:
         return _goes_on_with(ws, chain, later, source)
-    return _review_of_best(ws, chain, source, f"Review the next {{}} of {source.name}")
+    return _review_of_best(ws, chain, source, "Review the next {}")
 
 
 def _later_version(ws: Workspace, review: Review, source: Source) -> Dataset | None:

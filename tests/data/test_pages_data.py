@@ -23,7 +23,7 @@ from lensapp.storage.workspace import Workspace
 from lensapp.ui.data import quality_view
 from lensapp.ui.data.catalogue_view import safe_csv
 from lensapp.ui.data.import_sentence import parts_of
-from lensapp.ui.data.realism import offered_as_real
+from lensapp.ui.data.realism import offered_as_real, roles_of
 from lensapp.ui.data.sky_view import Positions, sky_figure
 from lensapp.worker import run_job
 from support.cutout_files import cutout, write_fits
@@ -214,6 +214,14 @@ def test_a_lens_at_the_position_of_a_non_lens_is_above_it_and_both_are_seen():
     assert topmost.marker.size == 7
     assert topmost.hovertext[0].endswith("2 cutouts at this position: 1 × lens, 1 × nonlens")
     assert "position:" not in topmost.hovertext[1]
+
+
+def test_the_simulated_one_of_two_sources_is_audited_as_such_whichever_is_shown():
+    kinds = {"sky": "", "deep": "", "demo": "simulated", "arcs": "painted"}
+    as_simulated = {pair: roles_of(*pair, kinds)["simulated"] for pair in [("sky", "demo"), ("demo", "sky")]}
+    assert set(as_simulated.values()) == {"demo"}
+    assert roles_of("sky", "deep", kinds) == {"real": "deep", "simulated": "sky"}
+    assert roles_of("arcs", "demo", kinds) == {"real": "demo", "simulated": "arcs"}
 
 
 def test_what_positions_tell_of_a_field():

@@ -112,7 +112,7 @@ def test_votes_that_change_no_label_are_not_to_be_fed_back(ws):
     rooms.add_votes(ws, run, source)
     export(ws, CatalogueQuery(of=("sky",)), out=ws.folder / "sky.csv")
     step = stands(ws).next_step
-    assert (step.label, step.starts) == ("Review the next 34 of sky", "review")
+    assert (step.label, step.starts) == ("Review the next 34", "review")
     assert take_step(ws, step)["review"] != "round-1"
     [review, _] = reviews.list_reviews(ws.database)
     ids = reviews.queue_of(ws.database, review.id).tolist()

@@ -43,7 +43,7 @@ class Standing:
     grades
         Votes that count by what they are worth: A, B, C or X.
     voted
-        Candidates with a vote that came in time, by review; those that are blind tests too.
+        Candidates with a vote that came in time and was not withdrawn, by review; blind tests too.
     """
 
     votes: int
@@ -59,7 +59,7 @@ def standing(ws: Workspace) -> Standing:
 
 
 def voted_per_review(ws: Workspace) -> dict[int, int]:
-    """Return for each review with votes the number of candidates with one that came in time."""
+    """Return for each review with votes the number of candidates with one that came in time and stands."""
     return standing(ws).voted
 
 
@@ -168,15 +168,7 @@ def logged_votes(ws: Workspace, review_ids: Sequence[int], state: reviews.StateO
     order = np.argsort(place, kind="stable")
     log = _taken(log, order[place[order] != ABSENT])
     return LoggedVotes(
-        columns=VoteColumns(
-            cutout=log["cutout_id"],
-            seq=log["seq"],
-            inspector=_ranks(held.inspectors)[log["inspector"]],
-            client=_ranks(held.tabs)[log["tab"]],
-            voted_at=log["voted_at"],
-            received_at=log["received_at"],
-            value=log["value"],
-        ),
+        columns=_vote_columns(held, log, log["cutout_id"]),
         names=sorted(held.inspectors),
         id=log["id"],
         review_id=log["review_id"],
@@ -187,13 +179,15 @@ def logged_votes(ws: Workspace, review_ids: Sequence[int], state: reviews.StateO
 
 @lru_cache(maxsize=8)
 def _standing(ws: Workspace, state: reviews.StateOfVotes) -> Standing:
-    log = _log(ws, state).columns
-    cast = _taken(log, _in_time(log, state))
+    held = _log(ws, state)
+    cast = _taken(held.columns, _in_time(held.columns, state))
     if not len(cast["id"]):
         return Standing(0, 0, 0, {}, {})
     cutout = np.unique(cast["cutout_id"], return_inverse=True)[1].astype(np.int64)
     kinds = int(cutout.max()) + 1
-    voted = Counter((np.unique(cast["review_id"] * kinds + cutout) // kinds).tolist())
+    in_review = cast["review_id"] * kinds + cutout
+    standing_votes = last_of(_vote_columns(held, cast, in_review))
+    voted = Counter((np.unique(in_review[standing_votes]) // kinds).tolist())
     votes = logged_votes(ws, [key for key, _ in state.reviews], state).columns
     counted = last_of(votes)
     grades = grades_of_means(votes.value[counted])
@@ -221,6 +215,19 @@ class _Log:
     columns: Columns
     inspectors: dict[str, int]
     tabs: dict[str, int]
+
+
+def _vote_columns(held: _Log, log: Columns, on: NDArray[np.int64]) -> VoteColumns:
+    """Return what decides which of some votes count; `on` is what each was cast on."""
+    return VoteColumns(
+        cutout=on,
+        seq=log["seq"],
+        inspector=_ranks(held.inspectors)[log["inspector"]],
+        client=_ranks(held.tabs)[log["tab"]],
+        voted_at=log["voted_at"],
+        received_at=log["received_at"],
+        value=log["value"],
+    )
 
 
 def _log(ws: Workspace, state: reviews.StateOfVotes) -> _Log:

@@ -1,6 +1,6 @@
 """The view that lays a source of real cutouts beside a simulated one: whether, and by what, they differ."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -42,11 +42,20 @@ def offered_as_real(sources: Iterable[Source]) -> dict[str, str]:
     return dict(sorted(kinds.items(), key=lambda pair: bool(pair[1])))
 
 
+def roles_of(shown: str, other: str, kinds: Mapping[str, str]) -> dict[str, str]:
+    """Return which of two sources is audited as simulated: the one that is, else the one shown."""
+    if kinds[other] and not kinds[shown]:
+        return {"real": shown, "simulated": other}
+    return {"real": other, "simulated": shown}
+
+
 def show_realism(source: Source) -> None:
-    """Audit the source, simulated or painted, against another that is real; show what was found."""
+    """Audit the source against another, one of them simulated or painted; show what was found."""
     ws = get_workspace()
     kinds = offered_as_real(ready_sources(ws))
     others = [name for name in kinds if name != source.name]
+    if not kinds[source.name]:  # then those come first that are not real
+        others.sort(key=lambda name: not kinds[name])
     if not others:
         box = empty_state(
             "No other source yet",
@@ -58,20 +67,21 @@ def show_realism(source: Source) -> None:
             if st.button("Import cutouts", type="primary", icon=":material/download:", key="realism-import"):
                 go("data", view={"view": "import"})
         return
-    st.caption(
-        f"Can photometry tell the cutouts of {plain(source.name)}, taken as simulated, from real ones? "
-        "What it sees, networks learn in place of lenses. An AUROC of 0.5 is chance."
-    )
     newest = job_control.latest_job(ws, "realism", simulated=source.name)
     usual = newest.payload["real"] if newest is not None and newest.payload["real"] in others else others[0]
     with st.container(width=260):
-        real = st.selectbox(
-            "Real cutouts",
+        other = st.selectbox(
+            "Compare with",
             others,
             format_func=lambda name: f"{name} ({kinds[name]})" if kinds[name] else name,
             **kept("real", one_of(others), usual, key=f"realism-real-{source.id}"),
         )
-    pair = {"real": real, "simulated": source.name}
+    pair = roles_of(source.name, other, kinds)
+    st.caption(
+        f"Can photometry tell the cutouts of {plain(pair['simulated'])}, taken as simulated, from those of "
+        f"{plain(pair['real'])}, taken as real? What it sees, networks learn in place of lenses. An AUROC of "
+        "0.5 is chance."
+    )
     if watch_job(ws, "realism", **pair):
         return
     job = job_control.latest_job(ws, "realism", **pair)
