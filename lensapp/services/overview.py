@@ -11,6 +11,7 @@ from lensapp.core.plurals import counted, noun, thin_spaced
 from lensapp.services.data.sources import count_cutouts, is_labelled, ready_sources
 from lensapp.services.inspect.vote_log import GOOD_GRADES, standing
 from lensapp.services.score.scores import ScoresState, state_of_scores
+from lensapp.services.train.run_listing import studies_last, study_of_runs
 from lensapp.services.train.starter import starter_bands
 from lensapp.storage import datasets, reviews, runs, sources
 from lensapp.storage.records import Dataset, Review, Run, Source
@@ -53,7 +54,8 @@ class Stage:
 class Overview:
     """What the home page shows.
 
-    `scores` are (run id, source id, number of scores) of each pair with some, in rising order;
+    `scores` are (run id, source id, number of scores) of each pair with some, in rising order, those of
+    folds and trials before the others;
     `skipped` are pages of stages that nothing can be done in yet.
     """
 
@@ -79,7 +81,8 @@ def overview(ws: Workspace) -> Overview:
     trained = tuple(runs.list_runs(ws.database))
     opened = tuple(reviews.list_reviews(ws.database))
     cutouts = sum(count_cutouts(ws, source) for source in ready)
-    scores = stored_scores.score_counts(ws)
+    of_studies = study_of_runs(ws)
+    scores = sorted(stored_scores.score_counts(ws), key=lambda counted: counted[0] not in of_studies)
     cast = standing(ws)
 
     # One line on the newest of each stage.
@@ -91,7 +94,8 @@ def overview(ws: Workspace) -> Overview:
         members = sum(sum(part.values()) for part in versions[0].counts.values())
         newest_version = f"{versions[0].name}: {counted(members, 'member')}"
     if trained:
-        newest_run = f"{trained[0].name}, {trained[0].state}"
+        newest = studies_last(ws, trained)[0]
+        newest_run = f"{newest.name}, {newest.state}"
     unlabelled = bool(ready) and not versions and not any(is_labelled(ws, source) for source in ready)
     scorable = bool(trained) or any(source.bands == starter_bands() for source in ready)
     if unlabelled and scorable and not scores:

@@ -1,6 +1,6 @@
 """What is selected, or stands in for it, from the cutouts to the votes: what a round is told of."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Literal, TypeVar
@@ -10,6 +10,7 @@ from lensapp.core.once import once
 from lensapp.services.catalogue.usual_export import exported_after
 from lensapp.services.data.sources import count_cutouts, ready_sources
 from lensapp.services.inspect.vote_log import voted_per_review
+from lensapp.services.train.run_listing import studies_last
 from lensapp.services.train.starter import is_starter
 from lensapp.storage import datasets, reviews, runs, sources
 from lensapp.storage.database import Database
@@ -155,8 +156,13 @@ def _with_its_review(
 def trained_on(ws: Workspace, dataset: Dataset) -> Run | None:
     """Return the newest run of a version, one that is no fold or trial of a study where there is one."""
     own = [one for one in runs.list_runs(ws.database) if one.dataset_id == dataset.id]
-    of_studies = study_names_by_run(ws.database)
-    return next((one for one in own if one.id not in of_studies), next(iter(own), None))
+    return next(iter(studies_last(ws, own)), None)
+
+
+def proposed_run(ws: Workspace, offered: Sequence[Run], source: Source | None) -> Run:
+    """Return the first of the runs that takes the cutouts of a source, else the first, of those offered."""
+    fitting = (one for one in offered if source is not None and reads(ws, one, source))
+    return next(fitting, offered[0])
 
 
 def _belongs(ws: Workspace, run: Run, dataset: Dataset, source: Source, *, alone: bool) -> bool:

@@ -124,6 +124,20 @@ def test_folds_of_a_study_are_one_line_among_the_recent_runs(workspace):
     assert any(text.value == "2 runs · AUROC 0.910 to 0.940" for text in app.caption)
 
 
+def test_a_fold_is_not_the_newest_network_of_the_cards(workspace):
+    walk_the_round(workspace)
+    [dataset], [source] = datasets.list_datasets(workspace.database), sources.list_sources(workspace.database)
+    fold = pages_workspace.add_fold(workspace, dataset, "cv-fold0")
+    stored_scores.add_scores(workspace, fold.id, source.id, [1], [0.9])
+    facts = overview(workspace)
+    details = {stage.name: stage.detail for stage in facts.stages}
+    assert details["Network"].startswith("run1, ")
+    assert details["Scores"].endswith(" by run1")
+    app = AppTest.from_file(PROJECT / "lensapp" / "ui" / "main.py", default_timeout=60).run()
+    [network] = [text.proto.body for text in app.get("html") if "Network</div>" in text.proto.body]
+    assert "lowest 0.333" in network, "of the three epochs of run1: 1, 1/2 and 1/3"
+
+
 def test_each_card_says_what_its_picture_shows_and_no_two_show_the_same(workspace):
     walk_the_round(workspace)
     app = AppTest.from_file(PROJECT / "lensapp" / "ui" / "main.py", default_timeout=60).run()

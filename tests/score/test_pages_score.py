@@ -22,6 +22,7 @@ from support.pages_workspace import (
     MAIN,
     SIZE,
     add_dataset,
+    add_fold,
     add_run,
     add_scores,
     add_survey,
@@ -148,6 +149,35 @@ def test_a_source_that_fits_is_shown_first_until_another_is_asked_for(folder: Pa
     assert page.selectbox(key="choose-source").value == "one-band"
     by_link = open_page("score", run="elu_cnn-1", source="one-band")
     assert by_link.selectbox(key="choose-source").value == "one-band"
+
+
+def test_a_fold_is_not_proposed_before_a_run_that_is_none(folder: Path) -> None:
+    ws = full_workspace(folder)
+    add_fold(ws, datasets.get_dataset(ws.database, "sky-v1"))
+    page = open_page("score", source="sky")
+    assert page.selectbox(key="choose-run").value == "elu_cnn-2"
+    assert page.selectbox(key="choose-run").options[2] == "five-fold0", "after the others, and yet there"
+    assert open_page("score", run="five-fold0").selectbox(key="choose-run").value == "five-fold0"
+    for name in ("evaluate", "features"):
+        runs_of_page = open_page(name).selectbox(key="choose-run")
+        assert (runs_of_page.value, runs_of_page.options[-1]) == ("elu_cnn-2", "five-fold0")
+
+
+def test_a_source_in_the_address_is_shown_with_a_run_that_takes_it(folder: Path) -> None:
+    ws = Workspace.open(folder)
+    dataset = add_dataset(ws, add_survey(ws))
+    older, _ = (add_run(ws, dataset, name) for name in ("elu_cnn-1", "elu_cnn-2"))
+    pixels = np.random.default_rng(2).normal(0, 1, (4, SIZE, SIZE, 1)).astype(np.float32)
+    cutouts = [{"row": row, "candidate_id": f"K{row}"} for row in range(4)]
+    third = pack_source(ws, "third", pixels, cutouts, bands=("VIS",), pixel_scale_arcsec=0.1)
+    page = open_page("score", source="third")
+    assert page.selectbox(key="choose-source").value == "third"
+    assert page.selectbox(key="choose-run").value == "elu_cnn-2"
+    assert any("on the bands g,r,i, but these cutouts have VIS" in error.value for error in page.error)
+    stored_scores.add_scores(ws, older.id, third.id, [41, 42], [0.9, 0.1])
+    page = open_page("score", source="third")
+    assert page.selectbox(key="choose-source").value == "third"
+    assert page.selectbox(key="choose-run").value == "elu_cnn-1", "which has scored it, though it is older"
 
 
 def test_without_the_middle_of_larger_cutouts_the_page_says_why_there_is_nothing_to_start(

@@ -15,7 +15,7 @@ from lensapp.core.config import write_json
 from lensapp.core.evaluate.metrics import measure, propose_thresholds
 from lensapp.core.train.normalisation import FittedNormalisation
 from lensapp.core.train.training_spec import TrainingSpec
-from lensapp.storage import datasets, reviews, runs, sources
+from lensapp.storage import datasets, reviews, runs, sources, studies
 from lensapp.storage.evaluations import StoredEvaluation, save_evaluation
 from lensapp.storage.records import Dataset, Run, Source
 from lensapp.storage.scores import stored_scores
@@ -164,6 +164,14 @@ def _figures(epoch: int) -> dict[str, float | int | str | None]:
         "memory_bytes": 500_000_000,
         "best_epoch": epoch,
     }
+
+
+def add_fold(ws: Workspace, dataset: Dataset, name: str = "five-fold0") -> Run:
+    """Register a finished run as a fold of a cross-validation."""
+    study = studies.create_study(ws.database, name="five", kind="kfold", dataset_id=dataset.id, spec={})
+    fold = add_run(ws, dataset, name)
+    studies.add_run(ws.database, study.id, fold.id, place=0)
+    return fold
 
 
 def add_evaluation(ws: Workspace, run: Run, dataset: Dataset) -> None:

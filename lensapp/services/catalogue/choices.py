@@ -6,6 +6,7 @@ from operator import attrgetter
 from lensapp.core.catalogue.query import CatalogueQuery
 from lensapp.services.inspect.queues import is_fed_back
 from lensapp.services.inspect.vote_log import voted_per_review
+from lensapp.services.train.run_listing import studies_last
 from lensapp.storage import reviews, runs, sources
 from lensapp.storage.records import Review, Source
 from lensapp.storage.scores import stored_scores
@@ -73,7 +74,7 @@ def catalogue_choices(ws: Workspace) -> CatalogueChoices:
         scored_by={
             run.name: frozenset(scored[run.id])
             for run in sorted(
-                runs.list_runs(ws.database), key=attrgetter("is_external")
+                studies_last(ws, runs.list_runs(ws.database)), key=attrgetter("is_external")
             )  # keeps the order else
             if run.id in scored
         },

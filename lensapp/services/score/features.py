@@ -13,6 +13,7 @@ from lensapp.core.align import ABSENT, rows_of
 from lensapp.core.score.feature_spec import MapSpec
 from lensapp.job_kinds import FeaturesPayload
 from lensapp.services.score.scores import ScoresState, aligned_scores, state_of_scores
+from lensapp.services.train.run_listing import studies_last
 from lensapp.services.train.runs import GIVE_FEATURES, check_source_fits, require_network
 from lensapp.storage import datasets, runs, sources
 from lensapp.storage.columns.source_columns import cutout_columns
@@ -52,8 +53,9 @@ def start_features(ws: Workspace, *, run_name: str, name: str, spec: MapSpec | N
 
 
 def runs_that_give_features(ws: Workspace) -> list[Run]:
-    """Return the runs, newest first, with a network of their own; a committee gives no features."""
-    return [run for run in runs.list_runs(ws.database) if network_file(ws.run_folder(run.name)).is_file()]
+    """Return the runs with a network of their own, newest first, those of studies last; no committee has."""
+    every = studies_last(ws, runs.list_runs(ws.database))
+    return [run for run in every if network_file(ws.run_folder(run.name)).is_file()]
 
 
 def sources_of(ws: Workspace, name: str) -> list[Source]:

@@ -2,14 +2,17 @@
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 from lensapp.core.train.committees import MODEL as COMMITTEE
 from lensapp.services.train.run_notes import ARCHIVED, STARRED
 from lensapp.services.train.runs import RunStatus, has_recipe
 from lensapp.services.train.starter import REMARK, is_starter
 from lensapp.storage import studies
+from lensapp.storage.records import Run
 from lensapp.storage.workspace import Workspace
+
+Listed = TypeVar("Listed", Run, RunStatus)
 
 BEST_IS = {
     "validation loss": "low",
@@ -42,6 +45,12 @@ class RunRow:
 def study_of_runs(ws: Workspace) -> dict[int, str]:
     """Return the study of each fold and trial by the run's key."""
     return studies.study_names_by_run(ws.database)
+
+
+def studies_last(ws: Workspace, runs: Sequence[Listed]) -> list[Listed]:
+    """Return runs in their order, folds and trials of studies last: the first is what a page begins with."""
+    study_by_run = study_of_runs(ws)
+    return sorted(runs, key=lambda one: (one.run if isinstance(one, RunStatus) else one).id in study_by_run)
 
 
 def listed(

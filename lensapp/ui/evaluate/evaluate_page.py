@@ -17,6 +17,7 @@ from lensapp.services.evaluate.evaluation import (
     task_of,
 )
 from lensapp.services.train import runs
+from lensapp.services.train.run_listing import studies_last
 from lensapp.services.train.starter import REMARK, STARTER_NAME, is_starter, starter_card
 from lensapp.storage.records import Run
 from lensapp.storage.workspace import Workspace
@@ -43,7 +44,7 @@ def show_evaluate_page() -> None:
     page_head("Evaluate")
     trained = [
         status.run
-        for status in runs.list_statuses(ws)
+        for status in studies_last(ws, runs.list_statuses(ws))
         if not is_starter(status.run) and (status.run.evaluation or runs.is_scored(ws, status.run))
     ]
     names = [run.name for run in trained]

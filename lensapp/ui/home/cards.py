@@ -16,6 +16,7 @@ from lensapp.services.overview import (
     score_histogram,
     validation_losses,
 )
+from lensapp.services.train.run_listing import studies_last
 from lensapp.services.train.starter import install_starter
 from lensapp.storage.records import Source
 from lensapp.ui.shared.figures import class_colours, line_colours, part_colours
@@ -78,11 +79,12 @@ def _parts(facts: Overview) -> tuple[str, str]:
 
 def _losses(facts: Overview) -> tuple[str, str]:
     """Draw the validation loss of the newest run that has one: imported scores and classifiers have none."""
-    for run in facts.runs[:LOOKED_AT]:
+    runs = studies_last(get_workspace(), facts.runs)
+    for run in runs[:LOOKED_AT]:
         losses = validation_losses(get_workspace(), run)
         if len(losses) > 1:
             return line(losses, colour=line_colours()[0]), f"validation loss, lowest {np.nanmin(losses):.3g}"
-    aurocs = [(run.evaluation or {}).get("auroc") for run in facts.runs]
+    aurocs = [(run.evaluation or {}).get("auroc") for run in runs]
     measured = [float(value) for value in aurocs[:LOOKED_AT] if value is not None]
     if measured:
         return bars(measured, colours=[line_colours()[0]]), "AUROC of runs"

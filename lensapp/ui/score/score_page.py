@@ -76,7 +76,7 @@ def show_score_page() -> None:
         return
     left, right = st.columns(2)
     with left:
-        run = choose_run(ws, trained, under_way={one.name for one in statuses if one.active})
+        run = choose_run(ws, trained, imported, under_way={one.name for one in statuses if one.active})
     with right:
         source = _choose_source(ws, run, imported)
     if is_starter(run):

@@ -4,25 +4,36 @@ from collections.abc import Container, Sequence
 
 import streamlit as st
 
+from lensapp.services.selected_chain import proposed_run
+from lensapp.services.train.run_listing import studies_last
 from lensapp.services.train.starter import REMARK, STARTER_NAME, install_starter, is_starter, starter_card
-from lensapp.storage.records import Run
+from lensapp.storage.records import Run, Source
 from lensapp.storage.workspace import Workspace
-from lensapp.ui.shared.state import choose, get_workspace, go, recipe_key
+from lensapp.ui.shared.state import choose, get_workspace, go, recipe_key, selected
 
 STILL_LEARNING = "still training, with the best network so far"
 
 
-def choose_run(ws: Workspace, trained: Sequence[Run], *, under_way: Container[str] = ()) -> Run:
+def choose_run(
+    ws: Workspace, trained: Sequence[Run], imported: Sequence[Source], *, under_way: Container[str] = ()
+) -> Run:
     """Show the runs that have a network, the starter network among them always, and return the chosen one.
 
-    Those `under_way` come last and say that they still learn. The starter network becomes a run of the
-    workspace when it is chosen first; a run of the user's own with its name stays.
+    The first that takes the selected source of those `imported` is proposed. Folds and trials come last, as
+    do those `under_way`, which say that they still learn. The starter network becomes a run of the workspace
+    when it is chosen first; a run of the user's own with its name stays.
     """
-    names = sorted((run.name for run in trained), key=lambda name: name in under_way)
+    offered = sorted(studies_last(ws, trained), key=lambda run: run.name in under_way)
+    names = [run.name for run in offered]
+    first = None
+    if offered and selected("run") is None:
+        source = next((one for one in imported if one.name == selected("source")), None)
+        first = proposed_run(ws, offered, source).name
     names += [] if STARTER_NAME in names else [STARTER_NAME]
     own = any(run.name == STARTER_NAME and not is_starter(run) for run in trained)
     remarks = {name: STILL_LEARNING for name in names if name in under_way}
-    name = choose("run", names, label="Run", remarks=remarks | ({} if own else {STARTER_NAME: REMARK}))
+    remarks |= {} if own else {STARTER_NAME: REMARK}
+    name = choose("run", names, label="Run", remarks=remarks, first=first)
     return next((run for run in trained if run.name == name), None) or install_starter(ws)
 
 

@@ -207,7 +207,9 @@ def choose(
     unasked = bool(avoided) and st.session_state.pop(UNASKED, False)
     if current is None:
         current = usual
+        asked_for = st.session_state.get(UNASKED, False)
         select(kind, current)
+        st.session_state[UNASKED] = asked_for  # a run that stands here by itself passes over no source
     elif current not in names or (unasked and current in avoided and usual not in avoided):
         current = usual
         stand_in(kind, current)

@@ -24,6 +24,7 @@ from lensapp.ui.shared.widgets import number, rounded_count, size_in_words
 from support.pages_workspace import (
     add_dataset,
     add_evaluation,
+    add_fold,
     add_run,
     add_survey,
     figures_of,
@@ -94,6 +95,14 @@ def test_what_runs_were_measured_on_is_told_by_the_cutouts_not_by_the_version(fo
     save_evaluation(ws.run_folder("fed-back"), "test", others)
     told = measured_on(ws, compared_runs(ws, names))
     assert told.endswith("3 of them lenses; not the same cutouts: compare with care")
+
+
+def test_a_fold_is_not_the_second_run_that_is_proposed_to_be_evaluated(folder: Path) -> None:
+    ws = Workspace.open(folder)
+    dataset = add_dataset(ws, add_survey(ws))
+    add_run(ws, dataset, "elu_cnn-1")
+    add_fold(ws, dataset)
+    assert open_page("compare").button(key="compare-to-missing").label == "Evaluate elu_cnn-1"
 
 
 def test_a_new_comparison_is_queued_with_its_budget(folder: Path) -> None:

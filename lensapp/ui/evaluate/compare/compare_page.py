@@ -11,6 +11,7 @@ from lensapp.services.evaluate.compare.side_by_side import first_together
 from lensapp.services.evaluate.run_colours import colours_of_runs
 from lensapp.services.train import comparisons, runs, studies
 from lensapp.services.train.comparisons import Compared
+from lensapp.services.train.run_listing import studies_last
 from lensapp.services.train.runs import RunStatus
 from lensapp.services.train.starter import is_starter
 from lensapp.services.train.studies import StudyStatus
@@ -59,7 +60,7 @@ def show_compare_page() -> None:
             go("split")
         return
     comparisons_made = studies.list_studies(ws, comparisons.KIND)
-    statuses = runs.list_statuses(ws)
+    statuses = studies_last(ws, runs.list_statuses(ws))
     evaluated = [status.name for status in statuses if status.run.evaluation]
     if comparisons_made or len(evaluated) > 1:
         rows = _choose_rows(ws, comparisons_made, evaluated)
