@@ -175,3 +175,30 @@ def test_the_rest_of_a_page_is_graded_and_undone_at_once(gallery: GalleryServer,
     assert list(gallery.grades("swift").values()).count("X") == count - 1
     page.keyboard.press("z")
     wait_until(lambda: gallery.grades("swift") == {0: "A"})
+
+
+def test_keys_of_a_fast_hand_change_no_vote_behind_the_card_of_the_end(
+    gallery: GalleryServer, context: Any
+) -> None:
+    page = open_gallery(context, gallery, "swift", review="no-features")
+    other = context.new_page()
+    other.goto(page.url)
+    ready(other)
+    press(other, "xxxxxx")
+    card = other.locator(".end")
+    other.wait_for_selector(".end:not([hidden])")
+    press(other, "a1b*")
+    other.keyboard.press("Backspace")
+    assert card.locator(".tally").inner_text().split() == ["A", "0", "B", "0", "C", "0", "X", "6"]
+    assert other.locator(".tile[data-grade='X']").count() == 6
+    assert other.locator(".toast").is_visible()
+    page.bring_to_front()
+    page.wait_for_selector(".tile[aria-selected='true'][data-grade='X']")
+    page.keyboard.press("a")  # in the first tab, where no card is
+    other.bring_to_front()
+    wait_until(lambda: card.locator(".tally").inner_text().split()[:2] == ["A", "1"])
+    other.keyboard.press("z")
+    other.wait_for_selector(".end", state="hidden")
+    wait_until(lambda: "5 of 6 graded" in other.text_content(".progress"))
+    other.keyboard.press("b")
+    wait_until(lambda: "6 of 6 graded" in other.text_content(".progress"))

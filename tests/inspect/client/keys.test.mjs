@@ -34,3 +34,31 @@ test('every key names a method of the gallery', () => {
     assert.equal(typeof Gallery.prototype[method], 'function', method);
   }
 });
+
+/** A gallery of which only what decides over keys is there; what it does is written down. */
+function covered({ card = true, help = true, bar = false, menu = false }) {
+  const done = [], gallery = Object.create(Gallery.prototype);
+  const end = { root: { hidden: card }, hide() { this.root.hidden = true; } };
+  Object.assign(gallery, { end, help: { hidden: help }, part: { open: bar, menu: { open: menu } }, notices: { toast: () => done.push('told') } });
+  for (const name of ['grade', 'gradeRest', 'withdraw', 'toggleStar', 'undo', 'moveBy']) gallery[name] = (...values) => done.push([name, ...values].join(' '));
+  return { gallery, done };
+}
+
+test('nothing is said of candidates while a card, the help or a list lies over them', () => {
+  for (const over of [{ card: false }, { help: false }, { bar: true, menu: true }]) {
+    const { gallery, done } = covered(over);
+    for (const action of [['grade', 'A'], ['gradeRest'], ['withdraw'], ['toggleStar']]) gallery.act(...action);
+    assert.deepEqual(done, ['told', 'told', 'told', 'told'], JSON.stringify(over));
+  }
+  const { gallery, done } = covered({ bar: true, menu: false });
+  gallery.act('grade', 'A');
+  gallery.act('moveBy', 1);
+  assert.deepEqual(done, ['grade A', 'moveBy 1']);
+});
+
+test('undo closes the card with which a review ends, and grading goes on', () => {
+  const { gallery, done } = covered({ card: false });
+  gallery.act('undo');
+  gallery.act('grade', 'A');
+  assert.deepEqual(done, ['undo', 'grade A']);
+});

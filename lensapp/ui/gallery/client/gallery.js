@@ -23,6 +23,7 @@ const BOTTOM_MARGIN = 10;
 const LEAST_HEIGHT = 260;
 const SETTLE_MS = 140; // a size that is still changing needs no pictures
 const TILE_STEP = 1.2;
+/** What says something of candidates in the inspector's name. */
 const OF_INSPECTOR = new Set(['grade', 'gradeRest', 'withdraw', 'undo', 'toggleStar', 'writeComment']);
 
 /** Return the side of `count` squares that fill a room. */
@@ -82,12 +83,12 @@ export class Gallery {
       onOpen: () => this.openSingle(),
     });
     this.single = new SingleView(root.querySelector('.single'), { data, settings, on: {
-      grade: (letter) => this.grade(letter), star: () => this.toggleStar(),
+      grade: (letter) => this.act('grade', letter), star: () => this.act('toggleStar'),
       comment: (comment) => this.annotate({ comment }), view: (changes) => this.changeView(changes),
       step: (direction) => this.moveBy(direction),
     } });
     this.toolbar = new Toolbar(root, {
-      data, onSet: (...change) => this.set(...change), onDo: (method, ...values) => this[method](...values),
+      data, onSet: (...change) => this.set(...change), onDo: (...action) => this.act(...action),
     });
     this.pictures = new Pictures({
       remote: this.remote, mosaic: this.mosaic, single: this.single, optics: data, settings,
@@ -95,7 +96,7 @@ export class Gallery {
     });
     fillHelp(this.help, data);
     this.picks = new Picks(root.querySelector('.picks'), {
-      grades: data.grades, onDo: (method, ...values) => this[method](...values), onChanged: (ids) => ids.forEach((id) => this.showVote(id)),
+      grades: data.grades, onDo: (...action) => this.act(...action), onChanged: (ids) => ids.forEach((id) => this.showVote(id)),
     });
     this.strip = new KeyStrip(root.querySelector('.strip'), data, { onShape: () => { this.laidOut = ''; this.scheduleLayout(); } });
     this.end = new EndCard(root.querySelector('.end'), {
@@ -117,7 +118,7 @@ export class Gallery {
     addEventListener('resize', this.onResize);
     this.observer = new ResizeObserver(this.onResize);
     this.observer.observe(this.root);
-    this.stage.addEventListener('pointerdown', () => { this.levels.open = false; });
+    this.stage.addEventListener('pointerdown', () => { this.levels.open = false; this.part.menu.open = false; });
     this.fingers = new Fingers(this.mosaic.grid, {
       onSwipe: (direction) => this.turn(direction),
       onPinch: (factor) => this.set('tile', this.settings.values.tile * factor, { live: true }),
@@ -203,13 +204,25 @@ export class Gallery {
     if (!action) return;
     event.preventDefault();
     event.stopImmediatePropagation();
-    const [method, ...values] = action;
+    const [method] = action;
     if (OF_INSPECTOR.has(method)) {
       if (this.renamed) return; // the gallery of that name is on its way
-      this.focused?.closest('button')?.blur(); // or Enter would press what was pressed before
+      if (!this.covered) this.focused?.closest('button')?.blur(); // or Enter would press what was pressed before
     }
     if (!this.help.hidden && method !== 'ignore') this.toggleHelp();
+    else this.act(...action);
+  }
+
+  /** Do what a key or a button asks for; say nothing of candidates that something lies over. */
+  act(method, ...values) {
+    if (method === 'undo') this.end.hide();
+    if (OF_INSPECTOR.has(method) && this.covered) this.notices.toast('To grade on, close first what lies over the pictures (Esc).');
     else this[method](...values);
+  }
+
+  /** Whether something lies over the pictures that is to be closed first. The levels do not: they are set while one looks. */
+  get covered() {
+    return !this.end.root.hidden || !this.help.hidden || (this.part.open && this.part.menu.open);
   }
 
   /** Whether the sidebar holds another name than this gallery's, in which nothing more is to be said. */
@@ -221,7 +234,7 @@ export class Gallery {
   /** Take a changed control of the bar; `live` while a slider is still held. */
   set(name, value, { live }) {
     if (name === 'review') { this.trail.forget(); this.trigger('open', value); return; }
-    if (name === 'contaminant') { if (value) this.grade(this.data.grades.at(-1).letter, value); return; }
+    if (name === 'contaminant') { if (value) this.act('grade', this.data.grades.at(-1).letter, value); return; }
     this.settings.change({ [name]: value });
     this.showSettings();
     if (name === 'tile') this.layout({ soon: true });
@@ -360,6 +373,9 @@ export class Gallery {
     const all = shelf.share && shelf.queue.length;
     this.toolbar.showProgress({ graded: shelf.graded, total, all, pace: votes.pace, tally: votes.tally });
     if (shelf.queue.length) this.strip.follow(votes.size, total);
+    if (this.end.root.hidden) return;
+    if (shelf.graded < shelf.total) this.end.hide(); // a vote was withdrawn in another tab
+    else this.end.tell(this.outcome);
   }
 
   showSettings() {
@@ -527,6 +543,7 @@ export class Gallery {
   back() {
     if (!this.end.root.hidden) this.end.hide();
     else if (this.levels.open) this.levels.open = false;
+    else if (this.part.open && this.part.menu.open) this.part.menu.open = false;
     else if (!this.single.open && this.picks.size) this.picks.clear();
     else if (!this.single.open && this.compared) this.endComparing();
     else if (!this.single.open && this.part.shut()) this.mosaic.grid.focus({ preventScroll: true });
@@ -719,10 +736,15 @@ export class Gallery {
 
   /** Show what came of the review when the last candidate got its grade; `before` were graded before. */
   celebrate(before) {
-    const { votes, shelf, data } = this;
+    const { shelf, data } = this;
     if (before >= shelf.total || shelf.graded < shelf.total) return;
-    const starred = [...votes.notes.values()].filter((note) => note.starred).length;
-    this.end.show({ tally: votes.tally, inAll: votes.inAll, each: votes.each, starred, name: data.review.name, isShare: Boolean(shelf.share) });
+    this.end.show({ name: data.review.name, isShare: Boolean(shelf.share) }, this.outcome);
+  }
+
+  /** What came of the votes so far. */
+  get outcome() {
+    const { votes } = this, starred = [...votes.notes.values()].filter((note) => note.starred).length;
+    return { tally: votes.tally, inAll: votes.inAll, each: votes.each, starred };
   }
 
   get gradedSoFar() {
@@ -743,7 +765,6 @@ export class Gallery {
 
   /** Take back what this tab graded last, and show it. */
   undo() {
-    this.end.hide();
     const id = this.voting.undo();
     this.notices.say(id === null ? 'Nothing to undo.' : 'Last vote undone.');
     const cursor = this.shelf.view.indexOf(id);

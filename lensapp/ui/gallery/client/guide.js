@@ -46,16 +46,16 @@ export class EndCard {
    */
   constructor(root, { grades, onGo, onOpen, agreement, task }) {
     Object.assign(this, { root, grades, onGo, onOpen, agreement, task });
+    Object.assign(this, { tally: element('div', { className: 'tally' }), words: element('p') });
   }
 
-  async show({ tally, inAll, each, starred, name, isShare }) {
-    const chips = this.grades.map(({ letter, colour }) => element('span', {}, element('span', { className: 'grade', textContent: letter, '--grade': colour }), String(tally[letter] ?? 0)));
-    const time = inAll ? `${duration(inAll)} in all with pauses, median ${each.toFixed(1)} s each` : '';
-    const words = [time, starred && `${starred} starred`].filter(Boolean).join(' · ');
+  /** Show it with what came of the votes: {tally, inAll, each, starred}. */
+  async show({ name, isShare }, outcome) {
     const shared = element('p', { className: 'quiet' });
     const button = (text, act, first) => element('button', { type: 'button', className: first ? 'first' : '', textContent: text, onclick: act });
     const buttons = element('div', { className: 'next' }, button('Catalogue', () => this.onGo('catalogue'), true), button('Team', () => this.onGo('team')), button('Look again', () => this.hide()));
-    this.root.replaceChildren(element('h2', { textContent: isShare ? `Your share of ${name} is graded` : `All of ${name} is graded` }), element('div', { className: 'tally' }, ...chips), element('p', { textContent: words }), shared, buttons);
+    this.root.replaceChildren(element('h2', { textContent: isShare ? `Your share of ${name} is graded` : `All of ${name} is graded` }), this.tally, this.words, shared, buttons);
+    this.tell(outcome);
     this.root.hidden = false;
     buttons.firstChild.focus({ preventScroll: true });
     const [pairs, next] = await Promise.all([this.agreement().catch(() => []), this.task().catch(() => ({}))]);
@@ -65,6 +65,13 @@ export class EndCard {
     const asked = `Next task: ${next.review}`, title = `${next.left.toLocaleString('en')} to grade in ${next.review}`;
     buttons.prepend(element('button', { type: 'button', className: 'first task', textContent: asked, title, onclick: () => this.onOpen(next.review) }));
     buttons.firstChild.focus({ preventScroll: true });
+  }
+
+  /** Tell what came of the votes, which go on in other tabs. */
+  tell({ tally, inAll, each, starred }) {
+    this.tally.replaceChildren(...this.grades.map(({ letter, colour }) => element('span', {}, element('span', { className: 'grade', textContent: letter, '--grade': colour }), String(tally[letter] ?? 0))));
+    const time = inAll ? `${duration(inAll)} in all with pauses, median ${each.toFixed(1)} s each` : '';
+    this.words.textContent = [time, starred && `${starred} starred`].filter(Boolean).join(' · ');
   }
 
   hide() {
