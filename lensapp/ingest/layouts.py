@@ -41,6 +41,10 @@ from lensapp.ingest.refusals import Refused
 PROBED_FILES = 40
 PROBED_IMAGES = 16
 NAME_THEM = "Name the bands, in the order of the file (--bands g,r,i)."
+WHITE_BORDERS = (
+    "White borders are not trimmed, as they differ from image to image: they may be white sky. Where they "
+    "are frames of plots, import the images of each frame on their own."
+)
 Opened = TypeVar("Opened")
 
 
@@ -72,8 +76,15 @@ def find_layout(listing: Listing, spec: IngestSpec) -> Layout:
         dtype=spec.dtype,
     )
     if listing.format == "images" and spec.trim_frame:
-        base = replace(base, frames=common_frames(_some_images(listing)))
-    if spec.layout == "files" and listing.format != "fits":
+        frames, kept = common_frames(_some_images(listing))
+        layout = _layout_of(replace(base, frames=frames), listing)
+        return replace(layout, warnings=(*layout.warnings, WHITE_BORDERS)) if kept else layout
+    return _layout_of(base, listing)
+
+
+def _layout_of(base: Recipe, listing: Listing) -> Layout:
+    """Find the layout by the format of the files."""
+    if base.layout == "files" and listing.format != "fits":
         return _files_layout(base, listing)
     if listing.format == "fits":
         return _fits_layout(base, listing)

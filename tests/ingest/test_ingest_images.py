@@ -154,6 +154,41 @@ def test_the_frame_that_all_plots_share_is_cut_off_whatever_they_show(tmp_path):
     assert np.array_equal(found["o1"][..., 0], eight_bits(1))
 
 
+def framed(seed, *, dark):
+    """A plot as Space Warps has them: white, a grey line, a black one, and sky that may be as dark."""
+    plot = np.full((49, 48, 3), 255, np.uint8)
+    plot[9:40, 9:39] = 205
+    plot[10:39, 10:38] = 0
+    plot[11:38, 11:37] = np.random.default_rng(seed).integers(0, 5 if dark else 120, (27, 26, 3))
+    return plot
+
+
+def test_a_black_line_is_trimmed_though_the_sky_of_some_plots_is_as_dark(tmp_path):
+    for seed in range(5):
+        Image.fromarray(framed(seed, dark=seed in {1, 3})).save(tmp_path / f"o{seed}.png")
+    found = stored(tmp_path, bands=COLOURS)
+    assert {pixels.shape for pixels in found.values()} == {(27, 26, 3)}
+    assert np.array_equal(found["o1"], framed(1, dark=True)[11:38, 11:37])
+    assert not any("White borders" in warning for warning in preview(tmp_path, bands=COLOURS).warnings)
+
+
+def test_dark_sky_without_a_line_stays(tmp_path):
+    for seed in range(3):
+        Image.fromarray(framed(seed, dark=True)).save(tmp_path / f"o{seed}.png")
+    assert stored(tmp_path, bands=COLOURS)["o0"].shape == (29, 28, 3)  # black as the sky: perhaps no line
+
+
+def test_a_dry_run_says_that_borders_which_differ_are_not_trimmed(tmp_path):
+    for seed in range(3):
+        plot = np.roll(framed(seed, dark=False), seed, axis=0)
+        Image.fromarray(plot).save(tmp_path / f"o{seed}.png")
+    found = preview(tmp_path, bands=COLOURS)
+    assert found.shape == (49, 48)
+    assert any("White borders are not trimmed" in warning for warning in found.warnings)
+    untouched = preview(tmp_path, bands=COLOURS, trim_frame=False)
+    assert not any("White borders" in warning for warning in untouched.warnings)
+
+
 def test_a_damaged_tiff_is_refused_for_itself(tmp_path):
     imwrite(tmp_path / "a.tif", sixteen_bits(3), photometric="rgb", compression="zlib")
     whole = (tmp_path / "a.tif").read_bytes()

@@ -62,6 +62,7 @@ def test_the_colour_images_lose_their_frames(shared_data):
         preview(folder)
     found = preview(folder, bands=["i", "r", "g"], catalogue=str(folder / "labels.csv"), size=64)
     assert (found.accepted, found.matched) == (47, 47)
+    assert preview(folder, bands=["i", "r", "g"]).shape == (464, 464)
     assert preview(folder / "ASW0000360_0.png", bands=["i", "r", "g"]).shape == (464, 464)
 
 

@@ -100,7 +100,8 @@ def open_fields(ws: Workspace, source_name: str, spec: FindObjectsSpec) -> Field
     if source.pixel_scale_arcsec is None:
         raise InvalidInput(
             f"The pixel scale of {source_name} is unknown, as none of its headers told it, so that sizes and "
-            "distances in arcsec mean nothing. Import it from files with positions in their headers."
+            "distances in arcsec mean nothing. Import it again with --pixel-scale-arcsec, or from "
+            "files with positions in their headers."
         )
     smallest = min(source.height, source.width)
     if spec.size >= smallest:

@@ -113,8 +113,8 @@ def _show_preview(source: Source, spec: FindObjectsSpec | None) -> None:
         error_box(error)
         return
     st.markdown(
-        f"**{number(preview.kept)} of {counted(preview.detected, 'object')} kept** in "
-        f"{number(preview.searched)} of {counted(preview.images, 'image')}"
+        f"Preview of {number(preview.searched)} of {counted(preview.images, 'image')}: "
+        f"**{number(preview.kept)} of {counted(preview.detected, 'object')} kept**"
     )
     if preview.left_out:
         st.caption(f"Left out: {reasons_in_words(preview.left_out, write=number)}.")

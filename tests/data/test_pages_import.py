@@ -1,0 +1,223 @@
+"""The import on the data page: choosing, the dry run and what it offers, and the import itself."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from astropy.table import Table
+from streamlit.testing.v1 import AppTest
+
+from lensapp import jobs
+from lensapp.core.data.ingest_spec import IngestSpec
+from lensapp.services.data.sources import make_dry_run
+from lensapp.storage import sources
+from lensapp.storage.workspace import Workspace
+from lensapp.ui.data.import_sentence import parts_of
+from support.cutout_files import cutout, write_fits
+from support.small_surveys import make_survey
+
+PROJECT = Path(__file__).parents[2]
+
+
+@pytest.fixture
+def workspace(tmp_path, monkeypatch) -> Workspace:
+    monkeypatch.setenv("LENSAPP_WORKSPACE", str(tmp_path / "workspace"))
+    monkeypatch.setenv("LENSAPP_WORKER", "0")
+    return Workspace.open()
+
+
+def open_data(**address: str) -> AppTest:
+    app = AppTest.from_file(PROJECT / "lensapp" / "ui" / "main.py", default_timeout=60).run()
+    app.switch_page(str(PROJECT / "pages" / "data.py"))
+    for key, value in address.items():
+        app.query_params[key] = value
+    return app.run()
+
+
+def test_without_a_source_the_page_is_the_import(workspace):
+    app = open_data()
+    assert not app.exception
+    assert app.title[0].value == "Data"
+
+
+def write_npy(path: Path, *, count: int = 6) -> Path:
+    rng = np.random.default_rng(3)
+    np.save(path, rng.normal(0, 1, (count, 8, 8, 2)).astype(np.float32))
+    return path
+
+
+def test_a_dry_run_shows_what_would_be_taken_and_writes_nothing(workspace, tmp_path):
+    app = open_data()
+    app.text_input(key="import-path").input(str(write_npy(tmp_path / "stack.npy")))
+    app.text_input(key="import-bands").input("g, r")
+    next(button for button in app.button if button.label == "Dry run").click().run()
+    assert not app.exception
+    assert any("6 candidates" in element.value for element in app.markdown)
+    assert not sources.list_sources(workspace.database)
+
+
+def test_enter_in_the_field_of_the_path_starts_the_dry_run(workspace):
+    app = open_data()
+    field = app.text_input(key="import-path")
+    button = next(one for one in app.button if one.label == "Dry run")
+    assert field.form_id == button.form_id == "import-choice"
+
+
+def test_confirming_queues_the_import_with_the_settings_of_the_dry_run(workspace, tmp_path):
+    app = open_data()
+    app.text_input(key="import-path").input(str(write_npy(tmp_path / "stack.npy")))
+    app.text_input(key="import-bands").input("g, r")
+    next(button for button in app.button if button.label == "Dry run").click().run()
+    next(button for button in app.button if button.label == "Import 6").click().run()
+    job = jobs.active(workspace.database)[0]
+    assert job.payload["name"] == "stack"
+    assert job.payload["spec"]["bands"] == ["g", "r"]
+
+
+def test_a_path_that_does_not_exist_is_refused_with_the_remedy(workspace, tmp_path):
+    app = open_data()
+    app.text_input(key="import-path").input(str(tmp_path / "nowhere"))
+    next(button for button in app.button if button.label == "Dry run").click().run()
+    assert "does not exist. Choose another folder or file." in app.error[0].value
+    assert "nowhere" in app.error[0].value
+
+
+def test_a_refusal_stands_above_all_that_unfolds_and_folders_stay_to_choose_from(workspace, tmp_path):
+    def before_the_ways(app: AppTest) -> bool:
+        kinds = [(element.type, getattr(element, "key", None)) for element in app.main]
+        return [kind for kind, _ in kinds].index("error") < kinds.index(("button_group", "import-way"))
+
+    app = open_data()
+    next(button for button in app.button if button.label == "Dry run").click().run()
+    assert "choose one below" in app.error[0].value
+    assert before_the_ways(app)
+    assert app.get_by_key("import-way").value == "browse"
+    app.text_input(key="import-path").input(str(tmp_path / "nowhere"))
+    next(button for button in app.button if button.label == "Dry run").click().run()
+    assert before_the_ways(app)
+
+
+def test_an_unfinished_import_can_be_discarded_on_the_page(workspace):
+    make_survey(workspace)
+    sources.create_source(
+        workspace.database, name="half", kind="import", bands=("g",), height=8, width=8, slots=1,
+        pixel_scale_arcsec=None, spec={},
+    )  # fmt: skip
+    app = open_data(view="import")
+    next(button for button in app.button if button.label == "Discard half").click().run()
+    assert not app.exception
+    assert [source.name for source in sources.list_sources(workspace.database)] == ["small"]
+
+
+@pytest.mark.parametrize(
+    ("table", "words"),
+    [
+        ("catalogue.csv", "catalogue.csv"),
+        ("catalog.fits", "catalog.fits"),
+        ("truth.csv", "catalogue truth.csv"),
+    ],
+)
+def test_the_sentence_of_an_import_does_not_say_catalogue_twice(tmp_path, table, words):
+    write_fits(tmp_path / "in" / "lens-100.fits", cutout(0))
+    path = tmp_path / "in" / table
+    Table({"id": ["lens-100"], "z": [1.0]}).write(path)
+    spec = IngestSpec(path=str(tmp_path / "in"), catalogue=str(path), bands=("g",))
+    said = [part.words for part in parts_of(make_dry_run(spec))]
+    assert f"{words} (1 of 1 have a row)" in said
+
+
+def test_an_id_pattern_shows_what_it_takes_of_the_ids_and_is_tried_before_the_import(workspace, tmp_path):
+    folder = tmp_path / "in"
+    for number in range(3):
+        write_fits(folder / f"lens-10{number}_recons.fits", cutout(number))
+    (tmp_path / "t.csv").write_text("id,z\nlens-100,1\nlens-101,2\n")
+    app = open_data(view="import")
+    app.text_input(key="import-path").input(str(folder))
+    app.text_input(key="import-bands").input("r")
+    app.text_input(key="import-catalogue").input(str(tmp_path / "t.csv"))
+    next(button for button in app.button if button.label == "Dry run").click().run()
+    assert any("0 found in the catalogue" in caption.value for caption in app.caption)
+    pattern = next(field for field in app.text_input if field.label == "ID pattern" and "try-" in field.key)
+    pattern.input("(.+?)_recons").run()
+    assert any("lens-100_recons → lens-100; lens-101_recons" in text.value for text in app.text)
+    assert any("IDs of the catalogue: lens-100; lens-101" in text.value for text in app.text)
+    next(button for button in app.button if button.label == "Dry run with this pattern").click().run()
+    assert not app.exception
+    assert any("2 found in the catalogue" in caption.value for caption in app.caption)
+    pattern = next(field for field in app.text_input if field.label == "ID pattern" and "try-" in field.key)
+    pattern.input("lens[").run()
+    assert any("no regular expression" in error.value for error in app.error)
+
+
+def test_no_id_pattern_is_asked_for_where_all_files_are_in_the_catalogue(workspace, tmp_path):
+    folder = tmp_path / "in"
+    write_fits(folder / "lens-100.fits", cutout(0))
+    (tmp_path / "t.csv").write_text("id,z\nlens-100,1\n")
+    app = open_data(view="import")
+    app.text_input(key="import-path").input(str(folder))
+    app.text_input(key="import-bands").input("r")
+    app.text_input(key="import-catalogue").input(str(tmp_path / "t.csv"))
+    next(button for button in app.button if button.label == "Dry run").click().run()
+    assert any("1 found in the catalogue" in caption.value for caption in app.caption)
+    assert not [field for field in app.text_input if "try-pattern" in (field.key or "")]
+
+
+def test_what_only_tiles_need_is_asked_for_tiles_alone(workspace):
+    app = open_data()
+    shown = ("import-size_arcsec", "import-virtual")
+    keys = {widget.key for widget in (*app.number_input, *app.checkbox)}
+    assert not keys & {*shown}
+    app.selectbox(key="import-layout").set_value("tiles").run()
+    assert not app.exception
+    keys = {widget.key for widget in (*app.number_input, *app.checkbox)}
+    assert keys >= {*shown}
+
+
+def test_a_table_beside_the_images_is_offered_and_taken_by_a_click(workspace, tmp_path):
+    for number in range(3):
+        write_fits(tmp_path / "mine" / f"lens-10{number}.fits", cutout(number))
+    (tmp_path / "mine" / "t.csv").write_text("id,is_lens\nlens-100,1\nlens-101,0\nlens-102,0\n")
+    app = open_data()
+    app.text_input(key="import-path").input(str(tmp_path / "mine"))
+    app.text_input(key="import-bands").input("r")
+    next(button for button in app.button if button.label == "Dry run").click().run()
+    assert any("t.csv lies beside the images" in text.value for text in app.markdown)
+    assert not any("t.csv" in warning.value for warning in app.warning)
+    next(button for button in app.button if button.label == "Use t.csv").click().run()
+    assert not app.exception
+    assert not any(button.label == "Use t.csv" for button in app.button)
+    next(button for button in app.button if button.label == "Import 3").click().run()
+    spec = jobs.active(workspace.database)[0].payload["spec"]
+    assert (spec["catalogue"], spec["label_column"]) == (str(tmp_path / "mine" / "t.csv"), "is_lens")
+
+
+def test_a_folder_is_browsed_to_and_what_was_recognised_is_changed_part_by_part(
+    workspace, tmp_path, monkeypatch
+):
+    monkeypatch.setenv("LENSAPP_IMPORT_ROOTS", str(tmp_path))
+    for number in range(3):
+        write_fits(tmp_path / "mine" / f"lens-10{number}.fits", cutout(number))
+    (tmp_path / "mine" / "t.csv").write_text("id,kind\nlens-100,GALAXY\nlens-101,STAR\nlens-102,ARC\n")
+    app = open_data()
+    app.button(key=f"open-{tmp_path / 'mine'}").click().run()
+    next(button for button in app.button if button.label == "Use this folder").click().run()
+    assert "“Bands”" in app.error[0].value
+    assert "--" not in app.error[0].value
+    app.text_input(key="import-1-bands").input("r")
+    next(button for button in app.button if button.label == "Dry run").click().run()
+    assert any(text.value == "**3 candidates**" for text in app.markdown)
+    table = next(box for box in app.selectbox if box.label == "Table")
+    table.set_value(str(tmp_path / "mine" / "t.csv"))
+    app.button(
+        key=next(one.key for one in app.button if str(one.key).endswith("Catalogue-change"))
+    ).click().run()
+    next(box for box in app.selectbox if box.label == "Labels").set_value("kind").run()
+    for value, meaning in (("GALAXY", "nonlens"), ("STAR", "out"), ("ARC", "lens")):
+        next(box for box in app.selectbox if box.label.startswith(value)).set_value(meaning)
+    app.run()
+    next(button for button in app.button if button.label == "Look again with these columns").click().run()
+    assert not app.exception
+    next(button for button in app.button if button.label == "Import 2 (1 of 3 rejected)").click().run()
+    spec = jobs.active(workspace.database)[0].payload["spec"]
+    assert set(spec["label_meanings"]) == {"GALAXY=nonlens", "STAR=out", "ARC=lens"}
+    assert spec["path"] == str(tmp_path / "mine")
