@@ -9,6 +9,8 @@ from numpy.typing import NDArray
 from lensapp.core.align import rows_of
 from lensapp.core.errors import InvalidInput, NotFound
 from lensapp.core.evaluate.audits.label_noise import crowd_labels, label_quality, suspicion_order
+from lensapp.core.evaluate.curves import count_thresholds
+from lensapp.core.evaluate.metrics import auroc
 from lensapp.core.inspect.consensus import B_FROM, last_votes, vote_values
 from lensapp.services.evaluate.evaluation import Evaluation, load_evaluation
 from lensapp.storage import datasets, evaluations, reviews, sources, studies
@@ -20,6 +22,7 @@ from lensapp.storage.workspace import Workspace
 LISTED = 500
 SHARE_LISTED = 0.1
 DOUBTFUL = 0.55  # probability of the label by votes and scores, below which it is listed
+ABLE_AUROC = 0.9  # below, a network is wrong more often than labels usually are
 PLAIN_CLASSES = ("nonlens", "lens")
 
 
@@ -52,7 +55,8 @@ def label_suspects(ws: Workspace, run: Run) -> dict[str, Any]:
     Returns
     -------
     dict
-        `origin`, `judged` and `suspects` (numbers of cutouts), `listed`: cutout, candidate, label, suggested
+        `origin`, `auroc` of the scores (None of several classes), `judged` and `suspects` (numbers of
+        cutouts), `listed`: cutout, candidate, label, suggested
         label, the probability of the label and its quality, of those that confident learning holds for wrong,
         at most 500. `doubtful` are those that come next, up to a tenth of the cutouts judged. `crowd` is what
         `crowd_suspects` gives, `votes` how many there were.
@@ -83,6 +87,7 @@ def label_suspects(ws: Workspace, run: Run) -> dict[str, Any]:
     ]
     return {
         "origin": judged.origin,
+        "auroc": _auroc(judged),
         "judged": len(judged.labels),
         "suspects": suspects,
         "listed": listed[:suspects],
@@ -90,6 +95,23 @@ def label_suspects(ws: Workspace, run: Run) -> dict[str, Any]:
         "votes": votes,
         "crowd": crowd_suspects(ws, run, judged),
     }
+
+
+def _auroc(judged: OutOfSample) -> float | None:
+    if judged.classes != PLAIN_CLASSES or len(np.unique(judged.labels)) < 2:
+        return None
+    return auroc(count_thresholds(judged.labels, judged.scores))
+
+
+def suspicion_doubt(noise: dict[str, Any]) -> str:
+    """Return in words why labels held for wrong may be mistakes of the network; empty where it is able."""
+    area = noise.get("auroc")
+    if area is None or area >= ABLE_AUROC or not noise["suspects"]:
+        return ""
+    return (
+        f"These scores tell lenses with an AUROC of {area:.2f} only: most suspects will be mistakes of the "
+        "network, not of the labels."
+    )
 
 
 def votes_that_count(ws: Workspace, run: Run) -> int:

@@ -18,6 +18,7 @@ from lensapp.services.evaluate import completeness, figure_tables, nuisances
 from lensapp.services.evaluate.audits import KeptAudit, kept_audit
 from lensapp.services.evaluate.evaluation import Evaluation, Measured
 from lensapp.services.evaluate.figure_tables import with_limits
+from lensapp.services.evaluate.label_noise import suspicion_doubt
 from lensapp.services.evaluate.paper_figures import PaperFigure
 from lensapp.services.inspect.joint_completeness import Search, completeness_of
 from lensapp.services.reports import check_figures
@@ -259,12 +260,13 @@ def label_noise_in_words(noise: dict[str, Any]) -> str:
     words = (
         f"{noise['suspects']} of {noise['judged']} labels are probably wrong, by scores of {noise['origin']}"
     )
-    crowd = noise["crowd"]
+    crowd, doubt = noise["crowd"], suspicion_doubt(noise)
+    end = f" {doubt}" if doubt else ""
     if crowd is None:
-        return f"{words}."
+        return f"{words}.{end}"
     return (
         f"{words}; by votes and scores together (CROWDLAB) {len(crowd['listed'])} of {crowd['judged']} "
-        "judged cutouts contradict their label or stay in doubt."
+        f"judged cutouts contradict their label or stay in doubt.{end}"
     )
 
 

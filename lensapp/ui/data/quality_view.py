@@ -26,6 +26,7 @@ from lensapp.ui.shared.widgets import counted, download, heading, number
 LAZY_ROWS = 5000
 FLUX_BINS = 90
 MOST_MASKED = 14
+TICKS = (-5, -2, 0, 2, 5, 20, 100, 1000, 10_000)  # noise above the sky
 DECADES = 2  # between ticks
 
 
@@ -177,9 +178,13 @@ def _show_pixel_histogram(source: Source) -> None:
             customdata=centres,
             hovertemplate="%{fullData.name}<br>%{customdata:.3g} σ: %{y:.2g}<extra></extra>",
         )
-    ticks = [-5, -2, 0, 2, 5, 20, 100, 1000, 10_000]
+    reached = np.max([columns[band] for band in source.bands], axis=0) > 0
+    furthest = float(edges[1:][reached].max(initial=edges[1]))
+    ticks = [tick for tick in TICKS if tick <= furthest]
+    what = "brightness" if levels.of_pictures else "flux"
     figure.update_xaxes(
-        title="flux above the sky (in units of the noise, asinh scale)",
+        title=f"{what} above the sky (in units of the noise, asinh scale)",
+        range=[float(np.arcsinh(edges[0])), float(np.arcsinh(1.1 * furthest))],
         tickvals=np.arcsinh(ticks),
         ticktext=[true_minus(number(tick)) for tick in ticks],
     )

@@ -10,6 +10,7 @@ from lensapp.core.evaluate.audits.audit_spec import AuditSpec
 from lensapp.core.evaluate.audits.shortcuts import is_strong
 from lensapp.services.evaluate.audits import KIND, kept_audit, start_audit
 from lensapp.services.evaluate.figure_tables import leakage_table, realism_table, shortcut_table
+from lensapp.services.evaluate.label_noise import suspicion_doubt
 from lensapp.storage.records import Cutout, Run
 from lensapp.storage.workspace import Workspace
 from lensapp.ui.data.realism import show_result
@@ -134,6 +135,8 @@ def _show_label_noise(ws: Workspace, run: Run, noise: dict[str, Any]) -> None:
         f"Confident learning holds {number(noise['suspects'])} of {counted(noise['judged'], 'label')} for "
         f"wrong, by scores of {plain(noise['origin'])}.{ranked}"
     )
+    if doubt := suspicion_doubt(noise):
+        st.caption(f":material/warning: {doubt}")
     _suspects(ws, run, noise["listed"], "probability", name="label-suspects")
     doubtful = noise.get("doubtful")
     if doubtful:

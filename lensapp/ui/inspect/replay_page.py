@@ -181,10 +181,11 @@ def _show_places(replayed: Replayed) -> None:
     """Show where each order has the few lenses of a replay, and how often a random order does as well."""
     result = replayed.result
     left = f" ({number(replayed.left_out)} of the training data left out)" if replayed.left_out else ""
+    remedy = "include training data, which flatters," if replayed.left_out else "grade more,"
     st.caption(
         f":material/info: {counted(result.candidates, 'candidate')}{left} with "
-        f"{counted(result.lenses, 'lens')} are too few for curves; grade more, or choose the source. Here "
-        "is where each order has the lenses."
+        f"{counted(result.lenses, 'lens')} are too few for curves; {remedy} or choose the source. "
+        "Here is where each order has the lenses."
     )
     heading(f"Places of the lenses, {replayed.name}")
     st.dataframe(

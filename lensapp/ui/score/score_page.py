@@ -271,7 +271,7 @@ def _offer(ws: Workspace, run: Run, source: Source, *, verb: str, done: int, tot
     else:
         box = empty_state(
             f"{source.name} has not been {participle} with {run.name}",
-            f"It has {counted(total, 'cutout')} in {', '.join(source.bands)}, as the network reads.",
+            f"It has {counted(total, 'cutout')} in {', '.join(source.bands)}.",
             icon=ICON,
         )
     with box:

@@ -118,7 +118,7 @@ def figures_line(recipe: Recipe, time: Duration | None, size: Size | None) -> st
     parts = []
     if network in MEASURED and not changed and from_scratch and (task, unlabelled) == ("binary", "none"):
         where = " by our recipe" if recipe.group > 1 else ""
-        parts.append(f"AUROC {MEASURED[network].auroc:.2f}{where}")
+        parts.append(f"AUROC {MEASURED[network].auroc:.2f}{where} (demo)")
     parts.append(time_words(time))
     if size is not None:
         count = f"{rounded_count(size.parameters)} parameters"

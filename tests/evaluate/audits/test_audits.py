@@ -6,12 +6,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from sklearn.metrics import roc_auc_score
 
 from lensapp.cli import main
 from lensapp.core.errors import InvalidInput, NotFound
 from lensapp.core.evaluate.audits.audit_spec import AuditSpec
 from lensapp.services.evaluate.audits import audit, keep_audit, kept_audit, start_audit
-from lensapp.services.evaluate.label_noise import label_suspects, out_of_sample
+from lensapp.services.evaluate.label_noise import label_suspects, out_of_sample, suspicion_doubt
 from lensapp.storage import datasets, queue, reviews, runs, sources, studies
 from lensapp.storage.evaluations import load_evaluation, save_evaluation
 from lensapp.storage.workspace import Workspace
@@ -205,6 +206,9 @@ def test_suspects_are_listed_apart_from_labels_that_are_only_in_doubt(ws: Worksp
     save_evaluation(folder, "test", held)
     noise = label_suspects(ws, runs.get_run(ws.database, "husky"))
     assert (noise["judged"], noise["suspects"]) == (120, 4)
+    assert noise["auroc"] == pytest.approx(roc_auc_score(labels, scores))
+    assert suspicion_doubt(noise) == ""
+    assert "AUROC of 0.66 only" in suspicion_doubt(noise | {"auroc": 0.66})
     assert noise["listed"][0]["cutout"] == ids[31]
     assert {one["cutout"] for one in noise["listed"]} == set(ids[wrong].tolist())
     assert all(one["suggested"] != one["label"] for one in noise["listed"])
