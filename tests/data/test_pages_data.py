@@ -208,6 +208,16 @@ def test_marks_take_the_colours_of_a_column_and_those_without_a_value_are_told_a
     assert [text.split("<br>")[-1] for text in known.hovertext] == ["mag_i 18", "mag_i 20"]
 
 
+def test_numbers_of_heaps_close_together_are_one():
+    """On a map 10° wide: two heaps 0.1° apart, whose numbers would lie on each other, and one far away."""
+    ra_deg = [10.0, 10.0, 10.1, 10.1, 10.1, 20.0, 20.0]
+    figure, overlapping = map_of(ra_deg, [0.0] * 7)
+    numbers = next(trace for trace in figure.data if trace.mode == "text" and "5" in "".join(trace.text))
+    assert [text.strip() for text in numbers.text] == ["5", "2"]
+    assert numbers.x[0] == pytest.approx((2 * 10.0 + 3 * 10.1) / 5)
+    assert overlapping == 2
+
+
 def test_a_lens_at_the_position_of_a_non_lens_is_above_it_and_both_are_seen():
     figure, _ = map_of([10.0, 10.0, 11.0, 12.0], [0.5, 0.5, 0.0, 1.0])
     lowest, topmost = (trace for trace in figure.data if trace.mode == "markers")

@@ -12,6 +12,7 @@ from lensapp.core.acting import needs
 from lensapp.core.align import rows_of
 from lensapp.core.catalogue.negatives_spec import HardNegativesSpec
 from lensapp.core.errors import InvalidInput
+from lensapp.core.plurals import thin_spaced
 from lensapp.services.catalogue.feedback_plans import Graded, graded_cutouts
 from lensapp.services.catalogue.next_version import (
     MEMBER_EXTRA,
@@ -273,17 +274,17 @@ def choose(
             "of a class that was not chosen": np.count_nonzero(fresh & scored & ~wanted),
             f"with a score below {spec.min_score:g}": np.count_nonzero(fresh & scored & wanted),
         }
-        why = ", ".join(f"{count} {words}" for words, count in counts.items() if count)
+        why = ", ".join(f"{thin_spaced(count)} {words}" for words, count in counts.items() if count)
         advice = "Label or grade more of the source"
         if (fresh & ~scored).any():
             advice += f", or score all of it with {run_name}"
         if (fresh & scored).any():
             advice = "Choose further classes or a lower least score"
         if spec.classes:
-            classes = ", ".join(f"{kind} ({n})" for kind, n in sorted(Counter(known.kind.tolist()).items()))
+            classes = ", ".join(f"{kind} ({thin_spaced(n)})" for kind, n in sorted(Counter(known.kind.tolist()).items()))
             advice += f". Its classes are {classes or 'none'}"
         raise NoneLeft(
-            f"None of the {len(scores)} known non-lenses of {source_name} is left to add: "
+            f"None of the {thin_spaced(len(scores))} known non-lenses of {source_name} is left to add: "
             f"{why or 'there are none'}. {advice}."
         )
     rows = rows[np.argsort(-scores[rows], kind="stable")]

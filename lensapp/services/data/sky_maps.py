@@ -19,6 +19,7 @@ WHOLE_SKY_WIDTH = 4 * np.sqrt(2.0)
 GRID_STEP_DEG = 30
 WRITTEN_STEP_DEG, WRITTEN_AT_DEC_DEG = 60, -45.0
 OVERLAP = 0.008  # of the width of a map, about a mark
+NUMBERS_APART = 0.03  # likewise, about a number of two digits
 MOST_NEIGHBOURS = 200_000
 NOBODY: NDArray[np.int64] = np.empty(0, np.int64)
 EDGE_DEG = 180 - 1e-6
@@ -43,7 +44,10 @@ class SkyMap:
     centre_deg: float | None
 
     def heaps(self) -> tuple[FloatArray, FloatArray, NDArray[np.int64]]:
-        """Return middle and number of the marks that overlap on the map, each (k,)."""
+        """Return middle and number of the marks that overlap on the map, each (k,).
+
+        Heaps whose numbers would lie on each other are one.
+        """
         extent = WHOLE_SKY_WIDTH
         if self.centre_deg is None:
             extent = max(float(np.ptp(self.x)), float(np.ptp(self.y)))
@@ -51,7 +55,13 @@ class SkyMap:
         _, of_mark, sizes = np.unique(heap, return_inverse=True, return_counts=True)
         several = np.flatnonzero(sizes > 1)
         x, y = (np.bincount(of_mark, axis)[several] / sizes[several] for axis in (self.x, self.y))
-        return x, y, sizes[several]
+        sizes = sizes[several]
+        if not len(sizes):
+            return x, y, sizes
+        _, of_heap = np.unique(overlapping(x, y, radius=NUMBERS_APART * extent), return_inverse=True)
+        together = np.bincount(of_heap, sizes)
+        x, y = (np.bincount(of_heap, axis * sizes) / together for axis in (x, y))
+        return x, y, together.astype(np.int64)
 
 
 def map_of(ra_deg: FloatArray, dec_deg: FloatArray) -> SkyMap:
