@@ -281,7 +281,9 @@ def choose(
         if (fresh & scored).any():
             advice = "Choose further classes or a lower least score"
         if spec.classes:
-            classes = ", ".join(f"{kind} ({thin_spaced(n)})" for kind, n in sorted(Counter(known.kind.tolist()).items()))
+            classes = ", ".join(
+                f"{kind} ({thin_spaced(n)})" for kind, n in sorted(Counter(known.kind.tolist()).items())
+            )
             advice += f". Its classes are {classes or 'none'}"
         raise NoneLeft(
             f"None of the {thin_spaced(len(scores))} known non-lenses of {source_name} is left to add: "
