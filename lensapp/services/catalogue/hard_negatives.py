@@ -274,7 +274,7 @@ def choose(
             "of a class that was not chosen": np.count_nonzero(fresh & scored & ~wanted),
             f"with a score below {spec.min_score:g}": np.count_nonzero(fresh & scored & wanted),
         }
-        why = ", ".join(f"{thin_spaced(count)} {words}" for words, count in counts.items() if count)
+        why = ", ".join(f"{thin_spaced(int(count))} {words}" for words, count in counts.items() if count)
         advice = "Label or grade more of the source"
         if (fresh & ~scored).any():
             advice += f", or score all of it with {run_name}"
