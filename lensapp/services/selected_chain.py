@@ -9,6 +9,7 @@ from lensapp.core.errors import BandMismatch, NotFound
 from lensapp.core.once import once
 from lensapp.services.catalogue.usual_export import exported_after
 from lensapp.services.data.sources import count_cutouts, ready_sources
+from lensapp.services.inspect.queues import is_fed_back
 from lensapp.services.inspect.vote_log import voted_per_review
 from lensapp.services.train.run_listing import studies_last
 from lensapp.services.train.starter import is_starter
@@ -137,17 +138,22 @@ def _with_its_review(
 
     A run selected has the reviews of its own scores, as whoever opens a review selects its run as well; and
     those of no run that are later than it. So a network trained on the grades of a review begins a round.
+
+    A look aside whose votes are not fed back, such as at candidates similar to one, is the round's only where
+    it is selected and there is no other; pages about reviews show it (see `chain_of`).
     """
     of_source = [one for one in reviews.list_reviews(ws.database) if one.source_id == source.id]
     chosen = [one for one in of_source if one.name == selected.get("review")]
+    aside = [one for one in chosen if not is_fed_back(ws, one)]
+    of_round = [one for one in chosen + of_source if is_fed_back(ws, one)]
     if run is not None and run.name == selected.get("run"):
-        own = [one for one in chosen + of_source if one.run_id == run.id]
-        later = [one for one in chosen + of_source if one.run_id is None and one.created_at > run.created_at]
-        return run, next(iter(own + later), None)
-    review = next(iter(chosen + of_source), None)
+        own = [one for one in of_round if one.run_id == run.id]
+        later = [one for one in of_round if one.run_id is None and one.created_at > run.created_at]
+        return run, next(iter(own + later + [one for one in aside if one.run_id in (None, run.id)]), None)
+    review = next(iter(of_round + aside), None)
     if run is None or review is None or review.run_id in (None, run.id):
         return run, review
-    if not chosen and run.created_at > review.created_at:
+    if review not in chosen and run.created_at > review.created_at:
         return run, None
     scored_by = (one for one in runs.list_runs(ws.database) if one.id == review.run_id)
     return next(scored_by, run), review

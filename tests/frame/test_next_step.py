@@ -11,6 +11,7 @@ from lensapp.core.catalogue.query import CatalogueQuery
 from lensapp.core.split.splits import SplitSpec
 from lensapp.job_kinds import JOB_KINDS, selection_of
 from lensapp.services.catalogue.export import export
+from lensapp.services.inspect.queues import review_of_cutouts
 from lensapp.services.next_step import STAGES, Round, round_of, take_step
 from lensapp.services.selected_chain import Kind, reads
 from lensapp.services.split.datasets import freeze_split
@@ -276,6 +277,31 @@ def test_folds_of_a_cross_validation_do_not_take_over_the_round(ws):
         assert (of.next_step.label, of.selection["run"]) == ("Grade 34 more", "first")
     rooms.add_scores(ws, fold, source)
     assert stands(ws, run="five-fold0").next_step.label == "Review the top 34"  # six are graded
+
+
+def test_a_search_of_similar_candidates_does_not_take_over_the_round(ws):
+    source = rooms.add_survey(ws)
+    run = rooms.add_run(ws, rooms.add_dataset(ws, source, label_from="someone"), "first")
+    rooms.add_scores(ws, run, source)
+    rooms.add_votes(ws, run, source)
+    [review] = reviews.list_reviews(ws.database)
+    ids = reviews.queue_of(ws.database, review.id).tolist()
+    like = review_of_cutouts(ws, name="like-J0003", cutout_ids=ids[:5], run_name="first")
+    for selected in ({}, {"run": "first"}, {"review": like.name}, {"run": "first", "review": like.name}):
+        of = stands(ws, **selected)
+        assert (of.next_step.label, of.selection["review"]) == ("Grade 34 more", "round-1"), selected
+    assert led(ws, "review", review=like.name).next_step.label == "Grade like-J0003", "on its own pages"
+
+
+def test_a_look_aside_is_the_rounds_review_only_where_it_is_selected(ws):
+    source = rooms.add_survey(ws)
+    dataset = rooms.add_dataset(ws, source)
+    run = rooms.add_run(ws, dataset, "first")
+    rooms.add_evaluation(ws, run, dataset)
+    rooms.add_scores(ws, run, source)
+    review_of_cutouts(ws, name="like-J0003", cutout_ids=[1, 2, 3], run_name="first")
+    assert stands(ws).next_step.label == "Review the top 40"
+    assert stands(ws, review="like-J0003").next_step.label == "Grade like-J0003"
 
 
 @pytest.mark.parametrize(
