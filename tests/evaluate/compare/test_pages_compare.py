@@ -122,6 +122,16 @@ def test_a_new_comparison_is_queued_with_its_budget(folder: Path) -> None:
     assert [job.kind for job in queue.list_jobs(ws.database)] == ["compare"]
 
 
+def test_recipes_of_another_task_are_not_compared_nor_are_all_chosen_at_once(folder: Path) -> None:
+    full_workspace(folder)
+    page = open_page("compare")
+    offered = page.multiselect(key="compare-presets").options
+    assert "Lens CNN (Ivashkov 2022)" in offered
+    assert not {"Morphological classes (Bom 2018)", "Lens parameters (Bom 2018)"} & set(offered)
+    for key in ("compare-presets", "compare-models", "compare-beside"):
+        assert page.multiselect(key=key).proto.select_all == 0, "Enter would choose every one of them"
+
+
 def test_nothing_chosen_is_refused_with_a_remedy(folder: Path) -> None:
     full_workspace(folder)
     page = open_page("compare")

@@ -131,37 +131,39 @@ def show_comparison_form(ws: Workspace, evaluated: list[str]) -> None:
 
 def _choose_compared(ws: Workspace, evaluated: list[str]) -> tuple[str, dict[str, list[str]]]:
     """Ask for a dataset version, and for the networks, recipes and runs that are compared on it."""
-    cells = st.columns([2, 3, 2, 2], vertical_alignment="top")
-    with cells[0]:
+    left, right = st.columns([2, 3], vertical_alignment="top")
+    with left:
         dataset_name = choose(
             "dataset",
             [dataset.name for dataset in runs.training_datasets(ws)],
             label="Dataset version",
         )
-    with cells[1]:
-        models = st.multiselect(
-            "Networks",
-            list(NETWORKS),
-            format_func=lambda name: NETWORKS[name].title,
-            **kept("networks", several_of(list(NETWORKS)), [], key="compare-models"),
-            placeholder="none",
-        )
-    with cells[2]:
-        published = [preset.name for preset in PRESETS.values() if preset.spec.task.kind != "contrastive"]
-        presets = st.multiselect(
-            "Published recipes",
-            published,
-            format_func=lambda name: PRESETS[name].title,
-            **kept("recipes", several_of(published), [], key="compare-presets"),
-            placeholder="none",
-        )
-    with cells[3]:
+    with right:
         beside = st.multiselect(
             "Runs beside them",
             evaluated,
             placeholder="none",
+            select_all=False,
             **kept("beside", several_of(evaluated), [], key="compare-beside"),
         )
+    models = st.multiselect(  # names are long and several are chosen: each has a row of its own
+        "Networks",
+        list(NETWORKS),
+        format_func=lambda name: NETWORKS[name].title,
+        **kept("networks", several_of(list(NETWORKS)), [], key="compare-models"),
+        placeholder="none",
+        select_all=False,
+    )
+    published = [preset.name for preset in PRESETS.values() if preset.spec.task.kind == "binary"]
+    presets = st.multiselect(
+        "Published recipes",
+        published,
+        format_func=lambda name: PRESETS[name].title,
+        **kept("recipes", several_of(published), [], key="compare-presets"),
+        placeholder="none",
+        help="Those that tell lenses from non-lenses, as the runs beside them do.",
+        select_all=False,
+    )
     return str(dataset_name), {"models": models, "presets": presets, "runs": beside}
 
 
