@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
-import { MODELS, calmed, centreOf, residualOf } from '../../../lensapp/ui/gallery/client/panels.js';
+import { MODELS, NoPicture, PanelPainter, calmed, centreOf, panelsOf, residualOf } from '../../../lensapp/ui/gallery/client/panels.js';
+import { SingleView } from '../../../lensapp/ui/gallery/client/single.js';
 import { fluxOf, rawOf } from '../../../lensapp/ui/gallery/client/stretch.js';
 
 const SIZE = { width: 60, height: 60 };
@@ -41,4 +42,54 @@ test('faint light takes the hue of its surroundings, and keeps how bright it is'
   assert.ok(spread(after) < 0.5 * spread(before));
   assert.ok(Math.abs(after[0][1830] - 500) < 25);
   assert.equal(calmed(raw, [0], [1, 1, 1]), raw);
+});
+
+globalThis.ImageData = class {
+  constructor(width, height) { Object.assign(this, { width, height, data: new Uint8ClampedArray(4 * width * height) }); }
+};
+const BANDS = ['g', 'r', 'i'];
+const OPTICS = { gains: [1, 1, 1], noise: [1, 1, 1] };
+const DISPLAY = { stretch: 'soft', black: -1, softening: 1, white: 50, background: 0.1, percentile: 99.5 };
+const every = ['bands', 'colours', 'stretches', 'residual', 'difference'];
+const view = (model) => ({ panels: every, model, difference: {}, alpha: null });
+const painterOf = (planes, size, model = 'isophotes') => new PanelPainter(rawOf(planes, size), { display: DISPLAY, rgb: [2, 1, 0], optics: OPTICS, view: view(model) });
+
+test('every panel and every model is made of a picture of many pixels', () => {
+  const size = { width: 484, height: 485 }, ring = 480 * 484 + 3; // one bright pixel in a corner
+  const plane = Float32Array.from({ length: 484 * 485 }, (_, index) => 100 * Math.exp(-((index % 484 - 241.5) ** 2 + (Math.floor(index / 484) - 242) ** 2) / 800));
+  plane[ring] += 40;
+  const painter = painterOf([plane, plane, plane], size);
+  const panels = panelsOf({ bands: BANDS, rgb: [2, 1, 0], view: view('isophotes'), stretch: 'soft' });
+  assert.ok(panels.length > 15);
+  for (const { id } of panels) assert.equal(painter.paint(id).width, 484, id);
+  for (const model of Object.keys(MODELS)) {
+    const residual = residualOf(plane, size, model);
+    assert.ok(residual[ring] > 25 && residual[ring] < 41, `${model} ${residual[ring]}`); // what is no smooth galaxy stays
+  }
+});
+
+test('where every pixel is masked a residual says so, and the bands that have pixels keep theirs', () => {
+  const masked = new Float32Array(3600).fill(NaN), painter = painterOf([galaxy({ x: 30, y: 30 }), masked, masked], SIZE);
+  assert.throws(() => painter.paint('residual 1'), NoPicture);
+  assert.throws(() => painter.paint('difference'), NoPicture);
+  for (const id of ['residual', 'residual 0', 'band 1']) assert.equal(painter.paint(id).height, 60);
+  assert.throws(() => painterOf([masked, masked, masked], SIZE).paint('residual'), /every pixel is masked/);
+});
+
+test('a panel without a picture says why in its place, and none of an error is heard by the others', (t) => {
+  const errors = t.mock.method(console, 'error', () => {}), drawn = [], said = {};
+  const single = Object.create(SingleView.prototype);
+  single.painter = { paint(id) {
+    if (id === 'masked') throw new NoPicture('No residual: every pixel is masked.');
+    if (id === 'broken') throw new RangeError('Maximum call stack size exceeded');
+    return new ImageData(2, 2);
+  } };
+  for (const id of ['masked', 'broken', 'whole']) {
+    const figure = { toggleAttribute: (_, missing) => { said[id] = missing; } }, none = { textContent: 'before' };
+    const canvas = { setAttribute: (_, label) => drawn.push(label) };
+    single.put({ figure, none, context: { canvas, putImageData() {} } }, { id, label: id });
+  }
+  assert.deepEqual(said, { masked: true, broken: true, whole: false });
+  assert.deepEqual(drawn.map((label) => label.split(';')[0]), ['No residual: every pixel is masked.', 'This picture cannot be computed.', 'Picture: whole']);
+  assert.equal(errors.mock.callCount(), 1);
 });

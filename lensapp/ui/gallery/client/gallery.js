@@ -216,7 +216,7 @@ export class Gallery {
   /** Do what a key or a button asks for; say nothing of candidates that something lies over. */
   act(method, ...values) {
     if (method === 'undo') this.end.hide();
-    if (OF_INSPECTOR.has(method) && this.covered) this.notices.toast('To grade on, close first what lies over the pictures (Esc).');
+    if (OF_INSPECTOR.has(method) && this.covered) this.notices.toast('To grade on, first close what lies over the pictures (Esc).');
     else this[method](...values);
   }
 

@@ -120,7 +120,7 @@ export class Journal {
       if (!key.startsWith(this.prefix) || key === this.prefix + this.client) continue;
       const stored = localStorage.getItem(key);
       const ops = parsed(stored);
-      left.push(...ops);
+      for (const op of ops) left.push(op);
       this.sendOthers(key, stored, ops);
     }
     return left.sort((one, other) => one.voted_at - other.voted_at);

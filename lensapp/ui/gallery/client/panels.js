@@ -121,7 +121,8 @@ function isophoteModel(plane, { width, height }) {
     const dx = (index % width) - x, dy = Math.floor(index / width) - y;
     return Math.hypot((dx * cos + dy * sin) * Math.sqrt(ratio), (dy * cos - dx * sin) / Math.sqrt(ratio));
   });
-  const rings = Array.from({ length: Math.ceil(Math.max(...radius)) + 2 }, () => []);
+  const farthest = radius.reduce((most, one) => Math.max(most, one), 0); // spread, the pixels would be too many arguments
+  const rings = Array.from({ length: Math.ceil(farthest) + 2 }, () => []);
   plane.forEach((flux, index) => { if (flux === flux) rings[Math.round(radius[index])].push(flux); });
   const profile = rings.map(middleOf);
   return radius.map((r) => {
@@ -137,6 +138,8 @@ export const MODELS = {
   isophotes: { label: 'isophotes', make: isophoteModel },
   rotated: { label: 'rotated 180°', make: rotatedModel },
 };
+
+const isMasked = (plane) => plane.every((flux) => flux !== flux);
 
 /** Return the residual from a model. */
 export function residualOf(plane, size, model) {
@@ -245,6 +248,9 @@ function captionOf(names) {
 
 const calmRaws = new WeakMap(); // the sliders of the levels draw many times from the same pixels
 
+/** Why a panel has no picture, in words to stand in its place. */
+export class NoPicture extends Error {}
+
 /** Paints the panels of one candidate; models are computed when first wanted. */
 export class PanelPainter {
   constructor(raw, { display, rgb, luminance = null, optics, view }) {
@@ -253,6 +259,7 @@ export class PanelPainter {
     this.residuals = new Map();
   }
 
+  /** Return the picture of a panel; throw NoPicture where there is none. */
   paint(id) {
     const [kind, which, over] = id.split(' ');
     const { raw, display, rgb, luminance, optics } = this;
@@ -262,8 +269,16 @@ export class PanelPainter {
       return new Painter(this.calm(bands), display, { rgb: bands, luminance: over === undefined ? null : Number(over) }, optics).paint(0);
     }
     if (kind === 'stretch') return new Painter(this.calm(rgb), { ...display, stretch: which }, { rgb, luminance }, optics).paint(0);
-    if (kind === 'residual') return which === undefined ? this.residualColours() : paintSigned(this.residual(Number(which)), this.size);
-    if (kind === 'difference') return paintSigned(this.difference().plane, this.size);
+    if (kind === 'residual') {
+      const wanted = which === undefined ? rgb : [Number(which)];
+      if (wanted.every((band) => isMasked(this.residual(band)))) throw new NoPicture('No residual: every pixel is masked.');
+      return which === undefined ? this.residualColours() : paintSigned(this.residual(Number(which)), this.size);
+    }
+    if (kind === 'difference') {
+      const { plane } = this.difference();
+      if (isMasked(plane)) throw new NoPicture('No difference: no pixel is there in both bands.');
+      return paintSigned(plane, this.size);
+    }
     return new Painter(this.calm(rgb), display, { rgb, luminance }, optics).paint(0);
   }
 

@@ -3,7 +3,7 @@
 import { aroundFigure } from "./around.js";
 import { element, select, svg } from "./dom.js";
 import { Zoom } from "./gestures.js";
-import { MODELS, PanelPainter, panelsOf } from "./panels.js";
+import { MODELS, NoPicture, PanelPainter, panelsOf } from "./panels.js";
 import { directions } from "./sky.js";
 
 const GAP = 4;
@@ -80,8 +80,9 @@ export class SingleView {
 
   makeView(panel, kind) {
     const canvas = element('canvas', kind === 'small' ? { role: 'button', tabIndex: 0 } : { role: 'img' });
-    const caption = element('figcaption'), figure = element('figure', { className: `view ${kind}` }, canvas, caption);
-    const view = { figure, caption, context: canvas.getContext('2d', { alpha: false }) };
+    const caption = element('figcaption'), none = element('p', { className: 'none' });
+    const figure = element('figure', { className: `view ${kind}` }, canvas, none, caption);
+    const view = { figure, caption, none, context: canvas.getContext('2d', { alpha: false }) };
     this.label(view, panel);
     return view;
   }
@@ -195,9 +196,7 @@ export class SingleView {
   }
 
   put(view, panel) {
-    const { context } = view, { canvas } = context, image = this.painter.paint(panel.id);
-    if (canvas.width !== image.width || canvas.height !== image.height) Object.assign(canvas, { width: image.width, height: image.height });
-    context.putImageData(image, 0, 0);
+    const { canvas } = view.context, missing = this.paint(view, panel.id);
     let { label } = panel;
     if (panel.control === 'difference') {
       const difference = this.painter.difference(), { bands } = this.data;
@@ -205,7 +204,23 @@ export class SingleView {
       view.showFactor(difference);
       view.words.textContent = label;
     }
-    canvas.setAttribute('aria-label', `Picture: ${label}${view === this.main ? '' : '; Enter shows it large'}`);
+    canvas.setAttribute('aria-label', `${missing || `Picture: ${label}`}${view === this.main ? '' : '; Enter shows it large'}`);
+  }
+
+  /** Paint a panel, or say in its place why there is no picture, which leaves the others theirs; return what is said. */
+  paint({ context, figure, none }, id) {
+    const { canvas } = context;
+    none.textContent = '';
+    try {
+      const image = this.painter.paint(id);
+      if (canvas.width !== image.width || canvas.height !== image.height) Object.assign(canvas, { width: image.width, height: image.height });
+      context.putImageData(image, 0, 0);
+    } catch (error) {
+      none.textContent = error instanceof NoPicture ? error.message : 'This picture cannot be computed.';
+      if (!(error instanceof NoPicture)) console.error(error);
+    }
+    figure.toggleAttribute('data-none', Boolean(none.textContent));
+    return none.textContent;
   }
 
   promote(event) {
