@@ -184,4 +184,4 @@ def _show_review(ws: Workspace, review: Review, running: list[str], admitted: Ad
     if result.views:
         st.dialog("Views of this page", on_dismiss="ignore")(list_page_views)()
     if result.create:
-        st.dialog("New review", width="large")(review_form)(ws)
+        st.dialog("New review", width="medium")(review_form)(ws)

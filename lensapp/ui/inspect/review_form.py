@@ -27,6 +27,7 @@ from lensapp.ui.shared.markup import plain
 from lensapp.ui.shared.widgets import errors_shown
 
 NO_RUN = "no scores"
+FORM_WIDTH = 760  # pixels: wider, its few fields are far apart
 DROPOUT_UNDER_WAY = (
     "The estimates are under way, as the sidebar shows; then the order *highest BALD first* can be used. "
     "Other orders need not wait."
@@ -83,39 +84,61 @@ SECTIONS = (
 
 
 def review_form(ws: Workspace) -> None:
-    """Show the form; open the review that was made."""
-    names = [source.name for source in ready_sources(ws)]
+    """Show the form, as wide as its fields need; open the review that was made."""
+    with st.container(width=FORM_WIDTH):
+        _ask(ws, [source.name for source in ready_sources(ws)])
+
+
+def _question(words: str) -> st.delta_generator.DeltaGenerator:
+    """Show a question; return where its fields stand, beside it."""
+    question, fields = st.columns([1, 3])
+    question.markdown(f"**{words}**")
+    return fields
+
+
+def _ask_candidates(ws: Workspace, names: list[str]) -> tuple[str, str, list[str]]:
+    """Ask for the source and a run that scored it; return them and all such runs."""
     selected = state.selected("source")
-    left, right = st.columns(2)
-    source = left.selectbox(
-        "Source", names, index=names.index(selected) if selected in names else 0, key="new-review-source"
-    )
-    scored_by = [run.name for run in runs_that_scored(ws, source)]
-    offered, wanted = [*scored_by, NO_RUN], state.selected("run")
-    index = offered.index(wanted) if wanted in offered else 0
-    run = right.selectbox("Scores of run", offered, index=index, key=f"new-review-run-{source}")
-    if wanted is not None and wanted not in offered:
-        with right:
+    with _question("Which candidates?"):
+        left, right = st.columns(2)
+        source = left.selectbox(
+            "Source",
+            names,
+            index=names.index(selected) if selected in names else 0,
+            key="new-review-source",
+        )
+        scored_by = [run.name for run in runs_that_scored(ws, source)]
+        offered, wanted = [*scored_by, NO_RUN], state.selected("run")
+        index = offered.index(wanted) if wanted in offered else 0
+        run = right.selectbox("Scores of run", offered, index=index, key=f"new-review-run-{source}")
+        if wanted is not None and wanted not in offered:
             _say_why_absent(ws, run_name=wanted, source_name=source)
+        if run != NO_RUN:
+            if warning := feedback_warning(ws, run_name=run, source_name=source):
+                st.warning(plain(warning), icon=":material/replay:")
+            if so_far := scored_so_far(ws, run_name=run, source_name=source):
+                st.info(plain(so_far), icon=":material/hourglass_top:")
+    return source, run, scored_by
+
+
+def _ask(ws: Workspace, names: list[str]) -> None:
+    source, run, scored_by = _ask_candidates(ws, names)
     with_scores = run != NO_RUN
     columns = catalogue_columns(ws, next(one for one in ready_sources(ws) if one.name == source))
-    if with_scores:
-        if warning := feedback_warning(ws, run_name=run, source_name=source):
-            st.warning(plain(warning), icon=":material/replay:")
-        if so_far := scored_so_far(ws, run_name=run, source_name=source):
-            st.info(plain(so_far), icon=":material/hourglass_top:")
     key = f"new-review-spec-{with_scores}"
     with st.form(f"new-review-{with_scores}", border=False):
         voters = [] if mode() == "alone" else [one.name for one in accounts_that_vote(ws)]
+        with _question("How many, graded by whom?"):
+            values = spec_fields(
+                ReviewSpec,
+                key=f"{key}-{source}",
+                values=_usual_number(ws, source),
+                only=ASKED_FIRST,
+                offered={"inspectors": voters},
+            )
         suggested = free_review_name(ws, source)
-        entered = st.text_input("Name", placeholder=suggested, key=f"new-review-name-{source}")
-        values = spec_fields(
-            ReviewSpec,
-            key=f"{key}-{source}",
-            values=_usual_number(ws, source),
-            only=ASKED_FIRST,
-            offered={"inspectors": voters},
-        )
+        with _question("Under which name?"):
+            entered = st.text_input("Name", placeholder=suggested, key=f"new-review-name-{source}")
         with st.expander("More settings", icon=":material/tune:"):
             titles = ("Order and filter", "Columns", *(title for title, _, _ in SECTIONS))
             tabs = st.tabs(titles)
