@@ -158,8 +158,8 @@ def test_a_fold_is_not_proposed_before_a_run_that_is_none(folder: Path) -> None:
     assert page.selectbox(key="choose-run").value == "elu_cnn-2"
     assert page.selectbox(key="choose-run").options[2] == "five-fold0", "after the others, and yet there"
     assert open_page("score", run="five-fold0").selectbox(key="choose-run").value == "five-fold0"
-    for name in ("evaluate", "features"):
-        runs_of_page = open_page(name).selectbox(key="choose-run")
+    for name, view in {"evaluate": {}, "features": {}, "catalogue": {"view": "ledger"}}.items():
+        runs_of_page = open_page(name, **view).selectbox(key="choose-run")
         assert (runs_of_page.value, runs_of_page.options[-1]) == ("elu_cnn-2", "five-fold0")
 
 

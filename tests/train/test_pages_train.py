@@ -6,11 +6,11 @@ import pytest
 
 from lensapp.core.train.presets import PRESETS
 from lensapp.services.train import runs
-from lensapp.storage import queue
+from lensapp.storage import datasets, queue
 from lensapp.storage.runs import update_run
 from lensapp.storage.workspace import Workspace
 from lensapp.ui.train import curves
-from support.pages_workspace import drawn_charts, full_workspace, open_page
+from support.pages_workspace import add_fold, drawn_charts, full_workspace, open_page
 
 
 @pytest.fixture
@@ -35,6 +35,12 @@ def test_the_curves_of_the_run_in_the_address_are_drawn(folder: Path) -> None:
     assert [panel["title"] for panel in data["panels"]] == [one.title for one in curves.PANELS]
     page = open_page("train", run="nosuch")
     assert any("There is no “nosuch” here; elu_cnn-2 is shown instead" in text.value for text in page.caption)
+
+
+def test_a_fold_that_ended_is_not_followed_at_first(folder: Path) -> None:
+    ws = full_workspace(folder)
+    add_fold(ws, datasets.get_dataset(ws.database, "sky-v1"))
+    assert open_page("train").selectbox(key="choose-run").value == "elu_cnn-2"
 
 
 def test_start_registers_a_run_with_the_values_of_the_form(folder: Path) -> None:

@@ -11,6 +11,7 @@ from lensapp.services.data.host_choice import OBJECTS, PAINTED
 from lensapp.services.evaluate.calibrations import calibrated_by_id
 from lensapp.services.evaluate.committees import members_of
 from lensapp.services.split.datasets import DatasetDescription, describe_version
+from lensapp.services.train.run_listing import studies_last
 from lensapp.storage import datasets, reviews, runs, sources
 from lensapp.storage.records import Cutout, Run, Vote
 from lensapp.storage.scores import stored_scores
@@ -146,8 +147,8 @@ def ledger(ws: Workspace, run_name: str) -> RunLedger:
 
 
 def run_names(ws: Workspace) -> list[str]:
-    """Return the names of all runs, newest first."""
-    return [run.name for run in runs.list_runs(ws.database)]
+    """Return the names of all runs, newest first, those of studies last."""
+    return [run.name for run in studies_last(ws, runs.list_runs(ws.database))]
 
 
 def ledger_of_candidate(ws: Workspace, cutout_id: int) -> CandidateLedger | None:

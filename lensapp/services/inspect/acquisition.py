@@ -28,6 +28,7 @@ from lensapp.job_kinds import DropoutPayload
 from lensapp.services.evaluate.evaluation import task_of
 from lensapp.services.score.estimates import estimates_of
 from lensapp.services.score.scores import aligned_scores
+from lensapp.services.train.run_listing import studies_last
 from lensapp.services.train.runs import check_source_fits, require_network
 from lensapp.storage import reviews, runs, sources
 from lensapp.storage.columns.filtering import columns_of
@@ -219,12 +220,13 @@ def committee(ordering: Ordering) -> Values:
 
 
 def runs_that_scored(ws: Workspace, *source_names: str) -> list[Run]:
-    """Return the runs that have scored all of some sources, at least in part, newest first."""
+    """Return the runs that have scored all of some sources, at least in part, newest first, those of studies last."""
     source_ids = {sources.get_source(ws.database, name).id for name in source_names}
     scored: dict[int, set[int]] = {}
     for run_id, source_id, _ in stored_scores.score_counts(ws):
         scored.setdefault(run_id, set()).add(source_id)
-    return [run for run in runs.list_runs(ws.database) if scored.get(run.id, set()).issuperset(source_ids)]
+    every = studies_last(ws, runs.list_runs(ws.database))
+    return [run for run in every if scored.get(run.id, set()).issuperset(source_ids)]
 
 
 @_order

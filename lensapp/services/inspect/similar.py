@@ -6,6 +6,7 @@ from lensapp.core.typed_commands import as_typed_here
 from lensapp.services.inspect.gallery import OpenReview
 from lensapp.services.inspect.queues import review_of_cutouts
 from lensapp.services.score.neighbours import DEFAULT_COUNT, Neighbours, find_neighbours, runs_with_features
+from lensapp.services.train.run_listing import studies_last
 from lensapp.storage import runs, sources
 from lensapp.storage.files import network_file
 from lensapp.storage.records import Review, Source
@@ -54,9 +55,8 @@ def run_with_features(ws: Workspace, source: Source, own: str | None) -> str:
     """Return the run `own` where it has features of a source, else the newest that has; or say what to do."""
     if names := runs_with_features(ws, source.name):
         return own if own in names else names[0]
-    trained = [
-        run.name for run in runs.list_runs(ws.database) if network_file(ws.run_folder(run.name)).is_file()
-    ]
+    every = studies_last(ws, runs.list_runs(ws.database))
+    trained = [run.name for run in every if network_file(ws.run_folder(run.name)).is_file()]
     if not trained:
         raise NotFound(
             f"To find more like this, {source.name} needs stored features, and there is no network to "

@@ -19,6 +19,7 @@ from lensapp.core.errors import NotFound, StorageError
 from lensapp.core.progress import Report, ignore_progress
 from lensapp.core.score.similarity import nearest, unit_rows
 from lensapp.core.typed_commands import as_typed_here
+from lensapp.services.train.run_listing import studies_last
 from lensapp.storage import runs
 from lensapp.storage.features import features_folder, has_features, load_features
 from lensapp.storage.files import checksum_of, network_file, whole_file
@@ -163,5 +164,6 @@ def _new_index(dimensions: int) -> Any:
 
 
 def runs_with_features(ws: Workspace, source_name: str) -> list[str]:
-    """Return the runs, newest first, whose features of a source are stored."""
-    return [run.name for run in runs.list_runs(ws.database) if has_features(ws, run.name, source_name)]
+    """Return the runs whose features of a source are stored, newest first, those of studies last."""
+    every = studies_last(ws, runs.list_runs(ws.database))
+    return [run.name for run in every if has_features(ws, run.name, source_name)]

@@ -14,6 +14,7 @@ from lensapp.core.train.network_specs import network_title
 from lensapp.core.train.tasks import ContrastiveTask, TaskSpec
 from lensapp.services.train import runs
 from lensapp.services.train.best_epochs import best_epoch_in_words, no_better_than_chance, why_chosen
+from lensapp.services.train.run_listing import studies_last
 from lensapp.services.train.runs import RunStatus
 from lensapp.services.train.starter import is_starter
 from lensapp.services.train.task_checks import cutouts_of_run
@@ -67,7 +68,7 @@ def show_train_page() -> None:
         show_run_form(ws, statuses)
     with followed:
         if statuses:
-            status = _choose_followed(statuses)
+            status = _choose_followed(studies_last(ws, statuses))
             run_every = POLL_SECONDS if status.moving else None
             st.fragment(_follow, run_every=run_every)(status.name, ticked_runs(statuses))
             show_notes(ws, status, statuses)
@@ -83,7 +84,7 @@ def show_train_page() -> None:
 
 
 def _choose_followed(statuses: Sequence[RunStatus]) -> RunStatus:
-    """Choose the run that is followed: unless the address names one, a running one, or the newest."""
+    """Choose the run that is followed: unless the address names one, a running one, or the first of them."""
     running = (one.name for one in statuses if one.state == "running")
     trained = (one.name for one in statuses if runs.has_recipe(one.run) and not is_starter(one.run))
     first = next(running, None) or next(trained, None)
