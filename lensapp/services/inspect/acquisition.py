@@ -220,7 +220,10 @@ def committee(ordering: Ordering) -> Values:
 
 
 def runs_that_scored(ws: Workspace, *source_names: str) -> list[Run]:
-    """Return the runs that have scored all of some sources, at least in part, newest first, those of studies last."""
+    """Return the runs that have scored all of some sources, at least in part.
+
+    The newest come first, folds and trials of studies last.
+    """
     source_ids = {sources.get_source(ws.database, name).id for name in source_names}
     scored: dict[int, set[int]] = {}
     for run_id, source_id, _ in stored_scores.score_counts(ws):
