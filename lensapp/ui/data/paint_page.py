@@ -71,6 +71,7 @@ def _settings(sources: list[Source]) -> PaintSpec | None:
         [usual_hosts(ws, sources, selected("source"))],
         key="paint-hosts",
         help="Sources whose cutouts show galaxies in their middle; cutouts labelled as lenses are left out.",
+        select_all=False,
     )
     warnings = [host_warning(ws, source) for source in sources if source.name in hosts]
     for warning in filter(None, warnings):

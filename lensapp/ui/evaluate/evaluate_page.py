@@ -152,6 +152,7 @@ def _choose_compared(names: list[str], run: Run) -> list[str]:
         key=f"evaluate-compare-{run.name}-{digest(asked)}",  # Back changes what is asked
         placeholder="other evaluated runs" if names else "no other run is evaluated",
         disabled=not names,
+        select_all=False,
     )
     if absent := [name for name in asked if name and name not in (*names, run.name)]:
         say_what_stands_in(", ".join(absent))

@@ -29,7 +29,7 @@ def show_vetoes(ws: Workspace, evaluation: Evaluation, *, threshold: float) -> N
             "with numbers. Candidates without a value are kept.",
         )
         others = [status.name for status in statuses if status.name != run.name]
-        by = middle.multiselect("Classes or values by", others, placeholder="no other run")
+        by = middle.multiselect("Classes or values by", others, placeholder="no other run", select_all=False)
         sent = right.form_submit_button("Measure and keep")
     with errors_shown():
         if sent and rule.strip():

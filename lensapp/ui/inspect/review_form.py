@@ -226,7 +226,11 @@ def _further(field: str, others: list[str]) -> dict[str, Any]:
     if not others:
         return {}
     info = ReviewSpec.model_fields[field]
-    return {field: st.multiselect(str(info.title), others, key=f"new-review-{field}", help=info.description)}
+    return {
+        field: st.multiselect(
+            str(info.title), others, key=f"new-review-{field}", help=info.description, select_all=False
+        )
+    }
 
 
 def _order(ws: Workspace, key: str, *, source_name: str, run_name: str | None) -> dict[str, Any]:

@@ -175,6 +175,7 @@ def _choose_sources(names: list[str], labelled: list[str]) -> list[str]:
         help="Sources with the same bands and pixel scale become one dataset; of larger cutouts it takes the "
         "middle.",
         **kept("sources", several_of(names), [usual], key="split-sources"),
+        select_all=False,
     )
 
 

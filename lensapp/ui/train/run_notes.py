@@ -24,6 +24,7 @@ def show_notes(ws: Workspace, status: RunStatus, statuses: Sequence[RunStatus]) 
         accept_new_options=True,
         placeholder="such as: paper",
         help="Words by which runs are found again; the table below can be searched for them.",
+        select_all=False,
     )
     note = right.text_input(
         "Note", run.note, key=f"{key}-note", placeholder="what this run was to show", max_chars=4000

@@ -166,7 +166,7 @@ def _choose_by_hand(ws: Workspace, evaluated: list[str]) -> tuple[list[str], lis
 
     listed = Kind(read, lambda names: [",".join(names)], "evaluated runs")
     chosen = kept(CHOSEN, listed, [], key="compare-runs")
-    run_names = st.multiselect("Runs", evaluated, placeholder="evaluated runs", **chosen)
+    run_names = st.multiselect("Runs", evaluated, placeholder="evaluated runs", select_all=False, **chosen)
     st.query_params[CHOSEN] = ",".join(run_names)  # of none too: it is a choice
     return run_names, [run for run in asked if run not in evaluated]
 
