@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from astropy.table import Table
+from PIL import Image
 from streamlit.testing.v1 import AppTest
 
 from lensapp import jobs
@@ -221,3 +222,99 @@ def test_a_folder_is_browsed_to_and_what_was_recognised_is_changed_part_by_part(
     spec = jobs.active(workspace.database)[0].payload["spec"]
     assert set(spec["label_meanings"]) == {"GALAXY=nonlens", "STAR=out", "ARC=lens"}
     assert spec["path"] == str(tmp_path / "mine")
+
+
+def write_pngs(folder: Path, *, count: int = 3) -> Path:
+    folder.mkdir(parents=True)
+    for seed in range(count):
+        pixels = np.random.default_rng(seed).integers(0, 200, (16, 16, 3), np.uint8)
+        Image.fromarray(pixels).save(folder / f"o{seed}.png")
+    return folder
+
+
+def test_a_refusal_asks_for_the_one_setting_that_is_unknown_and_folds_the_others(workspace, tmp_path):
+    app = open_data()
+    app.text_input(key="import-path").input(str(write_pngs(tmp_path / "pictures")))
+    next(button for button in app.button if button.label == "Dry run").click().run()
+    assert "red, green and blue" in app.error[0].value
+    settings = next(one for one in app.expander if one.label == "All settings")
+    assert not settings.proto.expanded
+    assert not any(box.key == "import-1-bands" for box in settings.text_input)
+    app.text_input(key="import-1-bands").input("z,i,r")
+    next(button for button in app.button if button.label == "Dry run with this").click().run()
+    assert not app.exception
+    assert not app.error
+    assert app.session_state["import-values"]["bands"] == ("z", "i", "r")
+
+
+def test_usual_bands_of_colour_images_are_taken_by_a_click(workspace, tmp_path):
+    app = open_data()
+    app.text_input(key="import-path").input(str(write_pngs(tmp_path / "pictures")))
+    next(button for button in app.button if button.label == "Dry run").click().run()
+    next(button for button in app.button if button.label == "g, r, i").click().run()
+    assert not app.error
+    assert any(button.label == "Import 3" for button in app.button)
+    assert app.session_state["import-values"]["bands"] == ("g", "r", "i")
+
+
+def test_grades_chosen_as_labels_are_asked_a_threshold_at_once_and_classes_their_meanings(
+    workspace, tmp_path
+):
+    pictures = write_pngs(tmp_path / "pictures", count=4)
+    rows = [("o0", 0.3, "A"), ("o1", 1.0, "B"), ("o2", 2.3, "A"), ("o3", 3.0, "B")]
+    (pictures / "t.csv").write_text("id,grade,kind\n" + "".join("{},{},{}\n".format(*row) for row in rows))
+    app = open_data()
+    app.text_input(key="import-path").input(str(pictures))
+    next(button for button in app.button if button.label == "Dry run").click().run()
+    next(button for button in app.button if button.label == "g, r, i").click().run()
+    next(button for button in app.button if button.label == "Use t.csv").click().run()
+    asked = [box.key for box in app.text_input if box.label == "Column of the labels"]
+    assert not any("part" in key for key in asked)  # not beside the columns, among which it is chosen
+    labels = next(box for box in app.selectbox if box.label == "Labels")
+    labels.set_value("kind").run()
+    assert sum(box.label in {"A · 2", "B · 2"} for box in app.selectbox) == 2
+    next(box for box in app.selectbox if box.label == "Labels").set_value("grade").run()
+    threshold = next(box for box in app.number_input if box.label == "A lens from this value on")
+    assert threshold.value == 1.65  # halfway from 0.3 to 3
+    assert not any(box.label.startswith("0.3 ·") for box in app.selectbox)
+    way = next(one for one in app.button_group if str(one.key).endswith("-way-grade"))
+    way.set_value("classes").run()
+    assert any(box.label.startswith("0.3 ·") for box in app.selectbox)
+    next(one for one in app.button_group if str(one.key).endswith("-way-grade")).set_value("threshold").run()
+    next(box for box in app.number_input if box.label == "A lens from this value on").set_value(2.0).run()
+    next(button for button in app.button if button.label == "Look again with these columns").click().run()
+    next(button for button in app.button if button.label == "Import 4").click().run()
+    spec = jobs.active(workspace.database)[0].payload["spec"]
+    assert (spec["label_column"], spec["label_threshold"]) == ("grade", 2.0)
+
+
+def test_a_table_in_the_folder_above_is_offered_as_one_beside_the_images_is(workspace, tmp_path):
+    pictures = write_pngs(tmp_path / "survey" / "cutouts")
+    (tmp_path / "survey" / "truth.csv").write_text("id,is_lens\no0,1\no1,0\no2,0\n")
+    app = open_data()
+    app.text_input(key="import-path").input(str(pictures))
+    next(button for button in app.button if button.label == "Dry run").click().run()
+    next(button for button in app.button if button.label == "g, r, i").click().run()
+    said = ":material/table: truth.csv lies in the folder above the images, not used yet: it can be the"
+    assert any(text.value.startswith(said) for text in app.markdown)
+    next(button for button in app.button if button.label == "Use truth.csv").click().run()
+    assert not any(button.label == "Use truth.csv" for button in app.button)
+    assert app.session_state["import-values"]["label_column"] == "is_lens"
+
+
+def test_one_label_for_all_takes_the_place_of_a_column_of_labels(workspace, tmp_path):
+    pictures = write_pngs(tmp_path / "pictures")
+    (pictures / "t.csv").write_text("id,is_lens\no0,1\no1,0\no2,0\n")
+    app = open_data()
+    app.text_input(key="import-path").input(str(pictures))
+    next(button for button in app.button if button.label == "Dry run").click().run()
+    next(button for button in app.button if button.label == "g, r, i").click().run()
+    next(button for button in app.button if button.label == "Use t.csv").click().run()
+    part = next(one.key for one in app.button if str(one.key).endswith("Labels-change"))
+    box = next(one for one in app.selectbox if one.label == "One label for all" and "part" in one.key)
+    box.set_value("lens")
+    app.button(key=part).click().run()
+    assert not app.exception
+    assert not app.error
+    values = app.session_state["import-values"]
+    assert (values["label_column"], values["same_label"]) == (None, "lens")

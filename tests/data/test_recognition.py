@@ -122,5 +122,16 @@ def test_a_look_at_a_catalogue_tells_columns_and_the_values_of_those_with_few(tm
     assert look.values["kind"] == {"GALAXY": 30, "STAR": 10}
     assert look.limits == {"RA [deg]": (0.0, 3.9)}  # in the others are texts, or few values
     assert "name" not in look.values
+
+
+def test_a_column_of_few_numbers_has_limits_but_for_two_classes_and_no_data(tmp_path):
+    rows = ["0.3,1,-99,1", "3.0,0,2.5,2", ",1,4,B", "1.7,0,3,3"]
+    (tmp_path / "t.csv").write_text("\n".join(["grade,is_lens,mark,mixed", *rows]))
+    look = make_look(str(tmp_path / "t.csv"))
+    assert look.limits == {"grade": (0.3, 3.0), "mark": (2.5, 4.0)}
+    assert set(look.values) == {"grade", "is_lens", "mark", "mixed"}
+
+
+def test_a_look_at_a_catalogue_that_is_absent_is_refused(tmp_path):
     with pytest.raises(InvalidInput, match=r"does not exist\. Choose another file"):
         make_look(str(tmp_path / "absent.csv"))

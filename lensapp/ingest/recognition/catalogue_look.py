@@ -2,12 +2,11 @@
 
 import math
 from collections import Counter
-from collections.abc import Container
 from dataclasses import dataclass
 from pathlib import Path
 
-from lensapp.core.data.column_names import find_column, word_of
-from lensapp.core.data.no_data import as_number
+from lensapp.core.data.column_names import UNKNOWN_WORDS, find_column, word_of
+from lensapp.core.data.no_data import as_number, no_data_values
 from lensapp.core.errors import InvalidInput
 from lensapp.ingest.formats.table_files import TableFile, read_table
 from lensapp.ingest.gate.subprocesses import isolated
@@ -15,6 +14,7 @@ from lensapp.ingest.large.parquet_tables import ParquetTable, is_large
 from lensapp.ingest.positions import read_positions
 
 MOST_VALUES = 24  # of a column of classes
+FEWEST_NUMBERS = 3  # different ones of a column that has a scale; fewer are classes
 READ_OF_LARGE = 50_000
 
 
@@ -34,7 +34,7 @@ class CatalogueLook:
         Of each column of few values: these as one names them, with the rows that have each, the most
         frequent first.
     limits
-        Lowest and highest value of each other column of numbers.
+        Lowest and highest value of each column of three or more numbers, without no-data values.
     """
 
     rows: int
@@ -77,8 +77,8 @@ def make_look(name: str) -> CatalogueLook:
         id_column=id_column,
         label_column=find_column(names, "label"),
         position_columns=positions.columns,
-        values=(few := _few_values(table)),
-        limits=_limits(table, leaving_out=few),
+        values=_few_values(table),
+        limits=_limits(table),
     )
 
 
@@ -96,12 +96,14 @@ def _few_values(table: TableFile) -> dict[str, dict[str, int]]:
     return few
 
 
-def _limits(table: TableFile, *, leaving_out: Container[str]) -> dict[str, tuple[float, float]]:
-    """Return the lowest and highest value of each column of numbers."""
+def _limits(table: TableFile) -> dict[str, tuple[float, float]]:
+    """Return the lowest and highest value of each column of numbers, some cells of which may be empty."""
     limits: dict[str, tuple[float, float]] = {}
     for name, cells in table.columns.items():
-        numbers = [as_number(word_of(cell)) for cell in cells] if name not in leaving_out else []
-        known = [value for value in numbers if value is not None and math.isfinite(value)]
-        if known and None not in numbers:
+        words = {word for cell in cells if (word := word_of(cell)).lower() not in UNKNOWN_WORDS}
+        numbers = [as_number(word) for word in words]
+        known = {value for value in numbers if value is not None and math.isfinite(value)}
+        known -= no_data_values(known)
+        if len(known) >= FEWEST_NUMBERS and None not in numbers:
             limits[name] = (min(known), max(known))
     return limits

@@ -17,6 +17,7 @@ from lensapp.ui.shared.widgets import counted, error_box, number
 
 Values = Mapping[str, Any]
 MEANING_WORDS = {"lens": "lens", "nonlens": "non-lens", "none": "no label", "out": "leave out"}
+WAYS_OF_LABELS = {"threshold": "By a threshold", "classes": "By each value"}
 PER_ROW = 4
 
 
@@ -65,18 +66,16 @@ def _meanings(look: CatalogueLook, column: str | None, values: Values, *, key: s
     """Ask what each value of the label column means, or from which number on it means a lens."""
     if column is None:
         return {"label_meanings": (), "label_threshold": None}
-    if values.get("label_threshold") is not None or column not in look.values:
-        limits = look.limits.get(column)
+    if _is_by_threshold(look, column, values, key=key):
+        limits, before = look.limits.get(column), values.get("label_threshold")
         middle = float(f"{sum(limits) / 2:.3g}") if limits else None
         threshold = st.number_input(
-            "A lens from this value on", value=values.get("label_threshold") or middle,
+            "A lens from this value on", value=middle if before is None else before,
             key=f"{key}-threshold-{column}", format="%g", width=320,
-            help="Empty: each value of the column has a meaning of its own.",
         )  # fmt: skip
         if limits:
             st.caption(f"{plain(column)} goes from {number(limits[0])} to {number(limits[1])}.")
-        if threshold is not None or column not in look.values:
-            return {"label_meanings": (), "label_threshold": threshold}
+        return {"label_meanings": (), "label_threshold": threshold}
     stated = dict(text.rpartition("=")[::2] for text in values.get("label_meanings") or ())
     options, meanings = list(LABEL_MEANINGS), []
     cells = [cell for _ in range(0, len(look.values[column]), PER_ROW) for cell in st.columns(PER_ROW)]
@@ -93,6 +92,26 @@ def _meanings(look: CatalogueLook, column: str | None, values: Values, *, key: s
         if meaning != usual:
             meanings.append(f"{value}={meaning}")
     return {"label_meanings": tuple(meanings), "label_threshold": None}
+
+
+def _is_by_threshold(look: CatalogueLook, column: str, values: Values, *, key: str) -> bool:
+    """Return whether a column tells lenses from a number on; ask where its values may be classes, too."""
+    if column not in look.values:
+        return True
+    stated = values.get("label_threshold") is not None
+    if not stated and column not in look.limits:
+        return False
+    by_classes = values.get("label_column") == column and bool(values.get("label_meanings"))
+    way = st.segmented_control(
+        "Lenses by",
+        list(WAYS_OF_LABELS),
+        default="classes" if by_classes and not stated else "threshold",
+        required=True,
+        format_func=WAYS_OF_LABELS.__getitem__,
+        key=f"{key}-way-{column}",
+        label_visibility="collapsed",
+    )
+    return way == "threshold"
 
 
 def _usual(value: str) -> str | None:

@@ -27,6 +27,7 @@ LAYOUTS = {
     "tiles": "cut out of tiles",
 }
 LABEL_FIELDS = ("label_column", "label_threshold", "labels_from_folders", "same_label")
+COLUMN_FIELDS = ("label_column", "label_threshold")  # where there is a catalogue, its columns ask
 TILE_FIELDS = ("size_arcsec", "size_column", "size_unit", "virtual")
 
 
@@ -90,6 +91,10 @@ def show_sentence(dry_run: DryRun, values: Values, *, key: str, change: Callable
 
 def _fields(part: Part, values: Values, *, key: str, path: str) -> dict[str, Any]:
     """Show the fields of a part; return what is entered."""
+    if part.fields == LABEL_FIELDS and values.get(CATALOGUE):
+        st.caption("A column of the catalogue is chosen below, among its columns. Instead of it:")
+        others = tuple(name for name in LABEL_FIELDS if name not in COLUMN_FIELDS)
+        return spec_fields(IngestSpec, key=key, values=values, only=others, columns=1)
     if part.fields != (CATALOGUE,):
         return spec_fields(IngestSpec, key=key, values=values, only=part.fields, columns=1)
     given = values.get(CATALOGUE)

@@ -1,6 +1,6 @@
 """Import in three steps: choose, check what was recognised, import. Nothing is written before the last."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +23,7 @@ from lensapp.ui.data.quality_view import rejection_summary, rejection_table
 from lensapp.ui.shared.forms import spec_fields, validated
 from lensapp.ui.shared.job_controls import live_jobs
 from lensapp.ui.shared.markup import plain
-from lensapp.ui.shared.page_words import in_page_words
+from lensapp.ui.shared.page_words import fields_named, in_page_words
 from lensapp.ui.shared.pictures import sheet
 from lensapp.ui.shared.state import await_source, get_workspace
 from lensapp.ui.shared.widgets import counted, download, error_box, errors_shown, number
@@ -43,7 +43,9 @@ SETTINGS = {  # heading → fields, in this order
     ),
     "Labels": ("label_column", "label_threshold", "label_meanings", "labels_from_folders", "same_label"),
 }
+COLUMN_FIELDS = ("id_column", "ra_column", "dec_column", "label_column", "label_threshold", "label_meanings")
 PIXELS = "Pixels"  # all else
+OF_COLOURS, COLOURS = "shown in red, green and blue", (("i", "r", "g"), ("g", "r", "i"))
 CHOICE_WIDTH = 1000  # on wide screens, so that what belongs together stays together
 MOST_OFFERED = 3  # tables beside the images
 PLAIN_NAMES = ("cutouts", "data", "files", "fits", "images", "stamps")  # these say nothing; the parent does
@@ -60,17 +62,23 @@ def show_import() -> None:
         path, asked, beside = choose_path(checked=DRY_RUN in st.session_state)
     values = _values_of(path)
     failed: LensAppError | None = st.session_state.get(FAILED)
-    with (
-        st.container(width=CHOICE_WIDTH),
-        st.expander("All settings", expanded=failed is not None and bool(path), icon=":material/tune:"),
-    ):
-        entered = {"path": path} | _all_settings(values)
-    if asked:
-        _try_out(entered)
-        st.rerun()
+    named = fields_named(str(failed), IngestSpec) if failed and path else ()
+    asked_for = tuple(name for name in named if not (values.get("catalogue") and name in COLUMN_FIELDS))
+    entered: dict[str, Any] = {}
+    again = False
     if failed is not None:
         with beside:
             error_box(failed)
+            if asked_for:
+                entered, again = _ask_for(asked_for, failed, values)
+    with (
+        st.container(width=CHOICE_WIDTH),
+        st.expander("All settings", expanded=bool(failed and path and not named), icon=":material/tune:"),
+    ):
+        entered |= {"path": path} | _all_settings(values, skip=asked_for)
+    if asked or again:
+        _try_out(entered)
+        st.rerun()
     dry_run: DryRun | None = st.session_state.get(DRY_RUN)
     if dry_run is None:
         if values.get("catalogue"):
@@ -121,13 +129,30 @@ def _key(name: str) -> str:
     return f"{name}-{tried}" if tried else name
 
 
-def _all_settings(values: Mapping[str, Any]) -> dict[str, Any]:
-    """Show every field but the path under headings; return what is entered."""
+def _ask_for(
+    names: Sequence[str], failed: LensAppError, values: Mapping[str, Any]
+) -> tuple[dict[str, Any], bool]:
+    """Show the settings that a refusal names; return what is entered, and whether to try it."""
+    with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
+        with st.container(width=320 * len(names)):
+            entered = spec_fields(
+                IngestSpec, key=_key("import"), values=values, only=names, columns=len(names)
+            )
+        again = st.button("Dry run with this", icon=":material/science:", key=_key("import-again"))
+        for bands in COLOURS if OF_COLOURS in str(failed) else ():
+            if st.button(", ".join(bands), key=_key(f"import-{''.join(bands)}")):
+                return {"bands": bands}, True
+    return entered, again
+
+
+def _all_settings(values: Mapping[str, Any], *, skip: Sequence[str]) -> dict[str, Any]:
+    """Show every field under headings but the path and those of `skip`; return what is entered."""
     key = _key("import")
-    first = ("layout", "bands")
+    first = tuple(name for name in ("layout", "bands") if name not in skip)
     st.markdown("**Files**")
     entered = spec_fields(IngestSpec, key=key, values=values, only=first)
-    shown = {"path", *first, *(() if entered["layout"] == "tiles" else TILE_FIELDS)}
+    of_tiles = entered.get("layout", values.get("layout")) == "tiles"
+    shown = {"path", *first, *skip, *(() if of_tiles else TILE_FIELDS)}
     for heading, names in SETTINGS.items():
         if heading != "Files":
             st.markdown(f"**{heading}**")
@@ -148,6 +173,8 @@ def _change(entered: Mapping[str, Any]) -> None:
         with errors_shown():
             if values["catalogue"] and not others:
                 values["label_column"] = readable_labels(values["catalogue"])
+    if "label_column" not in entered and (entered.get("labels_from_folders") or entered.get("same_label")):
+        values |= dict.fromkeys(("label_column", "label_threshold"))
     if not values.get("catalogue"):
         values |= dict.fromkeys(("id_column", "ra_column", "dec_column"), None) | {"join": "id"}
     if not values.get("label_column"):
@@ -218,12 +245,26 @@ def _show_dry_run(dry_run: DryRun) -> None:
             download("Rejections (CSV)", lambda: table.to_csv(index=False), file_name="rejected.csv")
 
 
+def _words_of_tables(tables: Sequence[str], path: str) -> str:
+    """Return the offer of tables in the folder above cutouts, or beside a file of them."""
+    lie, one = ("lies", "it") if len(tables) == 1 else ("lie", "one of them")
+    place = Path(path).expanduser().resolve()
+    folder = place if place.is_dir() else place.parent
+    beside = {Path(table).parent == folder for table in tables}
+    where = "in the folder above the images" if beside == {False} else "beside the images"
+    names = ", ".join(Path(table).name for table in tables)
+    return f"{names} {lie} {where}, not used yet: {one} can be the --catalogue."
+
+
 def _show_offers(dry_run: DryRun) -> None:
-    """Offer tables that lie beside the images as their catalogue, a click each."""
-    for offer in dry_run.preview.offers:
+    """Offer tables that lie beside the images, or in the folder above, as their catalogue, a click each."""
+    offers, near = list(dry_run.preview.offers), catalogues_near(get_workspace(), dry_run.spec.path)
+    if not offers and not dry_run.spec.catalogue and 0 < len(near) <= MOST_OFFERED:
+        offers = [_words_of_tables(near, dry_run.spec.path)]
+    for offer in offers:
         with st.container(horizontal=True, vertical_alignment="center", border=True, key=_key("offer")):
             st.markdown(f":material/table: {plain(in_page_words(offer))}", width="stretch")
-            for table in catalogues_near(get_workspace(), dry_run.spec.path)[:MOST_OFFERED]:
+            for table in near[:MOST_OFFERED]:
                 if st.button(f"Use {plain(Path(table).name)}", key=_key(f"use-{table}")):
                     _change({"catalogue": table})
 

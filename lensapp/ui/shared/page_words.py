@@ -65,6 +65,14 @@ def labels_of_options() -> dict[str, str]:
     return labels | OTHER_LABELS
 
 
+def fields_named(message: str, spec: type[Spec]) -> tuple[str, ...]:
+    """Return the fields of a specification that a message names by their options."""
+    named = {match[1] for match in _OPTION.finditer(message)}
+    return tuple(
+        name for name in spec.model_fields if FLAGS.get(name, f"--{name.replace('_', '-')}") in named
+    )
+
+
 def in_page_words(message: str) -> str:
     """Return a message with labels of fields in the place of options, without commands in parentheses.
 
