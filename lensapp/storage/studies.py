@@ -75,6 +75,7 @@ def study_names_by_run(database: Database) -> dict[int, str]:
         return {row.run_id: row.name for row in connection.execute(statement)}
 
 
+@once
 def runs_of(database: Database, study_id: int) -> list[StudyRun]:
     """Return the runs of a study in the order of their places."""
     link, runs = tables.study_runs, tables.runs
