@@ -46,6 +46,14 @@ def ws(tmp_path: Path) -> Iterator[Workspace]:
     workspace.database.close()
 
 
+@pytest.fixture
+def workspace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Workspace:
+    """An empty workspace, which pages of AppTest open; no worker begins."""
+    monkeypatch.setenv("LENSAPP_WORKSPACE", str(tmp_path / "workspace"))
+    monkeypatch.setenv("LENSAPP_WORKER", "0")
+    return Workspace.open()
+
+
 @pytest.fixture(scope="session", autouse=True)
 def _packages_are_looked_through_once() -> None:
     """Remember which packages bring Streamlit components: else each AppTest reads all metadata."""

@@ -1,6 +1,6 @@
 """The data page on an empty workspace and on a small survey."""
 
-from pathlib import Path
+from functools import partial
 from types import SimpleNamespace
 from typing import Any
 
@@ -8,7 +8,6 @@ import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 import pytest
-from streamlit.testing.v1 import AppTest
 
 from lensapp import jobs
 from lensapp.core.evaluate.audits.realism_spec import RealismSpec
@@ -16,31 +15,15 @@ from lensapp.services.data.sky_maps import closest_rows, field_facts
 from lensapp.services.data.source_tables import labels_of
 from lensapp.services.evaluate.realism import start_audit
 from lensapp.storage import queue, sources
-from lensapp.storage.workspace import Workspace
 from lensapp.ui.data import quality_view
 from lensapp.ui.data.catalogue_view import safe_csv
 from lensapp.ui.data.realism import offered_as_real, roles_of
 from lensapp.ui.data.sky_view import Positions, sky_figure
 from lensapp.worker import run_job
-from support.pages_workspace import figures_of, sheets_of
+from support.pages_workspace import figures_of, open_page, sheets_of
 from support.small_surveys import make_survey, pack_source
 
-PROJECT = Path(__file__).parents[2]
-
-
-@pytest.fixture
-def workspace(tmp_path, monkeypatch) -> Workspace:
-    monkeypatch.setenv("LENSAPP_WORKSPACE", str(tmp_path / "workspace"))
-    monkeypatch.setenv("LENSAPP_WORKER", "0")
-    return Workspace.open()
-
-
-def open_data(**address: str) -> AppTest:
-    app = AppTest.from_file(PROJECT / "lensapp" / "ui" / "main.py", default_timeout=60).run()
-    app.switch_page(str(PROJECT / "pages" / "data.py"))
-    for key, value in address.items():
-        app.query_params[key] = value
-    return app.run()
+open_data = partial(open_page, "data", patience=60)
 
 
 def test_the_contact_sheet_holds_a_tile_for_each_cutout(workspace):

@@ -1,5 +1,6 @@
 """The import on the data page: choosing, the dry run and what it offers, and the import itself."""
 
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -12,27 +13,12 @@ from lensapp import jobs
 from lensapp.core.data.ingest_spec import IngestSpec
 from lensapp.services.data.sources import make_dry_run
 from lensapp.storage import sources
-from lensapp.storage.workspace import Workspace
 from lensapp.ui.data.import_sentence import parts_of
 from support.cutout_files import cutout, write_fits
+from support.pages_workspace import open_page
 from support.small_surveys import make_survey
 
-PROJECT = Path(__file__).parents[2]
-
-
-@pytest.fixture
-def workspace(tmp_path, monkeypatch) -> Workspace:
-    monkeypatch.setenv("LENSAPP_WORKSPACE", str(tmp_path / "workspace"))
-    monkeypatch.setenv("LENSAPP_WORKER", "0")
-    return Workspace.open()
-
-
-def open_data(**address: str) -> AppTest:
-    app = AppTest.from_file(PROJECT / "lensapp" / "ui" / "main.py", default_timeout=60).run()
-    app.switch_page(str(PROJECT / "pages" / "data.py"))
-    for key, value in address.items():
-        app.query_params[key] = value
-    return app.run()
+open_data = partial(open_page, "data", patience=60)
 
 
 def test_without_a_source_the_page_is_the_import(workspace):

@@ -1,11 +1,10 @@
 """The page that paints: without hosts, its preview, and the job that it queues."""
 
 import re
-from pathlib import Path
+from functools import partial
 
 import numpy as np
 import pytest
-from streamlit.testing.v1 import AppTest
 
 from lensapp import jobs
 from lensapp.core.data.paint_spec import PaintSpec
@@ -17,16 +16,7 @@ from lensapp.storage import sources
 from lensapp.storage.workspace import Workspace
 from lensapp.ui.data import paint_page
 from lensapp.ui.data.corner_figure import AXES, corner_figure
-from support.pages_workspace import figures_of
-
-PROJECT = Path(__file__).parents[2]
-
-
-@pytest.fixture
-def workspace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Workspace:
-    monkeypatch.setenv("LENSAPP_WORKSPACE", str(tmp_path / "workspace"))
-    monkeypatch.setenv("LENSAPP_WORKER", "0")
-    return Workspace.open()
+from support.pages_workspace import figures_of, open_page
 
 
 @pytest.fixture
@@ -35,10 +25,7 @@ def with_hosts(workspace: Workspace) -> Workspace:
     return workspace
 
 
-def open_paint() -> AppTest:
-    app = AppTest.from_file(PROJECT / "lensapp" / "ui" / "main.py", default_timeout=60).run()
-    app.switch_page(str(PROJECT / "pages" / "paint.py"))
-    return app.run()
+open_paint = partial(open_page, "paint", patience=60)
 
 
 def test_without_a_source_the_page_leads_to_the_import(workspace: Workspace) -> None:

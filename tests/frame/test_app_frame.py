@@ -12,7 +12,6 @@ from lensapp import jobs
 from lensapp.core.errors import InvalidInput
 from lensapp.services.data.pictures import read_pictures
 from lensapp.storage import datasets
-from lensapp.storage.workspace import Workspace
 from lensapp.ui.main import GROUPS
 from lensapp.ui.shared import page_head, state
 from lensapp.ui.shared.pictures import sheet_html
@@ -21,13 +20,6 @@ from support.small_surveys import add_review, add_votes, make_survey
 
 PROJECT = Path(__file__).parents[2]
 MAIN = PROJECT / "lensapp" / "ui" / "main.py"
-
-
-@pytest.fixture
-def workspace(tmp_path, monkeypatch) -> Workspace:
-    monkeypatch.setenv("LENSAPP_WORKSPACE", str(tmp_path / "workspace"))
-    monkeypatch.setenv("LENSAPP_WORKER", "0")
-    return Workspace.open()
 
 
 def run_app() -> AppTest:

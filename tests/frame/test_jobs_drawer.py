@@ -29,12 +29,9 @@ SCORING = {"run": "first", "source": "sky", "dask": None}
 
 
 @pytest.fixture
-def workspace(tmp_path, monkeypatch) -> Workspace:
-    monkeypatch.setenv("LENSAPP_WORKSPACE", str(tmp_path / "workspace"))
-    monkeypatch.setenv("LENSAPP_WORKER", "0")
-    ws = Workspace.open()
-    make_survey(ws, name="sky")
-    return ws
+def workspace(workspace: Workspace) -> Workspace:
+    make_survey(workspace, name="sky")
+    return workspace
 
 
 def run_app(page: str = "home") -> AppTest:

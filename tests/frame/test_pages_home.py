@@ -29,13 +29,6 @@ from support.small_surveys import add_source, make_survey
 PROJECT = Path(__file__).parents[2]
 
 
-@pytest.fixture
-def workspace(tmp_path, monkeypatch) -> Workspace:
-    monkeypatch.setenv("LENSAPP_WORKSPACE", str(tmp_path / "workspace"))
-    monkeypatch.setenv("LENSAPP_WORKER", "0")
-    return Workspace.open()
-
-
 def walk_the_round(workspace: Workspace) -> None:
     source = make_survey(workspace)
     dataset = freeze_split(workspace, source_names=["small"], spec=SplitSpec())

@@ -1,6 +1,7 @@
 """The split page: live preview, freezing, versions."""
 
 from base64 import b64decode
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -8,23 +9,13 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from lensapp.storage import datasets
-from lensapp.storage.workspace import Workspace
-from support.pages_workspace import figures_of
+from support.pages_workspace import figures_of, open_page
 from support.small_surveys import add_source, make_survey
 
 PROJECT = Path(__file__).parents[2]
 
 
-@pytest.fixture
-def workspace(tmp_path, monkeypatch) -> Workspace:
-    monkeypatch.setenv("LENSAPP_WORKSPACE", str(tmp_path / "workspace"))
-    monkeypatch.setenv("LENSAPP_WORKER", "0")
-    return Workspace.open()
-
-
-def open_split() -> AppTest:
-    app = AppTest.from_file(PROJECT / "lensapp" / "ui" / "main.py", default_timeout=60).run()
-    return app.switch_page(str(PROJECT / "pages" / "split.py")).run()
+open_split = partial(open_page, "split", patience=60)
 
 
 def test_without_a_source_the_page_says_what_will_appear(workspace):

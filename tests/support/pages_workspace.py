@@ -229,9 +229,12 @@ def full_workspace(folder: Path) -> Workspace:
     return ws
 
 
-def open_page(name: str, /, **address: str) -> AppTest:
-    """Open a page of the workspace that the environment names, and check that nothing was raised."""
-    app = AppTest.from_file(str(MAIN), default_timeout=30)
+def open_page(name: str, /, *, patience: float = 30, **address: str) -> AppTest:
+    """Open a page of the workspace that the environment names, and check that nothing was raised.
+
+    It may run for `patience` seconds, now and whenever it runs again.
+    """
+    app = AppTest.from_file(str(MAIN), default_timeout=patience)
     app.run()
     app.switch_page(f"../../pages/{name}.py")
     for key, value in address.items():
