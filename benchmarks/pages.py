@@ -223,7 +223,7 @@ WATCH = """(name) => new Promise((settled) => {
   const look = () => {
     const state = app.getAttribute('data-test-script-state');
     if (!('first content' in seconds) && title() && title() !== before) seconds['first content'] = since();
-    const open = [...document.querySelectorAll('.figure, [data-testid="stPlotlyChart"]')].some(waits);
+    const open = [...document.querySelectorAll('.figure')].some(waits);
     if (state !== 'notRunning' || !('first content' in seconds) || open) return requestAnimationFrame(look);
     settled({ ...seconds, settled: since() });
   };

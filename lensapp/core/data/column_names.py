@@ -58,6 +58,12 @@ def column_label(name: str, *, unit: str = "") -> str:
     return label if not unit or label.endswith(")") else f"{label} ({unit})"
 
 
+def label_and_unit(name: str, unit: str) -> tuple[str, str]:
+    """Return a column's name as a reader writes it, and its unit where the name does not tell it."""
+    label = column_label(name)
+    return label, "" if label.endswith(")") else unit
+
+
 def _in_words(name: str) -> str:
     stem, unit = _BAND_BEHIND_UNIT.sub(r"\1_\3_\2", name.strip()), ""
     for ending, written in COLUMN_UNITS.items():

@@ -138,9 +138,10 @@ class Levels:
 
     def of_bands(self, indices: Sequence[int]) -> "Levels":
         """Return the levels of some bands."""
-        parts = (np.asarray(part)[list(indices)] for part in (self.sky, self.noise, self.brightness))
-        sky, noise, brightness = parts
-        return Levels(sky, noise, brightness, of_pictures=self.of_pictures)
+        sky, noise, brightness = (
+            np.asarray(part)[list(indices)] for part in (self.sky, self.noise, self.brightness)
+        )
+        return replace(self, sky=sky, noise=noise, brightness=brightness)
 
     @property
     def given(self) -> tuple[Floats, Floats] | None:

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from lensapp.core.data import imaging, pixel_codes
-from lensapp.core.data.column_names import column_label
+from lensapp.core.data.column_names import label_and_unit
 from lensapp.core.errors import InvalidInput, LensAppError
 from lensapp.services.catalogue.ledger import ledger_of_candidate
 from lensapp.services.data.pictures import read_pictures, source_levels
@@ -98,8 +98,9 @@ class Lightbox:
             "label": row.label,
             "object_class": row.object_class,
             "facts": [
-                (column_label(name), value, "" if column_label(name).endswith(")") else units.get(name, ""))
+                (label, value, unit)
                 for name, value in row.properties.items()
+                for label, unit in [label_and_unit(name, units.get(name, ""))]
                 if name not in ORIENTATION and not isinstance(value, list | dict)
             ],
             "scores": [(run, score, chance) for run, _, score, chance in scores],

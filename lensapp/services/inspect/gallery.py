@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lensapp.core.data import imaging, pixel_codes
-from lensapp.core.data.column_names import column_label
+from lensapp.core.data.column_names import label_and_unit
 from lensapp.core.errors import InvalidInput
 from lensapp.core.inspect.consensus import last_votes
 from lensapp.core.inspect.inspector_names import inspector_key
@@ -224,10 +224,8 @@ class OpenReview:
     def columns_of(self, row: Cutout) -> list[tuple[str, Any, str]]:
         """Return name, value (None where unknown) and unit of the columns that the review shows."""
         units = self.source.quality.get(UNITS, {})
-        return [
-            (label, row.properties.get(name), "" if label.endswith(")") else units.get(name, ""))
-            for name, label in ((name, column_label(name)) for name in self.spec.columns)
-        ]
+        told = {name: label_and_unit(name, units.get(name, "")) for name in self.spec.columns}
+        return [(label, row.properties.get(name), unit) for name, (label, unit) in told.items()]
 
 
 def known_lenses_at(ws: Workspace, source: Source, rows: Sequence[Cutout]) -> dict[int, dict[str, Any]]:

@@ -263,9 +263,14 @@ class _Marks:
     def kinds_above(self, kinds: list[str]) -> NDArray[np.int64]:
         """Return for each mark how many of some kinds have another at its position."""
         at, count = self.positions, np.zeros(len(self.at.x), np.int64)
-        for members in positions_shared(at.ra_deg, at.dec_deg):
+        for members in self.sharing:
             count[members] = len({*kinds} & {*at.kinds[members].tolist()})
         return count
+
+    @cached_property
+    def sharing(self) -> list[NDArray[np.int64]]:
+        """The marks of each position that several have."""
+        return positions_shared(self.positions.ra_deg, self.positions.dec_deg)
 
     def add_values(self, values: FloatArray, *, unknown: str) -> None:
         """Add marks whose colours follow values, those of unknown values first."""
@@ -321,7 +326,7 @@ class _Marks:
         ]
         if values is not None:
             texts = [f"{text}<br>{at.of} {value:.4g}" for text, value in zip(texts, values, strict=True)]
-        for members in positions_shared(at.ra_deg, at.dec_deg):
+        for members in self.sharing:
             kinds = Counter(self.names.get(kind, kind) for kind in at.kinds[members].tolist())
             each = ", ".join(f"{count} × {kind}" for kind, count in kinds.items())
             for mark in members.tolist():

@@ -145,9 +145,7 @@ def fields_used(choices: Mapping[str, Any]) -> tuple[str, ...]:
 
 def _show_form(ws: Workspace, run: Run, name: str, *, key: str) -> None:
     form = f"map-{key}-{run.name}-{name}"
-    entered = spec_fields(
-        MapSpec, key=form, values={"method": "umap", "clusters": "hdbscan"}, only=CHOICES, keep="map."
-    )
+    entered = spec_fields(MapSpec, key=form, values=USUAL_MAP, only=CHOICES, keep="map.")
     entered |= spec_fields(MapSpec, key=form, only=fields_used(entered), keep="map.")
     if not st.button("Make the map", type="primary", key=f"{form}-make"):
         return

@@ -1,9 +1,11 @@
 // Plotly, loaded once for all figures of the page.
 
-let loading = null;
+let loading = null, fetched = false;
 
-/** Fetches the script before it is needed, without reading it. */
+/** Fetches the script before it is needed, without reading it; once, however many pages ask. */
 export function fetchPlotly(address) {
+  if (fetched) return;
+  fetched = true;
   const link = document.createElement('link');
   Object.assign(link, { rel: 'preload', as: 'script', href: new URL(address, document.baseURI).href });
   document.head.append(link);

@@ -130,7 +130,7 @@ export class ContactSheet {
 
   /** Take over what was set in the lightbox or in another sheet. */
   follow() {
-    const before = this.data && this.display, whose = (of) => `${this.first(of).id} ${of.inspector}`;
+    const before = this.display;
     this.settings.take(this.settings.stored());
     this.showSettings();
     if (before !== this.display) this.drawSoon();
