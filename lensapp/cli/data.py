@@ -12,7 +12,7 @@ from lensapp.core.data.ingest_spec import IngestSpec
 from lensapp.core.data.paint_spec import PaintSpec
 from lensapp.core.errors import InvalidInput
 from lensapp.services.data.demo_tiles import CATALOGUE, TileSpec, write_tiles
-from lensapp.simulation.survey import DemoSpec
+from lensapp.simulation.survey import BesideSpec, DemoSpec
 from lensapp.storage import sources as source_rows
 from lensapp.storage.workspace import Workspace
 
@@ -26,11 +26,15 @@ from lensapp.storage.workspace import Workspace
         help="Write the survey as FITS tiles and a catalogue to this new folder, to try an import of tiles.",
     ),
     SpecOptions(DemoSpec),
+    SpecOptions(BesideSpec),
     SpecOptions(TileSpec),
 )
 def demo(arguments: Arguments) -> dict[str, Any]:
-    """Simulate a survey with known truth."""
-    from lensapp.services.data.demo import start_demo
+    """Simulate a survey with known truth, to train on, and one without labels, NAME-survey, to search.
+
+    With --tiles, or --unlabelled 0, the first alone. What is printed of the second is under "unlabelled".
+    """
+    from lensapp.services.data.demo import start_demo_with_survey
 
     spec = DemoSpec.parse(given_values(arguments, DemoSpec))
     if arguments.tiles:
@@ -42,12 +46,15 @@ def demo(arguments: Arguments) -> dict[str, Any]:
             "catalogue": str(catalogue),
             "objects": objects,
             "next": f"ingest {folder} --layout tiles --catalogue {catalogue} --size {spec.size} "
-            "--labels label --name NAME",
+            f"{'--labels label ' if spec.labelled else ''}--name NAME",
         }
     if not arguments.name:
         raise InvalidInput("The new source needs a name: give --name N, or a folder for tiles with --tiles.")
     workspace = Workspace.open(arguments.workspace)
-    return finish_here(workspace, start_demo(workspace, name=arguments.name, spec=spec))
+    beside = BesideSpec.parse(given_values(arguments, BesideSpec))
+    queued = start_demo_with_survey(workspace, name=arguments.name, spec=spec, beside=beside)
+    made = [finish_here(workspace, job) for job in queued]
+    return made[0] | {"unlabelled": result for result in made[1:]}
 
 
 @command(

@@ -11,11 +11,12 @@ from lensapp.core.split.splits import SplitSpec
 from lensapp.job_kinds import JOB_KINDS, selection_of
 from lensapp.services.catalogue.feedback import usual_votes_change
 from lensapp.services.data.demo import KIND as DEMO
-from lensapp.services.data.sources import is_labelled
+from lensapp.services.data.demo import labelled_beside, survey_name
+from lensapp.services.data.sources import is_labelled, ready_sources
 from lensapp.services.inspect.queues import create_review
 from lensapp.services.inspect.vote_log import graded_candidates
 from lensapp.services.score.scores import name_for_best
-from lensapp.services.selected_chain import Chain, Kind, chain_of, trained_on
+from lensapp.services.selected_chain import Chain, Kind, chain_of, reads, trained_on
 from lensapp.services.split.datasets import freeze_split
 from lensapp.services.train import runs as trainings
 from lensapp.services.train.starter import install_starter, is_starter, starter_bands
@@ -125,15 +126,14 @@ def round_of(
         What stays where parts of the selection do not go together: what the page is about.
     """
     chain = chain_of(ws, selected, led_by=led_by)
-    own = [job for job in active if _concerns(job, chain)]
-    pages = [JOB_KINDS[job.kind].page for job in own]
-    busy = {name for name, about in STAGES.items() if any(page in about for page in pages)}
+    own = [job for job in active if _concerns(job, chain.names)]
+    pages = {JOB_KINDS[job.kind].page for job in own}
+    busy = {name for name, about in STAGES.items() if not pages.isdisjoint(about)}
     step = _next_step(ws, chain)
-    for job, page in zip(own, pages, strict=True):
-        if page == step.page:
-            step = NextStep(
-                f"Watch: {job.title}", f"{job.title} is under way.", page, chain.names | _made(job), {}
-            )
+    for job in active:
+        if JOB_KINDS[job.kind].page == step.page and (job in own or _concerns(job, step.selection)):
+            names = {**step.selection, **_made(job)}
+            step = NextStep(f"Watch: {job.title}", f"{job.title} is under way.", step.page, names, {})
             break
     measured = chain.run is not None and chain.run.evaluation is not None
     return Round(_stages(chain, busy), step, chain.names, measured)
@@ -175,11 +175,11 @@ def _made(job: Job) -> dict[str, str]:
     return selection_of(job.kind, job.payload)
 
 
-def _concerns(job: Job, chain: Chain) -> bool:
-    """Whether a job works on what is selected; of what has no cutouts yet, every job that makes some."""
-    if chain.source is None:
+def _concerns(job: Job, names: Mapping[str, str]) -> bool:
+    """Whether a job works on what has these names; of what has no cutouts yet, every job that makes some."""
+    if "source" not in names:
         return JOB_KINDS[job.kind].page == "data"
-    made, names = _made(job), chain.names
+    made = _made(job)
     return bool(made.keys() & names.keys()) and all(
         names.get(kind, name) == name for kind, name in made.items()
     )
@@ -309,6 +309,9 @@ def _first_network(ws: Workspace, source: Source, names: Mapping[str, str]) -> N
         if source.kind == DEMO:  # of one's own cutouts one looks at the parts first
             return NextStep(f"Split {source.name}", here, "train", names, {}, "split", done_on="split")
         return NextStep(f"Split {source.name}", here, "split", names, {})
+    labelled = labelled_beside(ws, source)
+    if labelled is not None:  # of a demo: the network that searches it learns there
+        return _next_step(ws, chain_of(ws, {"source": labelled.name}))
     if source.bands == starter_bands():
         here = "Score the cutouts with the starter network."
         return NextStep("Score with the starter network", here, "score", names, {}, "score")
@@ -331,7 +334,25 @@ def _with_network(ws: Workspace, chain: Chain, run: Run, source: Source) -> Next
     if run.evaluation is None and not chain.scored and tested and not is_starter(run):
         here = f"Evaluate {run.name} on the test part."
         return NextStep(f"Evaluate {run.name}", here, "evaluate", names, {}, "evaluate")
+    survey = None if chain.scored else _to_search(ws, chain, run)
+    if survey is not None:
+        return _next_step(ws, chain_of(ws, {**names, "source": survey.name, "run": run.name}))
     if not chain.scored:
         here = f"Score {source.name} with {run.name}."
         return NextStep(f"Score {source.name}", here, "score", names, {}, "score")
     return _review_of_best(ws, chain, source, "Review the top {}")
+
+
+def _to_search(ws: Workspace, chain: Chain, run: Run) -> Source | None:
+    """Return a source without labels that a network reads, where the one of a chain is what it learned from.
+
+    That made beside it comes first, then the newest.
+    """
+    source, dataset = chain.source, chain.dataset
+    if source is None or dataset is None or not is_labelled(ws, source):
+        return None
+    if run.dataset_id != dataset.id or source.id not in dataset.source_ids:
+        return None
+    offered = [one for one in ready_sources(ws) if not is_labelled(ws, one) and reads(ws, run, one)]
+    offered.sort(key=lambda one: one.name != survey_name(source.name))
+    return next(iter(offered), None)

@@ -4,12 +4,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from lensapp.services.catalogue.usual_export import exported_after
-from lensapp.services.data.demo import start_demo
-from lensapp.services.data.source_names import free_name
+from lensapp.services.data.demo import (
+    free_demo_name,
+    labelled_beside,
+    searched_with,
+    start_demo_with_survey,
+)
 from lensapp.services.data.sources import ready_sources
 from lensapp.services.inspect.vote_log import voted_per_review
 from lensapp.services.next_step import Round
-from lensapp.simulation.survey import DemoSpec
+from lensapp.simulation.survey import BesideSpec, DemoSpec
 from lensapp.storage import datasets, reviews, runs
 from lensapp.storage.records import Source
 from lensapp.storage.scores import stored_scores
@@ -30,21 +34,26 @@ class TourStep:
 
 
 def begin_tour(ws: Workspace) -> str:
-    """Queue a demo survey of the usual settings under a free name, which is returned."""
-    name = free_name(ws, "demo")
-    start_demo(ws, name=name, spec=DemoSpec())
+    """Queue a demo survey of the usual settings, and one to search, under free names; return the first."""
+    name = free_demo_name(ws)
+    start_demo_with_survey(ws, name=name, spec=DemoSpec(), beside=BesideSpec())
     return name
 
 
 def tour_of(ws: Workspace, stands: Round) -> list[TourStep]:
-    """Return the steps of the tour: a step done once with the source selected, by any run, stays done."""
+    """Return the steps of the tour: a step done once with the sources of the round, by any run, stays done.
+
+    These are the source selected and the one that was made with it, with or without labels.
+    """
     stages = {stage.name: stage for stage in stands.stages}
     source = next((one for one in ready_sources(ws) if one.name == stands.selection.get("source")), None)
-    once = _done_once(ws, source)
+    labelled = None if source is None else labelled_beside(ws, source) or source
+    searched = None if labelled is None else searched_with(ws, labelled)
+    once = _done_once(ws, labelled, searched)
     return [
         TourStep(
             "Make a demo survey",
-            "2 000 simulated galaxies in g, r and i; one in five is a lens, and the truth is kept.",
+            "2 000 simulated galaxies with labels to train on, and 1 000 of another field without, to search.",
             "data",
             stages["Cutouts"].done,
         ),
@@ -52,7 +61,7 @@ def tour_of(ws: Workspace, stands: Round) -> list[TourStep]:
             "Split it",
             "Training, validation and test parts that share no object, frozen for good.",
             "split",
-            stages["Dataset"].done,
+            stages["Dataset"].done or "split" in once,
         ),
         TourStep(
             "Train a network",
@@ -67,10 +76,10 @@ def tour_of(ws: Workspace, stands: Round) -> list[TourStep]:
             stands.measured or "evaluated" in once,
         ),
         TourStep(
-            "Score the survey",
+            "Score the survey" if searched is None else f"Score {searched.name}",
             "Every cutout gets a score; the best come first.",
             "score",
-            stages["Scores"].done or "scored" in once,
+            "scored" in once,
         ),
         TourStep(
             f"Grade {GRADED} candidates",
@@ -85,22 +94,41 @@ def tour_of(ws: Workspace, stands: Round) -> list[TourStep]:
             stages["Catalogue"].done or "exported" in once,
             view={"view": "export"},
         ),
+        TourStep(
+            "Feed the grades back",
+            "Lenses found and duds become labels of the next dataset version.",
+            "catalogue",
+            "fed back" in once,
+            view={"view": "feed-back"},
+        ),
+        TourStep(
+            "Train again",
+            "On the new version; its network scores the survey anew, and the round begins again.",
+            "train",
+            "trained again" in once,
+        ),
     ]
 
 
-def _done_once(ws: Workspace, source: Source | None) -> set[str]:
-    """Return what was done with a source in any round, whatever run or review is current."""
-    if source is None:
+def _done_once(ws: Workspace, labelled: Source | None, searched: Source | None) -> set[str]:
+    """Return what was done with the sources of a tour in any round, whatever run or review is current."""
+    if labelled is None:
         return set()
-    versions = {one.id for one in datasets.list_datasets(ws.database) if source.id in one.source_ids}
-    trained = [one for one in runs.list_runs(ws.database) if one.dataset_id in versions]
+    source = searched or labelled
+    versions = [one for one in datasets.list_datasets(ws.database) if labelled.id in one.source_ids]
+    fed = {one.id for one in versions if "reviews" in one.spec and source.id in one.source_ids}
+    of_versions = {one.id for one in versions}
+    trained = [one for one in runs.list_runs(ws.database) if one.dataset_id in of_versions]
     voted = voted_per_review(ws)
     of_source = [one for one in reviews.list_reviews(ws.database) if one.source_id == source.id]
     facts = {
+        "split": bool(versions),
         "trained": any(one.state == "finished" for one in trained),
         "evaluated": any(one.evaluation is not None for one in trained),
         "scored": any(scored == source.id for _, scored, _ in stored_scores.score_counts(ws)),
         "graded": any(voted.get(one.id, 0) >= min(GRADED, one.size) for one in of_source),
         "exported": exported_after(ws, source.name, source.created_at),
+        "fed back": bool(fed),
+        "trained again": any(one.state == "finished" and one.dataset_id in fed for one in trained),
     }
     return {name for name, done in facts.items() if done}

@@ -2,7 +2,7 @@
 
 import itertools
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal, Self
 
 import numpy as np
@@ -61,6 +61,14 @@ class DemoSpec(Spec):
         title="Pixel scale (arcsec)",
         description="Width of a pixel in arcseconds; each survey has its own unless it is given.",
     )
+    labelled: bool = Field(
+        default=True,
+        title="With labels",
+        description=(
+            "Keep label, class and physical truth with each cutout. Without them the survey lies on a field of"
+            " its own and knows of a cutout what a catalogue of detections does."
+        ),
+    )
 
     @model_validator(mode="before")
     @classmethod
@@ -106,17 +114,56 @@ class DemoSpec(Spec):
         """AB magnitude of one unit of the pixels in each band."""
         return tuple(self.properties.bands[band].zero_point_mag for band in self.bands)
 
+    @property
+    def field_centre_deg(self) -> tuple[float, float]:
+        """Right ascension and declination of the middle of the survey."""
+        return FIELD_CENTRE_DEG if self.labelled else UNLABELLED_CENTRE_DEG
+
+    def beside(self, count: int) -> "DemoSpec":
+        """Return a survey of the same instrument without labels: another field, other objects, few lenses."""
+        return self.replaced(
+            count=count,
+            lens_fraction=UNLABELLED_LENS_FRACTION,
+            seed=(self.seed + 1) % 2**32,
+            labelled=False,
+        )
+
+
+class BesideSpec(Spec):
+    """The survey without labels that is made beside a demo survey."""
+
+    unlabelled: int | None = Field(
+        None,
+        ge=0,
+        le=2_000_000,
+        title="Cutouts without labels",
+        json_schema_extra={"empty": "half as many"},
+        description=(
+            "Number of cutouts of a second source, NAME-survey, to search: another field, 3 % lenses, no"
+            " labels. Half as many as with labels unless it is given; 0 makes none."
+        ),
+    )
+
+    def of(self, spec: DemoSpec) -> DemoSpec | None:
+        """Return the survey without labels that is made beside `spec`, None where there is to be none."""
+        count = spec.count // 2 if self.unlabelled is None else self.unlabelled
+        return spec.beside(count) if count and spec.labelled else None
+
 
 @dataclass(frozen=True)
 class SimulatedCutout:
-    """The truth about one cutout: where it is, what it shows, and what that was made of."""
+    """The truth about one cutout: where it is, what it shows, and what that was made of.
+
+    Of a survey without labels `label`, `object_class` and `parent` are None, and `properties` are those that
+    a catalogue of detections has.
+    """
 
     candidate_id: str
     ra_deg: float
     dec_deg: float
-    label: Literal["lens", "nonlens"]
-    object_class: str
-    parent: str
+    label: Literal["lens", "nonlens"] | None
+    object_class: str | None
+    parent: str | None
     properties: dict[str, Any]
 
 
@@ -139,6 +186,9 @@ class SimulatedBatch:
 
 
 FIELD_CENTRE_DEG = (150.0, 2.0)
+UNLABELLED_CENTRE_DEG = (34.5, -5.0)  # of surveys without labels: the two share no sky
+UNLABELLED_LENS_FRACTION = 0.03
+OBSERVED = ("magnitude_", "seeing_arcsec_")  # what the names of measured properties begin with
 FIELD_WIDTH_DEG = 3.0  # of surveys with up to 70 000 cutouts; larger ones are wider
 CELL_WIDTH_ARCSEC = 40.0  # at least, of the cells of the sky with one object each
 GOLDEN_SECTION = (math.sqrt(5) - 1) / 2
@@ -173,17 +223,16 @@ def simulate(spec: DemoSpec, *, start: int = 0, stop: int | None = None) -> Simu
         parts.append(block.pixels[inside])
         for view in range(inside.start, inside.stop):
             name = block.classes[view]
-            truth.append(
-                SimulatedCutout(
-                    candidate_id=_candidate_id(spec, first + view),
-                    ra_deg=round(float(sky[view, 0]), 7),
-                    dec_deg=round(float(sky[view, 1]), 7),
-                    label="lens" if name == LENS else "nonlens",
-                    object_class=name,
-                    parent=_candidate_id(spec, first + int(block.parents[view])),
-                    properties=block.properties[view],
-                )
+            cutout = SimulatedCutout(
+                candidate_id=_candidate_id(spec, first + view),
+                ra_deg=round(float(sky[view, 0]), 7),
+                dec_deg=round(float(sky[view, 1]), 7),
+                label="lens" if name == LENS else "nonlens",
+                object_class=name,
+                parent=_candidate_id(spec, first + int(block.parents[view])),
+                properties=block.properties[view],
             )
+            truth.append(cutout if spec.labelled else _without_truth(cutout))
     pixels = np.ascontiguousarray(np.concatenate(parts).transpose(0, 2, 3, 1), np.float32)
     units = 10 ** (0.4 * (np.array(spec.zero_points_mag) - ZERO_POINT_MAG))
     if not np.all(units == 1):
@@ -214,7 +263,7 @@ def simulate_sky(spec: DemoSpec, first: int) -> tuple[Block, NDArray[np.float64]
     width = max(FIELD_WIDTH_DEG / side, CELL_WIDTH_ARCSEC / 3600)
     gap = GAP_ARCSEC / 3600
     corners = (np.stack([column, row], axis=-1) - side / 2) * width + gap / 2
-    objects = np.array(FIELD_CENTRE_DEG) + corners + offsets * (width - gap)
+    objects = np.array(spec.field_centre_deg) + corners + offsets * (width - gap)
     # A cutout's centre misses its object by the pointing's shift; right ascension grows to the left.
     shifts = np.stack([block.conditions.shift_x_pixels, -block.conditions.shift_y_pixels], axis=-1)
     return block, objects[block.parents] + shifts * spec.pixel_scale_arcsec / 3600
@@ -226,4 +275,10 @@ def _lenses_before(spec: DemoSpec, index: int) -> int:
 
 
 def _candidate_id(spec: DemoSpec, index: int) -> str:
-    return f"D{spec.seed}-{index:07d}"
+    return f"{'D' if spec.labelled else 'S'}{spec.seed}-{index:07d}"
+
+
+def _without_truth(cutout: SimulatedCutout) -> SimulatedCutout:
+    """Return what is known of a cutout that nobody has looked at: where it is, and what was measured."""
+    measured = {name: value for name, value in cutout.properties.items() if name.startswith(OBSERVED)}
+    return replace(cutout, label=None, object_class=None, parent=None, properties=measured)

@@ -87,11 +87,7 @@ def new_name(
     durable: bool = False,
 ) -> Iterator[Connection]:
     """Open a transaction that stores a row called `name` in `table`, and what was done in the trail."""
-    if not re.match(NAME_PATTERN, name):
-        raise InvalidInput(
-            f"{name!r} is not a possible name. Use letters, digits, '.', '_' and '-', 100 at most, and begin "
-            "with a letter or digit."
-        )
+    _refuse_impossible(name)
     try:
         with database.write(durable=durable) as connection:
             _refuse_taken(connection, table, name, what=what)
@@ -102,6 +98,21 @@ def new_name(
         with database.read() as connection:
             _refuse_taken(connection, table, name, what=what)
         raise
+
+
+def check_free(database: Database, table: Table, name: str, *, what: str) -> None:
+    """Raise InvalidInput, as `new_name` would, where no row of `table` can be called `name`."""
+    _refuse_impossible(name)
+    with database.read() as connection:
+        _refuse_taken(connection, table, name, what=what)
+
+
+def _refuse_impossible(name: str) -> None:
+    if not re.match(NAME_PATTERN, name):
+        raise InvalidInput(
+            f"{name!r} is not a possible name. Use letters, digits, '.', '_' and '-', 100 at most, and begin "
+            "with a letter or digit."
+        )
 
 
 def _refuse_taken(connection: Connection, table: Table, name: str, *, what: str) -> None:

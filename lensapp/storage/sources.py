@@ -16,6 +16,7 @@ from lensapp.storage.queries import (
     Columns,
     as_columns,
     change_row,
+    check_free,
     chunks,
     count_rows,
     create_named,
@@ -83,6 +84,17 @@ def create_source(
         spec=spec,
         quality={},
     )
+
+
+def check_free_name(database: Database, name: str) -> None:
+    """Raise InvalidInput where no source can be called `name`: it is impossible, taken or in the trash."""
+    check_free(database, tables.sources, name, what="source")
+
+
+def taken_names(database: Database) -> set[str]:
+    """Return the names of all sources, hidden and deleted ones as well."""
+    with database.read() as connection:
+        return set(connection.scalars(select(tables.sources.c.name)))
 
 
 @once

@@ -1,4 +1,7 @@
-"""Make a demo survey: simulate it in several processes and register it as a source."""
+"""Make a demo survey: simulate it in several processes and register it as a source.
+
+Beside one with labels, to train on, goes one without, to search: with both a round closes, as with real data.
+"""
 
 import time
 from dataclasses import dataclass
@@ -18,8 +21,9 @@ from lensapp.core.progress import ProgressMeter, Report, ShouldStop, ignore_prog
 from lensapp.job_kinds import SurveyPayload
 from lensapp.services.data.made_in_parts import done_in_order, usual_processes
 from lensapp.services.data.pictures import Pictures
-from lensapp.services.data.source_names import name_taken
-from lensapp.simulation.survey import DemoSpec, block_ranges, simulate
+from lensapp.services.data.source_names import free_name, name_taken
+from lensapp.services.data.sources import ready_sources
+from lensapp.simulation.survey import BesideSpec, DemoSpec, block_ranges, simulate
 from lensapp.storage import sources
 from lensapp.storage.arrays import MANIFEST, Packing, ShardWriter, write_flux_scales
 from lensapp.storage.columns.source_columns import complete_source
@@ -27,6 +31,7 @@ from lensapp.storage.records import Job, Source
 from lensapp.storage.workspace import Workspace
 
 KIND = "demo"
+UNLABELLED = "-survey"  # after the name of the demo survey beside which one without labels is made
 
 
 @dataclass(frozen=True)
@@ -65,9 +70,63 @@ def start_demo(workspace: Workspace, *, name: str, spec: DemoSpec) -> Job:
     InvalidInput
         When the name is taken by anything but the same survey, stopped half way.
     """
-    source = _registered(workspace, name=name, spec=spec)
-    if source.state == sources.READY:
+    return start_demo_with_survey(workspace, name=name, spec=spec, beside=BesideSpec(unlabelled=0))[0]
+
+
+@needs("work")
+def start_demo_with_survey(
+    workspace: Workspace, *, name: str, spec: DemoSpec, beside: BesideSpec
+) -> list[Job]:
+    """Queue a demo survey called `name`, then one without labels called as `survey_name` says.
+
+    Those of the two that are finished already, when they were stopped half way, are left as they are.
+
+    Raises
+    ------
+    InvalidInput
+        When a name is taken by anything but the same survey, or both surveys are finished.
+    """
+    wanted = {name: spec}
+    if survey := beside.of(spec):
+        wanted[survey_name(name)] = survey
+    for each, of in wanted.items():  # before anything is registered
+        if _same_survey(workspace, name=each, spec=of) is None:
+            sources.check_free_name(workspace.database, each)
+    # What is labelled is registered last: as the newest it is what pages begin with.
+    made = {each: _registered(workspace, name=each, spec=wanted[each]) for each in reversed(wanted)}
+    left = [each for each in wanted if made[each].state != sources.READY]
+    if not left:
         raise name_taken(name)
+    return [_queued(workspace, name=each, spec=wanted[each]) for each in left]
+
+
+def free_demo_name(ws: Workspace) -> str:
+    """Return the first of demo1, demo2, … that neither a source nor a survey beside it has."""
+    return free_name(ws, KIND, beside=UNLABELLED)
+
+
+def survey_name(name: str) -> str:
+    """Return the name of the survey without labels that is made beside a demo survey."""
+    return f"{name}{UNLABELLED}"
+
+
+def searched_with(ws: Workspace, source: Source) -> Source | None:
+    """Return the survey without labels that was made beside a demo survey, once it is ready; else None."""
+    return _ready_demo(ws, survey_name(source.name)) if source.kind == KIND else None
+
+
+def labelled_beside(ws: Workspace, source: Source) -> Source | None:
+    """Return the demo survey with labels beside which one without was made, once it is ready; else None."""
+    if source.kind != KIND or not source.name.endswith(UNLABELLED):
+        return None
+    return _ready_demo(ws, source.name.removesuffix(UNLABELLED))
+
+
+def _ready_demo(ws: Workspace, name: str) -> Source | None:
+    return next((one for one in ready_sources(ws) if (one.kind, one.name) == (KIND, name)), None)
+
+
+def _queued(workspace: Workspace, *, name: str, spec: DemoSpec) -> Job:
     payload: SurveyPayload = {"name": name, "spec": spec.saved()}
     return jobs.enqueue(workspace.database, kind=KIND, title=f"Simulate {name}", payload=payload, once=True)
 
@@ -84,7 +143,7 @@ def simulate_survey(
     """Simulate the survey `spec` into the source `name`, going on where an earlier call was stopped.
 
     A finished survey of the same settings is left as it is: a job that is claimed twice does no harm.
-    Labels, classes and the physical truth are kept with each cutout. `processes`: one per core, 8 at most.
+    Labels, classes and the physical truth are kept with each cutout, unless `spec` has none. `processes`: one per core, 8 at most.
 
     Raises
     ------
@@ -114,15 +173,17 @@ def simulate_survey(
         scales = [factor_of_zero_point(zero_point) for zero_point in spec.zero_points_mag]
         write_flux_scales(folder, packing, 0, np.tile(scales, (spec.count, 1)))
         writer.finish()
-    labels = sources.cutout_columns(workspace.database, [source.id], columns=["label"])["label"]
-    lenses = int((labels == "lens").sum())
+    lenses = {}
+    if spec.labelled:
+        labels = sources.cutout_columns(workspace.database, [source.id], columns=["label"])["label"]
+        lenses = {"lenses": int((labels == "lens").sum())}
     if source.state != sources.READY:
-        quality = {"accepted": spec.count, "rejected": 0, "lenses": lenses}
+        quality = {"accepted": spec.count, "rejected": 0, **lenses}
         complete_source(workspace, source.id, quality=quality)
     return {
         "source": name,
         "accepted": spec.count,
-        "lenses": lenses,
+        **lenses,
         "bands": list(spec.bands),
         "shape": [spec.size, spec.size],
         "seconds": round(time.monotonic() - started, 2),
@@ -131,20 +192,28 @@ def simulate_survey(
 
 def _registered(workspace: Workspace, *, name: str, spec: DemoSpec) -> Source:
     """Return the source of the same survey, or register a new one."""
+    source = _same_survey(workspace, name=name, spec=spec)
+    if source is not None:
+        return source
+    return sources.create_source(
+        workspace.database,
+        name=name,
+        kind=KIND,
+        bands=spec.bands,
+        height=spec.size,
+        width=spec.size,
+        slots=spec.count,
+        pixel_scale_arcsec=spec.pixel_scale_arcsec,
+        spec=spec.saved(),
+    )
+
+
+def _same_survey(workspace: Workspace, *, name: str, spec: DemoSpec) -> Source | None:
+    """Return the source of the same survey, None where the name is free; InvalidInput where it is taken."""
     try:
         source = sources.get_source(workspace.database, name)
     except NotFound:
-        return sources.create_source(
-            workspace.database,
-            name=name,
-            kind=KIND,
-            bands=spec.bands,
-            height=spec.size,
-            width=spec.size,
-            slots=spec.count,
-            pixel_scale_arcsec=spec.pixel_scale_arcsec,
-            spec=spec.saved(),
-        )
+        return None
     if source.kind != KIND or not spec.is_saved_as(source.spec):
         raise name_taken(name)
     return source

@@ -13,7 +13,7 @@ from pydantic import Field
 
 from lensapp.core.config import Spec
 from lensapp.core.errors import InvalidInput
-from lensapp.simulation.survey import FIELD_CENTRE_DEG, DemoSpec, SimulatedCutout, simulate
+from lensapp.simulation.survey import DemoSpec, SimulatedCutout, simulate
 from lensapp.storage.files import whole_file
 
 OVERLAP_PIXELS = 100  # of neighbouring tiles
@@ -150,8 +150,9 @@ def _projection(spec: DemoSpec, tiles: TileSpec, number: int) -> Any:
     pitch = (tiles.tile_side - OVERLAP_PIXELS) * step
     angle = math.radians(ROTATION_DEG)
     along, up = (column - (columns - 1) / 2) * pitch, row * pitch
-    dec = FIELD_CENTRE_DEG[1] + along * math.sin(angle) + up * math.cos(angle)
-    ra = FIELD_CENTRE_DEG[0] + (-along * math.cos(angle) + up * math.sin(angle)) / math.cos(math.radians(dec))
+    centre_ra, centre_dec = spec.field_centre_deg
+    dec = centre_dec + along * math.sin(angle) + up * math.cos(angle)
+    ra = centre_ra + (-along * math.cos(angle) + up * math.sin(angle)) / math.cos(math.radians(dec))
     header = fits.Header()
     header["CTYPE1"], header["CTYPE2"], header["RADESYS"] = "RA---TAN-SIP", "DEC--TAN-SIP", "ICRS"
     header["CRVAL1"], header["CRVAL2"] = ra % 360.0, dec
@@ -173,8 +174,7 @@ def _catalogue_rows(header: Any, field: TileField, truth: list[SimulatedCutout])
             "id": one.candidate_id,
             "ra": round(float(a), 7),
             "dec": round(float(d), 7),
-            "label": one.label,
-            "class": one.object_class,
+            **({} if one.label is None else {"label": one.label, "class": one.object_class}),
             "field": f"field{field.number:03d}",
         }
         | {name: value for name, value in one.properties.items() if isinstance(value, int | float | str)}

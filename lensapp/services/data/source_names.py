@@ -7,10 +7,12 @@ from lensapp.storage import sources
 from lensapp.storage.workspace import Workspace
 
 
-def free_name(ws: Workspace, stem: str) -> str:
-    """Return the first of STEM1, STEM2, … that no source has."""
-    taken = {source.name for source in sources.list_sources(ws.database)}
-    return next(name for number in count(1) if (name := f"{stem}{number}") not in taken)
+def free_name(ws: Workspace, stem: str, *, beside: str = "") -> str:
+    """Return the first of STEM1, STEM2, … that no source has, in the trash or not, with `beside` after it or not."""
+    taken = sources.taken_names(ws.database)
+    return next(
+        name for number in count(1) if taken.isdisjoint({name := f"{stem}{number}", f"{name}{beside}"})
+    )
 
 
 def name_taken(name: str) -> InvalidInput:

@@ -82,7 +82,7 @@ def _import_of(workspace: Workspace, name: str, spec: TiledDemoSpec) -> IngestSp
         path=str(folder),
         layout="tiles",
         catalogue=str(folder / CATALOGUE),
-        label_column="label",
+        label_column="label" if spec.labelled else None,
         bands=spec.bands,
         size=spec.size,
         virtual=True,

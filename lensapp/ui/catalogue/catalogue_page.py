@@ -1,6 +1,6 @@
 """The page of graded candidates: table, feed back, ledger of a network, export."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 import pandas as pd
 import streamlit as st
@@ -77,7 +77,7 @@ def show_catalogue_page() -> None:
         _show_feeding_back(ws, offered)
     elif view == "votes":
         with st.container(width=360):
-            source = _choose_source(offered.sources)
+            source = _choose_source(offered.sources, first=offered.voted_sources)
         show_vote_import(ws, source.name)
         _show_votes_of_table(ws, offered, source)
     else:
@@ -121,8 +121,10 @@ def _show_feeding_back(ws: Workspace, offered: CatalogueChoices) -> None:
     left, right = st.columns(2)
     with left:
         scored = frozenset(one.id for one in offered.sources if offered.runs_of(one))
-        first = offered.voted_sources if fed == "votes" else scored
-        source = _choose_source(sorted(offered.sources, key=lambda one: one.id not in first))
+        if fed == "votes":
+            source = _choose_source(offered.sources, first=offered.voted_sources)
+        else:
+            source = _choose_source(offered.sources, first=scored, lacks="no scores yet")
     if fed == "votes":
         with right:
             review_names = _choose_reviews(offered, source, fed_back=True)
@@ -140,7 +142,7 @@ def _choose_query(ws: Workspace, offered: CatalogueChoices) -> CatalogueQuery | 
     below = st.container()  # what stands in: within the row it would lift its field above the others
     with row:
         with st.container(width=170):
-            source = _choose_source(offered.sources, said_in=below)
+            source = _choose_source(offered.sources, first=offered.voted_sources, said_in=below)
         with st.container(width=245):  # among the runs that scored the source
             scored_by, run_name = offered.runs_of(source), None
             if scored_by:
@@ -225,9 +227,19 @@ def _choose_vetoes(ws: Workspace, run_name: str | None) -> bool:
     )
 
 
-def _choose_source(ready: Sequence[Source], *, said_in: DeltaGenerator | None = None) -> Source:
-    name = choose("source", [source.name for source in ready], label="Source", said_in=said_in)
-    return next(source for source in ready if source.name == name)
+def _choose_source(
+    ready: Sequence[Source],
+    *,
+    first: Collection[int],
+    lacks: str = "no votes yet",
+    said_in: DeltaGenerator | None = None,
+) -> Source:
+    """Ask for a source; those whose ID is among `first` come first, the others say what each `lacks`."""
+    offered = sorted(ready, key=lambda one: one.id not in first)
+    others = {one.name: lacks for one in offered if first and one.id not in first}
+    names = [source.name for source in offered]
+    name = choose("source", names, label="Source", remarks=others, avoided=others, said_in=said_in)
+    return next(source for source in offered if source.name == name)
 
 
 def _choose_reviews(offered: CatalogueChoices, source: Source, *, fed_back: bool = False) -> tuple[str, ...]:

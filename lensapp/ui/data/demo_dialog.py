@@ -2,15 +2,16 @@
 
 import streamlit as st
 
-from lensapp.services.data.demo import start_demo
-from lensapp.services.data.source_names import free_name
+from lensapp.services.data.demo import free_demo_name, start_demo_with_survey
 from lensapp.services.data.tiled_demo import TiledDemoSpec, start_tiled_demo
-from lensapp.simulation.survey import DemoSpec
+from lensapp.simulation.survey import BesideSpec, DemoSpec
 from lensapp.ui.shared.forms import field_widget, make_field, spec_fields, validated
 from lensapp.ui.shared.state import await_source, get_workspace
 from lensapp.ui.shared.widgets import errors_shown
 
-COMMON = ("count", "lens_fraction", "seed")
+FIRST = ("count", "lens_fraction")
+COMMON = (*FIRST, "seed")
+ASKED_APART = ("survey", "bands", "labelled", *COMMON)
 FORMS = {"cutouts": "Cutouts", "tiles": "Survey tiles"}
 OF_TILES = ("tile_count", "tile_side")
 
@@ -32,17 +33,22 @@ def demo_dialog() -> None:
     in_tiles = form == "tiles"
     preset = DemoSpec.parse({"survey": survey})
     with st.form("demo-form", border=False):
-        suggestion = free_name(get_workspace(), "demo")
+        suggestion = free_demo_name(get_workspace())
         name = st.text_input(
             "Name",
             key="demo-name",
             placeholder=suggestion,
             help="Letters, digits, '.', '_' and '-'; empty takes the name shown.",
         )
-        entered = spec_fields(DemoSpec, key="demo", only=COMMON)
+        entered = spec_fields(DemoSpec, key="demo", only=FIRST)
+        left, right = st.columns(2)
+        with left if in_tiles else right:
+            entered |= spec_fields(DemoSpec, key="demo", only=("seed",), columns=1)
+        with left:
+            beside = {} if in_tiles else spec_fields(BesideSpec, key="demo", columns=1)
         # Their keys have the survey in them: another one shows its own values.
         key, values = f"demo-{survey}", preset.model_dump()
-        entered |= spec_fields(DemoSpec, key=key, values=values, skip=("survey", "bands", *COMMON))
+        entered |= spec_fields(DemoSpec, key=key, values=values, skip=ASKED_APART)
         offered = {"bands": tuple(preset.properties.bands)}
         entered |= spec_fields(DemoSpec, key=key, values=values, only=("bands",), offered=offered, columns=1)
         if in_tiles:
@@ -59,6 +65,6 @@ def demo_dialog() -> None:
             if isinstance(spec, TiledDemoSpec):
                 start_tiled_demo(ws, name=name, spec=spec)
             else:
-                start_demo(ws, name=name, spec=spec)
+                start_demo_with_survey(ws, name=name, spec=spec, beside=BesideSpec.parse(beside))
             await_source(name)
             st.rerun()

@@ -12,6 +12,7 @@ from lensapp.ui.shared.state import await_source, get_workspace, go
 from lensapp.ui.shared.widgets import errors_shown
 
 TOUR = "tour-begun"  # True once it was, False once it was ended
+EXPORT = {"view": "export"}
 MARKS = {True: ":material/check_circle:", False: ":material/radio_button_unchecked:"}
 
 
@@ -51,17 +52,24 @@ def _show_steps(steps: Sequence[TourStep], stands: Round) -> None:
 
     The catalogue is exported from here also while the round's next step is to grade what is left.
     """
-    stepping = (stands.next_step.page, stands.next_step.done_on)
+    leads = stands.next_step
     following = next((step for step in steps if not step.done), None)
     for number, step in enumerate(steps, start=1):
         with st.container(horizontal=True, vertical_alignment="center", gap="small", key=f"tour-{number}"):
             title = f"**{step.title}**" if step is following else step.title
             st.markdown(f"{MARKS[step.done]} {title} :small[{plain(step.text)}]", width="stretch")
-            if step is following and number > 1 and step.page in stepping:
-                show_next_step(stands.next_step, "home", key="tour-next", kind="secondary")
-            elif step is following and step.page == "catalogue" and "source" in stands.selection:
+            if step is following and number > 1 and _is_done_by(step, leads):
+                show_next_step(leads, "home", key="tour-next", kind="secondary")
+            elif step is following and step.view == EXPORT and "source" in stands.selection:
                 label = f"Export {stands.selection['source']}"
                 export = NextStep(label, "", step.page, stands.selection, step.view or {}, "export")
                 show_next_step(export, "home", key="tour-next", kind="secondary")
             elif st.button("Open", key=f"tour-open-{number}", type="tertiary"):
                 go(step.page, view=step.view, **stands.selection)
+
+
+def _is_done_by(step: TourStep, leads: NextStep) -> bool:
+    """Return whether the next step of the round is a step of the tour: on its page, and in its view of it."""
+    if step.view is not None:
+        return (leads.page, leads.view) == (step.page, step.view)
+    return step.page in (leads.page, leads.done_on)

@@ -27,6 +27,7 @@ from lensapp.services.score.scores import (
     load_scored,
     name_for_best,
 )
+from lensapp.services.score.sources_to_score import to_score
 from lensapp.services.train import runs
 from lensapp.services.train.starter import STARTER_NAME, is_starter
 from lensapp.storage.records import Cutout, Run, Source
@@ -111,14 +112,15 @@ def show_score_page() -> None:
 
 
 def _choose_source(ws: Workspace, run: Run, imported: Sequence[Source]) -> Source:
-    differences = runs.fitting_first(ws, run, imported)
+    offered = to_score(ws, run, imported)
     name = choose(
         "source",
-        list(differences),
+        list(offered.remarks),
         label="Source",
-        help_text="Sources that fit the network come first; behind the others stands what differs.",
-        remarks=differences,
-        avoided=[name for name, difference in differences.items() if difference],
+        help_text="Sources that fit the network come first, those without labels before others; behind the "
+        "rest stands what differs.",
+        remarks=offered.remarks,
+        avoided=offered.passed_over,
     )
     return next(source for source in imported if source.name == name)
 

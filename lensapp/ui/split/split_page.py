@@ -5,6 +5,7 @@ import streamlit as st
 
 from lensapp.core.errors import LensAppError
 from lensapp.core.split.splits import LABELS, SplitSpec
+from lensapp.services.data.demo import labelled_beside
 from lensapp.services.data.sources import is_labelled, ready_sources
 from lensapp.services.split.datasets import freeze_split
 from lensapp.services.split.known_lens_cut import KnownCut
@@ -94,7 +95,7 @@ def _show_split(ready: dict[str, Source], labelled: list[str]) -> None:
         fields = st.container(key="split-form-fields", gap="small")
         ending = st.container(key="split-form-start", gap="small")
     with fields:
-        source_names = _choose_sources(list(ready), labelled)
+        source_names = _choose_sources(ready, labelled)
     if not source_names:
         st.info("Choose at least one source.", icon=":material/call_split:")
         return
@@ -166,9 +167,12 @@ def _show_parts(preview: SplitPreview) -> None:
         st.dataframe(counts_spaced(pd.DataFrame(folds)), hide_index=True)
 
 
-def _choose_sources(names: list[str], labelled: list[str]) -> list[str]:
-    current = selected("source")
-    usual = current if current in labelled else labelled[0]
+def _choose_sources(ready: dict[str, Source], labelled: list[str]) -> list[str]:
+    """Ask for sources; first is the one selected, that with labels made beside it, or the newest of these."""
+    current, names = ready.get(selected("source") or ""), list(ready)
+    beside = None if current is None else labelled_beside(get_workspace(), current)
+    wanted = [one.name for one in (current, beside) if one is not None and one.name in labelled]
+    usual = [*wanted, *labelled][0]
     return st.multiselect(
         "Sources",
         names,
