@@ -53,8 +53,8 @@ def demo(arguments: Arguments) -> dict[str, Any]:
     workspace = Workspace.open(arguments.workspace)
     beside = BesideSpec.parse(given_values(arguments, BesideSpec))
     queued = start_demo_with_survey(workspace, name=arguments.name, spec=spec, beside=beside)
-    made = [finish_here(workspace, job) for job in queued]
-    return made[0] | {"unlabelled": result for result in made[1:]}
+    first, *others = [finish_here(workspace, job) for job in queued]
+    return first | ({"unlabelled": others[0]} if others else {})
 
 
 @command(

@@ -1,4 +1,6 @@
-"""Figures as text has them: so many decimals, with a true minus."""
+"""Figures as text has them: so many decimals, with a true minus; scores as every page writes them."""
+
+MOST_DECIMALS = 7  # of single precision near 1
 
 
 def true_minus(text: str) -> str:
@@ -9,3 +11,14 @@ def true_minus(text: str) -> str:
 def fixed(value: float, digits: int = 2) -> str:
     """Return a figure with so many decimals and a true minus; what rounds to 0 has none."""
     return true_minus(f"{value:z.{digits}f}")
+
+
+def score_text(score: float) -> str:
+    """Return a score with 3 decimals, near 0 or 1 with two digits of the distance: 0.500, 0.00012, 0.99988.
+
+    What single precision no longer tells from 0 or 1 is written 0.000 or 1.000.
+    """
+    if round(score, MOST_DECIMALS) in (0, 1):
+        return f"{score:.3f}"
+    exponent = f"{min(score, 1 - score):.1e}".partition("e")[2]
+    return f"{score:.{min(max(1 - int(exponent), 3), MOST_DECIMALS)}f}"

@@ -330,6 +330,12 @@ def _with_network(ws: Workspace, chain: Chain, run: Run, source: Source) -> Next
     if not trainings.is_scored(ws, run):
         here = f"Train again: {run.name} {'has' if run.state == 'failed' else 'is'} {run.state}."
         return NextStep(f"See {run.name}: {run.state}", here, "train", names, {})
+    return _with_trained(ws, chain, run, source)
+
+
+def _with_trained(ws: Workspace, chain: Chain, run: Run, source: Source) -> NextStep:
+    """Return what comes next for a network that gives scores: its figures, its scores, or their review."""
+    names = chain.names
     tested = chain.dataset is not None and bool(sum(chain.dataset.counts.get("test", {}).values()))
     if run.evaluation is None and not chain.scored and tested and not is_starter(run):
         here = f"Evaluate {run.name} on the test part."

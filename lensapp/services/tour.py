@@ -53,7 +53,7 @@ def tour_of(ws: Workspace, stands: Round) -> list[TourStep]:
     return [
         TourStep(
             "Make a demo survey",
-            "2 000 simulated galaxies with labels to train on, and 1 000 of another field without, to search.",
+            "2 000 simulated galaxies with labels to learn from, and 1 000 elsewhere without, to search.",
             "data",
             stages["Cutouts"].done,
         ),

@@ -65,8 +65,8 @@ class DemoSpec(Spec):
         default=True,
         title="With labels",
         description=(
-            "Keep label, class and physical truth with each cutout. Without them the survey lies on a field of"
-            " its own and knows of a cutout what a catalogue of detections does."
+            "Keep label, class and physical truth with each cutout. Without, the survey lies elsewhere on the"
+            " sky and knows of a cutout what a catalogue of detections does."
         ),
     )
 

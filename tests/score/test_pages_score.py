@@ -9,6 +9,7 @@ from astropy.table import Table
 from lensapp.core.catalogue.query import CatalogueQuery
 from lensapp.core.evaluate.prevalence import SurveySpec
 from lensapp.core.inspect.review_spec import ReviewSpec
+from lensapp.core.numerals import score_text
 from lensapp.services.catalogue.export import export
 from lensapp.services.evaluate.evaluation import Evaluation, load_evaluation
 from lensapp.services.evaluate.figure_tables import expectation_table
@@ -17,7 +18,6 @@ from lensapp.services.score import scores
 from lensapp.storage import datasets, queue, reviews, runs, sources
 from lensapp.storage.scores import stored_scores
 from lensapp.storage.workspace import Workspace
-from lensapp.ui.shared.scores import score_text
 from support.pages_workspace import (
     MAIN,
     SIZE,

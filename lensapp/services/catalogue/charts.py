@@ -14,6 +14,7 @@ from lensapp.core.data import imaging
 from lensapp.core.errors import InvalidInput, StorageError
 from lensapp.core.inspect.consensus_methods import ConsensusSpec
 from lensapp.core.inspect.grades import COLOURS
+from lensapp.core.numerals import score_text
 from lensapp.services.data.pictures import read_pictures
 from lensapp.storage import sources
 from lensapp.storage.files import whole_file
@@ -210,9 +211,9 @@ def caption_lines(row: dict[Any, Any]) -> tuple[str, str, str, str]:
         place = f"{row['ra']:.5f} {row['dec']:+.5f}"
     worth = f"P {row['probability']:.2g}" if "probability" in row else f"{row['mean']:.2f}"
     votes = f"{row['grade']} {worth} ({row['votes']})" if row["grade"] else NO_GRADE
-    score = f"  score {row['score']:.3f}" if math.isfinite(row["score"]) else ""
+    score = f"  score {score_text(row['score'])}" if math.isfinite(row["score"]) else ""
     if math.isfinite(row.get("calibrated_score", math.nan)):
-        score += f" ({row['calibrated_score']:.3f})"
+        score += f" ({score_text(row['calibrated_score'])})"
     return (
         escape(row["id"], ascii_only=True),
         place,

@@ -1,5 +1,6 @@
 """Feed votes back: consensus becomes labels in a new dataset version; the test part stays untouched."""
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -285,27 +286,55 @@ def _votes_change(
 class Retraining:
     """What can be trained from the newest version that votes or hard negatives have made.
 
-    `recipes` are the runs whose settings and network can be used, the one whose scores were looked at first.
+    Attributes
+    ----------
+    dataset
+        The version.
+    parent
+        Name of the version before it, empty for a first one.
+    gained
+        Label -> how many more of it the version has than the one before.
+    recipes
+        Runs whose settings and network can be used, the one whose scores were looked at first.
+    trained
+        Name of the newest run that was trained on the version, None where there is none yet.
     """
 
     dataset: Dataset
+    parent: str
+    gained: dict[str, int]
     recipes: tuple[str, ...]
+    trained: str | None
 
 
 def retraining(ws: Workspace) -> Retraining | None:
     """Return the newest version that votes or hard negatives have made and what to train from it, or None."""
-    made = [
-        one for one in datasets.list_datasets(ws.database) if {"reviews", "hard_negatives"} & one.spec.keys()
-    ]
-    if not made:
+    versions = datasets.list_datasets(ws.database)
+    made = next((one for one in versions if {"reviews", "hard_negatives"} & one.spec.keys()), None)
+    if made is None:
         return None
-    review_names, run_name = made[0].spec.get("reviews", ()), made[0].spec.get("run")
+    review_names, run_name = made.spec.get("reviews", ()), made.spec.get("run")
     looked_at = {one.run_id for one in reviews.list_reviews(ws.database) if one.name in review_names}
-    usable = [
-        status.run for status in list_statuses(ws) if has_recipe(status.run) and is_scored(ws, status.run)
-    ]
+    statuses = list_statuses(ws)
+    usable = [status.run for status in statuses if has_recipe(status.run) and is_scored(ws, status.run)]
     usable.sort(key=lambda run: run.id not in looked_at and run.name != run_name)
-    return Retraining(made[0], tuple(run.name for run in usable))
+    parent = next((one for one in versions if one.id == made.parent_id), None)
+    gained = _labels_of(made)
+    gained.subtract(Counter() if parent is None else _labels_of(parent))
+    return Retraining(
+        dataset=made,
+        parent="" if parent is None else parent.name,
+        gained={label: count for label, count in gained.items() if count},
+        recipes=tuple(run.name for run in usable),
+        trained=next((one.run.name for one in statuses if one.run.dataset_id == made.id), None),
+    )
+
+
+def _labels_of(version: Dataset) -> Counter[str]:
+    labels: Counter[str] = Counter()
+    for counts in version.counts.values():
+        labels.update(counts)
+    return labels
 
 
 def parent_names(ws: Workspace, source_name: str, *, run_name: str | None = None) -> list[str]:

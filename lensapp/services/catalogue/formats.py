@@ -15,6 +15,7 @@ from astropy.table import Table
 from lensapp.core.catalogue.safe_text import escape
 from lensapp.core.config import write_json
 from lensapp.core.inspect.grades import COLOURS
+from lensapp.core.numerals import score_text
 from lensapp.services.catalogue.export_tables import (
     VOTE_MEANINGS,
     ColumnMeaning,
@@ -191,7 +192,7 @@ def write_regions(export: Export, path: Path) -> None:
     frame = export.catalogue
     placed = frame[np.isfinite(frame["ra"]) & np.isfinite(frame["dec"])]
     for row in placed.to_dict("records"):
-        score = "" if np.isnan(row["score"]) else f"{row['score']:.3f}"
+        score = "" if np.isnan(row["score"]) else score_text(row["score"])
         caption = " ".join(part for part in (_plain(row["id"]), row["grade"], score) if part)
         lines.append(
             f'circle({row["ra"]:.7f},{row["dec"]:.7f},{REGION_RADIUS_ARCSEC:g}") '

@@ -22,8 +22,8 @@ from lensapp.services.catalogue.next_version import (
     placed_rows,
 )
 from lensapp.services.inspect.queues import is_fed_back
-from lensapp.services.inspect.vote_log import voted_per_review
-from lensapp.services.score.scores import aligned_scores
+from lensapp.services.inspect.vote_log import graded_candidates, voted_per_review
+from lensapp.services.score.scores import aligned_scores, load_scored
 from lensapp.services.split.datasets import describe_dataset
 from lensapp.services.split.split_tables import TABLE_COLUMNS
 from lensapp.storage import datasets, reviews, runs, sources
@@ -31,7 +31,7 @@ from lensapp.storage.queries import Columns
 from lensapp.storage.records import Dataset, Run, Source
 from lensapp.storage.workspace import Workspace
 
-NONLENS, NO_CLASS, GRADED_X = "nonlens", "unknown", "lens graded X"
+NONLENS, UNLABELLED, NO_CLASS, GRADED_X = "nonlens", "unlabelled", "unknown", "lens graded X"
 
 
 class NoneLeft(InvalidInput):
@@ -143,6 +143,19 @@ def plan_hard_negatives(
         refused=refused,
         rows=[*members_as_rows(members), *rows],
     )
+
+
+def best_unjudged(
+    ws: Workspace, *, source: Source, run_name: str, limit: int
+) -> tuple[list[int], list[float]]:
+    """Return IDs and scores of the cutouts that a run scores highest of those neither labelled nor graded.
+
+    A grade X makes a known non-lens of one.
+    """
+    scored = load_scored(ws, run=runs.get_run(ws.database, run_name), source=source)
+    unjudged = (scored.labels == UNLABELLED) & ~np.isin(scored.cutout_ids, graded_candidates(ws))
+    rows = np.flatnonzero(unjudged)[:limit]
+    return scored.cutout_ids[rows].tolist(), scored.scores[rows].tolist()
 
 
 @needs("work")

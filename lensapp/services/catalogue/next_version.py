@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from lensapp.core.catalogue import feedback_rules
 from lensapp.core.catalogue.feedback_spec import FeedbackRules
+from lensapp.core.errors import BandMismatch
 from lensapp.core.split.splits import group_cutouts
 from lensapp.services.split.middle_of_larger import spec_of_middle, with_prints_of_middle
 from lensapp.services.split.second_test import reserved_cutouts, showing_same_object
@@ -23,7 +24,7 @@ from lensapp.services.split.versions import (
 )
 from lensapp.storage import datasets, sources
 from lensapp.storage.queries import Columns
-from lensapp.storage.records import Dataset
+from lensapp.storage.records import Dataset, Source
 from lensapp.storage.workspace import Workspace
 
 MEMBER_EXTRA = ("parent", "ra_deg", "dec_deg", "perceptual_hash", "pixels_digest")
@@ -67,13 +68,16 @@ def place_new_cutouts(
     label: NDArray[Any],
     rules: FeedbackRules,
 ) -> feedback_rules.Placement:
-    """Find the parts of new cutouts (TABLE_COLUMNS) with their labels, grouped together with all members."""
+    """Find the parts of new cutouts (TABLE_COLUMNS) with their labels, grouped together with all members.
+
+    Of a source with more bands than the version has, networks read those of the version.
+    """
     own = [sources.source_by_id(ws.database, key) for key in parent.source_ids]
     source_ids = {int(key) for key in columns["source_id"]}
     others = [sources.source_by_id(ws.database, key) for key in sorted(source_ids - set(parent.source_ids))]
     for other in others:
-        chosen = {*parent.bands} < {*own[0].bands} and {*parent.bands} <= {*other.bands}
-        refuse_mismatch(own[0], other, crop=rules.crop, of_bands=chosen)
+        _refuse_lack_of_bands(parent, other)
+        refuse_mismatch(own[0], other, crop=rules.crop, of_bands=True)
     names = {source.id: source.name for source in (*own, *others)}
     both: Columns = {
         name: np.concatenate([members["cutout_id" if name == "id" else name], columns[name]])
@@ -97,6 +101,17 @@ def place_new_cutouts(
     kept_apart = showing_same_object(ws, new, reserved_cutouts(ws), split_spec_of(parent))
     placement.refusal[kept_apart] = feedback_rules.OBJECT_IN_SECOND_TEST
     return placement
+
+
+def _refuse_lack_of_bands(parent: Dataset, other: Source) -> None:
+    """Raise BandMismatch where a source lacks a band that networks read of a version."""
+    absent = [band for band in parent.bands if band not in other.bands]
+    if absent:
+        raise BandMismatch(
+            f"{parent.name} reads {', '.join(parent.bands)}, and {other.name} has no {' or '.join(absent)}; "
+            f"it has {', '.join(other.bands)}. Import {other.name} again with these bands, or make a version of "
+            "its own."
+        )
 
 
 def freeze_next(

@@ -143,7 +143,8 @@ def simulate_survey(
     """Simulate the survey `spec` into the source `name`, going on where an earlier call was stopped.
 
     A finished survey of the same settings is left as it is: a job that is claimed twice does no harm.
-    Labels, classes and the physical truth are kept with each cutout, unless `spec` has none. `processes`: one per core, 8 at most.
+    Labels, classes and the physical truth are kept with each cutout, unless `spec` has none. `processes`: one
+    per core, 8 at most.
 
     Raises
     ------

@@ -8,7 +8,10 @@ from lensapp.storage.workspace import Workspace
 
 
 def free_name(ws: Workspace, stem: str, *, beside: str = "") -> str:
-    """Return the first of STEM1, STEM2, … that no source has, in the trash or not, with `beside` after it or not."""
+    """Return the first of STEM1, STEM2, … that no source has, deleted ones as well.
+
+    Nor is there one of that name with `beside` after it.
+    """
     taken = sources.taken_names(ws.database)
     return next(
         name for number in count(1) if taken.isdisjoint({name := f"{stem}{number}", f"{name}{beside}"})

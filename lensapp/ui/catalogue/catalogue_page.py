@@ -116,7 +116,6 @@ def _show_votes_of_table(ws: Workspace, offered: CatalogueChoices, source: Sourc
 
 def _show_feeding_back(ws: Workspace, offered: CatalogueChoices) -> None:
     """Show what can become labels: votes, or the known non-lenses that a run takes for lenses."""
-    feedback.say_what_was_frozen()
     fed = choose_view(FED, key="catalogue-fed", kept_as=WHAT_IS_FED)
     left, right = st.columns(2)
     with left:

@@ -4,34 +4,40 @@ import pandas as pd
 import streamlit as st
 
 from lensapp.core.catalogue.negatives_spec import HardNegativesSpec
+from lensapp.core.numerals import score_text
 from lensapp.services.catalogue.feedback import parent_names
 from lensapp.services.catalogue.hard_negatives import (
     HardNegativesPlan,
     NoneLeft,
     Nonlenses,
+    best_unjudged,
     freeze_hard_negatives,
     known_nonlenses,
     plan_hard_negatives,
 )
 from lensapp.services.data.pictures import cutouts_by_id
+from lensapp.services.next_step import REVIEWED_FIRST, NextStep
 from lensapp.storage.records import Source
 from lensapp.storage.workspace import Workspace
-from lensapp.ui.catalogue.feedback import (
+from lensapp.ui.catalogue.next_version import (
     MOST_PICTURES,
     choose_to_freeze,
     planned,
     rerun_with,
     show_retraining,
 )
-from lensapp.ui.catalogue.table import score_in_words, show_rows
+from lensapp.ui.catalogue.table import show_rows
 from lensapp.ui.gallery.contact_sheet import contact_sheet
 from lensapp.ui.shared.address import kept, one_of
 from lensapp.ui.shared.forms import spec_fields, validated
 from lensapp.ui.shared.markup import plain
+from lensapp.ui.shared.page_head import show_next_step
 from lensapp.ui.shared.state import go
-from lensapp.ui.shared.widgets import counted, empty_state, errors_shown, number
+from lensapp.ui.shared.widgets import counted, empty_state, errors_shown, heading, number
 
 KEY = "negatives"
+NONE_KNOWN = "Review those with the highest scores and grade X what is no lens: these then stand here."
+UNJUDGED = "Nobody has judged these yet: what of them is graded X can be added next."
 FURTHER = ("class_column", "validation_share", "seed")
 
 
@@ -49,8 +55,20 @@ def show_hard_negatives(ws: Workspace, source: Source, run_name: str | None) -> 
         return
     names = parent_names(ws, source.name, run_name=run_name)
     if not names:
-        st.info("There is no dataset version yet to add non-lenses to. Split labelled cutouts first.")
+        box = empty_state(
+            "There is no dataset version yet",
+            "Non-lenses are added to a version that has lenses too: split labelled cutouts first, or feed "
+            "votes back.",
+            icon=":material/call_split:",
+        )
+        if box.button("Split", type="primary", icon=":material/call_split:", key="negatives-split"):
+            go("split")
         return
+    st.caption(
+        f"What {plain(run_name)} takes for lenses, though it is known to be none, teaches most: here "
+        f"the non-lenses of {plain(source.name)} with the highest scores join the next dataset version. Known "
+        "are those labelled so or graded X."
+    )
     left, right = st.columns([2, 3], gap="large")
     with left, errors_shown():
         parent = st.selectbox(
@@ -62,40 +80,59 @@ def show_hard_negatives(ws: Workspace, source: Source, run_name: str | None) -> 
         )
         spec, known = _choose(ws, source)
     with right, errors_shown():
-        show_retraining(ws, negatives_of=source)
         if spec is None or known is None:
             return
         if not len(known.kind):
-            st.info(
-                f"No cutout of {plain(source.name)} is known to be no lens: none is labelled so or graded X. "
-                "Import it with labels, or grade the best of it in Inspect."
-            )
+            title = f"No cutout of {source.name} is known to be no lens yet"
+            _show_unjudged(ws, source, run_name, title=title, text=NONE_KNOWN)
             return
+        _show_what_is_left(ws, source, known, spec, run_name=run_name, parent=parent)
+
+
+def _show_what_is_left(
+    ws: Workspace, source: Source, known: Nonlenses, spec: HardNegativesSpec, *, run_name: str, parent: str
+) -> None:
+    """Show what would be added; where nothing is left to add, say so and how there comes to be more."""
+    try:
         plan = _planned(ws, source, known, spec, run_name=run_name, parent=parent)
-        if plan is not None:
-            _show_plan(ws, plan)
+    except NoneLeft as reason:
+        show_retraining(ws)
+        st.info(plain(str(reason)), icon=":material/done_all:")
+        _show_unjudged(ws, source, run_name, title="Find more of them", text=UNJUDGED)
+        return
+    if plan is not None:
+        _show_plan(ws, plan)
+    show_retraining(ws, negatives_of=source)
+
+
+def _show_unjudged(ws: Workspace, source: Source, run_name: str, *, title: str, text: str) -> None:
+    """Show the highest scores that nobody has judged, and offer to review them; nothing of none."""
+    ids, scores = best_unjudged(ws, source=source, run_name=run_name, limit=REVIEWED_FIRST)
+    if not ids:
+        return
+    box = empty_state(title, text, icon=":material/gpp_bad:")
+    names = {"source": source.name, "run": run_name}
+    step = NextStep(f"Review the best {len(ids)} without a grade", "", "inspect", names, {}, "review")
+    with box:
+        show_next_step(step, "catalogue", key="negatives-review")
+    cutouts = cutouts_by_id(ws, ids[:MOST_PICTURES])
+    heading(f"Highest scores of {run_name} that nobody has judged")
+    written = dict(zip(ids, scores, strict=True))
+    captions = [score_text(written[cutout.id]) for cutout in cutouts]
+    contact_sheet(ws, cutouts, key="unjudged", captions=captions, run_name=run_name)
 
 
 def _planned(
     ws: Workspace, source: Source, known: Nonlenses, spec: HardNegativesSpec, *, run_name: str, parent: str
 ) -> HardNegativesPlan | None:
-    """Return what would be added; where nothing is left to add, say so and return None."""
-    try:
-        return planned(
-            lambda asked: plan_hard_negatives(
-                ws,
-                dataset_name=parent,
-                source_name=source.name,
-                run_name=run_name,
-                spec=asked,
-                known=known,
-            ),
-            spec,
-            key=f"negatives-middle-{parent}",
-        )
-    except NoneLeft as reason:
-        st.info(plain(str(reason)), icon=":material/done_all:")
-        return None
+    """Return what would be added; of larger cutouts once their middle is asked for, else None."""
+    return planned(
+        lambda asked: plan_hard_negatives(
+            ws, dataset_name=parent, source_name=source.name, run_name=run_name, spec=asked, known=known
+        ),
+        spec,
+        key=f"negatives-middle-{parent}",
+    )
 
 
 def _choose(ws: Workspace, source: Source) -> tuple[HardNegativesSpec | None, Nonlenses | None]:
@@ -116,28 +153,28 @@ def _choose(ws: Workspace, source: Source) -> tuple[HardNegativesSpec | None, No
 
 
 def _show_plan(ws: Workspace, plan: HardNegativesPlan) -> None:
+    """Show what a plan adds, freeze it, and show the pictures of what is added."""
     total, scores = len(plan.columns["score"]), plan.columns["score"]
-    st.markdown(
-        f"**{counted(total, 'non-lens')} of {plain(plan.source.name)} would be added to "
-        f"{plain(plan.parent.name)}**"
-    )
-    show_rows(classes_table(plan), key="negatives-classes")
+    nonlenses = counted(total, "non-lens")
+    st.markdown(f"### {nonlenses} of {plain(plan.source.name)} for {plain(plan.parent.name)}")
     refused = "".join(f"; {number(count)} not: {reason}" for reason, count in plan.refused.items())
     st.caption(
-        f"Scores by {plain(plan.run.name)} from {score_in_words(float(scores[0]))} down to "
-        f"{score_in_words(float(scores[-1]))}{plain(refused)}. The test part stays as it is."
+        f"Scores by {plain(plan.run.name)} from {score_text(float(scores[0]))} down to "
+        f"{score_text(float(scores[-1]))}{plain(refused)}. The test part stays as it is."
     )
     name = choose_to_freeze(ws, plan.parent, key="negatives")
     if name is not None:
-        made = freeze_hard_negatives(ws, plan, name=name or None)
-        rerun_with(made, f"{counted(total, 'non-lens')} of {plan.source.name}")
+        rerun_with(freeze_hard_negatives(ws, plan, name=name or None))
+    show_rows(classes_table(plan), key="negatives-classes")
     first = plan.columns["cutout_id"][:MOST_PICTURES].tolist()
     described = {
-        key: f"{score_in_words(float(score))}\n{kind}"
+        key: f"{score_text(float(score))}\n{kind}"
         for key, score, kind in zip(first, scores, plan.columns["kind"], strict=False)
     }
     cutouts = cutouts_by_id(ws, first)
     captions = [described[cutout.id] for cutout in cutouts]
+    rest = f", the first {len(first)} shown" if len(first) < total else ""
+    heading(f"Non-lenses to be added: {number(total)}{rest}")
     contact_sheet(ws, cutouts, key="hard-negatives", captions=captions, run_name=plan.run.name)
 
 
@@ -151,7 +188,7 @@ def classes_table(plan: HardNegativesPlan) -> pd.DataFrame:
             "class": kind,
             "known": plan.known[kind],
             "to be added": plan.added.get(kind, 0),
-            "highest score": score_in_words(best[kind]) if kind in best else "–",
+            "highest score": score_text(best[kind]) if kind in best else "–",
         }
         for kind in sorted(plan.known, key=lambda one: (-plan.added.get(one, 0), one))
     )

@@ -23,6 +23,7 @@ from lensapp.ui.catalogue.ledger_figure import ledger_figure
 from lensapp.ui.shared import figures
 from lensapp.ui.shared.markup import plain, plain_all
 from lensapp.ui.shared.pictures import picture_data
+from lensapp.ui.shared.scores import with_scores_written
 from lensapp.ui.shared.state import choose, go
 from lensapp.ui.shared.widgets import (
     absolute_time,
@@ -34,7 +35,7 @@ from lensapp.ui.shared.widgets import (
 )
 from lensapp.ui.split.versions import changes_in_words
 
-SCORE_FORMAT = "%.4f"
+SCORES = ("score", "calibrated")
 KIND_NAMES = {
     "import": "imported with the survey",
     "objects": "found in the images",
@@ -128,14 +129,13 @@ def _show_ledger_table(rows: list[dict[str, Any]], *, key: str, empty: str = "")
     table = pd.DataFrame(rows)
     used = [name for name in table.columns if (table[name].notna() & (table[name].astype(str) != "")).any()]
     st.dataframe(
-        counts_spaced(table[used]),
+        with_scores_written(counts_spaced(table[used]), SCORES),
         hide_index=True,
         key=key,
         height="content",
         placeholder="–",
         column_config={
             "voted": st.column_config.DatetimeColumn(format="distance"),
-            **{name: st.column_config.NumberColumn(format=SCORE_FORMAT) for name in ("score", "calibrated")},
             "seconds": st.column_config.NumberColumn(format="%.1f", help="Time spent on the candidate."),
             "score seen": st.column_config.TextColumn(help="Whether the score stood beside the picture."),
             "counts": st.column_config.TextColumn(help="Whether the vote is the inspector's last."),

@@ -7,10 +7,12 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import streamlit as st
+from pandas.io.formats.style import Styler
 
 from lensapp.core.catalogue.query import CatalogueQuery
 from lensapp.core.inspect.consensus_methods import ConsensusSpec
 from lensapp.core.inspect.grades import COLOURS
+from lensapp.core.numerals import score_text
 from lensapp.services.catalogue.formats import MIME
 from lensapp.services.catalogue.query import graded_again
 from lensapp.services.catalogue.usual_export import exported_bytes, usual_ending
@@ -24,12 +26,13 @@ from lensapp.ui.shared.address import NO_ROWS, digest, kept, one_of, ticked
 from lensapp.ui.shared.markup import plain_all
 from lensapp.ui.shared.page_head import on_export
 from lensapp.ui.shared.pictures import grade_style, picture_data
+from lensapp.ui.shared.scores import with_scores_written
 from lensapp.ui.shared.widgets import counted, number
 
 MOST_ROWS = 300
 LEDGER_PIXELS = 400
 ROW_PIXELS = 88
-SCORE_FORMAT = "%.4f"
+SCORES = ("score", "calibrated_score")
 ORDERS = {  # name → label, columns that sort, whether the lowest comes first
     "grade": ("best grade first", ("mean", "score"), False),
     "score": ("highest score first", ("score", "mean"), False),
@@ -75,7 +78,7 @@ def show_candidates(
     side_by_side = st.container(horizontal=True, gap="small", key="catalogue-rows")
     with side_by_side.container(width="stretch"):
         event = st.dataframe(
-            with_thumbnails(ws, owners, head).style.map(grade_style, subset=["grade"]),
+            _styled(with_thumbnails(ws, owners, head)),
             hide_index=True,
             placeholder="–",
             row_height=ROW_PIXELS,
@@ -161,17 +164,15 @@ def _show_cutouts(ws: Workspace, head: pd.DataFrame) -> None:
     )
 
 
-def score_in_words(score: float) -> str:
-    """Return a score as all of Catalogue writes it."""
-    return SCORE_FORMAT % score
+def _styled(table: pd.DataFrame) -> Styler:
+    """Return the table with grades in their colours and scores as they are written everywhere."""
+    return with_scores_written(table.style.map(grade_style, subset=["grade"]), SCORES)
 
 
 def _verdict(row: Any) -> str:
     """Return grade, number of votes and score of a row, as far as there are some."""
     graded = f"{row.grade}, {counted(int(row.votes), 'vote')}" if str(row.grade) in COLOURS else ""
-    return "  ".join(
-        part for part in (graded, "" if pd.isna(row.score) else score_in_words(row.score)) if part
-    )
+    return "  ".join(part for part in (graded, "" if pd.isna(row.score) else score_text(row.score)) if part)
 
 
 def with_thumbnails(ws: Workspace, owners: Sequence[Source], table: pd.DataFrame) -> pd.DataFrame:
@@ -206,10 +207,9 @@ def _columns(method: ConsensusSpec) -> dict[str, Any]:
         ),
         "votes": number_column(help="Inspectors whose vote counts."),
         "probability": number_column(format="%.3g", help="That it is a lens, by the consensus chosen."),
-        "score": number_column(format=SCORE_FORMAT, help="The network's score, 1 for a lens."),
+        "score": number_column(help="The network's score, 1 for a lens."),
         "calibrated_score": number_column(
             "calibrated",
-            format=SCORE_FORMAT,
             help="The score as a probability, by the calibration of the run.",
         ),
         "source": st.column_config.TextColumn(help="Survey that the candidate is of."),

@@ -5,8 +5,9 @@ from collections.abc import Callable
 import streamlit as st
 
 from lensapp.core.evaluate.score_axis import AIM_LABELS, ScoreAxis, threshold_text
+from lensapp.core.numerals import score_text
 from lensapp.services.evaluate.evaluation import Evaluation, usual_threshold
-from lensapp.ui.shared.scores import USUAL_THRESHOLD, hint_at_low_scores, score_text
+from lensapp.ui.shared.scores import USUAL_THRESHOLD, hint_at_low_scores
 from lensapp.ui.shared.state import select, selected
 from lensapp.ui.shared.widgets import counted
 

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from lensapp.core.colours import CLASS_COLOURS, LINE_COLOURS
 from lensapp.core.inspect.grades import COLOURS, LETTERS
+from lensapp.core.numerals import score_text
 from lensapp.core.plurals import thin_spaced
 from lensapp.services.score.map_density import Cells
 from lensapp.ui.shared import figures
@@ -119,7 +120,7 @@ def density_figure(cells: Cells, *, method: str, values: NDArray[np.float64] | N
     figure.add_scatter(
         x=x[filled % len(x)], y=y[filled // len(x)], customdata=filled, mode="markers", name="cell",
         text=[
-            f"{thin_spaced(count)} cutouts" + ("" if np.isnan(mean) else f"<br>mean score {mean:.4f}")
+            f"{thin_spaced(count)} cutouts" + ("" if np.isnan(mean) else f"<br>mean score {score_text(mean)}")
             for count, mean in zip(cells.counts.ravel()[filled].tolist(), means.tolist(), strict=True)
         ],
         marker={"size": 4, "opacity": 0}, hovertemplate="%{text}<extra></extra>", showlegend=False,
@@ -198,7 +199,10 @@ def _add_scores(figure: go.Figure, table: pd.DataFrame, *, theme: str) -> None:
         x=scored["x"],
         y=scored["y"],
         customdata=scored.index,
-        text=scored["candidate_id"],
+        text=[
+            f"{name}<br>score {score_text(score)}"
+            for name, score in zip(scored["candidate_id"], scored["score"], strict=True)
+        ],
         mode="markers",
         name="score",
         showlegend=False,
@@ -211,7 +215,7 @@ def _add_scores(figure: go.Figure, table: pd.DataFrame, *, theme: str) -> None:
             "size": dot_size(len(table)),
             "opacity": 0.7,
         },
-        hovertemplate="%{text}<br>score %{marker.color:.4f}<extra></extra>",
+        hovertemplate="%{text}<extra></extra>",
     )
 
 

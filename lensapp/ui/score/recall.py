@@ -3,13 +3,17 @@
 import pandas as pd
 import streamlit as st
 
+from lensapp.core.numerals import fixed
 from lensapp.services.catalogue.recall import known_recall
 from lensapp.services.data.known_lenses import kept_known_lenses
 from lensapp.storage.records import Run, Source
 from lensapp.storage.workspace import Workspace
 from lensapp.ui.shared.address import kept, switch
 from lensapp.ui.shared.markup import plain
+from lensapp.ui.shared.scores import with_scores_written
 from lensapp.ui.shared.widgets import number
+
+TITLES = {"known_lens": "known lens", "separation_arcsec": "separation (arcsec)"}
 
 
 def show_recall(ws: Workspace, run: Run, source: Source, *, threshold: float) -> None:
@@ -31,4 +35,6 @@ def show_recall(ws: Workspace, run: Run, source: Source, *, threshold: float) ->
         f"({100 * report['recall_low']:.0f}–{100 * report['recall_high']:.0f} %, 95 % interval)."
     )
     with st.expander(f"Known lenses of {plain(lenses.file)}, lowest score first"):
-        st.dataframe(pd.DataFrame(report["lenses"]), hide_index=True, height=240)
+        table = pd.DataFrame(report["lenses"]).rename(columns=TITLES)
+        style = table.style.format(fixed, subset=[TITLES["separation_arcsec"]], na_rep="–")
+        st.dataframe(with_scores_written(style, ["score"]), hide_index=True, height=240)

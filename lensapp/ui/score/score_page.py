@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from lensapp.core.errors import LensAppError, SizeMismatch, UnitMismatch
 from lensapp.core.evaluate.score_axis import at_least
 from lensapp.core.inspect.review_spec import ReviewSpec
+from lensapp.core.numerals import score_text
 from lensapp.core.train.tasks import target_symbol
 from lensapp.services.data.sources import lens_share, only_lenses, ready_sources
 from lensapp.services.evaluate.calibrations import calibrated_by_id
@@ -47,7 +48,7 @@ from lensapp.ui.shared.filters import ask_filter
 from lensapp.ui.shared.job_controls import start_button, watch_job
 from lensapp.ui.shared.markup import plain
 from lensapp.ui.shared.page_head import page_head
-from lensapp.ui.shared.scores import USUAL_THRESHOLD, hint_at_low_scores, score_text, scores_text
+from lensapp.ui.shared.scores import USUAL_THRESHOLD, hint_at_low_scores, scores_text
 from lensapp.ui.shared.state import choose, get_workspace, go, selected
 from lensapp.ui.shared.widgets import (
     counted,

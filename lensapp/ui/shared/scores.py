@@ -1,24 +1,22 @@
 """How scores are written, and what is said where none of them speaks for a lens."""
 
+from collections.abc import Iterable
+
 import plotly.graph_objects as go
 import streamlit as st
+from pandas.io.formats.style import Styler
 
 from lensapp.core.evaluate.score_axis import ScoreAxis
+from lensapp.core.numerals import score_text
 from lensapp.ui.shared.figures import score_ticks, shortened
 
 USUAL_THRESHOLD = 0.5
-MOST_DECIMALS = 7  # of single precision near 1
 
 
-def score_text(score: float) -> str:
-    """Return a score with 3 decimals, near 0 or 1 with two digits of the distance: 0.500, 0.00012, 0.99988.
-
-    What single precision no longer tells from 0 or 1 is written 0.000 or 1.000.
-    """
-    if round(score, MOST_DECIMALS) in (0, 1):
-        return f"{score:.3f}"
-    exponent = f"{min(score, 1 - score):.1e}".partition("e")[2]
-    return f"{score:.{min(max(1 - int(exponent), 3), MOST_DECIMALS)}f}"
+def with_scores_written(style: Styler, columns: Iterable[str]) -> Styler:
+    """Return a table whose columns of scores are written as scores are everywhere."""
+    own = [name for name in columns if name in style.data.columns]
+    return style.format(score_text, subset=own, na_rep="–")
 
 
 def scores_text(score: float, probability: float | None) -> str:

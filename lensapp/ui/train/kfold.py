@@ -6,7 +6,7 @@ from typing import Any, Literal
 import pandas as pd
 import streamlit as st
 
-from lensapp.core.numerals import fixed
+from lensapp.core.numerals import fixed, score_text
 from lensapp.services.train import runs, study_figures
 from lensapp.services.train import studies as study_service
 from lensapp.services.train.studies import StudyStatus
@@ -16,7 +16,7 @@ from lensapp.storage.workspace import Workspace
 from lensapp.ui.shared import figures
 from lensapp.ui.shared.address import NO_ROWS, digest, kept, switch, ticked
 from lensapp.ui.shared.markup import plain
-from lensapp.ui.shared.scores import USUAL_THRESHOLD, hint_at_low_scores, score_text
+from lensapp.ui.shared.scores import USUAL_THRESHOLD, hint_at_low_scores
 from lensapp.ui.shared.state import go
 from lensapp.ui.shared.widgets import counts_spaced, number
 from lensapp.ui.train import curves, study_plots

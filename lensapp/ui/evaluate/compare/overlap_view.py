@@ -8,6 +8,7 @@ import streamlit as st
 from numpy.typing import NDArray
 
 from lensapp.core.evaluate.compare.overlap import Overlap, usual_top
+from lensapp.core.numerals import score_text
 from lensapp.services.evaluate.compare.side_by_side import LENS, NONLENS, SideBySide
 from lensapp.storage.records import Cutout
 from lensapp.storage.workspace import Workspace
@@ -16,7 +17,7 @@ from lensapp.ui.evaluate.cutout_sheet import show_cutouts
 from lensapp.ui.evaluate.tables import show_table
 from lensapp.ui.shared import figures
 from lensapp.ui.shared.address import decimal, kept, one_of, whole
-from lensapp.ui.shared.scores import score_by, score_text
+from lensapp.ui.shared.scores import score_by
 from lensapp.ui.shared.widgets import number
 
 SHOWN = 24

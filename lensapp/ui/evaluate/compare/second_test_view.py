@@ -7,6 +7,7 @@ import pandas as pd
 import streamlit as st
 
 from lensapp.core.evaluate.score_axis import AIM_LABELS
+from lensapp.core.numerals import score_text
 from lensapp.services.evaluate.compare.second_test import (
     both_parts_table,
     points_table,
@@ -18,7 +19,6 @@ from lensapp.storage.records import Cutout
 from lensapp.storage.workspace import Workspace
 from lensapp.ui.evaluate.cutout_sheet import show_cutouts
 from lensapp.ui.evaluate.tables import show_table
-from lensapp.ui.shared.scores import score_text
 from lensapp.ui.shared.widgets import number
 
 SHOWN = 12

@@ -11,11 +11,11 @@ from numpy.typing import NDArray
 
 from lensapp.core.evaluate.compare.overlap import Overlap
 from lensapp.core.evaluate.score_axis import ScoreAxis
+from lensapp.core.numerals import score_text
 from lensapp.services.evaluate.compare.scatter import Scatter
 from lensapp.services.evaluate.compare.side_by_side import SideBySide
 from lensapp.services.evaluate.compare.tables import HIGH, LOW
 from lensapp.ui.shared import figures
-from lensapp.ui.shared.scores import score_text
 
 TWO = 2
 SYMBOLS = {"lens": "circle", "nonlens": "x-thin-open"}

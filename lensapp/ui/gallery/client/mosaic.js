@@ -1,6 +1,7 @@
 // The page of tiles: one canvas for all pictures, above it light tiles with grades and the cursor.
 
 import { element } from "./dom.js";
+import { scoreText } from "./record.js";
 
 const MOST_TILES = 1000;
 const GAPS = [[90, 4], [48, 2], [0, 1]]; // tile size from which, gap
@@ -147,8 +148,8 @@ export class Mosaic {
       delete tile.dataset.grade;
     }
     setText(tile, 'earlier', vote ? '' : earlier ?? '');
-    setText(tile, 'score', score == null ? '' : score.toFixed(3));
-    setText(tile, 'probability', probability == null ? '' : `P ${probability.toFixed(2)}`);
+    setText(tile, 'score', score == null ? '' : scoreText(score));
+    setText(tile, 'probability', probability == null ? '' : `P ${scoreText(probability)}`);
     setText(tile, 'flags', [note.starred && 'star', note.comment && 'chat', lens && 'my_location'].filter(Boolean).join(' '));
     const said = vote ? `grade ${[vote.grade, vote.contaminant].filter(Boolean).join(', ')}` : 'not graded';
     const extras = [earlier && `${earlier} in another review`, picked && 'picked', note.starred && 'starred', note.comment && `comment: ${note.comment}`, lens && `known lens ${lens.name}`];

@@ -4,6 +4,7 @@ import { aroundFigure } from "./around.js";
 import { element, select, svg } from "./dom.js";
 import { Zoom } from "./gestures.js";
 import { MODELS, NoPicture, PanelPainter, panelsOf } from "./panels.js";
+import { scoreText } from "./record.js";
 import { directions } from "./sky.js";
 
 const GAP = 4;
@@ -277,8 +278,8 @@ export class SingleView {
     this.name.textContent = name ?? '';
     this.where.textContent = positioned ? `RA ${ra.toFixed(5)}°  Dec ${dec.toFixed(5)}°` : '';
     this.extent.textContent = size;
-    const calibrated = probability == null ? '' : `, P ${probability.toFixed(3)} calibrated`;
-    this.score.textContent = score == null ? '' : `score ${score.toFixed(3)}${calibrated}`;
+    const calibrated = probability == null ? '' : `, P ${scoreText(probability)} calibrated`;
+    this.score.textContent = score == null ? '' : `score ${scoreText(score)}${calibrated}`;
     this.lens.textContent = known ? `known lens ${known.name}, ${known.separation.toFixed(1)}″ away` : '';
     this.columns.textContent = (columns ?? []).map(written).join('  ·  ');
     this.columns.title = (columns ?? []).map(written).join('\n');

@@ -1,0 +1,169 @@
+"""What feeding votes back would change, in numbers and pictures, and what stays out and why."""
+
+import numpy as np
+import pandas as pd
+import streamlit as st
+from numpy.typing import NDArray
+
+from lensapp.core.catalogue import feedback_rules
+from lensapp.core.catalogue.feedback_rules import ADDED, RELABELLED
+from lensapp.core.plurals import noun
+from lensapp.services.catalogue.feedback_plans import OWN_LABEL, FeedbackPlan
+from lensapp.services.data.pictures import cutouts_by_id
+from lensapp.storage.records import Source
+from lensapp.storage.workspace import Workspace
+from lensapp.ui.catalogue.next_version import MOST_PICTURES, labels_in_words
+from lensapp.ui.catalogue.table import class_name, show_rows
+from lensapp.ui.gallery.contact_sheet import contact_sheet
+from lensapp.ui.shared.figures import CLASS_NAMES, PART_NAMES
+from lensapp.ui.shared.markup import plain, plain_all
+from lensapp.ui.shared.widgets import counted, heading, number
+
+ORIGIN_WORDS = {"demo": "the demo's truth", "import": "the imported catalogue"}
+UNGRADED = "without a vote"
+STAYS = "Nothing: its labels stay, so that networks of all versions are measured alike."
+REMEDIES = {
+    feedback_rules.CONFIRMED: "Nothing: the version has the same label.",
+    OWN_LABEL: "Nothing: they are in the version.",
+    feedback_rules.KEPT: "Switch Relabel on if the votes are to count more.",
+    feedback_rules.FEW_VOTES: "Let more inspectors grade them, or lower Fewest votes.",
+    feedback_rules.IGNORED_GRADE: "Grade them anew, or give their grade a meaning, left.",
+    feedback_rules.IN_TEST: STAYS,
+    feedback_rules.OBJECT_IN_TEST: STAYS,
+    feedback_rules.IN_SECOND_TEST: STAYS,
+    feedback_rules.OBJECT_IN_SECOND_TEST: STAYS,
+    feedback_rules.BETWEEN_PARTS: "Leave them out, or split anew with a smaller radius of groups.",
+    UNGRADED: "Grade them in Inspect.",
+}
+
+
+def show_what_changes(plan: FeedbackPlan) -> None:
+    """Say how many labels a plan adds and changes, and show how many each part then has."""
+    st.markdown(f"### {plain(headline(plan))}")
+    parts = [PART_NAMES.get(part, part) for part, labels in plan.added.items() if sum(labels.values())]
+    into = f"New cutouts join the {' and '.join(parts)} part. " if parts else ""
+    st.caption(
+        f"{into}By {_votes(plan)}. The test part stays as it is; {plain(plan.parent.name)} stays, too."
+    )
+    counts = counts_table(plan)
+    right = st.column_config.TextColumn(alignment="right")
+    show_rows(counts, key="feedback-counts", **dict.fromkeys(counts.columns[1:], right))
+
+
+def headline(plan: FeedbackPlan) -> str:
+    """Return what a plan changes: "27 new lenses and 73 new non-lenses for sky-v1, 2 labels change"."""
+    added: dict[str, int] = {}
+    for labels in plan.added.values():
+        for label, count in labels.items():
+            added[label] = added.get(label, 0) + count
+    changed = sum(plan.relabelled.values())
+    words = labels_in_words(added, new=True)
+    if not words:
+        return f"{counted(changed, 'label')} of {plan.parent.name} would change"
+    also = f"; {counted(changed, 'label')} would change" if changed else ""
+    return f"{words} for {plan.parent.name}{also}"
+
+
+def _votes(plan: FeedbackPlan) -> str:
+    graded = counted(sum(plan.outcomes.values()), "graded candidate")
+    return f"the votes of {plain_all(plan.reviews)} on {graded}"
+
+
+def counts_table(plan: FeedbackPlan) -> pd.DataFrame:
+    """Return one row per part: numbers of each label in the parent and in the new version."""
+    rows = []
+    for part, labels in plan.counts.items():
+        before = plan.parent.counts.get(part, {})
+        row: dict[str, str] = {"part": PART_NAMES.get(part, part)}
+        for label in sorted({*labels, *before}):
+            now, then = labels.get(label, 0), before.get(label, 0)
+            change = f" ({'+' if now > then else ''}{number(now - then)})" if now != then else ""
+            row[class_name(label)] = f"{number(now)}{change}"
+        rows.append(row)
+    return pd.DataFrame(rows)
+
+
+def show_changed(ws: Workspace, plan: FeedbackPlan) -> None:
+    """Show the cutouts that would be added or relabelled, by the label they would get."""
+    outcome, label = plan.columns["outcome"], plan.columns["label"]
+    for kind in CLASS_NAMES:
+        rows = np.flatnonzero((outcome == ADDED) & (label == kind))
+        _show_some(ws, plan, rows, title=f"New {noun(2, class_name(kind))}", key=kind)
+    _show_some(ws, plan, np.flatnonzero(outcome == RELABELLED), title="Labels that change", key="changed")
+
+
+def _show_some(ws: Workspace, plan: FeedbackPlan, rows: NDArray[np.int64], *, title: str, key: str) -> None:
+    """Show the cutouts of some rows of a plan with their grade and label, the highest grades first."""
+    if not len(rows):
+        return
+    rows = rows[np.argsort(-plan.columns["mean"][rows].astype(float), kind="stable")]
+    captions_by_id = {
+        int(plan.columns["cutout_id"][row]): f"{plan.columns['grade'][row]} → "
+        f"{class_name(str(plan.columns['label'][row]))}"
+        for row in rows.tolist()
+    }
+    cutouts = cutouts_by_id(ws, list(captions_by_id)[:MOST_PICTURES])
+    rest = f", the first {len(cutouts)} shown" if len(cutouts) < len(rows) else ""
+    heading(f"{title}: {number(len(rows))}{rest}")
+    contact_sheet(ws, cutouts, key=f"feedback-{key}", captions=[captions_by_id[one.id] for one in cutouts])
+
+
+def show_what_stays_out(plan: FeedbackPlan) -> None:
+    """Show how many candidates become no label, why, and what can be done about it."""
+    table = stays_out_table(plan)
+    if table.empty:
+        return
+    heading("What becomes no new label")
+    right = st.column_config.TextColumn(alignment="right", width=90)
+    show_rows(table, key="feedback-outcomes", candidates=right)
+
+
+def stays_out_table(plan: FeedbackPlan) -> pd.DataFrame:
+    """Return one row per reason why candidates add or change no label, with what can be done about it."""
+    counts = {name: count for name, count in plan.outcomes.items() if name not in (ADDED, RELABELLED)}
+    if plan.ungraded:
+        counts[UNGRADED] = plan.ungraded
+    columns = ["candidates", "why", "what to do"]
+    rows = [(number(count), name, REMEDIES.get(name, "")) for name, count in counts.items()]
+    return pd.DataFrame(rows, columns=columns)
+
+
+def why_nothing_changes(plan: FeedbackPlan, *, instead: Source | None = None) -> str:
+    """Say why votes neither add nor change a label, what Relabel would do, and what else there is to do.
+
+    `instead` is a source without labels whose candidates would be added.
+    """
+    held, graded = sum(plan.held_origins.values()), sum(plan.outcomes.values())
+    name, known = plan.parent.name, ORIGIN_WORDS.keys() & plan.held_origins.keys()
+    if not known:
+        return plain(f"Nothing in {name} would change: grade further candidates or change the rules.")
+    words = " and ".join(text for origin, text in ORIGIN_WORDS.items() if origin in known)
+    who = f"all {counted(graded, 'graded candidate')}"
+    if held < graded:
+        who = f"{number(held)} of the {counted(graded, 'graded candidate')}"
+    said = f"Nothing would change: {who} are in {name} already, with labels from {words}, which stay."
+    if "demo" in known:
+        said += " That is normal for a demo survey with labels, which has one for every candidate."
+    if count := sum(plan.kept_origins.values()):
+        said += f" With Relabel on the votes count more: {counted(count, 'label')} would change."
+    where = "candidates without a label" if instead is None else f"{instead.name}, which has no labels,"
+    return plain(f"{said} Votes on {where} would be added.")
+
+
+def say_what_becomes_of_labels(plan: FeedbackPlan) -> None:
+    """Say how many labels of other origin the votes change, or would change if relabelling were on."""
+    for origin, words in ORIGIN_WORDS.items():
+        if count := plan.replaced_origins.get(origin, 0):
+            st.warning(
+                f"{counted(count, 'label')} from {words} would change. "
+                "Switch Relabel off to keep known labels.",
+                icon=":material/warning:",
+            )
+    if count := sum(plan.kept_origins.values()):
+        words = " and ".join(name for origin, name in ORIGIN_WORDS.items() if origin in plan.kept_origins)
+        of_origin = f" from {words}" if words else ""
+        st.info(
+            f"{counted(count, 'label')}{of_origin} would change with Relabel on: the votes say otherwise. "
+            "Known labels stay unless you switch it on.",
+            icon=":material/shield:",
+        )
