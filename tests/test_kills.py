@@ -28,14 +28,15 @@ from support.workspace_contents import contents, without_times
 
 KILLS = int(os.environ.get("LENSAPP_KILLS", "5"))
 PROJECT = Path(__file__).parents[1]
-DEMO = ["demo", "--name", "sky", "--count", "600", "--size", "32", "--bands", "r"]
+ALONE = ["--unlabelled", "0"]
+DEMO = ["demo", "--name", "sky", "--count", "600", "--size", "32", "--bands", "r", *ALONE]
 PREPARED_JOBS = 2  # a survey and a network
 QUICK = ["--epochs", "2", "--batch-size", "16", "--device", "cpu"]
 TINY = ["--network-options", '{"filters": 1, "dense_units": 2}', *QUICK]
 SIMPLE = ["--model", "simple_cnn", *TINY]
 OPTIONS = ["--models", "simple_cnn", "--options", '{"simple_cnn": {"filters": 1, "dense_units": 2}}']
 COMMANDS = {
-    "demo": ["demo", "--name", "new", "--count", "300", "--size", "24", "--bands", "r"],
+    "demo": ["demo", "--name", "new", "--count", "300", "--size", "24", "--bands", "r", *ALONE],
     "paint": ["paint", "sky", "--name", "new", "--count", "8"],
     "ingest": ["ingest", "FILES", "--name", "new", "--bands", "r"],
     "train": ["train", "parts", "--name", "new", *SIMPLE],
@@ -60,7 +61,7 @@ def prepared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Zygote,
     with zygote(folder) as commands:
         base = folder / "workspace"
         for words in (
-            ["demo", "--name", "sky", "--count", "80", "--size", "24", "--bands", "r"],
+            ["demo", "--name", "sky", "--count", "80", "--size", "24", "--bands", "r", *ALONE],
             ["split", "sky", "--name", "parts", "--seed", "0"],
             ["train", "parts", "--name", "net", *SIMPLE],
             ["review", "look", "sky"],

@@ -10,6 +10,7 @@ from lensapp.core.catalogue.feedback_spec import FeedbackRules
 from lensapp.core.errors import BandMismatch, InvalidInput, NotFound
 from lensapp.core.inspect.review_spec import ReviewSpec
 from lensapp.core.split.splits import SplitSpec
+from lensapp.learning.feed.dataset_parts import dataset_part
 from lensapp.services.catalogue import feedback
 from lensapp.services.catalogue.feedback_plans import plan_feedback
 from lensapp.services.catalogue.label_origin import read_origin, write_origin
@@ -17,12 +18,12 @@ from lensapp.services.inspect.queues import create_review, is_fed_back, review_o
 from lensapp.services.split import datasets as dataset_service
 from lensapp.services.split.split_tables import fitting_sources
 from lensapp.services.split.versions import stored_checksum
-from lensapp.storage import datasets, reviews, runs
+from lensapp.storage import datasets, reviews, runs, sources
 from lensapp.storage.queries import Columns
 from lensapp.storage.records import Dataset, Review, Source
 from lensapp.storage.scores import stored_scores
 from lensapp.storage.workspace import Workspace
-from support.small_surveys import add_review, add_source, add_votes, ids_of
+from support.small_surveys import add_review, add_source, add_votes, ids_of, pack_source
 
 RULES = FeedbackRules()
 IN_ORDER = ReviewSpec(order="given")
@@ -274,6 +275,31 @@ def test_cutouts_of_other_bands_are_refused(ws: Workspace, parent: Dataset) -> N
     grade(ws, other, {"infrared-000": "A"})
     with pytest.raises(BandMismatch, match="sky-v1 reads g, r, and infrared has no g or r; it has J, H"):
         feedback.feed_back(ws, dataset_name="sky-v1", review_names=["look"], rules=RULES)
+
+
+def test_of_a_source_with_more_bands_those_of_the_version_are_fed_back(ws: Workspace) -> None:
+    """Pixels say of which band they are: 100 in g, 200 in r, 300 in i, 400 in z."""
+    flux, rng = {"g": 100.0, "r": 200.0, "i": 300.0, "z": 400.0}, np.random.default_rng(2)
+    for name, bands, first, labelled in (
+        ("sky", ("g", "r", "i"), 10.0, True),
+        ("far", ("z", "i", "g", "r"), 50.0, False),
+    ):
+        pixels = rng.normal(0, 1, (24, 8, 8, len(bands))) + np.array([flux[band] for band in bands])
+        rows = [
+            {"row": k, "candidate_id": f"{name}-{k}", "ra_deg": first + k, "dec_deg": 0.0,
+             "label": ("lens", "nonlens")[k % 2] if labelled else None}
+            for k in range(24)
+        ]  # fmt: skip
+        pack_source(ws, name, pixels.astype(np.float32), rows, bands=bands)
+    dataset_service.freeze_split(ws, source_names=["sky"], spec=SplitSpec(near_duplicate_bits=0))
+    grade(ws, sources.get_source(ws.database, "far"), {"far-0": "A", "far-1": "X"})
+    made = feedback.feed_back(ws, dataset_name="sky-v1", review_names=["look"], rules=RULES)
+    assert made.spec["outcomes"] == {feedback_rules.ADDED: 2}
+    part = dataset_part(ws, made, "train")
+    new = np.isin(part.cutout_ids, list(ids_of(ws, sources.get_source(ws.database, "far")).values()))
+    assert np.count_nonzero(new) == 2
+    middles = part.cutouts.read(part.rows[new]).mean((1, 2))
+    np.testing.assert_allclose(middles, [[100, 200, 300]] * 2, atol=1)
 
 
 def test_relabelling_may_not_empty_a_class(ws: Workspace, parent: Dataset, field: Source) -> None:

@@ -27,12 +27,22 @@ from lensapp.storage.scores import stored_scores
 from lensapp.storage.workspace import Workspace
 from lensapp.ui.catalogue import export
 from lensapp.ui.catalogue.catalogue_page import EXAMPLE_VOTES, listed_catalogue
-from lensapp.ui.catalogue.feedback import why_nothing_changes
+from lensapp.ui.catalogue.feedback_plan import why_nothing_changes
 from lensapp.ui.catalogue.ledger_figure import ledger_figure
+from lensapp.ui.catalogue.next_version import MOST_PICTURES
 from lensapp.ui.catalogue.table import in_order, matched_in_words, with_thumbnails
 from lensapp.ui.shared import page_head
 from support import small_surveys
-from support.pages_workspace import add_survey, full_workspace, open_page
+from support.pages_workspace import (
+    add_dataset,
+    add_run,
+    add_scores,
+    add_survey,
+    add_votes,
+    full_workspace,
+    open_page,
+    sheets_of,
+)
 
 
 @pytest.fixture
@@ -197,6 +207,74 @@ def test_the_example_of_a_filter_is_on_a_column_of_the_source(folder: Path) -> N
     assert asked.placeholder.removeprefix("Filter, such as ").split()[0] in {*columns, "score"}
 
 
+@pytest.fixture
+def demo_pair(folder: Path) -> Workspace:
+    """A demo survey that a network was trained on, and the one beside it that it has scored."""
+    ws = Workspace.open(folder)
+    source, survey = add_survey(ws, "demo1"), add_survey(ws, "demo1-survey", labelled=False)
+    run = add_run(ws, add_dataset(ws, source, "demo1-v1"), "first")
+    add_scores(ws, run, survey)
+    return ws
+
+
+def test_what_changes_is_told_and_shown_before_it_is_frozen_and_training_follows(
+    demo_pair: Workspace,
+) -> None:
+    run, survey = (
+        runs.get_run(demo_pair.database, "first"),
+        sources.get_source(demo_pair.database, "demo1-survey"),
+    )
+    add_votes(demo_pair, run, survey)  # consensus A, B, B, C, X, X
+    page = open_page("data", source="demo1")
+    page.switch_page("../../pages/catalogue.py")
+    page.query_params["view"] = "feed-back"
+    page.run()
+    assert page.selectbox(key="choose-source").value == "demo1-survey"  # which has votes
+    assert "### 3 new lenses and 2 new non-lenses for demo1-v1" in [one.value for one in page.markdown]
+    assert any("New cutouts join the training part." in one.value for one in page.caption)
+    counts = page.dataframe[0].value.set_index("part")
+    assert counts.loc["training", ["lens", "non-lens"]].tolist() == ["8 (+3)", "17 (+2)"]
+    assert "(" not in counts.loc["test", "lens"]
+    out = page.dataframe[1].value
+    assert out["why"].tolist() == ["grade ignored", "without a vote"]
+    assert out["what to do"].str.len().gt(0).all()
+    sheets = sheets_of(page)
+    assert [len(sheets[f"feedback-{kind}"]["items"]) for kind in ("lens", "nonlens")] == [3, 2]
+    page.button(key="feedback-freeze").click().run()
+    assert not page.exception
+    assert not page.toast  # it would lie over what comes next
+    [said] = [one.value for one in page.markdown if "demo1-v2" in one.value]
+    assert "3 lenses and 2 non-lenses more than demo1-v1" in said
+    again = page.button(key="feedback-retrain")
+    assert (again.label, again.proto.type) == ("Train again", "primary")
+    again.click().run()
+    assert (
+        runs.list_runs(demo_pair.database)[0].dataset_id == datasets.list_datasets(demo_pair.database)[0].id
+    )
+
+
+def test_where_no_non_lens_is_known_the_best_without_a_grade_are_to_be_reviewed(demo_pair: Workspace) -> None:
+    asked = {"source": "demo1-survey", "run": "first", "view": "feed-back", "of": "negatives"}
+    page = open_page("catalogue", **asked)
+    assert any("is known to be no lens yet" in one.value for one in page.markdown)
+    assert len(sheets_of(page)["unjudged"]["items"]) == MOST_PICTURES
+    page.button(key="negatives-review").click().run()
+    [review] = reviews.list_reviews(demo_pair.database)
+    assert (review.size, review.run_id) == (40, runs.get_run(demo_pair.database, "first").id)
+    queue_of = reviews.queue_of(demo_pair.database, review.id).tolist()
+    small_surveys.add_votes(demo_pair, review, "Ada", dict(zip(queue_of[:3], "AXX", strict=True)))
+    page = open_page("catalogue", **asked)
+    assert "### 2 non-lenses of demo1-survey for demo1-v1" in [one.value for one in page.markdown]
+    assert [item[2] for item in sheets_of(page)["hard-negatives"]["items"]] == [
+        "0.965\nunknown", "0.940\nunknown",
+    ]  # fmt: skip
+    page.button(key="negatives-freeze").click().run()
+    assert not page.exception
+    assert any("demo1-v2" in one.value for one in page.markdown)
+    assert any("known non-lenses of demo1-survey is left to add" in one.value for one in page.info)
+    assert len(sheets_of(page)["unjudged"]["items"]) == MOST_PICTURES
+
+
 def test_known_labels_stay_unless_the_votes_are_told_to_change_them(folder: Path) -> None:
     full_workspace(folder)
     page = open_page("catalogue", source="sky", view="feed-back")
@@ -236,7 +314,7 @@ def test_hard_negatives_are_shown_by_class_frozen_and_trained_on(folder: Path) -
     table = page.dataframe[0].value.set_index("class")
     assert table["known"].to_dict() == {"Spiral": 3, "Ring": 2}
     assert table["to be added"].to_dict() == {"Spiral": 2, "Ring": 1}
-    assert table["highest score"].to_dict() == {"Spiral": "0.5000", "Ring": "0.4000"}
+    assert table["highest score"].to_dict() == {"Spiral": "0.500", "Ring": "0.400"}
     page.button(key="negatives-freeze").click().run()
     assert not page.exception
     made = datasets.list_datasets(ws.database)[0]

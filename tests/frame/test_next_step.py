@@ -7,10 +7,12 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from lensapp import jobs
+from lensapp.core.catalogue.feedback_spec import FeedbackRules
 from lensapp.core.catalogue.query import CatalogueQuery
 from lensapp.core.split.splits import SplitSpec
 from lensapp.job_kinds import JOB_KINDS, selection_of
 from lensapp.services.catalogue.export import export
+from lensapp.services.catalogue.feedback import feed_back
 from lensapp.services.inspect.queues import review_of_cutouts
 from lensapp.services.next_step import STAGES, Round, round_of, take_step
 from lensapp.services.selected_chain import Kind, reads
@@ -339,6 +341,35 @@ def test_of_a_demo_survey_the_usual_parts_are_frozen_at_once(ws):
     assert (step.label, step.page, step.done_on) == ("Split demo1", "train", "split")
     assert take_step(ws, step)["dataset"] == "demo1-v1"
     assert stands(ws).next_step.label == "Train on demo1-v1"
+
+
+def test_what_a_network_learned_from_leads_on_to_the_survey_without_labels_and_round_again(ws):
+    source, survey = rooms.add_survey(ws, "demo1"), rooms.add_survey(ws, "demo1-survey", labelled=False)
+    assert stands(ws, source="demo1-survey").next_step.label == "Split demo1"
+    dataset = rooms.add_dataset(ws, source, "demo1-v1")
+    first = rooms.add_run(ws, dataset, "first")
+    rooms.add_evaluation(ws, first, dataset)
+    step = stands(ws, source="demo1").next_step
+    assert (step.label, step.selection["source"]) == ("Score demo1-survey", "demo1-survey")
+    take_step(ws, step)
+    [job] = jobs.active(ws.database)
+    assert (job.payload["run"], job.payload["source"]) == ("first", "demo1-survey")
+    assert stands(ws, source="demo1").next_step.label.startswith("Watch: ")
+    jobs.stop(ws.database, job.id)
+    rooms.add_scores(ws, first, survey)
+    step = stands(ws, source="demo1").next_step
+    assert (step.label, step.selection["source"]) == ("Review the top 40", "demo1-survey")
+    rooms.add_votes(ws, first, survey)
+    export(ws, CatalogueQuery(of=("demo1-survey",)), out=ws.folder / "survey.csv")
+    assert stands(ws, source="demo1-survey").next_step.label == "Feed back into training"
+    made = feed_back(
+        ws, dataset_name="demo1-v1", review_names=["round-1"], rules=FeedbackRules(relabel=False)
+    )
+    assert stands(ws, source="demo1-survey").next_step.label == f"Train on {made.name}"
+    second = rooms.add_run(ws, made, "second")
+    rooms.add_evaluation(ws, second, dataset)
+    step = stands(ws, source="demo1-survey").next_step
+    assert (step.label, step.selection["run"]) == ("Score with second", "second")
 
 
 @pytest.mark.parametrize(

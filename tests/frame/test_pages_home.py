@@ -9,9 +9,11 @@ from streamlit.testing.v1 import AppTest
 
 from lensapp import jobs
 from lensapp.core.acting import Actor, acting_as
+from lensapp.core.catalogue.feedback_spec import FeedbackRules
 from lensapp.core.plurals import counted
 from lensapp.core.split.splits import SplitSpec
 from lensapp.services import tour
+from lensapp.services.catalogue.feedback import feed_back
 from lensapp.services.data.demo import example_lenses
 from lensapp.services.next_step import round_of
 from lensapp.services.overview import overview
@@ -210,15 +212,19 @@ def test_get_started_makes_a_survey_at_once_and_the_tour_ticks_itself(workspace)
     app = AppTest.from_file(PROJECT / "lensapp" / "ui" / "main.py", default_timeout=60).run()
     app.button(key="tour").click().run()
     assert not app.exception
-    assert [(job.kind, job.payload["name"]) for job in jobs.active(workspace.database)] == [("demo", "demo1")]
+    assert [(job.kind, job.payload["name"]) for job in jobs.active(workspace.database)] == [
+        ("demo", "demo1"),
+        ("demo", "demo1-survey"),
+    ]
     assert app.button(key="tour").disabled  # a second press would make a second survey
     walk_the_round(workspace)
     app.run()
-    assert app.expander[0].label == "Ten-minute tour: 3 of 7 steps done"
+    assert app.expander[0].label == "Ten-minute tour: 3 of 9 steps done"
     steps = {step.title: step.done for step in tour_of(workspace, round_of(workspace, {}, []))}
     assert steps == {
         "Make a demo survey": True, "Split it": True, "Train a network": False, "Evaluate it": False,
         "Score the survey": True, "Grade 10 candidates": False, "Export the catalogue": False,
+        "Feed the grades back": False, "Train again": False,
     }  # fmt: skip
     keys = [button.key for button in app.button]
     assert "tour-open-3" in keys  # grading is the next step of the round, but trains no network
@@ -267,7 +273,28 @@ def test_a_step_of_the_tour_stays_done_when_another_run_is_chosen(workspace, mon
     before = [step.done for step in tour_of(workspace, round_of(workspace, {}, []))]
     pages_workspace.add_run(workspace, dataset, "second")
     after = tour_of(workspace, round_of(workspace, {"run": "second"}, []))
-    assert [step.done for step in after] == before == [True] * 7
+    assert [step.done for step in after] == before == [True] * 7 + [False] * 2
+
+
+def test_the_tour_on_both_sources_of_a_demo_is_one(workspace, monkeypatch):
+    """Whichever of the two is selected, the step is that of the one which it is done with."""
+    monkeypatch.setattr(tour, "GRADED", 6)
+    source = pages_workspace.add_survey(workspace, "demo1")
+    survey = pages_workspace.add_survey(workspace, "demo1-survey", labelled=False)
+    dataset = pages_workspace.add_dataset(workspace, source, "demo1-v1")
+    first = pages_workspace.add_run(workspace, dataset, "first")
+    pages_workspace.add_evaluation(workspace, first, dataset)
+    pages_workspace.add_scores(workspace, first, survey)
+    pages_workspace.add_votes(workspace, first, survey)
+    made = feed_back(
+        workspace, dataset_name="demo1-v1", review_names=["round-1"], rules=FeedbackRules(relabel=False)
+    )
+    for selected in ({"source": "demo1"}, {"source": "demo1-survey"}):
+        steps = tour_of(workspace, round_of(workspace, selected, []))
+        assert [step.title for step in steps if not step.done] == ["Export the catalogue", "Train again"]
+        assert "Score demo1-survey" in [step.title for step in steps]
+    pages_workspace.add_run(workspace, made, "second")
+    assert tour_of(workspace, round_of(workspace, {"source": "demo1"}, []))[-1].done
 
 
 def dialog() -> None:
@@ -281,7 +308,7 @@ def test_a_demo_survey_is_queued_from_the_dialog(workspace):
     app.number_input(key="demo-count").set_value(50)
     next(button for button in app.button if button.label == "Make it").click().run()
     assert not app.exception
-    assert [job.payload["spec"]["count"] for job in jobs.active(workspace.database)] == [50]
+    assert [job.payload["spec"]["count"] for job in jobs.active(workspace.database)] == [50, 25]
 
 
 def test_a_taken_name_is_refused_in_the_dialog(workspace):

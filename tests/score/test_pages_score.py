@@ -11,6 +11,7 @@ from lensapp.core.evaluate.prevalence import SurveySpec
 from lensapp.core.inspect.review_spec import ReviewSpec
 from lensapp.core.numerals import score_text
 from lensapp.services.catalogue.export import export
+from lensapp.services.evaluate import expectations
 from lensapp.services.evaluate.evaluation import Evaluation, load_evaluation
 from lensapp.services.evaluate.figure_tables import expectation_table
 from lensapp.services.inspect import queues
@@ -18,6 +19,7 @@ from lensapp.services.score import scores
 from lensapp.storage import datasets, queue, reviews, runs, sources
 from lensapp.storage.scores import stored_scores
 from lensapp.storage.workspace import Workspace
+from lensapp.ui.score import score_page
 from support.pages_workspace import (
     MAIN,
     SIZE,
@@ -198,6 +200,51 @@ def test_without_the_middle_of_larger_cutouts_the_page_says_why_there_is_nothing
     assert any("cannot be scored whole by elu_cnn-1" in text.value for text in page.markdown)
 
 
+def test_what_fits_and_has_no_labels_is_proposed_before_what_was_learned_from(folder: Path) -> None:
+    ws = Workspace.open(folder)
+    run = add_run(ws, add_dataset(ws, add_survey(ws)), "elu_cnn-1")
+    add_survey(ws, "wide", labelled=False)
+    add_survey(ws, "infrared", labelled=False, bands=("Y", "J", "H"))
+    page = open_page("data", source="sky")
+    page.switch_page("../../pages/score.py").run()
+    chosen = page.selectbox(key="choose-source")
+    assert chosen.value == "wide"
+    assert [one.partition(" · ")[2] for one in chosen.options[:2]] == ["", "the network learned from it"]
+    assert any("“sky”: the network learned from it; wide is shown" in one.value for one in page.caption)
+    assert open_page("score", source="sky", run="elu_cnn-1").selectbox(key="choose-source").value == "sky"
+    add_scores(ws, run, sources.get_source(ws.database, "sky"))
+    page.switch_page("../../pages/data.py").run()
+    page.switch_page("../../pages/score.py").run()
+    assert page.selectbox(key="choose-source").value == "sky"  # it has scores to look at
+
+
+def test_a_small_source_or_part_gives_no_figures_of_a_survey_but_what_they_take(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ws = full_workspace(folder)
+    page = open_page("score", run="elu_cnn-1", source="sky")
+    assert not page.metric
+    assert any("sky has 40 cutouts, too few for the figures of a survey" in one.value for one in page.caption)
+    evaluation = load_evaluation(ws, "elu_cnn-1")
+    assert isinstance(evaluation, Evaluation)
+    said = expectations.too_few_for_survey(evaluation, source_name="sky", galaxies=100)
+    assert said is not None
+    assert "holds 3 lenses and 9 non-lenses" in said
+    assert "take 21 lenses, which tell completeness to ±\u202f0.2, and 100 non-lenses" in said
+    monkeypatch.setattr(expectations, "LEAST_LENSES", 3)
+    monkeypatch.setattr(expectations, "LEAST_NONLENSES", 9)
+    assert expectations.too_few_for_survey(evaluation, source_name="sky", galaxies=100) is None
+
+
+@pytest.fixture
+def small_surveys_count(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let small sources and parts stand for a survey."""
+    monkeypatch.setattr(score_page, "LEAST_GALAXIES", 10)
+    for name in ("LEAST_GALAXIES", "LEAST_LENSES", "LEAST_NONLENSES"):
+        monkeypatch.setattr(expectations, name, 1)
+
+
+@pytest.mark.usefixtures("small_surveys_count")
 def test_score_says_what_the_network_would_give_in_a_survey_of_the_sources_size(folder: Path) -> None:
     full_workspace(folder)
     page = open_page("score", run="elu_cnn-1", source="sky")
@@ -206,6 +253,7 @@ def test_score_says_what_the_network_would_give_in_a_survey_of_the_sources_size(
     assert next(one for one in page.number_input if one.label == "Galaxies").value == 40
 
 
+@pytest.mark.usefixtures("small_surveys_count")
 def test_the_survey_in_numbers_begins_with_the_lenses_that_the_source_is_labelled_to_have(
     folder: Path,
 ) -> None:

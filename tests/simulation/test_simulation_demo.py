@@ -5,11 +5,21 @@ from pathlib import Path
 import astropy.units as u
 import numpy as np
 import pytest
+from astropy.coordinates import SkyCoord
 
+from lensapp import jobs
 from lensapp.core.errors import InvalidInput, JobCancelled, NotFound
 from lensapp.core.progress import Progress
-from lensapp.services.data.demo import simulate_survey, start_demo
-from lensapp.simulation.survey import DemoSpec, simulate
+from lensapp.services.data.demo import (
+    free_demo_name,
+    labelled_beside,
+    searched_with,
+    simulate_survey,
+    start_demo,
+    start_demo_with_survey,
+)
+from lensapp.services.data.sources import ready_sources
+from lensapp.simulation.survey import BesideSpec, DemoSpec, simulate
 from lensapp.storage import sources
 from lensapp.storage.arrays import PackedCutouts
 from lensapp.storage.workspace import Workspace
@@ -90,3 +100,56 @@ def test_queued_survey_carries_its_name_and_settings(workspace: Workspace) -> No
     assert DemoSpec.parse(job.payload["spec"]) == SPEC
     assert sources.get_source(workspace.database, "demo").state == "importing"
     assert start_demo(workspace, name="demo", spec=SPEC).id == job.id  # the same command goes on
+
+
+def test_a_survey_without_labels_is_made_beside_on_another_field(workspace: Workspace) -> None:
+    queued = start_demo_with_survey(workspace, name="demo", spec=SPEC, beside=BesideSpec())
+    assert [(job.kind, job.payload["name"]) for job in queued] == [("demo", "demo"), ("demo", "demo-survey")]
+    for job in queued:
+        simulate_survey(
+            workspace, name=job.payload["name"], spec=DemoSpec.parse(job.payload["spec"]), processes=1
+        )
+    labelled, survey = ready_sources(workspace)  # newest first: pages begin with what has labels
+    assert (labelled.name, survey.name) == ("demo", "demo-survey")
+    assert (survey.bands, survey.height) == (SPEC.bands, SPEC.size)
+    assert searched_with(workspace, labelled) == survey
+    assert labelled_beside(workspace, survey) == labelled
+    assert searched_with(workspace, survey) is labelled_beside(workspace, labelled) is None
+    columns = sources.cutout_columns(workspace.database, [survey.id])
+    assert len(columns["row"]) == SPEC.count // 2
+    fields = [sources.cutout_columns(workspace.database, [one.id]) for one in (labelled, survey)]
+    first, second = (SkyCoord(one["ra_deg"], one["dec_deg"], unit="deg") for one in fields)
+    assert second.match_to_catalog_sky(first)[1].min() > 90 * u.deg
+
+
+def test_nothing_of_a_survey_without_labels_tells_the_truth() -> None:
+    batch = simulate(SPEC.replaced(count=130, labelled=False, lens_fraction=0.5))
+    assert {(one.label, one.object_class, one.parent) for one in batch.truth} == {(None, None, None)}
+    names = {tuple(sorted(one.properties)) for one in batch.truth}
+    assert names == {("magnitude_g", "magnitude_i", "seeing_arcsec_g", "seeing_arcsec_i")}
+    assert {one.candidate_id.partition("-")[0] for one in batch.truth} == {"S3"}
+    few = BesideSpec().of(DemoSpec())
+    assert few is not None
+    assert (few.count, few.lens_fraction, few.seed) == (1000, 0.03, 2)
+
+
+def test_both_surveys_are_refused_or_gone_on_with_together(workspace: Workspace) -> None:
+    beside = BesideSpec(unlabelled=20)
+    sources.create_source(
+        workspace.database, name="mine-survey", kind="import", bands=("g",), height=8, width=8, slots=1,
+        pixel_scale_arcsec=None, spec={},
+    )  # fmt: skip
+    with pytest.raises(InvalidInput, match="'mine-survey' already"):
+        start_demo_with_survey(workspace, name="mine", spec=SPEC, beside=beside)
+    with pytest.raises(InvalidInput, match=r"'\.\./up' is not a possible name"):
+        start_demo_with_survey(workspace, name="../up", spec=SPEC, beside=beside)
+    assert [one.name for one in sources.list_sources(workspace.database)] == ["mine-survey"]
+    queued = start_demo_with_survey(workspace, name="demo1", spec=SPEC, beside=beside)
+    assert free_demo_name(workspace) == "demo2"
+    simulate_survey(workspace, name="demo1", spec=SPEC, processes=1)
+    again = start_demo_with_survey(workspace, name="demo1", spec=SPEC, beside=beside)
+    assert [job.id for job in again] == [queued[1].id]  # what is left of the two
+    assert (
+        start_demo_with_survey(workspace, name="alone", spec=SPEC, beside=BesideSpec(unlabelled=0))
+        == jobs.active(workspace.database)[-1:]
+    )

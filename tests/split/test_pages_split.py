@@ -52,6 +52,13 @@ def test_sources_of_one_class_offer_the_ways_to_the_other(workspace, lens_every,
     assert app.query_params["view"] == "import"
 
 
+def test_of_a_demo_without_labels_the_one_beside_it_is_split(workspace):
+    for name, labelled in (("demo1", True), ("demo1-survey", False), ("demo2", True)):
+        add_source(workspace, name, count=20, kind="demo", labelled=labelled)
+    for selected, chosen in (("demo1-survey", "demo1"), ("demo2", "demo2"), ("demo1", "demo1")):
+        assert open_split(source=selected).multiselect(key="split-sources").value == [chosen]
+
+
 def test_lenses_alone_lead_to_objects_found_in_larger_images(workspace):
     cutouts = [{"candidate_id": f"c{row}", "label": "lens"} for row in range(20)]
     add_source(workspace, "lenses", count=20, lens_every=1, cutouts=cutouts)

@@ -60,16 +60,28 @@ class ReportTables(HTMLParser):
             self._rows[-1][-1] += data
 
 
-def add_survey(ws: Workspace, name: str = "sky", *, pixel_scale_arcsec: float | None = 0.25) -> Source:
-    """Pack COUNT noisy cutouts, every fourth with a bright middle and the label "lens"."""
-    pixels = np.random.default_rng(1).normal(0, 1, (COUNT, SIZE, SIZE, len(BANDS))).astype(np.float32)
+def add_survey(
+    ws: Workspace,
+    name: str = "sky",
+    *,
+    pixel_scale_arcsec: float | None = 0.25,
+    labelled: bool = True,
+    bands: tuple[str, ...] = BANDS,
+) -> Source:
+    """Pack COUNT noisy cutouts, every fourth with a bright middle and the label "lens".
+
+    Without labels they lie elsewhere on the sky.
+    """
+    pixels = np.random.default_rng(1).normal(0, 1, (COUNT, SIZE, SIZE, len(bands))).astype(np.float32)
     pixels[:, 4:8, 4:8] += 5
     pixels[::4, 4:8, 4:8] += 15
     cutouts = [_cutout(row) for row in range(COUNT)]
-    return pack_source(ws, name, pixels, cutouts, bands=BANDS, pixel_scale_arcsec=pixel_scale_arcsec)
+    if not labelled:
+        cutouts = [cutout | {"label": None, "ra_deg": 34.0 + cutout["row"] / 100} for cutout in cutouts]
+    return pack_source(ws, name, pixels, cutouts, bands=bands, pixel_scale_arcsec=pixel_scale_arcsec)
 
 
-def _cutout(row: int) -> dict[str, object]:
+def _cutout(row: int) -> dict[str, Any]:
     return {
         "row": row,
         "candidate_id": f"J{row:04d}",

@@ -109,8 +109,8 @@ def _refuse_lack_of_bands(parent: Dataset, other: Source) -> None:
     if absent:
         raise BandMismatch(
             f"{parent.name} reads {', '.join(parent.bands)}, and {other.name} has no {' or '.join(absent)}; "
-            f"it has {', '.join(other.bands)}. Import {other.name} again with these bands, or make a version of "
-            "its own."
+            f"it has {', '.join(other.bands)}. Import {other.name} again with these bands, or make a version "
+            "of its own."
         )
 
 

@@ -150,11 +150,11 @@ def is_labelled(ws: Workspace, source: Source) -> bool:
     return asked(ws, source.id)
 
 
-def lens_share(ws: Workspace, source: Source) -> float | None:
-    """Return the share of lenses among the labels of a source; None unless it has both labels."""
+def lens_share(ws: Workspace, source: Source, *, of_at_least: int = 1) -> float | None:
+    """Return the share of lenses among the labels of a source; None unless it has both labels, and enough."""
     counts = label_counts(ws, source)
     lenses, labelled = counts.get("lens", 0), sum(counts.values())
-    return lenses / labelled if 0 < lenses < labelled else None
+    return lenses / labelled if 0 < lenses < labelled and labelled >= of_at_least else None
 
 
 @lru_cache(maxsize=256)

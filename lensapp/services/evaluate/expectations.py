@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lensapp.core.evaluate.curves import thinned
+from lensapp.core.evaluate.intervals import trials_for
 from lensapp.core.evaluate.prevalence import (
     Expectation,
     SurveySpec,
@@ -15,10 +16,14 @@ from lensapp.core.evaluate.prevalence import (
     survey_columns,
 )
 from lensapp.core.evaluate.resampling import resampled_counts
-from lensapp.core.plurals import thin_spaced
+from lensapp.core.plurals import counted, thin_spaced
 from lensapp.services.evaluate.evaluation import Columns, Evaluation
+from lensapp.services.split.part_sizes import COARSE, LEAST_FPR
 
 BUDGET_POINTS, BUDGET_REPEATS = 200, 200
+LEAST_GALAXIES = 100  # of a source that stands for a survey, and labels that tell its share of lenses
+LEAST_LENSES = trials_for(COARSE)  # of a part whose rates are carried over to one
+LEAST_NONLENSES = round(1 / LEAST_FPR)
 
 
 def expectation(evaluation: Evaluation, survey: SurveySpec, *, threshold: float) -> Expectation | None:
@@ -34,6 +39,28 @@ def expectation_columns(evaluation: Evaluation, survey: SurveySpec) -> Columns:
     columns = survey_columns(evaluation.counts, survey)
     keep = thinned(columns["threshold"], columns["completeness"] + columns["purity"])
     return {name: values[keep] for name, values in columns.items()}
+
+
+def too_few_for_survey(evaluation: Evaluation, *, source_name: str, galaxies: int) -> str | None:
+    """Say what the figures of a survey take where a source or the part is too small for them; else None.
+
+    What is expected of tens of cutouts is a fraction of a lens, and the rates of a part with few lenses or
+    non-lenses have limits so wide that the figures say nothing.
+    """
+    lenses, nonlenses = evaluation.counts.n_positive, evaluation.counts.n_negative
+    if galaxies < LEAST_GALAXIES:
+        return (
+            f"{source_name} has {counted(galaxies, 'cutout')}, too few for the figures of a survey: score one "
+            f"of {LEAST_GALAXIES} or more, or say on Evaluate, In your survey, how many galaxies yours has."
+        )
+    if lenses >= LEAST_LENSES and nonlenses >= LEAST_NONLENSES:
+        return None
+    return (
+        f"The {evaluation.part} part of {evaluation.run} holds {counted(lenses, 'lens')} and "
+        f"{counted(nonlenses, 'non-lens')}, too few for the figures of a survey: they take "
+        f"{LEAST_LENSES} lenses, which tell completeness to ±\u202f{COARSE:.1f}, and {LEAST_NONLENSES} "
+        f"non-lenses, which tell a false positive rate of {100 * LEAST_FPR:g} % from 0."
+    )
 
 
 def person_time(hours: float) -> str:

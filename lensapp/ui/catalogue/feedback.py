@@ -116,7 +116,7 @@ def _choose_method() -> str:
 
 
 def _show_plan(ws: Workspace, source: Source, plan: FeedbackPlan) -> None:
-    """Show what a plan changes, and freeze it; where it changes nothing, what was made and what comes next."""
+    """Show what a plan changes, and freeze it; else what was made and what comes next."""
     if not plan.changes:
         show_retraining(ws)
         if not _just_frozen(ws, plan):

@@ -66,8 +66,8 @@ def show_hard_negatives(ws: Workspace, source: Source, run_name: str | None) -> 
         return
     st.caption(
         f"What {plain(run_name)} takes for lenses, though it is known to be none, teaches most: here "
-        f"the non-lenses of {plain(source.name)} with the highest scores join the next dataset version. Known "
-        "are those labelled so or graded X."
+        f"the non-lenses of {plain(source.name)} with the highest scores join the next dataset version. "
+        "Known are those labelled so or graded X."
     )
     left, right = st.columns([2, 3], gap="large")
     with left, errors_shown():
