@@ -16,6 +16,7 @@ from site_hooks import digest_of_pages
 from lensapp.core.inspect.grades import LETTERS
 from lensapp.core.inspect.review_spec import ReviewSpec
 from lensapp.services.inspect.votes import create_review, vote_once
+from lensapp.simulation.survey import DemoSpec, simulate
 from lensapp.storage import reviews, sources
 from lensapp.storage.workspace import Workspace
 from support.app_in_browser import PROJECT, Server, chromium
@@ -24,21 +25,22 @@ IMAGES = Path(__file__).parent / "images"
 VIEWPORT = {"width": 1440, "height": 900}
 PAGES = {
     "home": "",
-    "data": "data?source=survey",
-    "split": "split?source=survey",
+    "data": "data?source=demo",
+    "split": "split?source=demo",
     "train": "train?run=first",
     "evaluate": "evaluate?run=first",
-    "score": "score?run=first&source=survey",
+    "score": "score?run=first&source=demo-survey",
     "inspect": "inspect?review=top",
-    "catalogue": "catalogue?source=survey&run=first",
+    "catalogue": "catalogue?source=demo-survey&run=first",
 }
 ROUND = (
-    "demo --name survey",
-    "split survey --name survey-v1",
-    "train survey-v1 --preset S5 --epochs 22 --class-weights balanced --name first",
+    "demo --name demo",
+    "split demo --name demo-v1",
+    "train demo-v1 --preset S5 --epochs 22 --class-weights balanced --name first",
     "evaluate first",
-    "score first survey",
+    "score first demo-survey",
 )
+SURVEY = "demo-survey"
 INSPECTORS = ("Ada", "Ben", "Chika")
 SCENES = {
     "data": "1  Import cutouts or tiles, see what came in",
@@ -78,13 +80,15 @@ def grade(workspace: Workspace) -> None:
     """Let three inspectors of different strictness grade the 60 best candidates from their truth."""
     rng = np.random.default_rng(3)
     spec = ReviewSpec(order="score", limit=200)
-    review = create_review(workspace, name="top", source_name="survey", run_name="first", spec=spec)
+    review = create_review(workspace, name="top", source_name=SURVEY, run_name="first", spec=spec)
+    survey = DemoSpec.parse(sources.get_source(workspace.database, SURVEY).spec)
+    truth = [cutout.label for cutout in simulate(survey.replaced(labelled=True)).truth]
     best = sources.get_cutouts(
         workspace.database, reviews.queue_of(workspace.database, review.id)[:60].tolist()
     )
     for place, inspector in enumerate(INSPECTORS):
         for cutout in best[: 60 - 15 * place]:
-            strength = 2.6 if cutout.label == "lens" else 0.4
+            strength = 2.6 if truth[cutout.row] == "lens" else 0.4
             value = int(np.clip(round(strength + rng.normal(0, 0.5)), 0, 3))
             vote_once(
                 workspace,

@@ -81,9 +81,14 @@ def test_empty_home_offers_a_demo_survey(page, workspace):
     fill_number(page, "Size (pixels)", 48)
     press(page, "Make it")
     wait_until(
-        lambda: [s.state for s in sources.list_sources(workspace.database)] == ["ready"], seconds=JOB_SECONDS
+        lambda: [s.state for s in sources.list_sources(workspace.database)] == ["ready"] * 2,
+        seconds=JOB_SECONDS,
     )
-    assert sources.count_cutouts(workspace.database, 1) == 320
+    made = {
+        s.name: sources.count_cutouts(workspace.database, s.id)
+        for s in sources.list_sources(workspace.database)
+    }
+    assert made == {"demo1": 320, "demo1-survey": 160}
 
 
 def test_the_survey_is_split_and_frozen(page, workspace):
@@ -132,7 +137,8 @@ def test_the_survey_is_scored_and_the_best_are_put_up_for_review(page, workspace
     visit(page, "Score")
     press(page, "Score")
     page.get_by_role("button", name="Review the top").wait_for(timeout=JOB_SECONDS * 1000)
-    assert stored_scores.score_counts(workspace) == [(1, 1, 320)]
+    survey = sources.get_source(workspace.database, "demo1-survey")
+    assert stored_scores.score_counts(workspace) == [(1, survey.id, 160)]
     press(page, "Review the top")
     page.wait_for_url("**/inspect**")
 
@@ -154,7 +160,7 @@ def test_twenty_candidates_are_graded_by_keyboard(page, workspace):
 def test_the_grades_become_a_new_dataset_version_and_a_new_network(page, workspace):
     visit(page, "Catalogue")
     choose_view(page, "Feed back into training")
-    page.get_by_test_id("stCheckbox").filter(has_text="Relabel").locator("label").click()
+    page.get_by_text("10 new lenses and 5 new non-lenses for demo1-v1").wait_for()
     press(page, "Freeze new version")
     wait_until(lambda: len(datasets.list_datasets(workspace.database)) == 2)
     second, first = datasets.list_datasets(workspace.database)
@@ -164,7 +170,8 @@ def test_the_grades_become_a_new_dataset_version_and_a_new_network(page, workspa
     ]
     assert second.parent_id == first.id
     assert test_parts[0] == test_parts[1]
-    press(page, "Retrain from it")
+    assert second.source_ids == (*first.source_ids, sources.get_source(workspace.database, "demo1-survey").id)
+    press(page, "Train again")
     wait_for_run(workspace, number=2)
     assert runs.list_runs(workspace.database)[0].dataset_id == second.id
 
@@ -174,9 +181,12 @@ def test_the_exported_catalogue_opens_in_astropy(page, workspace, tmp_path):
     choose_view(page, "Candidates")
     with page.expect_download() as started:
         press(page, "Export CSV")
-    assert started.value.suggested_filename == "demo1.csv"
+    assert started.value.suggested_filename == "demo1-survey.csv"
     choose_view(page, "Export")
-    for button, path in (("Download demo1.fits", "catalogue.fits"), ("Every vote on them", "votes.fits")):
+    for button, path in (
+        ("Download demo1-survey.fits", "catalogue.fits"),
+        ("Every vote on them", "votes.fits"),
+    ):
         with page.expect_download() as started:
             press(page, button)
         started.value.save_as(tmp_path / path)

@@ -75,7 +75,9 @@ def test_a_round_from_real_fits_to_a_retrained_network_and_a_catalogue(lensapp, 
     assert taken["bands"] == BANDS.split(",")
 
     survey = ["--count", "160", "--lens-fraction", "0.1", "--size", "48", "--bands", BANDS]
-    lensapp("demo", "--name", "field", *survey, "--pixel-scale-arcsec", "0.25")
+    made = lensapp("demo", "--name", "field", *survey, "--pixel-scale-arcsec", "0.25")
+    assert (made["source"], made["lenses"]) == ("field", 16)
+    assert (made["unlabelled"]["source"], made["unlabelled"]["accepted"]) == ("field-survey", 80)
     frozen = lensapp("split", "sled,field", "--name", "first")
     assert set(frozen["counts"]) == {"train", "validation", "test"}
 
@@ -83,36 +85,40 @@ def test_a_round_from_real_fits_to_a_retrained_network_and_a_catalogue(lensapp, 
     figures = lensapp("evaluate", run)
     assert 0 <= figures["auroc"] <= 1
     assert sum(figures["confusion"].values()) == sum(frozen["counts"]["test"].values())
-    assert lensapp("score", run, "field")["scored"] == 160
-    again = lensapp("score", run, "field")
-    assert (again["scored"], again["skipped"]) == (0, 160)
+    assert lensapp("score", run, "field-survey")["scored"] == 80
+    again = lensapp("score", run, "field-survey")
+    assert (again["scored"], again["skipped"]) == (0, 80)
     image = tmp_path / "one.npy"
     np.save(image, np.random.default_rng(1).normal(size=(1, 48, 48, 5)).astype(np.float32))
     (scored,) = lensapp("predict", run, image, "--allow-unknown-units", alone=True)
     assert 0 <= scored["score"] <= 1
 
     for number, grade in enumerate(["A", "A", "B", "C", "X", "X"]):
-        lensapp(
-            "vote", "field", "--candidate", candidate(lensapp, number), "--grade", grade, "--inspector", "Ada"
-        )
-    second = lensapp("label", "field", "--dataset", "first")
+        asked = ["--candidate", candidate(lensapp, number), "--grade", grade, "--inspector", "Ada"]
+        lensapp("vote", "field-survey", *asked)
+    second = lensapp("label", "field-survey", "--dataset", "first")
+    assert second["outcomes"] == {"added": 5, "grade ignored": 1}
+    train = {
+        label: second["counts"]["train"][label] - count for label, count in frozen["counts"]["train"].items()
+    }
+    assert train == {"lens": 3, "nonlens": 2}
     again = lensapp("train", second["dataset"], "--model", "elu_cnn", *QUICK, "--initial-run", run)
     assert again["run"] != run
 
     out = tmp_path / "catalogue.fits"
-    lensapp("export", "field", "--out", out, "--run", run, alone=True)
+    lensapp("export", "field-survey", "--out", out, "--run", run, alone=True)
     assert np.sum(Table.read(out)["votes"] == 1) == 4  # those graded X are no candidates
-    lensapp("export", "field", "--out", out, "--run", run, "--grades", "all", alone=True)
+    lensapp("export", "field-survey", "--out", out, "--run", run, "--grades", "all", alone=True)
     table = Table.read(out)
     assert np.sum(table["votes"] == 1) == 6
     assert len(Table.read(tmp_path / "catalogue_votes.fits")) == 6
 
 
 def candidate(lensapp: Command, number: int) -> str:
-    """The ID of one candidate of the demo survey, from an exported catalogue."""
+    """The ID of one candidate of the survey without labels, from an exported catalogue."""
     out = lensapp.workspace / "ids.csv"
     if not out.exists():
-        lensapp("export", "field", "--out", out)
+        lensapp("export", "field-survey", "--out", out)
     with out.open() as file:
         lines = [line for line in file if not line.startswith("#")]
     return list(csv.DictReader(lines))[number]["id"]

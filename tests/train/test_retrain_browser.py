@@ -59,7 +59,7 @@ def test_retraining_from_the_catalogue_never_leaves_a_white_page(server: Server,
     page.on("load", lambda: reloads.append(page.url))
     for made in range(1, ROUNDS + 1):
         page.goto(f"{server.address}/catalogue?source=sky&view=feed-back")
-        page.get_by_role("button", name="Retrain from it").click()
+        page.get_by_role("button", name="Train again").click()
         page.get_by_role("heading", name="Train", exact=True).wait_for()
         wait_until(lambda made=made: len(runs.list_runs(ws.database)) == before + made)
         assert page.get_by_role("dialog").count() == 0

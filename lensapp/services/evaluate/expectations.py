@@ -42,7 +42,7 @@ def expectation_columns(evaluation: Evaluation, survey: SurveySpec) -> Columns:
 
 
 def too_few_for_survey(evaluation: Evaluation, *, source_name: str, galaxies: int) -> str | None:
-    """Say what the figures of a survey take where a source or the part is too small for them; else None.
+    """Say what the figures of a survey take where a source or part is too small for them; else None.
 
     What is expected of tens of cutouts is a fraction of a lens, and the rates of a part with few lenses or
     non-lenses have limits so wide that the figures say nothing.
@@ -50,8 +50,8 @@ def too_few_for_survey(evaluation: Evaluation, *, source_name: str, galaxies: in
     lenses, nonlenses = evaluation.counts.n_positive, evaluation.counts.n_negative
     if galaxies < LEAST_GALAXIES:
         return (
-            f"{source_name} has {counted(galaxies, 'cutout')}, too few for the figures of a survey: score one "
-            f"of {LEAST_GALAXIES} or more, or say on Evaluate, In your survey, how many galaxies yours has."
+            f"{source_name} has {counted(galaxies, 'cutout')}, too few for the figures of a survey: score "
+            f"one of {LEAST_GALAXIES} or more, or say on Evaluate, In your survey, how many yours has."
         )
     if lenses >= LEAST_LENSES and nonlenses >= LEAST_NONLENSES:
         return None
