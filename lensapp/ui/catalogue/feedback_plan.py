@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from lensapp.core.catalogue import feedback_rules
 from lensapp.core.catalogue.feedback_rules import ADDED, RELABELLED
 from lensapp.core.plurals import noun
+from lensapp.core.split.splits import LABELS
 from lensapp.services.catalogue.feedback_plans import OWN_LABEL, FeedbackPlan
 from lensapp.services.data.pictures import cutouts_by_id
 from lensapp.storage.records import Source
@@ -20,6 +21,7 @@ from lensapp.ui.shared.markup import plain, plain_all
 from lensapp.ui.shared.widgets import counted, heading, number
 
 ORIGIN_WORDS = {"demo": "the demo's truth", "import": "the imported catalogue"}
+CHANGED = "Labels that change"
 UNGRADED = "without a vote"
 STAYS = "Nothing: its labels stay, so that networks of all versions are measured alike."
 REMEDIES = {
@@ -89,7 +91,7 @@ def show_changed(ws: Workspace, plan: FeedbackPlan) -> None:
     for kind in CLASS_NAMES:
         rows = np.flatnonzero((outcome == ADDED) & (label == kind))
         _show_some(ws, plan, rows, title=f"New {noun(2, class_name(kind))}", key=kind)
-    _show_some(ws, plan, np.flatnonzero(outcome == RELABELLED), title="Labels that change", key="changed")
+    _show_some(ws, plan, np.flatnonzero(outcome == RELABELLED), title=CHANGED, key="changed")
 
 
 def _show_some(ws: Workspace, plan: FeedbackPlan, rows: NDArray[np.int64], *, title: str, key: str) -> None:
@@ -97,15 +99,19 @@ def _show_some(ws: Workspace, plan: FeedbackPlan, rows: NDArray[np.int64], *, ti
     if not len(rows):
         return
     rows = rows[np.argsort(-plan.columns["mean"][rows].astype(float), kind="stable")]
-    captions_by_id = {
-        int(plan.columns["cutout_id"][row]): f"{plan.columns['grade'][row]} → "
-        f"{class_name(str(plan.columns['label'][row]))}"
-        for row in rows.tolist()
-    }
+    captions_by_id = {int(plan.columns["cutout_id"][row]): _caption(plan, row) for row in rows.tolist()}
     cutouts = cutouts_by_id(ws, list(captions_by_id)[:MOST_PICTURES])
     rest = f", the first {len(cutouts)} shown" if len(cutouts) < len(rows) else ""
     heading(f"{title}: {number(len(rows))}{rest}")
     contact_sheet(ws, cutouts, key=f"feedback-{key}", captions=[captions_by_id[one.id] for one in cutouts])
+
+
+def _caption(plan: FeedbackPlan, row: int) -> str:
+    """Return the grade of a cutout and the label it would get, below it the one that this replaces."""
+    grade, label = str(plan.columns["grade"][row]), str(plan.columns["label"][row])
+    before = next(name for name in LABELS if name != label)
+    was = f"\nwas {class_name(before)}" if plan.columns["outcome"][row] == RELABELLED else ""
+    return f"{grade} → {class_name(label)}{was}"
 
 
 def show_what_stays_out(plan: FeedbackPlan) -> None:

@@ -7,6 +7,7 @@ from lensapp.core.catalogue.negatives_spec import HardNegativesSpec
 from lensapp.core.numerals import score_text
 from lensapp.services.catalogue.feedback import parent_names
 from lensapp.services.catalogue.hard_negatives import (
+    NO_CLASS,
     HardNegativesPlan,
     NoneLeft,
     Nonlenses,
@@ -165,10 +166,12 @@ def _show_plan(ws: Workspace, plan: HardNegativesPlan) -> None:
     name = choose_to_freeze(ws, plan.parent, key="negatives")
     if name is not None:
         rerun_with(freeze_hard_negatives(ws, plan, name=name or None))
-    show_rows(classes_table(plan), key="negatives-classes")
+    told = set(plan.known) != {NO_CLASS}
+    if told:
+        show_rows(classes_table(plan), key="negatives-classes")
     first = plan.columns["cutout_id"][:MOST_PICTURES].tolist()
     described = {
-        key: f"{score_text(float(score))}\n{kind}"
+        key: f"{score_text(float(score))}\n{kind}" if told else score_text(float(score))
         for key, score, kind in zip(first, scores, plan.columns["kind"], strict=False)
     }
     cutouts = cutouts_by_id(ws, first)
