@@ -33,6 +33,61 @@ class TourStep:
     view: Mapping[str, str] | None = None
 
 
+EXPORT, FEED_BACK = {"view": "export"}, {"view": "feed-back"}
+STEPS: dict[str, tuple[str, str, str, Mapping[str, str] | None]] = {
+    "made": (
+        "Make a demo survey",
+        "2 000 simulated galaxies with labels to learn from, and 1 000 elsewhere without, to search.",
+        "data",
+        None,
+    ),
+    "split": (
+        "Split it",
+        "Training, validation and test parts that share no object, frozen for good.",
+        "split",
+        None,
+    ),
+    "trained": (
+        "Train a network",
+        "Choose a published recipe and start. The worker goes on while you look elsewhere.",
+        "train",
+        None,
+    ),
+    "evaluated": (
+        "Evaluate it",
+        "ROC, confusion and the worst mistakes on the test part, which training never saw.",
+        "evaluate",
+        None,
+    ),
+    "scored": ("Score the survey", "Every cutout gets a score; the best come first.", "score", None),
+    "graded": (
+        f"Grade {GRADED} candidates",
+        "A, B, C or X on the keyboard; the key ? shows the others.",
+        "inspect",
+        None,
+    ),
+    "exported": (
+        "Export the catalogue",
+        "Grades, scores and positions as one file; Catalogue, Export has other formats and every vote.",
+        "catalogue",
+        EXPORT,
+    ),
+    "fed back": (
+        "Feed the grades back",
+        "What was graded a lens, or none, becomes a label of the next dataset version.",
+        "catalogue",
+        FEED_BACK,
+    ),
+    "trained again": (
+        "Train again",
+        "On that version; its network scores the survey anew, and the round begins again.",
+        "train",
+        None,
+    ),
+}
+"""What is done → title, one sentence, page and view of each step, in their order."""
+
+
 def begin_tour(ws: Workspace) -> str:
     """Queue a demo survey of the usual settings, and one to search, under free names; return the first."""
     name = free_demo_name(ws)
@@ -49,64 +104,18 @@ def tour_of(ws: Workspace, stands: Round) -> list[TourStep]:
     source = next((one for one in ready_sources(ws) if one.name == stands.selection.get("source")), None)
     labelled = None if source is None else labelled_beside(ws, source) or source
     searched = None if labelled is None else searched_with(ws, labelled)
-    once = _done_once(ws, labelled, searched)
+    now = {
+        "made": stages["Cutouts"].done,
+        "split": stages["Dataset"].done,
+        "trained": stages["Network"].done,
+        "evaluated": stands.measured,
+        "exported": stages["Catalogue"].done,
+    }
+    done = _done_once(ws, labelled, searched) | {name for name, reached in now.items() if reached}
+    own = {} if searched is None else {"scored": f"Score {searched.name}"}
     return [
-        TourStep(
-            "Make a demo survey",
-            "2 000 simulated galaxies with labels to learn from, and 1 000 elsewhere without, to search.",
-            "data",
-            stages["Cutouts"].done,
-        ),
-        TourStep(
-            "Split it",
-            "Training, validation and test parts that share no object, frozen for good.",
-            "split",
-            stages["Dataset"].done or "split" in once,
-        ),
-        TourStep(
-            "Train a network",
-            "Choose a published recipe and start. The worker goes on while you look elsewhere.",
-            "train",
-            stages["Network"].done or "trained" in once,
-        ),
-        TourStep(
-            "Evaluate it",
-            "ROC, confusion and the worst mistakes on the test part, which training never saw.",
-            "evaluate",
-            stands.measured or "evaluated" in once,
-        ),
-        TourStep(
-            "Score the survey" if searched is None else f"Score {searched.name}",
-            "Every cutout gets a score; the best come first.",
-            "score",
-            "scored" in once,
-        ),
-        TourStep(
-            f"Grade {GRADED} candidates",
-            "A, B, C or X on the keyboard; the key ? shows the others.",
-            "inspect",
-            "graded" in once,
-        ),
-        TourStep(
-            "Export the catalogue",
-            "Grades, scores and positions as one file; Catalogue, Export has other formats and every vote.",
-            "catalogue",
-            stages["Catalogue"].done or "exported" in once,
-            view={"view": "export"},
-        ),
-        TourStep(
-            "Feed the grades back",
-            "Lenses found and duds become labels of the next dataset version.",
-            "catalogue",
-            "fed back" in once,
-            view={"view": "feed-back"},
-        ),
-        TourStep(
-            "Train again",
-            "On the new version; its network scores the survey anew, and the round begins again.",
-            "train",
-            "trained again" in once,
-        ),
+        TourStep(own.get(name, title), text, page, name in done, view)
+        for name, (title, text, page, view) in STEPS.items()
     ]
 
 

@@ -369,7 +369,7 @@ def test_what_a_network_learned_from_leads_on_to_the_survey_without_labels_and_r
     second = rooms.add_run(ws, made, "second")
     rooms.add_evaluation(ws, second, dataset)
     step = stands(ws, source="demo1-survey").next_step
-    assert (step.label, step.selection["run"]) == ("Score with second", "second")
+    assert (step.label, step.selection["run"]) == ("Score demo1-survey", "second")
 
 
 @pytest.mark.parametrize(

@@ -212,7 +212,7 @@ def test_get_started_makes_a_survey_at_once_and_the_tour_ticks_itself(workspace)
     app = AppTest.from_file(PROJECT / "lensapp" / "ui" / "main.py", default_timeout=60).run()
     app.button(key="tour").click().run()
     assert not app.exception
-    assert [(job.kind, job.payload["name"]) for job in jobs.active(workspace.database)] == [
+    assert [(job.kind, job.payload["name"]) for job in jobs.active(workspace.database)[::-1]] == [
         ("demo", "demo1"),
         ("demo", "demo1-survey"),
     ]
@@ -308,7 +308,7 @@ def test_a_demo_survey_is_queued_from_the_dialog(workspace):
     app.number_input(key="demo-count").set_value(50)
     next(button for button in app.button if button.label == "Make it").click().run()
     assert not app.exception
-    assert [job.payload["spec"]["count"] for job in jobs.active(workspace.database)] == [50, 25]
+    assert [job.payload["spec"]["count"] for job in jobs.active(workspace.database)] == [25, 50]
 
 
 def test_a_taken_name_is_refused_in_the_dialog(workspace):

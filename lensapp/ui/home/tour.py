@@ -5,14 +5,13 @@ from collections.abc import Sequence
 import streamlit as st
 
 from lensapp.services.next_step import NextStep, Round
-from lensapp.services.tour import TourStep, begin_tour, tour_of
+from lensapp.services.tour import EXPORT, TourStep, begin_tour, tour_of
 from lensapp.ui.shared.markup import plain
 from lensapp.ui.shared.page_head import show_next_step
 from lensapp.ui.shared.state import await_source, get_workspace, go
 from lensapp.ui.shared.widgets import errors_shown
 
 TOUR = "tour-begun"  # True once it was, False once it was ended
-EXPORT = {"view": "export"}
 MARKS = {True: ":material/check_circle:", False: ":material/radio_button_unchecked:"}
 
 
