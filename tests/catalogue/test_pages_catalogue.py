@@ -226,9 +226,9 @@ def test_what_changes_is_told_and_shown_before_it_is_frozen_and_training_follows
     )
     add_votes(demo_pair, run, survey)  # consensus A, B, B, C, X, X
     page = open_page("data", source="demo1")
-    page.switch_page("../../pages/catalogue.py")
-    page.query_params["view"] = "feed-back"
-    page.run()
+    page.query_params.clear()
+    page.switch_page("../../pages/catalogue.py").run()
+    page.get_by_key("catalogue-view").set_value("feed-back").run()
     assert page.selectbox(key="choose-source").value == "demo1-survey"  # which has votes
     assert "### 3 new lenses and 2 new non-lenses for demo1-v1" in [one.value for one in page.markdown]
     assert any("New cutouts join the training part." in one.value for one in page.caption)

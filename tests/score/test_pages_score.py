@@ -206,15 +206,20 @@ def test_what_fits_and_has_no_labels_is_proposed_before_what_was_learned_from(fo
     add_survey(ws, "wide", labelled=False)
     add_survey(ws, "infrared", labelled=False, bands=("Y", "J", "H"))
     page = open_page("data", source="sky")
-    page.switch_page("../../pages/score.py").run()
+
+    def from_the_sidebar(name: str) -> None:
+        page.query_params.clear()
+        page.switch_page(f"../../pages/{name}.py").run()
+
+    from_the_sidebar("score")
     chosen = page.selectbox(key="choose-source")
     assert chosen.value == "wide"
     assert [one.partition(" · ")[2] for one in chosen.options[:2]] == ["", "the network learned from it"]
     assert any("“sky”: the network learned from it; wide is shown" in one.value for one in page.caption)
     assert open_page("score", source="sky", run="elu_cnn-1").selectbox(key="choose-source").value == "sky"
     add_scores(ws, run, sources.get_source(ws.database, "sky"))
-    page.switch_page("../../pages/data.py").run()
-    page.switch_page("../../pages/score.py").run()
+    from_the_sidebar("data")
+    from_the_sidebar("score")
     assert page.selectbox(key="choose-source").value == "sky"  # it has scores to look at
 
 
