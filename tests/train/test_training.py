@@ -14,6 +14,7 @@ from lensapp.core.train.tasks import FittedTask
 from lensapp.core.train.training_spec import TrainingSpec
 from lensapp.learning.feed.batches import LabelledCutouts
 from lensapp.learning.train.devices import choose_device
+from lensapp.learning.train.loop import usual_epoch
 from lensapp.learning.train.objectives import loss_of
 from lensapp.learning.train.schedules import learning_rate_at
 from lensapp.learning.train.training import TrainingResult, telling_augmentation, train
@@ -129,6 +130,12 @@ def test_reported_validation_figures_are_those_of_the_saved_network(uninterrupte
     loss = -np.log(np.where(truth, scores, 1 - scores)).mean()
     assert result.best["val_loss"] == pytest.approx(loss, rel=1e-5)
     assert result.best["val_accuracy"] == pytest.approx(((scores >= 0.5) == truth).mean())
+
+
+def test_the_time_left_counts_what_follows_each_epoch_but_not_the_first():
+    assert usual_epoch([0.0, 30.0]) is None
+    assert usual_epoch([0.0, 30.0, 34.0]) == 4.0  # the first compiled the network
+    assert usual_epoch([0.0, 30.0, 34.0, 38.0, 48.0]) == 4.0
 
 
 def test_training_stops_early_and_keeps_the_best_network(tmp_path):

@@ -244,7 +244,8 @@ class TrainingSpec(Spec):
         ge=0,
         le=1000,
         title="Early stopping patience",
-        description="Stop after this many epochs without improvement; 0 never stops early.",
+        description="Stop after this many epochs in which the monitored figure did not improve; the same "
+        "again with a lower loss is no improvement. 0 never stops early.",
     )
     augmentation: AugmentationSpec = Field(
         default_factory=AugmentationSpec,

@@ -29,6 +29,8 @@ class TrainingState:
         Completed epochs, and completed steps of the epoch after them.
     best_epoch, best_value
         The best epoch so far and the first of the figures that chose it.
+    risen_epoch
+        The last epoch in which that figure itself was better than ever before; 0 where none is known.
     seconds
         Time spent so far, interruptions left out.
     finished
@@ -43,6 +45,7 @@ class TrainingState:
     step: int = 0
     best_epoch: int = 0
     best_value: float | None = None
+    risen_epoch: int = 0
     seconds: float = 0.0
     finished: str = ""
     history: list[dict[str, Any]] = field(default_factory=list)

@@ -121,7 +121,10 @@ class EpochCloser:
             figures |= figures_after_epoch(self.task, labels, outputs, fpr=spec.monitor_fpr)
             figures[JUDGED_BY] = self.deciding[0]
         first = self.validation is None or state.best_epoch == 0
-        if first or is_better(figures, state.history[state.best_epoch - 1], self.deciding):
+        best = figures if first else state.history[state.best_epoch - 1]
+        if first or is_better(figures, best, self.deciding[:1]):
+            state.risen_epoch = state.epoch
+        if first or is_better(figures, best, self.deciding):
             state.best_epoch, state.best_value = state.epoch, figures.get(self.deciding[0])
             save_network(network, self.folder / NETWORK)
         if ends_cycle(spec, state.epoch):
@@ -129,7 +132,7 @@ class EpochCloser:
         patience = spec.early_stopping_patience
         if state.epoch >= spec.epochs:
             state.finished = "finished"
-        elif patience and state.epoch - state.best_epoch >= patience:
+        elif patience and state.epoch - (state.risen_epoch or state.best_epoch) >= patience:
             state.finished = "early_stopped"
         if state.finished:
             save_network(network, self.folder / LAST_NETWORK)

@@ -2,10 +2,12 @@
 
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from itertools import pairwise
 from pathlib import Path
+from statistics import median
 from typing import Any, cast
 
 import keras
@@ -81,6 +83,7 @@ class TrainingLoop:
     reported: float = 0.0
     taker: tuple[Trainer, TakeWindow] | None = None
     closing: Future[TrainingState] | None = None
+    epochs_began: list[float] = field(default_factory=list)
 
     def run(self) -> str:
         """Train until the last epoch, an early end or a signal; return which it was."""
@@ -103,6 +106,7 @@ class TrainingLoop:
     def take_steps(self) -> None:
         """Take the remaining steps of the current epoch, or fewer when asked to pause or stop."""
         epoch, state = self.state.epoch + 1, self.state
+        self.epochs_began.append(time.monotonic())
         if thaws_at(self.spec, state, epoch):
             self.note_closed_epoch()
             self.trainer, state.thawed, self.closer.twin = self.thaw(), True, None
@@ -197,6 +201,7 @@ class TrainingLoop:
         """Take over how an epoch ended, and report it; steps of the next one may have been taken."""
         state = self.state
         state.best_epoch, state.best_value = closed.best_epoch, closed.best_value
+        state.risen_epoch = closed.risen_epoch
         state.history, state.finished, state.seconds = closed.history, closed.finished, closed.seconds
         if state.epoch < closed.epoch:
             state.epoch, state.step = closed.epoch, 0
@@ -269,6 +274,7 @@ class TrainingLoop:
         done, total = state.epoch * steps + state.step, self.spec.epochs * steps
         # Seconds a step takes in this epoch, reading included.
         pace = self.step_seconds / self.session_steps if self.session_steps else None
+        whole = usual_epoch(self.epochs_began) or (pace * steps if pace else None)
         progress: Progress = {
             "event": event,
             "step": steps if event == "epoch" else state.step,
@@ -276,6 +282,15 @@ class TrainingLoop:
             "fraction": 1.0 if state.finished else done / total,
             "message": f"epoch {epoch} of {self.spec.epochs}",
             "rate": self.spec.batch_size * self.feed.copies / pace if pace else None,
-            "seconds_left": 0.0 if state.finished else (total - done) * pace if pace else None,
+            "seconds_left": 0.0 if state.finished else (total - done) / steps * whole if whole else None,
         }
         self.report(cast(Progress, self._circumstances(epoch) | figures | dict(progress)))
+
+
+def usual_epoch(began: Sequence[float]) -> float | None:
+    """Return what an epoch takes with all that follows it, from when each began; None before two have ended.
+
+    The first is left out: it compiles the network, or is the rest of one that was interrupted.
+    """
+    lasted = [later - earlier for earlier, later in pairwise(began)]
+    return median(lasted[1:][-5:]) if len(lasted) > 1 else None

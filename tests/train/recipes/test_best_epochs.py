@@ -94,6 +94,15 @@ def test_early_stopping_counts_from_the_same_best_epoch(tmp_path: Path):
     assert (state.finished, state.best_epoch) == ("early_stopped", 3)
 
 
+def test_a_lower_loss_at_the_same_area_does_not_renew_the_patience(tmp_path: Path):
+    spec, state = LOW.replaced(early_stopping_patience=2, epochs=20), TrainingState()
+    for distance in (0.1, 0.2):  # all in order from the first epoch on: the area cannot rise
+        state = closed(tmp_path, spec, FEW, 0.5 + distance * (FEW - 0.5), state)
+        assert not state.finished
+    state = closed(tmp_path, spec, FEW, 0.5 + 0.4 * (FEW - 0.5), state)
+    assert (state.finished, state.best_epoch, state.risen_epoch) == ("early_stopped", 3, 1)
+
+
 def test_a_training_of_before_goes_on_from_its_figures(tmp_path: Path):
     old = {"epoch": 1, "val_auc": 0.38, "val_partial_auc": 0.4872, "val_loss": 0.6, "images_per_second": None}
     state = TrainingState(epoch=1, best_epoch=1, best_value=0.4872, history=[old])
