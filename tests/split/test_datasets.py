@@ -10,6 +10,7 @@ from lensapp.core.errors import BandMismatch, InvalidInput, NotFound, StorageErr
 from lensapp.core.split.splits import SplitSpec
 from lensapp.services.split import datasets as service
 from lensapp.services.split.previews import preview_split
+from lensapp.services.split.split_tables import preferred_magnitude
 from lensapp.services.split.versions import joined_name, require_both_classes, split_spec_of
 from lensapp.storage import datasets, sources
 from lensapp.storage.workspace import Workspace
@@ -40,6 +41,20 @@ def test_what_catalogues_write_for_no_magnitude_is_none(ws: Workspace) -> None:
     add_source(ws, count=len(rows), cutouts=rows)
     magnitudes = preview_split(ws, source_names=["sky"], spec=SplitSpec()).columns["magnitude"]
     assert np.array_equal(magnitudes[:6], [18.5, np.nan, np.nan, np.nan, np.nan, 21.0], equal_nan=True)
+
+
+@pytest.mark.parametrize(
+    ("names", "taken"),
+    [
+        (["magnification", "mag_i"], "mag_i"),
+        (["magnification", "magnified", "magnetic_field", "mag_err", "e_mag"], None),
+        (["magnification_total", "magVIS", "magG"], "magVIS"),
+        (["gmag", "rmag", "MAG"], "MAG"),
+        (["g_mag", "mag_auto", "magr"], "magr"),
+    ],
+)
+def test_a_magnitude_is_no_magnification(names: list[str], taken: str | None) -> None:
+    assert preferred_magnitude(names) == taken
 
 
 def test_a_preview_counts_the_groups_inside_a_filter_only(ws: Workspace) -> None:

@@ -11,13 +11,13 @@ class MapSpec(Spec):
     """How the features of cutouts are projected onto a plane and clustered."""
 
     method: Literal["none", "pca", "umap"] = Field(
-        "pca",
+        "umap",
         title="Projection",
         json_schema_extra={"words": {"none": "no map", "pca": "PCA", "umap": "UMAP"}},
-        description="PCA is linear, quick and reproducible; UMAP keeps neighbours together.",
+        description="UMAP keeps neighbours together; PCA is linear and quick.",
     )
     clusters: Literal["none", "hdbscan", "kmeans"] = Field(
-        "none",
+        "hdbscan",
         title="Clusters",
         json_schema_extra={"words": {"none": "no clusters", "hdbscan": "HDBSCAN", "kmeans": "k-means"}},
         description="HDBSCAN finds dense groups in the map and leaves outliers out; k-means divides the "

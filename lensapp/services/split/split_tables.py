@@ -29,7 +29,10 @@ TABLE_COLUMNS = (
     "perceptual_hash",
     "pixels_digest",
 )
-MAGNITUDE = re.compile(r"^(magnitude|mag)(_?(?P<after>\w+))?$|^(?P<before>[a-z])_?mag$", re.IGNORECASE)
+MAGNITUDE = re.compile(
+    r"^(?!e_|.*err)((magnitude|mag)(_(?P<after>\w+)|(?P<band>[a-z]\d?|vis))?|(?P<before>[a-z])_?mag)$",
+    re.IGNORECASE,
+)
 BANDS_PREFERRED = ("", "r", "i", "vis", "g", "z", "y", "u")
 PIXEL_SCALE_TOLERANCE = 0.01
 FAINTEST = 90.0  # catalogues write 0, 99 and -99 where there is no magnitude
@@ -182,7 +185,7 @@ def preferred_magnitude(names: Collection[str]) -> str | None:
     preference = {}
     for name in names:
         if match := MAGNITUDE.match(name):
-            band = (match["after"] or match["before"] or "").lower()
+            band = (match["after"] or match["band"] or match["before"] or "").lower()
             order = BANDS_PREFERRED.index(band) if band in BANDS_PREFERRED else len(BANDS_PREFERRED)
             preference[name] = (order, name)
     return min(preference, key=preference.__getitem__, default=None)

@@ -41,7 +41,6 @@ from lensapp.ui.shared.widgets import counted, empty_state, error_box, number
 
 ICON = ":material/scatter_plot:"
 CHOICES = ("method", "clusters")
-USUAL_MAP = {"method": "umap", "clusters": "hdbscan"}
 ARCH = (
     "A network of one question has one direction: its score, along which other components bend to an arch; "
     "UMAP keeps neighbours together. "
@@ -145,7 +144,7 @@ def fields_used(choices: Mapping[str, Any]) -> tuple[str, ...]:
 
 def _show_form(ws: Workspace, run: Run, name: str, *, key: str) -> None:
     form = f"map-{key}-{run.name}-{name}"
-    entered = spec_fields(MapSpec, key=form, values=USUAL_MAP, only=CHOICES, keep="map.")
+    entered = spec_fields(MapSpec, key=form, only=CHOICES, keep="map.")
     entered |= spec_fields(MapSpec, key=form, only=fields_used(entered), keep="map.")
     if not st.button("Make the map", type="primary", key=f"{form}-make"):
         return
