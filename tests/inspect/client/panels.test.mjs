@@ -68,6 +68,17 @@ test('every panel and every model is made of a picture of many pixels', () => {
   }
 });
 
+test('the median of a large image is smooth, meets its light and lets an arc stand', () => {
+  const size = { width: 300, height: 290 }, plane = new Float32Array(300 * 290), arc = 120 * 300 + 150;
+  plane.forEach((_, index) => { plane[index] = 0.1 * (index % 300) + 0.2 * Math.floor(index / 300); });
+  plane[0] = NaN;
+  for (let row = 0; row < 3; row++) plane.fill(500, arc + row * 300, arc + row * 300 + 3);
+  const residual = residualOf(plane, size, 'median');
+  assert.ok(residual[arc + 301] > 450, `${residual[arc + 301]}`);
+  assert.ok(Number.isNaN(residual[0]));
+  for (const index of [200 * 300 + 100, 60 * 300 + 250]) assert.ok(Math.abs(residual[index]) < 0.6, `${residual[index]}`); // a pixel's step is 0.3
+});
+
 test('where every pixel is masked a residual says so, and the bands that have pixels keep theirs', () => {
   const masked = new Float32Array(3600).fill(NaN), painter = painterOf([galaxy({ x: 30, y: 30 }), masked, masked], SIZE);
   assert.throws(() => painter.paint('residual 1'), NoPicture);

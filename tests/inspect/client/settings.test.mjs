@@ -34,6 +34,11 @@ test('a stretch chosen for flux is not that of 8-bit pictures, and the other way
   assert.deepEqual([settingsOf(PICTURES).display.stretch, settingsOf(PICTURES).display.black], ['sqrt', 1]);
 });
 
+test('a stretch of flux that pictures were shown by before gives way to the file itself', () => {
+  changed(PICTURES, { stretch: 'mtf', tile: 80 });
+  assert.deepEqual([settingsOf(PICTURES).display.stretch, settingsOf(PICTURES).values.tile], ['given', 80]);
+});
+
 test('what was changed on pictures first leaves flux as usual', () => {
   changed(PICTURES, { tile: 60 });
   assert.equal(settingsOf(FLUX).display.stretch, 'soft');

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
 import { panelsOf } from '../../../lensapp/ui/gallery/client/panels.js';
+import { levelOf } from '../../../lensapp/ui/gallery/client/display_controls.js';
 import { STRETCH_WORDS, fluxOf, midtones, parseRaw, rawOf, stretchesOf, zscaleLimits } from '../../../lensapp/ui/gallery/client/stretch.js';
 
 test('fluxes survive their codes, masked pixels stay masked', () => {
@@ -23,9 +24,15 @@ test('zscale of a straight ramp is the ramp itself', () => {
   assert.deepEqual([low, high], [0, 499]);
 });
 
-test('only 8-bit pictures can be shown as in the file', () => {
-  assert.deepEqual(stretchesOf({ given: [[0], [9]] }), Object.keys(STRETCH_WORDS));
+test('8-bit pictures are shown as in the file, and by nothing made for flux', () => {
+  const optics = { given: [[-2, -2, -2], [8, 8, 8]], gains: [2, 2, 2] };
+  assert.deepEqual(stretchesOf(optics), ['given', 'linear', 'sqrt', 'percentile']);
   assert.deepEqual(stretchesOf({ given: null }), Object.keys(STRETCH_WORDS).filter((name) => name !== 'given'));
+  const view = { panels: ['colours', 'stretches'], model: 'smooth' }, bands = ['R', 'G', 'B'];
+  const ids = panelsOf({ bands, rgb: [0, 1, 2], given: optics.given, view, stretch: 'given' }).map(({ id }) => id);
+  assert.deepEqual(ids, ['colour', 'stretch linear', 'stretch sqrt', 'stretch percentile']);
+  assert.deepEqual([levelOf('black', -2, optics), levelOf('white', 6, optics)], ['0 of 255', '128 of 255']); // 3 of −2 to 8 noises
+  assert.equal(levelOf('black', -2, { given: null, gains: [1] }), undefined);
 });
 
 test('the single view shows the panels that are asked for', () => {

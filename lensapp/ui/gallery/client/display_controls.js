@@ -25,7 +25,7 @@ export class DisplayControls {
 
   /** Offer what the pixels of a source allow. */
   offer(optics) {
-    this.bands = optics.bands;
+    Object.assign(this, { bands: optics.bands, optics });
     this.control('stretch').replaceChildren(...stretchesOf(optics).map((name) => new Option(STRETCH_WORDS[name], name)));
     this.fillColours();
   }
@@ -43,7 +43,7 @@ export class DisplayControls {
 
   fillColours() {
     const box = this.root.querySelector('.colours');
-    box.hidden = this.bands.length < 2;
+    box.hidden = this.bands.length < 2 || Boolean(this.optics.given); // the colours of a picture are its own
     const names = this.bands.length < 3 ? ['R', 'B'] : ['R', 'G', 'B'];
     const luminance = select([[NO_LUMINANCE, 'own'], ...this.bands.map((band) => [band, band])], {
       'data-set': 'luminance', title: 'Luminance: the band that gives the brightness, the others give colours (Shift Y: VIS over NISP)',
@@ -63,11 +63,20 @@ export class DisplayControls {
       const label = control.closest('[data-for]');
       if (!label) continue;
       label.hidden = !USES[values.stretch].includes(name);
-      label.querySelector('output').textContent = `${Number(values[name]).toPrecision(3)} ${UNITS[name]}`.trim();
+      label.querySelector('output').textContent = levelOf(name, values[name], this.optics) ?? `${Number(values[name]).toPrecision(3)} ${UNITS[name]}`.trim();
     }
+    this.root.querySelector('.levels').hidden = values.stretch === 'given' && Boolean(this.optics.given); // it has none
     this.root.querySelectorAll('[data-set="rgb"]').forEach((list, index) => { list.value = this.bands[rgb[index] ?? rgb.at(-1)]; });
     this.root.querySelector('[data-set="luminance"]').value = luminance === null ? NO_LUMINANCE : this.bands[luminance];
   }
+}
+
+/** Return black or white of 8-bit pictures as they count: "12 of 255"; undefined of anything else. */
+export function levelOf(name, value, { given, gains }) {
+  if (!given || (name !== 'black' && name !== 'white')) return undefined;
+  const noise = [...gains].sort((a, b) => a - b)[gains.length >> 1], flux = (name === 'black' ? value * noise : value) / gains[0];
+  const [low, high] = [given[0][0], given[1][0]];
+  return `${Math.round((255 * (flux - low)) / (high - low))} of 255`;
 }
 
 function valueOf(control) {

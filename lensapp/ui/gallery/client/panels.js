@@ -7,6 +7,7 @@ const MOST_COMPOSITES = 6;
 const SMOOTH_SHARE = 0.05; // width of the Gaussian, of the image's side
 const MEDIAN_SHARE = 0.06; // half the side of the median's square, of the image's side
 const LARGEST_MEDIAN = 6;
+const MEDIAN_SIDE = 128; // pixels; of larger images the median is that of the means of squares of pixels
 const BRIGHT = 3; // noises above the sky that belong to an object
 const CENTRE_WINDOW = 3; // pixels: standard deviation of what is weighed for the centre
 const CENTRE_ROUNDS = 12;
@@ -45,18 +46,59 @@ function smoothModel(plane, size) {
   return blurred(blurred(plane, size, weights, { along: 'x' }), size, weights, { along: 'y' });
 }
 
-function medianModel(plane, { width, height }) {
+/** The median of a square around each pixel; of large images at coarser pixels, between which it is interpolated. */
+function medianModel(plane, size) {
+  const step = Math.ceil(Math.max(size.width, size.height) / MEDIAN_SIDE);
+  if (step === 1) return mediansOf(plane, size);
+  const coarse = binned(plane, size, step);
+  return spread(mediansOf(coarse.plane, coarse), coarse, size, step);
+}
+
+function mediansOf(plane, { width, height }) {
   const reach = Math.min(LARGEST_MEDIAN, Math.max(2, Math.round(MEDIAN_SHARE * Math.max(width, height))));
+  const near = new Float32Array((2 * reach + 1) ** 2);
   return plane.map((_, index) => {
-    const x = index % width, y = Math.floor(index / width), near = [];
+    const x = index % width, y = Math.floor(index / width);
+    let found = 0;
     for (let row = Math.max(0, y - reach); row <= Math.min(height - 1, y + reach); row++) {
       for (let column = Math.max(0, x - reach); column <= Math.min(width - 1, x + reach); column++) {
         const value = plane[row * width + column];
-        if (value === value) near.push(value);
+        if (value === value) near[found++] = value;
       }
     }
-    return middleOf(near);
+    return found ? near.subarray(0, found).sort()[found >> 1] : NaN;
   });
+}
+
+/** The mean of each square of `step` pixels, without masked ones: {plane, width, height}. */
+function binned(plane, { width, height }, step) {
+  const across = Math.ceil(width / step), down = Math.ceil(height / step);
+  const sums = new Float32Array(across * down), counts = new Uint32Array(across * down);
+  plane.forEach((value, index) => {
+    const bin = Math.floor(index / width / step) * across + Math.floor((index % width) / step);
+    if (value === value) { sums[bin] += value; counts[bin]++; }
+  });
+  return { plane: sums.map((sum, bin) => (counts[bin] ? sum / counts[bin] : NaN)), width: across, height: down };
+}
+
+/** A coarse plane at every pixel, interpolated between the middles of its squares. */
+function spread(coarse, { width: across, height: down }, { width, height }, step) {
+  const made = new Float32Array(width * height);
+  for (let index = 0; index < made.length; index++) {
+    const x = Math.min(across - 1, Math.max(0, ((index % width) + 0.5) / step - 0.5));
+    const y = Math.min(down - 1, Math.max(0, (Math.floor(index / width) + 0.5) / step - 0.5));
+    const left = Math.floor(x), top = Math.floor(y), right = Math.min(left + 1, across - 1), below = Math.min(top + 1, down - 1);
+    let sum = 0, total = 0;
+    for (const [column, row, share] of [
+      [left, top, (1 - x + left) * (1 - y + top)], [right, top, (x - left) * (1 - y + top)],
+      [left, below, (1 - x + left) * (y - top)], [right, below, (x - left) * (y - top)],
+    ]) {
+      const value = coarse[row * across + column];
+      if (share && value === value) { sum += share * value; total += share; }
+    }
+    made[index] = total ? sum / total : NaN;
+  }
+  return made;
 }
 
 /**
@@ -225,7 +267,7 @@ export function panelsOf({ bands, rgb, luminance = null, composite = null, given
   const residual = MODELS[model].label;
   const panels = [{ id: 'colour', label: captionOf(names) + (luminance === null ? '' : `, ${bands[luminance]} as luminance`) }];
   if (shown.has('bands') && bands.length > 1) panels.push(...bands.map((name, band) => ({ id: `band ${band}`, label: name })));
-  if (shown.has('colours')) {
+  if (shown.has('colours') && !given) {
     if (luminance !== null) panels.push({ id: `composite ${rgb}`, label: captionOf(names) });
     else if (composite) panels.push({ id: `composite ${composite[0]} ${composite[1]}`, label: `${bands[composite[1]]} over ${composite[0].map((band) => bands[band]).join(' ')}` });
     panels.push(...composites(bands, rgb).map((one) => ({ id: `composite ${one}`, label: one.map((band) => bands[band]).join(' ') })));

@@ -1,5 +1,7 @@
 // How an inspector likes to see candidates: kept in this browser and, per review, by the server.
 
+import { stretchesOf } from "./stretch.js";
+
 const USUAL = {
   tile: 150, thumbnail: null,
   panels: ['bands'], main: 'colour', model: 'isophotes', difference: {}, alpha: null, blinkRate: 2,
@@ -74,6 +76,7 @@ export class Settings {
   displayOf({ source, given, usual_display: usual }) {
     const { colours, luminances, pictures, ...flux } = this.kept;
     const chosen = those(given ? pictures ?? {} : flux, (name) => name in usual);
+    if (!stretchesOf({ given }).includes(chosen.stretch)) delete chosen.stretch; // one that was offered before
     return { ...usual, ...chosen, rgb: colours?.[source] ?? [], luminance: luminances?.[source] ?? '' };
   }
 

@@ -5,8 +5,11 @@ export const STRETCH_WORDS = {
   zscale: 'zscale', percentile: 'percentile', given: 'as in the file',
 };
 
-/** Return the stretches of a source: 8-bit pictures can be shown as they are. */
-export const stretchesOf = ({ given }) => Object.keys(STRETCH_WORDS).filter((name) => name !== 'given' || given);
+/** Those of 8-bit pictures, as they are first: in them nothing is faint that others would bring out. */
+const OF_PICTURES = ['given', 'linear', 'sqrt', 'percentile'];
+
+/** Return the stretches of a source. */
+export const stretchesOf = ({ given }) => (given ? OF_PICTURES : Object.keys(STRETCH_WORDS).filter((name) => name !== 'given'));
 export const NO_LUMINANCE = 'none';
 
 const ZERO = 32768;

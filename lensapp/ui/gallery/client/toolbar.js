@@ -13,7 +13,7 @@ export class Toolbar {
     Object.assign(this, { root, bands: data.bands, grades: data.grades });
     this.control = (name) => root.querySelector(`[data-set="${name}"]`);
     this.display = new DisplayControls(root, { optics: data, onSet });
-    this.fillTools();
+    this.fillTools(data);
     this.fillPad(data);
     this.showReviews(data.reviews, data.review.name);
     root.querySelector('[data-do="toggleKnown"]').hidden = !data.known_lenses;
@@ -28,9 +28,9 @@ export class Toolbar {
     });
   }
 
-  fillTools() {
+  fillTools({ given }) {
     const tools = this.root.querySelector('.tools');
-    const buttons = Object.entries(GROUPS).filter(([name]) => this.bands.length > 1 || /stretches|residual/.test(name));
+    const buttons = Object.entries(GROUPS).filter(([name]) => this.bands.length > 1 || /stretches|residual/.test(name)).filter(([name]) => name !== 'colours' || !given);
     tools.replaceChildren(...buttons.map(([name, { label, key, meaning }]) => {
       const words = name === 'difference' ? `${this.bands[0]} − α${this.bands.at(-1)}` : label;
       const title = `Show ${meaning} (Shift ${key.toUpperCase()})`;
