@@ -19,7 +19,7 @@ from lensapp.core.train.recommended import (
 )
 from lensapp.core.train.training_spec import TrainingSpec
 from lensapp.services.train import runs
-from lensapp.services.train.durations import Duration, Paces, Size, learning_of
+from lensapp.services.train.durations import Duration, Paces, learning_of
 from lensapp.services.train.starter import STARTER_NAME, is_starter, starter_recipe
 from lensapp.storage.records import Dataset, Run
 from lensapp.ui.shared.address import kept, names_said_of, one_of
@@ -33,7 +33,7 @@ SEEN_LETTERS = 76  # of title and text, in two lines beside the form at 1280 px
 MEANING = (
     "AUROC: on the test part of the demo survey, after a training by the recommended recipe. Time: of all "
     "epochs, with the training part chosen, as measured here or, unless one was, by our own trainings. "
-    "Parameters: for the cutouts chosen; after ≈ for those of the network's document."
+    "Parameters: for the cutouts chosen."
 )
 FURTHER_LEARNING_RATE = 3e-4  # a third of that from scratch, as docs/real-sky.md trains further
 WORDS = {one.preset: one.word for one in RECOMMENDED.values()}
@@ -110,7 +110,7 @@ def _preset(name: str, title: str, group: int) -> Recipe:
     return Recipe(name, title, f"{document}{preset.note}", preset.spec.saved(), group)
 
 
-def figures_line(recipe: Recipe, time: Duration | None, size: Size | None) -> str:
+def figures_line(recipe: Recipe, time: Duration | None, parameters: int | None) -> str:
     """Return what was measured on the demo survey, the time here and the number of parameters, in a line."""
     network, task, unlabelled = learning_of(recipe.spec)
     changed = bool(recipe.spec.get("network_options"))
@@ -118,11 +118,10 @@ def figures_line(recipe: Recipe, time: Duration | None, size: Size | None) -> st
     parts = []
     if network in MEASURED and not changed and from_scratch and (task, unlabelled) == ("binary", "none"):
         where = " by our recipe" if recipe.group > 1 else ""
-        parts.append(f"AUROC {MEASURED[network].auroc:.2f}{where} (demo)")
+        parts.append(f"demo AUROC {MEASURED[network].auroc:.2f}{where}")
     parts.append(time_words(time))
-    if size is not None:
-        count = f"{rounded_count(size.parameters)} parameters"
-        parts.append(count if size.exact else f"≈ {count} at its usual size")
+    if parameters is not None:
+        parts.append(f"{rounded_count(parameters)} parameters")
     return " · ".join(parts)
 
 
@@ -145,7 +144,7 @@ def choose_recipe(trained: Sequence[Run], *, purpose: str, dataset: Dataset, pac
 
     def line(name: str) -> str:
         spec = recipes[name].spec
-        return figures_line(recipes[name], paces.expected(spec, dataset), paces.size_of(spec, dataset))
+        return figures_line(recipes[name], paces.expected(spec, dataset), paces.parameters_of(spec, dataset))
 
     said = names_said_of(*TrainingSpec.model_fields, "range", "space")
     in_address = kept(key, one_of(list(recipes)), DEFAULT_RECIPE, resets=said)

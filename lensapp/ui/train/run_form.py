@@ -145,7 +145,7 @@ def _start_words(time: Duration | None) -> str:
         return "Time unknown: this network has not been trained here yet."
     if time.measured:
         return f"≈ {duration(time.seconds)} here, going by its last training."
-    return f"≈ {duration(time.seconds)}, going by the demo survey."
+    return f"≈ {duration(time.seconds)}, going by the demo survey and what others took here."
 
 
 def recipe_form(

@@ -5,9 +5,9 @@ from dataclasses import replace
 
 import pytest
 
-from lensapp.core.train.recommended import DEMO_PIXELS, MEASURED, PARAMETERS
+from lensapp.core.train.recommended import MEASURED
 from lensapp.core.train.training_spec import TrainingSpec
-from lensapp.services.train.durations import BEGIN_SECONDS, Size, paces_of
+from lensapp.services.train.durations import BEGIN_SECONDS, paces_of
 from lensapp.storage import datasets, runs
 from lensapp.storage.workspace import Workspace
 from lensapp.ui.train.recipe_cards import HEADINGS, figures_line, opening, recipes_offered, time_words
@@ -65,9 +65,21 @@ def test_without_an_earlier_training_the_demo_survey_tells_it_or_nobody(ws: Work
     assert paces.expected(contrastive, dataset) is None
 
 
+def test_networks_not_trained_here_are_as_much_slower_as_the_one_that_was(ws: Workspace):
+    [dataset] = datasets.list_datasets(ws.database)
+    asked = {"network": "lenet5", "epochs": 40}
+    by_demo = paces_of(ws, []).expected(asked, dataset).seconds - BEGIN_SECONDS
+    of_demo = paces_of(ws, []).expected({"network": "elu_cnn", "epochs": 5}, dataset).seconds - BEGIN_SECONDS
+    time = paces_of(ws, runs.list_runs(ws.database)).expected(asked, dataset)
+    assert not time.measured
+    assert time.seconds - BEGIN_SECONDS == pytest.approx(
+        by_demo * 12.0 / of_demo
+    )  # its five epochs took 12 s
+
+
 def test_a_card_tells_what_was_measured_of_the_network_it_trains():
     offered = recipes_offered(None)
-    assert f"AUROC {MEASURED['elu_cnn'].auroc:.2f} (demo) ·" in figures_line(offered["FAST"], None, None)
+    assert f"demo AUROC {MEASURED['elu_cnn'].auroc:.2f} ·" in figures_line(offered["FAST"], None, None)
     assert "AUROC" not in figures_line(offered["starter"], None, None)  # which has learned from other data
     assert "AUROC" not in figures_line(offered["S3-classes"], None, None)
     assert "AUROC" not in figures_line(offered["FIXMATCH"], None, None)  # measured with all labels
@@ -75,25 +87,25 @@ def test_a_card_tells_what_was_measured_of_the_network_it_trains():
 
 def test_a_card_fits_two_short_lines_and_what_is_said_of_it_names_its_source():
     offered = recipes_offered(None)
-    assert all(len(figures_line(recipe, None, None)) <= 60 for recipe in offered.values())
+    assert all(len(figures_line(recipe, None, 123_456_789)) <= 64 for recipe in offered.values())
     assert offered["FIXMATCH"].text.startswith("Sohn et al. 2020, FixMatch.")
 
 
-def test_a_card_tells_the_parameters_that_a_run_on_the_same_cutouts_has(ws: Workspace):
+def test_a_card_tells_the_parameters_for_the_cutouts_chosen(ws: Workspace):
     [dataset] = datasets.list_datasets(ws.database)
-    [first, *_] = runs.list_runs(ws.database)
-    recipe = recipes_offered(None)["FAST"]
-    nothing_known = paces_of(ws, []).size_of(recipe.spec, dataset)
-    assert nothing_known == Size(PARAMETERS["elu_cnn"], exact=False)
-    assert figures_line(recipe, None, nothing_known).endswith("≈ 318\u202fk parameters at its usual size")
-    counted = replace(first, summary=first.summary | {"parameters": 12_345})
-    assert paces_of(ws, [counted]).size_of(recipe.spec, dataset) == Size(12_345, exact=True)
-    of_classes = recipe.spec | {"task": {"kind": "classes"}}
-    assert paces_of(ws, [counted]).size_of(of_classes, dataset) == nothing_known
-    assert paces_of(ws, [counted]).size_of(recipe.spec | {"network_options": {"a": 1}}, dataset) is None
-    demo = replace(paces_of(ws, []), pixels=dict.fromkeys(dataset.source_ids, DEMO_PIXELS))
-    of_demo = demo.size_of(recipe.spec, replace(dataset, bands=("g", "r", "i")))
-    assert of_demo == Size(MEASURED["elu_cnn"].parameters, exact=True)
+    recipe, paces = recipes_offered(None)["FAST"], paces_of(ws, [])
+    demo = replace(paces, shapes=dict.fromkeys(dataset.source_ids, (64, 64)))
+    three = replace(dataset, bands=("g", "r", "i"))
+    assert demo.parameters_of(recipe.spec, three) == 415_969
+    assert figures_line(recipe, None, 415_969).endswith("time unknown · 416\u202fk parameters")
+    cropped = recipe.spec | {"input": {"crop_pixels": 40}}
+    smaller = replace(paces, shapes=dict.fromkeys(dataset.source_ids, (40, 40)))
+    assert demo.parameters_of(cropped, three) == smaller.parameters_of(recipe.spec, three) < 415_969
+    wider = {"network_options": {"filters": 64}}
+    assert demo.parameters_of(recipe.spec | wider, three) is None
+    usual = {"network_options": {"filters": 32, "dropout": 0.1}}
+    assert demo.parameters_of(recipe.spec | usual, three) == 415_969
+    assert demo.parameters_of(recipe.spec | {"input": {"crop_pixels": 99}}, three) is None
 
 
 @pytest.mark.parametrize(
