@@ -27,6 +27,7 @@ from lensapp.storage.explanations import StoredExplanation, load_explanation
 from lensapp.storage.records import Cutout, Job
 from lensapp.storage.workspace import Workspace
 
+BEGIN_SECONDS, USUAL_SECONDS = 8.0, 1.0  # until a fresh process is ready, and of each cutout on two cores
 SMALLEST_PICTURE = 320
 GAP = 8
 UNLIKE = 0.5  # a map that random weights give as well does not show what was learnt
@@ -124,6 +125,19 @@ def start_explanations(
     }
     title = f"Explain {len(cutouts)} cutouts by {run.name}"
     return jobs.enqueue(ws.database, kind="explain", title=title, payload=payload, once=True)
+
+
+def expected_seconds(ws: Workspace, run_name: str, count: int) -> float:
+    """Return how long explaining so many cutouts takes: each as in the newest page of them, or as usual."""
+    pages = [
+        (job.payload["run"] != run_name, (job.finished_at - job.started_at) / len(job.payload["cutouts"]))
+        for job in jobs.recent(ws.database, limit=jobs.JOBS_SEARCHED)
+        if job.kind == "explain" and job.state == "done" and job.payload.get("cutouts")
+        if job.started_at is not None and job.finished_at is not None
+    ]
+    if not pages:
+        return BEGIN_SECONDS + USUAL_SECONDS * count
+    return min(pages, key=lambda page: page[0])[1] * count  # of this run, where there is one
 
 
 def find_subject(ws: Workspace, name: str, *, source_name: str | None = None) -> dict[str, Any]:

@@ -13,6 +13,7 @@ from lensapp.storage.records import Cutout
 from lensapp.storage.workspace import Workspace
 from lensapp.ui.shared.address import kept, one_of, switch, whole
 from lensapp.ui.shared.job_controls import start_button, watch_job
+from lensapp.ui.shared.widgets import duration
 
 NO_MAP = "none"
 WANTED_KEY, MAP_KEY, OPACITY_KEY = "evaluate-maps", "evaluate-map", "evaluate-map-opacity"
@@ -91,7 +92,8 @@ def explain_shown(ws: Workspace, run_name: str, cutout_ids: Sequence[int]) -> No
                     run_name=run_name,
                     cutout_ids=missing,
                 )
-                st.caption(_explained_so_far(len(cutout_ids) - len(missing), len(cutout_ids)))
+                time = duration(explanations.expected_seconds(ws, run_name, len(missing)))
+                st.caption(f"≈ {time}. {_explained_so_far(len(cutout_ids) - len(missing), len(cutout_ids))}")
         return
     likenesses = explanations.likeness_to_random([one for one in found if one is not None])
     if likenesses:
