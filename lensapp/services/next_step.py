@@ -1,6 +1,6 @@
 """Where a source stands in the round, and the one next step: what every page says under its title."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -129,6 +129,9 @@ def round_of(
     own = [job for job in active if _concerns(job, chain.names)]
     pages = {JOB_KINDS[job.kind].page for job in own}
     busy = {name for name, about in STAGES.items() if not pages.isdisjoint(about)}
+    networks = _networks_of(ws, chain)
+    if any(_works_on_network(job, networks) for job in active):
+        busy.add("Network")
     step = _next_step(ws, chain)
     for job in active:
         if JOB_KINDS[job.kind].page == step.page and (job in own or _concerns(job, step.selection)):
@@ -136,7 +139,7 @@ def round_of(
             step = NextStep(f"Watch: {job.title}", f"{job.title} is under way.", step.page, names, {})
             break
     measured = chain.run is not None and chain.run.evaluation is not None
-    return Round(_stages(chain, busy), step, chain.names, measured)
+    return Round(_stages(chain, busy, networks), step, chain.names, measured)
 
 
 def take_step(ws: Workspace, step: NextStep) -> Mapping[str, str]:
@@ -185,7 +188,23 @@ def _concerns(job: Job, names: Mapping[str, str]) -> bool:
     )
 
 
-def _stages(chain: Chain, busy: set[str]) -> tuple[RoundStage, ...]:
+def _networks_of(ws: Workspace, chain: Chain) -> dict[str, Run]:
+    """Return the networks of a chain's dataset version, with the one that takes part, by name.
+
+    The stage is told of all of them, so that it is the same on a page about one that learns still as on a
+    page about another.
+    """
+    own = [] if chain.run is None else [chain.run]
+    if chain.dataset is not None:
+        own += [one for one in runs.list_runs(ws.database) if one.dataset_id == chain.dataset.id]
+    return {one.name: one for one in own}
+
+
+def _works_on_network(job: Job, networks: Collection[str]) -> bool:
+    return JOB_KINDS[job.kind].page in STAGES["Network"] and _made(job).get("run") in networks
+
+
+def _stages(chain: Chain, busy: set[str], networks: Mapping[str, Run]) -> tuple[RoundStage, ...]:
     source, dataset, run, review = chain.source, chain.dataset, chain.run, chain.review
     members = sum(sum(part.values()) for part in dataset.counts.values()) if dataset else None
     auroc = (run.evaluation or {}).get("auroc") if run else None
@@ -204,7 +223,7 @@ def _stages(chain: Chain, busy: set[str]) -> tuple[RoundStage, ...]:
             f"members of {dataset.name}{together}" if dataset else "No dataset version of these cutouts yet.",
         ),
         "Network": (
-            run is not None and run.state == "finished", None, None,
+            any(one.state == "finished" for one in networks.values()), None, None,
             f"{run.name}, {run.state}{measured}" if run else "No network trained on them yet.",
         ),
         "Scores": (

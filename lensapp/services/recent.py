@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from itertools import groupby
 from pathlib import PurePath
 
+from lensapp.core.acting import THIS_MACHINE
 from lensapp.core.plurals import counted
 from lensapp.job_kinds import JOB_KINDS, selection_of
 from lensapp.services.train.job_control import WAITING_STATES, recent_jobs
@@ -51,12 +52,13 @@ def recent_changes(ws: Workspace, *, since: float, limit: int) -> list[Change]:
             changes.append(Change(last, text, "team", {"review": names[review_id]}))
     for row in read_trail(ws.database, limit=JOBS_LOOKED_AT):
         if row["at"] > since and row["did"] not in TOLD_BY_JOBS:
-            text = f"{row['who']} {row['did']} {row['kind']} {row['name']}"
+            who = _begins(row["who"])
+            text = f"{who} {row['did']} {row['kind']} {row['name']}"
             if row["did"] == EXPORTED:
-                text = f"{row['who']} {EXPORTED} {_what_a_file_holds(row['detail'] or '')} {row['name']}"
+                text = f"{who} {EXPORTED} {_what_a_file_holds(row['detail'] or '')} {row['name']}"
                 text += f" to {row['detail']}"
             page = None if row["did"] in GONE else PAGES.get(row["kind"])
-            made_by = (row["who"], row["kind"]) if page and row["did"] == MADE else None
+            made_by = (who, row["kind"]) if page and row["did"] == MADE else None
             changes.append(
                 Change(row["at"], text, page, {row["kind"]: row["name"]} if page else None, made_by)
             )
@@ -75,6 +77,11 @@ def _told_together(changes: Sequence[Change]) -> list[Change]:
             last = replace(last, text=text)
         told.append(last)
     return told
+
+
+def _begins(who: str) -> str:
+    """Return who did something as a sentence begins with it; people write their names as they like."""
+    return who.capitalize() if who == THIS_MACHINE else who
 
 
 def _what_a_file_holds(name: str) -> str:

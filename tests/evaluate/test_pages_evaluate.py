@@ -7,9 +7,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from lensapp import jobs
 from lensapp.core.catalogue.query import CatalogueQuery
 from lensapp.core.evaluate.curves import Confusion
+from lensapp.core.evaluate.explain_spec import ExplainSpec
 from lensapp.core.evaluate.score_axis import axis_of
+from lensapp.core.train.training_spec import TrainingSpec
 from lensapp.services.catalogue.export import export
 from lensapp.services.evaluate import differences
 from lensapp.services.evaluate.compare import side_by_side
@@ -56,6 +59,39 @@ def test_a_run_without_evaluation_offers_to_evaluate_it(folder: Path) -> None:
     page.button(key="start-evaluate-elu_cnn-1").click().run()
     assert not page.exception
     assert [job.kind for job in queue.list_jobs(ws.database)] == ["evaluate"]
+
+
+def being_trained(ws: Workspace, name: str) -> None:
+    """Give a run a training under way that has said in which epoch it is."""
+    [dataset] = datasets.list_datasets(ws.database)
+    run = runs.create_run(
+        ws.database, name=name, dataset_id=dataset.id, model="elu_cnn", spec=TrainingSpec().saved()
+    )
+    runs.update_run(ws.database, run.id, state="running")
+    job = jobs.enqueue(ws.database, kind="train", title=f"Train {name}", payload={"run": name})
+    claimed = queue.claim_job(ws.database, worker="w-1", job_id=job.id)
+    assert claimed is not None
+    queue.update_job(ws.database, claimed, progress={"event": "step", "message": "epoch 3 of 20"})
+
+
+def test_a_training_under_way_is_told_with_its_epoch_and_does_not_hide_what_is_measured(folder: Path) -> None:
+    ws = Workspace.open(folder)
+    dataset = add_dataset(ws, add_survey(ws))
+    being_trained(ws, "first")
+    page = open_page("evaluate", run="first")
+    assert any("first is in epoch 3 of 20" in text.value for text in page.markdown)
+    assert [one.label for one in page.main.button if "training" in one.label] == ["Watch its training"]
+    done = add_run(ws, dataset, "done")
+    add_evaluation(ws, done, dataset)
+    page = open_page("evaluate", run="first")
+    assert page.selectbox(key="choose-run").value == "done"
+    assert any("“first”: is in epoch 3 of 20; done is shown instead" in text.value for text in page.caption)
+    (ws.run_folder("first")).mkdir()
+    (ws.run_folder("first") / "best.keras").write_bytes(b"")  # of its first epoch
+    assert open_page("evaluate").selectbox(key="choose-run").value == "done"
+    page = open_page("evaluate", run="first")
+    labels = [one.label for one in page.main.button]
+    assert {"Watch its training", "Evaluate its best network so far"} <= set(labels)
 
 
 def random_scores(ws: Workspace, run: str) -> None:
@@ -161,11 +197,13 @@ def test_a_page_of_cutouts_is_explained_in_one_job_and_shown_under_the_map_chose
     page.toggle(key="evaluate-maps").set_value(True).run()
     assert any("Surest lenses found" in text.value for text in page.markdown)
     [button] = [one for one in page.button if one.label.startswith("Explain all")]
-    assert any(one.value == "No map has been worked out for these cutouts yet." for one in page.caption)
+    said = next(one.value for one in page.caption if "No map has been worked out" in one.value)
+    assert said.startswith("≈ ")
     button.click().run()
     assert not page.exception
     [job] = queue.list_jobs(ws.database)
     ids = job.payload["cutouts"]
+    assert job.payload["spec"]["perturbations"] < ExplainSpec().perturbations
     assert button.label == f"Explain all {len(ids)}"
     maps = np.zeros((SIZE, SIZE))
     maps[:4, :4] = 1.0

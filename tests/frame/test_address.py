@@ -90,8 +90,9 @@ PAGES: list[tuple[str, dict[str, str], list[tuple[str, str, Any, str, list[str]]
     ("compare", {"view": "costs"}, [
         ("button_group", "compare-merit", "tpr10", "merit", ["tpr10"]),
         ("button_group", "compare-cost", "seconds", "cost", ["seconds"]),
-        ("multiselect", "compare-models", ["resnet50", "vgg16"], "networks", ["resnet50", "vgg16"]),
-        ("multiselect", "compare-presets", ["S1"], "recipes", ["S1"]),
+    ]),
+    ("compare", {"view": "new"}, [
+        ("multiselect", "compare-networks", ["S1", "vgg16"], "networks", ["S1", "vgg16"]),
         ("multiselect", "compare-beside", ["elu_cnn-1"], "beside", ["elu_cnn-1"]),
         ("number_input", "compare-epochs", 3, "epochs", ["3"]),
         ("number_input", "compare-batch", 32, "batch_size", ["32"]),

@@ -265,6 +265,17 @@ def test_a_network_is_watched_until_its_training_ends_though_its_best_epoch_is_t
     assert stands(ws).next_step.label == "Watch first"
 
 
+def test_the_stage_of_networks_is_the_same_on_pages_about_different_runs(ws):
+    dataset = rooms.add_dataset(ws, rooms.add_survey(ws))
+    rooms.add_run(ws, dataset, "done")
+    learning = runs.create_run(ws.database, name="learning", dataset_id=dataset.id, model="elu_cnn", spec={})
+    runs.update_run(ws.database, learning.id, state="running")
+    jobs.enqueue(ws.database, kind="train", title="Train learning", payload={"run": "learning"})
+    for of in (stands(ws), led(ws, "run", run="done"), led(ws, "run", run="learning"), led(ws, "dataset")):
+        network = of.stages[2]
+        assert (network.name, network.done, network.running) == ("Network", True, True)
+
+
 def test_folds_of_a_cross_validation_do_not_take_over_the_round(ws):
     source = rooms.add_survey(ws)
     dataset = rooms.add_dataset(ws, source)

@@ -8,8 +8,12 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from lensapp import jobs
+<<<<<<< HEAD
 from lensapp.core.acting import Actor, acting_as
 from lensapp.core.catalogue.feedback_spec import FeedbackRules
+=======
+from lensapp.core.acting import THIS_MACHINE, Actor, acting_as
+>>>>>>> 920d5cfd (Compare asks three questions in a view of its own; Evaluate tells of a training under way; an AUROC of few stands with its limits)
 from lensapp.core.plurals import counted
 from lensapp.core.split.splits import SplitSpec
 from lensapp.services import tour
@@ -200,8 +204,11 @@ def test_what_one_person_made_in_a_row_is_one_line(workspace):
         make_reviews("look-1", "look-2", "look-3")
     with acting_as(Actor("Ben", "scientist")):
         make_reviews("other")
-    changes = recent_changes(workspace, since=time.time() - 86_400, limit=3)
+    with acting_as(Actor(THIS_MACHINE, "administrator")):
+        make_reviews("night")
+    changes = recent_changes(workspace, since=time.time() - 86_400, limit=4)
     assert [(change.text, change.selection) for change in changes] == [
+        ("This machine made review night", {"review": "night"}),
         ("Ben made review other", {"review": "other"}),
         ("Ada made 3 reviews, the last look-3", {"review": "look-3"}),
         ("Ada made source small", {"source": "small"}),

@@ -23,6 +23,7 @@ from lensapp.storage.explanations import StoredExplanation, save_explanation
 from lensapp.storage.workspace import Workspace
 
 CENTRAL = 0.25  # of the side, around the middle
+RANDOM_STEPS = 16  # of the path through a network with random weights, whose map is only ranked
 UNREPORTED = ("spec", "explained_at")
 
 COPIES_SHARE = 0.8  # of the work; following the gradients of two networks is the rest
@@ -104,9 +105,9 @@ class Explainer:
         if self.gradients is None or self.randomised is None:
             return explanation
         report({"fraction": COPIES_SHARE, "message": "following the gradients of the network"})
-        maps, random = (
-            network.maps(pixels, steps=self.spec.path_steps) for network in (self.gradients, self.randomised)
-        )
+        steps = self.spec.path_steps
+        maps = self.gradients.maps(pixels, steps=steps)
+        random = self.randomised.maps(pixels, steps=min(steps, RANDOM_STEPS))
         explanation.figures["gradients"] = {
             "layer": self.gradients.layer,
             "gap": maps.gap,

@@ -61,8 +61,17 @@ def logit(probabilities: NDArray[np.float32]) -> Floats:
 
 
 def random_masks(regions: int, *, count: int, rng: np.random.Generator) -> NDArray[np.bool_]:
-    """Return which regions each of `count` copies shows, (count, regions): half of them; the first all."""
-    visible = rng.random((count, regions)) < 0.5
+    """Return which regions each of `count` copies shows, (count, regions): half of them; the first all.
+
+    The second of each pair shows what the first hides, so that what regions do together adds nothing to the
+    weight of one: the same copies tell weights better.
+
+    References
+    ----------
+    Covert & Lee 2021, AISTATS, arXiv:2012.01536, section 4.2 (paired sampling).
+    """
+    shown = rng.random((-(-count // 2), regions)) < 0.5
+    visible = np.stack([shown, ~shown], axis=1).reshape(-1, regions)[:count]
     visible[0] = True
     return visible
 

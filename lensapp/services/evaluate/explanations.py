@@ -15,7 +15,7 @@ from lensapp.core.acting import needs
 from lensapp.core.data.imaging import levels_of_sample, render
 from lensapp.core.data.overlays import STRONGEST, enlarged, shaded
 from lensapp.core.errors import InvalidInput, NotFound
-from lensapp.core.evaluate.explain_spec import ExplainSpec
+from lensapp.core.evaluate.explain_spec import OF_A_PAGE, ExplainSpec
 from lensapp.job_kinds import ExplanationPayload
 from lensapp.services.access.roots import check_readable
 from lensapp.services.data.pictures import read_pictures
@@ -120,7 +120,7 @@ def start_explanations(
         check_source_fits(ws, run, sources.source_by_id(ws.database, source_id))
     payload: ExplanationPayload = {
         "run": run.name,
-        "spec": (spec or ExplainSpec()).saved(),
+        "spec": (spec or OF_A_PAGE).saved(),
         "cutouts": [cutout.id for cutout in cutouts],
     }
     title = f"Explain {len(cutouts)} cutouts by {run.name}"

@@ -5,6 +5,7 @@ Each function marked `@_order` has the name of its row in `lensapp.core.inspect.
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -27,7 +28,7 @@ from lensapp.core.typed_commands import as_typed_here
 from lensapp.job_kinds import DropoutPayload
 from lensapp.services.evaluate.evaluation import task_of
 from lensapp.services.score.estimates import estimates_of
-from lensapp.services.score.scores import aligned_scores
+from lensapp.services.score.scores import ScoresState, aligned_scores, state_of_scores
 from lensapp.services.train.run_listing import studies_last
 from lensapp.services.train.runs import check_source_fits, require_network
 from lensapp.storage import reviews, runs, sources
@@ -214,8 +215,24 @@ def committee(ordering: Ordering) -> Values:
             f"{len(members)} run has scored {ordering.source_names}, but a committee takes at least two "
             "runs: score the source with another run."
         )
-    source_ids = [source.id for source in ordering.sources]
-    scores = [aligned_scores(ws, candidates.ids, source_ids, run_id=member.id) for member in members]
+    states = tuple(state_of_scores(ws, member, ordering.sources) for member in members)
+    source_ids = tuple(source.id for source in ordering.sources)
+    return _committee_scatter(
+        ws, candidates.ids.tobytes(), source_ids, tuple(member.id for member in members), states
+    ).copy()
+
+
+@lru_cache(maxsize=4)  # a committee of twenty reads twenty times as many scores as there are candidates
+def _committee_scatter(
+    ws: Workspace,
+    ids: bytes,
+    source_ids: Sequence[int],
+    run_ids: Sequence[int],
+    _states: tuple[ScoresState, ...],
+) -> Values:
+    """Return the scatter of the scores that runs gave to cutouts of some sources, until these change."""
+    cutout_ids = np.frombuffer(ids, np.int64)
+    scores = [aligned_scores(ws, cutout_ids, source_ids, run_id=run_id) for run_id in run_ids]
     return uncertainty.committee_scatter(np.stack(scores))
 
 

@@ -4,12 +4,13 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
+from lensapp.core.evaluate.metrics import few_to_rank
 from lensapp.core.train.committees import MODEL as COMMITTEE
 from lensapp.services.train.run_notes import ARCHIVED, STARRED
 from lensapp.services.train.runs import RunStatus, has_recipe
 from lensapp.services.train.starter import REMARK, is_starter
 from lensapp.storage import studies
-from lensapp.storage.records import Run
+from lensapp.storage.records import Dataset, Run
 from lensapp.storage.workspace import Workspace
 
 Listed = TypeVar("Listed", Run, RunStatus)
@@ -120,6 +121,36 @@ def figures_of_run(status: RunStatus) -> dict[str, Any]:
         "learning rate": run.spec.get("learning_rate") if trained else None,
         "batch": run.spec.get("batch_size") if trained else None,
     }
+
+
+def few_aurocs(run: Run, dataset: Dataset | None) -> dict[str, str]:
+    """Return the AUROCs of a run that few cutouts tell, by column, each as text with its limits."""
+    best, tested = run.summary.get("best") or {}, run.evaluation or {}
+    validated = dataset.counts.get("validation", {}) if dataset is not None else {}
+    limits = (tested.get("intervals") or {}).get("auroc") or {}
+    lenses = int(tested.get("n_positive") or 0)
+    told = {
+        "validation AUROC": (
+            (validated.get("lens", 0), sum(validated.values()) - validated.get("lens", 0)),
+            (best.get("val_auc"), best.get("val_auc_low"), best.get("val_auc_high")),
+        ),
+        "test AUROC": (
+            (lenses, int(tested.get("n") or 0) - lenses),
+            (tested.get("auroc"), limits.get("low"), limits.get("high")),
+        ),
+    }
+    return {
+        name: few_text(*figures)
+        for name, (counts, figures) in told.items()
+        if figures[0] is not None and few_to_rank(*counts)
+    }
+
+
+def few_text(value: float, low: float | None, high: float | None) -> str:
+    """Return a figure that few cutouts tell, with its limits; marked as rough where they are not known."""
+    if low is None or high is None:
+        return f"≈ {value:.2f}"
+    return f"{value:.2f} ({low:.2f}–{high:.2f})"
 
 
 def best_rows(values: Collection[float | None], best: str) -> list[bool]:

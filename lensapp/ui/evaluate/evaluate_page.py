@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from functools import partial
+from typing import Literal
 
 import streamlit as st
 
@@ -24,8 +25,8 @@ from lensapp.storage.workspace import Workspace
 from lensapp.ui.evaluate.audit_view import show_audit
 from lensapp.ui.evaluate.score_view import show_classes, show_scores
 from lensapp.ui.evaluate.value_view import show_values
-from lensapp.ui.shared.address import digest
-from lensapp.ui.shared.job_controls import start_button, watch_job
+from lensapp.ui.shared.address import digest, in_fragment_run
+from lensapp.ui.shared.job_controls import POLL_SECONDS, start_button, training_text, watch_job
 from lensapp.ui.shared.markup import plain
 from lensapp.ui.shared.page_head import page_head
 from lensapp.ui.shared.state import choose, get_workspace, go, say_what_stands_in, select, selected
@@ -42,13 +43,18 @@ def show_evaluate_page() -> None:
     """Show what a run scored, or estimated, on a part of its dataset, or offer to measure it."""
     ws = get_workspace()
     page_head("Evaluate")
+    statuses = studies_last(ws, runs.list_statuses(ws))
+    under_way = {one.name: one for one in statuses if one.active and runs.has_recipe(one.run)}
     trained = [
         status.run
-        for status in studies_last(ws, runs.list_statuses(ws))
+        for status in sorted(statuses, key=lambda one: one.name in under_way)
         if not is_starter(status.run) and (status.run.evaluation or runs.is_scored(ws, status.run))
     ]
     names = [run.name for run in trained]
     starter = selected("run") == STARTER_NAME and STARTER_NAME not in names
+    if not trained and under_way and not starter:
+        _follow_training(ws, next(iter(under_way)))
+        return
     if not trained and not starter:
         box = empty_state(
             "No trained network yet",
@@ -62,7 +68,9 @@ def show_evaluate_page() -> None:
     left, middle, right = st.columns([4, 2, 3], vertical_alignment="top")  # several runs take several rows
     with left:
         offered = [*names, STARTER_NAME] if starter else names
-        name = choose("run", offered, label="Run", remarks={STARTER_NAME: REMARK} if starter else {})
+        remarks = {name: training_text(one) for name, one in under_way.items()}
+        remarks |= {STARTER_NAME: REMARK} if starter else {}
+        name = choose("run", offered, label="Run", remarks=remarks)
     if starter and name == STARTER_NAME:
         st.info(
             "The starter network learned from cutouts that are not in this workspace, so there is nothing "
@@ -77,7 +85,38 @@ def show_evaluate_page() -> None:
         part = _choose_part()
     with right:
         compared = _choose_compared(comparable_runs(ws, run, part=part), run)
+    if run.name in under_way and not is_evaluated(ws, run, part=part):
+        if not watch_job(ws, "evaluate", run=run.name):
+            _follow_training(ws, run.name, part=part)
+        return
     _show_measured(ws, run, part=part, compared=compared)
+
+
+def _follow_training(ws: Workspace, run_name: str, *, part: str | None = None) -> None:
+    """Say of a run that learns still how far it is, with the way to its curves.
+
+    Where a `part` is named its best network so far can be measured on it.
+    """
+    moving = runs.run_status(ws, run_name).moving
+    st.fragment(_say_training, run_every=POLL_SECONDS if moving else None)(run_name, part)
+
+
+def _say_training(run_name: str, part: str | None) -> None:
+    ws = get_workspace()
+    status = runs.run_status(ws, run_name)
+    if not status.active and in_fragment_run():
+        st.rerun(scope="app")
+    box = empty_state(
+        f"{run_name} {training_text(status)}",
+        "ROC, confusion matrix, purity and completeness, and its worst mistakes will appear here, measured "
+        "on the test part that training never sees.",
+        icon=ICON,
+    )
+    with box.container(horizontal=True, horizontal_alignment="center"):
+        if st.button("Watch its training", icon=":material/show_chart:", type="primary", key="to-training"):
+            go("train", run=run_name)
+        if part is not None:
+            _start_button("Evaluate its best network so far", ws, status.run, part=part, kind="secondary")
 
 
 def _show_measured(ws: Workspace, run: Run, *, part: str, compared: Sequence[str]) -> None:
@@ -176,6 +215,8 @@ def _offer_comparison(ws: Workspace, run: Run, *, part: str) -> None:
         go("compare", view={COMPARE: f"{run.name},{before}"})
 
 
-def _start_button(label: str, ws: Workspace, run: Run, *, part: str) -> None:
+def _start_button(
+    label: str, ws: Workspace, run: Run, *, part: str, kind: Literal["primary", "secondary"] = "primary"
+) -> None:
     other = {} if part == TEST else {"part": part}
-    start_button(label, start=runs.start_evaluation, ws=ws, run_name=run.name, **other)
+    start_button(label, start=runs.start_evaluation, ws=ws, kind=kind, run_name=run.name, **other)

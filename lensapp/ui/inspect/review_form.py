@@ -24,7 +24,7 @@ from lensapp.ui.inspect.review_part import put_part
 from lensapp.ui.shared import state
 from lensapp.ui.shared.forms import spec_fields, validated
 from lensapp.ui.shared.markup import plain
-from lensapp.ui.shared.widgets import errors_shown
+from lensapp.ui.shared.widgets import errors_shown, question
 
 NO_RUN = "no scores"
 FORM_WIDTH = 760  # pixels: wider, its few fields are far apart
@@ -89,17 +89,10 @@ def review_form(ws: Workspace) -> None:
         _ask(ws, [source.name for source in ready_sources(ws)])
 
 
-def _question(words: str) -> st.delta_generator.DeltaGenerator:
-    """Show a question; return where its fields stand, beside it."""
-    question, fields = st.columns([1, 3])
-    question.markdown(f"**{words}**")
-    return fields
-
-
 def _ask_candidates(ws: Workspace, names: list[str]) -> tuple[str, str, list[str]]:
     """Ask for the source and a run that scored it; return them and all such runs."""
     selected = state.selected("source")
-    with _question("Which candidates?"):
+    with question("Which candidates?"):
         left, right = st.columns(2)
         source = left.selectbox(
             "Source",
@@ -128,7 +121,7 @@ def _ask(ws: Workspace, names: list[str]) -> None:
     key = f"new-review-spec-{with_scores}"
     with st.form(f"new-review-{with_scores}", border=False):
         voters = [] if mode() == "alone" else [one.name for one in accounts_that_vote(ws)]
-        with _question("How many, graded by whom?"):
+        with question("How many, graded by whom?"):
             values = spec_fields(
                 ReviewSpec,
                 key=f"{key}-{source}",
@@ -137,7 +130,7 @@ def _ask(ws: Workspace, names: list[str]) -> None:
                 offered={"inspectors": voters},
             )
         suggested = free_review_name(ws, source)
-        with _question("Under which name?"):
+        with question("Under which name?"):
             entered = st.text_input("Name", placeholder=suggested, key=f"new-review-name-{source}")
         with st.expander("More settings", icon=":material/tune:"):
             titles = ("Order and filter", "Columns", *(title for title, _, _ in SECTIONS))

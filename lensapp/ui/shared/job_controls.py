@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
 
 import streamlit as st
 
@@ -36,10 +36,17 @@ STATE_COLOURS = {
 }
 
 
-def start_button(label: str, *, start: Callable[..., object], ws: Workspace, **arguments: Any) -> None:
+def start_button(
+    label: str,
+    *,
+    start: Callable[..., object],
+    ws: Workspace,
+    kind: Literal["primary", "secondary"] = "primary",
+    **arguments: Any,
+) -> None:
     """Show a button that calls `start(ws, **arguments)` and shows what it refuses."""
     key = "-".join(["start", label.lower().replace(" ", "-"), *map(str, arguments.values())])
-    if not st.button(label, type="primary", icon=":material/play_arrow:", key=key):
+    if not st.button(label, type=kind, icon=":material/play_arrow:", key=key):
         return
     try:
         start(ws, **arguments)
@@ -190,6 +197,16 @@ def progress_text(job: Job) -> str:
         elif job.started_at is not None and not fraction_done(job):
             parts.append(duration(max(time.time() - job.started_at, 0.0)))
     return " · ".join(parts)
+
+
+def training_text(standing: JobStanding) -> str:
+    """Return how far a training is, as a reader goes on after its name: "is in epoch 3 of 20"."""
+    if standing.state == "queued":
+        return "waits to be trained"
+    epoch = str((standing.job.progress if standing.job else {}).get("message") or "")
+    if not epoch.startswith("epoch"):
+        return "is being trained" if standing.state == "running" else f"is {standing.state}"
+    return f"is in {epoch}" if standing.state == "running" else f"is {standing.state}, in {epoch}"
 
 
 def state_text(job: Job, live: Sequence[Job]) -> str:

@@ -69,6 +69,13 @@ def with_middle(
         return plan(rules.replaced(crop=True))
 
 
+def question(words: str) -> st.delta_generator.DeltaGenerator:
+    """Show a question of a form; return where its fields stand, beside it."""
+    asked, fields = st.columns([1, 3])
+    asked.markdown(f"**{words}**")
+    return fields
+
+
 @contextmanager
 def errors_shown() -> Iterator[None]:
     """Show an error of the block as a box; the rest of the block is skipped, the page goes on."""
@@ -94,6 +101,15 @@ def absolute_time(moment: float | None) -> str:
     if moment is None:
         return "–"
     return datetime.fromtimestamp(moment).astimezone().strftime("%Y-%m-%d %H:%M:%S %Z")
+
+
+def clock_time(moment: float, *, now: float | None = None) -> str:
+    """Return "at 14:32", or "on 3 May at 14:32" of another day: true on a page that is not drawn again."""
+    then, today = (datetime.fromtimestamp(one).astimezone() for one in (moment, now or time.time()))
+    day = "" if then.date() == today.date() else f"on {then.day} {then:%b} "
+    if then.year != today.year:
+        day = f"on {then.day} {then:%b %Y} "
+    return f"{day}at {then:%H:%M}"
 
 
 def when(moment: float | None) -> None:

@@ -22,7 +22,7 @@ from lensapp.ui.shared.job_controls import (
 from lensapp.ui.shared.markup import plain
 from lensapp.ui.shared.page_head import page_head
 from lensapp.ui.shared.state import get_workspace, go, selected
-from lensapp.ui.shared.widgets import absolute_time, counted, duration, empty_state, relative_time, time_left
+from lensapp.ui.shared.widgets import absolute_time, clock_time, counted, duration, empty_state, time_left
 from lensapp.ui.train.kfold import show_kfold
 from lensapp.ui.train.search import show_search
 from lensapp.ui.train.study_form import show_study_form
@@ -123,12 +123,11 @@ def _live_status(name: str) -> None:
 
 
 def _what_ended(ws: Workspace, status: studies.StudyStatus) -> str:
-    """Return network, runs, total time and age of a study that is not under way."""
+    """Return network, runs, total time and end of a study that is not under way."""
     network = network_title(status.study.spec["training"]["network"])
     entries = studies.members(ws, status.study)
     seconds = seconds_trained(entries)
     took = f" in {duration(seconds)} together" if seconds else ""
-    return (
-        f"**{plain(network)}** · {counted(len(entries), 'training')}{took} · "
-        f"started {relative_time(status.study.created_at)}"
-    )
+    last = status.study.finished_at
+    ended = f" · ended {clock_time(last)}" if last is not None else ""
+    return f"**{plain(network)}** · {counted(len(entries), 'training')}{took}{ended}"

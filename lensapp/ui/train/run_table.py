@@ -1,24 +1,26 @@
 """The table of runs; ticked ones are laid over the selected run, starred, archived or deleted."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from statistics import fmean
 from typing import Any
 
 import pandas as pd
 import streamlit as st
 
+from lensapp.core.evaluate.metrics import FEWEST_RANKED
 from lensapp.services.care import removal
 from lensapp.services.train.run_listing import (
     BEST_IS,
     RunRow,
     best_rows,
+    few_aurocs,
     figures_of_run,
     listed,
     origin_of,
     study_of_runs,
 )
 from lensapp.services.train.run_notes import ARCHIVED, STARRED, switch_tag
-from lensapp.services.train.runs import RunStatus, has_recipe
+from lensapp.services.train.runs import RunStatus, has_recipe, training_datasets
 from lensapp.storage.workspace import Workspace
 from lensapp.ui.shared.address import digest, kept, one_of, put, several_of, text
 from lensapp.ui.shared.figures import line_colours
@@ -41,6 +43,9 @@ FORMATS = {
     "test AUROC": "{:.4f}", "minutes": "{:.1f}", "learning rate": "{:.1e}", "epochs": "{:.0f}",
     "best epoch": "{:.0f}", "batch": "{:.0f}", "parameters": "{:,.0f}",
 }  # fmt: skip
+OF_FEW = (
+    f"With fewer than {FEWEST_RANKED} lenses or non-lenses its 95 % limits stand beside it: a rank is chance."
+)
 TALLEST, ROW_PIXELS = 12, 35
 NAME_PIXELS = 190  # longer names are told whole by a click; the figures stay in sight
 
@@ -95,12 +100,21 @@ def show_runs(ws: Workspace, statuses: Sequence[RunStatus], *, followed: str) ->
         table = table.sort_values(group, kind="stable")
         rows = [rows[place] for place in table.index]
         columns = [group, *(name for name in columns if name != group)]
-    ticked = _show_table(table[[*FIXED, *columns]], rows, drawn)
+    ticked = _show_table(table[[*FIXED, *columns]], rows, drawn, few=_told_by_few(ws, rows))
     _show_actions(ws, [name for name in ticked if name in {row.name for row in rows if not row.study}])
     _keep_ticks(statuses, rows, ticked)
 
 
-def _show_table(table: pd.DataFrame, rows: Sequence[RunRow], drawn: Sequence[str]) -> list[str]:
+def _told_by_few(ws: Workspace, rows: Sequence[RunRow]) -> list[dict[str, str]]:
+    """Return for each row its AUROCs that few cutouts tell, by column; none of studies, which are means."""
+    versions = {one.id: one for one in training_datasets(ws)}
+    runs = [None if row.study else row.statuses[0].run for row in rows]
+    return [{} if run is None else few_aurocs(run, versions.get(run.dataset_id)) for run in runs]
+
+
+def _show_table(
+    table: pd.DataFrame, rows: Sequence[RunRow], drawn: Sequence[str], *, few: Sequence[Mapping[str, str]]
+) -> list[str]:
     """Show the table and return the names of the runs in its ticked rows."""
     names = [row.name for row in rows]
     colours = line_colours()
@@ -108,6 +122,9 @@ def _show_table(table: pd.DataFrame, rows: Sequence[RunRow], drawn: Sequence[str
     style = table.style.format(
         {name: form for name, form in FORMATS.items() if name in table}, na_rep="–", thousands="\u202f"
     )
+    for place, row in zip(table.index, few, strict=True):
+        for name in table.columns.intersection(list(row)):
+            style = style.format(lambda _, words=row[name]: words, subset=([place], [name]))
     style = style.apply(
         lambda column: [f"color: {dots.get(row.statuses[0].name, 'inherit')}" for row in rows], subset=["●"]
     )
@@ -142,7 +159,10 @@ def _show_table(table: pd.DataFrame, rows: Sequence[RunRow], drawn: Sequence[str
             "validation loss": st.column_config.NumberColumn(
                 help="Cross-entropy of the best epoch, validation part; the best is marked."
             ),
-            "test AUROC": st.column_config.NumberColumn(help="From Evaluate, test part; the best is marked."),
+            "validation AUROC": st.column_config.NumberColumn(help=f"Of the best epoch. {OF_FEW}"),
+            "test AUROC": st.column_config.NumberColumn(
+                help=f"From Evaluate, test part; the best is marked. {OF_FEW}"
+            ),
         },
         height="content" if len(names) <= TALLEST else TALLEST * ROW_PIXELS,
     )

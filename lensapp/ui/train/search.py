@@ -3,6 +3,7 @@
 import pandas as pd
 import streamlit as st
 
+from lensapp.core.evaluate.metrics import few_to_rank
 from lensapp.core.train.study_spec import SearchSpec
 from lensapp.services.train import runs, study_figures
 from lensapp.services.train import studies as study_service
@@ -45,6 +46,7 @@ def show_search(ws: Workspace, status: StudyStatus) -> None:
             )
             if st.button("Open in Evaluate", icon=":material/query_stats:", key="best-evaluate"):
                 go("evaluate", run=best["run"])
+    _say_if_few(ws, status)
     if len(columns["trial"]):
         _show_trial_figures(status, spec, columns)
     else:
@@ -69,6 +71,20 @@ def show_search(ws: Workspace, status: StudyStatus) -> None:
         height="content" if len(rows) <= 8 else 320,
     )
     _show_curves(ws, status, entries, axis=str(status.study.summary.get("figure") or spec.training.monitor))
+
+
+def _say_if_few(ws: Workspace, status: StudyStatus) -> None:
+    """Say that the validation part has too few of a class to rank trials by the area under a ROC curve."""
+    by = str(status.study.summary.get("figure") or "")
+    version = next((one for one in runs.training_datasets(ws) if one.id == status.study.dataset_id), None)
+    counts = version.counts.get("validation", {}) if version is not None else {}
+    lenses = counts.get("lens", 0)
+    if by in ("val_auc", "val_partial_auc") and few_to_rank(lenses, sum(counts.values()) - lenses):
+        st.caption(
+            f":material/info: The validation part has {counted(lenses, 'lens')} and "
+            f"{counted(sum(counts.values()) - lenses, 'non-lens')}: trials with a similar AUROC cannot be "
+            "told apart."
+        )
 
 
 def _show_curves(ws: Workspace, status: StudyStatus, entries: list[StudyRun], *, axis: str) -> None:

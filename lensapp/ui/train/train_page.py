@@ -34,11 +34,11 @@ from lensapp.ui.shared.scores import hint_at_low_scores
 from lensapp.ui.shared.state import choose, get_workspace, go
 from lensapp.ui.shared.widgets import (
     absolute_time,
+    clock_time,
     counted,
     duration,
     empty_state,
     number,
-    relative_time,
     time_left,
 )
 from lensapp.ui.train import curves
@@ -183,7 +183,7 @@ def summary_line(run: Run) -> str:
     if summary.get("epochs"):
         parts.append(best_epoch_in_words(run) or counted(summary["epochs"], "epoch"))
     if summary.get("seconds"):
-        parts.append(f"{duration(float(summary['seconds']))}")
+        parts.append(f"took {duration(float(summary['seconds']))}")
     if summary.get("images_per_second"):
         parts.append(f"{number(float(summary['images_per_second']))} images/s")
     if summary.get("parameters"):
@@ -195,7 +195,8 @@ def summary_line(run: Run) -> str:
             else f" in {summary['precision'].replace('_', ' ')}"
         )
         parts.append(f"on {summary['device']}{bits}")
-    parts.append(f"started {relative_time(run.created_at)}")
+    if run.finished_at is not None:
+        parts.append(f"ended {clock_time(run.finished_at)}")
     return " · ".join(parts)
 
 

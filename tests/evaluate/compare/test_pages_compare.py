@@ -109,12 +109,17 @@ def test_a_new_comparison_is_queued_with_its_budget(folder: Path) -> None:
     ws = compared_workspace(folder)
     page = open_page("compare", compare="elu_cnn-2,elu_cnn-1", view="costs")
     assert list(page.dataframe[0].value["network"]) == ["elu_cnn-2", "elu_cnn-1"]
-    page.multiselect(key="compare-models").set_value(["elu_cnn", "lens_cnn"])
+    page.button_group(key="compare-view").set_value("new").run()
+    assert not page.dataframe, "the form stands by itself"
+    assert page.multiselect(key="compare-networks").value == ["FAST", "BEST"]
+    assert any(text.value.startswith("≈ ") and text.value.endswith(" in all.") for text in page.caption)
+    page.multiselect(key="compare-networks").set_value(["elu_cnn", "lens_cnn"])
     page.multiselect(key="compare-beside").set_value(["elu_cnn-1"])
     page.number_input(key="compare-epochs").set_value(3)
     page.checkbox(key="compare-baselines").check()
     page.button(key="compare-start").click().run()
     assert not page.exception
+    assert page.query_params["view"] == "costs", "where it is followed"
     study = studies.get_study(ws.database, "comparison-1")
     assert study.spec["training"] == {"epochs": 3, "seed": 0}
     labels = [row.label for row in compared_in(ws, study)]
@@ -124,17 +129,18 @@ def test_a_new_comparison_is_queued_with_its_budget(folder: Path) -> None:
 
 def test_recipes_of_another_task_are_not_compared_nor_are_all_chosen_at_once(folder: Path) -> None:
     full_workspace(folder)
-    page = open_page("compare")
-    offered = page.multiselect(key="compare-presets").options
+    page = open_page("compare", view="new")
+    offered = page.multiselect(key="compare-networks").options
     assert "Lens CNN (Ivashkov 2022)" in offered
     assert not {"Morphological classes (Bom 2018)", "Lens parameters (Bom 2018)"} & set(offered)
-    for key in ("compare-presets", "compare-models", "compare-beside"):
+    for key in ("compare-networks", "compare-beside"):
         assert page.multiselect(key=key).proto.select_all == 0, "Enter would choose every one of them"
 
 
 def test_nothing_chosen_is_refused_with_a_remedy(folder: Path) -> None:
     full_workspace(folder)
-    page = open_page("compare")
+    page = open_page("compare", view="new")
+    page.multiselect(key="compare-networks").set_value([])
     page.button(key="compare-start").click().run()
     assert any("nothing to compare. Name networks" in error.value for error in page.error)
 

@@ -1,5 +1,6 @@
 """The list of runs: searched, starred, archived, folds under their study, deleted and brought back."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -7,7 +8,7 @@ import pytest
 from lensapp.core.train.study_spec import KfoldSpec
 from lensapp.services.train import runs as run_service
 from lensapp.services.train import studies as study_service
-from lensapp.services.train.run_listing import best_rows, listed, origin_of, study_of_runs
+from lensapp.services.train.run_listing import best_rows, few_aurocs, listed, origin_of, study_of_runs
 from lensapp.services.train.run_notes import ARCHIVED, STARRED, annotate_run, switch_tag
 from lensapp.storage import datasets, runs
 from lensapp.storage.workspace import Workspace
@@ -54,6 +55,20 @@ def test_a_run_that_was_not_trained_here_does_not_look_trained(ws: Workspace):
     runs.update_run(ws.database, made.id, state="finished")
     assert origin_of(run_service.run_status(ws, "theirs")) == "imported scores"
     assert origin_of(run_service.run_status(ws, "elu_cnn-1")) == "finished"
+
+
+def test_an_auroc_of_few_cutouts_stands_with_its_limits(ws: Workspace):
+    [dataset] = datasets.list_datasets(ws.database)
+    run = runs.get_run(ws.database, "elu_cnn-1")
+    best = {"val_auc": 0.91234, "val_auc_low": 0.71, "val_auc_high": 0.99}
+    tested = {"auroc": 0.95678, "n": 100, "n_positive": 30}
+    one = replace(run, summary={"best": best}, evaluation=tested)
+    few = {"validation": {"lens": 29, "nonlens": 400}}
+    assert few_aurocs(one, replace(dataset, counts=few)) == {"validation AUROC": "0.91 (0.71–0.99)"}
+    enough = {"validation": {"lens": 30, "nonlens": 30}}
+    assert few_aurocs(one, replace(dataset, counts=enough)) == {}
+    fewer = replace(one, evaluation=tested | {"n": 59})  # 29 non-lenses, and no limits are stored
+    assert few_aurocs(fewer, replace(dataset, counts=enough)) == {"test AUROC": "≈ 0.96"}
 
 
 def test_the_best_of_a_column_is_marked_where_there_is_a_choice():

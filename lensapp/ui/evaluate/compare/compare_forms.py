@@ -10,20 +10,46 @@ from lensapp.core.train.committees import COMBINATIONS, CommitteeSpec
 from lensapp.core.train.comparison_spec import ComparisonSpec
 from lensapp.core.train.network_specs import NETWORKS
 from lensapp.core.train.presets import PRESETS
+from lensapp.core.train.recommended import RECOMMENDED, offered_networks
 from lensapp.services.evaluate.combinations import compare_combinations
 from lensapp.services.evaluate.committees import make_committee, suggest_committee_name
 from lensapp.services.evaluate.figure_tables import ways_table
 from lensapp.services.train import comparisons, runs, studies
 from lensapp.services.train.comparisons import Compared
+from lensapp.services.train.durations import paces_of
 from lensapp.storage.workspace import Workspace
 from lensapp.ui.evaluate.tables import show_table
-from lensapp.ui.shared.address import decimal, kept, one_of, optional, several_of, switch, text, whole
+from lensapp.ui.shared.address import (
+    decimal,
+    kept,
+    one_of,
+    optional,
+    put_together,
+    several_of,
+    switch,
+    text,
+    whole,
+)
 from lensapp.ui.shared.forms import validated
 from lensapp.ui.shared.job_controls import spread_field
 from lensapp.ui.shared.markup import plain, plain_all
-from lensapp.ui.shared.state import choose, go, select
-from lensapp.ui.shared.widgets import error_box, errors_shown, number
+from lensapp.ui.shared.state import VIEW, choose, go, select
+from lensapp.ui.shared.widgets import counted, duration, error_box, errors_shown, heading, number, question
 
+NEW, COSTS = "new", "costs"
+"""Views of the page: the form, and what a comparison under way is followed on."""
+FORM_WIDTH = 760  # pixels: wider, its few fields are far apart
+WHAT_ONE_GETS = (
+    "All are trained and measured on the same cutouts. You get: which is better, with a paired test of "
+    "whether chance would give as much; scores of each that can be calibrated; and, of the best together, a "
+    "combined score as a committee."
+)
+AT_FIRST = tuple(one.preset for one in RECOMMENDED.values())
+OFFERED = [
+    *AT_FIRST,
+    *(one.name for one in PRESETS.values() if one.spec.task.kind == "binary" and one.name not in AT_FIRST),
+    *offered_networks(),
+]
 QUEUED = "compare-queued"
 MOST = 10**9  # that the address takes; the specification says what may be
 MADE = "compare-committee-made"
@@ -105,105 +131,114 @@ def _show_ways(ws: Workspace, members: list[str]) -> None:
 
 
 def show_comparison_form(ws: Workspace, evaluated: list[str]) -> None:
-    """Show the form of a new comparison and start it."""
-    st.subheader("New comparison")
-    st.caption(
-        "Each network is trained on the dataset version with the same budget and measured on the test part; "
-        "runs beside them are measured only."
-    )
+    """Ask three questions of a new comparison, the rest folded, and start it."""
     queued = st.session_state.pop(QUEUED, None)
     if queued:
         st.toast(f"{plain(queued)} is queued.", icon=":material/schedule:")
-    dataset_name, chosen = _choose_compared(ws, evaluated)
-    values = _budget() | chosen
-    spread = spread_field(ws, key="compare-spread")
-    cells = st.columns([2, 2, 5], vertical_alignment="bottom")
-    with cells[0]:
-        suggestion = studies.suggest_study_name(ws, comparisons.KIND)
-        name = st.text_input(
-            "Name", placeholder=suggestion, **kept("name", text(), "", key=f"compare-name-{suggestion}")
-        )
-    with cells[1]:
-        pressed = st.button("Compare", type="primary", icon=":material/play_arrow:", key="compare-start")
+    with st.container(width=FORM_WIDTH):
+        heading("New comparison")
+        st.caption(WHAT_ONE_GETS)
+        with question("On which cutouts?"):
+            names = [dataset.name for dataset in runs.training_datasets(ws)]
+            dataset_name = str(choose("dataset", names, label="Dataset version"))
+        with question("Which networks?"):
+            chosen = _ask_networks()
+        with question("How long is each trained?"):
+            epochs = st.number_input(
+                "Epochs",
+                step=1,
+                width=200,
+                **kept("epochs", whole(1, MOST), 10, key="compare-epochs"),
+                help="Passes through the training part, the same for all.",
+            )
+        with st.expander("More settings", icon=":material/tune:"):
+            further, minutes = _ask_further(evaluated)
+            spread = spread_field(ws, key="compare-spread")
+            suggestion = studies.suggest_study_name(ws, comparisons.KIND)
+            in_address = kept("name", text(), "", key=f"compare-name-{suggestion}")
+            name = st.text_input("Name", placeholder=suggestion, **in_address)
+        with st.container(horizontal=True, vertical_alignment="center", gap="medium"):
+            pressed = st.button(
+                "Train and compare", type="primary", icon=":material/play_arrow:", key="compare-start"
+            )
+            st.caption(_time_in_all(ws, dataset_name, chosen, epochs=epochs, minutes=minutes))
+    training = further.pop("training") | ({} if minutes is not None else {"epochs": epochs})
+    values = {**chosen, **further, "training": training, "minutes": minutes}
     if pressed:
         _start(ws, dataset_name, values, name=name.strip() or suggestion, spread=spread)
 
 
-def _choose_compared(ws: Workspace, evaluated: list[str]) -> tuple[str, dict[str, list[str]]]:
-    """Ask for a dataset version, and for the networks, recipes and runs that are compared on it."""
-    left, right = st.columns([2, 3], vertical_alignment="top")
-    with left:
-        dataset_name = choose(
-            "dataset",
-            [dataset.name for dataset in runs.training_datasets(ws)],
-            label="Dataset version",
-        )
-    with right:
-        beside = st.multiselect(
-            "Runs beside them",
-            evaluated,
-            placeholder="none",
-            select_all=False,
-            **kept("beside", several_of(evaluated), [], key="compare-beside"),
-        )
-    models = st.multiselect(  # names are long and several are chosen: each has a row of its own
-        "Networks",
-        list(NETWORKS),
-        format_func=lambda name: NETWORKS[name].title,
-        **kept("networks", several_of(list(NETWORKS)), [], key="compare-models"),
+def _ask_networks() -> dict[str, list[str]]:
+    """Ask which recipes and networks are trained: at first those that are recommended."""
+    asked = st.multiselect(
+        "Recipes and networks",
+        OFFERED,
+        format_func=lambda name: PRESETS[name].title if name in PRESETS else NETWORKS[name].title,
+        **kept("networks", several_of(OFFERED), list(AT_FIRST), key="compare-networks"),
         placeholder="none",
         select_all=False,
+        help="Recipes that tell lenses from non-lenses, each with its own settings; then networks, which are "
+        "trained by the usual ones.",
     )
-    published = [preset.name for preset in PRESETS.values() if preset.spec.task.kind == "binary"]
-    presets = st.multiselect(
-        "Published recipes",
-        published,
-        format_func=lambda name: PRESETS[name].title,
-        **kept("recipes", several_of(published), [], key="compare-presets"),
+    return {
+        "presets": [name for name in asked if name in PRESETS],
+        "models": [name for name in asked if name not in PRESETS],
+    }
+
+
+def _ask_further(evaluated: list[str]) -> tuple[dict[str, Any], float | None]:
+    """Ask for what seldom matters; return values of a ComparisonSpec, and the minutes of each training."""
+    beside = st.multiselect(
+        "Runs beside them",
+        evaluated,
         placeholder="none",
-        help="Those that tell lenses from non-lenses, as the runs beside them do.",
         select_all=False,
+        **kept("beside", several_of(evaluated), [], key="compare-beside"),
+        help="Trained before: they are measured only.",
     )
-    return str(dataset_name), {"models": models, "presets": presets, "runs": beside}
+    classical = st.checkbox(
+        "Classical baselines",
+        **kept("baselines", switch(), default=False, key="compare-baselines"),
+        help="Decision tree, SVM, MLP and logistic regression on pixels and on morphology. Only their "
+        "evaluation is kept: they cannot score a source.",
+    )
+    cells = st.columns(3, vertical_alignment="bottom")
+    batch = cells[0].number_input(
+        "Batch size", value=None, step=1, placeholder="recipe's own",
+        help="Cutouts per step; empty takes 128, or what the recipe says.",
+        **kept("batch_size", optional(whole(1, MOST)), None, key="compare-batch"),
+    )  # fmt: skip
+    minutes = cells[1].number_input(
+        "Minutes each", value=None, step=1.0, placeholder="no limit",
+        help="Each training ends after this time, and not by its epochs; its best network counts.",
+        **kept("minutes", decimal(0.0, MOST), None, key="compare-minutes"),
+    )  # fmt: skip
+    seed = cells[2].number_input(
+        "Seed", step=1, help="The same for all.", **kept("seed", whole(0, MOST), 0, key="compare-seed")
+    )
+    training = {"seed": seed} | ({"batch_size": batch} if batch is not None else {})
+    return {"training": training, "runs": beside, "baselines": BASELINES if classical else ()}, minutes
 
 
-def _budget() -> dict[str, Any]:
-    """Show the settings that hold for all networks; return them as values of a ComparisonSpec."""
-    cells = st.columns(5, vertical_alignment="bottom")
-    with cells[0]:
-        epochs = st.number_input(
-            "Epochs",
-            step=1,
-            **kept("epochs", whole(1, MOST), 10, key="compare-epochs"),
-            help="Passes through the training part.",
-        )
-    with cells[1]:
-        batch = st.number_input(
-            "Batch size", value=None, step=1, placeholder="recipe's own",
-            help="Cutouts per step; empty takes 128, or what the recipe says.",
-            **kept("batch_size", optional(whole(1, MOST)), None, key="compare-batch"),
-        )  # fmt: skip
-    with cells[2]:
-        minutes = st.number_input(
-            "Minutes each", value=None, step=1.0, placeholder="no limit",
-            help="Each training ends after this time, and not by its epochs; its best network counts.",
-            **kept("minutes", decimal(0.0, MOST), None, key="compare-minutes"),
-        )  # fmt: skip
-    with cells[3]:
-        seed = st.number_input(
-            "Seed", step=1, help="The same for all.", **kept("seed", whole(0, MOST), 0, key="compare-seed")
-        )
-    with cells[4]:
-        classical = st.checkbox(
-            "Classical baselines",
-            **kept("baselines", switch(), default=False, key="compare-baselines"),
-            help="Decision tree, SVM, MLP and logistic regression on pixels and on morphology. Only their "
-            "evaluation is kept: they cannot score a source.",
-        )  # fmt: skip
-    training = {"epochs": epochs, "seed": seed} | ({"batch_size": batch} if batch is not None else {})
+def _time_in_all(
+    ws: Workspace, dataset_name: str, chosen: dict[str, list[str]], *, epochs: int, minutes: float | None
+) -> str:
+    """Return how long all trainings will take together, as far as it is known."""
+    recipes = [PRESETS[name].spec.saved() for name in chosen["presets"]]
+    recipes += [{"network": name} for name in chosen["models"]]
+    if not recipes:
+        return ""
     if minutes is not None:
-        training.pop("epochs")
-    return {"training": training, "minutes": minutes, "baselines": BASELINES if classical else ()}
+        return f"≈ {duration(60 * minutes * len(recipes))} in all."
+    [dataset] = [one for one in runs.training_datasets(ws) if one.name == dataset_name]
+    paces = paces_of(ws, [status.run for status in runs.list_statuses(ws)])
+    times = [paces.expected(recipe | {"epochs": epochs}, dataset) for recipe in recipes]
+    known = sum(time.seconds for time in times if time is not None)
+    unknown = times.count(None)
+    if unknown == len(times):
+        return "Time unknown: none of these was trained here yet."
+    more = f", and {counted(unknown, 'network')} not trained here yet" if unknown else ""
+    return f"≈ {duration(known)} in all{more}."
 
 
 def _start(
@@ -220,6 +255,5 @@ def _start(
         error_box(error)
         return
     st.session_state[QUEUED] = study.name
-    st.query_params["study"] = study.name
-    st.query_params.pop("compare", None)
+    put_together({"study": [study.name], "compare": [], VIEW: [COSTS]})  # where its progress is seen
     st.rerun()

@@ -6,12 +6,13 @@ import pandas as pd
 import streamlit as st
 
 from lensapp.core.errors import NotFound
+from lensapp.core.evaluate.metrics import few_to_rank
 from lensapp.services.evaluate.compare.same_part import measured_alike
 from lensapp.services.evaluate.compare.side_by_side import first_together
 from lensapp.services.evaluate.run_colours import colours_of_runs
 from lensapp.services.train import comparisons, runs, studies
 from lensapp.services.train.comparisons import Compared
-from lensapp.services.train.run_listing import studies_last
+from lensapp.services.train.run_listing import few_text, studies_last
 from lensapp.services.train.runs import RunStatus
 from lensapp.services.train.starter import is_starter
 from lensapp.services.train.studies import StudyStatus
@@ -37,12 +38,12 @@ STUDY = "study"
 CHOSEN = "compare"
 BY_HAND = ""
 TICKED = "compare-ticked"
-COSTS = "costs"
 VIEWS = {
     "beside": "Side by side",
     "overlap": "Shared false positives",
     "scores": "Score against score",
-    COSTS: "Accuracy, cost, committees",
+    compare_forms.COSTS: "Accuracy, cost, committees",
+    compare_forms.NEW: ":material/add: New comparison",
 }
 
 
@@ -63,12 +64,17 @@ def show_compare_page() -> None:
     statuses = studies_last(ws, runs.list_statuses(ws))
     evaluated = [status.name for status in statuses if status.run.evaluation]
     if comparisons_made or len(evaluated) > 1:
-        rows = _choose_rows(ws, comparisons_made, evaluated)
+        place = st.container()
         view = choose_view(VIEWS, key="compare-view")
+        if view == compare_forms.NEW:
+            compare_forms.show_comparison_form(ws, evaluated)
+            return
+        with place:
+            rows = _choose_rows(ws, comparisons_made, evaluated)
         for row in rows:
             if row.reason:
                 st.warning(f"**{plain(row.label)}** failed: {plain(row.reason)}", icon=":material/error:")
-        if view == COSTS:
+        if view == compare_forms.COSTS:
             if blind := [row.label for row in rows if row.like_chance]:
                 told = f"AUROC not told from chance, or worse: **{plain(', '.join(blind))}**."
                 st.warning(told, icon=":material/warning:")
@@ -78,7 +84,7 @@ def show_compare_page() -> None:
             show_beside(ws, rows, view)
     else:
         _ask_for_a_run(ws, statuses, evaluated)
-    compare_forms.show_comparison_form(ws, evaluated)
+        compare_forms.show_comparison_form(ws, evaluated)
 
 
 def _ask_for_a_run(ws: Workspace, statuses: Sequence[RunStatus], evaluated: Sequence[str]) -> None:
@@ -220,6 +226,7 @@ def _show_table(rows: list[Compared], cutouts: str) -> None:
     }
     folded = {"95 % from", "to", *(name for name, always in same.items() if always)}  # drawn, copied, no news
     columns = number_columns({name: TERMS.get(name) for name in shares}, digits=4) | {
+        **number_columns({"AUROC": TERMS.get("AUROC")}, digits=None),
         "network": st.column_config.TextColumn(pinned=True),
         "parameters": st.column_config.NumberColumn(
             help="Weights; nodes of a tree; numbers in the support vectors of an SVM."
@@ -232,9 +239,13 @@ def _show_table(rows: list[Compared], cutouts: str) -> None:
         "epochs": number_text,
         "images/s": number_text,
         "training time": duration,
+        "AUROC": "{:.4f}",
     }
     style = table.style.format({name: form for name, form in counts.items() if name in table}, na_rep="–")
     for place, row in enumerate(rows):
+        if row.auroc is not None and row.n and few_to_rank(row.lenses or 0, row.n - (row.lenses or 0)):
+            words = few_text(row.auroc, row.auroc_low, row.auroc_high)
+            style = style.format(lambda _, words=words: words, subset=([place], ["AUROC"]))
         if row.after and row.epochs is not None:  # those of the run whose weights it began with, besides
             words = f"{row.epochs} after {row.after}"
             style = style.format(lambda _, words=words: words, subset=([place], ["epochs"]))
