@@ -8,12 +8,8 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from lensapp import jobs
-<<<<<<< HEAD
-from lensapp.core.acting import Actor, acting_as
-from lensapp.core.catalogue.feedback_spec import FeedbackRules
-=======
 from lensapp.core.acting import THIS_MACHINE, Actor, acting_as
->>>>>>> 920d5cfd (Compare asks three questions in a view of its own; Evaluate tells of a training under way; an AUROC of few stands with its limits)
+from lensapp.core.catalogue.feedback_spec import FeedbackRules
 from lensapp.core.plurals import counted
 from lensapp.core.split.splits import SplitSpec
 from lensapp.services import tour

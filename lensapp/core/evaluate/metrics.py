@@ -23,7 +23,6 @@ from lensapp.core.evaluate.histogram import counts_of_many
 from lensapp.core.evaluate.intervals import wilson_interval
 
 DEFAULT_THRESHOLD = 0.5
-FEWEST_RANKED = 30  # of each class: the AUROC of fewer scatters by 0.05 and more
 COIN = 0.5  # the AUROC of scores that say nothing
 PARTIAL_RATE = 0.05  # of false positives, up to which a partial area is taken
 FALSE_POSITIVE_RATES = (1e-2, 1e-3, 1e-4)
@@ -321,11 +320,6 @@ def rate_aim(rate: float) -> str:
 def resolves(counts: ThresholdCounts, rate: float) -> bool:
     """Return whether there are enough non-lenses to know a false positive rate: 3 expected above it."""
     return enough_nonlenses(counts.n_negative, rate)
-
-
-def few_to_rank(positive: int, negative: int) -> bool:
-    """Return whether so few of a class make the AUROC of runs differ by chance as much as by merit."""
-    return min(positive, negative) < FEWEST_RANKED
 
 
 def enough_nonlenses(number: int, rate: float) -> bool:

@@ -4,7 +4,6 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-from lensapp.core.evaluate.metrics import few_to_rank
 from lensapp.core.train.committees import MODEL as COMMITTEE
 from lensapp.services.train.run_notes import ARCHIVED, STARRED
 from lensapp.services.train.runs import RunStatus, has_recipe
@@ -15,6 +14,7 @@ from lensapp.storage.workspace import Workspace
 
 Listed = TypeVar("Listed", Run, RunStatus)
 
+FEWEST_RANKED = 30  # of each class: the AUROC of fewer scatters by 0.05 and more
 BEST_IS = {
     "validation loss": "low",
     "validation AUROC": "high",
@@ -123,6 +123,11 @@ def figures_of_run(status: RunStatus) -> dict[str, Any]:
     }
 
 
+def few_to_rank(lenses: int, others: int) -> bool:
+    """Return whether so few of a class make the AUROC of runs differ by chance as much as by merit."""
+    return min(lenses, others) < FEWEST_RANKED
+
+
 def few_aurocs(run: Run, dataset: Dataset | None) -> dict[str, str]:
     """Return the AUROCs of a run that few cutouts tell, by column, each as text with its limits."""
     best, tested = run.summary.get("best") or {}, run.evaluation or {}
@@ -140,9 +145,9 @@ def few_aurocs(run: Run, dataset: Dataset | None) -> dict[str, str]:
         ),
     }
     return {
-        name: few_text(*figures)
-        for name, (counts, figures) in told.items()
-        if figures[0] is not None and few_to_rank(*counts)
+        name: few_text(value, low, high)
+        for name, (counts, (value, low, high)) in told.items()
+        if value is not None and few_to_rank(*counts)
     }
 
 

@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from functools import partial
-from typing import Literal
 
 import streamlit as st
 
@@ -116,7 +115,7 @@ def _say_training(run_name: str, part: str | None) -> None:
         if st.button("Watch its training", icon=":material/show_chart:", type="primary", key="to-training"):
             go("train", run=run_name)
         if part is not None:
-            _start_button("Evaluate its best network so far", ws, status.run, part=part, kind="secondary")
+            _start_button("Evaluate its best network so far", ws, status.run, part=part, secondary=True)
 
 
 def _show_measured(ws: Workspace, run: Run, *, part: str, compared: Sequence[str]) -> None:
@@ -215,8 +214,6 @@ def _offer_comparison(ws: Workspace, run: Run, *, part: str) -> None:
         go("compare", view={COMPARE: f"{run.name},{before}"})
 
 
-def _start_button(
-    label: str, ws: Workspace, run: Run, *, part: str, kind: Literal["primary", "secondary"] = "primary"
-) -> None:
+def _start_button(label: str, ws: Workspace, run: Run, *, part: str, secondary: bool = False) -> None:
     other = {} if part == TEST else {"part": part}
-    start_button(label, start=runs.start_evaluation, ws=ws, kind=kind, run_name=run.name, **other)
+    start_button(label, start=runs.start_evaluation, ws=ws, secondary=secondary, run_name=run.name, **other)

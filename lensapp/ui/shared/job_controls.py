@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any, Literal, TypeVar
+from typing import Any, TypeVar
 
 import streamlit as st
 
@@ -41,12 +41,14 @@ def start_button(
     *,
     start: Callable[..., object],
     ws: Workspace,
-    kind: Literal["primary", "secondary"] = "primary",
+    secondary: bool = False,
     **arguments: Any,
 ) -> None:
     """Show a button that calls `start(ws, **arguments)` and shows what it refuses."""
     key = "-".join(["start", label.lower().replace(" ", "-"), *map(str, arguments.values())])
-    if not st.button(label, type=kind, icon=":material/play_arrow:", key=key):
+    if not st.button(
+        label, type="secondary" if secondary else "primary", icon=":material/play_arrow:", key=key
+    ):
         return
     try:
         start(ws, **arguments)

@@ -7,10 +7,10 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
-from lensapp.core.evaluate.metrics import FEWEST_RANKED
 from lensapp.services.care import removal
 from lensapp.services.train.run_listing import (
     BEST_IS,
+    FEWEST_RANKED,
     RunRow,
     best_rows,
     few_aurocs,

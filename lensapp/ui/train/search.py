@@ -3,10 +3,10 @@
 import pandas as pd
 import streamlit as st
 
-from lensapp.core.evaluate.metrics import few_to_rank
 from lensapp.core.train.study_spec import SearchSpec
 from lensapp.services.train import runs, study_figures
 from lensapp.services.train import studies as study_service
+from lensapp.services.train.run_listing import few_to_rank
 from lensapp.services.train.studies import StudyStatus
 from lensapp.storage.records import StudyRun
 from lensapp.storage.workspace import Workspace

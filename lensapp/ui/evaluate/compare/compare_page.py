@@ -6,13 +6,12 @@ import pandas as pd
 import streamlit as st
 
 from lensapp.core.errors import NotFound
-from lensapp.core.evaluate.metrics import few_to_rank
 from lensapp.services.evaluate.compare.same_part import measured_alike
 from lensapp.services.evaluate.compare.side_by_side import first_together
 from lensapp.services.evaluate.run_colours import colours_of_runs
 from lensapp.services.train import comparisons, runs, studies
 from lensapp.services.train.comparisons import Compared
-from lensapp.services.train.run_listing import few_text, studies_last
+from lensapp.services.train.run_listing import few_text, few_to_rank, studies_last
 from lensapp.services.train.runs import RunStatus
 from lensapp.services.train.starter import is_starter
 from lensapp.services.train.studies import StudyStatus
