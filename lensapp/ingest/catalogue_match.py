@@ -8,7 +8,6 @@ from lensapp.core.data.candidate_ids import LONGEST_CLASS, LONGEST_ID
 from lensapp.core.data.column_names import LEFT_OUT
 from lensapp.core.data.ingest_spec import IngestSpec
 from lensapp.core.data.sky import separation_arcsec
-from lensapp.ingest.astrometry import Pointing
 from lensapp.ingest.catalogues import Match
 from lensapp.ingest.cutout import Outcome, Prepared, Refusal
 from lensapp.ingest.journal import ChunkNote
@@ -33,7 +32,8 @@ class Joiner:
         A candidate about which the catalogue contradicts itself is refused.
         """
         plan, catalogue, pointing = self.plan, self.plan.catalogue, prepared.pointing
-        match = self._catalogue_row(candidate, pointing)
+        at = (pointing.ra_deg, pointing.dec_deg) if pointing else prepared.stated
+        match = self._catalogue_row(candidate, at)
         label = object_class = parent = position = None
         properties = dict[str, Any]()
         if catalogue is not None:
@@ -53,15 +53,15 @@ class Joiner:
         elif self.spec.labels_from_folders:
             label = folder_label(candidate.files[0])
         ra, dec, origin = (*position, "catalogue") if position else (None, None, None)
+        if at is not None and position is None:
+            ra, dec, origin = (*at, "wcs" if pointing else "keyword")
+        elif at is not None and position is not None:
+            note.count("header_and_catalogue")
+            side = max(plan.recipe.height, plan.recipe.width)
+            pixel = pointing.pixel_scale_arcsec if pointing else plan.pixel_scale_arcsec or 0.0
+            if separation_arcsec(*position, *at) > max(NEAREST_ARCSEC, side / 2 * pixel):
+                note.count("header_position_elsewhere")
         if pointing is not None:
-            if position is None:
-                ra, dec, origin = pointing.ra_deg, pointing.dec_deg, "wcs"
-            else:
-                note.count("header_and_catalogue")
-                side = max(plan.recipe.height, plan.recipe.width)
-                apart = separation_arcsec(*position, pointing.ra_deg, pointing.dec_deg)
-                if apart > max(NEAREST_ARCSEC, side / 2 * pointing.pixel_scale_arcsec):
-                    note.count("header_position_elsewhere")
             scale = None if self.spec.size_column else plan.pixel_scale_arcsec
             if scale and abs(pointing.pixel_scale_arcsec / scale - 1.0) > SCALE_TOLERANCE:
                 note.count("other_pixel_scale")
@@ -82,7 +82,7 @@ class Joiner:
             "properties": properties | self._origin(candidate, prepared),
         }
 
-    def _catalogue_row(self, candidate: Candidate, pointing: Pointing | None) -> Match | None:
+    def _catalogue_row(self, candidate: Candidate, at: tuple[float, float] | None) -> Match | None:
         catalogue = self.plan.catalogue
         if catalogue is None:
             return None
@@ -93,13 +93,12 @@ class Joiner:
             return None if entry is None else Match(entry, differs=False)
         if self.spec.join == "id":
             root = self.plan.recipe.root
-            near = (pointing.ra_deg, pointing.dec_deg) if pointing else None
             paths = [Path(root, file) for file in candidate.files]
-            return catalogue.find(self.spec.shared_id(candidate.candidate_id), paths, near=near)
-        if pointing is None:
+            return catalogue.find(self.spec.shared_id(candidate.candidate_id), paths, near=at)
+        if at is None:
             return None
         radius = self.spec.join_radius_arcsec
-        return catalogue.nearest(pointing.ra_deg, pointing.dec_deg, radius_arcsec=radius)
+        return catalogue.nearest(*at, radius_arcsec=radius)
 
     def _origin(self, candidate: Candidate, prepared: Prepared) -> dict[str, Any]:
         """Return properties of a cutout that its files tell: which they are, masks, where north is."""

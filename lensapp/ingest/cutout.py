@@ -13,13 +13,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lensapp.core.data.fingerprints import hash_images, pixel_digest
-from lensapp.ingest.astrometry import Pointing, point
+from lensapp.ingest.astrometry import Pointing
 from lensapp.ingest.formats.plane_kinds import header_kind
 from lensapp.ingest.formats.planes import Cleaned, centre, clean, refuse_copies
 from lensapp.ingest.formats.readers import forget_stacks, read_candidate
 from lensapp.ingest.gate.guards import reading
 from lensapp.ingest.planes_beside import read_planes
 from lensapp.ingest.recipe import Candidate, Recipe
+from lensapp.ingest.recognition.header_positions import pointing_of, stated_position
 from lensapp.ingest.refusals import Refused
 from lensapp.storage.arrays import Packing, ShardWriter, write_planes
 
@@ -39,6 +40,8 @@ class Prepared(NamedTuple):
     flux_scale
         Per band: factor from stored pixels to a common unit of flux, NaN where it is unknown; None where all
         are.
+    stated
+        The position that keywords of the header tell where there is no WCS: RA and Dec, ICRS degrees.
     """
 
     digest: str
@@ -47,6 +50,7 @@ class Prepared(NamedTuple):
     pointing: Pointing | None
     flux_scale: tuple[float, ...] | None = None
     perceptual_hash: str = ""
+    stated: tuple[float, float] | None = None
 
 
 @dataclass(frozen=True)
@@ -134,13 +138,15 @@ def prepare(recipe: Recipe, candidate: Candidate, out: Pixels, total: Pixels) ->
         masked = int(np.count_nonzero(np.isnan(out)))
     pointing = reading.pointing
     if recipe.use_header_positions and header is not None:
-        height, width = reading.planes[0].shape
-        pointing = point(header, width=width, height=height)
+        pointing = pointing_of(reading)
+    by_keywords = pointing is None and recipe.position_keywords
+    stated = stated_position(reading, recipe.position_keywords) if by_keywords else None
     return Prepared(
         digest=pixel_digest(out),
         masked_fraction=masked / out.size,
         masked=tuple((plane.nan, plane.sentinel) for plane in cleaned),
         pointing=pointing,
+        stated=stated,
         flux_scale=reading.flux_scale,
     )
 

@@ -1,6 +1,5 @@
 """Decide, before anything is written, what an import will read and what its source will look like."""
 
-import re
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
@@ -15,13 +14,12 @@ from lensapp.core.data.column_names import label_of_word
 from lensapp.core.data.flux_units import factor_of_zero_point
 from lensapp.core.data.ingest_spec import IngestSpec
 from lensapp.core.errors import InvalidInput
-from lensapp.ingest.astrometry import Pointing, point
 from lensapp.ingest.catalogues import Catalogue, load_catalogue_of, other_spelling
 from lensapp.ingest.companions import Companions
 from lensapp.ingest.formats.array_files import ID_KEYS, open_arrays
-from lensapp.ingest.formats.file_types import stem_of
+from lensapp.ingest.formats.file_types import TABLES, stem_of
 from lensapp.ingest.formats.fits_choice import single_image
-from lensapp.ingest.formats.fits_files import number, open_fits
+from lensapp.ingest.formats.fits_files import open_fits
 from lensapp.ingest.formats.image_files import is_eight_bit
 from lensapp.ingest.formats.planes import SHORTEST_SIDE
 from lensapp.ingest.formats.readers import Reading, find_axes, of_arrays, of_cube, read_candidate
@@ -31,6 +29,7 @@ from lensapp.ingest.listing import Listing, list_files
 from lensapp.ingest.pack_tables import PackTable, pack_catalogue, refuse_columns_of_none
 from lensapp.ingest.planes_beside import with_companions, with_planes
 from lensapp.ingest.recipe import Candidate, Recipe
+from lensapp.ingest.recognition.header_positions import pointing_of, trust_positions
 from lensapp.ingest.recognition.surveys import survey_of
 from lensapp.ingest.refusals import Refused
 from lensapp.ingest.tiles.tile_plan import TilePlan, make_tile_plan
@@ -38,18 +37,16 @@ from lensapp.storage.records import Rejection
 
 NAMES_LISTED = 3
 PAPERS = {"LICENSE", "LICENCE", "README", "COPYING", "CITATION", "NOTICE", "AUTHORS", "CHANGELOG"}
-TABLES = (".csv", ".tsv", ".ecsv", ".vot", ".parquet")
 SAMPLED = 16
 TRIED = 64
-SAME_PLACE_DEG = 1e-7
-DISTINCT_FRACTION = 0.75
 
 
 @dataclass(frozen=True)
 class ImportPlan:
     """What an import will read: the recipe for its workers, its candidates in order, the catalogue.
 
-    `are_pictures` tells that the files hold 8-bit pictures, whose values are no flux.
+    `are_pictures` tells that the files hold 8-bit pictures, whose values are no flux: PNG and JPEG, and
+    arrays or FITS images of 8 bits without a unit.
     """
 
     recipe: Recipe
@@ -62,6 +59,7 @@ class ImportPlan:
     companions: Companions = field(default_factory=Companions, repr=False)
     survey: str = ""  # whose images the headers say that they are
     offers: Sequence[str] = ()  # those of the warnings that offer what lies beside the images
+    shared_keywords: Sequence[str] = ()  # of a position that many cutouts share, and so of none of them
 
 
 def make_plan(spec: IngestSpec) -> ImportPlan:
@@ -94,22 +92,24 @@ def make_plan(spec: IngestSpec) -> ImportPlan:
     if layout.groups is not None and layout.groups.of_other_bands:
         count = len(layout.groups.of_other_bands)
         warnings.append(f"{count} files of other bands than {', '.join(layout.recipe.bands)} are left out.")
-    are_pictures = layout.recipe.format == "images" and is_eight_bit(listing.root / candidates[0].files[0])
+    read_first = next(one for one in candidates if one.candidate_id == sampled_ids[0])
+    are_pictures = _is_picture(layout.recipe, listing.root / read_first.files[0], sample[0])
     recipe = replace(
         _shaped(layout.recipe, spec, sample, warnings),
         flux_scales=_stated_scales(spec, layout.recipe.bands, are_pictures=are_pictures),
     )
-    pointings = [pointing for reading in sample if (pointing := _pointing(reading)) is not None]
+    pointings = [pointing for reading in sample if (pointing := pointing_of(reading)) is not None]
     scales = [pointing.pixel_scale_arcsec for pointing in pointings] or [
         reading.pixel_scale_arcsec for reading in sample if reading.pixel_scale_arcsec is not None
     ]
     scale = spec.pixel_scale_arcsec or (float(np.median(scales)) if scales else None)
-    recipe = _trust_positions(recipe, sample, sampled_ids, warnings)
+    recipe, shared = trust_positions(recipe, spec, sample, sampled_ids, warnings)
     if spec.keep_planes and recipe.format == "fits":
         candidates = with_companions(recipe, candidates, listing.companions)
         of_sample = set(sampled_ids)
         recipe = with_planes(recipe, [one for one in candidates if one.candidate_id in of_sample], warnings)
-    if spec.join == "position" and (not pointings or not recipe.use_header_positions):
+    by_wcs = bool(pointings) and recipe.use_header_positions
+    if spec.join == "position" and not (by_wcs or recipe.position_keywords):
         raise InvalidInput(
             "The headers give no positions by which the catalogue could be joined. Join by ID instead."
         )
@@ -117,7 +117,7 @@ def make_plan(spec: IngestSpec) -> ImportPlan:
     warnings += [*offers, *left_out]
     survey = survey_of(reading.header for reading in sample if reading.header is not None)
     known = (recipe, candidates, rejections, warnings, scale, are_pictures)
-    return ImportPlan(*known, catalogue, listing.companions, survey, offers)
+    return ImportPlan(*known, catalogue, listing.companions, survey, offers, shared)
 
 
 def _of_those_beside(left_out: Sequence[str], spec: IngestSpec) -> tuple[list[str], list[str]]:
@@ -155,6 +155,21 @@ def _of_tiles(plan: TilePlan, listing: Listing) -> ImportPlan:
         catalogue=plan.catalogue,
         companions=listing.companions,
     )
+
+
+def _is_picture(recipe: Recipe, file: Path, read: Reading) -> bool:
+    """Return whether a file holds a picture for the eye: values of 8 bits of which no unit is stated."""
+    if recipe.format == "images":
+        return is_eight_bit(file)
+    if read.flux_scale is not None:
+        return False
+    if recipe.format != "fits":
+        arrays = open_arrays(file)
+        return arrays.is_eight_bit(arrays.pixel_key(recipe.key))
+    header = read.header
+    if header is None or header.get("BUNIT"):
+        return False
+    return header.get("BITPIX") == 8 and header.get("BSCALE") in (None, 1) and not header.get("BZERO")
 
 
 def _stated_scales(spec: IngestSpec, bands: tuple[str, ...], *, are_pictures: bool) -> tuple[float, ...]:
@@ -356,46 +371,3 @@ def _shaped(recipe: Recipe, spec: IngestSpec, sample: Sequence[Reading], warning
             "Choose larger cutouts."
         )
     return replace(recipe, height=height, width=width)
-
-
-def _pointing(reading: Reading) -> Pointing | None:
-    height, width = reading.planes[0].shape
-    return point(reading.header, width=width, height=height) if reading.header is not None else None
-
-
-def _trust_positions(
-    recipe: Recipe, sample: Sequence[Reading], ids: Sequence[str], warnings: list[str]
-) -> Recipe:
-    """Ignore header positions when different cutouts claim the same: that of the tile they were cut from.
-
-    A few equal ones are let pass, as a lens may be there with and without its injected arcs; and those of
-    several epochs of one object.
-    """
-    positions: dict[tuple[int, int], list[int]] = {}
-    for index, read in enumerate(sample):
-        if pointing := _pointing(read):
-            rounded = round(pointing.ra_deg / SAME_PLACE_DEG), round(pointing.dec_deg / SAME_PLACE_DEG)
-            positions.setdefault(rounded, []).append(index)
-    count = sum(map(len, positions.values()))
-    if count < 2 or len(positions) > DISTINCT_FRACTION * count:
-        return recipe
-    centred = all(  # no tile has its reference pixel inside of every cutout
-        0.5 <= (number(read.header, keyword) or 0.0) <= side + 0.5
-        for read in sample
-        if read.header is not None
-        for keyword, side in zip(("CRPIX2", "CRPIX1"), read.planes[0].shape, strict=True)
-    )
-    last_word = r"[^A-Za-z0-9]*[A-Za-z0-9]+$"
-    names = [{re.sub(last_word, "", ids[index]) for index in group} for group in positions.values()]
-    of_one_name_each = all(len(name) == 1 for name in names) and len(set.union(*names)) == len(names)
-    if len(positions) > 1 and (centred or of_one_name_each):
-        warnings.append(
-            "Several cutouts each have the same position, as epochs of one object do: a split keeps them "
-            "together."
-        )
-        return recipe
-    warnings.append(
-        "Headers give many cutouts the same position, that of the tile they were cut from: positions come "
-        "from the catalogue only."
-    )
-    return replace(recipe, use_header_positions=False)

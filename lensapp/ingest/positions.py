@@ -35,6 +35,7 @@ UNITS = {
 """Degrees in one of each unit of angle."""
 MINUS = "\u2212"
 SEXAGESIMAL = frozenset({"h:m:s", "d:m:s", "hms", "dms", "hh:mm:ss", "dd:mm:ss"})
+FULL_TURN_DEG, RIGHT_ANGLE_DEG = 360.0, 90.0
 FARTHEST_RA_DEG = 720.0  # two turns; what lies beyond is no right ascension but a no-data value
 DISAGREEMENT_ARCSEC = 1.0
 LIKELY_ROWS = 20  # so many rows are needed to suspect another unit than degrees
@@ -144,6 +145,35 @@ def read_positions(
     return Positions.none(len(table), warnings=failed)
 
 
+def position_of(
+    ra: object, dec: object, *, units: tuple[str | None, str | None] = (None, None)
+) -> tuple[float, float] | None:
+    """Return one position in degrees, None for what is none; of text that is sexagesimal units are not asked.
+
+    Parameters
+    ----------
+    ra, dec
+        Numbers in degrees or in `units`; or text, of which a sexagesimal right ascension is in hours.
+    """
+    cells = [_plain_number(cell) for cell in (ra, dec)]
+    of_cells = [None if isinstance(cell, str) else unit for cell, unit in zip(cells, units, strict=True)]
+    in_degrees = [
+        float(_degrees([cell], unit, hours=hours)[0])
+        for cell, unit, hours in zip(cells, of_cells, (True, False), strict=True)
+    ]
+    if not (abs(in_degrees[0]) <= FULL_TURN_DEG and abs(in_degrees[1]) <= RIGHT_ANGLE_DEG):
+        return None
+    return in_degrees[0] % FULL_TURN_DEG, in_degrees[1]
+
+
+def _plain_number(cell: object) -> object:
+    """Return a text that is one number as that number; header cards may hold it in quotes."""
+    try:
+        return float(cell) if isinstance(cell, str) else cell
+    except ValueError:
+        return cell
+
+
 def _read_pair(table: TableFile, pair: PositionNames, file: str) -> Positions:
     """Read one pair of columns, or one column that holds both as text."""
     if pair.dec is None:
@@ -185,7 +215,7 @@ def _checked(
 ) -> Positions:
     """Take right ascension modulo 360 and leave out what is no position, with a warning that counts it."""
     with np.errstate(invalid="ignore"):
-        valid = (np.abs(ra) <= FARTHEST_RA_DEG) & (np.abs(dec) <= 90.0)
+        valid = (np.abs(ra) <= FARTHEST_RA_DEG) & (np.abs(dec) <= RIGHT_ANGLE_DEG)
         valid &= ~((ra == -1.0) & (dec == -1.0))  # how some catalogues say that there is none
     warnings = []
     if not valid.all():
@@ -201,8 +231,8 @@ def _checked(
             f"{', '.join(columns)} of {file} were read as degrees, but all lie in the range of {unit}. "
             f"Declare the unit if they are {unit}, as in 'ra [{unit}]'."
         )
-    turned = np.mod(np.where(valid, ra, np.nan), 360.0)
-    turned[turned == 360.0] = 0.0  # a tiny negative number rounds up to it
+    turned = np.mod(np.where(valid, ra, np.nan), FULL_TURN_DEG)
+    turned[turned == FULL_TURN_DEG] = 0.0  # a tiny negative number rounds up to it
     return Positions(turned, np.where(valid, dec, np.nan), columns, tuple(warnings))
 
 

@@ -62,6 +62,9 @@ class ImportPreview:
         Whose images the headers say that they are, such as "PS1 stacks"; empty where they do not.
     offers
         Those of the warnings that offer what lies beside the images.
+    position_keywords, shared_keywords
+        The keywords of the headers that positions are read from where there is no WCS; and those that are
+        left out, as many cutouts share what they say.
     rejected_count
         How many would be rejected, also where not all are listed.
     """
@@ -88,6 +91,8 @@ class ImportPreview:
     survey: str = ""
     rejected_count: int = 0
     offers: tuple[str, ...] = ()
+    position_keywords: tuple[str, ...] = ()
+    shared_keywords: tuple[str, ...] = ()
 
     @property
     def complete(self) -> bool:
@@ -152,7 +157,9 @@ def make_preview(spec: IngestSpec) -> ImportPreview:
         shape=(plan.recipe.height, plan.recipe.width),
         pixel_scale_arcsec=plan.pixel_scale_arcsec,
         labels=counted("label", "lens", "nonlens", "None"),
-        positions=counted("position", "catalogue", "wcs", "None"),
+        positions=counted("position", "catalogue", "wcs", "keyword", "None"),
+        position_keywords=plan.recipe.position_keywords,
+        shared_keywords=tuple(plan.shared_keywords),
         matched=note.counts.get("catalogue", 0) if plan.catalogue is not None else None,
         shared_ids={one.candidate_id: spec.shared_id(one.candidate_id) for one in sample[:IDS_SHOWN]}
         if spec.id_pattern

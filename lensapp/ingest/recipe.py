@@ -53,6 +53,7 @@ class Recipe:
     detect_sentinels: bool = True
     frames: tuple[Frame, ...] = ()  # of images of each size: what to cut off
     use_header_positions: bool = True
+    position_keywords: tuple[str, ...] = ()  # of right ascension and declination, where there is no WCS
     flux_scales: tuple[float, ...] = ()  # per band what the user states, NaN where not; before the headers'
     beside: tuple[PlaneShape, ...] = ()  # noise, weights and PSFs that are kept too
     dtype: str = "float32"

@@ -108,7 +108,7 @@ cutouts = Table(
     Column("candidate_id", Words(300), nullable=False),
     Column("ra_deg", Float),
     Column("dec_deg", Float),
-    Column("position_from", Words(20)),  # "catalogue", "wcs" or none
+    Column("position_from", Words(20)),  # "catalogue", "wcs", "keyword" or none
     Column("label", Words(100)),  # training truth known on import: "lens", "nonlens" or a class name
     Column("object_class", Words(100)),
     Column("parent", Words(300)),  # the sky object of which this cutout is one view

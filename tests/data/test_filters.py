@@ -10,7 +10,14 @@ from pyarrow import parquet
 
 from lensapp.core.data.conditions import Texts, parse_filter, spelling_of
 from lensapp.core.errors import InvalidInput
-from lensapp.services.data.filters import example_filter, filter_columns, in_reading_order, kept_ids
+from lensapp.services.data.filters import (
+    catalogue_columns,
+    example_filter,
+    filter_columns,
+    in_reading_order,
+    kept_ids,
+    number_columns,
+)
 from lensapp.storage import sources
 from lensapp.storage.columns import source_columns
 from lensapp.storage.columns.filtering import kept_by
@@ -238,3 +245,25 @@ def test_the_error_of_an_unknown_column_lists_a_few_and_says_how_many_more_there
     every = [f"column_{place}" for place in range(30)]
     with pytest.raises(InvalidInput, match=r"'nosuch'\. Choose among: column_0, .*, column_7 and 22 more\."):
         spelling_of("nosuch", every)
+
+
+def test_columns_of_a_catalogue_that_repeat_what_the_cutouts_know_are_left_out(ws: Workspace) -> None:
+    def cutout(number: int) -> dict[str, object]:
+        ra, label = 10.0 + number, ("lens", "nonlens")[number % 2]
+        return {
+            "candidate_id": f"{number}",
+            "ra_deg": ra,
+            "dec_deg": -1.0,
+            "label": label,
+            "properties": {
+                "ra": ra, "RA_hms": ra + 1e-9 if number else None, "DEC_hms": "-1.0", "dec": number - 1.0,
+                "objid": number, "is_lens": 1 - number % 2, "class": "spiral", "z": 0.1,
+            },
+        }  # fmt: skip
+
+    source = add_source(ws, "joined", count=3, cutouts=[cutout(number) for number in range(3)])
+    assert catalogue_columns(ws, source) == ["catalogue.class", "catalogue.dec", "z"]
+    assert number_columns(ws, source) == ["catalogue.dec", "z"]
+    assert "catalogue.ra" in [
+        one.name for one in filter_columns(ws, [source])
+    ]  # links that name it still work

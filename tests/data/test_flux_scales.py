@@ -274,6 +274,36 @@ def test_pictures_of_8_bits_are_no_flux(tmp_path: Path) -> None:
         make_preview(spec.replaced(zero_point=("27",)))
 
 
+def write_bytes(path: Path, values: np.ndarray, **cards: object) -> Path:
+    """Write pixels of 8 bits as a file of the format that its ending says; `cards` tell of their unit."""
+    if path.suffix == ".h5":
+        with h5py.File(path, "w") as file:
+            file.create_dataset("images", data=values).attrs.update(cards)
+    elif path.suffix == ".fits":
+        write_fits(path, values[0], fits.Header(cards))
+    else:
+        np.save(path, values)
+    return path
+
+
+@pytest.mark.parametrize("name", ["stack.npy", "stack.h5", "one.fits"])
+def test_8_bits_without_a_unit_are_pictures_in_whatever_file(tmp_path: Path, name: str) -> None:
+    values = np.random.default_rng(1).integers(0, 255, (3, 8, 8), np.uint8)
+    spec = IngestSpec(path=str(write_bytes(tmp_path / name, values)), bands=("r",))
+    assert make_preview(spec).unit == "8-bit pictures, no flux"
+    with pytest.raises(InvalidInput, match="brightness on a screen"):
+        make_preview(spec.replaced(zero_point=("27",)))
+    floats = IngestSpec(path=str(write_bytes(tmp_path / f"of-16-{name}", values.astype(np.int16))))
+    assert make_preview(floats.replaced(bands=("r",))).unit == "unknown"
+
+
+@pytest.mark.parametrize(("name", "cards"), [("stack.h5", {"unit": "nJy"}), ("one.fits", {"BUNIT": "nJy"})])
+def test_8_bits_with_a_unit_are_flux(tmp_path: Path, name: str, cards: dict[str, str]) -> None:
+    values = np.random.default_rng(1).integers(0, 255, (3, 8, 8), np.uint8)
+    spec = IngestSpec(path=str(write_bytes(tmp_path / name, values, **cards)), bands=("r",))
+    assert make_preview(spec).unit.startswith("flux, AB zero point 31.4")
+
+
 def test_rejected_candidates_do_not_make_a_unit_unknown(tmp_path: Path) -> None:
     ws = Workspace.open(tmp_path / "workspace")
     files = write_stacks(tmp_path / "files", calibrated=2)

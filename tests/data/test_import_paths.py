@@ -81,7 +81,7 @@ def test_the_folders_of_the_program_and_of_the_workspace_are_not_offered(ws, tmp
     (program / "workspace").mkdir()
     (program / "workspace" / DATABASE_FILE).touch()
     assert import_paths.list_folder(ws, program).folders == []
-    assert import_paths.first_folder(ws) == Path(program.anchor)  # where disks of data are mounted
+    assert import_paths.first_folder(ws) == tmp_path  # that above, where home and program stand
     (program / "stamps").mkdir()
     assert [one.name for one in import_paths.list_folder(ws, program).folders] == ["stamps"]
     assert import_paths.first_folder(ws) == program

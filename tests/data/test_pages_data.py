@@ -11,7 +11,7 @@ import pytest
 
 from lensapp import jobs
 from lensapp.core.evaluate.audits.realism_spec import RealismSpec
-from lensapp.services.data.sky_maps import closest_rows, field_facts
+from lensapp.services.data.sky_maps import closest_rows, field_facts, find_places
 from lensapp.services.data.source_tables import labels_of
 from lensapp.services.evaluate.realism import start_audit
 from lensapp.storage import queue, sources
@@ -21,7 +21,7 @@ from lensapp.ui.data.realism import offered_as_real, roles_of
 from lensapp.ui.data.sky_view import Positions, sky_figure
 from lensapp.worker import run_job
 from support.pages_workspace import figures_of, open_page, sheets_of
-from support.small_surveys import make_survey, pack_source
+from support.small_surveys import add_source, make_survey, pack_source
 
 open_data = partial(open_page, "data", patience=60)
 
@@ -91,7 +91,7 @@ def test_a_search_in_single_cutouts_warns_and_does_not_become_what_the_round_is_
     images = np.random.default_rng(0).normal(0, 1, (2, pixels, pixels, 3)).astype(np.float32)
     pack_source(workspace, "look", images, [{"row": k, "candidate_id": f"f{k}"} for k in range(2)])
     app = open_data(view="objects")
-    assert any("single cutouts" in text.value for text in app.warning) == warned
+    assert any("single cutouts" in text.value for text in app.markdown) == warned
     next(button for button in app.button if button.label == "Find objects").click().run()
     assert len(jobs.active(workspace.database)) == 1
     assert ("awaited-source" in app.session_state) != warned
@@ -132,6 +132,17 @@ def test_the_newest_audit_of_realism_is_there_on_return(workspace):
         app.selectbox(key=f"realism-real-{sources.get_source(workspace.database, 'painted').id}").value
         == "fields"
     )
+
+
+def test_sources_that_cannot_be_compared_are_not_offered_and_say_why(workspace):
+    make_survey(workspace, name="painted", count=40)
+    add_source(workspace, "elsewhere", bands=("z", "Y"))
+    app = open_data(view="realism", source="painted")
+    assert any("elsewhere (bands z, Y, none in common)" in text.value for text in app.markdown)
+    make_survey(workspace, name="sky", count=40)
+    app = open_data(view="realism", source="painted")
+    assert app.selectbox[1].options == ["sky"]
+    assert any("elsewhere (bands z, Y, none in common)" in text.value for text in app.caption)
 
 
 def test_quality_tells_what_was_rejected_and_why(workspace):
@@ -233,6 +244,31 @@ def test_what_positions_tell_of_a_field():
     assert alone.median_arcsec is None
 
 
+def test_cutouts_that_lie_together_far_from_others_are_a_place():
+    ra_deg = np.array([359.8, 0.3, 0.9, 150.0, 150.0, np.nan, 200.0])
+    dec_deg = np.array([0.0, 0.0, 0.1, 2.0, 2.0, 1.0, -89.0])
+    across, shared = find_places(ra_deg, dec_deg)
+    assert (across.rows.tolist(), shared.rows.tolist()) == ([0, 1, 2], [3, 4])
+    assert (across.ra_deg, across.dec_deg) == (pytest.approx(0.35), 0.0)
+    assert find_places(ra_deg[3:5], dec_deg[3:5]) == []  # all are at one
+
+
+def test_a_place_chosen_on_the_sky_is_seen_alone_in_its_true_shape(workspace):
+    cutouts = [
+        {"candidate_id": f"c{k}", "ra_deg": 10.0 + k % 3 / 10 + 100 * (k // 3), "dec_deg": k % 3 / 10}
+        for k in range(7)
+    ]
+    source = add_source(workspace, "patchy", count=7, cutouts=cutouts)
+    app = open_data(view="sky", source="patchy")
+    assert app.selectbox(key=f"sky-place-{source.id}").options[:2] == [
+        "all places", "RA 10.1°, Dec +0.1° · 3 cutouts",
+    ]  # fmt: skip
+    app.selectbox(key=f"sky-place-{source.id}").set_value("1").run()
+    assert not app.exception
+    assert any("3 of 7 cutouts at this place" in text.value for text in app.caption)
+    assert app.query_params["place"] == ["1"]
+
+
 def test_no_cell_of_a_downloaded_table_can_become_a_formula():
     table = pd.DataFrame({"candidate": ["=1+1", "@x", "plain"], "ra (deg)": [-1.0, 2.0, 3.0]})
     text = safe_csv(table)
@@ -250,7 +286,7 @@ def test_a_source_just_imported_is_selected_once_it_is_ready(workspace):
     app.run()
     assert not app.exception
     assert app.selectbox[0].value == "new"
-    assert app.button_group(key="data-view").value == "cutouts"
+    assert app.button_group(key="data-view-1").value == "cutouts"
 
 
 def test_the_address_follows_to_a_new_source_from_an_import_that_a_click_opened(workspace):
@@ -260,11 +296,25 @@ def test_the_address_follows_to_a_new_source_from_an_import_that_a_click_opened(
     assert "import" in app.query_params["view"]
     app.session_state["awaited-source"] = "new"
     make_survey(workspace, name="new")
-    for _ in range(2):
+    for stale in (False, True):
+        if stale:  # a rerun asked for before the browser had heard that the view is another
+            app.query_params["view"] = "import"
         app.run()
         assert app.selectbox[0].value == "new"
-        assert app.button_group(key="data-view").value == "cutouts"
+        assert app.button_group(key="data-view-1").value == "cutouts"
         assert "view" not in app.query_params
+
+
+def test_a_source_shown_on_another_page_first_does_not_lead_back_to_the_form_of_its_import(workspace):
+    make_survey(workspace, name="old")
+    app = open_data(source="old", view="import")
+    app.session_state["awaited-source"], app.session_state["awaited-at"] = "new", ("data", "import")
+    make_survey(workspace, name="new")
+    app.switch_page("pages/home.py").run()
+    assert "awaited-source" not in app.session_state
+    app.switch_page("pages/data.py").run()
+    assert app.selectbox[0].value == "new"
+    assert app.button_group(key="data-view").value == "cutouts"
 
 
 def test_a_view_that_was_gone_to_meanwhile_stays_when_the_awaited_source_is_ready(workspace):

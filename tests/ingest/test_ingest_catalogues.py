@@ -210,7 +210,7 @@ def test_header_positions_of_the_parent_tile_are_not_used(tmp_path):
     for number in range(6):
         write_fits(tmp_path / f"{number}.fits", cutout(number), header(10.0, 20.0))
     found = preview(tmp_path, bands=["r"])
-    assert found.positions == {"catalogue": 0, "wcs": 0, "none": 6}
+    assert found.positions == {"catalogue": 0, "wcs": 0, "keyword": 0, "none": 6}
     assert "the tile they were cut from" in found.warnings[0]
 
 
@@ -218,7 +218,7 @@ def test_positions_of_a_few_tiles_are_not_used(tmp_path):
     for index in range(12):
         tile = header(10.0 + index % 3, 20.0, CRPIX1=2000.5, CRPIX2=2000.5)
         write_fits(tmp_path / f"obj{index}.fits", cutout(index), tile)
-    assert preview(tmp_path, bands=["r"]).positions == {"catalogue": 0, "wcs": 0, "none": 12}
+    assert preview(tmp_path, bands=["r"]).positions == {"catalogue": 0, "wcs": 0, "keyword": 0, "none": 12}
 
 
 @pytest.mark.parametrize("reference", [4.5, 2000.5])

@@ -36,7 +36,7 @@ def test_one_file_per_band_in_a_folder_per_object(tmp_path):
         (SIDE, SIDE),
     )
     assert found.pixel_scale_arcsec == pytest.approx(0.2)
-    assert found.positions == {"catalogue": 0, "wcs": 3, "none": 0}
+    assert found.positions == {"catalogue": 0, "wcs": 3, "keyword": 0, "none": 0}
 
 
 def test_the_order_of_the_bands_is_the_users(tmp_path):

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from lensapp.core.split.splits import CutoutTable, SplitSpec
-from lensapp.services.split.shared_sky import shared_sky_notes
+from lensapp.services.split.shared_sky import NEIGHBOURS, SkyTree, shared_sky_notes
 from lensapp.storage.records import Source
 
 ARCSEC = 1 / 3600
@@ -24,7 +24,7 @@ def table(dec_deg: list[float]) -> CutoutTable:
 
 
 # The middle of the second image lies 14″ from a training one, that of the third 16″, the fourth has no place.
-PLACES = table([0.0, 14 * ARCSEC, -16 * ARCSEC, np.nan])
+PLACES = SkyTree.of(table([0.0, 14 * ARCSEC, -16 * ARCSEC, np.nan]))
 PART = np.array(["train", "test", "validation", "test"], object)
 
 
@@ -52,4 +52,12 @@ def test_nothing_is_said_where_no_image_shows_another(used, spec):
 def test_without_a_pixel_scale_it_is_said_that_none_can_know():
     [note] = shared_sky_notes([source(scale=None)], PLACES, PART, SplitSpec())
     assert note.startswith("ps1: no pixel scale is known")
-    assert shared_sky_notes([source(scale=None)], table([np.nan] * 4), PART, SplitSpec()) == ()
+    assert shared_sky_notes([source(scale=None)], SkyTree.of(table([np.nan] * 4)), PART, SplitSpec()) == ()
+
+
+def test_a_training_cutout_behind_a_crowd_of_others_is_found():
+    crowd = 2 * NEIGHBOURS
+    sky = SkyTree.of(table([*np.linspace(0.0, 1.0, crowd) * ARCSEC, np.nan, 14 * ARCSEC, 60 * ARCSEC]))
+    part = np.array([*["test"] * crowd, "train", "train", "train"], object)
+    [note] = shared_sky_notes([source()], sky, part, SplitSpec())
+    assert note.startswith(f"{crowd} ")

@@ -202,6 +202,14 @@ class IngestSpec(Spec):
         title="Pixel scale (arcsec)",
         description="Arcseconds per pixel; empty: read from the headers.",
     )
+    header_positions: Literal["auto", "wcs", "none"] = Field(
+        "auto",
+        title="Positions in headers",
+        description="What of FITS headers is the position of a cutout that has none in the catalogue: "
+        "the WCS and, where there is none, keywords such as RA and DEC; the WCS alone; or nothing. Keywords "
+        "that many files share tell where the telescope pointed and are left out.",
+        json_schema_extra={"words": {"auto": "WCS, else RA and DEC", "wcs": "WCS alone", "none": "left out"}},
+    )
     zero_point: tuple[str, ...] = Field(
         (),
         max_length=64,

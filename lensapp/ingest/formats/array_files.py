@@ -100,6 +100,11 @@ class ArrayFile:
         with reading(f"array {key or 'of the file'} is damaged", file_bytes=self._bytes):
             return tuple(int(side) for side in self._array(key).shape)
 
+    def is_eight_bit(self, key: str) -> bool:
+        """Return whether the values of an array have 8 bits, as those of a picture for the eye."""
+        with reading(f"array {key or 'of the file'} is damaged", file_bytes=self._bytes):
+            return bool(self._array(key).dtype == np.uint8)
+
     def pixels(self, key: str, index: int | None) -> Pixels:
         """Return one array, or its row `index`, as float32."""
         name = key or "of the file"

@@ -7,6 +7,7 @@ SUFFIXES = {
     "npy": (".npy", ".npz"),
     "zarr": (".zarr",),
 }
+TABLES = (".csv", ".ecsv", ".tsv", ".vot", ".votable", ".parquet", ".pq")  # which are no images, too
 PACKED = (".gz", ".bz2", ".Z")
 FORMATS = {suffix: kind for kind, suffixes in SUFFIXES.items() for suffix in suffixes}
 FORMAT_WORDS = {"fits": "FITS", "images": "PNG or JPEG", "hdf5": "HDF5", "npy": "NumPy", "zarr": "Zarr"}

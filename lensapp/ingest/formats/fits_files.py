@@ -37,6 +37,9 @@ class Header(Protocol):
     def get(self, keyword: str) -> Value:
         """Return the value of `keyword` or None."""
 
+    def comment(self, keyword: str) -> str:
+        """Return what is written behind the value of `keyword`, or an empty text."""
+
     def has_any(self, keywords: frozenset[str]) -> bool:
         """Return whether one of `keywords` is there."""
 
@@ -109,6 +112,13 @@ class LenientHeader:
         except decoder_errors():
             return None
         return value if isinstance(value, str | int | float | bool) else None
+
+    def comment(self, keyword: str) -> str:
+        """Return what is written behind the value of `keyword`, or an empty text."""
+        try:
+            return str(self.astropy.comments[keyword])
+        except decoder_errors():
+            return ""
 
     def has_any(self, keywords: frozenset[str]) -> bool:
         """Return whether one of `keywords` is there."""

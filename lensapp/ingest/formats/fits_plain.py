@@ -36,6 +36,7 @@ DTYPES = {8: "u1", 16: ">i2", 32: ">i4", 64: ">i8", -32: ">f4", -64: ">f8"}
 INTEGER = re.compile(rb"[ ]*([+-]?\d{1,18}) *(?:/[ -~]*)?$")
 NUMBER = re.compile(rb" *([+-]?(?:\d+(\.?)\d*|(\.)\d+)([EeDd][+-]?\d+)?) *(?:/[ -~]*)?$")
 LOGICAL = re.compile(rb" *([TF]) *(?:/[ -~]*)?$")
+COMMENT = re.compile(rb"[^'/]*(?:'(?:[^']|'')*'[^'/]*)?/ *(.*?) *$")
 STRING = re.compile(rb" *'((?:[^']|'')*)' *(?:/[ -~]*)?$")
 
 
@@ -74,6 +75,13 @@ class Cards:
         if start < 0:
             return None
         return parse_value(self.text[start + len(name) : start + CARD].lstrip().ljust(CARD))
+
+    def comment(self, keyword: str) -> str:
+        """Return what is written behind the value of `keyword`, or an empty text."""
+        start = self._offsets.get(_padded_keyword(keyword))
+        if start is None or not (match := COMMENT.match(self.text[start + 10 : start + CARD])):
+            return ""
+        return match[1].decode("ascii", "replace")
 
     def has_any(self, keywords: frozenset[str]) -> bool:
         """Return whether one of `keywords` is there."""

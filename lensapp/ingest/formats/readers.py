@@ -35,7 +35,9 @@ Pixels = NDArray[np.float32]
 
 @dataclass(frozen=True)
 class Reading:
-    """The planes of one candidate, one per band, each (y, x), and the header of the first.
+    """The planes of one candidate, one per band, each (y, x), and the headers of the first.
+
+    `headers` are its own and, before an extension, that of the file.
 
     `pointing` is where it lies when that is known without a header.
 
@@ -46,10 +48,20 @@ class Reading:
     """
 
     planes: list[Pixels]
-    header: Header | None = None
+    headers: tuple[Header, ...] = ()
     flux_scale: tuple[float, ...] | None = None
     pointing: Pointing | None = None
     pixel_scale_arcsec: float | None = None
+
+    @property
+    def header(self) -> Header | None:
+        """The header of the first plane."""
+        return self.headers[0] if self.headers else None
+
+
+def _headers_of(fits: FitsFile, index: int) -> tuple[Header, ...]:
+    """Return the header of an HDU and, of an extension, that of the file."""
+    return tuple(fits.header(one) for one in dict.fromkeys((index, 0)))
 
 
 def read_candidate(recipe: Recipe, candidate: Candidate) -> Reading:
@@ -66,18 +78,18 @@ def read_candidate(recipe: Recipe, candidate: Candidate) -> Reading:
 def _read_files(recipe: Recipe, candidate: Candidate) -> Reading:
     """One file per band."""
     planes: list[Pixels] = []
-    headers: list[Header | None] = []
+    headers: list[tuple[Header, ...]] = []
     scales: list[float | None] = []
     for band, file in zip(recipe.bands, candidate.files, strict=True):
         try:
-            plane, header, scale = _read_plane(recipe, f"{recipe.root}/{file}", band)
+            plane, of_plane, scale = _read_plane(recipe, f"{recipe.root}/{file}", band)
         except Refused as refused:
             which = f"band {band} ({file}): " if len(candidate.files) > 1 else ""
             raise Refused(refused.code, which + refused.reason) from refused
         planes.append(plane)
-        headers.append(header)
+        headers.append(of_plane)
         scales.append(scale)
-    return Reading(planes, next((header for header in headers if header), None), _known(scales))
+    return Reading(planes, next(filter(None, headers), ()), _known(scales))
 
 
 def _known(scales: Sequence[float | None]) -> tuple[float, ...] | None:
@@ -92,9 +104,10 @@ def _scale_of(fits: FitsFile, index: int) -> float | None:
     return flux_scale(fits.header(index), fits.header(0) if index else None)
 
 
-def _read_plane(recipe: Recipe, path: str, band: str) -> tuple[Pixels, Header | None, float | None]:
-    """Read the one image of a file of any format, with its header and what its pixels are worth."""
-    header, scale = None, None
+def _read_plane(recipe: Recipe, path: str, band: str) -> tuple[Pixels, tuple[Header, ...], float | None]:
+    """Read the one image of a file of any format, with its headers and what its pixels are worth."""
+    headers: tuple[Header, ...] = ()
+    scale = None
     if recipe.format == "images":
         array = read_image(Path(path), frames=recipe.frames)
         array = array[:1] if is_grey(array) else array
@@ -108,12 +121,12 @@ def _read_plane(recipe: Recipe, path: str, band: str) -> tuple[Pixels, Header | 
         index = single_image(fits, recipe.hdus)
         if recipe.band_from_header and (other := image_band(fits, index)) != band:
             raise Refused("missing_band", f"it is of band {other or 'unknown'}, not {band}")
-        array, header, scale = _read_flux(fits, index), fits.header(index), _scale_of(fits, index)
+        array, headers, scale = _read_flux(fits, index), _headers_of(fits, index), _scale_of(fits, index)
     if array.ndim > 2 and array.size == np.prod(array.shape[-2:]):
-        return array.reshape(array.shape[-2:]), header, scale
+        return array.reshape(array.shape[-2:]), headers, scale
     if array.ndim != 2:
         raise Refused("wrong_shape", f"holds an array of shape {sides(array.shape)}, not one plane")
-    return array, header, scale
+    return array, headers, scale
 
 
 def _read_flux(fits: FitsFile, index: int, *, row: int | None = None) -> Pixels:
@@ -129,7 +142,9 @@ def _read_cube(recipe: Recipe, candidate: Candidate) -> Reading:
     axes = _axes_of(recipe, candidate, fits.shape(index) or ())
     array = _read_flux(fits, index, row=candidate.row)
     return Reading(
-        _planes(recipe, array, axes), fits.header(index), _known([_scale_of(fits, index)] * len(recipe.bands))
+        _planes(recipe, array, axes),
+        _headers_of(fits, index),
+        _known([_scale_of(fits, index)] * len(recipe.bands)),
     )
 
 
@@ -159,7 +174,7 @@ def _read_hdus(recipe: Recipe, candidate: Candidate) -> Reading:
         if array.ndim != 2:
             raise Refused("wrong_shape", f"band {band} has the shape {sides(array.shape)}, not one plane")
         planes.append(array)
-    return Reading(planes, fits.header(hdus[0]), _known([_scale_of(fits, index) for index in hdus]))
+    return Reading(planes, _headers_of(fits, hdus[0]), _known([_scale_of(fits, index) for index in hdus]))
 
 
 def _read_colours(recipe: Recipe, candidate: Candidate) -> Reading:

@@ -8,13 +8,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from lensapp.core.errors import InvalidInput
-from lensapp.ingest.formats.file_types import format_of
+from lensapp.ingest.formats.file_types import TABLES, format_of
 from lensapp.ingest.formats.packs.zarr_stores import is_zarr
 
 LISTED = 100
 COUNTED = 20_000  # entries below a folder that is listed, in all its folders together
 FEWEST_COUNTED = 200
-TABLES = (".csv", ".ecsv", ".tsv", ".vot", ".votable", ".parquet", ".pq")
 
 
 @dataclass(frozen=True)

@@ -8,10 +8,19 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from lensapp.core.data.conditions import Texts, parse_filter, spelling_of
+from lensapp.core.data.column_names import COLUMN_ALIASES, label_of_word, word_of
+from lensapp.core.data.conditions import Column, Texts, parse_filter, spelling_of
+from lensapp.core.data.position_names import position_pairs
 from lensapp.storage import sources
 from lensapp.storage.columns.filtering import SOURCE, kept_by
-from lensapp.storage.columns.source_columns import KEY, OWN, ColumnInfo, column_infos, read_columns
+from lensapp.storage.columns.source_columns import (
+    CATALOGUES,
+    KEY,
+    OWN,
+    ColumnInfo,
+    column_infos,
+    read_columns,
+)
 from lensapp.storage.records import Source
 from lensapp.storage.workspace import Workspace
 
@@ -20,11 +29,13 @@ MAGNITUDES = ("mag", "magnitude")  # the first word of a magnitude's name, or it
 ERRORS = {"err", "error", "errors", "sigma", "unc", "uncertainty"}
 SIZES = {"size", "radius", "radii", "fwhm", "ellipticity", "sersic", "axis", "concentration", "area"}
 COLOURS = {"colour", "color"}
+OF_FILES = {"north_deg", "east_left", "place_in_file"}  # how a cutout lies in its file, of no use to read
 NO_MEASURE = {  # words in names of errors, flags, places within a picture, and numbers that only count
     *("err", "error", "errors", "sigma", "unc", "flag", "flags", "mask", "quality", "zp", "zeropoint"),
     *("east", "north", "left", "below", "dx", "dy", "x", "y", "xpos", "ypos", "row", "column", "offset"),
     *("id", "index", "number", "seed", "count", "ra", "dec", "rank"),
 }
+SAME_PLACE_DEG = 1e-6  # 4 mas: what tables round positions to
 EXAMPLE_DIGITS = 3
 EXAMPLE_OF_SCORE = "score > 0.5"
 
@@ -82,29 +93,72 @@ def _rounded_limit(values: NDArray[np.float64]) -> str:
 
 
 def catalogue_columns(ws: Workspace, source: Source) -> list[str]:
-    """Return the columns that a source has from its catalogue or its simulation, by name."""
-    return [one.name for one in column_infos(ws, source) if one.name not in OWN]
+    """Return the columns that a source has from its catalogue or its simulation, by name.
+
+    Those that repeat what is known of its cutouts anyway, such as their positions, are left out.
+    """
+    repeated = _repeated(ws, source.id, source.created_at)
+    return [one.name for one in column_infos(ws, source) if one.name not in OWN and one.name not in repeated]
+
+
+@lru_cache(maxsize=64)
+def _repeated(ws: Workspace, source_id: int, _created_at: float) -> frozenset[str]:
+    """Return the columns of a catalogue whose every value is what a column of the source itself says."""
+    source = sources.source_by_id(ws.database, source_id)
+    names = [one.name for one in column_infos(ws, source) if one.name not in OWN]
+    plain = {name: name.lower().removeprefix(CATALOGUES) for name in names}
+    pairs = [(name, own) for name, word in plain.items() for own in _meanings_of(word)]
+    for pair in position_pairs(names):
+        pairs += [(pair.ra, "ra"), (pair.dec, "dec")] if pair.dec else []
+    read = read_columns(ws, source, dict.fromkeys(one for pair in pairs for one in pair))
+    return frozenset(name for name, own in pairs if _agree(read[name], read[own], own))
+
+
+def _meanings_of(word: str) -> list[str]:
+    """Return the own columns that a column of a catalogue with some name may repeat."""
+    return [own for own in OWN if word == own or word in COLUMN_ALIASES.get(own, ())]
+
+
+def _agree(column: Column, own: Column, name: str) -> bool:
+    """Return whether a column says the same as an own one wherever it says anything, and says something."""
+    if name in ("ra", "dec", "masked"):
+        values, known = (np.asarray(_numbers(one), np.float64) for one in (column, own))
+        said = np.isfinite(values)
+        apart = np.abs(values[said] - known[said])
+        return bool(said.any() and (np.minimum(apart, 360.0 - apart) < SAME_PLACE_DEG).all())
+    texts, held = (one if isinstance(one, Texts) else Texts.of(map(word_of, one.tolist()))
+                   for one in (column, own))  # fmt: skip
+    if name == "label":
+        texts = Texts(texts.codes, np.array([label_of_word(str(one)) for one in texts.values], object))
+    cells = texts.cells()
+    said = np.array([cell is not None for cell in cells], bool)
+    return bool(said.any() and (cells[said] == held.cells()[said]).all())
+
+
+def _numbers(column: Column) -> NDArray[np.float64]:
+    return column.numbers() if isinstance(column, Texts) else np.asarray(column, np.float64)
 
 
 def number_columns(ws: Workspace, source: Source) -> list[str]:
     """Return the columns of numbers that a source has from its catalogue, as a table is read."""
-    names = [one.name for one in column_infos(ws, source) if one.name not in OWN and not one.is_text]
+    further = set(catalogue_columns(ws, source))
+    names = [one.name for one in column_infos(ws, source) if one.name in further and not one.is_text]
     return in_reading_order(names, source.bands)
 
 
 def in_reading_order(names: Sequence[str], bands: Sequence[str]) -> list[str]:
-    """Return names of columns as a table is read: magnitudes, sizes, colours, others, errors at the end.
+    """Return names of columns as a table is read: magnitudes, sizes, colours, others, errors near the end.
 
     Those that differ in their band alone follow the order of the bands, others stay as they were.
     """
     order = [band.lower() for band in bands]
 
-    def rank(name: str) -> tuple[bool, int, int]:
+    def rank(name: str) -> tuple[bool, bool, int, int]:
         words = _words_of(name)
         of_bands = [order.index(word) for word in words if word in order]
         kinds = (is_magnitude(name), not SIZES.isdisjoint(words), not COLOURS.isdisjoint(words))
         kind = kinds.index(True) if any(kinds) else len(kinds)
-        return not ERRORS.isdisjoint(words), kind, of_bands[0] if of_bands else len(order)
+        return name in OF_FILES, not ERRORS.isdisjoint(words), kind, of_bands[0] if of_bands else len(order)
 
     return sorted(names, key=rank)
 

@@ -54,13 +54,14 @@ def roots_to_browse(ws: Workspace) -> list[Path]:
 def first_folder(ws: Workspace) -> Path:
     """Return the folder to begin with: that of the last import, home, the working directory, or a root.
 
-    It is the first of these in which anything can be opened or imported, where there is such a one.
+    It is the first of these in which anything can be opened or imported, else the nearest one above the
+    working directory in which there is.
     """
     roots = roots_to_browse(ws)
     recent = [Path(text).parent.resolve() for text in recent_paths(ws)]
     allowed = [
         one
-        for one in (*recent, Path.home(), Path.cwd(), *roots)
+        for one in (*recent, Path.home(), Path.cwd(), *named_roots(), *Path.cwd().parents, *roots)
         if one.is_dir() and folders.within(one, roots)
     ]
 

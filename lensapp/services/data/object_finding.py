@@ -32,7 +32,7 @@ from lensapp.services.data.object_search import (
 )
 from lensapp.services.data.source_names import name_taken
 from lensapp.services.data.sources import is_labelled, ready_sources
-from lensapp.storage import sources
+from lensapp.storage import datasets, sources
 from lensapp.storage.arrays import Packing, ShardWriter, settle_flux_scales, write_flux_scales
 from lensapp.storage.columns.source_columns import complete_source
 from lensapp.storage.cutouts import UNIT, ZERO_POINT, flux_scales_of, open_cutouts
@@ -43,20 +43,49 @@ KIND = "objects"
 BLOCK = 256
 USUAL_SHARE = 4  # of the side of an image that a cutout takes where there are none to match
 SCALE_TOLERANCE = 0.01
+SMALL_FIELD = 3  # sides of a new cutout that an image needs, for objects beside its target
 LEAST_USUAL = 32  # pixels: most networks take no smaller cutouts
 
 
-def usual_size(ws: Workspace, source: Source) -> tuple[int, str | None]:
-    """Return the side of new cutouts and the labelled source that has such, to be split together with it.
+def sources_alike(ws: Workspace, source: Source, *, dataset: str | None = None) -> list[Source]:
+    """Return labelled sources with which objects of a source could be split, the oldest first.
 
-    That is the newest one with the bands and pixel scale of `source` whose cutouts fit into its images.
+    They have its bands and pixel scale, and cutouts that fit into its images. Those of a dataset version go
+    first, then what was found in the source before, then those with room for objects beside its targets.
     """
     side = min(source.height, source.width)
-    for other in ready_sources(ws):
-        alike = other.id != source.id and other.height == other.width and other.height < side
-        if alike and _of_one_kind(source, other) and is_labelled(ws, other):
-            return other.height, other.name
-    return min(max(side // USUAL_SHARE, LEAST_USUAL), side), None
+    version = next((one for one in datasets.list_datasets(ws.database) if one.name == dataset), None)
+    alike = [
+        other
+        for other in reversed(ready_sources(ws))
+        if other.id != source.id
+        and other.height == other.width < side
+        and _of_one_kind(source, other)
+        and is_labelled(ws, other)
+    ]
+    return sorted(
+        alike,
+        key=lambda other: (
+            version is None or other.id not in version.source_ids,
+            other.spec.get("source") != source.name,
+            reason_against(source, other.height) is not None,
+        ),
+    )
+
+
+def usual_size(source: Source) -> int:
+    """Return the side of new cutouts where they are to match no others: a quarter of the image."""
+    side = min(source.height, source.width)
+    return min(max(side // USUAL_SHARE, LEAST_USUAL), side)
+
+
+def reason_against(source: Source, size: int) -> str | None:
+    """Return why cutouts of a size are hardly found beside the targets of a source, None where they are."""
+    if source.pixel_scale_arcsec is None:
+        return "its pixel scale is unknown"
+    if min(source.height, source.width) < SMALL_FIELD * size:
+        return f"single cutouts of {source.width} × {source.height} pixels"
+    return None
 
 
 def fields_to_search(ws: Workspace, source_names: Sequence[str]) -> str | None:

@@ -7,6 +7,7 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
+from lensapp.core.data.groups import components
 from lensapp.core.data.sky import angle_arcsec, hammer, overlapping, span_of_ra, tree_of, unit_vectors
 from lensapp.core.numerals import true_minus
 from lensapp.services.data.source_tables import column_of, labels_of
@@ -20,6 +21,7 @@ GRID_STEP_DEG = 30
 WRITTEN_STEP_DEG, WRITTEN_AT_DEC_DEG = 60, -45.0
 OVERLAP = 0.008  # of the width of a map, about a mark
 NUMBERS_APART = 0.03  # likewise, about a number of two digits
+PLACE_DEG, MOST_PLACES = 1.0, 100
 MOST_NEIGHBOURS = 200_000
 NOBODY: NDArray[np.int64] = np.empty(0, np.int64)
 EDGE_DEG = 180 - 1e-6
@@ -112,19 +114,72 @@ class Field:
     separations_arcsec: list[float]
 
 
-def field_of(ws: Workspace, source: Source, *, most: int) -> Field:
-    """Return how the positions of a source lie, worked out once; with `most` of the closest cutouts.
+@dataclass(frozen=True, eq=False)
+class Place:
+    """Some cutouts that lie together on the sky, far from the others.
 
-    Among more than MOST_NEIGHBOURS, which would take many seconds, neighbours are not looked for.
+    Attributes
+    ----------
+    ra_deg, dec_deg
+        About their middle.
+    rows
+        Which of the source's cutouts they are.
     """
-    return _field_of(ws, source.id, source.created_at, most)
+
+    ra_deg: float
+    dec_deg: float
+    rows: NDArray[np.int64]
+
+
+def places_of(ws: Workspace, source: Source) -> list[Place]:
+    """Return the places of several cutouts of a source, the largest first; none where all are at one."""
+    return _places_of(ws, source.id, source.created_at)
 
 
 @lru_cache(maxsize=8)
-def _field_of(ws: Workspace, source_id: int, _created_at: float, most: int) -> Field:
+def _places_of(ws: Workspace, source_id: int, _created_at: float) -> list[Place]:
+    source = sources.source_by_id(ws.database, source_id)
+    return find_places(column_of(ws, source, "ra_deg"), column_of(ws, source, "dec_deg"))
+
+
+def find_places(ra_deg: FloatArray, dec_deg: FloatArray) -> list[Place]:
+    """Return the places of positions, linked where they lie within about a degree; see `places_of`."""
+    points = unit_vectors(ra_deg, dec_deg)
+    rows = np.flatnonzero(np.isfinite(points).all(axis=1))
+    if not len(rows):
+        return []
+    step = np.radians(PLACE_DEG) / 2
+    cells, of_row = np.unique(np.rint(points[rows] / step).astype(np.int64), axis=0, return_inverse=True)
+    pairs = tree_of(cells.astype(np.float64)).query_pairs(2.0, output_type="ndarray").reshape(-1, 2)
+    place = components(len(cells), pairs[:, 0], pairs[:, 1])[of_row.ravel()]
+    _, place, sizes = np.unique(place, return_inverse=True, return_counts=True)
+    if len(sizes) < 2:
+        return []
+    found = []
+    for number in np.argsort(-sizes, kind="stable")[:MOST_PLACES]:
+        if sizes[number] > 1:
+            members = rows[place == number]
+            middle, _ = span_of_ra(ra_deg[members])
+            found.append(Place(middle % 360.0, float(np.median(dec_deg[members])), members))
+    return found
+
+
+def field_of(ws: Workspace, source: Source, *, most: int, place: int | None = None) -> Field:
+    """Return how the positions of a source lie, worked out once; with `most` of the closest cutouts.
+
+    With the number of a `place` (see `places_of`) those there alone are meant.
+
+    Among more than MOST_NEIGHBOURS, which would take many seconds, neighbours are not looked for.
+    """
+    return _field_of(ws, source.id, source.created_at, most, place)
+
+
+@lru_cache(maxsize=8)
+def _field_of(ws: Workspace, source_id: int, _created_at: float, most: int, place: int | None) -> Field:
     source = sources.source_by_id(ws.database, source_id)
     ra_deg, dec_deg = (column_of(ws, source, name) for name in ("ra_deg", "dec_deg"))
     rows = np.flatnonzero(np.isfinite(ra_deg) & np.isfinite(dec_deg))
+    rows = rows if place is None else places_of(ws, source)[place].rows
     ra_deg, dec_deg = ra_deg[rows], dec_deg[rows]
     few = len(rows) <= MOST_NEIGHBOURS
     closest, separations = closest_rows(ra_deg, dec_deg, most=most) if few else (NOBODY, [])

@@ -3,6 +3,7 @@
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from lensapp import jobs
 from lensapp.core.acting import needs
@@ -12,8 +13,10 @@ from lensapp.core.evaluate.audits.realism import Probe, Table, aperture_photomet
 from lensapp.core.evaluate.audits.realism_spec import RealismSpec
 from lensapp.core.progress import Report, ShouldStop, ignore_progress, never_stop
 from lensapp.job_kinds import RealismPayload
+from lensapp.services.data.pictures import read_pictures
+from lensapp.services.data.source_tables import column_of
 from lensapp.storage import sources
-from lensapp.storage.cutouts import open_cutouts
+from lensapp.storage.cutouts import open_cutouts, source_unit
 from lensapp.storage.features import load_features
 from lensapp.storage.queries import Columns
 from lensapp.storage.records import Job, Source
@@ -138,6 +141,16 @@ def verdict(trees: Probe, linear: Probe | None) -> str:
     return f"Simulated cutouts can be told from real ones to some degree{by}."
 
 
+def reason_against(ws: Workspace, one: Source, other: Source) -> str | None:
+    """Return why another source cannot be compared with one, None where it can."""
+    if not set(one.bands) & set(other.bands):
+        return f"bands {', '.join(other.bands)}, none in common"
+    are_pictures = [source_unit(ws, source).kind == "picture" for source in (one, other)]
+    if are_pictures[0] != are_pictures[1]:
+        return "8-bit pictures, no flux" if are_pictures[1] else "flux, no 8-bit pictures"
+    return None
+
+
 def _comparable(ws: Workspace, real: str, simulated: str) -> tuple[Source, Source]:
     pair = sources.get_source(ws.database, real), sources.get_source(ws.database, simulated)
     for source in pair:
@@ -149,7 +162,39 @@ def _comparable(ws: Workspace, real: str, simulated: str) -> tuple[Source, Sourc
             f"{real} has the bands {', '.join(pair[0].bands)}, {simulated} {', '.join(pair[1].bands)}: none "
             "in common. Compare sources of the same survey."
         )
+    if reason := reason_against(ws, *pair):
+        raise InvalidInput(
+            f"{simulated} holds {reason}, unlike {real}: anything tells these apart. Compare images of flux "
+            "with images of flux, and pictures with pictures."
+        )
     return pair
+
+
+def pictures_beside(ws: Workspace, real: str, simulated: str, *, count: int) -> list[NDArray[np.uint8]]:
+    """Return pictures of some cutouts of two sources, evenly spread, of the part of the sky that both show.
+
+    Each is of shape (n, row, column, 3), with n `count` or fewer, and by the levels of its source.
+    """
+    pair = sources.get_source(ws.database, real), sources.get_source(ws.database, simulated)
+    shown = []
+    for source, (rows, places) in zip(pair, _same_sky(pair), strict=True):
+        ids = column_of(ws, source, "id")
+        some = np.unique(np.linspace(0, len(ids) - 1, min(len(ids), count)).astype(np.int64))
+        _, pictures = read_pictures(ws, source, ids[some].tolist())
+        shown.append(pictures[:, rows, places])
+    return shown
+
+
+def _same_sky(pair: tuple[Source, Source]) -> list[tuple[slice, slice]]:
+    """Return the rows and columns of the middle of each source's cutouts that spans the same angle."""
+    scales = [source.pixel_scale_arcsec or USUAL_PIXEL_SCALE_ARCSEC for source in pair]
+    angle = min(min(source.height, source.width) * scale for source, scale in zip(pair, scales, strict=True))
+    middles = []
+    for source, scale in zip(pair, scales, strict=True):
+        margins = [round((length - angle / scale) / 2) for length in (source.height, source.width)]
+        rows, places = (slice(m, n - m) for m, n in zip(margins, (source.height, source.width), strict=True))
+        middles.append((rows, places))
+    return middles
 
 
 def _chosen(ws: Workspace, source: Source, spec: RealismSpec, rng: np.random.Generator) -> Columns:
@@ -175,12 +220,12 @@ def _photometry(ws: Workspace, pair: tuple[Source, Source], chosen: list[Columns
     if not in_one_unit:
         packed = [open_cutouts(ws, source.name) for source in pair]
     scales = [source.pixel_scale_arcsec or USUAL_PIXEL_SCALE_ARCSEC for source in pair]
-    angle = min(min(source.height, source.width) * scale for source, scale in zip(pair, scales, strict=True))
     bands = [band for band in pair[0].bands if band in pair[1].bands]
     tables = []
-    for source, opened, scale, columns in zip(pair, packed, scales, chosen, strict=True):
-        margins = [round((length - angle / scale) / 2) for length in (source.height, source.width)]
-        rows, places = (slice(m, n - m) for m, n in zip(margins, (source.height, source.width), strict=True))
+    middles = _same_sky(pair)
+    for source, opened, scale, (rows, places), columns in zip(
+        pair, packed, scales, middles, chosen, strict=True
+    ):
         pixels = opened.read(columns["row"])[:, rows, places]
         order = [source.bands.index(band) for band in bands]
         tables.append(

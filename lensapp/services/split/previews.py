@@ -29,7 +29,13 @@ from lensapp.services.split.second_test import (
     without_reserved,
 )
 from lensapp.services.split.shared_sky import shared_sky_notes
-from lensapp.services.split.split_tables import LabelledTable, fitting_sources, grouping_of, labelled_table
+from lensapp.services.split.split_tables import (
+    LabelledTable,
+    fitting_sources,
+    grouping_of,
+    labelled_table,
+    sky_of,
+)
 from lensapp.services.split.versions import Counts, count_parts
 from lensapp.storage.columns.filtering import kept_by
 from lensapp.storage.queries import Columns
@@ -135,7 +141,7 @@ def preview_split(
     preview = summarise(
         labelled, split, grouping, total=total, contradictions=contradictions, painted=painted
     )
-    shared = shared_sky_notes(used, labelled.table, split.part, spec)
+    shared = shared_sky_notes(used, sky_of(ws, used), split.part, spec)
     return replace(preview, second=second, notes=(*preview.notes, *shared))
 
 

@@ -1,6 +1,8 @@
 """Sky that parts of a split have in common: cutouts that show the middle of a training cutout."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,10 +14,49 @@ from lensapp.core.split.splits import CutoutTable, SplitSpec
 from lensapp.storage.records import Source
 
 MOST_LOOKED_AT = 20_000  # of the held-out cutouts
+NEIGHBOURS = 16  # that are asked for of each; where all are of other parts, training cutouts are sought alone
+
+
+@dataclass(frozen=True, eq=False)
+class SkyTree:
+    """The positions of the cutouts that have one, whatever their part, in a tree that finds neighbours.
+
+    Attributes
+    ----------
+    rows : shape (k,)
+        Which of the cutouts they are.
+    points : shape (k, 3)
+        On the unit sphere.
+    """
+
+    rows: NDArray[np.int64]
+    points: NDArray[np.float64]
+    tree: Any
+
+    @classmethod
+    def of(cls, table: CutoutTable) -> Self:
+        """Return the tree of the positions of a table."""
+        points = unit_vectors(table.ra_deg, table.dec_deg)
+        rows = np.flatnonzero(np.isfinite(points).all(axis=1))
+        return cls(rows, points[rows], cKDTree(points[rows]))
+
+    def near(
+        self, looked_at: NDArray[np.int64], members: NDArray[np.bool_], *, arcsec: float
+    ) -> NDArray[np.bool_]:
+        """Return which positions have one of some members closer than an angle; shapes (m,), (k,), (m,)."""
+        points, limit = self.points[looked_at], chord(arcsec)
+        distance, which = self.tree.query(points, k=NEIGHBOURS, distance_upper_bound=limit)
+        is_member = np.append(members, False)[which]  # what is not there has the number k
+        near: NDArray[np.bool_] = is_member.any(axis=1)
+        crowded = ~near & np.isfinite(distance[:, -1])
+        if crowded.any():
+            alone, _ = cKDTree(self.points[members]).query(points[crowded], distance_upper_bound=limit)
+            near[crowded] = np.isfinite(alone)
+        return near
 
 
 def shared_sky_notes(
-    used: Sequence[Source], table: CutoutTable, part: NDArray[np.object_], spec: SplitSpec
+    used: Sequence[Source], sky: SkyTree, part: NDArray[np.object_], spec: SplitSpec
 ) -> tuple[str, ...]:
     """Say how many validation and test cutouts show the middle of a training cutout, or that none can know.
 
@@ -26,15 +67,14 @@ def shared_sky_notes(
     ----------
     used
         The sources, all of one pixel scale, that with the smallest cutouts first.
-    table
-        Their labelled cutouts, n of them.
+    sky
+        Where their labelled cutouts lie.
     part : shape (n,)
-        The part of each.
+        The part of each of these.
     """
-    points = unit_vectors(table.ra_deg, table.dec_deg)
-    placed = np.isfinite(points).all(axis=1)
-    learned = placed & (part == "train")
-    held_out = np.flatnonzero(placed & np.isin(part, ("validation", "test")))
+    placed = part[sky.rows]
+    learned = placed == "train"
+    held_out = np.flatnonzero((placed == "validation") | (placed == "test"))
     if not learned.any() or not len(held_out):
         return ()
     scale, radius = used[0].pixel_scale_arcsec, spec.group_radius_arcsec
@@ -48,9 +88,7 @@ def shared_sky_notes(
     if half_arcsec <= radius:
         return ()
     looked_at = held_out[:: -(-len(held_out) // MOST_LOOKED_AT)]
-    nearest = cKDTree(points[learned])
-    distance, _ = nearest.query(points[looked_at], distance_upper_bound=chord(half_arcsec))
-    shared = int(np.isfinite(distance).sum())
+    shared = int(np.count_nonzero(sky.near(looked_at, learned, arcsec=half_arcsec)))
     if not shared:
         return ()
     of_all = "" if len(looked_at) == len(held_out) else f" of {thin_spaced(len(looked_at))} looked at"

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from lensapp.core.errors import BandMismatch, InvalidInput, SizeMismatch
 from lensapp.core.split.splits import CutoutTable, Grouping, SplitSpec, group_cutouts
 from lensapp.services.split.middle_of_larger import with_prints_of_middle
+from lensapp.services.split.shared_sky import SkyTree
 from lensapp.storage import sources
 from lensapp.storage.queries import Columns
 from lensapp.storage.records import Source
@@ -155,6 +156,16 @@ def grouping_of(ws: Workspace, used: Sequence[Source], spec: SplitSpec) -> Group
         same_id_is_same_object=spec.same_id_is_same_object,
     )
     return _grouping(ws, tuple((source.id, source.name, source.created_at) for source in used), rules)
+
+
+def sky_of(ws: Workspace, used: Sequence[Source]) -> SkyTree:
+    """Return where the cutouts of `labelled_table` lie on the sky, as a tree that finds neighbours."""
+    return _sky(ws, tuple((source.id, source.name, source.created_at) for source in used))
+
+
+@lru_cache(maxsize=2)
+def _sky(ws: Workspace, used: tuple[tuple[int, str, float], ...]) -> SkyTree:
+    return SkyTree.of(_labelled_table(ws, used).table)
 
 
 @lru_cache(maxsize=2)

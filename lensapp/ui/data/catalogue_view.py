@@ -10,7 +10,7 @@ import streamlit as st
 from lensapp.core.catalogue.query import CatalogueQuery
 from lensapp.core.catalogue.safe_text import neutralise
 from lensapp.core.data.column_names import column_label
-from lensapp.services.data.filters import catalogue_columns, in_reading_order
+from lensapp.services.data.filters import OF_FILES, catalogue_columns, in_reading_order
 from lensapp.services.data.source_tables import column_of, labels_of, table_of
 from lensapp.storage.records import Source
 from lensapp.ui.shared import figures
@@ -24,6 +24,7 @@ from lensapp.ui.shared.widgets import counted, download, number
 LAZY_ROWS = 5000
 USUAL_COLUMNS = 8
 CATALOGUE_LOOKS = {
+    "candidate": st.column_config.TextColumn(pinned=True),
     "ra (deg)": st.column_config.NumberColumn("RA (deg)", format="%.5f", help="ICRS"),
     "dec (deg)": st.column_config.NumberColumn("Dec (deg)", format="%.5f", help="ICRS"),
     "masked": st.column_config.NumberColumn(format="%.4g %%"),
@@ -35,11 +36,16 @@ DIGITS, MOST_DECIMALS, SMALLEST = 4, 3, 1e-3
 def show_catalogue(source: Source) -> None:
     """Show the table of candidates; large ones stay on the server and are read as they are scrolled."""
     ws = get_workspace()
-    ids, where = ask_kept_ids(ws, source, key=f"catalogue-view-filter-{source.name}")
+    ids, where = ask_kept_ids(ws, source, key=f"catalogue-view-filter-{source.name}", labelled=False)
     offered = in_reading_order(catalogue_columns(ws, source), source.bands)
-    with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
-        with st.container(width=280):
-            part = st.text_input("Candidate contains", **kept("contains", text(), "")).strip()
+    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+        with st.container(width=230):
+            part = st.text_input(
+                "Candidate contains",
+                label_visibility="collapsed",
+                placeholder="Candidate contains …",
+                **kept("contains", text(), ""),
+            ).strip()
         labels = labels_of(ws, source)
         present = sorted(set(labels))
         classes = st.pills(
@@ -47,6 +53,7 @@ def show_catalogue(source: Source) -> None:
             present,
             format_func=lambda label: plain(figures.CLASS_NAMES.get(label, label)),
             selection_mode="multi",
+            label_visibility="collapsed",
             **kept("classes", several_of(present), []),
         )
         columns = _choose_columns(source, offered)
@@ -81,7 +88,7 @@ def _in_words(table: pd.DataFrame) -> pd.DataFrame:
     """Return the table with labels, origins of positions and shares of pixels as a reader is told them."""
     words = {
         "label": figures.CLASS_NAMES,
-        "position from": {"wcs": "header"},
+        "position from": {"wcs": "header", "keyword": "header"},
         "class": {"edge_on": "edge-on"},
     }
     return table.assign(
@@ -127,7 +134,7 @@ def _choose_columns(source: Source, offered: Sequence[str]) -> list[str]:
             **kept(
                 "columns",
                 several_of(offered),
-                list(offered[:USUAL_COLUMNS]),
+                [name for name in offered if name not in OF_FILES][:USUAL_COLUMNS],
                 key=f"catalogue-columns-{source.name}",
             ),
         )

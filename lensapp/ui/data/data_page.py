@@ -38,6 +38,7 @@ VIEWS = {
 }
 OWN_COLUMNS = {"id": "name", "ra": "RA", "dec": "Dec", "class": "class", "masked": "masked share"}
 ORDERS = {"given": "as given", "random": "random", "column": "by column"}
+TAKEN = "data-sources-taken"  # how often a source that was awaited has been shown
 CLASSES = ("all", "lens", "nonlens", "unlabelled")
 
 
@@ -52,14 +53,16 @@ def show_data_page() -> None:
     if take_awaited([source.name for source in ready]):
         put(VIEW, [])
         put(WHERE, [])  # of the source before, whose columns the new one may lack
-        st.session_state.pop("data-view", None)  # where a click opened the import the widget would win
+        # Another widget: that of before would win, and a rerun asked for meanwhile would bring it back.
+        st.session_state[TAKEN] = st.session_state.get(TAKEN, 0) + 1
     row, below = st.container(horizontal=True, vertical_alignment="center", gap="small"), st.container()
     with row:
         longest = max(len(source.name) for source in ready)
         with st.container(width=min(max(175, 60 + 8 * longest), 420)):
             names = [source.name for source in ready]
             name = choose("source", names, label="Source", labelled=False, said_in=below)
-        view = choose_view(VIEWS, key="data-view")
+        taken = st.session_state.get(TAKEN, 0)
+        view = choose_view(VIEWS, key=f"data-view-{taken}" if taken else "data-view")
     note_at_work()
     source = next(source for source in ready if source.name == name)
     if view == "import":

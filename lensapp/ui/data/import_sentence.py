@@ -15,7 +15,11 @@ from lensapp.ui.shared.state import get_workspace
 from lensapp.ui.shared.widgets import counted, number
 
 Values = Mapping[str, Any]
-CATALOGUE = "catalogue"
+CATALOGUE, POSITIONS = "catalogue", "Positions"
+SHARED_KEYWORDS = (
+    "RA and DEC of headers are taken where they differ from file to file. Shared by many cutouts they tell "
+    "where the telescope pointed, not where an object lies, and are left out."
+)
 LAYOUTS = {
     "cube": "cubes of all bands",
     "hdus": "one HDU per band",
@@ -59,6 +63,7 @@ def parts_of(dry_run: DryRun) -> list[Part]:
             "Catalogue",
             (CATALOGUE,),
         ),
+        Part(_positions(dry_run), POSITIONS, ("header_positions",)),
         Part(_labels(dry_run), "Labels", LABEL_FIELDS),
     ]
 
@@ -95,6 +100,8 @@ def _fields(part: Part, values: Values, *, key: str, path: str) -> dict[str, Any
         st.caption("A column of the catalogue is chosen below, among its columns. Instead of it:")
         others = tuple(name for name in LABEL_FIELDS if name not in COLUMN_FIELDS)
         return spec_fields(IngestSpec, key=key, values=values, only=others, columns=1)
+    if part.title == POSITIONS:
+        st.caption(SHARED_KEYWORDS)
     if part.fields != (CATALOGUE,):
         return spec_fields(IngestSpec, key=key, values=values, only=part.fields, columns=1)
     given = values.get(CATALOGUE)
@@ -127,6 +134,22 @@ def _zero_points(dry_run: DryRun) -> str:
     if unit.zero_point is None:
         return "zero points from headers"
     return f"zero point {unit.zero_point:.4g} from headers"
+
+
+def _positions(dry_run: DryRun) -> str:
+    """Return of how many of what was read positions are known, and where they come from."""
+    preview = dry_run.preview
+    keywords = f"{' and '.join(preview.position_keywords)} of the headers"
+    origins = {"catalogue": "the catalogue", "wcs": "the WCS", "keyword": keywords}
+    counts = {origin: preview.positions.get(name, 0) for name, origin in origins.items()}
+    counts = {origin: count for origin, count in counts.items() if count}
+    if not counts:
+        shared = " and ".join(preview.shared_keywords)
+        return f"no positions, as all share {shared}" if shared else "no positions"
+    without = preview.positions.get("none", 0)
+    several = len(counts) > 1 or without
+    words = [f"{number(count)} from {one}" if several else f"from {one}" for one, count in counts.items()]
+    return f"positions {', '.join([*words, *([f'{number(without)} without'] if without else [])])}"
 
 
 def _labels(dry_run: DryRun) -> str:

@@ -40,6 +40,7 @@ SETTINGS = {  # heading → fields, in this order
         "id_pattern",
         "join",
         "join_radius_arcsec",
+        "header_positions",
     ),
     "Labels": ("label_column", "label_threshold", "label_meanings", "labels_from_folders", "same_label"),
 }

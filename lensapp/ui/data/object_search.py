@@ -8,22 +8,26 @@ import streamlit as st
 from lensapp.core.data.find_spec import FindObjectsSpec
 from lensapp.core.errors import LensAppError
 from lensapp.services.data.find_preview import preview_finding
-from lensapp.services.data.object_finding import start_finding, usual_size
+from lensapp.services.data.object_finding import reason_against, sources_alike, start_finding, usual_size
 from lensapp.services.data.object_search import reasons_in_words
 from lensapp.services.data.source_names import free_name
+from lensapp.services.data.sources import ready_sources
 from lensapp.storage.records import Source
+from lensapp.ui.shared.address import kept, one_of
 from lensapp.ui.shared.forms import spec_fields, validated
 from lensapp.ui.shared.job_controls import live_jobs
 from lensapp.ui.shared.markup import plain
 from lensapp.ui.shared.pictures import sheet
-from lensapp.ui.shared.state import await_source, get_workspace
+from lensapp.ui.shared.state import ask_to_go, await_source, get_workspace, go, selected
 from lensapp.ui.shared.widgets import counted, empty_state, error_box, errors_shown, number
 
 ICON = ":material/filter_center_focus:"
-SMALL_FIELD = 3  # sides of a new cutout that an image needs, for objects beside its target
-MAIN_FIELDS = ("size", "label", "band", "snr", "exclude_radius_arcsec")
+MAIN_FIELDS = ("label", "band", "snr", "exclude_radius_arcsec")
 WIDE_FIELD = "keep"  # whose choices take a line
-PREVIEW = "find-preview"
+PREVIEW, ALIKE = "find-preview", "alike"
+OWN_SIZE = "own size"
+MOST_OFFERED, MOST_NAMED = 4, 6
+SMALLEST = 128  # pixels of the screen for a picture of the preview
 
 
 def show_object_search(source: Source) -> None:
@@ -33,46 +37,111 @@ def show_object_search(source: Source) -> None:
         "non-lens, real non-lenses: hardly any of them is a lens. They are detected, measured and cut out as "
         "a new source; a split keeps those of one image together."
     )
+    like = _choose_alike(source)
+    size = usual_size(source) if like is None else like.height
+    reason = reason_against(source, size)
+    if reason is None or source.pixel_scale_arcsec is None:  # of which the preview names the setting
+        _show_search(source, like, size, tries_at_once=True)
+        return
+    live_jobs("objects")
+    _offer_fields(source, size, reason)
+    with st.expander(f"Search {plain(source.name)} all the same", icon=ICON):
+        _show_search(source, like, size, tries_at_once=False)
+
+
+def _show_search(source: Source, like: Source | None, size: int, *, tries_at_once: bool) -> None:
+    """Show the form beside what a search would find."""
     left, right = st.columns([4, 5], gap="large")
     with left:
-        spec = _settings(source)
+        spec = _settings(source, like, size, tries_at_once=tries_at_once)
     with right:
-        live_jobs("objects")
+        if tries_at_once:
+            live_jobs("objects")
         _show_preview(source, spec)
 
 
-def _settings(source: Source) -> FindObjectsSpec | None:
-    """Show the form; return what is to be previewed."""
+def _choose_alike(source: Source) -> Source | None:
+    """Ask which source the new cutouts are to be as large as: at first one of the version shown, if any."""
     ws = get_workspace()
-    suggestion = free_name(ws, f"{source.name}-objects")
-    size, model = usual_size(ws, source)
-    if model is not None:
+    alike = {one.name: one for one in sources_alike(ws, source, dataset=selected("dataset"))}
+    if not alike:
+        return None
+    options, first = [*alike, OWN_SIZE], next(iter(alike.values()))
+    if reason_against(source, first.height) and not reason_against(source, usual_size(source)):
+        options = [OWN_SIZE, *alike]
+    with st.container(width=420):
+        name = st.selectbox(
+            "New cutouts as large as those of",
+            options,
+            format_func=lambda name: name if name == OWN_SIZE else f"{name} · {alike[name].height} pixels",
+            help="So both can be split and trained on together. A quarter of the image is the usual size of "
+            "their own.",
+            **kept(ALIKE, one_of(options), options[0], key=f"find-alike-{source.id}"),
+        )
+    return alike.get(name)
+
+
+def _offer_fields(source: Source, size: int, reason: str) -> None:
+    """Say that a source is not one to search, which ones are, and where larger images come from."""
+    others = [one for one in ready_sources(get_workspace()) if one.id != source.id]
+    others.sort(key=lambda one: -one.slots * one.height * one.width)  # what holds most objects first
+    reasons = [(one, reason_against(one, size)) for one in others]
+    fields = [one for one, why in reasons if why is None][:MOST_OFFERED]
+    with st.container(border=True, gap="small", key="find-fields"):
+        st.markdown(
+            f"**{ICON} Larger images are needed.** {plain(source.name)} has {reason}: beside the target "
+            f"there is no room for cutouts of {size} pixels. Search survey tiles, or fields several cutouts "
+            "wide."
+        )
+        with st.container(horizontal=True, gap="small"):
+            for one in fields:
+                st.button(
+                    f"{plain(one.name)} · {one.width} × {one.height} pixels",
+                    icon=ICON,
+                    type="primary" if one is fields[0] else "secondary",
+                    key=f"find-in-{one.id}",
+                    on_click=ask_to_go,
+                    args=("data",),
+                    kwargs={"source": one.name, "view": {"view": "objects"}},
+                )
+            if st.button("Import larger images", icon=":material/download:", key="find-import"):
+                go("data", view={"view": "import"})
+        named = [f"{plain(one.name)} ({why})" for one, why in reasons if why is not None]
+        if named:
+            more = f" and {number(len(named) - MOST_NAMED)} more" if len(named) > MOST_NAMED else ""
+            st.caption(f"Not to be searched either: {'; '.join(named[:MOST_NAMED])}{more}.")
         st.caption(
-            plain(f"{size} × {size} pixels, as in {model}: so both can be split and trained on together.")
+            "Coadded tiles are in the archives of the surveys: bricks of the Legacy Surveys, sky cells of "
+            "Pan-STARRS1, mosaics of Euclid, patches of Rubin and HSC; cutout services give fields of an "
+            "arcminute, too. Import them as images of one size."
         )
-    if _is_single(source, size):
-        st.warning(
-            f"These are single cutouts of {source.width} × {source.height} pixels, not fields: beside its "
-            f"target one of {size} × {size} pixels hardly fits, and few objects, if any, will be found. "
-            "Larger images of the same positions hold more.",
-            icon=":material/crop_free:",
-        )
+
+
+def _settings(
+    source: Source, like: Source | None, size: int, *, tries_at_once: bool
+) -> FindObjectsSpec | None:
+    """Show the form; return what is to be previewed."""
+    suggestion = free_name(get_workspace(), f"{source.name}-objects")
     key = f"find-{source.id}"
     usual: dict[str, Any] = {"size": size, "label": "nonlens"}
     with st.form(key):
-        name = st.text_input("Name of the new source", key=f"{key}-name", placeholder=suggestion)
+        left, right = st.columns(2)
+        name = left.text_input("Name of the new source", key=f"{key}-name", placeholder=suggestion)
+        with right:
+            of_size = key if like is None else f"{key}-{like.id}"
+            entered = spec_fields(FindObjectsSpec, key=of_size, values=usual, only=("size",), columns=1)
         refusal, buttons = st.container(), st.container(horizontal=True)  # above, so that they stay in sight
-        entered = spec_fields(FindObjectsSpec, key=key, values=usual, only=(WIDE_FIELD,), columns=1)
+        entered |= spec_fields(FindObjectsSpec, key=key, values=usual, only=(WIDE_FIELD,), columns=1)
         entered |= spec_fields(FindObjectsSpec, key=key, values=usual, only=MAIN_FIELDS, columns=2)
         with st.expander("More"):
-            skipped = (*MAIN_FIELDS, WIDE_FIELD)
+            skipped = ("size", *MAIN_FIELDS, WIDE_FIELD)
             entered |= spec_fields(FindObjectsSpec, key=f"{key}-more", skip=skipped, columns=2)
         with buttons:
             tried = st.form_submit_button("Preview", icon=":material/visibility:")
             sent = st.form_submit_button("Find objects", type="primary", icon=ICON)
     before: tuple[int, FindObjectsSpec | None] = st.session_state.get(PREVIEW, (source.id, None))
     known = PREVIEW in st.session_state and before[0] == source.id
-    if not tried and not sent and (known or _is_single(source, size)):
+    if not tried and not sent and (known or not tries_at_once):
         return before[1] if known else None
     with refusal:
         spec = validated(FindObjectsSpec, entered)
@@ -84,14 +153,9 @@ def _settings(source: Source) -> FindObjectsSpec | None:
     return None
 
 
-def _is_single(source: Source, size: int) -> bool:
-    """Whether the images of a source hardly show more than their target in cutouts of some size."""
-    return min(source.height, source.width) < SMALL_FIELD * size
-
-
 def _start(source: Source, name: str, spec: FindObjectsSpec) -> None:
     start_finding(get_workspace(), source_name=source.name, name=name, spec=spec)
-    if not _is_single(source, usual_size(get_workspace(), source)[0]):
+    if reason_against(source, spec.size) is None:
         await_source(name)  # a handful of objects does not become what the round is about
     st.rerun()
 
@@ -127,4 +191,5 @@ def _show_preview(source: Source, spec: FindObjectsSpec | None) -> None:
         preview.pictures,
         captions=told,
         hints=[f"{name}: {one}" for name, one in zip(preview.names, told, strict=True)],
+        smallest=SMALLEST,
     )

@@ -1,6 +1,7 @@
 """The view that lays a source of real cutouts beside a simulated one: whether, and by what, they differ."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import nullcontext
 from typing import Any
 
 import numpy as np
@@ -12,19 +13,22 @@ from plotly.subplots import make_subplots
 from lensapp.core.evaluate.audits.realism_spec import RealismSpec
 from lensapp.services.data.object_finding import KIND as OBJECTS
 from lensapp.services.data.sources import ready_sources
-from lensapp.services.evaluate.realism import start_audit
+from lensapp.services.evaluate.realism import pictures_beside, reason_against, start_audit
 from lensapp.services.train import job_control
 from lensapp.storage.records import Source
 from lensapp.ui.shared import figures
 from lensapp.ui.shared.address import kept, one_of
-from lensapp.ui.shared.forms import spec_form
+from lensapp.ui.shared.forms import spec_fields, validated
 from lensapp.ui.shared.job_controls import watch_job
 from lensapp.ui.shared.markup import plain
+from lensapp.ui.shared.pictures import sheet
 from lensapp.ui.shared.state import get_workspace, go
 from lensapp.ui.shared.widgets import empty_state, errors_shown
 
 NOT_REAL = {"demo": "simulated", "paint": "painted"}  # by the kind of source
 ACROSS, FIGURE_HEIGHT = 3, 270
+PICTURES = 6
+MAIN_FIELDS = ("label", "run", "sample")
 
 
 def offered_as_real(sources: Iterable[Source]) -> dict[str, str]:
@@ -52,48 +56,87 @@ def roles_of(shown: str, other: str, kinds: Mapping[str, str]) -> dict[str, str]
 def show_realism(source: Source) -> None:
     """Audit the source against another, one of them simulated or painted; show what was found."""
     ws = get_workspace()
-    kinds = offered_as_real(ready_sources(ws))
-    others = [name for name in kinds if name != source.name]
+    ready = ready_sources(ws)
+    kinds = offered_as_real(ready)
+    reasons = {one.name: reason_against(ws, source, one) for one in ready if one.id != source.id}
+    others = [name for name in kinds if name in reasons and reasons[name] is None]
     if not kinds[source.name]:  # then those come first that are not real
         others.sort(key=lambda name: not kinds[name])
     if not others:
-        box = empty_state(
-            "No other source yet",
-            "Whether a classifier can tell simulated cutouts from real ones, and by which measures, will "
-            "appear here once there is another source to compare with.",
-            icon=":material/compare:",
-        )
-        with box.container(horizontal=True, horizontal_alignment="center"):
-            if st.button("Import cutouts", type="primary", icon=":material/download:", key="realism-import"):
-                go("data", view={"view": "import"})
+        _show_without_others(source, reasons)
         return
     newest = job_control.latest_job(ws, "realism", simulated=source.name)
     usual = newest.payload["real"] if newest is not None and newest.payload["real"] in others else others[0]
-    with st.container(width=260):
-        other = st.selectbox(
-            "Compare with",
-            others,
-            format_func=lambda name: f"{name} ({kinds[name]})" if kinds[name] else name,
-            **kept("real", one_of(others), usual, key=f"realism-real-{source.id}"),
-        )
-    pair = roles_of(source.name, other, kinds)
-    st.caption(
-        f"Can photometry tell the cutouts of {plain(pair['simulated'])}, taken as simulated, from those of "
-        f"{plain(pair['real'])}, taken as real? What it sees, networks learn in place of lenses. An AUROC of "
-        "0.5 is chance."
+    chosen, beside = st.columns([2, 5], gap="medium", vertical_alignment="bottom")
+    other = chosen.selectbox(
+        "Compare with",
+        others,
+        format_func=lambda name: f"{name} ({kinds[name]})" if kinds[name] else name,
+        **kept("real", one_of(others), usual, key=f"realism-real-{source.id}"),
     )
+    if left_out := _listed(reasons):
+        beside.caption(f"Not comparable: {left_out}.")
+    pair = roles_of(source.name, other, kinds)
+    st.markdown(
+        f"Read off whether a classifier tells the cutouts of **{plain(pair['simulated'])}**, taken as "
+        f"simulated, from those of **{plain(pair['real'])}**, taken as real: at an AUROC of 0.5, which is "
+        "chance, they pass for real; above it networks can learn the difference in place of lenses."
+    )
+    _show_beside(pair)
     if watch_job(ws, "realism", **pair):
         return
     job = job_control.latest_job(ws, "realism", **pair)
+    known = job is not None and bool(job.result)
     if job is not None and job.result:
         show_result(job.result)
-    else:
+    with st.expander("Audit again", icon=":material/compare:") if known else nullcontext():
+        spec = _ask_spec(f"realism-{source.id}")
+    if not known:
         st.caption("Areas under the curves of the probes, and what gives the simulation away, appear here.")
-    spec = spec_form(RealismSpec, key=f"realism-{source.id}", submit="Audit realism", columns=3)
     if spec is not None:
         with errors_shown():
             start_audit(ws, **pair, spec=spec)
             st.rerun()
+
+
+def _ask_spec(key: str) -> RealismSpec | None:
+    """Show the form of an audit; return what is asked for once it is sent."""
+    with st.form(key):
+        entered = spec_fields(RealismSpec, key=key, only=MAIN_FIELDS, columns=3)
+        button = st.container()  # above what is folded, so that it stays in sight
+        with st.expander("More"):
+            entered |= spec_fields(RealismSpec, key=key, skip=MAIN_FIELDS, columns=3)
+        sent = button.form_submit_button("Audit realism", type="primary", icon=":material/compare:")
+    return validated(RealismSpec, entered) if sent else None
+
+
+def _show_beside(pair: Mapping[str, str]) -> None:
+    """Show some cutouts of both sources side by side, of the same part of the sky."""
+    pictures = pictures_beside(get_workspace(), pair["real"], pair["simulated"], count=PICTURES)
+    for cell, (kind, name), shown in zip(st.columns(2, gap="medium"), pair.items(), pictures, strict=True):
+        with cell:
+            st.caption(f"{kind}: {plain(name)}")
+            sheet(shown, columns=PICTURES)
+
+
+def _listed(reasons: Mapping[str, str | None]) -> str:
+    """Return the sources that cannot be compared, each with its reason."""
+    return "; ".join(f"{plain(name)} ({reason})" for name, reason in reasons.items() if reason)
+
+
+def _show_without_others(source: Source, reasons: Mapping[str, str | None]) -> None:
+    """Say what would be here were there a source to compare with, and why those that are there are none."""
+    left_out = "; ".join(f"{name} ({reason})" for name, reason in reasons.items())
+    box = empty_state(
+        "No other source to compare with" if reasons else "No other source yet",
+        "Whether a classifier can tell simulated cutouts from real ones, and by which measures, will "
+        "appear here once there is another source to compare with."
+        + (f" Not comparable with {source.name}: {left_out}." if reasons else ""),
+        icon=":material/compare:",
+    )
+    with box.container(horizontal=True, horizontal_alignment="center"):
+        if st.button("Import cutouts", type="primary", icon=":material/download:", key="realism-import"):
+            go("data", view={"view": "import"})
 
 
 def show_result(result: dict[str, Any]) -> None:

@@ -13,16 +13,19 @@ import streamlit as st
 from numpy.typing import NDArray
 
 from lensapp.core.data.column_names import column_label
+from lensapp.core.numerals import true_minus
 from lensapp.services.data.filters import number_columns
 from lensapp.services.data.pictures import cutouts_by_id
 from lensapp.services.data.sky_maps import (
     MOST_NEIGHBOURS,
     FieldFacts,
+    Place,
     SkyMap,
     declinations_of,
     field_of,
     grid_of,
     map_of,
+    places_of,
     positions_shared,
     right_ascensions_of,
 )
@@ -41,7 +44,9 @@ SKY_POINTS = 20_000
 SVG_POINTS = 4_000
 SMALL_MARKS = 1_000
 RIM = 5  # pixels by which a mark is larger than that of another kind above it
-SIDE = 620  # pixels of the map of a field, which is as high as wide
+SIDE, WIDE = 620, 480  # pixels: height of the map of a field, which is as wide, and of any other
+ASPECT = 1.6  # of a map that is wider than high
+EVERYWHERE = "all places"
 MOST_CHOSEN = 96
 CLOSEST = 8  # cutouts shown while none is chosen
 ELONGATED = 3
@@ -87,40 +92,75 @@ def show_sky(source: Source) -> None:
             icon=":material/public_off:",
         )
         return
-    of = _choose_colour(ws, source)
+    with st.container(horizontal=True, gap="small"):
+        of = _choose_colour(ws, source)
+        place = _choose_place(ws, source)
+    if place is not None:
+        positioned = places_of(ws, source)[place].rows
     drawn = evenly_spread(positioned, most=SKY_POINTS)
     values = None if of == CLASS else catalogue_values(ws, source, of)[drawn]
     ids, candidates = column_of(ws, source, "id")[drawn], column_of(ws, source, "candidate_id")[drawn]
     positions = Positions(
         ra_deg[drawn], dec_deg[drawn], candidates, labels[drawn], values, column_label(of), ids
     )
+    of_all = f"{number(len(positioned))} of {counted(len(labels), 'cutout')}"
+    part = "" if len(drawn) == len(positioned) else f", {number(len(drawn))} of them drawn"
+    said = f"{of_all} {'with a position' if place is None else 'at this place'}{part}. ICRS."
+    with st.container(horizontal=True, gap="medium", key="sky"):
+        chosen = _show_map(source, positions, said)
+        with st.container(width="stretch", key="sky-beside"):
+            if chosen:
+                chosen = with_those_at_one_position(chosen, ids, ra_deg[drawn], dec_deg[drawn])
+                heading(f"{counted(len(chosen), 'cutout')} chosen")
+                show_cutouts(ws, chosen)
+            else:
+                show_field(ws, source, count=len(positioned), place=place)
+
+
+def _show_map(source: Source, positions: Positions, said: str) -> list[int]:
+    """Show a map of positions with what is said of them; return the cutouts chosen on it."""
     figure, heaps = sky_figure(
         positions, colours=figures.class_colours(), names=figures.CLASS_NAMES, counts=True
     )
-    part = "" if len(drawn) == len(positioned) else f", {number(len(drawn))} of them drawn"
     together = f" Numbers tell how many overlap, at {counted(heaps, 'place')}." if heaps else ""
     is_square = figure.layout.yaxis.scaleanchor is not None and figure.layout.yaxis.visible is not False
-    row = st.container(horizontal=is_square, gap="medium")
-    with row.container(width=SIDE if is_square else "stretch"):
-        chosen = figures.show_figure(
+    with st.container(width=SIDE if is_square else "stretch", key=f"sky-{'field' if is_square else 'wide'}"):
+        return figures.show_figure(
             figure,
             title="Positions of the cutouts",
-            caption=f"{number(len(positioned))} of {counted(len(labels), 'cutout')} with a position{part}. "
-            f"ICRS.{together}",
+            caption=f"{said}{together}",
             csv=lambda: safe_csv(
                 table_of(get_workspace(), source)[["candidate", "ra (deg)", "dec (deg)", "label"]]
             ),
             key=f"sky-{source.name}",
-            height=SIDE if is_square else 480,
+            height=SIDE if is_square else WIDE,
             selectable=True,
+            aspect=1.0 if is_square else ASPECT,
         )
-    with row.container(width="stretch"):
-        if chosen:
-            chosen = with_those_at_one_position(chosen, ids, ra_deg[drawn], dec_deg[drawn])
-            heading(f"{counted(len(chosen), 'cutout')} chosen")
-            show_cutouts(ws, chosen)
-        else:
-            show_field(ws, source, count=len(positioned))
+
+
+def _choose_place(ws: Workspace, source: Source) -> int | None:
+    """Ask, where cutouts lie at several places, for the one that the map shows; return its number."""
+    places = places_of(ws, source)
+    if not places:
+        return None
+    words = {str(place): _words_of_place(one) for place, one in enumerate(places)}
+    with st.container(width=300):
+        chosen = st.selectbox(
+            "Place",
+            [EVERYWHERE, *words],
+            format_func=lambda place: words.get(place, place),
+            label_visibility="collapsed",
+            help="A place is seen in its true shape, where marks of the whole map overlap.",
+            **kept("place", one_of([EVERYWHERE, *words]), EVERYWHERE, key=f"sky-place-{source.id}"),
+        )
+    return None if chosen == EVERYWHERE else int(chosen)
+
+
+def _words_of_place(place: Place) -> str:
+    """Return where a place lies and how many cutouts are there."""
+    dec = f"{place.dec_deg:+.1f}°"
+    return f"RA {place.ra_deg:.1f}°, Dec {true_minus(dec)} · {counted(len(place.rows), 'cutout')}"
 
 
 def _choose_colour(ws: Workspace, source: Source) -> str:
@@ -146,9 +186,9 @@ def with_those_at_one_position(
     return [*dict.fromkeys([*chosen, *(one for heap in hidden if {*heap} & {*chosen} for one in heap)])]
 
 
-def show_field(ws: Workspace, source: Source, *, count: int) -> None:
+def show_field(ws: Workspace, source: Source, *, count: int, place: int | None = None) -> None:
     """Show how far the positions reach, how close they lie together, and the cutouts that lie closest."""
-    field = field_of(ws, source, most=CLOSEST)
+    field = field_of(ws, source, most=CLOSEST, place=place)
     heading("How they lie")
     facts_table(field.facts)
     st.caption("Click a mark, or draw a lasso around several: their cutouts appear here.")

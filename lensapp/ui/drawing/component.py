@@ -37,9 +37,19 @@ def _component() -> Any:
 
 
 def draw(
-    figure: go.Figure, *, key: str, title: str, caption: str, height: int, selectable: bool = False
+    figure: go.Figure,
+    *,
+    key: str,
+    title: str,
+    caption: str,
+    height: int,
+    selectable: bool = False,
+    aspect: float | None = None,
 ) -> list[Any]:
     """Show a figure that is ready to be drawn, `height` pixels high; its title and caption are read aloud.
+
+    One with an `aspect`, its width by its height, is as high as that says, `height` at most, and on a low
+    screen less, so that it is seen whole below the head of a page.
 
     Returns
     -------
@@ -52,8 +62,9 @@ def draw(
     words = {"title": title, "caption": caption, "plotly": plotly_address()}
     shown = _component()(
         key=key,
-        data={"figure": figure.to_json(), "height": height, "selectable": selectable} | words,
-        height=height,
+        data={"figure": figure.to_json(), "height": height, "selectable": selectable, "aspect": aspect}
+        | words,
+        height="content" if aspect else height,
         **({"default": {"chosen": []}, "on_chosen_change": _told} if selectable else {}),
     )
     return list(shown.chosen) if selectable else []

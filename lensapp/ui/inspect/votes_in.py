@@ -29,6 +29,8 @@ def show_vote_import(ws: Workspace, source_name: str) -> None:
         help="Our exports of votes, Qt-stamp-visualizer, Space Warps, or any table with a candidate's "
         "ID, an inspector and a grade. Duplicates of votes that are here already are skipped.",
     )
+    if uploaded is None:
+        return
     left, right = st.columns(2)
     person = left.text_input("Inspector, if no column names one", key="votes-inspector").strip()
     grade_map = right.text_input("Grades of the file", key="votes-map", placeholder="2=A,1=B,0=X")
@@ -41,8 +43,6 @@ def show_vote_import(ws: Workspace, source_name: str) -> None:
         format_func=lambda order: order.replace("-", " "),
         key="votes-date-order",
     )
-    if uploaded is None:
-        return
     with uploaded_table(uploaded) as path, errors_shown():
         options: dict[str, Any] = {
             "grade_map": parse_grade_map(grade_map),

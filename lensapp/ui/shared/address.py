@@ -29,6 +29,7 @@ OWN = "address-of-widgets"  # name → what a widget last let it say, and what i
 KEYS = "address-keys"  # key of a widget → its name in the address
 USUAL = "address-defaults"  # key of a widget → texts of its default in the run before
 LEFT = "address-left"
+BEFORE = "address-before"  # name → what the address said of it when this run of the script began
 HELD = "keys-held-by-browser"
 LONGEST = 60
 NO_ROWS: dict[str, Any] = {"selection": {"rows": [], "columns": [], "cells": []}}
@@ -236,7 +237,7 @@ def kept(
             st.session_state.pop(other, None)
     put(name, written)
     # A rerun that was asked for before the browser had heard of this comes with what it said before.
-    own[name] = (written, texts)
+    own[name] = (written, st.session_state.get(BEFORE, {}).get(name, texts))
     return {"key": key}
 
 
@@ -263,7 +264,9 @@ def names_said_of(*fields: str) -> list[str]:
 
 def put(name: str, texts: Sequence[str]) -> None:
     """Let the address say `texts` of `name`, or nothing of it when they are none."""
-    if st.query_params.get_all(name) != [*texts]:
+    said = st.query_params.get_all(name)
+    if said != [*texts]:
+        st.session_state.setdefault(BEFORE, {}).setdefault(name, said)
         if texts:
             st.query_params[name] = texts
         else:
@@ -299,6 +302,7 @@ def note_arrival(*, new_page: bool) -> None:
     So is which widgets the browser holds: one that it does not is told its value again. Streamlit tells it
     once, and a run that the next one cuts short may not have been drawn.
     """
+    st.session_state[BEFORE] = {}
     context = get_script_run_ctx()
     back = context is not None and context.is_history_navigation
     st.session_state[ARRIVED] = st.session_state.pop(OPENED, False) or new_page or back

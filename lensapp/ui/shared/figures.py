@@ -143,6 +143,7 @@ def show_figure(
     key: str | None = None,
     height: int = 340,
     selectable: bool = False,
+    aspect: float | None = None,
 ) -> list[int]:
     """Show a figure with its title above, its caption below and its downloads.
 
@@ -158,6 +159,8 @@ def show_figure(
         Distinguishes two figures of the same title on one page.
     selectable
         Whether points can be chosen with a lasso or a box.
+    aspect
+        Its width by its height, where it is lower than `height` on a low screen, to be seen whole.
 
     Returns
     -------
@@ -176,6 +179,7 @@ def show_figure(
         caption=caption,
         height=height,
         selectable=selectable,
+        aspect=aspect,
     )
     with st.container(key=f"caption-{name}", horizontal=True, vertical_alignment="center", gap="small"):
         st.caption(plain(caption), width="stretch")

@@ -158,6 +158,9 @@ def take_awaited(names: list[str]) -> bool:
     if st.session_state.get(AWAITED) not in names:
         return False
     name = st.session_state.pop(AWAITED)
+    page, _ = st.session_state.get(AWAITED_AT, (None, ""))
+    if page != st.session_state.get(PAGE):  # nor does it come back to the form that has made it
+        st.session_state.get(PAGES_LEFT, {}).pop(str(page), None)
     if _view_shown() in st.session_state.get(AT_WORK, ()):
         return False
     select("source", name)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from streamlit.runtime.uploaded_file_manager import UploadedFile
 
-TABLE_ENDINGS = ["csv", "ecsv", "fits", "fit", "vot", "xml", "parquet"]
+TABLE_ENDINGS = ["csv", "tsv", "ecsv", "fits", "fit", "vot", "votable", "xml", "parquet", "pq"]
 
 
 @contextmanager

@@ -35,7 +35,7 @@ def offer_class(source_names: list[str], label: str) -> None:
             key="split-find",
             help=f"Non-lenses cut from your images: galaxies beside the targets of {plain(fields)}.",
         ):
-            go("data", source=fields, view={"view": "objects"})
+            go("data", source=fields, view={"view": "objects", "alike": source_names[0]})
         if st.button(
             f"Import {kind}",
             icon=":material/download:",

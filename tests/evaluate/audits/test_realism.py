@@ -14,8 +14,9 @@ from lensapp.core.errors import BandMismatch, InvalidInput
 from lensapp.core.evaluate.audits.realism import Table, aperture_photometry, probe
 from lensapp.core.evaluate.audits.realism_spec import RealismSpec
 from lensapp.services.evaluate.realism import audit_realism
-from lensapp.storage import datasets, runs
+from lensapp.storage import datasets, runs, sources
 from lensapp.storage.arrays import PackedCutouts, write_flux_scales
+from lensapp.storage.cutouts import UNIT
 from lensapp.storage.workspace import Workspace
 from support.small_surveys import pack_source, store_features
 
@@ -176,6 +177,12 @@ def test_what_cannot_be_compared_is_refused(ws: Workspace) -> None:
         audit_realism(ws, real="real", simulated="real", spec=RealismSpec())
     with pytest.raises(BandMismatch, match="none in common"):
         audit_realism(ws, real="real", simulated="other", spec=RealismSpec())
+    pictures = add(ws, "pictures", galaxies(3), factor=None)
+    sources.finish_source(ws.database, pictures.id, quality={UNIT: "picture"})
+    with pytest.raises(InvalidInput, match="pictures holds 8-bit pictures, no flux, unlike real"):
+        audit_realism(ws, real="real", simulated="pictures", spec=RealismSpec())
+    with pytest.raises(InvalidInput, match="real holds flux, no 8-bit pictures, unlike pictures"):
+        audit_realism(ws, real="pictures", simulated="real", spec=RealismSpec())
 
 
 def test_the_command_audits(ws: Workspace, capsys: pytest.CaptureFixture[str]) -> None:

@@ -9,6 +9,7 @@ const FULL = {
   icon: { width: 24, height: 24, path: 'M5 5h5v2H7v3H5zm9 0h5v5h-2V7h-3zM5 14h2v3h3v2H5zm12 0h2v5h-5v-2h3z' },
   click: (plot) => (document.fullscreenElement ? document.exitFullscreen() : plot.parentElement.requestFullscreen()),
 };
+const [LOWEST, AROUND] = [300, 340]; // pixels: of a figure that fits the screen, and of what stands about it
 const SELECTING = ['lasso2d', 'select2d'];
 const CONFIG = { displaylogo: false, displayModeBar: 'hover', modeBarButtonsToAdd: [FULL], plotlyServerURL: '' };
 // Files come from the buttons below the figure, and nothing is sent to anybody's cloud.
@@ -40,7 +41,10 @@ class Figure {
 
   renew(data) {
     this.data = data;
-    this.root.style.height = `${data.height}px`;
+    const fitting = `min(${data.height}px, max(${LOWEST}px, 100vh - ${AROUND}px))`;
+    this.root.style.height = data.aspect ? 'auto' : `${data.height}px`;
+    this.root.style.aspectRatio = data.aspect ?? '';
+    this.root.style.maxHeight = data.aspect ? fitting : '';
     this.root.dataset.title = data.title;
     this.plot.setAttribute('role', 'figure');
     this.plot.setAttribute('aria-label', `${data.title}. ${data.caption}`);
@@ -62,9 +66,11 @@ class Figure {
     delete this.root.dataset.failed;
     const figure = JSON.parse(data.figure);
     figure.layout.uirevision = viewOf(figure.layout);
+    if (data.aspect) delete figure.layout.height; // that of its box
     const removed = data.selectable ? REMOVED : [...REMOVED, ...UNNEEDED];
     await this.Plotly.react(this.plot, figure.data, figure.layout, { ...CONFIG, modeBarButtonsToRemove: removed });
     this.width = this.root.clientWidth;
+    this.height = this.root.clientHeight;
     if (first && data.selectable && !this.closed) this.listen();
   }
 
@@ -82,11 +88,13 @@ class Figure {
   }
 
   fit() {
-    const { clientWidth } = this.root;
-    const changed = clientWidth !== this.width || document.fullscreenElement === this.root || this.full;
+    const { clientWidth, clientHeight } = this.root;
+    const isOther = clientWidth !== this.width || (this.data.aspect && clientHeight !== this.height);
+    const changed = isOther || document.fullscreenElement === this.root || this.full;
     if (!changed || clientWidth === 0 || !this.width) return;
     this.full = document.fullscreenElement === this.root;
     this.width = clientWidth;
+    this.height = clientHeight;
     this.Plotly.Plots.resize(this.plot);
   }
 
