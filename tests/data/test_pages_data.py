@@ -266,7 +266,7 @@ def test_a_place_chosen_on_the_sky_is_seen_alone_in_its_true_shape(workspace):
     app.selectbox(key=f"sky-place-{source.id}").set_value("1").run()
     assert not app.exception
     assert any("3 of 7 cutouts at this place" in text.value for text in app.caption)
-    assert app.query_params["place"] == ["1"]
+    assert "1" in app.query_params["place"]
 
 
 def test_no_cell_of_a_downloaded_table_can_become_a_formula():
@@ -310,9 +310,11 @@ def test_a_source_shown_on_another_page_first_does_not_lead_back_to_the_form_of_
     app = open_data(source="old", view="import")
     app.session_state["awaited-source"], app.session_state["awaited-at"] = "new", ("data", "import")
     make_survey(workspace, name="new")
-    app.switch_page("pages/home.py").run()
-    assert "awaited-source" not in app.session_state
-    app.switch_page("pages/data.py").run()
+    for page in ("home", "data"):
+        app.switch_page(f"../../pages/{page}.py")
+        app.query_params.clear()  # as Streamlit does
+        app.run()
+        assert "awaited-source" not in app.session_state
     assert app.selectbox[0].value == "new"
     assert app.button_group(key="data-view").value == "cutouts"
 

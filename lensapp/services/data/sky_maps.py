@@ -152,11 +152,11 @@ def find_places(ra_deg: FloatArray, dec_deg: FloatArray) -> list[Place]:
     cells, of_row = np.unique(np.rint(points[rows] / step).astype(np.int64), axis=0, return_inverse=True)
     pairs = tree_of(cells.astype(np.float64)).query_pairs(2.0, output_type="ndarray").reshape(-1, 2)
     place = components(len(cells), pairs[:, 0], pairs[:, 1])[of_row.ravel()]
-    _, place, sizes = np.unique(place, return_inverse=True, return_counts=True)
+    _, first, place, sizes = np.unique(place, return_index=True, return_inverse=True, return_counts=True)
     if len(sizes) < 2:
         return []
     found = []
-    for number in np.argsort(-sizes, kind="stable")[:MOST_PLACES]:
+    for number in np.lexsort((first, -sizes))[:MOST_PLACES]:
         if sizes[number] > 1:
             members = rows[place == number]
             middle, _ = span_of_ra(ra_deg[members])
