@@ -80,7 +80,7 @@ def test_a_job_outlives_a_lock_that_comes_while_it_works(tmp_path: Path) -> None
 @pytest.mark.usefixtures("impatient")
 def test_a_worker_outlives_a_lock_and_goes_on_claiming(tmp_path: Path) -> None:
     workspace = Workspace.open(tmp_path / "w")
-    serving = threading.Thread(target=worker.serve, args=[workspace], kwargs={"idle_seconds": 8})
+    serving = threading.Thread(target=worker.serve, args=[workspace], kwargs={"idle_seconds": 4})
     with locked(workspace.folder / "workspace.db", seconds=2):
         serving.start()
     job = jobs.enqueue(workspace.database, kind="demo", title="small", payload=DEMO)

@@ -18,7 +18,7 @@ from lensapp.storage import queue, sources, tables
 from lensapp.storage.workspace import Workspace
 
 PROJECT = Path(__file__).parents[1]
-SLOW_DEMO = {"name": "slow", "spec": {"count": 3000, "size": 32, "bands": ["r"]}}
+SLOW_DEMO = {"name": "slow", "spec": {"count": 1200, "size": 32, "bands": ["r"]}}
 
 
 @pytest.fixture
@@ -67,7 +67,7 @@ def test_a_job_whose_processes_were_killed_is_taken_up_again(workspace, start_wo
     ended = queue.get_job(workspace.database, job.id)
     assert ended.attempt == 2
     assert (
-        sources.count_cutouts(workspace.database, sources.get_source(workspace.database, "slow").id) == 3000
+        sources.count_cutouts(workspace.database, sources.get_source(workspace.database, "slow").id) == 1200
     )
 
 

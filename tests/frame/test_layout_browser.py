@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from support.app_in_browser import Server
+from support.app_in_browser import Server, go, settled
 from support.pages_workspace import full_workspace, views_of_pages
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(900)]
@@ -30,30 +30,24 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 
 
 @pytest.fixture(scope="module")
-def page(browser: Any) -> Iterator[Any]:
+def page(browser: Any, server: Server) -> Iterator[Any]:
     """One for all: it keeps what it has loaded."""
     made = browser.new_page(viewport={"width": 1280, "height": 900})
     made.set_default_timeout(120_000)
+    made.goto(f"{server.address}/workspace")
+    settled(made)
     yield made
     made.close()
 
 
-def opened(page: Any, address: str) -> Any:
-    page.goto(address)
-    page.locator("[data-testid='stApp'][data-test-script-state='notRunning'] h1").wait_for()
-    page.wait_for_timeout(300)
-    return page
-
-
 @pytest.mark.parametrize(("name", "view"), sorted(views_of_pages()))
-def test_nothing_is_cut_and_all_is_in_line(server: Server, page: Any, name: str, view: str) -> None:
-    address = f"{'' if name == 'home' else name}?{OF_THE_ROUND}&{view}".rstrip("&")
-    opened(page, f"{server.address}/{address}")
+def test_nothing_is_cut_and_all_is_in_line(page: Any, name: str, view: str) -> None:
+    go(page, f"/{'' if name == 'home' else name}?{OF_THE_ROUND}&{view}".rstrip("&"))
     assert page.evaluate(FAULTS) == []
 
 
-def test_what_is_cut_or_out_of_line_is_found(server: Server, page: Any) -> None:
-    opened(page, f"{server.address}/evaluate?{OF_THE_ROUND}")
+def test_what_is_cut_or_out_of_line_is_found(page: Any) -> None:
+    go(page, f"/evaluate?{OF_THE_ROUND}")
     page.evaluate(SET_WRONG)
     found = page.evaluate(FAULTS)
     assert any(one.startswith("7 px out of line") for one in found)

@@ -29,6 +29,31 @@ ARGUMENTS = [
 ]
 PROJECT = Path(__file__).parents[2]
 START_SECONDS = 90
+AT_REST = """() => new Promise((rest) => {
+  const app = document.querySelector("[data-testid='stApp']");
+  const main = app.querySelector("[data-testid='stMain']");
+  let [size, since] = [-1, performance.now()];
+  const look = () => {
+    const runs = app.dataset.testScriptState !== 'notRunning';
+    const loads = app.querySelector("[data-testid='stSkeleton']");
+    const now = runs || loads ? NaN : main.querySelectorAll('*').length;
+    if (now !== size) [size, since] = [now, performance.now()];
+    if (performance.now() - since > 400) return rest(true);
+    setTimeout(look, 50);
+  };
+  look();
+})"""
+GO = """(address) => new Promise((begun, failed) => {
+  setTimeout(() => failed(new Error(`nothing came of going to ${address}`)), 20000);
+  const app = document.querySelector("[data-testid='stApp']");
+  new MutationObserver((_, watch) => {
+    if (app.dataset.testScriptState !== 'running') return;
+    watch.disconnect();
+    begun();
+  }).observe(app, { attributeFilter: ['data-test-script-state'] });
+  history.pushState({}, '', address);
+  dispatchEvent(new PopStateEvent('popstate'));
+})"""
 
 
 def free_port() -> int:
@@ -128,3 +153,15 @@ def chromium() -> Iterator[Any]:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
         yield browser
         browser.close()
+
+
+def settled(page: Any) -> None:
+    """Wait until the page's script has ended and nothing is added to what it shows, be it loaded late."""
+    page.wait_for_selector("[data-testid='stMain'] h1")
+    page.evaluate(AT_REST)
+
+
+def go(page: Any, address: str) -> None:
+    """Go to another page as with the browser's arrows: the app is not loaded anew, which takes seconds."""
+    page.evaluate(GO, address)
+    settled(page)

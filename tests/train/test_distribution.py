@@ -42,7 +42,7 @@ print(json.dumps(figures))
 """
 
 
-@pytest.mark.parametrize("backend", ["tensorflow", "jax"])
+@pytest.mark.parametrize("backend", ["tensorflow", pytest.param("jax", marks=pytest.mark.long)])
 def test_two_devices_learn_what_one_learns_from_the_same_batches(backend: str, tmp_path: Path) -> None:
     pytest.importorskip(backend, reason=f"needs {backend}")
     environment = os.environ | {

@@ -126,6 +126,7 @@ def test_a_trial_without_prospects_is_ended_after_its_warmup(pruner):
     assert set(importance_of(optimiser)) <= {"learning_rate", "optimizer"}
 
 
+@pytest.mark.long
 def test_a_killed_search_goes_on_with_the_trial_that_was_under_way(tmp_path):
     ws = study_workspace(tmp_path)
     space = parse_space("learning_rate,network_options.filters=1:2,batch_size=1:8", tiny())

@@ -155,7 +155,7 @@ def test_a_file_that_holds_no_such_network_is_refused(tmp_path: Path) -> None:
         start_from_file(build("elu_cnn"), path, name="vgg16", input_sigma=1.0)
 
 
-@pytest.mark.parametrize("name", ["densenet121", "convnext_tiny"])
+@pytest.mark.parametrize("name", [pytest.param("densenet121", marks=pytest.mark.long), "convnext_tiny"])
 def test_networks_of_today_begin_from_files_of_keras_applications(name: str, tmp_path: Path) -> None:
     """The same grey picture in five bands gives the features that the published network gives it."""
     keras.utils.set_random_seed(2)

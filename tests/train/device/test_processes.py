@@ -52,7 +52,7 @@ def train_here(ws: Workspace, name: str) -> None:
     assert main(["--workspace", str(ws.folder), *recipe(name)]) == 0
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.timeout(600)
 def test_two_processes_learn_what_one_learns_and_when_one_is_killed_the_run_goes_on(tmp_path: Path) -> None:
     ws = study_workspace(tmp_path / "workspace")

@@ -45,7 +45,7 @@ def on_backend(backend: str) -> dict[str, Any]:
 
 @pytest.mark.slow
 @pytest.mark.timeout(600)
-@pytest.mark.parametrize("backend", ["tensorflow", "jax"])
+@pytest.mark.parametrize("backend", ["tensorflow", pytest.param("jax", marks=pytest.mark.long)])
 def test_windows_hold_the_batches_and_take_the_steps_of_the_processor(backend: str) -> None:
     told = on_backend(backend)
     for name, (pixels, labels, weights) in told["feeds"].items():

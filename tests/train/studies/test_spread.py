@@ -115,6 +115,7 @@ def test_a_trial_that_is_spread_is_the_one_that_would_be_proposed_in_turn(tmp_pa
     assert (spread.number, spread.params) == (1, second.params)
 
 
+@pytest.mark.long
 def test_a_comparison_that_is_spread_over_dask_has_the_table_of_one_in_turn(tmp_path, monkeypatch):
     distributed = pytest.importorskip("distributed")
     ws = study_workspace(tmp_path / "workspace")
