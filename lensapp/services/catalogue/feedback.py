@@ -297,14 +297,14 @@ class Retraining:
     recipes
         Runs whose settings and network can be used, the one whose scores were looked at first.
     trained
-        Name of the newest run that was trained on the version, None where there is none yet.
+        The newest run on the version, whether it has ended or not; None where there is none yet.
     """
 
     dataset: Dataset
     parent: str
     gained: dict[str, int]
     recipes: tuple[str, ...]
-    trained: str | None
+    trained: Run | None
 
 
 def retraining(ws: Workspace) -> Retraining | None:
@@ -326,7 +326,7 @@ def retraining(ws: Workspace) -> Retraining | None:
         parent="" if parent is None else parent.name,
         gained={label: count for label, count in gained.items() if count},
         recipes=tuple(run.name for run in usable),
-        trained=next((one.run.name for one in statuses if one.run.dataset_id == made.id), None),
+        trained=next((one.run for one in statuses if one.run.dataset_id == made.id), None),
     )
 
 

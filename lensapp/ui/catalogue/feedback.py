@@ -57,6 +57,7 @@ def show_feedback(ws: Workspace, source: Source, review_names: Sequence[str], *,
         else:
             st.info("There is no dataset version yet: the votes alone will make the first one.")
         rules = _choose_rules(relabel=parent is None or not has_known_labels(ws, parent))
+        below = st.container()
     if rules is None:
         return
     with right, errors_shown():
@@ -79,6 +80,8 @@ def show_feedback(ws: Workspace, source: Source, review_names: Sequence[str], *,
                 key=f"feedback-middle-{parent}",
             )
             if plan is not None:
+                with below:
+                    show_what_stays_out(plan)
                 _show_plan(ws, source, plan)
 
 
@@ -121,7 +124,6 @@ def _show_plan(ws: Workspace, source: Source, plan: FeedbackPlan) -> None:
         show_retraining(ws)
         if not _just_frozen(ws, plan):
             st.info(why_nothing_changes(plan, instead=searched_with(ws, source)), icon=":material/info:")
-        show_what_stays_out(plan)
         return
     show_what_changes(plan)
     name = choose_to_freeze(ws, plan.parent, key="feedback")
@@ -136,7 +138,6 @@ def _show_plan(ws: Workspace, source: Source, plan: FeedbackPlan) -> None:
         rerun_with(made)
     say_what_becomes_of_labels(plan)
     show_changed(ws, plan)
-    show_what_stays_out(plan)
     show_retraining(ws)
 
 

@@ -16,20 +16,19 @@ from lensapp.storage.workspace import Workspace
 from lensapp.ui.catalogue.next_version import MOST_PICTURES, labels_in_words
 from lensapp.ui.catalogue.table import class_name, show_rows
 from lensapp.ui.gallery.contact_sheet import contact_sheet
-from lensapp.ui.shared.figures import CLASS_NAMES, PART_NAMES
+from lensapp.ui.shared.figures import PART_NAMES
 from lensapp.ui.shared.markup import plain, plain_all
 from lensapp.ui.shared.widgets import counted, heading, number
 
 ORIGIN_WORDS = {"demo": "the demo's truth", "import": "the imported catalogue"}
-CHANGED = "Labels that change"
 UNGRADED = "without a vote"
-STAYS = "Nothing: its labels stay, so that networks of all versions are measured alike."
+STAYS = "Nothing to do: networks of all versions are measured on the same."
 REMEDIES = {
-    feedback_rules.CONFIRMED: "Nothing: the version has the same label.",
-    OWN_LABEL: "Nothing: they are in the version.",
+    feedback_rules.CONFIRMED: "Nothing to do: the version has the same label.",
+    OWN_LABEL: "Nothing to do: they are in the version.",
     feedback_rules.KEPT: "Switch Relabel on if the votes are to count more.",
     feedback_rules.FEW_VOTES: "Let more inspectors grade them, or lower Fewest votes.",
-    feedback_rules.IGNORED_GRADE: "Grade them anew, or give their grade a meaning, left.",
+    feedback_rules.IGNORED_GRADE: "Grade them anew, or give their grade a meaning above.",
     feedback_rules.IN_TEST: STAYS,
     feedback_rules.OBJECT_IN_TEST: STAYS,
     feedback_rules.IN_SECOND_TEST: STAYS,
@@ -88,22 +87,26 @@ def counts_table(plan: FeedbackPlan) -> pd.DataFrame:
 def show_changed(ws: Workspace, plan: FeedbackPlan) -> None:
     """Show the cutouts that would be added or relabelled, by the label they would get."""
     outcome, label = plan.columns["outcome"], plan.columns["label"]
-    for kind in CLASS_NAMES:
-        rows = np.flatnonzero((outcome == ADDED) & (label == kind))
-        _show_some(ws, plan, rows, title=f"New {noun(2, class_name(kind))}", key=kind)
-    _show_some(ws, plan, np.flatnonzero(outcome == RELABELLED), title=CHANGED, key="changed")
+    of_kind = {
+        f"New {noun(2, class_name(kind))}": (kind, (outcome == ADDED) & (label == kind)) for kind in LABELS
+    }
+    of_kind["Labels that change"] = ("changed", outcome == RELABELLED)
+    shown = {title: (key, np.flatnonzero(which)) for title, (key, which) in of_kind.items() if which.any()}
+    for place, (title, (key, rows)) in enumerate(shown.items()):
+        _show_some(ws, plan, rows, title=title, key=key, with_controls=place == 0)
 
 
-def _show_some(ws: Workspace, plan: FeedbackPlan, rows: NDArray[np.int64], *, title: str, key: str) -> None:
+def _show_some(
+    ws: Workspace, plan: FeedbackPlan, rows: NDArray[np.int64], *, title: str, key: str, with_controls: bool
+) -> None:
     """Show the cutouts of some rows of a plan with their grade and label, the highest grades first."""
-    if not len(rows):
-        return
     rows = rows[np.argsort(-plan.columns["mean"][rows].astype(float), kind="stable")]
     captions_by_id = {int(plan.columns["cutout_id"][row]): _caption(plan, row) for row in rows.tolist()}
     cutouts = cutouts_by_id(ws, list(captions_by_id)[:MOST_PICTURES])
     rest = f", the first {len(cutouts)} shown" if len(cutouts) < len(rows) else ""
     heading(f"{title}: {number(len(rows))}{rest}")
-    contact_sheet(ws, cutouts, key=f"feedback-{key}", captions=[captions_by_id[one.id] for one in cutouts])
+    captions = [captions_by_id[one.id] for one in cutouts]
+    contact_sheet(ws, cutouts, key=f"feedback-{key}", captions=captions, with_controls=with_controls)
 
 
 def _caption(plan: FeedbackPlan, row: int) -> str:
@@ -116,22 +119,20 @@ def _caption(plan: FeedbackPlan, row: int) -> str:
 
 def show_what_stays_out(plan: FeedbackPlan) -> None:
     """Show how many candidates become no label, why, and what can be done about it."""
-    table = stays_out_table(plan)
-    if table.empty:
-        return
-    heading("What becomes no new label")
-    right = st.column_config.TextColumn(alignment="right", width=90)
-    show_rows(table, key="feedback-outcomes", candidates=right)
+    if lines := stays_out(plan):
+        heading("What becomes no new label")
+        st.caption("\n".join(f"- {plain(line)}" for line in lines))
 
 
-def stays_out_table(plan: FeedbackPlan) -> pd.DataFrame:
-    """Return one row per reason why candidates add or change no label, with what can be done about it."""
+def stays_out(plan: FeedbackPlan) -> list[str]:
+    """Return a line per reason why candidates add or change no label, with what can be done about it."""
     counts = {name: count for name, count in plan.outcomes.items() if name not in (ADDED, RELABELLED)}
     if plan.ungraded:
         counts[UNGRADED] = plan.ungraded
-    columns = ["candidates", "why", "what to do"]
-    rows = [(number(count), name, REMEDIES.get(name, "")) for name, count in counts.items()]
-    return pd.DataFrame(rows, columns=columns)
+    return [
+        f"{counted(count, 'candidate')}: {reason}. {REMEDIES.get(reason, '')}".rstrip()
+        for reason, count in counts.items()
+    ]
 
 
 def why_nothing_changes(plan: FeedbackPlan, *, instead: Source | None = None) -> str:

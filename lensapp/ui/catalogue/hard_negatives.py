@@ -66,7 +66,7 @@ def show_hard_negatives(ws: Workspace, source: Source, run_name: str | None) -> 
             go("split")
         return
     st.caption(
-        f"What {plain(run_name)} takes for lenses, though it is known to be none, teaches most: here "
+        f"What **{plain(run_name)}** takes for lenses, though it is known to be none, teaches most: here "
         f"the non-lenses of {plain(source.name)} with the highest scores join the next dataset version. "
         "Known are those labelled so or graded X."
     )
@@ -115,7 +115,7 @@ def _show_unjudged(ws: Workspace, source: Source, run_name: str, *, title: str, 
     names = {"source": source.name, "run": run_name}
     step = NextStep(f"Review the best {len(ids)} without a grade", "", "inspect", names, {}, "review")
     with box:
-        show_next_step(step, "catalogue", key="negatives-review")
+        show_next_step(step, "catalogue", key="negatives-review", kind="secondary")
     cutouts = cutouts_by_id(ws, ids[:MOST_PICTURES])
     heading(f"Highest scores of {run_name} that nobody has judged")
     written = dict(zip(ids, scores, strict=True))
@@ -146,9 +146,14 @@ def _choose(ws: Workspace, source: Source) -> tuple[HardNegativesSpec | None, No
         return None, None
     known = known_nonlenses(ws, source, further)
     classes = sorted(set(known.kind.tolist()))
+    unasked = () if {*classes} - {NO_CLASS} else ("classes", "even_classes")
     with above:
         entered |= spec_fields(
-            HardNegativesSpec, key=KEY, skip=(*FURTHER, "crop"), offered={"classes": classes}, keep=""
+            HardNegativesSpec,
+            key=KEY,
+            skip=(*FURTHER, "crop", *unasked),
+            offered={"classes": classes},
+            keep="",
         )
     return validated(HardNegativesSpec, entered), known
 

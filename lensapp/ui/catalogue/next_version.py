@@ -78,9 +78,11 @@ def show_retraining(ws: Workspace, *, negatives_of: Source | None = None) -> Non
         st.markdown(f":material/check_circle: **{plain(newest.name)}** {_what_it_holds(offer)}.")
         if offer.trained is not None:
             with st.container(horizontal=True, vertical_alignment="center", gap="small"):
-                st.caption(f"{plain(offer.trained)} was trained on it.", width="content")
-                if st.button(f"See {plain(offer.trained)}", type="tertiary", key="feedback-trained"):
-                    go("train", run=offer.trained, dataset=newest.name)
+                st.caption(
+                    f"Trained on it: {plain(offer.trained.name)}, {offer.trained.state}.", width="content"
+                )
+                if st.button(f"See {plain(offer.trained.name)}", type="tertiary", key="feedback-trained"):
+                    go("train", run=offer.trained.name, dataset=newest.name)
         if not offer.recipes:
             if st.button("Train on it", type="primary", key="feedback-train"):
                 go("train", dataset=newest.name)
