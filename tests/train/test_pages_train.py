@@ -94,6 +94,19 @@ def test_a_queued_run_can_be_stopped_from_the_page(folder: Path) -> None:
     assert runs.run_status(ws, "elu_cnn-3").state == "stopped"
 
 
+def test_a_run_just_started_stays_shown_though_the_browser_has_not_heard_of_it(folder: Path) -> None:
+    full_workspace(folder)
+    page = open_page("train", run="elu_cnn-1")
+    page.button(key="train-start").click().run()
+    assert page.selectbox(key="choose-run").value == "elu_cnn-3"
+    page.query_params["run"] = "elu_cnn-1"  # as the browser says it that renews the sidebar meanwhile
+    page.run()
+    assert page.selectbox(key="choose-run").value == "elu_cnn-3"
+    page.query_params["run"] = "elu_cnn-2"  # by the reader
+    page.run()
+    assert page.selectbox(key="choose-run").value == "elu_cnn-2"
+
+
 def test_the_best_epoch_is_told_with_what_chose_it(folder: Path) -> None:
     ws = full_workspace(folder)
     run = runs.run_status(ws, "elu_cnn-1").run

@@ -296,6 +296,12 @@ def open_address(texts: Mapping[str, Sequence[str]]) -> None:
     st.session_state[OPENED] = True
 
 
+def went_back() -> bool:
+    """Whether this run follows the browser's Back or Forward, or a view that was opened."""
+    context = get_script_run_ctx()
+    return OPENED in st.session_state or (context is not None and context.is_history_navigation)
+
+
 def note_arrival(*, new_page: bool) -> None:
     """Note whether the reader arrives at the page or has been there; called before all widgets.
 
@@ -304,8 +310,8 @@ def note_arrival(*, new_page: bool) -> None:
     """
     st.session_state[BEFORE] = {}
     context = get_script_run_ctx()
-    back = context is not None and context.is_history_navigation
-    st.session_state[ARRIVED] = st.session_state.pop(OPENED, False) or new_page or back
+    st.session_state[ARRIVED] = went_back() or new_page
+    st.session_state.pop(OPENED, None)
     held = [] if context is None else context.session_state.get_widget_states()
     st.session_state[HELD] = {user_key_from_element_id(one.id) for one in held}
 

@@ -55,7 +55,8 @@ def page_head(title: str, *, step: ButtonType = "primary") -> None:
     with st.container(horizontal=True, vertical_alignment="center", gap="small", key="page-title"):
         st.title(title)
         show_page_views()
-    place = st.empty()
+    with st.container(key="stages-place"):
+        place = st.empty()
     st.session_state[HEAD] = place, (_selected(), _led_by()), step
     _show_round(place, step, again=False)
 

@@ -1,6 +1,7 @@
 """What the user has selected, kept in the address so that a reload, a second tab and a link agree."""
 
 import os
+import time
 from collections.abc import Container, Iterator, Mapping
 from contextlib import contextmanager, nullcontext
 from functools import lru_cache
@@ -15,7 +16,17 @@ from lensapp.services.care.dependents import names_of_kind
 from lensapp.services.overview import last_graded
 from lensapp.services.workers import web_folder
 from lensapp.storage.workspace import DEFAULT_FOLDER, Workspace
-from lensapp.ui.shared.address import LEFT, WHOLE_RUN, Address, address, kept, note_arrival, one_of, put
+from lensapp.ui.shared.address import (
+    LEFT,
+    WHOLE_RUN,
+    Address,
+    address,
+    kept,
+    note_arrival,
+    one_of,
+    put,
+    went_back,
+)
 from lensapp.ui.shared.markup import plain
 
 PAGES = web_folder() / "pages"
@@ -32,6 +43,8 @@ AT_WORK = "views-meanwhile"  # that the reader has been on since
 VIEW = "view"
 REVIEW_BEFORE = "review-before"
 UNASKED = "source-not-asked"  # a source is selected that nobody chose for the run or page shown
+CHOSEN = "chosen-just-now"  # kind → name chosen, what the address said before, and when
+HEARD_AFTER = 10.0  # seconds, by which the browser has heard of a choice
 STAND_INS = "stand-ins"  # kind → name that a page shows for want of the one selected
 
 
@@ -67,6 +80,8 @@ def read_address(page: str) -> None:
     before is then written into it, and what the page itself said when it was left. A session begins with
     what was graded last.
     """
+    if st.session_state.get(PAGE) == page:
+        _keep_chosen()
     asked = {kind: st.query_params[kind] for kind in KINDS if kind in st.query_params}
     stand_ins = st.session_state.get(STAND_INS, {})
     remember(**{kind: name for kind, name in asked.items() if stand_ins.get(kind) != name})
@@ -85,6 +100,17 @@ def read_address(page: str) -> None:
         if not asked:
             st.session_state[UNASKED] = True
             st.query_params.update({**({} if st.query_params else pages.get(page, {})), **selection()})
+
+
+def _keep_chosen() -> None:
+    """Say again what was chosen a moment ago, where the browser had not heard of it and says what was before.
+
+    A fragment that it renews each second asks for a run with the address that it knows. The browser's Back,
+    and a view that is opened, do return to what was before.
+    """
+    for kind, (name, before, at) in st.session_state.get(CHOSEN, {}).items():
+        if time.monotonic() - at < HEARD_AFTER and st.query_params.get(kind) == before and not went_back():
+            put(kind, [name])
 
 
 def selected(kind: str) -> str | None:
@@ -119,6 +145,8 @@ def select(kind: str, name: str | None) -> None:
     if kind in ("source", "run"):
         st.session_state[UNASKED] = kind == "run"
     st.session_state[_memory(kind)] = name
+    if (before := st.query_params.get(kind, name)) != name:
+        st.session_state.setdefault(CHOSEN, {})[kind] = name, before, time.monotonic()
     put(kind, [name])
 
 

@@ -118,7 +118,7 @@ def figures_line(recipe: Recipe, time: Duration | None, parameters: int | None) 
     parts = []
     if network in MEASURED and not changed and from_scratch and (task, unlabelled) == ("binary", "none"):
         where = " by our recipe" if recipe.group > 1 else ""
-        parts.append(f"demo AUROC {MEASURED[network].auroc:.2f}{where}")
+        parts.append(f"AUROC {MEASURED[network].auroc:.2f}{where}")
     parts.append(time_words(time))
     if parameters is not None:
         parts.append(f"{rounded_count(parameters)} parameters")
@@ -204,8 +204,9 @@ def _headings_style(key: str, recipes: Sequence[Recipe]) -> str:
     rules = []
     for group, heading in enumerate(HEADINGS):
         first = next((place for place, one in enumerate(recipes, start=1) if one.group == group), None)
+        measured = any("AUROC" in figures_line(one, None, None) for one in recipes if one.group == group)
+        of_demo = " · AUROC on the demo survey" if measured else ""
         if first is not None:
-            rules.append(
-                f'.st-key-{key} [role="radiogroup"] > :nth-child({first})::before {{ content: "{heading}"; }}'
-            )
+            card = f'.st-key-{key} [role="radiogroup"] > :nth-child({first})::before'
+            rules.append(f'{card} {{ content: "{heading}{of_demo}"; }}')
     return f"<style>{' '.join(rules)}</style>"

@@ -147,28 +147,30 @@ def _show_table(
         selection_default={"selection": {"rows": before}},
         hide_index=True,
         placeholder="–",
-        column_config={
-            "●": st.column_config.TextColumn(width=30, pinned=True, help="Colour of its curves."),
-            "★": st.column_config.TextColumn(
-                width=30, pinned=True, help="★ where a run is starred: tick it and press Star below."
-            ),
-            "run": st.column_config.TextColumn(pinned=True, width=NAME_PIXELS),
-            "tags": st.column_config.ListColumn(),
-            "note": st.column_config.TextColumn(width="medium"),
-            "started": st.column_config.DatetimeColumn(format="distance", width=125),
-            "validation loss": st.column_config.NumberColumn(
-                help="Cross-entropy of the best epoch, validation part; the best is marked."
-            ),
-            "validation AUROC": st.column_config.NumberColumn(help=f"Of the best epoch. {OF_FEW}"),
-            "test AUROC": st.column_config.NumberColumn(
-                help=f"From Evaluate, test part; the best is marked. {OF_FEW}"
-            ),
-        },
+        column_config=_columns_told(),
         height="content" if len(names) <= TALLEST else TALLEST * ROW_PIXELS,
     )
     return [
         status.name for place in event.selection.rows if place < len(rows) for status in rows[place].statuses
     ]
+
+
+def _columns_told() -> dict[str, Any]:
+    """Return how wide columns of the table are, and what they mean."""
+    text, figure = st.column_config.TextColumn, st.column_config.NumberColumn
+    return {
+        "●": text(width=30, pinned=True, help="Colour of its curves."),
+        "★": text(width=30, pinned=True, help="★ where a run is starred: tick it and press Star below."),
+        "run": text(pinned=True, width=NAME_PIXELS),
+        "tags": st.column_config.ListColumn(),
+        "note": text(width="medium"),
+        "started": st.column_config.DatetimeColumn(format="distance", width=125),
+        "validation loss": figure(
+            help="Cross-entropy of the best epoch, validation part; the best is marked."
+        ),
+        "validation AUROC": figure(help=f"Of the best epoch. {OF_FEW}"),
+        "test AUROC": figure(help=f"From Evaluate, test part; the best is marked. {OF_FEW}"),
+    }
 
 
 def ticked_names() -> list[str]:

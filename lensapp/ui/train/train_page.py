@@ -3,7 +3,7 @@
 import time
 from collections.abc import Sequence
 from contextlib import suppress
-from typing import Any, Literal
+from typing import Any
 
 import streamlit as st
 from pydantic import TypeAdapter
@@ -39,6 +39,7 @@ from lensapp.ui.shared.widgets import (
     duration,
     empty_state,
     number,
+    rounded_count,
     time_left,
 )
 from lensapp.ui.train import curves
@@ -111,19 +112,19 @@ def _follow(run_name: str, ticked: list[str]) -> None:
             st.markdown(f":small[[All runs](#{ANCHOR}) below the curves]", width="content")
             if status.study:
                 st.caption(f"part of the study {plain(status.study)}, controlled under Experiments")
-        high: int | Literal["content"] = 64 if status.active else "content"  # progress moves no curves
-        with st.container(key="train-stands", height=high, border=False, gap="xsmall"):
+        with st.container(key="train-stands", gap="xsmall"):  # of one height: its end moves no curves
             if status.active:
                 st.progress(fraction_done(status.job), text=progress_line(status, progress))
             else:
-                started = f"Started {absolute_time(status.run.created_at)}."
-                st.markdown(summary_line(status.run), help=f"{why_chosen(status.run)} {started}".strip())
-    if not status.active and (chance := no_better_than_chance(status.run)):
-        st.warning(chance, icon=":material/warning:")
-    elif not status.active and without_lens_scores(status.run):
-        hint_at_low_scores("In the best epoch no score of the validation part reached 0.5.")
+                st.markdown(summary_line(status.run), help=circumstances(status.run))
     show_troubles(ws, status)
     _show_curves(ws, status, others)
+    if status.active:
+        return
+    if chance := no_better_than_chance(status.run):  # below the curves, which stay where they are
+        st.warning(chance, icon=":material/warning:")
+    elif without_lens_scores(status.run):
+        hint_at_low_scores("In the best epoch no score of the validation part reached 0.5.")
 
 
 def _offer_evaluation(ws: Workspace, status: RunStatus) -> None:
@@ -177,27 +178,36 @@ def without_lens_scores(run: Run) -> bool:
 
 
 def summary_line(run: Run) -> str:
-    """Return network, epochs, time, speed and device of an ended training in one line of Markdown."""
+    """Return network, best epoch, time, size and end of a training in one line of Markdown."""
     summary = run.summary
     parts = [f"**{plain(network_title(run.model))}**"]
+    if no_better_than_chance(run):
+        parts.append(":orange[not told from chance]")
+    elif without_lens_scores(run):
+        parts.append(":orange[no score reached 0.5]")
     if summary.get("epochs"):
         parts.append(best_epoch_in_words(run) or counted(summary["epochs"], "epoch"))
     if summary.get("seconds"):
         parts.append(f"took {duration(float(summary['seconds']))}")
-    if summary.get("images_per_second"):
-        parts.append(f"{number(float(summary['images_per_second']))} images/s")
     if summary.get("parameters"):
-        parts.append(counted(int(summary["parameters"]), "parameter"))
-    if summary.get("device"):
-        bits = (
-            ""
-            if summary.get("precision") in (None, "float32")
-            else f" in {summary['precision'].replace('_', ' ')}"
-        )
-        parts.append(f"on {summary['device']}{bits}")
+        parts.append(f"{rounded_count(summary['parameters'])} parameters")
     if run.finished_at is not None:
         parts.append(f"ended {clock_time(run.finished_at)}")
     return " · ".join(parts)
+
+
+def circumstances(run: Run) -> str:
+    """Return what chose the best epoch of an ended training, when it began, on what and how fast it was."""
+    summary = run.summary
+    sentences = [why_chosen(run), f"Started {absolute_time(run.created_at)}."]
+    if summary.get("device"):
+        bits = str(summary.get("precision") or "float32").replace("_", " ")
+        speed = summary.get("images_per_second")
+        at = f" at {number(float(speed))} images/s" if speed else ""
+        sentences.append(
+            f"Trained on {plain(summary['device'])}{at}{'' if bits == 'float32' else f', in {bits}'}."
+        )
+    return " ".join(filter(None, sentences))
 
 
 def _show_curves(ws: Workspace, status: RunStatus, others: Sequence[RunStatus]) -> None:

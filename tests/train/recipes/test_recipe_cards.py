@@ -79,7 +79,7 @@ def test_networks_not_trained_here_are_as_much_slower_as_the_one_that_was(ws: Wo
 
 def test_a_card_tells_what_was_measured_of_the_network_it_trains():
     offered = recipes_offered(None)
-    assert f"demo AUROC {MEASURED['elu_cnn'].auroc:.2f} ·" in figures_line(offered["FAST"], None, None)
+    assert f"AUROC {MEASURED['elu_cnn'].auroc:.2f} ·" in figures_line(offered["FAST"], None, None)
     assert "AUROC" not in figures_line(offered["starter"], None, None)  # which has learned from other data
     assert "AUROC" not in figures_line(offered["S3-classes"], None, None)
     assert "AUROC" not in figures_line(offered["FIXMATCH"], None, None)  # measured with all labels
