@@ -8,6 +8,7 @@ from lensapp.core.data.candidate_ids import LONGEST_CLASS, LONGEST_ID
 from lensapp.core.data.column_names import LEFT_OUT
 from lensapp.core.data.ingest_spec import IngestSpec
 from lensapp.core.data.sky import separation_arcsec
+from lensapp.ingest.astrometry import Pointing
 from lensapp.ingest.catalogues import Match
 from lensapp.ingest.cutout import Outcome, Prepared, Refusal
 from lensapp.ingest.journal import ChunkNote
@@ -17,6 +18,7 @@ from lensapp.ingest.refusals import Refused
 
 NEAREST_ARCSEC = 10.0  # header and catalogue may differ by so much, or by half the cutout if that is more
 SCALE_TOLERANCE = 0.02
+Position = tuple[float, float]
 
 
 @dataclass(frozen=True)
@@ -56,11 +58,7 @@ class Joiner:
         if at is not None and position is None:
             ra, dec, origin = (*at, "wcs" if pointing else "keyword")
         elif at is not None and position is not None:
-            note.count("header_and_catalogue")
-            side = max(plan.recipe.height, plan.recipe.width)
-            pixel = pointing.pixel_scale_arcsec if pointing else plan.pixel_scale_arcsec or 0.0
-            if separation_arcsec(*position, *at) > max(NEAREST_ARCSEC, side / 2 * pixel):
-                note.count("header_position_elsewhere")
+            self._compare(position, at, pointing, note)
         if pointing is not None:
             scale = None if self.spec.size_column else plan.pixel_scale_arcsec
             if scale and abs(pointing.pixel_scale_arcsec / scale - 1.0) > SCALE_TOLERANCE:
@@ -82,7 +80,15 @@ class Joiner:
             "properties": properties | self._origin(candidate, prepared),
         }
 
-    def _catalogue_row(self, candidate: Candidate, at: tuple[float, float] | None) -> Match | None:
+    def _compare(self, position: Position, at: Position, pointing: Pointing | None, note: ChunkNote) -> None:
+        """Count in `note` a header that points outside the cutout whose position the catalogue has."""
+        note.count("header_and_catalogue")
+        side = max(self.plan.recipe.height, self.plan.recipe.width)
+        pixel = pointing.pixel_scale_arcsec if pointing else self.plan.pixel_scale_arcsec or 0.0
+        if separation_arcsec(*position, *at) > max(NEAREST_ARCSEC, side / 2 * pixel):
+            note.count("header_position_elsewhere")
+
+    def _catalogue_row(self, candidate: Candidate, at: Position | None) -> Match | None:
         catalogue = self.plan.catalogue
         if catalogue is None:
             return None

@@ -300,6 +300,11 @@ def _files_layout(base: Recipe, listing: Listing, band_in_header: str = "") -> L
         return Layout(replace(base, bands=groups.bands), groups)
     if base.bands:
         _refuse_other_bands(listing, base.bands, fewest=1)
+    if alone:
+        raise InvalidInput(
+            f"No band in the name or header of the files, which are called like {listing.names[0]}, but for "
+            f"the lone letter {groups.bands[0]}: name it if it is the band (--bands {groups.bands[0]})."
+        )
     raise InvalidInput(
         f"No band in the name or header of the files, which are called like {listing.names[0]}. {NAME_THEM}"
     )

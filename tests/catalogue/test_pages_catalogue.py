@@ -425,6 +425,11 @@ def test_the_table_of_votes_that_is_shown_as_an_example_is_taken(folder: Path) -
     shown.to_csv(folder / "votes.csv", index=False)
     plan = import_votes(ws, name="sky", path=folder / "votes.csv", dry_run=True)
     assert (plan["added"], plan["refused"]) == (3, [])
+    assert "votes-map" not in [one.key for one in page.text_input]  # of a file that there is not
+    sent = ("votes.csv", (folder / "votes.csv").read_bytes(), "text/csv")
+    page.file_uploader(key="votes-file").set_value(sent).run()
+    assert "votes-map" in [one.key for one in page.text_input]
+    assert any("3 new votes" in one.value for one in page.caption)
     page.button(key="votes-to-feed-back").click().run()
     assert page.query_params["view"] == "feed-back"
 

@@ -215,9 +215,15 @@ def summarise(
 
 def _fold_counts(split: Split, label: NDArray[Any]) -> dict[int, dict[str, int]]:
     """Return how many cutouts of each class each fold holds."""
-    in_fold = Counter(zip(split.fold.tolist(), label.tolist(), strict=True))
+    counts = {
+        kind: np.bincount(split.fold[(label == kind) & (split.fold >= 0)], minlength=1).tolist()
+        for kind in LABELS
+    }
     folds = int(split.fold.max(initial=-1)) + 1
-    return {fold: {kind: in_fold[fold, kind] for kind in LABELS} for fold in range(folds)}
+    return {
+        fold: {kind: one[fold] if fold < len(one) else 0 for kind, one in counts.items()}
+        for fold in range(folds)
+    }
 
 
 def _left_out(labelled: LabelledTable, split: Split, *, total: int) -> dict[str, int]:

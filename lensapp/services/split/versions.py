@@ -78,9 +78,14 @@ def count_parts(part: NDArray[Any], label: NDArray[Any]) -> Counts:
 
     The second test part is counted only where there is one.
     """
-    counts = Counter(zip(part.tolist(), label.tolist(), strict=True))
-    names = (*PARTS, SECOND_TEST) if SECOND_TEST in part else PARTS
-    return {name: {kind: counts[name, kind] for kind in LABELS} for name in names}
+    kinds = {kind: label == kind for kind in LABELS}
+    parts = {name: part == name for name in (*PARTS, SECOND_TEST)}
+    if not parts[SECOND_TEST].any():
+        del parts[SECOND_TEST]
+    return {
+        name: {kind: int(np.count_nonzero(of_part & of_kind)) for kind, of_kind in kinds.items()}
+        for name, of_part in parts.items()
+    }
 
 
 def require_both_classes(counts: Counts, spec: SplitSpec, *, one_label: bool = False) -> None:

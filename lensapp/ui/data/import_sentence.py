@@ -81,7 +81,6 @@ def show_sentence(dry_run: DryRun, values: Values, *, key: str, change: Callable
         for part in parts_of(dry_run):
             with st.popover(
                 plain(part.words),
-                icon=":material/edit:",
                 type="tertiary",
                 key=f"{key}-{part.title}",
             ):

@@ -1,5 +1,6 @@
 """Import in three steps: choose, check what was recognised, import. Nothing is written before the last."""
 
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -46,6 +47,7 @@ SETTINGS = {  # heading → fields, in this order
 }
 COLUMN_FIELDS = ("id_column", "ra_column", "dec_column", "label_column", "label_threshold", "label_meanings")
 PIXELS = "Pixels"  # all else
+LONE_LETTER = re.compile(r"the lone letter (\w):")
 OF_COLOURS, COLOURS = "shown in red, green and blue", (("i", "r", "g"), ("g", "r", "i"))
 CHOICE_WIDTH = 1000  # on wide screens, so that what belongs together stays together
 MOST_OFFERED = 3  # tables beside the images
@@ -88,13 +90,15 @@ def show_import() -> None:
         return
     st.markdown("#### 2 · Check what was recognised")
     is_settled = True
-    with st.container(border=True, gap="small"):
-        show_sentence(dry_run, values, key=_key("part"), change=_change)
-        if values.get("catalogue"):
-            is_settled = _show_columns(values)
-    _show_dry_run(dry_run)
-    st.markdown("#### 3 · Import")
-    _confirm(dry_run, is_settled=is_settled)
+    with st.container(width=CHOICE_WIDTH):
+        with st.container(border=True, gap="small"):
+            show_sentence(dry_run, values, key=_key("part"), change=_change)
+            if values.get("catalogue"):
+                is_settled = _show_columns(values)
+        _show_remarks(dry_run)
+        st.markdown("#### 3 · Import")
+        _confirm(dry_run, is_settled=is_settled)
+    _show_pictures(dry_run)
 
 
 def _show_unfinished(source: Source) -> None:
@@ -140,10 +144,18 @@ def _ask_for(
                 IngestSpec, key=_key("import"), values=values, only=names, columns=len(names)
             )
         again = st.button("Dry run with this", icon=":material/science:", key=_key("import-again"))
-        for bands in COLOURS if OF_COLOURS in str(failed) else ():
+        for bands in _likely_bands(str(failed)):
             if st.button(", ".join(bands), key=_key(f"import-{''.join(bands)}")):
                 return {"bands": bands}, True
     return entered, again
+
+
+def _likely_bands(refusal: str) -> Sequence[tuple[str, ...]]:
+    """Return what the bands may be that a refusal says to be unknown: each is offered as a button."""
+    if OF_COLOURS in refusal:
+        return COLOURS
+    lone = LONE_LETTER.search(refusal)
+    return ((lone[1],),) if lone else ()
 
 
 def _all_settings(values: Mapping[str, Any], *, skip: Sequence[str]) -> dict[str, Any]:
@@ -218,7 +230,8 @@ def _try_out(values: Mapping[str, Any]) -> None:
         st.session_state[FAILED] = error
 
 
-def _show_dry_run(dry_run: DryRun) -> None:
+def _show_remarks(dry_run: DryRun) -> None:
+    """Say how much was read, what lies beside the images, and what is worth a warning."""
     preview = dry_run.preview
     of_tiles = preview.layout == "tiles"  # whose candidates are rows of the catalogue
     matched = (
@@ -235,7 +248,11 @@ def _show_dry_run(dry_run: DryRun) -> None:
             st.caption(f":material/info: {plain(in_page_words(warning))}")
         else:
             st.warning(plain(in_page_words(warning)), icon=":material/warning:")
-    pictures = len(dry_run.pictures)
+
+
+def _show_pictures(dry_run: DryRun) -> None:
+    """Show candidates as they will look, and those that would be rejected."""
+    preview, pictures = dry_run.preview, len(dry_run.pictures)
     if pictures < preview.candidates:
         st.caption(f"Pictures of {number(pictures)} of {counted(preview.candidates, 'candidate')}:")
     sheet(dry_run.pictures, captions=preview.image_ids)
