@@ -59,6 +59,7 @@ NO_RIGHT_NEEDED = {
     "score.neighbours.ensure_index": "keeps an index that was computed",
     "score.source_checks.check_source": "keeps a comparison that was computed",
     "score.source_checks.keep_as_measured": "on the command line alone",
+    "score.sources_to_score.to_score": "only asks",
     "train.runs.check_source_fits": "only asks, unless a service that needs a right has it remember",
     "train.runs.fit_warnings": "only asks",
     "train.runs.fitting_first": "only asks",

@@ -44,18 +44,7 @@ def show_feedback(ws: Workspace, source: Source, review_names: Sequence[str], *,
         return
     left, right = st.columns([2, 3], gap="large")
     with left:
-        names = parent_names(ws, source.name)
-        parent = None
-        if names:
-            parent = st.selectbox(
-                "Add the votes to the version",
-                names,
-                **kept("version", one_of(names), names[0], key=f"feedback-parent-{len(names)}"),
-                help="It stays as it is; a new version is made. Suggested: that of the network which chose "
-                "the candidates, or its newest descendant.",
-            )
-        else:
-            st.info("There is no dataset version yet: the votes alone will make the first one.")
+        parent = _choose_version(ws, source)
         rules = _choose_rules(relabel=parent is None or not has_known_labels(ws, parent))
         below = st.container()
     if rules is None:
@@ -83,6 +72,22 @@ def show_feedback(ws: Workspace, source: Source, review_names: Sequence[str], *,
                 with below:
                     show_what_stays_out(plan)
                 _show_plan(ws, source, plan)
+
+
+def _choose_version(ws: Workspace, source: Source) -> str | None:
+    """Ask which version the votes are added to; None where there is none yet."""
+    names = parent_names(ws, source.name)
+    if not names:
+        st.info("There is no dataset version yet: the votes alone will make the first one.")
+        return None
+    version: str = st.selectbox(
+        "Add the votes to the version",
+        names,
+        **kept("version", one_of(names), names[0], key=f"feedback-parent-{len(names)}"),
+        help="It stays as it is; a new version is made. Suggested: that of the network which chose "
+        "the candidates, or its newest descendant.",
+    )
+    return version
 
 
 def _choose_rules(*, relabel: bool) -> FeedbackRules | None:
