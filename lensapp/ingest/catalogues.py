@@ -165,6 +165,8 @@ class Catalogue:
                 )
                 raise Refused("label", reason)
         properties = [self.properties(row) for row in rows]
+        for one in properties:  # a row for each file of a candidate says nothing else of it
+            one.pop(self.meanings.get("file", ""), None)
         best = next((row for row in rows if self.labels[row] is not None), rows[0])
         return Match(best, differs=any(other != properties[0] for other in properties[1:]))
 

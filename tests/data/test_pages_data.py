@@ -81,7 +81,8 @@ def test_a_search_without_a_pixel_scale_names_the_setting_that_gives_one(workspa
         pixel_scale_arcsec=None,
     )
     app = open_data(view="objects")
-    assert "Import it again with “Pixel scale (arcsec)”, or" in app.error[0].value
+    assert any("Import it again with “Pixel scale (arcsec)”, or" in text.value for text in app.markdown)
+    assert not any(one.label == "Find objects" for one in app.button)
 
 
 @pytest.mark.parametrize(("pixels", "warned"), [(64, True), (200, False)])

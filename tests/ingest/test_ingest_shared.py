@@ -40,6 +40,7 @@ def test_the_lens_challenge_gets_the_labels_of_its_own_part(shared_data, part, b
     assert (found.accepted, found.bands, found.labels["none"]) == (count, bands, 0)
     assert found.labels["lens"] == count // 2
     assert found.positions["wcs"] == 0  # all headers claim one position
+    assert not any("several rows" in text for text in found.warnings)  # a row for each file of a candidate
 
 
 def test_the_parts_of_the_lens_challenge_are_not_mixed(shared_data):

@@ -5,6 +5,7 @@ import streamlit as st
 from numpy.typing import NDArray
 
 from lensapp.core.data.column_names import column_label
+from lensapp.core.plurals import noun
 from lensapp.services.data.filters import catalogue_columns, sorted_ids
 from lensapp.services.data.pictures import cutouts_by_id
 from lensapp.services.data.source_tables import column_of, labels_of
@@ -75,7 +76,7 @@ def show_data_page() -> None:
         counted(len(labels), "cutout"),
         *(counted(count, CLASS_NAMES[key]) for key, count in counts.items() if count and key != CLASSES[-1]),
         *([f"{number(counts[CLASSES[-1]])} without a label"] if counts[CLASSES[-1]] else []),
-        f"bands {', '.join(source.bands)}",
+        f"{noun(len(source.bands), 'band')} {', '.join(source.bands)}",
         f"{source.width} × {source.height} pixels{scale}",
         f"unit: {unit_briefly(get_workspace(), source)}",
     ]

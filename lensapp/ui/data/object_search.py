@@ -40,11 +40,24 @@ def show_object_search(source: Source) -> None:
     like = _choose_alike(source)
     size = usual_size(source) if like is None else like.height
     reason = reason_against(source, size)
-    if reason is None or source.pixel_scale_arcsec is None:  # of which the preview names the setting
+    if reason is None:
         _show_search(source, like, size, tries_at_once=True)
         return
     live_jobs("objects")
-    _offer_fields(source, size, reason)
+    if source.pixel_scale_arcsec is None:
+        _offer_fields(
+            source,
+            size,
+            f"**{ICON} A pixel scale is needed**, for distances to targets: that of {plain(source.name)} is "
+            "unknown. Import it again with “Pixel scale (arcsec)”, or from files with a WCS.",
+        )
+        return
+    _offer_fields(
+        source,
+        size,
+        f"**{ICON} Larger images are needed.** {plain(source.name)} has {reason}: beside the target there is "
+        f"no room for cutouts of {size} pixels. Search survey tiles, or fields several cutouts wide.",
+    )
     with st.expander(f"Search {plain(source.name)} all the same", icon=ICON):
         _show_search(source, like, size, tries_at_once=False)
 
@@ -81,18 +94,14 @@ def _choose_alike(source: Source) -> Source | None:
     return alike.get(name)
 
 
-def _offer_fields(source: Source, size: int, reason: str) -> None:
-    """Say that a source is not one to search, which ones are, and where larger images come from."""
+def _offer_fields(source: Source, size: int, words: str) -> None:
+    """Say in `words` that a source is not one to search; say which ones are, and where such come from."""
     others = [one for one in ready_sources(get_workspace()) if one.id != source.id]
     others.sort(key=lambda one: -one.slots * one.height * one.width)  # what holds most objects first
     reasons = [(one, reason_against(one, size)) for one in others]
     fields = [one for one, why in reasons if why is None][:MOST_OFFERED]
     with st.container(border=True, gap="small", key="find-fields"):
-        st.markdown(
-            f"**{ICON} Larger images are needed.** {plain(source.name)} has {reason}: beside the target "
-            f"there is no room for cutouts of {size} pixels. Search survey tiles, or fields several cutouts "
-            "wide."
-        )
+        st.markdown(words)
         with st.container(horizontal=True, gap="small"):
             for one in fields:
                 st.button(
