@@ -22,6 +22,7 @@ WRITTEN_STEP_DEG, WRITTEN_AT_DEC_DEG = 60, -45.0
 OVERLAP = 0.008  # of the width of a map, about a mark
 NUMBERS_APART = 0.03  # likewise, about a number of two digits
 PLACE_DEG, MOST_PLACES = 1.0, 100
+CELLS = 512  # more than there are along an axis of the unit sphere
 MOST_NEIGHBOURS = 200_000
 NOBODY: NDArray[np.int64] = np.empty(0, np.int64)
 EDGE_DEG = 180 - 1e-6
@@ -149,9 +150,11 @@ def find_places(ra_deg: FloatArray, dec_deg: FloatArray) -> list[Place]:
     if not len(rows):
         return []
     step = np.radians(PLACE_DEG) / 2
-    cells, of_row = np.unique(np.rint(points[rows] / step).astype(np.int64), axis=0, return_inverse=True)
+    cell = np.rint(points[rows] / step).astype(np.int64) + CELLS // 2
+    keys, of_row = np.unique((cell[:, 0] * CELLS + cell[:, 1]) * CELLS + cell[:, 2], return_inverse=True)
+    cells = np.stack([keys // CELLS**2, keys // CELLS % CELLS, keys % CELLS], axis=-1)
     pairs = tree_of(cells.astype(np.float64)).query_pairs(2.0, output_type="ndarray").reshape(-1, 2)
-    place = components(len(cells), pairs[:, 0], pairs[:, 1])[of_row.ravel()]
+    place = components(len(cells), pairs[:, 0], pairs[:, 1])[of_row]
     _, first, place, sizes = np.unique(place, return_index=True, return_inverse=True, return_counts=True)
     if len(sizes) < 2:
         return []

@@ -21,7 +21,7 @@ from lensapp.ui.shared.markup import plain
 from lensapp.ui.shared.state import get_workspace
 from lensapp.ui.shared.widgets import counted, download, number
 
-LAZY_ROWS = 5000
+LAZY_ROWS, FEW_ROWS = 5000, 14
 USUAL_COLUMNS = 8
 CATALOGUE_LOOKS = {
     "candidate": st.column_config.TextColumn(pinned=True),
@@ -75,7 +75,7 @@ def show_catalogue(source: Source) -> None:
     st.dataframe(
         _in_words(rows),
         hide_index=True,
-        height=560,
+        height=560 if len(rows) > FEW_ROWS else "content",
         placeholder="–",
         lazy=len(rows) > LAZY_ROWS,
         column_config=_looks(table, columns) | CATALOGUE_LOOKS,

@@ -47,14 +47,14 @@ def show_object_search(source: Source) -> None:
     if source.pixel_scale_arcsec is None:
         _offer_fields(
             source,
-            size,
+            like,
             f"**{ICON} A pixel scale is needed**, for distances to targets: that of {plain(source.name)} is "
             "unknown. Import it again with “Pixel scale (arcsec)”, or from files with a WCS.",
         )
         return
     _offer_fields(
         source,
-        size,
+        like,
         f"**{ICON} Larger images are needed.** {plain(source.name)} has {reason}: beside the target there is "
         f"no room for cutouts of {size} pixels. Search survey tiles, or fields several cutouts wide.",
     )
@@ -94,11 +94,11 @@ def _choose_alike(source: Source) -> Source | None:
     return alike.get(name)
 
 
-def _offer_fields(source: Source, size: int, words: str) -> None:
+def _offer_fields(source: Source, like: Source | None, words: str) -> None:
     """Say in `words` that a source is not one to search; say which ones are, and where such come from."""
     others = [one for one in ready_sources(get_workspace()) if one.id != source.id]
     others.sort(key=lambda one: -one.slots * one.height * one.width)  # what holds most objects first
-    reasons = [(one, reason_against(one, size)) for one in others]
+    reasons = [(one, reason_against(one, like.height if like else usual_size(one))) for one in others]
     fields = [one for one, why in reasons if why is None][:MOST_OFFERED]
     with st.container(border=True, gap="small", key="find-fields"):
         st.markdown(words)
