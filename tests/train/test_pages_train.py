@@ -102,6 +102,9 @@ def test_a_run_just_started_stays_shown_though_the_browser_has_not_heard_of_it(f
     page.query_params["run"] = "elu_cnn-1"  # as the browser says it that renews the sidebar meanwhile
     page.run()
     assert page.selectbox(key="choose-run").value == "elu_cnn-3"
+    page.query_params["run"] = "elu_cnn-1"
+    page.selectbox(key="choose-run").set_value("elu_cnn-1").run()  # with the list as it was drawn before
+    assert page.selectbox(key="choose-run").value == "elu_cnn-3"
     page.query_params["run"] = "elu_cnn-2"  # by the reader
     page.run()
     assert page.selectbox(key="choose-run").value == "elu_cnn-2"

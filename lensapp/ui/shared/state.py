@@ -44,7 +44,7 @@ VIEW = "view"
 REVIEW_BEFORE = "review-before"
 UNASKED = "source-not-asked"  # a source is selected that nobody chose for the run or page shown
 CHOSEN = "chosen-just-now"  # kind → name chosen, what the address said before, and when
-HEARD_AFTER = 10.0  # seconds, by which the browser has heard of a choice
+HEARD_AFTER = 6.0  # seconds, by which the browser has heard of a choice
 STAND_INS = "stand-ins"  # kind → name that a page shows for want of the one selected
 
 
@@ -254,7 +254,7 @@ def choose(
         help=help_text,
         label_visibility="visible" if labelled else "collapsed",
         format_func=lambda name: f"{name} · {said[name]}" if said.get(name) else name,
-        on_change=lambda: select(kind, st.session_state[key]),
+        on_change=lambda: _take_choice(kind, st.session_state[key]),
     )
     asked = st.session_state.get(_memory(kind), current)
     if asked != current:
@@ -262,6 +262,17 @@ def choose(
         with said_in or nullcontext():
             say_what_stands_in(asked, current, reason=reason)
     return current
+
+
+def _take_choice(kind: str, name: str) -> None:
+    """Select what a list says, unless it says what was chosen before the program chose, a moment ago.
+
+    Such is what the browser last knew of the list, and comes with a run that something else asked for.
+    """
+    _, before, at = st.session_state.get(CHOSEN, {}).get(kind, (None, None, 0.0))
+    if name != before or time.monotonic() - at > HEARD_AFTER:
+        select(kind, name)
+        st.session_state.get(CHOSEN, {}).pop(kind, None)
 
 
 def stand_in(kind: str, name: str) -> None:
