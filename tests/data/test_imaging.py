@@ -76,6 +76,8 @@ def test_eight_bit_pictures_are_shown_as_they_are_by_default_and_flux_is_not() -
     bands = ("b", "g", "r")
     levels = levels_of_sample(pixels, in_flux=False, of_pictures=True)
     picture = render(pixels, bands=bands, levels=levels, stretch=usual_display(levels))
+    linear = usual_display(levels).replaced(stretch="linear")  # between the same black and white
+    assert np.abs(render(pixels, bands=bands, levels=levels, stretch=linear).astype(int) - picture).max() <= 1
     assert picture[0, 0, 0].tolist() == [255, 0, 12]
     assert picture[0, 1, 2].tolist() == [7, 100, 200]
     assert picture[0, 0, 1].tolist() == [0, 0, 0]

@@ -49,6 +49,7 @@ MAD_TO_SIGMA = 1.4826
 LEVEL_CUTOUTS = 256
 LEVEL_PIXELS = 4_000_000
 VALUES_AT_ONCE = 60_000  # rendered together
+BLACK_RANGE, WHITE_RANGE = (-20.0, 50.0), (1e-2, 1000.0)
 FAINTEST_NOISE = 1e-3  # of the brightness: noise-free simulations still get a stretch
 BRIGHTEST_SHARE = 1e-3  # of the pixels of a cutout that may be brighter than white
 BRIGHTEST_SAMPLE = 16_384  # pixels of a cutout that tell its white, at least
@@ -85,7 +86,11 @@ class DisplaySpec(Spec):
         "takes VIS over NISP's where no colours are named.",
     )
     black: float = Field(
-        -0.5, ge=-20, le=50, title="Black level", description="Flux shown black, in units of the noise."
+        -0.5,
+        ge=BLACK_RANGE[0],
+        le=BLACK_RANGE[1],
+        title="Black level",
+        description="Flux shown black, in units of the noise.",
     )
     softening: float = Field(
         2.5,
@@ -97,7 +102,7 @@ class DisplaySpec(Spec):
     white: float = Field(
         4.0,
         gt=0,
-        le=1000,
+        le=WHITE_RANGE[1],
         title="White level",
         description="Flux shown white, in units of a typical galaxy's brightness; 'soft' and 'mtf' raise it.",
     )
@@ -168,7 +173,13 @@ def level_rows(shape: Sequence[int]) -> NDArray[np.int64]:
 
 def usual_display(levels: Levels) -> DisplaySpec:
     """Return how pixels are shown unless somebody asks otherwise: pictures as they are, flux stretched."""
-    return DisplaySpec(stretch="given" if levels.of_pictures else "soft")
+    if levels.given is None:
+        return DisplaySpec()
+    # Another stretch of a picture begins between its own black and white.
+    at_black, at_white = (limit * levels.gain for limit in levels.given)
+    black = np.clip(np.median(at_black) / np.median(levels.gain), *BLACK_RANGE)
+    white = np.clip(np.median(at_white), *WHITE_RANGE)
+    return DisplaySpec(stretch="given", black=round(float(black), 3), white=round(float(white), 3))
 
 
 def levels_of_sample(pixels: Pixels, *, in_flux: bool, of_pictures: bool = False) -> Levels:
@@ -177,7 +188,12 @@ def levels_of_sample(pixels: Pixels, *, in_flux: bool, of_pictures: bool = False
     Where pixels are in one unit of flux, colours are half way from true ones to grey typical galaxies.
     """
     used = pixels.reshape(len(pixels), -1).any(axis=1)  # rows of rejected files stay zero
-    levels = replace(estimate_levels(pixels[used] if used.any() else pixels), of_pictures=of_pictures)
+    levels = estimate_levels(pixels[used] if used.any() else pixels)
+    if of_pictures:  # whose colours are their own in every stretch
+        one_for_all = (
+            np.full_like(part, np.median(part)) for part in (levels.sky, levels.noise, levels.brightness)
+        )
+        return Levels(*one_for_all, of_pictures=True)
     return levels.half_true() if in_flux else levels
 
 

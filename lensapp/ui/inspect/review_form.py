@@ -36,9 +36,9 @@ NEEDED_BY_BALD = (
     "The order *highest BALD first* needs every candidate estimated several times; the other orders do not."
 )
 ACTIVE_FIELDS = ("committee", "batch", "pool", "positives")
-SCORE_LIMITS = ("min_score", "max_score")  # side by side, as the ticks are
+SCORE_LIMITS = ("min_score", "max_score")  # side by side
 TICKS = ("unlearned", "ungraded", "blind")
-SCORE_FIELDS = ("min_score", "max_score", "uncertain_score", "blind")
+SCORE_FIELDS = ("min_score", "max_score", "uncertain_score", "unlearned", "blind")
 TEST_FIELDS = ("calibrators", "dud_share", "smallest_radius_arcsec", "repeats", "feedback")
 RETIRE_FIELDS = ("retire", "retire_prior", "retire_above", "retire_below")
 # How many, and by whom; which source and run stand above. All else is folded.
@@ -133,7 +133,8 @@ def _ask(ws: Workspace, names: list[str]) -> None:
         with question("Under which name?"):
             entered = st.text_input("Name", placeholder=suggested, key=f"new-review-name-{source}")
         with st.expander("More settings", icon=":material/tune:"):
-            titles = ("Order and filter", "Columns", *(title for title, _, _ in SECTIONS))
+            sections = SECTIONS if with_scores else SECTIONS[1:]  # the first is about orders by a run
+            titles = ("Order and filter", "Columns", *(title for title, _, _ in sections))
             tabs = st.tabs(titles)
             with tabs[0]:
                 values |= _further("also_sources", [other for other in names if other != source])
@@ -142,7 +143,7 @@ def _ask(ws: Workspace, names: list[str]) -> None:
                     values |= spec_fields(ReviewSpec, key="new-review", only=("combine",))
                 values |= _order(ws, key, source_name=source, run_name=run if with_scores else None)
                 values |= _filter(key, with_scores=with_scores)
-            values |= _sections(tabs[1:], key, columns=columns)
+            values |= _sections(tabs[1:], sections, key, columns=columns)
         sent = st.form_submit_button("Open review", type="primary")
     spec = validated(ReviewSpec, values) if sent else None
     if spec is None:
@@ -250,15 +251,19 @@ def _filter(key: str, *, with_scores: bool) -> dict[str, Any]:
     absent = () if with_scores else SCORE_FIELDS
     skip = ("order", *ASKED_FIRST, *FOLDED, *SCORE_LIMITS, *TICKS, *absent)
     entered = spec_fields(ReviewSpec, key=key, skip=skip, columns=3)
-    for row in (SCORE_LIMITS, TICKS):
+    for row, columns in ((SCORE_LIMITS, len(SCORE_LIMITS)), (TICKS, 1)):  # labels of ticks are read whole
         shown = [field for field in row if field not in absent]
         if shown:
-            entered |= spec_fields(ReviewSpec, key=key, only=shown, columns=len(row))
+            entered |= spec_fields(ReviewSpec, key=key, only=shown, columns=columns)
     return entered | spec_fields(ReviewSpec, key=key, only=("where",), columns=1)
 
 
 def _sections(
-    tabs: Sequence[st.delta_generator.DeltaGenerator], key: str, *, columns: list[str]
+    tabs: Sequence[st.delta_generator.DeltaGenerator],
+    sections: Sequence[tuple[str, Sequence[str], str]],
+    key: str,
+    *,
+    columns: list[str],
 ) -> dict[str, Any]:
     entered: dict[str, Any] = {}
     with tabs[0]:
@@ -267,7 +272,7 @@ def _sections(
             f"{', …' if len(columns) > LISTED else ''}"
         )
         entered |= spec_fields(ReviewSpec, key=key, only=COLUMN_FIELDS, offered={"columns": columns})
-    for tab, (_, fields, caption) in zip(tabs[1:], SECTIONS, strict=True):
+    for tab, (_, fields, caption) in zip(tabs[1:], sections, strict=True):
         with tab:
             st.caption(caption)
             entered |= spec_fields(ReviewSpec, key=key, only=fields)

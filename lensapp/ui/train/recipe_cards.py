@@ -205,7 +205,7 @@ def _headings_style(key: str, recipes: Sequence[Recipe]) -> str:
     for group, heading in enumerate(HEADINGS):
         first = next((place for place, one in enumerate(recipes, start=1) if one.group == group), None)
         measured = any("AUROC" in figures_line(one, None, None) for one in recipes if one.group == group)
-        of_demo = " · AUROC on the demo survey" if measured else ""
+        of_demo = " (AUROC: demo survey)" if measured else ""
         if first is not None:
             card = f'.st-key-{key} [role="radiogroup"] > :nth-child({first})::before'
             rules.append(f'{card} {{ content: "{heading}{of_demo}"; }}')

@@ -7,7 +7,7 @@ const MOST_COMPOSITES = 6;
 const SMOOTH_SHARE = 0.05; // width of the Gaussian, of the image's side
 const MEDIAN_SHARE = 0.06; // half the side of the median's square, of the image's side
 const LARGEST_MEDIAN = 6;
-const MEDIAN_SIDE = 128; // pixels; of larger images the median is that of the means of squares of pixels
+const MEDIAN_SIDE = 128, COARSE_SIDE = 96; // pixels; of images larger than the first the median is that of means of squares
 const BRIGHT = 3; // noises above the sky that belong to an object
 const CENTRE_WINDOW = 3; // pixels: standard deviation of what is weighed for the centre
 const CENTRE_ROUNDS = 12;
@@ -48,8 +48,8 @@ function smoothModel(plane, size) {
 
 /** The median of a square around each pixel; of large images at coarser pixels, between which it is interpolated. */
 function medianModel(plane, size) {
-  const step = Math.ceil(Math.max(size.width, size.height) / MEDIAN_SIDE);
-  if (step === 1) return mediansOf(plane, size);
+  const side = Math.max(size.width, size.height), step = Math.ceil(side / COARSE_SIDE);
+  if (side <= MEDIAN_SIDE) return mediansOf(plane, size);
   const coarse = binned(plane, size, step);
   return spread(mediansOf(coarse.plane, coarse), coarse, size, step);
 }
