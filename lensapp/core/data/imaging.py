@@ -190,10 +190,10 @@ def levels_of_sample(pixels: Pixels, *, in_flux: bool, of_pictures: bool = False
     used = pixels.reshape(len(pixels), -1).any(axis=1)  # rows of rejected files stay zero
     levels = estimate_levels(pixels[used] if used.any() else pixels)
     if of_pictures:  # whose colours are their own in every stretch
-        one_for_all = (
+        sky, noise, brightness = (
             np.full_like(part, np.median(part)) for part in (levels.sky, levels.noise, levels.brightness)
         )
-        return Levels(*one_for_all, of_pictures=True)
+        return Levels(sky, noise, brightness, of_pictures=True)
     return levels.half_true() if in_flux else levels
 
 

@@ -20,7 +20,7 @@ from scipy.sparse import csr_array
 from lensapp.core.errors import InvalidInput
 from lensapp.core.evaluate.curves import FloatArray, IntArray, ThresholdCounts, checked, count_thresholds
 from lensapp.core.evaluate.delong import auroc_interval, paired_auroc_test
-from lensapp.core.evaluate.intervals import wilson_interval
+from lensapp.core.evaluate.intervals import draw_anew, wilson_interval
 from lensapp.core.evaluate.metrics import (
     FALSE_POSITIVE_RATES,
     auroc,
@@ -32,7 +32,6 @@ from lensapp.core.evaluate.metrics import (
 
 REPEATS, BAND_REPEATS = 400, 200
 LEVELS, PAIRED_LEVELS = 4096, 1024  # distinct scores kept; the highest stay as they are
-FEW_OF_EACH = 4
 CONFIDENCE = 0.95
 
 
@@ -170,30 +169,6 @@ def _redrawn(
         number = np.add.reduceat(np.diff(reached, prepend=0), starts)
         drawn.append(draw_anew(number, rng=rng, repeats=repeats))
     return drawn[0], drawn[1], starts
-
-
-def draw_anew(number: IntArray, *, rng: np.random.Generator, repeats: int) -> IntArray:
-    """Return how many of each kind come when as many as there are of all are drawn with repetition.
-
-    Where there are few of most kinds one by one is drawn, which is several times as quick as a multinomial.
-
-    Parameters
-    ----------
-    number : shape (kinds,)
-        How many there are of each.
-
-    Returns
-    -------
-    int64, shape (repeats, kinds)
-    """
-    total, kinds = int(number.sum()), len(number)
-    if total > FEW_OF_EACH * kinds:
-        return np.asarray(rng.multinomial(total, number / total, size=repeats), np.int64)
-    kind = np.repeat(np.arange(kinds), number)
-    drawn = np.empty((repeats, kinds), np.int64)
-    for repeat in range(repeats):
-        drawn[repeat] = np.bincount(kind[rng.integers(0, total, total)], minlength=kinds)
-    return drawn
 
 
 def _with_limits(counts: ThresholdCounts, drawn: FloatArray) -> dict[str, Interval]:

@@ -32,6 +32,8 @@ test('a stretch chosen for flux is not that of 8-bit pictures, and the other way
   changed(PICTURES, { stretch: 'sqrt', black: 1 });
   assert.deepEqual([settingsOf(FLUX).display.stretch, settingsOf(FLUX).display.black], ['asinh', -0.5]);
   assert.deepEqual([settingsOf(PICTURES).display.stretch, settingsOf(PICTURES).display.black], ['sqrt', 1]);
+  const others = settingsOf({ ...PICTURES, source: 'others' }).display; // whose black is another
+  assert.deepEqual([others.stretch, others.black], ['sqrt', -0.5]);
 });
 
 test('a stretch of flux that pictures were shown by before gives way to the file itself', () => {

@@ -61,7 +61,7 @@ export class Settings {
     values.colours = { ...values.colours, [source]: rgb };
     values.luminances = { ...values.luminances, [source]: luminance };
     const ofPixels = (name) => name in stretched, flux = this.optics.given ? those(this.kept, ofPixels) : stretched;
-    const pictures = this.optics.given ? stretched : this.kept.pictures;
+    const pictures = this.optics.given ? { ...stretched, of: source } : this.kept.pictures;
     this.kept = { ...those(values, (name) => !ofPixels(name)), ...flux, pictures };
     try {
       localStorage.setItem(this.key, JSON.stringify(this.kept));
@@ -75,7 +75,9 @@ export class Settings {
   /** Return how pixels of a source are shown: 8-bit pictures and flux each as chosen, in the colours of the source. */
   displayOf({ source, given, usual_display: usual }) {
     const { colours, luminances, pictures, ...flux } = this.kept;
-    const chosen = those(given ? pictures ?? {} : flux, (name) => name in usual);
+    // Black and white of pictures are between those of their own source.
+    const own = pictures?.of === source ? () => true : (name) => !['black', 'softening', 'white'].includes(name);
+    const chosen = those(given ? those(pictures ?? {}, own) : flux, (name) => name in usual);
     if (!stretchesOf({ given }).includes(chosen.stretch)) delete chosen.stretch; // one that was offered before
     return { ...usual, ...chosen, rgb: colours?.[source] ?? [], luminance: luminances?.[source] ?? '' };
   }
