@@ -14,11 +14,11 @@ def fixed(value: float, digits: int = 2) -> str:
 
 
 def score_text(score: float) -> str:
-    """Return a score with 3 decimals, near 0 or 1 with two digits of the distance: 0.500, 0.00012, 0.99988.
+    """Return a score with 3 decimals, and where these say 0 or 1 two digits of the distance: 0.500, 0.99988.
 
     What single precision no longer tells from 0 or 1 is written 0.000 or 1.000.
     """
-    if round(score, MOST_DECIMALS) in (0, 1):
+    if round(score, 3) not in (0, 1) or round(score, MOST_DECIMALS) in (0, 1):
         return f"{score:.3f}"
     exponent = f"{min(score, 1 - score):.1e}".partition("e")[2]
-    return f"{score:.{min(max(1 - int(exponent), 3), MOST_DECIMALS)}f}"
+    return f"{score:.{min(1 - int(exponent), MOST_DECIMALS)}f}"

@@ -324,14 +324,14 @@ def test_scores_that_are_all_low_come_with_a_hint(folder: Path) -> None:
         for name in ("sky", "sea")
     }
     assert not any("No score reaches" in hint for hint in hints["sky"])
-    assert any("the highest is 0.0020. A short training" in hint for hint in hints["sea"])
+    assert any("the highest is 0.002. A short training" in hint for hint in hints["sea"])
 
 
 @pytest.mark.parametrize(
     ("score", "text"),
     [
         (0.5, "0.500"), (0.01, "0.010"), (0.99, "0.990"), (0.00996, "0.010"), (0.99004, "0.990"),
-        (0.0099, "0.0099"), (0.9901, "0.9901"), (0.001, "0.0010"), (0.999, "0.9990"),
+        (0.0099, "0.010"), (0.9945, "0.995"), (0.001, "0.001"), (0.999, "0.999"),
         (0.0001, "0.00010"), (0.9999, "0.99990"), (1.2e-4, "0.00012"), (0.99988, "0.99988"),
         (1e-9, "0.000"), (0.0, "0.000"), (1.0, "1.000"), (1 - 2**-24, "0.9999999"),
     ],

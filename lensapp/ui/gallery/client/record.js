@@ -11,11 +11,11 @@ export const figure = (value) => {
   return String(Number.isInteger(value) ? value : Number(value.toPrecision(6))).replace('-', '−');
 };
 
-/** Write a score with three decimals, near 0 or 1 with as many as tell it from them. */
+/** Write a score with three decimals, and where these would be those of 0 or 1 with as many as tell it from them. */
 export function scoreText(score) {
-  const edge = Math.min(score, 1 - score);
-  if (edge < 5e-8) return score.toFixed(3);
-  return score.toFixed(Math.min(7, Math.max(3, 1 - Math.floor(Math.log10(edge)))));
+  const edge = Math.min(score, 1 - score), text = score.toFixed(3);
+  if (edge < 5e-8 || !['0.000', '1.000'].includes(text)) return text;
+  return score.toFixed(Math.min(7, 1 - Math.floor(Math.log10(edge))));
 }
 
 const day = (seconds) => new Date(seconds * 1000).toLocaleDateString('en-GB', { day: 'numeric', month: 'short', year: 'numeric' });
