@@ -289,7 +289,7 @@ def test_a_ticked_candidate_is_ticked_again_from_its_name(workspace):
 @pytest.mark.parametrize(
     ("page", "asked", "wanted"),
     [
-        ("data", {"class": "ring"}, "one of all, lens, nonlens, unlabelled"),
+        ("data", {"class": "ring"}, "one of all, lens, nonlens"),
         ("data", {"page": "9"}, "a whole number from 1 to 1"),
         ("catalogue", {"source": "sky", "score": "bright"}, "a number from 0 to 1"),
         ("split", {"parts": "70-56"}, "two whole numbers from 1 to 99"),

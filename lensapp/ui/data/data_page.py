@@ -100,14 +100,16 @@ def _show_cutouts(source: Source) -> None:
                 get_workspace(), source, key=f"data-filter-{source.name}", labelled=False
             )
         paging = st.container(horizontal=True, vertical_alignment="center", gap="small", width="content")
+    held = {*labels_of(get_workspace(), source).tolist()}
+    classes = [key for key in CLASSES if key == "all" or key in held]
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
         label = st.segmented_control(
             "Class",
-            CLASSES,
+            classes,
             required=True,
             label_visibility="collapsed",
             format_func=lambda key: CLASS_NAMES.get(key, key),
-            **kept("class", one_of(CLASSES), "all", resets=[PAGE_NUMBER]),
+            **kept("class", one_of(classes), "all", resets=[PAGE_NUMBER]),
         )
         order, order_by, descending = _choose_order(source)
         ids = _ordered(source, fulfilling, label=label, order=order, order_by=order_by, descending=descending)

@@ -37,8 +37,8 @@ from lensapp.ui.gallery.contact_sheet import contact_sheet
 from lensapp.ui.shared import figures
 from lensapp.ui.shared.address import kept, one_of
 from lensapp.ui.shared.pictures import describe_cutout
-from lensapp.ui.shared.state import get_workspace
-from lensapp.ui.shared.widgets import counted, heading, number
+from lensapp.ui.shared.state import ask_to_go, get_workspace
+from lensapp.ui.shared.widgets import counted, empty_state, heading, number
 
 SKY_POINTS = 20_000
 SVG_POINTS = 4_000
@@ -87,10 +87,7 @@ def show_sky(source: Source) -> None:
     ra_deg, dec_deg = column_of(ws, source, "ra_deg"), column_of(ws, source, "dec_deg")
     positioned = np.flatnonzero(np.isfinite(ra_deg) & np.isfinite(dec_deg))
     if not len(positioned):
-        st.info(
-            "No cutout of this source has a position. Import it again with a catalogue of positions.",
-            icon=":material/public_off:",
-        )
+        _show_without_positions(source)
         return
     with st.container(horizontal=True, gap="small"):
         of = _choose_colour(ws, source)
@@ -115,6 +112,25 @@ def show_sky(source: Source) -> None:
                 show_cutouts(ws, chosen)
             else:
                 show_field(ws, source, count=len(positioned), place=place)
+
+
+def _show_without_positions(source: Source) -> None:
+    """Say where positions come from, and offer to import the source again."""
+    box = empty_state(
+        "No cutout has a position",
+        "Where the cutouts lie, and how closely, appears here. Positions come from a catalogue, from the WCS "
+        f"of FITS headers or from keywords such as RA and DEC: import {source.name} again with one of these.",
+        icon=":material/public_off:",
+    )
+    with box.container(horizontal=True, horizontal_alignment="center"):
+        st.button(
+            "Import again",
+            icon=":material/download:",
+            key="sky-import",
+            on_click=ask_to_go,
+            args=("data",),
+            kwargs={"view": {"view": "import"}, "source": source.name},
+        )
 
 
 def _show_map(source: Source, positions: Positions, said: str) -> list[int]:
