@@ -176,6 +176,11 @@ def test_a_survey_in_numbers_at_a_threshold_by_hand():
     assert (row["purity"], row["person-time (h)"]) == ("3.85 %", "12")
     low, high = (float(one) for one in row["purity, 95 %"].removesuffix(" %").split("–"))
     assert low < 3.85 < high
+    spotless = np.where(ranks < np.where(labels, 80, 0), 0.9, 0.1)  # of no non-lens
+    table = expectation_table(made(spotless, labels), survey, threshold=0.5)
+    [row] = [row for row in table.to_dict("records") if row["threshold"] == "as chosen"]
+    assert row["purity"] == "not known"
+    assert 0 < float(row["purity, 95 %"].removeprefix("above ").removesuffix(" %")) < 100
 
 
 def test_subgroups_are_those_of_any_column_that_differs(ws, capsys):

@@ -11,7 +11,7 @@ from lensapp.core.evaluate.audits.shortcuts import MEANINGS, is_strong
 from lensapp.core.evaluate.estimation import HEZAVEH_ERRORS, EstimateFigures
 from lensapp.core.evaluate.multiclass import ClassFigures
 from lensapp.core.evaluate.nuisance import Nuisance
-from lensapp.core.evaluate.prevalence import SurveySpec
+from lensapp.core.evaluate.prevalence import Expectation, SurveySpec
 from lensapp.core.evaluate.resampling import Interval
 from lensapp.core.evaluate.score_axis import AIM_LABELS, threshold_text
 from lensapp.core.evaluate.subgroups import Subgroup
@@ -91,12 +91,20 @@ def expectation_table(evaluation: Evaluation, survey: SurveySpec, *, threshold: 
                     "candidates": expected_count(expected.true_candidates + expected.false_candidates),
                     "true lenses": expected_count(expected.true_candidates),
                     "completeness": f"{expected.completeness:.3f}",
-                    "purity": f"{100 * expected.purity:.3g} %",
-                    "purity, 95 %": f"{100 * expected.purity_low:.3g}–{100 * expected.purity_high:.3g} %",
+                    **purity_in_words(expected),
                     f"person-time ({unit})": expected_count(per_hour * expected.hours),
                 }
             )
     return pd.DataFrame(rows)
+
+
+def purity_in_words(expected: Expectation) -> dict[str, str]:
+    """Return a purity and its limits; where a part shows no false positive only the lower limit is known."""
+    low = f"{100 * expected.purity_low:.3g}"
+    if not expected.false_candidates:
+        return {"purity": "not known", "purity, 95 %": f"above {low} %"}
+    purity, high = f"{100 * expected.purity:.3g} %", f"{100 * expected.purity_high:.3g}"
+    return {"purity": purity, "purity, 95 %": f"{low}–{high} %"}
 
 
 def expected_count(value: float) -> str:

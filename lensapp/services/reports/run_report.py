@@ -277,7 +277,7 @@ def _survey_table(evaluation: Evaluation, survey: SurveySpec, threshold: float) 
                     "threshold for": f"{aim} ({value:.4g})",
                     "true lenses": thin_spaced(one.true_candidates),
                     "false candidates": thin_spaced(one.false_candidates),
-                    "purity": f"{one.purity:.3g} ({one.purity_low:.3g}–{one.purity_high:.3g})",
+                    "purity": "{} ({})".format(*figure_tables.purity_in_words(one).values()),
                     "completeness": one.completeness,
                     "person-hours": f"{one.hours:,.3g}",
                 }

@@ -12,7 +12,7 @@ from lensapp.services.evaluate.expectations import (
     expectation_columns,
     person_time,
 )
-from lensapp.services.evaluate.figure_tables import expectation_table, expected_count
+from lensapp.services.evaluate.figure_tables import expectation_table, expected_count, purity_in_words
 from lensapp.services.inspect.team import MeasuredRates
 from lensapp.services.survey_plans import blind_tests_of, survey_values_of_team
 from lensapp.storage.workspace import Workspace
@@ -122,7 +122,7 @@ def show_survey_numbers(
         caption=f"From the {evaluation.part} part: n = {number(evaluation.counts.n)}, "
         f"{number(evaluation.counts.n_positive)} of them lenses. Each threshold is named by what it was "
         "chosen for on the validation part; the columns say what it gives at the prevalence above. Where the "
-        "part shows no false positive, read the lower limit of the purity.",
+        "part shows no false positive, the purity is not known but for its lower limit.",
         terms={},
         digits=3,
         file_name="survey",
@@ -193,7 +193,7 @@ def _choose_survey(
 
 def _show_expected(expected: Expectation, survey: SurveySpec, *, part: str, reached: int | None) -> None:
     """Show what a survey would give at one threshold, beside how many of a scored source do `reach` it."""
-    candidates = expected.true_candidates + expected.false_candidates
+    candidates, purity = expected.true_candidates + expected.false_candidates, purity_in_words(expected)
     area = survey.area_deg2
     per_area = [("Per deg²", number(candidates / area), "Candidates per square degree.")] if area else []
     cells = [
@@ -211,9 +211,9 @@ def _show_expected(expected: Expectation, survey: SurveySpec, *, part: str, reac
         ),
         (
             "Purity",
-            draw.share(expected.purity),
-            f"95 %: {draw.share(expected.purity_low)} to {draw.share(expected.purity_high)}. Where the part "
-            "shows no false positive, the survey still has some: read the lower limit.",
+            purity["purity"],
+            f"95 %: {purity['purity, 95 %']}. Where the part shows no false positive, the survey still has "
+            "some: its purity is not known but for the lower limit.",
         ),
         ("Person-time", person_time(expected.hours), "For all inspectors together."),
         (
@@ -235,6 +235,5 @@ def _show_expected(expected: Expectation, survey: SurveySpec, *, part: str, reac
     )
     st.caption(
         f"Expected at the threshold from the rates of the {part} part{counted_here}. "
-        f"Purity lies between {draw.share(expected.purity_low)} and "
-        f"{draw.share(expected.purity_high)} (95\u00a0%)."
+        f"Purity, 95\u00a0%: {purity['purity, 95 %']}."
     )
