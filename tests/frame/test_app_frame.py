@@ -312,3 +312,8 @@ def test_what_stands_in_on_one_page_is_not_taken_to_the_next(workspace):
         assert not app.exception
         assert app.selectbox[0].value == expected
         assert [text.value for text in app.caption] == caption
+
+
+def test_the_style_sheet_of_pages_holds_nothing_that_looks_like_markup():
+    sheet = (PROJECT / "lensapp" / "ui" / "frame.css").read_text("utf-8")
+    assert "<" not in sheet  # one, in a comment or a text, and the browser is given none of it

@@ -19,7 +19,8 @@ MODULES = ClientModules(Path(__file__).parent / "client", "/api/client/figures",
 LOOKS = """.figure { width: 100%; }
 .figure > div { width: 100%; height: 100%; }
 .figure:fullscreen {
-  height: 100% !important; padding: 2.5rem 1rem 1rem; background: light-dark(#ffffff, #111316);
+  height: 100% !important; max-height: none !important; aspect-ratio: auto !important;
+  padding: 2.5rem 1rem 1rem; background: light-dark(#ffffff, #111316);
 }
 .figure:fullscreen::before { content: attr(data-title); font-weight: 650; }
 .figure[data-failed]::after { content: attr(data-failed); }"""
