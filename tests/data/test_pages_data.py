@@ -264,10 +264,10 @@ def test_a_place_chosen_on_the_sky_is_seen_alone_in_its_true_shape(workspace):
     assert app.selectbox(key=f"sky-place-{source.id}").options[:2] == [
         "all places", "RA 10.1°, Dec +0.1° · 3 cutouts",
     ]  # fmt: skip
-    app.selectbox(key=f"sky-place-{source.id}").set_value("1").run()
+    app.selectbox(key=f"sky-place-{source.id}").set_value("110.1+0.1").run()
     assert not app.exception
     assert any("3 of 7 cutouts at this place" in text.value for text in app.caption)
-    assert "1" in app.query_params["place"]
+    assert "110.1+0.1" in app.query_params["place"]
 
 
 def test_no_cell_of_a_downloaded_table_can_become_a_formula():

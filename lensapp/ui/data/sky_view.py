@@ -160,7 +160,9 @@ def _choose_place(ws: Workspace, source: Source) -> int | None:
     places = places_of(ws, source)
     if not places:
         return None
-    words = {str(place): _words_of_place(one) for place, one in enumerate(places)}
+    # By where they are, so that the place of one source is none of another, but for the same sky.
+    names = [f"{one.ra_deg:.1f}{one.dec_deg:+.1f}" for one in places]
+    words = dict(zip(names, map(_words_of_place, places), strict=True))
     with st.container(width=300):
         chosen = st.selectbox(
             "Place",
@@ -170,7 +172,7 @@ def _choose_place(ws: Workspace, source: Source) -> int | None:
             help="A place is seen in its true shape, where marks of the whole map overlap.",
             **kept("place", one_of([EVERYWHERE, *words]), EVERYWHERE, key=f"sky-place-{source.id}"),
         )
-    return None if chosen == EVERYWHERE else int(chosen)
+    return names.index(chosen) if chosen in names else None
 
 
 def _words_of_place(place: Place) -> str:
