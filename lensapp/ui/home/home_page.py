@@ -144,8 +144,8 @@ def _first_steps() -> None:
     left, right, _ = st.columns([1, 1, 0.6], gap="medium")
     with left.container(border=True, key="first-demo"):
         st.markdown(
-            "A tour of ten minutes through the whole round, from cutouts to a catalogue, on two thousand "
-            "simulated galaxies with known lenses among them."
+            "A tour of ten minutes through the whole round: train a network on two thousand simulated "
+            "galaxies, search a thousand others with it, grade the best, and train again on what you found."
         )
         made = any(job.kind == DEMO for job in active_jobs(get_workspace()))
         if st.button(
