@@ -33,7 +33,7 @@ PAGES = [
     *(("evaluate", {"run": "elu_cnn-1", "view": view}) for view in ("scores", "survey", "lenses", "audits")),
     *(
         ("compare", {"compare": "elu_cnn-1,elu_cnn-2", "view": view})
-        for view in ("beside", "overlap", "scores", "costs")
+        for view in ("beside", "overlap", "scores", "costs", "new")
     ),
     ("score", {"run": "elu_cnn-1", "source": "sky"}),
     ("features", {"run": "elu_cnn-1", "source": "sky"}),
