@@ -58,4 +58,4 @@ class ExplainSpec(Spec):
 
 
 OF_A_PAGE = ExplainSpec(perturbations=400, path_steps=24)
-"""How all cutouts of a sheet are explained: in half the time, near enough to look at."""
+"""How all cutouts of a sheet are explained: in little more than half the time, near enough to look at."""
