@@ -9,6 +9,7 @@ from scipy.stats import norm
 from lensapp.core.errors import InvalidInput
 from lensapp.core.evaluate.curves import count_thresholds
 from lensapp.core.evaluate.delong import auroc_interval, auroc_variance, paired_auroc_test
+from lensapp.core.evaluate.intervals import draw_anew
 from lensapp.core.evaluate.resampling import (
     FIGURES,
     coarse_bins,
@@ -163,3 +164,12 @@ def test_figures_of_all_resamples_at_once_are_those_of_each():
     for repeat in range(2, 40):
         counts = counts_of_bins(hits[repeat], misses[repeat])
         assert figures[repeat] == pytest.approx([figure(counts) for figure in FIGURES.values()], rel=1e-12)
+
+
+@pytest.mark.parametrize("number", [[1, 0, 2, 1], [30, 0, 60, 30]], ids=["one by one", "a multinomial"])
+def test_what_is_drawn_anew_has_the_mean_and_spread_of_a_multinomial(number):
+    drawn_kinds = draw_anew(np.array(number), rng=np.random.default_rng(8), repeats=20_000)
+    total, share = sum(number), np.array(number) / sum(number)
+    assert (drawn_kinds.sum(axis=1) == total).all()
+    assert drawn_kinds.mean(axis=0) == pytest.approx(number, rel=0.03)
+    assert drawn_kinds.var(axis=0) == pytest.approx(total * share * (1 - share), rel=0.05)

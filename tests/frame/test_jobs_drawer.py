@@ -4,6 +4,7 @@ import asyncio
 import json
 import sys
 import time
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +22,7 @@ from lensapp.storage.workspace import Workspace
 from lensapp.ui import pulse
 from lensapp.ui.shared import state
 from lensapp.ui.shared.job_controls import polling, progress_text, queue_text, state_text
-from lensapp.ui.shared.widgets import time_left
+from lensapp.ui.shared.widgets import clock_time, time_left
 from support.small_surveys import make_survey
 
 PROJECT = Path(__file__).parents[2]
@@ -218,3 +219,10 @@ def test_a_job_of_several_phases_is_at_its_end_once_only_and_names_the_phase():
         "audit: measuring cutouts",
     ]
     assert all(one["seconds_left"] is None for one in told)
+
+
+def test_a_moment_is_told_so_that_it_stays_true():
+    noon = datetime(2026, 5, 3, 12, 0).astimezone()
+    assert clock_time(noon.timestamp() - 3600, now=noon.timestamp()) == "at 11:00"
+    assert clock_time(noon.timestamp() - 86_400, now=noon.timestamp()) == "on 2 May at 12:00"
+    assert clock_time(noon.timestamp(), now=noon.timestamp() + 300 * 86_400) == "on 3 May 2026 at 12:00"
