@@ -157,7 +157,7 @@ def test_the_keeper_replaces_a_killed_worker_and_its_job_goes_on(workspace, monk
     assert first != second
     assert queue.get_job(workspace.database, job.id).attempt == 2
     source = sources.get_source(workspace.database, "slow")
-    assert sources.count_cutouts(workspace.database, source.id) == 3000
+    assert sources.count_cutouts(workspace.database, source.id) == SLOW_DEMO["spec"]["count"]
 
 
 def test_a_worker_that_is_slow_to_begin_is_not_joined_by_others(workspace, tmp_path, monkeypatch):
