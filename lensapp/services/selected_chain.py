@@ -91,6 +91,22 @@ def _chain(ws: Workspace, led_by: Kind, *pairs: tuple[str, str]) -> Chain:
     )
 
 
+def names_with_review(ws: Workspace, name: str) -> dict[str, str]:
+    """Return a review with what it was made of, by kind: its source and, where it has scores, their run.
+
+    The version that the run was trained on is among them. Nothing is returned of a review there is not.
+    """
+    review = _named(reviews.get_review, ws.database, name)
+    if review is None:
+        return {}
+    names = {}
+    if review.run_id is not None:
+        run = runs.run_by_id(ws.database, review.run_id)
+        dataset = _learned_from(ws, run)
+        names = {"run": run.name} | ({} if dataset is None else {"dataset": dataset.name})
+    return names | {"source": sources.source_by_id(ws.database, review.source_id).name, "review": name}
+
+
 def _learned_from(ws: Workspace, run: Run) -> Dataset | None:
     """Return the version that a run was trained on; None for one that learned elsewhere, as the starter."""
     dataset = datasets.dataset_by_id(ws.database, run.dataset_id)

@@ -15,6 +15,7 @@ from lensapp.storage import datasets
 from lensapp.ui.main import GROUPS
 from lensapp.ui.shared import page_head, state
 from lensapp.ui.shared.pictures import sheet_html
+from support.gallery_survey import add_scores
 from support.pages_workspace import open_page
 from support.small_surveys import add_review, add_votes, make_survey
 
@@ -248,10 +249,36 @@ def test_the_review_that_is_opened_brings_its_source_to_every_page(workspace):
         add_review(workspace, make_survey(workspace, name=source), f"of-{source}")
     app = run_app()
     for source in ("older", "newer"):
+        app.query_params.clear()
         app.query_params["review"] = f"of-{source}"
         app.switch_page(str(PROJECT / "pages" / "team.py")).run()
         open_from_sidebar(app, "data")
         assert app.selectbox[0].value == source
+
+
+@pytest.mark.parametrize("page", ["team", "inspect"])
+def test_a_page_that_shows_a_review_leaves_the_run_and_the_source_that_are_selected(workspace, page):
+    looked_at, other = (make_survey(workspace, name=name) for name in ("looked-at", "other"))
+    first = add_scores(workspace, looked_at, {0: 0.9}, name="first")
+    add_scores(workspace, other, {0: 0.9}, name="second")
+    add_review(workspace, looked_at, "evening", run_id=first.id)
+    asked = {"source": "other", "run": "second", "dataset": "second-data"}
+    app = AppTest.from_file(MAIN, default_timeout=60)
+    app.query_params.update(asked)
+    app.run()
+    app.text_input(key=state.INSPECTOR).set_value("Ada").run()
+    open_from_sidebar(app, page)
+    assert app.query_params["review"] == "evening"
+    open_from_sidebar(app, "data")
+    assert {kind: app.query_params[kind] for kind in asked} == asked
+    if page == "team":  # chosen from its list it brings what it was made of
+        add_review(workspace, other, "morning")
+        open_from_sidebar(app, page)
+        app.selectbox(key="choose-review").set_value("morning").run()
+        app.selectbox(key="choose-review").set_value("evening").run()
+        open_from_sidebar(app, "data")
+        made_of = {"source": "looked-at", "run": "first", "dataset": "first-data", "review": "evening"}
+        assert {kind: app.query_params[kind] for kind in made_of} == made_of
 
 
 def test_inspect_begins_with_a_review_of_the_source_chosen_last(workspace):

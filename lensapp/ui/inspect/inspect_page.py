@@ -55,7 +55,7 @@ def show_inspect_page() -> None:
             icon=":material/lock:",
         )
         if running and st.button("Continue with another review", type="primary", key="inspect-another"):
-            state.select("review", running[0])
+            state.select_review(running[0])
             st.rerun()
         if not running and may("work") and st.button("New review", type="primary", key="inspect-new"):
             state.select("review", None)
@@ -142,20 +142,20 @@ def _offer_graded(ws: Workspace, review: Review) -> None:
         if may("work") and st.button("Take them in", type="tertiary", key="take-graded-in"):
             with errors_shown():
                 put_part({})
-                state.select("review", with_graded(ws, review).name)
+                state.select_review(with_graded(ws, review).name)
                 st.rerun()
 
 
 def _show_review(ws: Workspace, review: Review, running: list[str], admitted: Admission) -> None:
     """Show the gallery of a review to those who are invited to it."""
-    opened = open_review(ws, review.id)
-    state.remember(**{"review": review.name, **opened.selection})
+    state.remember(review=review.name)
     if not admitted.admits(review):
         page_head("Inspect")
+        invited = open_review(ws, review.id).spec.inspectors
         other = "enter another name in the sidebar" if mode() == "alone" else "ask to be invited"
         empty_state(
             f"{review.name} is for other inspectors",
-            f"It is graded by {', '.join(opened.spec.inspectors)}. Choose another review, or {other}.",
+            f"It is graded by {', '.join(invited)}. Choose another review, or {other}.",
             icon=":material/lock:",
         )
         state.choose("review", running, label="Review")
@@ -164,7 +164,7 @@ def _show_review(ws: Workspace, review: Review, running: list[str], admitted: Ad
 
     def open_another(name: str) -> None:
         put_part({})  # its columns may be others
-        state.select("review", name)
+        state.select_review(name)
 
     _offer_graded(ws, review)
     if may("work") and (warning := retirement_doubt(ws, review)):

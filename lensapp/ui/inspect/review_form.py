@@ -160,7 +160,7 @@ def _open_review(ws: Workspace, name: str, source: str, *, run_name: str | None,
             if warning:
                 st.toast(plain(warning), icon=":material/warning:", duration="long")
         put_part({})  # the filter of the review before may name columns that this one lacks
-        state.select("review", review.name)
+        state.select_review(review.name)
         st.rerun()
 
 

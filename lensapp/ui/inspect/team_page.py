@@ -88,7 +88,7 @@ def show_team_page() -> None:
     with left:
         team = team_of(ws, review_name=str(choose("review", names, label="Review")))
     review = team.review
-    remember(**{"review": review.name, **open_review(ws, review.id).selection})
+    remember(review=review.name)
     shares = shares_in(ws, review)
     if warning := retirement_doubt(ws, review):
         st.warning(warning, icon=":material/warning:")

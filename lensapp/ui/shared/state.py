@@ -14,6 +14,7 @@ from lensapp.core.acting import current_actor
 from lensapp.core.errors import InvalidInput
 from lensapp.services.care.dependents import names_of_kind
 from lensapp.services.overview import last_graded
+from lensapp.services.selected_chain import names_with_review
 from lensapp.services.workers import web_folder
 from lensapp.storage.workspace import DEFAULT_FOLDER, Workspace
 from lensapp.ui.shared.address import (
@@ -78,7 +79,7 @@ def read_address(page: str) -> None:
     A link, a reload and the browser's Back come with selections in the address: these win, and the address
     stays as it is. Streamlit empties the address when a page is opened from the sidebar: what was selected
     before is then written into it, and what the page itself said when it was left. A session begins with
-    what was graded last.
+    what belongs to the review that it is asked for, or with what was graded last.
     """
     if st.session_state.get(PAGE) == page:
         _keep_chosen()
@@ -88,11 +89,9 @@ def read_address(page: str) -> None:
     before = st.session_state.get(PAGE)
     st.session_state[PAGE] = page
     note_arrival(new_page=before != page)
-    if before is None:
-        graded = last_graded(get_workspace())
-        if asked.get("source", graded.get("source")) == graded.get("source"):
-            remember(**{kind: name for kind, name in graded.items() if kind not in asked})
-    elif before != page:
+    if before is None or (before != page and "review" in asked and "source" not in asked):
+        _begin_with(asked)
+    if before not in (None, page):
         st.session_state.pop(STAND_INS, None)
         pages: dict[str, Address] = st.session_state.setdefault(PAGES_LEFT, {})
         left: Address = st.session_state.get(LEFT, {})
@@ -100,6 +99,16 @@ def read_address(page: str) -> None:
         if not asked:
             st.session_state[UNASKED] = True
             st.query_params.update({**({} if st.query_params else pages.get(page, {})), **selection()})
+
+
+def _begin_with(asked: Mapping[str, str]) -> None:
+    """Remember what goes with the selection `asked` for by the address of a link or of a new session."""
+    ws = get_workspace()
+    graded = names_with_review(ws, asked["review"]) if "review" in asked else last_graded(ws)
+    if "run" in asked:
+        graded.pop("dataset", None)
+    if asked.get("source", graded.get("source")) == graded.get("source"):
+        remember(**{kind: name for kind, name in graded.items() if kind not in asked})
 
 
 def _keep_chosen() -> None:
@@ -121,10 +130,7 @@ def selected(kind: str) -> str | None:
 
 
 def remember(**selection: str) -> None:
-    """Make `selection` (of KINDS) what the next pages begin with; the address of this page stays as it is.
-
-    Opening a review remembers its source and its run so.
-    """
+    """Make `selection` (of KINDS) what the next pages begin with; the address of this page stays as it is."""
     if "source" in selection and "review" not in selection:
         _leave_review(selection["source"])
     for kind, name in selection.items():
@@ -148,6 +154,15 @@ def select(kind: str, name: str | None) -> None:
     if (before := st.query_params.get(kind, name)) != name:
         st.session_state.setdefault(CHOSEN, {})[kind] = name, before, time.monotonic()
     put(kind, [name])
+
+
+def select_review(name: str) -> None:
+    """Select a review that the reader has chosen, with its source, its run and the version of that.
+
+    A page that shows a review for want of a choice leaves them as they were selected.
+    """
+    for kind, one in names_with_review(get_workspace(), name).items():
+        select(kind, one)
 
 
 def _leave_review(source: str) -> None:
@@ -271,7 +286,10 @@ def _take_choice(kind: str, name: str) -> None:
     """
     _, before, at = st.session_state.get(CHOSEN, {}).get(kind, (None, None, 0.0))
     if name != before or time.monotonic() - at > HEARD_AFTER:
-        select(kind, name)
+        if kind == "review":
+            select_review(name)
+        else:
+            select(kind, name)
         st.session_state.get(CHOSEN, {}).pop(kind, None)
 
 
@@ -320,6 +338,8 @@ def go(page: str, *, view: Mapping[str, str] | None = None, **selection: str) ->
 
 def ask_to_go(page: str, *, view: Mapping[str, str] | None = None, **selection: str) -> None:
     """Let the next run of the script begin with opening a page, as `go` does; for what a click calls."""
+    if "review" in selection:
+        selection = names_with_review(get_workspace(), selection["review"]) | selection
     remember(**selection)
     st.session_state[UNASKED] = "source" not in selection
     st.session_state[GOING] = page, dict(view or {})
