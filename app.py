@@ -28,6 +28,7 @@ from lensapp.ui.access.guard import Guard
 from lensapp.ui.base_path import base_path, under_base_path
 from lensapp.ui.page_policy import OwnChanges, PagePolicy
 from lensapp.ui.shared.downloads import keep_downloads
+from lensapp.ui.shared.pages_left import leave_pages
 from lensapp.ui.warm_up import warm_up
 
 LOCAL_HOSTS = ["localhost", "127.0.0.1", "[::1]"]
@@ -55,6 +56,7 @@ async def lifespan(_app: Any) -> AsyncIterator[None]:
     """Open the workspace, which migrates it, and see to it that a worker is alive."""
     keep_to_oneself()
     keep_downloads(streamlit.runtime.get_instance().media_file_mgr)
+    leave_pages()
     workspace = await asyncio.to_thread(Workspace.open)
     keep_log(workspace.folder, "web", also=("streamlit", "uvicorn.error"))
     log = logging.getLogger(LOGGER)

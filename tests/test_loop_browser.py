@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 from astropy.table import Table
+from playwright.sync_api import Error as PageError
 from playwright.sync_api import TimeoutError as PageTimeoutError
 
 from lensapp.storage import datasets, reviews, runs, sources
@@ -17,6 +18,7 @@ pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.timeout(600)]
 
 JOB_SECONDS = 180
 GRADES = "abcx" * 5
+AT_REST = "[data-testid='stApp'][data-test-script-state='notRunning']"
 
 
 @pytest.fixture(scope="module")
@@ -57,13 +59,21 @@ def press(page: Any, name: str) -> None:
 
 
 def choose_view(page: Any, name: str) -> None:
-    page.get_by_role("radio", name=name).first.click(force=True)
+    """Choose a view of a page at rest; once more where a rerun put a new button in place of the old."""
+    for _ in range(6):
+        page.locator(AT_REST).wait_for()
+        try:
+            page.get_by_role("radio", name=name).first.click(force=True, timeout=10_000)
+        except PageError:
+            continue
+        return
+    raise AssertionError(f"the view {name} was not reached")
 
 
 def fill_number(page: Any, label: str, value: int) -> None:
     """Enter a number until it stays: a rerun under way puts a new field in place of the old."""
     field = page.get_by_role("spinbutton", name=label, exact=True).first
-    at_rest = page.locator("[data-testid='stApp'][data-test-script-state='notRunning']")
+    at_rest = page.locator(AT_REST)
     for _ in range(10):
         at_rest.wait_for()
         field.fill(str(value))
