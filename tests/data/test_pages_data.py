@@ -17,7 +17,7 @@ from lensapp.services.evaluate.realism import start_audit
 from lensapp.storage import queue, sources
 from lensapp.ui.data import quality_view
 from lensapp.ui.data.catalogue_view import safe_csv
-from lensapp.ui.data.realism import offered_as_real, roles_of
+from lensapp.ui.data.realism import called, offered_as_real, roles_of
 from lensapp.ui.data.sky_view import Positions, sky_figure
 from lensapp.worker import run_job
 from support.pages_workspace import figures_of, open_page, sheets_of
@@ -228,7 +228,10 @@ def test_the_simulated_one_of_two_sources_is_audited_as_such_whichever_is_shown(
     as_simulated = {pair: roles_of(*pair, kinds)["simulated"] for pair in [("sky", "demo"), ("demo", "sky")]}
     assert set(as_simulated.values()) == {"demo"}
     assert roles_of("sky", "deep", kinds) == {"real": "deep", "simulated": "sky"}
-    assert roles_of("arcs", "demo", kinds) == {"real": "demo", "simulated": "arcs"}
+    of_neither = roles_of("arcs", "demo", kinds)
+    assert of_neither == {"real": "demo", "simulated": "arcs"}
+    assert called(of_neither, kinds) == {"real": "demo (taken as real)", "simulated": "arcs (painted)"}
+    assert called(roles_of("sky", "demo", kinds), kinds)["real"] == "sky (real)"
 
 
 def test_what_positions_tell_of_a_field():

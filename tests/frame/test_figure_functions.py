@@ -129,7 +129,7 @@ def on_sky() -> go.Figure:
 def compared_measures() -> go.Figure:
     one = {"theme": "brightness in g", "column": "g magnitude within 1.5 arcsec", "edges": [18.0, 19.0, 20.0]}
     shares = {"real": [0.2, 0.8], "simulated": [0.5, 0.5]}
-    return realism.measures_figure([one | shares] * 4, names=("sky", "painted"), colours=LINES)
+    return realism.measures_figure([one | shares] * 4, names=("sky (real)", "arcs (painted)"), colours=LINES)
 
 
 NUISANCES = [Nuisance("g missing", 0.36, -0.36, -0.68, None), Nuisance("rotated by 90°", 0.0, 0.0, 0.0, 0.0)]

@@ -32,12 +32,13 @@ from lensapp.ingest.importer import run_import
 from lensapp.services.catalogue.provenance import provenance
 from lensapp.services.catalogue.query import select
 from lensapp.services.evaluate.seen_pictures import seen_share
-from lensapp.services.score.source_checks import check_source, compared, kept_check
+from lensapp.services.score.source_checks import check_source, checks_of_audit, compared, kept_check
 from lensapp.services.train.starter import install_starter
 from lensapp.simulation.survey import DemoSpec, simulate
-from lensapp.storage import runs, sources
+from lensapp.storage import datasets, runs, sources, tables
 from lensapp.storage.arrays import PackedCutouts
 from lensapp.storage.files import TRAINING_PART
+from lensapp.storage.scores import stored_scores
 from lensapp.storage.workspace import Workspace
 from support.scoring_workspace import add_source, train_tiny
 from support.small_surveys import pack_source
@@ -284,6 +285,19 @@ def test_a_run_made_before_summaries_is_measured_by_its_training_part(tmp_path: 
     assert (again.light, again.training_cutouts) == (first.light, stored.cutouts)
     medians = [{one.quantity: one.training for one in check.comparisons} for check in (first, again)]
     assert medians[0] == pytest.approx(medians[1])
+
+
+def test_an_audit_looks_at_sources_with_scored_cutouts_outside_the_dataset(tmp_path: Path) -> None:
+    trained = train_tiny(tmp_path / "workspace")
+    ws, run = trained.workspace, runs.get_run(trained.workspace.database, "first")
+    members = datasets.member_columns(ws.database, run.dataset_id)
+    ids, [key] = members["cutout_id"], set(members["source_id"].tolist())
+    stored_scores.add_scores(ws, run.id, key, ids, np.linspace(0.0, 1.0, len(ids)))
+    assert checks_of_audit(ws, run_name="first", source_name=None) == []
+    member = tables.dataset_members
+    with ws.database.write() as connection:
+        connection.execute(member.delete().where(member.c.cutout_id == int(ids[-1])))
+    assert [one["source"] for one in checks_of_audit(ws, run_name="first", source_name=None)] == ["field"]
 
 
 def test_of_larger_cutouts_that_middle_is_compared_which_is_scored(tmp_path: Path) -> None:

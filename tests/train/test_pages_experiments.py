@@ -135,6 +135,7 @@ def test_both_forms_start_what_they_describe(folder: Path) -> None:
     ws, dataset = survey(folder)
     page = open_page("experiments")
     assert any("No cross-validation yet" in text.value for text in page.markdown)
+    assert any(text.value.startswith("≈ ") and text.value.endswith(" in all.") for text in page.caption)
     page.number_input(key=f"kfold-{dataset.name}-folds").set_value(2).run()
     page.button(key="kfold-start").click().run()
     assert not page.exception
@@ -146,6 +147,7 @@ def test_both_forms_start_what_they_describe(folder: Path) -> None:
     ]
     page.segmented_control(key="experiments-tab").set_value("Search").run()
     assert any("No search yet" in text.value for text in page.markdown)
+    assert any(text.value.endswith(" in all. Trials that fall behind end earlier.") for text in page.caption)
     page.number_input(key="search-trials").set_value(3).run()
     page.text_input(key="new-search-FAST-range-learning_rate").set_value("1e-4:1e-2").run()
     page.button(key="search-start").click().run()

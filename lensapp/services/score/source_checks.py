@@ -113,7 +113,7 @@ def _measured_file(ws: Workspace, run: Run) -> Path:
 
 
 def checks_of_audit(ws: Workspace, *, run_name: str, source_name: str | None) -> list[dict[str, Any]]:
-    """Compare a source, or those that a run scored outside its dataset, with its training part.
+    """Compare a source, or those of which a run scored cutouts outside its dataset, with its training part.
 
     Returns
     -------
@@ -126,10 +126,14 @@ def checks_of_audit(ws: Workspace, *, run_name: str, source_name: str | None) ->
         When there is no source called `source_name`.
     """
     run = runs.get_run(ws.database, run_name)
-    own = datasets.dataset_by_id(ws.database, run.dataset_id).source_ids
-    scored = stored_scores.scored_sources(ws, run.id)
-    chosen = [sources.source_by_id(ws.database, key) for key in scored if key not in own]
-    if source_name is not None:
+    if source_name is None:
+        members = datasets.member_columns(ws.database, run.dataset_id)["cutout_id"]
+        chosen = [
+            sources.source_by_id(ws.database, key)
+            for key in stored_scores.scored_sources(ws, run.id)
+            if not np.isin(stored_scores.scores_of(ws, run.id, key)[0], members).all()
+        ]
+    else:
         chosen = [sources.get_source(ws.database, source_name)]
     outcomes: list[dict[str, Any]] = []
     for source in chosen:

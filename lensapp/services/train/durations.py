@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from lensapp.core.errors import InvalidInput
+from lensapp.core.split.folds import DEVELOPMENT
 from lensapp.core.train.input_spec import InputSpec
 from lensapp.core.train.network_specs import NETWORKS
 from lensapp.core.train.networks.parameters import parameters_of
@@ -58,7 +59,7 @@ class Paces:
     shapes: Mapping[int, Shape]
     on_processor: bool
 
-    def expected(self, recipe: Mapping[str, Any], dataset: Dataset) -> Duration | None:
+    def expected(self, recipe: Mapping[str, Any], dataset: Dataset, *, folds: int = 0) -> Duration | None:
         """Return how long a recipe will take if it is not stopped early; None where nothing tells it.
 
         Time grows with epochs, cutouts and pixels. It is that of the newest training of the same network for
@@ -69,8 +70,10 @@ class Paces:
         ----------
         recipe
             Values of a TrainingSpec, which need not be complete.
+        folds
+            Of a cross-validation, for a training on all of them but one; 0 for one on the training part.
         """
-        work = int(recipe.get("epochs") or 0) * _work_of_epoch(dataset, self.shapes)
+        work = int(recipe.get("epochs") or 0) * _work_of_epoch(dataset, self.shapes, folds=folds)
         if not work:
             return None
         network, kind, unlabelled = learning_of(recipe)
@@ -147,9 +150,12 @@ def paces_of(ws: Workspace, newest_first: Iterable[Run]) -> Paces:
     return Paces(seconds, shapes, on_processor=on_processor)
 
 
-def _work_of_epoch(dataset: Dataset, shapes: Mapping[int, Shape]) -> int:
-    """Return cutouts of the training part times pixels of a band."""
-    return sum(dataset.counts.get("train", {}).values()) * math.prod(_smallest(dataset, shapes))
+def _work_of_epoch(dataset: Dataset, shapes: Mapping[int, Shape], *, folds: int = 0) -> int:
+    """Return cutouts of the training part, or of all folds but one, times pixels of a band."""
+    parts = DEVELOPMENT if folds else ("train",)
+    cutouts = sum(sum(dataset.counts.get(part, {}).values()) for part in parts)
+    learned = cutouts * (folds - 1) // folds if folds else cutouts
+    return learned * math.prod(_smallest(dataset, shapes))
 
 
 def _smallest(dataset: Dataset, shapes: Mapping[int, Shape]) -> Shape:

@@ -26,6 +26,7 @@ from lensapp.ui.shared.state import get_workspace, go
 from lensapp.ui.shared.widgets import empty_state, errors_shown
 
 NOT_REAL = {"demo": "simulated", "paint": "painted"}  # by the kind of source
+TAKEN_AS_REAL = "taken as real"  # of two that are not
 ACROSS, FIGURE_HEIGHT = 3, 270
 PICTURES = 6
 MAIN_FIELDS = ("label", "run", "sample")
@@ -82,13 +83,13 @@ def show_realism(source: Source) -> None:
         f"simulated, from those of **{plain(pair['real'])}**, taken as real: at an AUROC of 0.5, which is "
         "chance, they pass for real; above it networks can learn the difference in place of lenses."
     )
-    _show_beside(pair)
+    _show_beside(pair, kinds)
     if watch_job(ws, "realism", **pair):
         return
     job = job_control.latest_job(ws, "realism", **pair)
     known = job is not None and bool(job.result)
     if job is not None and job.result:
-        show_result(job.result)
+        show_result(job.result, kinds)
     with st.expander("Audit again", icon=":material/compare:") if known else nullcontext():
         spec = _ask_spec(f"realism-{source.id}")
     if not known:
@@ -110,12 +111,22 @@ def _ask_spec(key: str) -> RealismSpec | None:
     return validated(RealismSpec, entered) if sent else None
 
 
-def _show_beside(pair: Mapping[str, str]) -> None:
+def called(pair: Mapping[str, Any], kinds: Mapping[str, str]) -> dict[str, str]:
+    """Return what stands above each of two sources: its name, and what it is or is taken as."""
+    real, simulated = pair["real"], pair["simulated"]
+    return {
+        "real": f"{real} ({TAKEN_AS_REAL if kinds[real] else 'real'})",
+        "simulated": f"{simulated} ({kinds[simulated] or 'taken as simulated'})",
+    }
+
+
+def _show_beside(pair: Mapping[str, str], kinds: Mapping[str, str]) -> None:
     """Show some cutouts of both sources side by side, of the same part of the sky."""
     pictures = pictures_beside(get_workspace(), pair["real"], pair["simulated"], count=PICTURES)
-    for cell, (kind, name), shown in zip(st.columns(2, gap="medium"), pair.items(), pictures, strict=True):
+    words = called(pair, kinds)
+    for cell, kind, shown in zip(st.columns(2, gap="medium"), ("real", "simulated"), pictures, strict=True):
         with cell:
-            st.caption(f"{kind}: {plain(name)}")
+            st.caption(plain(words[kind]))
             sheet(shown, columns=PICTURES)
 
 
@@ -139,8 +150,11 @@ def _show_without_others(source: Source, reasons: Mapping[str, str | None]) -> N
             go("data", view={"view": "import"})
 
 
-def show_result(result: dict[str, Any]) -> None:
-    """Show the verdict of an audit, the areas of its probes and what gives the simulation away."""
+def show_result(result: dict[str, Any], kinds: Mapping[str, str] | None = None) -> None:
+    """Show the verdict of an audit, the areas of its probes and what gives the simulation away.
+
+    `kinds` are those of `offered_as_real`; without them the two are what they were audited as.
+    """
     st.markdown(f"**{plain(result['verdict'])}**")
     counts = ", ".join(f"{count} of {plain(name)}" for name, count in result["cutouts"].items())
     probes = {"photometry (boosted trees)": result["photometry"]}
@@ -154,9 +168,10 @@ def show_result(result: dict[str, Any]) -> None:
     st.caption(" · ".join([counts, *areas]) + unit)
     compared = result["photometry"].get("distributions")
     if compared:
+        words = called(result, kinds or {result["real"]: "", result["simulated"]: "simulated"})
         figures.show_figure(
             measures_figure(
-                compared, names=(result["real"], result["simulated"]), colours=figures.line_colours()
+                compared, names=(words["real"], words["simulated"]), colours=figures.line_colours()
             ),
             title="The measures that tell most, in real and in simulated cutouts",
             caption=f"{counts}, their shares in bins; the outermost bins hold what lies beyond.",
@@ -199,7 +214,7 @@ def measures_figure(
                 Scatter(
                     x=(edges[1:] + edges[:-1]) / 2,
                     y=one[kind],
-                    name=f"{kind}: {name}",
+                    name=name,
                     legendgroup=kind,
                     showlegend=not place,
                     mode="lines",

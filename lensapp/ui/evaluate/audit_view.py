@@ -185,7 +185,7 @@ def _sheet(
 def _show_shift(ws: Workspace, run: Run, found: dict[str, Any]) -> None:
     heading("Shift: other sources beside the training part")
     if not found["shift"]:
-        st.caption("The run has scored no source outside its dataset. Name one under other settings.")
+        st.caption("The run has scored no cutout outside its dataset. Name a source under other settings.")
     for check in found["shift"]:
         if "reason" in check:
             st.info(f"{plain(check['source'])}: {plain(check['reason'])}")

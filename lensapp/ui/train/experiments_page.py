@@ -29,16 +29,28 @@ from lensapp.ui.train.study_form import show_study_form
 
 TABS: dict[str, StudyKind] = {"Cross-validation": "kfold", "Search": "search"}
 TAB = "experiments-tab"
-WITHOUT_STUDY: dict[StudyKind, tuple[str, str]] = {
+WITHOUT_STUDY: dict[StudyKind, tuple[str, str, tuple[str, ...]]] = {
     "kfold": (
         "No cross-validation yet",
-        "Each fold of the training and validation cutouts is held out once. The ROC of every fold with "
-        "their mean, median and scatter will be drawn here. Choose a recipe and start.",
+        "Each fold of the training and validation cutouts is held out once. Choose a recipe and start; "
+        "here you get:",
+        (
+            "**the ROC of every fold**, with their mean, median and scatter",
+            "**completeness and purity against threshold**, with the scatter between the folds",
+            "**AUROC, TPR0 and TPR10 of each fold**, their mean ± standard deviation",
+            "**how each fold learned**, and a run of each that scores and is compared",
+        ),
     ),
     "search": (
         "No search yet",
-        "Trials with different settings, the best so far, and which setting matters most will be drawn "
-        "here, live. Choose what to try and a recipe, and start.",
+        "Trials with different settings are trained, each next one by what the others gave. Choose what to "
+        "try and a recipe, and start; here you get, live:",
+        (
+            "**the value of each trial**, and the best so far",
+            "**which setting matters most**, from four complete trials on",
+            "**the settings of each trial** and what they gave, side by side",
+            "**the best run**, which scores and is compared like any other",
+        ),
     ),
 }
 
@@ -88,8 +100,9 @@ def show_experiments_page() -> None:
             show_results = show_kfold if status.study.kind == "kfold" else show_search
             show_results(ws, status)
         else:
-            title, text = WITHOUT_STUDY[kind]
-            empty_state(title, text, icon=":material/science:")
+            title, text, given = WITHOUT_STUDY[kind]
+            box = empty_state(title, text, icon=":material/science:")
+            box.markdown("\n".join(f"- {one}" for one in given))
 
 
 def _live_status(name: str) -> None:

@@ -25,7 +25,7 @@ from lensapp.storage.records import Dataset, Run
 from lensapp.ui.shared.address import kept, names_said_of, one_of
 from lensapp.ui.shared.markup import plain
 from lensapp.ui.shared.state import recipe_key, selected
-from lensapp.ui.shared.widgets import duration, rounded_count
+from lensapp.ui.shared.widgets import counted, duration, rounded_count
 
 STYLE = Path(__file__).with_name("train.css")
 LIKE = "like "
@@ -130,6 +130,21 @@ def time_words(time: Duration | None) -> str:
     if time is None:
         return "time unknown"
     return f"≈ {duration(time.seconds)}"
+
+
+def time_in_all(times: Sequence[Duration | None], *, at_most: float | None = None) -> str:
+    """Return how long trainings take one after the other, as far as it is known.
+
+    `at_most` are seconds after which no further one begins.
+    """
+    known = [time.seconds for time in times if time is not None]
+    if not known:
+        which = "none of these was" if len(times) > 1 else "this network has not been"
+        return f"Time unknown: {which} trained here yet."
+    unknown = len(times) - len(known)
+    more = f", and {counted(unknown, 'network')} not trained here yet" if unknown else ""
+    seconds = sum(known) if at_most is None else min(sum(known), at_most)
+    return f"≈ {duration(seconds)} in all{more}."
 
 
 def choose_recipe(trained: Sequence[Run], *, purpose: str, dataset: Dataset, paces: Paces) -> Recipe:

@@ -1,6 +1,6 @@
 """The form of the next cross-validation or search: a recipe as on the Train page, and what to do with it."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from typing import Any
 
@@ -11,8 +11,9 @@ from lensapp.core.train.search_space import Choices, Setting, figure_words, pars
 from lensapp.core.train.study_spec import KfoldSpec, SearchSpec, StudyKind
 from lensapp.core.train.training_spec import TrainingSpec
 from lensapp.services.train import studies
-from lensapp.services.train.durations import paces_of
+from lensapp.services.train.durations import Paces, paces_of
 from lensapp.services.train.runs import list_statuses
+from lensapp.storage.records import Run
 from lensapp.storage.workspace import Workspace
 from lensapp.ui.shared.address import kept, several_of, text
 from lensapp.ui.shared.forms import spec_fields, validated
@@ -20,6 +21,7 @@ from lensapp.ui.shared.job_controls import spread_field
 from lensapp.ui.shared.markup import plain
 from lensapp.ui.shared.state import select
 from lensapp.ui.shared.widgets import errors_shown, heading
+from lensapp.ui.train.recipe_cards import time_in_all
 from lensapp.ui.train.run_form import Filled, recipe_form
 from lensapp.ui.train.study_plots import words
 
@@ -38,8 +40,10 @@ def show_study_form(ws: Workspace, kind: StudyKind, *, busy: bool) -> None:
         queued = st.session_state.pop(QUEUED, None)
         if queued:
             st.toast(f"{plain(queued)} is queued.", icon=":material/schedule:")
+        trained = [status.run for status in list_statuses(ws)]
+        paces = paces_of(ws, trained)
         with st.container(key="train-form-fields", gap="small"):
-            filled, values = _fields(ws, kind, clear_name=bool(queued))
+            filled, values = _fields(ws, kind, trained, paces, clear_name=bool(queued))
             spread = spread_field(ws, key=f"{kind}-spread")
         with st.container(key="train-form-start", gap="xsmall"):
             started = st.button(
@@ -49,18 +53,33 @@ def show_study_form(ws: Workspace, kind: StudyKind, *, busy: bool) -> None:
                 key=f"{kind}-start",
                 width="stretch",
             )
+            st.caption(_time_words(filled, values, paces, kind=kind))
     if started:
         _start(ws, kind, filled, values, spread=spread)
 
 
-def _fields(ws: Workspace, kind: StudyKind, *, clear_name: bool) -> tuple[Filled, dict[str, Any]]:
+def _time_words(filled: Filled, values: Mapping[str, Any], paces: Paces, *, kind: StudyKind) -> str:
+    """Return how long all trainings of a study take together, as far as it is known."""
+    if kind == "kfold":
+        folds = int(values["folds"])
+        each = paces.expected(filled.values, filled.dataset, folds=folds)
+        return time_in_all([] if each is None else [each] * folds)
+    each = paces.expected(filled.values, filled.dataset)
+    trials = [] if each is None else [each] * int(values["trials"])
+    in_all = time_in_all(trials, at_most=values["timeout_seconds"])
+    pruned = trials and values["pruner"] != "none"
+    return in_all + (" Trials that fall behind end earlier." if pruned else "")
+
+
+def _fields(
+    ws: Workspace, kind: StudyKind, trained: Sequence[Run], paces: Paces, *, clear_name: bool
+) -> tuple[Filled, dict[str, Any]]:
     """Show what is done, folds or settings to try, above the recipe that it is done with."""
     done = st.container(gap="small")
-    trained = [status.run for status in list_statuses(ws)]
     filled = recipe_form(
         ws,
         trained,
-        paces_of(ws, trained),
+        paces,
         purpose=kind,
         prefix=f"new-{kind}",
         columns=2,

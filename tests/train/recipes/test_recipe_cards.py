@@ -10,7 +10,14 @@ from lensapp.core.train.training_spec import TrainingSpec
 from lensapp.services.train.durations import BEGIN_SECONDS, paces_of
 from lensapp.storage import datasets, runs
 from lensapp.storage.workspace import Workspace
-from lensapp.ui.train.recipe_cards import HEADINGS, figures_line, opening, recipes_offered, time_words
+from lensapp.ui.train.recipe_cards import (
+    HEADINGS,
+    figures_line,
+    opening,
+    recipes_offered,
+    time_in_all,
+    time_words,
+)
 from support.pages_workspace import add_dataset, add_run, add_survey
 
 
@@ -47,6 +54,12 @@ def test_the_newest_training_tells_how_long_the_next_will_take(ws: Workspace):
         BEGIN_SECONDS + 2 * 12.0
     )
     assert time_words(time) == "≈ 58 s"
+    assert time_in_all([time] * 5) == "≈ 5 min in all."
+    assert time_in_all([time] * 5, at_most=60.0) == "≈ 60 s in all."
+    assert time_in_all([time, None]) == "≈ 58 s in all, and 1 network not trained here yet."
+    split = replace(dataset, counts={"train": {"lens": 12}, "validation": {"lens": 8}})
+    halves = paces.expected({"network": "elu_cnn", "epochs": 20}, split, folds=2)
+    assert halves.seconds == pytest.approx(BEGIN_SECONDS + 4 * 12.0 * 10 / 20)  # on ten of twenty cutouts
 
 
 def test_without_an_earlier_training_the_demo_survey_tells_it_or_nobody(ws: Workspace):

@@ -34,7 +34,8 @@ from lensapp.ui.shared.forms import validated
 from lensapp.ui.shared.job_controls import spread_field
 from lensapp.ui.shared.markup import plain, plain_all
 from lensapp.ui.shared.state import VIEW, choose, go, select
-from lensapp.ui.shared.widgets import counted, duration, error_box, errors_shown, heading, number, question
+from lensapp.ui.shared.widgets import duration, error_box, errors_shown, heading, number, question
+from lensapp.ui.train.recipe_cards import time_in_all
 
 NEW, COSTS = "new", "costs"
 """Views of the page: the form, and what a comparison under way is followed on."""
@@ -233,12 +234,7 @@ def _time_in_all(
     [dataset] = [one for one in runs.training_datasets(ws) if one.name == dataset_name]
     paces = paces_of(ws, [status.run for status in runs.list_statuses(ws)])
     times = [paces.expected(recipe | {"epochs": epochs}, dataset) for recipe in recipes]
-    known = sum(time.seconds for time in times if time is not None)
-    unknown = times.count(None)
-    if unknown == len(times):
-        return "Time unknown: none of these was trained here yet."
-    more = f", and {counted(unknown, 'network')} not trained here yet" if unknown else ""
-    return f"≈ {duration(known)} in all{more}."
+    return time_in_all(times)
 
 
 def _start(
