@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from lensapp.core.colours import SCALES
 from lensapp.core.inspect.grades import GRADES
 from lensapp.ui.gallery import component
 from lensapp.ui.shared import figures
@@ -38,7 +39,7 @@ def test_text_and_marks_of_a_theme_can_be_read(theme: str) -> None:
     inks = [colours[name] for name in ("textColor", "grayTextColor", "linkColor")]
     assert too_faint(inks, everywhere, least=TEXT) == []
     assert too_faint([colours["primaryColor"]], everywhere, least=MARK) == []
-    lines = [*colours["chartCategoricalColors"], *figures.CLASS_COLOURS[theme].values()]
+    lines = [*colours["chartCategoricalColors"], *figures.CLASS_COLOURS[theme].values(), *SCALES[theme]]
     assert too_faint(lines, {colours["backgroundColor"]}, least=MARK) == []
     assert tuple(colours["chartCategoricalColors"]) == figures.LINE_COLOURS[theme]
 

@@ -18,6 +18,8 @@ SET_WRONG = """() => {
   main.querySelector('.react-aria-ComboBox > [role="group"]').style.cssText = 'position: relative; top: 7px';
   const heading = main.querySelector('h1');
   heading.style.cssText = 'overflow: hidden; width: 20px; white-space: nowrap';
+  main.querySelector('[data-testid="stElementContainer"]:has(+ [class*="st-key-figure-"]) h4')
+    .style.cssText = 'text-align: right; padding-right: 0';
 }"""
 
 
@@ -52,3 +54,4 @@ def test_what_is_cut_or_out_of_line_is_found(page: Any) -> None:
     found = page.evaluate(FAULTS)
     assert any(one.startswith("7 px out of line") for one in found)
     assert "cut: Evaluate" in found
+    assert any(one.startswith("under its tools") for one in found)

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import plotly.graph_objects as go
 import pytest
 
@@ -15,6 +16,8 @@ from lensapp.storage.features import FeatureMap, features_folder, open_store, sa
 from lensapp.storage.files import checksum_of
 from lensapp.storage.workspace import Workspace
 from lensapp.ui.score import feature_map
+from lensapp.ui.score.selection import selection_words
+from lensapp.ui.shared.markup import guard_figure
 from support.pages_workspace import (
     COUNT,
     add_dataset,
@@ -167,3 +170,31 @@ def test_ticked_rows_stand_out_and_all_others_are_faint() -> None:
     feature_map.fade_others(figure, [7])
     opacity = figure.data[0].marker.opacity
     assert list(opacity) == [feature_map.FADED, feature_map.STANDING_OUT, feature_map.FADED]
+    assert feature_map.FADED >= 0.2, "what is not selected stays in sight"
+    assert figure.data[0].unselected.marker.opacity * feature_map.FADED >= 0.15, "and outside a lasso too"
+
+
+@pytest.mark.parametrize(
+    ("ticked", "drawn", "words"),
+    [
+        ([], True, "1\u202f226 chosen on the map"),
+        ([1], True, "1\u202f226 chosen on the map, of cluster 1"),
+        ([1, 3], False, "1\u202f226 in clusters 1, 3"),
+        ([0, -1], False, "1\u202f226 in cluster 0 or no cluster"),
+    ],
+)
+def test_what_is_selected_is_said_in_words(ticked: list[int], drawn: bool, words: str) -> None:
+    assert selection_words(1226, ticked, drawn=drawn) == words
+
+
+def test_dots_outside_a_lasso_stay_in_sight_and_scores_are_told_under_the_mouse() -> None:
+    columns = ("x", "y", "candidate_id", "score", "cluster")
+    table = pd.DataFrame([(0.0, 0.0, "a", 0.2, 1), (1.0, 1.0, "b", 0.8, 1)], columns=columns)
+    for colouring in ("score", "cluster"):
+        figure = feature_map.map_figure(table, method="umap", colouring=colouring, theme="dark")
+        guard_figure(figure)
+        [trace] = figure.data
+        assert trace.unselected.marker.opacity == feature_map.FADED
+        assert list(trace.text) == ["a", "b"]
+    scores = feature_map.map_figure(table, method="umap", colouring="score", theme="dark").data[0]
+    assert list(scores.hovertext) == ["0.200", "0.800"]

@@ -61,5 +61,17 @@
     const headings = [...main.querySelectorAll('h2, h3, h4')].map((one) => one.textContent.trim());
     if (!headings.some((one) => one.startsWith(title))) found.push(`no heading: ${title}`);
   }
+  for (const tools of main.querySelectorAll('.js-plotly-plot .modebar')) { // seen under the mouse
+    const own = tools.closest('[class*="st-key-figure-"]')?.previousElementSibling;
+    for (const node of own?.querySelectorAll('h4, h4 *') ?? []) {
+      for (const text of [...node.childNodes].filter((one) => one.nodeType === Node.TEXT_NODE)) {
+        const range = document.createRange();
+        range.selectNodeContents(text);
+        const [bar, lines] = [box(tools), [...range.getClientRects()]];
+        const lie = lines.some((line) => line.right > bar.left && line.top < bar.bottom && bar.top < line.bottom);
+        if (lie) found.push(`under its tools: ${text.data}`);
+      }
+    }
+  }
   return [...new Set(found)];
 }

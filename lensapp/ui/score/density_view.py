@@ -23,7 +23,6 @@ from lensapp.ui.shared.state import theme
 from lensapp.ui.shared.uploads import TABLE_ENDINGS, uploaded_table
 from lensapp.ui.shared.widgets import errors_shown, number
 
-LONGEST_NAME = 80
 COLOUR = {"count": "number of cutouts", "score": "mean score"}
 
 Overlays = dict[str, NDArray[np.int64]]
@@ -113,7 +112,9 @@ def show_density(
         rows = np.union1d(cells.rows_in(in_cells), dots)
         if not chosen:
             rows = np.flatnonzero(np.isin(points.clusters, ticked))
-        _show_selected(ws, run, name, points, rows, grades=grades, title="chosen" if chosen else "clusters")
+        elif ticked:
+            rows = rows[np.isin(points.clusters[rows], ticked)]
+        _show_selected(ws, run, name, points, rows, ticked=ticked, grades=grades, drawn=bool(chosen))
 
 
 def _lay_over(
@@ -175,8 +176,9 @@ def _show_selected(
     points: map_density.MapPoints,
     rows: NDArray[np.int64],
     *,
+    ticked: list[int],
     grades: dict[int, str],
-    title: str,
+    drawn: bool,
 ) -> None:
     table = pd.DataFrame()
     if len(rows):
@@ -187,7 +189,7 @@ def _show_selected(
             f"{number(len(rows))} cutouts are selected; the {number(len(table))} of the highest score are "
             "taken."
         )
-    show_selected_cutouts(ws, run, table, title=f"{name}-{run.name}-{title}"[:LONGEST_NAME])
+    show_selected_cutouts(ws, run, table, ticked, drawn=drawn, name=f"{name}-{run.name}")
 
 
 def cells_csv(cells: map_density.Cells, means: NDArray[np.float64] | None) -> str:

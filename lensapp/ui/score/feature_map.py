@@ -7,7 +7,7 @@ import pandas as pd
 import plotly.graph_objects as go
 from numpy.typing import NDArray
 
-from lensapp.core.colours import CLASS_COLOURS, LINE_COLOURS
+from lensapp.core.colours import CLASS_COLOURS, LINE_COLOURS, SCALES
 from lensapp.core.inspect.grades import COLOURS, LETTERS
 from lensapp.core.numerals import score_text
 from lensapp.core.plurals import thin_spaced
@@ -31,7 +31,7 @@ COLOURINGS = {
     "grade": "consensus grade",
     "cluster": "cluster",
 }
-STANDING_OUT, FADED = 0.9, 0.08  # opacities
+STANDING_OUT, FADED, FADED_TWICE, SCORED = 0.9, 0.25, 0.16, 0.85  # opacities
 OUTERMOST, EDGE = (0.5, 99.5), 0.15  # percentiles, and how far beyond them a map reaches
 AXES = {"pca": "principal component {}", "umap": "UMAP coordinate {}"}
 
@@ -72,6 +72,12 @@ def fade_others(figure: go.Figure, marked: Sequence[int]) -> None:
     for trace in figure.data:
         inside = np.isin(np.asarray(trace.customdata), marked)
         trace.marker.opacity = np.where(inside, STANDING_OUT, FADED)
+        trace.unselected.marker.opacity = FADED_TWICE / FADED  # Plotly multiplies it with each dot's own
+
+
+def _unselected() -> dict[str, object]:
+    """Return how dots outside a lasso look: Plotly takes a fifth of their opacity, that fades them twice."""
+    return {"marker": {"opacity": FADED}}
 
 
 def within_axes(
@@ -113,17 +119,17 @@ def density_figure(cells: Cells, *, method: str, values: NDArray[np.float64] | N
         }
     figure.add_heatmap(
         x=x, y=y, z=drawn, zmin=0, zmax=top, colorbar=bar, hoverinfo="skip",
-        colorscale="Cividis" if theme == "dark" else "Cividis_r",
+        colorscale=list(SCALES[theme]),
     )  # fmt: skip
     filled = np.flatnonzero(cells.counts)
     means = np.full(len(filled), np.nan) if values is None else values.ravel()[filled]
     figure.add_scatter(
         x=x[filled % len(x)], y=y[filled // len(x)], customdata=filled, mode="markers", name="cell",
-        text=[
+        hovertext=[  # its line break stays one, which `guard_figure` takes from `text`
             f"{thin_spaced(count)} cutouts" + ("" if np.isnan(mean) else f"<br>mean score {score_text(mean)}")
             for count, mean in zip(cells.counts.ravel()[filled].tolist(), means.tolist(), strict=True)
         ],
-        marker={"size": 4, "opacity": 0}, hovertemplate="%{text}<extra></extra>", showlegend=False,
+        marker={"size": 4, "opacity": 0}, hovertemplate="%{hovertext}<extra></extra>", showlegend=False,
         selected={"marker": {"opacity": 0}}, unselected={"marker": {"opacity": 0}},
     )  # fmt: skip
     left, right, bottom, top_y = cells.bounds
@@ -186,6 +192,7 @@ def _add_dots(
         mode="markers",
         name=name,
         marker={"color": colour, "size": dot_size(total), "symbol": symbol, "opacity": 0.6},
+        unselected=_unselected(),
         hovertemplate="%{text}",  # the name of the group is put before it, where it is legible
     )
 
@@ -199,10 +206,8 @@ def _add_scores(figure: go.Figure, table: pd.DataFrame, *, theme: str) -> None:
         x=scored["x"],
         y=scored["y"],
         customdata=scored.index,
-        text=[
-            f"{name}<br>score {score_text(score)}"
-            for name, score in zip(scored["candidate_id"], scored["score"], strict=True)
-        ],
+        text=scored["candidate_id"],
+        hovertext=[score_text(score) for score in scored["score"]],
         mode="markers",
         name="score",
         showlegend=False,
@@ -210,12 +215,13 @@ def _add_scores(figure: go.Figure, table: pd.DataFrame, *, theme: str) -> None:
             "color": scored["score"],
             "cmin": 0,
             "cmax": 1,
-            "colorscale": "Cividis",
+            "colorscale": list(SCALES[theme]),
             "colorbar": {"title": {"text": "score"}, "thickness": 12, "outlinewidth": 0},
             "size": dot_size(len(table)),
-            "opacity": 0.7,
+            "opacity": SCORED,
         },
-        hovertemplate="%{text}<extra></extra>",
+        unselected=_unselected(),
+        hovertemplate="%{text}<br>score %{hovertext}<extra></extra>",
     )
 
 

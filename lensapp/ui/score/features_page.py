@@ -18,7 +18,7 @@ from lensapp.services.score import features, map_density
 from lensapp.services.train import runs
 from lensapp.storage.records import Run, Source
 from lensapp.storage.workspace import Workspace
-from lensapp.ui.score.density_view import LONGEST_NAME, Overlays, choose_overlays, show_density
+from lensapp.ui.score.density_view import Overlays, choose_overlays, show_density
 from lensapp.ui.score.encoder_forms import show_encoders
 from lensapp.ui.score.feature_map import (
     COLOURINGS,
@@ -220,9 +220,9 @@ def _show_dots(
             selectable=True,
         )
     with right:
-        selected = table.loc[table.index.intersection(lassoed)] if lassoed else in_ticked
-        what = "chosen" if lassoed else "cluster-" + "-".join(map(str, ticked))
-        show_selected_cutouts(ws, run, selected, title=f"{name}-{run.name}-{what}"[:LONGEST_NAME])
+        selected = in_ticked if ticked else table
+        selected = selected.loc[selected.index.intersection(lassoed)] if lassoed or not ticked else selected
+        show_selected_cutouts(ws, run, selected, ticked, drawn=bool(lassoed), name=f"{name}-{run.name}")
 
 
 def _dots(

@@ -15,7 +15,7 @@ from lensapp.ui.shared.address import NO_ROWS, digest, kept, ticked
 from lensapp.ui.shared.scores import scores_text
 from lensapp.ui.shared.widgets import heading, number
 
-SHOWN = 24
+SHOWN, LONGEST_NAME = 24, 80
 IN_NONE, MOST_ROWS = "in none", 14
 
 
@@ -62,11 +62,28 @@ def show_clusters(rows: Sequence[Mapping[str, Any]]) -> list[int]:
     return [rows[row]["cluster"] for row in event.selection.rows if row < len(rows)]
 
 
-def show_selected_cutouts(ws: Workspace, run: Run, selected: pd.DataFrame, *, title: str) -> None:
+def selection_words(count: int, ticked: Sequence[int], *, drawn: bool) -> str:
+    """Return what is selected: "226 chosen on the map, of cluster 1"; `drawn` for the map."""
+    numbers = ", ".join(str(one) for one in ticked if one >= 0)
+    within = [f"{'clusters' if ',' in numbers else 'cluster'} {numbers}"] if numbers else []
+    within += ["no cluster"] if -1 in ticked else []
+    clusters = " or ".join(within)
+    if not drawn:
+        return f"{number(count)} in {clusters}"
+    return f"{number(count)} chosen on the map" + (f", of {clusters}" if clusters else "")
+
+
+def show_selected_cutouts(
+    ws: Workspace, run: Run, selected: pd.DataFrame, ticked: Sequence[int], *, drawn: bool, name: str
+) -> None:
     """Show the first of the selected cutouts, best score first, and the button that opens them all.
 
-    The review they open in is called `title`.
+    They are those of the clusters `ticked`, where some are, within the lasso or box, where one is `drawn`.
+    The review they open in is called after `name`, the clusters and the lasso.
     """
+    if not len(selected) and drawn and ticked:
+        st.info(f"{selection_words(0, ticked, drawn=True)}.", icon=":material/lasso_select:")
+        return
     if not len(selected):
         st.info(
             "Draw a lasso or a box on the map, or tick clusters, to see cutouts here.",
@@ -76,9 +93,10 @@ def show_selected_cutouts(ws: Workspace, run: Run, selected: pd.DataFrame, *, ti
     ordered = selected.sort_values(["score", "cutout_id"], ascending=[False, True], na_position="last")
     ids = ordered["cutout_id"].tolist()
     with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
-        heading(f"{number(len(ids))} selected")
+        heading(selection_words(len(ids), ticked, drawn=drawn))
         if st.button("Open in the gallery", type="primary", icon=":material/grid_view:", key="features-open"):
-            open_in_gallery(ws, ids, name=title, run_name=run.name)
+            what = [*(["chosen"] if drawn else []), *(["cluster", *map(str, ticked)] if ticked else [])]
+            open_in_gallery(ws, ids, name="-".join([name, *what])[:LONGEST_NAME], run_name=run.name)
     by_id = ordered.set_index("cutout_id")
     probabilities = calibrated_by_id(ws, run, by_id["score"].dropna().to_dict())
 

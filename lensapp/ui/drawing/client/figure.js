@@ -46,6 +46,7 @@ class Figure {
     this.root.style.aspectRatio = data.aspect ?? '';
     this.root.style.maxHeight = data.aspect ? fitting : '';
     this.root.dataset.title = data.title;
+    this.root.dataset.selectable = data.selectable;
     this.plot.setAttribute('role', 'figure');
     this.plot.setAttribute('aria-label', `${data.title}. ${data.caption}`);
     this.draw();
