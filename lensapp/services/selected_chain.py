@@ -10,7 +10,7 @@ from lensapp.core.once import once
 from lensapp.services.catalogue.usual_export import exported_after
 from lensapp.services.data.sources import count_cutouts, ready_sources
 from lensapp.services.inspect.queues import is_fed_back
-from lensapp.services.inspect.vote_log import voted_per_review
+from lensapp.services.inspect.vote_log import voted_per_review, worked_on_last
 from lensapp.services.train.run_listing import studies_last
 from lensapp.services.train.starter import is_starter
 from lensapp.storage import datasets, reviews, runs, sources
@@ -150,7 +150,7 @@ def _with_cutouts(
 def _with_its_review(
     ws: Workspace, source: Source, run: Run | None, selected: Mapping[str, str]
 ) -> tuple[Run | None, Review | None]:
-    """Return a run and the review of its candidates, or that of the newest review where no run is selected.
+    """Return a run and the review of its candidates, or that of the review worked on last where no run is selected.
 
     A run selected has the reviews of its own scores, as whoever opens a review selects its run as well; and
     those of no run that are later than it. So a network trained on the grades of a review begins a round.
@@ -158,7 +158,8 @@ def _with_its_review(
     A look aside whose votes are not fed back, such as at candidates similar to one, is the round's only where
     it is selected and there is no other; pages about reviews show it (see `chain_of`).
     """
-    of_source = [one for one in reviews.list_reviews(ws.database) if one.source_id == source.id]
+    own_reviews = [one for one in reviews.list_reviews(ws.database) if one.source_id == source.id]
+    of_source = worked_on_last(ws, own_reviews)
     chosen = [one for one in of_source if one.name == selected.get("review")]
     aside = [one for one in chosen if not is_fed_back(ws, one)]
     of_round = [one for one in chosen + of_source if is_fed_back(ws, one)]

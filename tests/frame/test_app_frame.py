@@ -17,7 +17,7 @@ from lensapp.ui.shared import page_head, state
 from lensapp.ui.shared.pictures import sheet_html
 from support.gallery_survey import add_scores
 from support.pages_workspace import open_page
-from support.small_surveys import add_review, add_votes, make_survey
+from support.small_surveys import add_review, add_source, add_votes, make_survey
 
 PROJECT = Path(__file__).parents[2]
 MAIN = PROJECT / "lensapp" / "ui" / "main.py"
@@ -268,7 +268,8 @@ def test_a_page_that_shows_a_review_leaves_the_run_and_the_source_that_are_selec
     app.run()
     app.text_input(key=state.INSPECTOR).set_value("Ada").run()
     open_from_sidebar(app, page)
-    assert app.query_params["review"] == "evening"
+    # Inspect opens no pictures of a source beside the one selected.
+    assert app.query_params.get("review") == ("evening" if page == "team" else None)
     open_from_sidebar(app, "data")
     assert {kind: app.query_params[kind] for kind in asked} == asked
     if page == "team":  # chosen from its list it brings what it was made of
@@ -292,13 +293,31 @@ def test_inspect_begins_with_a_review_of_the_source_chosen_last(workspace):
     for source, review in (
         ("newer", "of-newer"),
         ("older", "of-older"),
-        ("unreviewed", "of-older"),  # has none: goes on with the review before
+        ("unreviewed", None),  # has none: a new one of it, never the pictures of another source
     ):
         open_from_sidebar(app, "data")
         app.selectbox[0].set_value(source).run()
         open_from_sidebar(app, "inspect")
         assert not app.exception
-        assert app.query_params["review"] == review
+        assert app.query_params.get("review") == review
+    assert app.selectbox(key="new-review-source").value == "unreviewed"
+    app.button(key="inspect-other").click().run()
+    assert (app.query_params["review"], app.query_params["source"]) == ("of-older", "older")
+
+
+def test_the_step_to_a_source_without_review_opens_none_of_another(workspace):
+    add_review(workspace, make_survey(workspace, name="older"), "of-older")
+    add_source(workspace, "unreviewed", bands=("J", "H"), labelled=False, count=6)
+    app = AppTest.from_file(MAIN, default_timeout=60)
+    app.query_params.update({"source": "unreviewed", "review": "of-older"})  # as a page leaves them
+    app.run()
+    app.text_input(key=state.INSPECTOR).set_value("Ada").run()
+    open_from_sidebar(app, "data")
+    app.button(key="round-next").click().run()
+    assert not app.exception
+    assert [title.value for title in app.title] == ["Inspect"]
+    assert (app.query_params["source"], app.query_params.get("review")) == ("unreviewed", None)
+    assert app.selectbox(key="new-review-source").value == "unreviewed"
 
 
 def test_a_source_in_the_address_of_a_new_session_counts_more_than_the_review_graded_last(workspace):

@@ -1,5 +1,6 @@
 """Where a source stands in the round, and the next step that every page offers."""
 
+import time
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +15,9 @@ from lensapp.job_kinds import JOB_KINDS, selection_of
 from lensapp.services.catalogue.export import export
 from lensapp.services.catalogue.feedback import feed_back
 from lensapp.services.inspect.queues import review_of_cutouts
+from lensapp.services.inspect.vote_import import import_votes
 from lensapp.services.next_step import STAGES, Round, round_of, take_step
+from lensapp.services.overview import last_graded
 from lensapp.services.selected_chain import Kind, reads
 from lensapp.services.split.datasets import freeze_split
 from lensapp.services.train.starter import install_starter
@@ -304,6 +307,30 @@ def test_a_search_of_similar_candidates_does_not_take_over_the_round(ws):
         of = stands(ws, **selected)
         assert (of.next_step.label, of.selection["review"]) == ("Grade 34 more", "round-1"), selected
     assert led(ws, "review", review=like.name).next_step.label == "Grade like-J0003", "on its own pages"
+
+
+def test_the_round_is_about_the_review_that_people_grade_and_not_one_made_for_imported_votes(ws, tmp_path):
+    source = rooms.add_survey(ws)
+    run = rooms.add_run(ws, rooms.add_dataset(ws, source), "first")
+    rooms.add_scores(ws, run, source)
+    rooms.add_votes(ws, run, source)  # of 40, six are graded
+    graded_here = stands(ws).selection["review"]
+    candidates = sources.cutout_columns(ws.database, [source.id], columns=("candidate_id",))["candidate_id"]
+    table = tmp_path / "others.csv"
+    table.write_text("id,inspector,grade\n" + "".join(f"{name},Eve,A\n" for name in candidates[:22]))
+    import_votes(ws, name="sky", path=table)
+    assert reviews.list_reviews(ws.database)[0].name == "sky-all"
+    for selected in ({}, {"run": "first"}):
+        assert stands(ws, **selected).selection["review"] == graded_here
+        assert stands(ws, **selected).next_step.label == "Grade 34 more"
+    assert last_graded(ws)["review"] == graded_here
+    ids = sources.cutout_columns(ws.database, [source.id], columns=("id",))["id"]
+    vote = {
+        "client": "tab", "seq": 1, "review_id": reviews.get_review(ws.database, "sky-all").id,
+        "cutout_id": int(ids[30]), "inspector": "Ada", "grade": "A", "voted_at": time.time(),
+    }  # fmt: skip
+    reviews.add_votes(ws.database, [vote])
+    assert stands(ws).selection["review"] == "sky-all", "which somebody grades here now"
 
 
 def test_a_look_aside_is_the_rounds_review_only_where_it_is_selected(ws):

@@ -313,6 +313,11 @@ def list_reviews(ws: Workspace, *, graded_first: bool = False) -> list[Review]:
     return every
 
 
+def source_ids_of_review(ws: Workspace, review: Review) -> Sequence[int]:
+    """Return the keys of the sources that a review shows."""
+    return reviews.source_ids_of(ws.database, review)
+
+
 @needs("work")
 def close_review(ws: Workspace, review_name: str) -> Review:
     """End a review, for good: it is no longer offered, and exports tell its blind tests.

@@ -6,7 +6,7 @@ has come since is read in milliseconds.
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any
 
@@ -44,6 +44,8 @@ class Standing:
         Votes that count by what they are worth: A, B, C or X.
     voted
         Candidates with a vote that came in time and was not withdrawn, by review; blind tests too.
+    received
+        When the last vote came that was in time, by review (Unix time).
     """
 
     votes: int
@@ -51,6 +53,7 @@ class Standing:
     good: int
     grades: dict[str, int]
     voted: dict[int, int]
+    received: dict[int, float] = field(default_factory=dict, compare=False)
 
 
 def standing(ws: Workspace) -> Standing:
@@ -61,6 +64,21 @@ def standing(ws: Workspace) -> Standing:
 def voted_per_review(ws: Workspace) -> dict[int, int]:
     """Return for each review with votes the number of candidates with one that came in time and stands."""
     return standing(ws).voted
+
+
+def worked_on_last(ws: Workspace, of: Sequence[Review]) -> list[Review]:
+    """Return reviews in the order in which people worked on them here, the last first.
+
+    One is worked on where it is opened and where a vote on it comes. A review that was made for the votes of
+    a table, which came before it did, is last until somebody grades on it.
+    """
+    received = standing(ws).received
+
+    def key(review: Review) -> tuple[bool, float, int]:
+        last = received.get(review.id, review.created_at)
+        return last >= review.created_at, last, review.id
+
+    return sorted(of, key=key, reverse=True)
 
 
 @dataclass(frozen=True)
@@ -188,6 +206,9 @@ def _standing(ws: Workspace, state: reviews.StateOfVotes) -> Standing:
     in_review = cast["review_id"] * kinds + cutout
     standing_votes = last_of(_vote_columns(held, cast, in_review))
     voted = Counter((np.unique(in_review[standing_votes]) // kinds).tolist())
+    of_review, row = np.unique(cast["review_id"], return_inverse=True)
+    received = np.zeros(len(of_review))
+    np.maximum.at(received, row, cast["received_at"])
     votes = logged_votes(ws, [key for key, _ in state.reviews], state).columns
     counted = last_of(votes)
     grades = grades_of_means(votes.value[counted])
@@ -195,7 +216,8 @@ def _standing(ws: Workspace, state: reviews.StateOfVotes) -> Standing:
     agreed = grades_of_means(np.bincount(of_candidate, votes.value[counted]) / np.bincount(of_candidate))
     good = int(np.isin(agreed.astype(str), GOOD_GRADES).sum())
     people = len(np.unique(votes.inspector[counted]))
-    return Standing(len(counted), people, good, Counter(grades.tolist()), voted)
+    last_came = dict(zip(of_review.tolist(), received.tolist(), strict=True))
+    return Standing(len(counted), people, good, Counter(grades.tolist()), voted, last_came)
 
 
 def _in_time(log: Columns, state: reviews.StateOfVotes) -> NDArray[np.bool_]:

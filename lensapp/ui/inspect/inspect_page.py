@@ -1,5 +1,7 @@
 """The page Inspect: choose or make a review, then grade in the gallery."""
 
+from collections.abc import Mapping
+
 import streamlit as st
 
 from lensapp.core.acting import may, mode
@@ -8,8 +10,13 @@ from lensapp.services.access.accounts import Admission, admission
 from lensapp.services.data.sources import ready_sources
 from lensapp.services.inspect.consensus import retirement_doubt
 from lensapp.services.inspect.gallery import open_review
-from lensapp.services.inspect.queues import graded_left_out, list_reviews, with_graded
-from lensapp.services.inspect.vote_log import voted_per_review
+from lensapp.services.inspect.queues import (
+    graded_left_out,
+    list_reviews,
+    source_ids_of_review,
+    with_graded,
+)
+from lensapp.services.inspect.vote_log import voted_per_review, worked_on_last
 from lensapp.storage.records import Review
 from lensapp.storage.workspace import Workspace
 from lensapp.ui.gallery.component import show_gallery
@@ -63,16 +70,16 @@ def show_inspect_page() -> None:
     elif not running:
         page_head("Inspect")
         _show_none_yet(ws)
+    elif selected is None and (source := _unreviewed(ws, running, reviews)) is not None:
+        page_head("Inspect")
+        _show_none_of(ws, source, running, reviews)
     elif not state.inspector():
         with before.container():
             _ask_inspector_name()
     else:
         if selected not in running:
             asked = selected
-            names = {source.id: source.name for source in ready_sources(ws)}
-            selected = state.review_to_open(
-                {name: names.get(reviews[name].source_id, "") for name in running}
-            )
+            selected = state.review_to_open(_source_of(ws, running, reviews))
             if asked is not None:
                 open_to_you = "" if may("work") else " that you are invited to"
                 st.toast(
@@ -107,6 +114,35 @@ def _show_none_yet(ws: Workspace) -> None:
             icon=":material/grid_view:",
         )
         lead_to_cutouts(box, key="inspect-first")
+
+
+def _source_of(ws: Workspace, running: list[str], reviews: Mapping[str, Review]) -> dict[str, str]:
+    """Return the source of each review that is open, those first that were worked on last."""
+    names = {source.id: source.name for source in ready_sources(ws)}
+    ordered = worked_on_last(ws, [reviews[name] for name in running])
+    return {review.name: names.get(review.source_id, "") for review in ordered}
+
+
+def _unreviewed(ws: Workspace, running: list[str], reviews: Mapping[str, Review]) -> str | None:
+    """Return the selected source where no open review shows it, to who may open one; else None."""
+    if not may("work"):
+        return None
+    source = next((one for one in ready_sources(ws) if one.name == state.selected("source")), None)
+    if source is None or any(source.id in source_ids_of_review(ws, reviews[name]) for name in running):
+        return None
+    return source.name
+
+
+def _show_none_of(ws: Workspace, source: str, running: list[str], reviews: Mapping[str, Review]) -> None:
+    """Offer a review of a source that has none open, and the one of another that was open before."""
+    other = state.review_to_open(_source_of(ws, running, reviews))
+    st.subheader("New review")
+    with st.container(horizontal=True, vertical_alignment="center", gap="small", key="inspect-unreviewed"):
+        st.caption(f":material/info: No review of {plain(source)} is open yet.", width="content")
+        if st.button(f"Continue with {plain(other)}", type="tertiary", key="inspect-other"):
+            state.select_review(other)
+            st.rerun()
+    review_form(ws)
 
 
 def _ask_inspector_name() -> None:

@@ -170,15 +170,19 @@ def _leave_review(source: str) -> None:
     if st.session_state.get(_memory("source"), source) == source:
         return
     put("review", [])
+    _forget_review()
+
+
+def _forget_review() -> None:
     review = st.session_state.pop(_memory("review"), None)
     if review is not None:
         st.session_state[REVIEW_BEFORE] = review
 
 
 def review_to_open(source_of: Mapping[str, str]) -> str:
-    """Return the review to begin with among those of `source_of` (review → source), newest first.
+    """Return the review to begin with among those of `source_of` (review → source), in their order.
 
-    That is the one selected, one of the source chosen last, the one before that choice, or the newest.
+    That is the one selected, one of the source chosen last, the one before that choice, or the first.
     """
     before, source = str(st.session_state.get(REVIEW_BEFORE, "")), selected("source")
     own = (review for review, of in source_of.items() if of == source)
@@ -340,6 +344,10 @@ def ask_to_go(page: str, *, view: Mapping[str, str] | None = None, **selection: 
     """Let the next run of the script begin with opening a page, as `go` does; for what a click calls."""
     if "review" in selection:
         selection = names_with_review(get_workspace(), selection["review"]) | selection
+    elif "source" in selection:
+        review = st.session_state.get(_memory("review"), "")
+        if names_with_review(get_workspace(), review).get("source") != selection["source"]:
+            _forget_review()
     remember(**selection)
     st.session_state[UNASKED] = "source" not in selection
     st.session_state[GOING] = page, dict(view or {})
