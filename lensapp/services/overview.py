@@ -9,7 +9,7 @@ import numpy as np
 from lensapp.core.evaluate.histogram import lower_edges
 from lensapp.core.plurals import counted, noun, thin_spaced
 from lensapp.services.data.sources import count_cutouts, is_labelled, ready_sources
-from lensapp.services.inspect.vote_log import GOOD_GRADES, standing
+from lensapp.services.inspect.vote_log import GOOD_GRADES, graded_last, standing
 from lensapp.services.score.scores import ScoresState, state_of_scores
 from lensapp.services.train.run_listing import studies_last, study_of_runs
 from lensapp.services.train.starter import starter_bands
@@ -130,16 +130,16 @@ def last_graded(ws: Workspace) -> dict[str, str]:
     Left out are the source and the run where another was made after that vote, or is being trained: the
     newest was then worked on last.
     """
-    vote = reviews.last_vote(ws.database)
-    if vote is None:
+    last = graded_last(ws)
+    if last is None:
         return {}
-    review = reviews.review_by_id(ws.database, vote.review_id)
+    review, received_at = last
     names = {"review": review.name}
     source = sources.source_by_id(ws.database, review.source_id)
-    if all(one.created_at <= vote.received_at for one in ready_sources(ws)):
+    if all(one.created_at <= received_at for one in ready_sources(ws)):
         names["source"] = source.name
     trained = runs.list_runs(ws.database)
-    newer = [one for one in trained if one.created_at > vote.received_at or one.state in UNDER_WAY]
+    newer = [one for one in trained if one.created_at > received_at or one.state in UNDER_WAY]
     if review.run_id is not None and not newer:
         names["run"] = runs.run_by_id(ws.database, review.run_id).name
     return names

@@ -150,7 +150,7 @@ def _with_cutouts(
 def _with_its_review(
     ws: Workspace, source: Source, run: Run | None, selected: Mapping[str, str]
 ) -> tuple[Run | None, Review | None]:
-    """Return a run and the review of its candidates, or that of the review worked on last where no run is selected.
+    """Return a run and the review of its candidates, or the review worked on last where no run is selected.
 
     A run selected has the reviews of its own scores, as whoever opens a review selects its run as well; and
     those of no run that are later than it. So a network trained on the grades of a review begins a round.

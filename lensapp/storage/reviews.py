@@ -330,24 +330,6 @@ def votes_of(
         return [to_record(Vote, row) for row in connection.execute(statement.order_by(table.c.id))]
 
 
-def last_vote(database: Database) -> Vote | None:
-    """Return the vote received last in whatever review, or None before the first.
-
-    Votes of a table that a review was made for came before it did, and are passed over.
-    """
-    votes, made = tables.votes, tables.reviews
-    statement = (
-        select(votes)
-        .join(made, made.c.id == votes.c.review_id)
-        .where(votes.c.received_at >= made.c.created_at, OF_NONE_DELETED)
-        .order_by(votes.c.id.desc())
-        .limit(1)
-    )
-    with database.read() as connection:
-        row = connection.execute(statement).first()
-    return None if row is None else to_record(Vote, row)
-
-
 @dataclass(frozen=True)
 class StateOfVotes:
     """What changes whenever the votes that count do.

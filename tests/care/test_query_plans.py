@@ -104,7 +104,6 @@ def by_name(ws: Workspace) -> dict[str, Callable[[], Any]]:
             reviews.votes_of(database, source_id=source.id), reviews.count_votes_on(database, [source.id])
         ],
         "late votes": lambda: reviews.late_votes(database, review.id),
-        "last vote": lambda: reviews.last_vote(database),
         "view": lambda: reviews.latest_view(database, inspector="ada"),
         "feedback": lambda: feedback_warning(ws, run_name="net", source_name="sky"),
         "jobs": lambda: [queue.list_jobs(database), queue.list_jobs(database, active=True)],

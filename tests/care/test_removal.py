@@ -17,7 +17,7 @@ from lensapp.ingest.importer import run_import
 from lensapp.services.care.removal import delete, empty_trash, list_trash, plan_deletion, undelete
 from lensapp.services.data.tiled_demo import TiledDemoSpec, simulate_tiles
 from lensapp.services.inspect.gallery import open_review
-from lensapp.services.inspect.vote_log import voted_per_review
+from lensapp.services.inspect.vote_log import graded_last, voted_per_review
 from lensapp.services.train.pretraining import start_pretraining
 from lensapp.storage import datasets, reviews, runs, sources, studies, tables
 from lensapp.storage.care import trash
@@ -157,7 +157,7 @@ def test_what_was_deleted_is_nowhere_and_comes_back_as_it_was(ws: Workspace) -> 
     delete(ws, "source", "sky")
     assert listed(ws) == {"source other"}
     assert (reviews.votes_of(ws.database), reviews.count_votes(ws.database)) == ([], 0)
-    assert (reviews.last_vote(ws.database), voted_per_review(ws)) == (None, {})
+    assert (graded_last(ws), voted_per_review(ws)) == (None, {})
     assert stored_scores.score_counts(ws) == []
     assert sources.find_cutouts(ws.database, "sky-<b>1</b>") == []
     with pytest.raises(NotFound, match="no review called 'look'"):

@@ -81,6 +81,14 @@ def worked_on_last(ws: Workspace, of: Sequence[Review]) -> list[Review]:
     return sorted(of, key=key, reverse=True)
 
 
+def graded_last(ws: Workspace) -> tuple[Review, float] | None:
+    """Return the review that somebody here graded last, and when (Unix time), or None before the first."""
+    received = standing(ws).received
+    here = [one for one in reviews.list_reviews(ws.database) if received.get(one.id, -1) >= one.created_at]
+    last = max(here, key=lambda one: received[one.id], default=None)
+    return None if last is None else (last, received[last.id])
+
+
 @dataclass(frozen=True)
 class Signature:
     """A name that signs votes: how many that count, in how many reviews, and when the last was cast."""
