@@ -10,7 +10,7 @@ from lensapp.cli import main
 from lensapp.core.catalogue.negatives_spec import HardNegativesSpec
 from lensapp.core.errors import BandMismatch, InvalidInput, NotFound
 from lensapp.core.split.splits import SplitSpec
-from lensapp.services.catalogue.hard_negatives import add_hard_negatives
+from lensapp.services.catalogue.hard_negatives import add_hard_negatives, plan_hard_negatives
 from lensapp.services.split import datasets as dataset_service
 from lensapp.storage import datasets, runs
 from lensapp.storage.records import Dataset, Source
@@ -107,6 +107,9 @@ def test_grades_and_what_inspectors_named_come_before_labels_and_columns(ws, par
     held = datasets.member_columns(ws.database, datasets.get_dataset(ws.database, made["dataset"]).id)
     origins = dict(zip(held["candidate_id"], held["label_from"], strict=True))
     assert [origins["field-016"], origins["field-017"]] == ["votes:look:ann", "import"]
+    asked = {"dataset_name": "sky-v1", "source_name": "field", "run_name": "net"}
+    plan = plan_hard_negatives(ws, **asked, spec=HardNegativesSpec(count=3))
+    assert plan.graded == 2  # Votes adds these as well
 
 
 def test_where_all_are_held_nothing_that_is_done_is_advised(ws, parent, scored):

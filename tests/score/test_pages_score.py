@@ -280,7 +280,7 @@ def test_a_threshold_is_named_by_what_it_was_chosen_for_and_where(folder: Path) 
     evaluation = load_evaluation(ws, "elu_cnn-1")
     assert isinstance(evaluation, Evaluation)
     table = expectation_table(evaluation, SurveySpec(prevalence=1e-3), threshold=0.5)
-    names = set(table["threshold"]) - {"as chosen"}
+    names = set(table["threshold for"]) - {"as chosen"}
     assert names
     assert all(name.endswith(" on validation") for name in names)
 

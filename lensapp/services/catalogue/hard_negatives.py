@@ -14,6 +14,7 @@ from lensapp.core.catalogue.negatives_spec import HardNegativesSpec
 from lensapp.core.errors import InvalidInput
 from lensapp.core.plurals import thin_spaced
 from lensapp.services.catalogue.feedback_plans import Graded, graded_cutouts
+from lensapp.services.catalogue.label_origin import read_origin
 from lensapp.services.catalogue.next_version import (
     MEMBER_EXTRA,
     freeze_next,
@@ -75,6 +76,8 @@ class HardNegativesPlan:
     known, added, refused
         Class -> number of known non-lenses; class -> number that would be added; reason -> number that no
         part takes.
+    graded
+        How many of those that would be added are known by votes, which votes fed back add, too.
     rows
         The new version's members, as stored.
     """
@@ -87,6 +90,7 @@ class HardNegativesPlan:
     known: dict[str, int]
     added: dict[str, int]
     refused: dict[str, int]
+    graded: int
     rows: list[dict[str, Any]]
 
 
@@ -141,6 +145,7 @@ def plan_hard_negatives(
         known=dict(Counter(known.kind.tolist())),
         added=dict(Counter(new.kind[accepted].tolist())),
         refused=refused,
+        graded=sum(read_origin(one).kind == "votes" for one in new.label_from[accepted].tolist()),
         rows=[*members_as_rows(members), *rows],
     )
 

@@ -72,12 +72,12 @@ def figures_table(evaluations: Sequence[Evaluation], *, threshold: float) -> pd.
 def expectation_table(evaluation: Evaluation, survey: SurveySpec, *, threshold: float) -> pd.DataFrame:
     """Return what a survey would give at a threshold and at each proposed one, highest first.
 
-    A row is named by what its threshold was chosen for on the validation part: there, and not in the survey,
-    it has the purity that its name says.
+    A row is named by what its threshold is for, on the validation part: there, and not in the survey, it has
+    the purity that its name says.
     """
     proposed = evaluation.proposals.thresholds if evaluation.proposals else ()
     aims = {"as chosen": threshold}
-    aims |= {f"for {AIM_LABELS[one.name]} on validation": one.threshold for one in proposed}
+    aims |= {f"{AIM_LABELS[one.name]} on validation": one.threshold for one in proposed}
     rows = []
     ranked = sorted(aims.items(), key=lambda pair: -pair[1])
     every = [(aim, at, expectation(evaluation, survey, threshold=at)) for aim, at in ranked]
@@ -86,7 +86,7 @@ def expectation_table(evaluation: Evaluation, survey: SurveySpec, *, threshold: 
         if expected is not None:
             rows.append(
                 {
-                    "threshold": aim,
+                    "threshold for": aim,
                     "score ≥": threshold_text(at, digits=4),
                     "candidates": expected_count(expected.true_candidates + expected.false_candidates),
                     "true lenses": expected_count(expected.true_candidates),

@@ -168,6 +168,8 @@ def _show_plan(ws: Workspace, plan: HardNegativesPlan) -> None:
         f"Scores by {plain(plan.run.name)} from {score_text(float(scores[0]))} down to "
         f"{score_text(float(scores[-1]))}{plain(refused)}. The test part stays as it is."
     )
+    if plan.graded:
+        st.caption(f":material/info: {also_by_votes(plan)}")
     name = choose_to_freeze(ws, plan.parent, key="negatives")
     if name is not None:
         rerun_with(freeze_hard_negatives(ws, plan, name=name or None))
@@ -184,6 +186,16 @@ def _show_plan(ws: Workspace, plan: HardNegativesPlan) -> None:
     rest = f", the first {len(first)} shown" if len(first) < total else ""
     heading(f"Non-lenses to be added: {number(total)}{rest}")
     contact_sheet(ws, cutouts, key="hard-negatives", captions=captions, run_name=plan.run.name)
+
+
+def also_by_votes(plan: HardNegativesPlan) -> str:
+    """Return that feeding votes back adds those graded X as well, and which of the two to freeze."""
+    total = len(plan.columns["score"])
+    if plan.graded < total:
+        some = f"{number(plan.graded)} of them {'is' if plan.graded == 1 else 'are'}"
+        return f"{some} graded X and also added by *Votes*: what one of the two froze the other leaves out."
+    all_of_them = "It is" if total == 1 else f"All {number(total)} are"
+    return f"{all_of_them} graded X and also added by *Votes*: freeze one of the two."
 
 
 def classes_table(plan: HardNegativesPlan) -> pd.DataFrame:

@@ -190,7 +190,8 @@ def with_thumbnails(ws: Workspace, owners: Sequence[Source], table: pd.DataFrame
     calibrated = ["calibrated_score"] if "calibrated_score" in table else []
     holds_values = (table.notna() & (table.astype(str) != "")).any()
     match = [name for name in ("known_lens", "known_sep_arcsec") if holds_values[name]]
-    first = ["image", *several, "id", "grade", "mean", "scatter", "votes", "score", *calibrated, *match]
+    judged = ["grade", "score", *calibrated, "mean", "scatter", "votes"]  # the first are seen beside a ledger
+    first = ["image", *several, "id", *judged, *match]
     rest = [name for name in table.columns if holds_values[name] and name not in (*first, *HIDDEN)]
     return pictured[[*first, *rest]]
 

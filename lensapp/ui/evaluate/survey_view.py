@@ -196,7 +196,7 @@ def _show_expected(expected: Expectation, survey: SurveySpec, *, part: str, reac
     candidates, purity = expected.true_candidates + expected.false_candidates, purity_in_words(expected)
     area = survey.area_deg2
     per_area = [("Per deg²", number(candidates / area), "Candidates per square degree.")] if area else []
-    cells = [
+    of_network = [
         (
             "Lenses in the survey",
             expected_count(survey.galaxies * survey.prevalence),
@@ -215,6 +215,8 @@ def _show_expected(expected: Expectation, survey: SurveySpec, *, part: str, reac
             f"95 %: {purity['purity, 95 %']}. Where the part shows no false positive, the survey still has "
             "some: its purity is not known but for the lower limit.",
         ),
+    ]
+    of_inspectors = [
         ("Person-time", person_time(expected.hours), "For all inspectors together."),
         (
             "Lenses graded as such",
@@ -228,8 +230,10 @@ def _show_expected(expected: Expectation, survey: SurveySpec, *, part: str, reac
         ),
     ]
     with st.container(horizontal=True, gap="small", horizontal_alignment="distribute"):  # over the width
-        for label, value, meaning in cells:
-            st.metric(label, value, help=meaning, width="content")
+        for cells in (of_network, of_inspectors):  # where it is narrow the second come below together
+            with st.container(horizontal=True, gap="small", width="content"):
+                for label, value, meaning in cells:
+                    st.metric(label, value, help=meaning, width="content")
     counted_here = (
         "" if reached is None else f", not counted: {number(reached)} of those scored here reach it"
     )

@@ -63,13 +63,11 @@ def show_compare_page() -> None:
     statuses = studies_last(ws, runs.list_statuses(ws))
     evaluated = [status.name for status in statuses if status.run.evaluation]
     if comparisons_made or len(evaluated) > 1:
-        place = st.container()
         view = choose_view(VIEWS, key="compare-view")
         if view == compare_forms.NEW:
             compare_forms.show_comparison_form(ws, evaluated)
             return
-        with place:
-            rows = _choose_rows(ws, comparisons_made, evaluated)
+        rows = _choose_rows(ws, comparisons_made, evaluated)
         for row in rows:
             if row.reason:
                 st.warning(f"**{plain(row.label)}** failed: {plain(row.reason)}", icon=":material/error:")

@@ -23,6 +23,7 @@ from lensapp.ui.shared.widgets import number
 SHOWN = 24
 TOP, EQUAL = "top", "threshold"
 WAYS = {TOP: "Highest non-lenses", EQUAL: "One threshold"}
+Sets = dict[str, tuple[NDArray[np.bool_], list[int]]]
 FALSE, MISSED, FOUND = "non-lenses accepted", "lenses missed", "lenses found"
 
 
@@ -63,9 +64,12 @@ def show_overlap(ws: Workspace, compared: SideBySide) -> None:
             key="compare-overlap",
             height=110 + 46 * max(len(compared.runs), 4),
         )
+    sets = _sets_of_runs(compared.runs, overlap, what.split()[1])
     with right:
         _show_counts(compared, overlap, thresholds, what)
-    _show_sets(ws, compared, overlap, rows, what)
+        chosen = _choose_set(sets, what)
+    members, runs = sets[chosen]
+    _show_set(ws, compared, rows[members], runs, what, chosen=chosen)
 
 
 def _choose_thresholds(compared: SideBySide, way: str) -> NDArray[np.float64]:
@@ -116,9 +120,7 @@ def _show_counts(compared: SideBySide, overlap: Overlap, thresholds: NDArray[np.
     )
 
 
-def _sets_of_runs(
-    names: Sequence[str], overlap: Overlap, verb: str
-) -> dict[str, tuple[NDArray[np.bool_], list[int]]]:
+def _sets_of_runs(names: Sequence[str], overlap: Overlap, verb: str) -> Sets:
     """Return by its name each set of cutouts that some runs share, and which runs these are."""
     every = range(len(names))
     sets = {f"{verb} by all": (overlap.by_all, list(every))}
@@ -134,23 +136,25 @@ def _sets_of_runs(
     return sets
 
 
-def _show_sets(
-    ws: Workspace, compared: SideBySide, overlap: Overlap, rows: NDArray[np.int64], what: str
-) -> None:
-    """Show the cutouts of one set of runs, which a click opens in the gallery."""
-    noun, verb = what.split()
-    names = compared.runs
-    sets = _sets_of_runs(names, overlap, verb)
+def _choose_set(sets: Sets, what: str) -> str:
+    """Ask which cutouts are shown below, at first of a set that has some."""
     counts = {name: int(members.sum()) for name, (members, _) in sets.items()}
     first = next((name for name in sets if counts[name]), next(iter(sets)))
-    chosen = st.selectbox(
-        f"Show the {noun}",
+    chosen: str = st.selectbox(
+        f"{what.split(maxsplit=1)[0].capitalize()} shown below",
         list(sets),
         format_func=lambda name: f"{name} ({number(counts[name])})",
         **kept("set", one_of(list(sets)), first, key=f"compare-set-{what}"),
     )
-    members, runs = sets[chosen]
-    ordered = compared.surest_first(rows[members], runs)
+    return chosen
+
+
+def _show_set(
+    ws: Workspace, compared: SideBySide, rows: NDArray[np.int64], runs: list[int], what: str, *, chosen: str
+) -> None:
+    """Show the cutouts of one set of runs, which a click opens in the gallery."""
+    noun, names = what.split(maxsplit=1)[0], compared.runs
+    ordered = compared.surest_first(rows, runs)
     if what == MISSED:
         ordered = ordered[::-1]
     if not len(ordered):

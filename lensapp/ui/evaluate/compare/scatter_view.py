@@ -14,23 +14,25 @@ from lensapp.ui.evaluate.compare.side_figures import scatter_figure
 from lensapp.ui.evaluate.cutout_sheet import show_cutouts
 from lensapp.ui.shared import figures
 from lensapp.ui.shared.address import NO_ROWS, digest, kept, one_of, ticked
+from lensapp.ui.shared.markup import plain
 from lensapp.ui.shared.scores import score_by
 from lensapp.ui.shared.widgets import counted, heading, number
 
 LISTED, SHOWN = 200, 24
 LENS_MARK = "●"
+ACROSS, UPWARDS = "→", "↑"
 CLASSES = {"both": "all", "lens": "lenses", "nonlens": "non-lenses"}
 
 
 def show_scatter(ws: Workspace, compared: SideBySide) -> None:
     """Show score against score; what is marked in the figure or ticked in the table is shown as cutouts."""
     left, right = st.columns(2)
-    first = left.selectbox("Across", compared.runs, key="compare-across")
+    first = left.selectbox(f"Across {ACROSS}", compared.runs, key="compare-across")
     others = [name for name in compared.runs if name != first]
-    second = right.selectbox("Upwards", others, key="compare-upwards")
+    second = right.selectbox(f"Upwards {UPWARDS}", others, key="compare-upwards")
     pair = compared.runs.index(first), compared.runs.index(second)
     drawn = scatter(compared, *pair)
-    left, right = st.columns([3, 2], gap="medium")
+    left, right = st.columns([4, 3], gap="medium")
     with left:
         thinned = "" if len(drawn.lenses) == compared.n_positive else f", {number(len(drawn.lenses))} drawn"
         dense = "; non-lenses as density (tint: logarithm)" if drawn.density is not None else ""
@@ -89,20 +91,21 @@ def _show_disagreements(ws: Workspace, compared: SideBySide, pair: tuple[int, in
         height=480,
         **kept("ticked_cutouts", ticked(names), NO_ROWS, key=f"compare-different-{pair}-{digest(names)}"),
         column_config={
-            "candidate_id": st.column_config.TextColumn("candidate", width=88),
-            "label": st.column_config.TextColumn(width=70),  # "non-lens", which may stand below the first
-            **{
+            "candidate_id": st.column_config.TextColumn("candidate", width=98),
+            "label": st.column_config.TextColumn(width=72),  # "non-lens", which may stand below the first
+            **{  # by the arrows of the axes: two names would leave no room for the ranks
                 _rank(compared, run): st.column_config.NumberColumn(
-                    f"rank, {figures.shortened(compared.runs[run], most=9)}",
+                    f"rank {axis}",
                     format="%.0f",
-                    width=104,
+                    width=76,
                     help=f"Rank by {compared.runs[run]}; 1 is the highest score.",
                 )
-                for run in pair
+                for run, axis in zip(pair, (ACROSS, UPWARDS), strict=True)
             },
         },
     )
-    st.caption("Ranks by each run; 1 is the highest score.")
+    first, second = (plain(compared.runs[run]) for run in pair)
+    st.caption(f"Rank {ACROSS} by {first}, rank {UPWARDS} by {second}; 1 is the highest score.")
     chosen = [row for row in event.selection.rows if row < len(rows)]
     return rows[chosen] if chosen else rows[:SHOWN]
 

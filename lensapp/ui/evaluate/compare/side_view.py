@@ -100,7 +100,8 @@ def _choose_part(place: st.delta_generator.DeltaGenerator) -> str:
 def _show_verdict(compared: SideBySide, told: Verdict) -> None:
     """Show which run is best, by how much, and whether chance would give as much, above all figures."""
     with st.container(key="compare-verdict", gap="xsmall"):
-        st.markdown(f":material/emoji_events: {in_words(told, named=_bold)}", help=VERDICT_HELP)
+        icon = "balance" if told.alike else "emoji_events"
+        st.markdown(f":material/{icon}: {in_words(told, named=_bold)}", help=VERDICT_HELP)
         few = (
             at_few_false_positives(compared, told, named=_bold)
             if "tpr10" in compared.evaluations[0].resolved
