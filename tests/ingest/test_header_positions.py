@@ -35,6 +35,7 @@ def stated(folder, **cards):
         {"OBJRA": "0h42m44.33s", "OBJDEC": "+41d16m07.5s"},
         {"OBJCTRA": "00 42 44.33", "OBJCTDEC": "+41 16 07.5"},
         {"RA_TARG": (10.684708 / 15, "right ascension (hours)"), "DEC_TARG": (41.26875, "(deg)")},
+        {"RA": (0.18648333, "radians"), "DEC": (0.72027556, "radians")},
         {"RA_OBJ": "10.684708", "DEC_OBJ": "41.26875", "RA": 9.0, "DEC": 40.0},
         {"RA": 10.684708, "DEC": 41.26875, "EQUINOX": "J2000.0"},
         # B1950, to an arcsecond; the precession to J2000 is two thirds of a degree
@@ -104,7 +105,20 @@ def test_keywords_tell_where_cutouts_kept_the_wcs_of_their_tile(tmp_path):
         head = header(150.0, 2.0, RA=150.0 + index / 100, DEC=2.0)
         head["CRPIX1"] = 5000.0
         write_fits(tmp_path / f"o{index}.fits", cutout(index), head)
-    assert preview_of(tmp_path).positions["keyword"] == 6
+    found = preview_of(tmp_path)
+    assert found.positions["keyword"] == 6
+    assert "RA and DEC of the headers are read instead" in found.warnings[0]
+
+
+@pytest.mark.parametrize("away_deg", [0.0, 5.0])
+def test_keywords_within_one_cutout_tell_no_more_than_the_wcs_that_all_share(tmp_path, away_deg):
+    for index in range(6):  # less than 0.3 arcsec apart in all, cutouts are 1.6 wide
+        keywords = {"RA": 150.0 + away_deg + index * 1e-4 / SIDE, "DEC": 2.0}
+        write_fits(tmp_path / f"o{index}.fits", cutout(index), header(150.0, 2.0, **keywords))
+    found = preview_of(tmp_path)
+    assert (found.position_keywords, found.shared_keywords) == ((), ("RA", "DEC"))
+    assert found.positions["none"] == 6
+    assert "positions come from the catalogue only" in found.warnings[0]
 
 
 def test_a_catalogue_is_joined_by_positions_of_keywords(tmp_path):

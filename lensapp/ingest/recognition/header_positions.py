@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from lensapp.core.data.ingest_spec import IngestSpec
+from lensapp.core.data.sky import separation_arcsec
 from lensapp.ingest.astrometry import Pointing, point
 from lensapp.ingest.formats.fits_files import Header, number
 from lensapp.ingest.formats.readers import Reading
@@ -62,24 +63,66 @@ def trust_positions(
     if spec.header_positions == "none":
         return replace(recipe, use_header_positions=False), ()
     recipe = _trust_wcs(recipe, sample, ids, warnings)
-    if spec.header_positions == "wcs":
-        return recipe, ()
     by_wcs = recipe.use_header_positions
+    found, shared = (
+        (None, ()) if spec.header_positions == "wcs" else _keywords_to_trust(sample, by_wcs=by_wcs)
+    )
+    if not by_wcs:
+        keywords = f"{' and '.join(found)} of the headers are read instead" if found else ""
+        warnings.append(
+            "Headers give many cutouts the same position, that of the tile they were cut from: "
+            f"{keywords or 'positions come from the catalogue only'}."
+        )
+    if found:
+        return replace(recipe, position_keywords=found), ()
+    if shared:
+        warnings.append(
+            f"{' and '.join(shared)} in the headers are the same for many cutouts, or within one cutout: that "
+            "is where the telescope pointed, not where each object lies. Positions come from a catalogue "
+            "only."
+        )
+    return recipe, shared
+
+
+def _keywords_to_trust(
+    sample: Sequence[Reading], *, by_wcs: bool
+) -> tuple[tuple[str, str] | None, Sequence[str]]:
+    """Return the keywords that tell where each cutout lies, and those that many cutouts share."""
     without_wcs = [one for one in sample if one.headers and not (by_wcs and pointing_of(one))]
     shared: Sequence[str] = ()
     for keywords in KEYWORDS:
-        positions = [at for one in without_wcs if (at := stated_position(one, keywords)) is not None]
-        if not positions:
+        stated = [(one, at) for one in without_wcs if (at := stated_position(one, keywords)) is not None]
+        if not stated:
             continue
-        if len(positions) == 1 or len(set(map(_rounded, positions))) > DISTINCT_FRACTION * len(positions):
-            return replace(recipe, position_keywords=keywords), ()
+        distinct = {_rounded(at) for _, at in stated}
+        is_one = len(stated) == 1
+        if is_one or (len(distinct) > DISTINCT_FRACTION * len(stated) and not _within_one_cutout(stated)):
+            return keywords, ()
         shared = shared or keywords
-    if shared:
-        warnings.append(
-            f"{' and '.join(shared)} in the headers are the same for many cutouts: that is where the "
-            "telescope pointed, not where each object lies. Positions come from a catalogue only."
+    return None, shared
+
+
+def _within_one_cutout(stated: Sequence[tuple[Reading, Position]]) -> bool:
+    """Tell whether what keywords state is one field, as the WCS beside them that many cutouts share.
+
+    So it is where all are within a cutout's size of one another, or each of the position by its own WCS.
+    """
+    pointings = [pointing for reading, _ in stated if (pointing := pointing_of(reading)) is not None]
+    if len(pointings) < len(stated):
+        return False
+    sides = [
+        max(reading.planes[0].shape) * pointing.pixel_scale_arcsec
+        for (reading, _), pointing in zip(stated, pointings, strict=True)
+    ]
+    places = [at for _, at in stated]
+    of_wcs = [(pointing.ra_deg, pointing.dec_deg) for pointing in pointings]
+    return any(
+        all(
+            float(separation_arcsec(*place, *centre)) <= side
+            for place, centre, side in zip(places, centres, sides, strict=True)
         )
-    return recipe, shared
+        for centres in ([places[0]] * len(places), of_wcs)
+    )
 
 
 def _trust_wcs(recipe: Recipe, sample: Sequence[Reading], ids: Sequence[str], warnings: list[str]) -> Recipe:
@@ -110,10 +153,6 @@ def _trust_wcs(recipe: Recipe, sample: Sequence[Reading], ids: Sequence[str], wa
             "together."
         )
         return recipe
-    warnings.append(
-        "Headers give many cutouts the same position, that of the tile they were cut from: positions come "
-        "from the catalogue only."
-    )
     return replace(recipe, use_header_positions=False)
 
 
@@ -123,8 +162,9 @@ def _rounded(position: Position) -> tuple[int, int]:
 
 
 def _unit(header: Header, keyword: str) -> str | None:
-    """Return the unit of angle that the comment of a keyword has in brackets, as in "[deg]" or "(hours)"."""
-    words = [word.strip() for word in _BRACKET.findall(header.comment(keyword))]
+    """Return the unit of angle that the comment of a keyword is, or has in brackets: "radians", "[deg]"."""
+    comment = header.comment(keyword).strip()
+    words = [*(word.strip() for word in _BRACKET.findall(comment)), *([comment] if comment.isalpha() else [])]
     return next((word for word in words if degrees_per(word) is not None), None)
 
 
