@@ -61,6 +61,24 @@ def test_confirming_queues_the_import_with_the_settings_of_the_dry_run(workspace
     assert job.payload["spec"]["bands"] == ["g", "r"]
 
 
+def test_a_form_begun_while_an_import_runs_stays_when_that_is_ready(workspace, tmp_path):
+    app = open_data()
+    app.text_input(key="import-path").input(str(write_npy(tmp_path / "stack.npy")))
+    app.text_input(key="import-bands").input("g, r")
+    next(button for button in app.button if button.label == "Dry run").click().run()
+    next(button for button in app.button if button.label == "Import 6").click().run()
+    assert not any(field.key == "import-path" for field in app.text_input)
+    next(button for button in app.button if button.label == "Import another set").click().run()
+    assert app.text_input(key="import-path").value == ""
+    make_survey(workspace, name="older")
+    make_survey(workspace, name="stack")
+    app.run()
+    assert not app.exception
+    assert app.button_group(key="data-view").value == "import"
+    assert app.text_input(key="import-path").value == ""
+    assert "awaited-source" not in app.session_state
+
+
 def test_a_path_that_does_not_exist_is_refused_with_the_remedy(workspace, tmp_path):
     app = open_data()
     app.text_input(key="import-path").input(str(tmp_path / "nowhere"))
@@ -174,6 +192,7 @@ def test_a_table_beside_the_images_is_offered_and_taken_by_a_click(workspace, tm
     assert not app.exception
     assert not any(button.label == "Use t.csv" for button in app.button)
     next(button for button in app.button if button.label == "Import 3").click().run()
+    assert not any("Columns of" in text.value for text in app.markdown)
     spec = jobs.active(workspace.database)[0].payload["spec"]
     assert (spec["catalogue"], spec["label_column"]) == (str(tmp_path / "mine" / "t.csv"), "is_lens")
 

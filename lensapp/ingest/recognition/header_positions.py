@@ -77,9 +77,9 @@ def trust_positions(
         return replace(recipe, position_keywords=found), ()
     if shared:
         warnings.append(
-            f"{' and '.join(shared)} in the headers are the same for many cutouts, or within one cutout: that "
-            "is where the telescope pointed, not where each object lies. Positions come from a catalogue "
-            "only."
+            f"{' and '.join(shared)} in the headers are the same for many cutouts, or within one cutout: "
+            "that is where the telescope pointed, not where each object lies. Positions come from a "
+            "catalogue only."
         )
     return recipe, shared
 

@@ -38,12 +38,13 @@ NO_CUTOUTS = "A table holds no cutouts; it can be the catalogue of some."
 ICONS = {"folder": ":material/folder:", "table": ":material/table:"}
 
 
-def choose_path(*, checked: bool) -> tuple[str, bool, st.delta_generator.DeltaGenerator]:
+def choose_path(*, checked: bool, first: str = "") -> tuple[str, bool, st.delta_generator.DeltaGenerator]:
     """Ask what to import; return its path, whether to look at its files now, and where to say what is wrong.
 
     That place is right below the path, above everything that unfolds. Once files are `checked` the way on is
-    to import them.
+    to import them. The path is the `first` until another is typed.
     """
+    st.session_state.setdefault(PATH, first)
     with (
         st.form("import-choice", border=False),  # so that Enter in the field begins, too
         st.container(horizontal=True, vertical_alignment="bottom", gap="small"),

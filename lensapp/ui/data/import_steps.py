@@ -9,6 +9,7 @@ import streamlit as st
 
 from lensapp.core.data.ingest_spec import IngestSpec
 from lensapp.core.errors import InvalidInput, LensAppError
+from lensapp.job_kinds import selection_of
 from lensapp.services.data.import_paths import catalogues_near, note_path, try_import
 from lensapp.services.data.sources import (
     DryRun,
@@ -16,20 +17,23 @@ from lensapp.services.data.sources import (
     start_import,
     unfinished_imports,
 )
+from lensapp.services.train.job_control import active_jobs
 from lensapp.storage.records import Source
 from lensapp.ui.data.import_choice import choose_path, take_upload
 from lensapp.ui.data.import_columns import choose_columns, readable_labels
 from lensapp.ui.data.import_sentence import TILE_FIELDS, show_sentence
 from lensapp.ui.data.quality_view import rejection_summary, rejection_table
+from lensapp.ui.shared.address import put
 from lensapp.ui.shared.forms import spec_fields, validated
 from lensapp.ui.shared.job_controls import live_jobs
 from lensapp.ui.shared.markup import plain
 from lensapp.ui.shared.page_words import fields_named, in_page_words
 from lensapp.ui.shared.pictures import sheet
-from lensapp.ui.shared.state import await_source, get_workspace
+from lensapp.ui.shared.state import VIEW, await_source, awaited_source, get_workspace, stay_here
 from lensapp.ui.shared.widgets import counted, download, error_box, errors_shown, number
 
 DRY_RUN, FAILED, VALUES, ROUND = "import-dry-run", "import-failed", "import-values", "import-round"
+ANOTHER = "import-another"  # a form is asked for beside an import under way: the page stays with it
 GOOD_NEWS = ("Kept beside the pixels", " of other bands ")  # among warnings: what is as it was asked for
 SETTINGS = {  # heading → fields, in this order
     "Files": ("ids", "hdus", "key", "band_axis", "size", *TILE_FIELDS),
@@ -56,13 +60,19 @@ PLAIN_NAMES = ("cutouts", "data", "files", "fits", "images", "stamps")  # these 
 
 def show_import() -> None:
     """Show the running and unfinished imports, and the three steps of a new one."""
-    live_jobs("ingest")
-    for source in unfinished_imports(get_workspace()):
-        _show_unfinished(source)
+    with st.container():  # also where it holds nothing: the form below keeps its place, and what is typed
+        live_jobs("ingest")
+        for source in unfinished_imports(get_workspace()):
+            _show_unfinished(source)
+    if _own_under_way() and not st.session_state.get(ANOTHER):
+        st.caption("The new source is shown here as soon as it is ready.")
+        st.button("Import another set", icon=":material/add:", on_click=_begin_another)
+        return
     take_upload()
     st.markdown("#### 1 · Choose")
     with st.container(width=CHOICE_WIDTH):
-        path, asked, beside = choose_path(checked=DRY_RUN in st.session_state)
+        tried = (st.session_state.get(VALUES) or {}).get("path", "")  # back from an import that has failed
+        path, asked, beside = choose_path(checked=DRY_RUN in st.session_state, first=tried)
     values = _values_of(path)
     failed: LensAppError | None = st.session_state.get(FAILED)
     named = fields_named(str(failed), IngestSpec) if failed and path else ()
@@ -99,6 +109,25 @@ def show_import() -> None:
         st.markdown("#### 3 · Import")
         _confirm(dry_run, is_settled=is_settled)
     _show_pictures(dry_run)
+
+
+def _own_under_way() -> bool:
+    """Return whether the import that was confirmed here last waits, runs or is paused."""
+    awaited = awaited_source()
+    return awaited is not None and any(
+        job.kind == "ingest" and selection_of(job.kind, job.payload).get("source") == awaited
+        for job in active_jobs(get_workspace())
+    )
+
+
+def _begin_another() -> None:
+    """Open an empty form beside the import under way, which the page no longer leaves when that is done."""
+    put(VIEW, ["import"])  # where there was no source yet there was no choice of views
+    stay_here()
+    st.session_state[ANOTHER] = True
+    for name in (VALUES, FAILED):
+        st.session_state.pop(name, None)
+    st.session_state[ROUND] = st.session_state.get(ROUND, 0) + 1
 
 
 def _show_unfinished(source: Source) -> None:
@@ -331,5 +360,6 @@ def _confirm(dry_run: DryRun, *, is_settled: bool) -> None:
     with errors_shown():
         start_import(get_workspace(), name=name.strip(), spec=dry_run.spec)
         await_source(name.strip())
-        st.session_state.pop(DRY_RUN)
+        for shown in (DRY_RUN, ANOTHER):
+            st.session_state.pop(shown, None)
         st.rerun()

@@ -197,6 +197,17 @@ def await_source(name: str) -> None:
     st.session_state[AWAITED_AT], st.session_state[AT_WORK] = _view_shown(), set()
 
 
+def awaited_source() -> str | None:
+    """Return the source that is selected as soon as it has been made, or None."""
+    name: str | None = st.session_state.get(AWAITED)
+    return name
+
+
+def stay_here() -> None:
+    """Keep the view shown when the awaited source has been made: the reader has begun something else."""
+    st.session_state.setdefault(AT_WORK, set()).add(_view_shown())
+
+
 def take_awaited(names: list[str]) -> bool:
     """Select the awaited source when it is among `names`; return whether it was.
 
