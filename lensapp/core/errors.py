@@ -28,6 +28,17 @@ class NotFound(LensAppError):
     """A named source, dataset, run, review or candidate does not exist."""
 
 
+class FeaturesMissing(NotFound):
+    """No run has stored features of `source`; `run` can compute them, or is None where no network can.
+
+    `brief` says so for a page that leads there with a button.
+    """
+
+    def __init__(self, message: str, *, source: str, run: str | None, brief: str) -> None:
+        self.source, self.run, self.brief = source, run, brief
+        super().__init__(message)
+
+
 class NotAllowed(LensAppError):
     """Who acts lacks the right to do so, or nobody is logged in."""
 

@@ -458,9 +458,17 @@ def test_a_row_tells_of_one_vote_no_scatter_and_its_ledger_whether_the_score_was
     assert table.loc[table["votes"] == 1, "scatter"].isna().all()
     assert table.loc[table["votes"] == 2, "scatter"].notna().all()
     key = next(one for one in table["id"] if table.set_index("id").loc[one, "votes"] == 2)
-    votes = open_page("catalogue", source="sky", candidate=key).dataframe[1].value
+    page = open_page("catalogue", source="sky", candidate=key)
+    votes = page.dataframe[1].value
     assert votes["score seen"].tolist() == ["no", "no"]
     assert votes["counts"].tolist() == ["yes", "yes"]
+    [more] = [one for one in page.button if str(one.key).startswith("more-like")]
+    assert more.label == "Make features first"
+    more.click().run()
+    assert not page.exception
+    assert [title.value for title in page.title] == ["Features"]
+    assert page.selectbox(key="choose-source").value == "sky"
+    assert page.selectbox(key="choose-run").value == "elu_cnn-2"
 
 
 def test_files_have_the_best_grade_first_and_the_history_tells_which_was_taken(folder: Path) -> None:

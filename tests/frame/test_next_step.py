@@ -452,3 +452,28 @@ def test_pressing_the_next_step_opens_its_page_with_the_source(tmp_path, monkeyp
     assert not app.exception
     assert [title.value for title in app.title] == ["Train"]
     assert app.query_params["source"] == "first"
+
+
+def test_after_the_export_the_next_step_opens_the_view_that_feeds_back(tmp_path, monkeypatch):
+    monkeypatch.setenv("LENSAPP_WORKSPACE", str(tmp_path / "workspace"))
+    monkeypatch.setenv("LENSAPP_WORKER", "0")
+    ws = Workspace.open()
+    source, survey = rooms.add_survey(ws, "demo1"), rooms.add_survey(ws, "demo1-survey", labelled=False)
+    run = rooms.add_run(ws, rooms.add_dataset(ws, source, "demo1-v1"), "first")
+    rooms.add_scores(ws, run, survey)
+    rooms.add_votes(ws, run, survey)
+    export(ws, CatalogueQuery(of=(survey.name,)), out=ws.folder / "sky.csv")
+
+    def steps(page):
+        keys = ("round-next", "round-again-next")
+        buttons = [one.label for one in page.button if one.key in keys]
+        return buttons + [text.value for text in page.caption if "Next:" in text.value]
+
+    page = rooms.open_page("catalogue", source=survey.name, view="export")
+    assert steps(page) == ["Feed back into training"]
+    next(one for one in page.button if one.label == "Feed back into training").click().run()
+    assert not page.exception
+    assert page.get_by_key("catalogue-view").value == "feed-back"
+    assert steps(page) == ["**Next:** Feed the grades back into the next training."]
+    page.get_by_key("catalogue-view").set_value("candidates").run()
+    assert steps(page) == ["Feed back into training"]

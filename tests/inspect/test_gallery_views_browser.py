@@ -366,7 +366,10 @@ def test_more_like_a_candidate_open_and_lead_back_to_it(gallery: GalleryServer, 
     page.select_option("[data-set='review']", "no-features")
     page.wait_for_selector(".tile[aria-selected='true'][aria-label*='sea-0000']")
     page.locator("[data-do='findAlike']").click()
-    page.wait_for_selector(".toast:has-text('run run-1 and source sea on the page Features')")
+    page.wait_for_selector(".toast:has-text('needs stored features, which run run-1 can compute')")
+    page.locator(".toast button:text('Make features first')").click()
+    page.wait_for_selector("h1:has-text('Features')")
+    wait_until(lambda: {"source=sea", "run=run-1"} <= {*page.url.partition("?")[2].split("&")})
 
 
 def test_blind_tests_are_told_at_once_and_votes_of_others_shown(gallery: GalleryServer, context: Any) -> None:

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from lensapp.core.errors import InvalidInput, NotFound
+from lensapp.core.errors import FeaturesMissing, InvalidInput
 from lensapp.core.inspect.review_spec import ReviewSpec
 from lensapp.services.inspect.gallery import OpenReview, open_review
 from lensapp.services.inspect.queues import create_review
@@ -82,12 +82,15 @@ def test_blind_tests_lead_to_real_candidates_and_are_not_told(ws, source) -> Non
 def test_without_features_it_says_where_to_compute_them(ws, source) -> None:
     first = opened(ws, ReviewSpec(order="given"))
     [shown] = first.queue.tolist()[:1]
-    with pytest.raises(NotFound, match="Train one"):
+    with pytest.raises(FeaturesMissing, match="Train one") as without:
         review_more_like(first, shown)
+    assert without.value.run is None
     add_scores(ws, source, {0: 0.4}, name="seer")
     ws.run_folder("seer").mkdir(parents=True, exist_ok=True)
     (ws.run_folder("seer") / "best.keras").write_bytes(b"")
-    with pytest.raises(NotFound, match=r"run seer and source sky on the page Features .* features seer sky"):
+    with pytest.raises(
+        FeaturesMissing, match=r"run seer and source sky on the page Features .* features seer sky"
+    ):
         review_more_like(first, shown)
     with pytest.raises(InvalidInput, match="candidates of review first"):
         review_more_like(first, 10**6)

@@ -6,11 +6,11 @@ import pytest
 
 from lensapp.core.train.presets import PRESETS
 from lensapp.services.train import runs
-from lensapp.storage import datasets, queue
+from lensapp.storage import datasets, queue, sources
 from lensapp.storage.runs import update_run
 from lensapp.storage.workspace import Workspace
 from lensapp.ui.train import curves
-from support.pages_workspace import add_fold, drawn_charts, full_workspace, open_page
+from support.pages_workspace import add_dataset, add_fold, add_run, drawn_charts, full_workspace, open_page
 
 
 @pytest.fixture
@@ -41,6 +41,19 @@ def test_a_fold_that_ended_is_not_followed_at_first(folder: Path) -> None:
     ws = full_workspace(folder)
     add_fold(ws, datasets.get_dataset(ws.database, "sky-v1"))
     assert open_page("train").selectbox(key="choose-run").value == "elu_cnn-2"
+
+
+def test_a_run_that_ended_is_evaluated_next_which_only_one_button_says(folder: Path) -> None:
+    ws = full_workspace(folder)
+    page = open_page("train", run="elu_cnn-2", source="sky")
+    assert page.button(key="train-start").proto.type == "primary"
+    assert page.button(key="train-evaluate").label == "Open in Evaluate"
+    add_run(ws, add_dataset(ws, sources.get_source(ws.database, "sky"), "sky-v2"), "late")
+    page = open_page("train", run="late", source="sky", dataset="sky-v2")
+    step = page.button(key="round-next")
+    assert (step.label, step.proto.type) == ("Evaluate late", "primary")
+    assert page.button(key="train-start").proto.type == "secondary"
+    assert not [one.label for one in page.button if one.key == "train-evaluate"]
 
 
 def test_start_registers_a_run_with_the_values_of_the_form(folder: Path) -> None:

@@ -1,15 +1,15 @@
 """Find more like this: the candidates most similar to one that is shown, as a review of their own."""
 
 from lensapp.core.acting import needs
-from lensapp.core.errors import InvalidInput, NotFound
+from lensapp.core.errors import FeaturesMissing, InvalidInput, LensAppError, NotFound
 from lensapp.core.typed_commands import as_typed_here
 from lensapp.services.inspect.gallery import OpenReview
 from lensapp.services.inspect.queues import review_of_cutouts
+from lensapp.services.score.features import runs_that_give_features
 from lensapp.services.score.neighbours import DEFAULT_COUNT, Neighbours, find_neighbours, runs_with_features
-from lensapp.services.train.run_listing import studies_last
+from lensapp.services.train.runs import check_source_fits
 from lensapp.storage import runs, sources
-from lensapp.storage.files import network_file
-from lensapp.storage.records import Review, Source
+from lensapp.storage.records import Review, Run, Source
 from lensapp.storage.workspace import Workspace
 
 
@@ -31,7 +31,7 @@ def review_more_like(opened: OpenReview, shown_id: int, *, count: int = DEFAULT_
     ------
     InvalidInput
         When it is no candidate of the review.
-    NotFound
+    FeaturesMissing
         When no run has stored features of its source.
     """
     ws = opened.workspace
@@ -55,19 +55,41 @@ def run_with_features(ws: Workspace, source: Source, own: str | None) -> str:
     """Return the run `own` where it has features of a source, else the newest that has; or say what to do."""
     if names := runs_with_features(ws, source.name):
         return own if own in names else names[0]
-    every = studies_last(ws, runs.list_runs(ws.database))
-    trained = [run.name for run in every if network_file(ws.run_folder(run.name)).is_file()]
-    if not trained:
-        raise NotFound(
+    best = run_to_make_features(ws, source, own)
+    if best is None:
+        reason = (
             f"To find more like this, {source.name} needs stored features, and there is no network to "
-            "compute them. Train one on the page Train first."
+            "compute them."
         )
-    best = own if own in trained else trained[0]
-    raise NotFound(
-        f"To find more like this, {source.name} needs stored features. Choose run {best} and source "
-        f"{source.name} on the page Features and make the map, or run: "
-        f"{as_typed_here(f'features {best} {source.name}', workspace=ws.folder)}"
+        message = f"{reason} Train one on the page Train first."
+        raise FeaturesMissing(message, source=source.name, run=None, brief=reason)
+    reason = f"To find more like this, {source.name} needs stored features"
+    raise FeaturesMissing(
+        f"{reason}. Choose run {best} and source {source.name} on the page Features and make the map, or "
+        f"run: {as_typed_here(f'features {best} {source.name}', workspace=ws.folder)}",
+        source=source.name,
+        run=best,
+        brief=f"{reason}, which run {best} can compute.",
     )
+
+
+def run_to_make_features(ws: Workspace, source: Source, own: str | None = None) -> str | None:
+    """Return the run with which to compute features of a source: `own`, else the newest that reads it.
+
+    Where none reads it as it is the newest stands in: the page Features says what differs. None where there
+    is no network.
+    """
+    trained = sorted(runs_that_give_features(ws), key=lambda run: run.name != own)
+    fitting = (run.name for run in trained if _fits(ws, run, source))
+    return next(fitting, trained[0].name if trained else None)
+
+
+def _fits(ws: Workspace, run: Run, source: Source) -> bool:
+    try:
+        check_source_fits(ws, run, source)
+    except LensAppError:
+        return False
+    return True
 
 
 @needs("work")

@@ -15,16 +15,17 @@ from lensapp.services.catalogue.ledger import (
     run_names,
 )
 from lensapp.services.data.pictures import read_pictures
-from lensapp.services.inspect.similar import review_alike
+from lensapp.services.inspect.similar import review_alike, run_to_make_features
 from lensapp.services.score.neighbours import DEFAULT_COUNT, runs_with_features
 from lensapp.storage.records import Source
 from lensapp.storage.workspace import Workspace
 from lensapp.ui.catalogue.ledger_figure import ledger_figure
 from lensapp.ui.shared import figures
 from lensapp.ui.shared.markup import plain, plain_all
+from lensapp.ui.shared.page_head import go_to_features
 from lensapp.ui.shared.pictures import picture_data
 from lensapp.ui.shared.scores import with_scores_written
-from lensapp.ui.shared.state import choose, go
+from lensapp.ui.shared.state import choose, go, selected
 from lensapp.ui.shared.widgets import (
     absolute_time,
     counted,
@@ -62,23 +63,26 @@ def show_ledger_of_candidate(ws: Workspace, source: Source, cutout_id: int) -> N
         with right:
             st.markdown(f"**{plain(cutout.candidate_id)}**")
             st.caption(f"{plain(record.source)}, {position}")
-            names = runs_with_features(ws, source.name)
-            pressed = st.button(
-                "More like this",
-                icon=":material/image_search:",
-                key=f"more-like-{cutout_id}",
-                disabled=not names,
-                help=f"Opens a review of the {DEFAULT_COUNT} most similar in the features of "
-                f"{plain(names[0])}."
-                if names
-                else "Store the features of a run on the page Features first.",
-            )
-            if not names:
-                st.caption("It needs the features of a run: store them on Features.")
+            _offer_more_like(ws, source, cutout_id)
         _show_record(record)
-    if pressed:
-        review, _ = review_alike(ws, run_name=names[0], source=source, cutout_id=cutout_id)
-        go("inspect", review=review.name)
+
+
+def _offer_more_like(ws: Workspace, source: Source, cutout_id: int) -> None:
+    """Open a review of those most similar, or lead to where the features that this needs are made."""
+    names, key = runs_with_features(ws, source.name), f"more-like-{cutout_id}"
+    if names:
+        help_text = (
+            f"Opens a review of the {DEFAULT_COUNT} most similar in the features of {plain(names[0])}."
+        )
+        if st.button("More like this", icon=":material/image_search:", key=key, help=help_text):
+            review, _ = review_alike(ws, run_name=names[0], source=source, cutout_id=cutout_id)
+            go("inspect", review=review.name)
+        return
+    run = run_to_make_features(ws, source, selected("run"))
+    label = "Make features first" if run else "Train a network first"
+    st.caption(f"To find more like it, {plain(source.name)} needs stored features.")
+    if st.button(label, icon=":material/arrow_forward:", icon_position="right", key=key):
+        go_to_features(source.name, run)
 
 
 def _show_record(record: CandidateLedger) -> None:

@@ -14,7 +14,15 @@ from starlette.responses import JSONResponse, Response
 
 from lensapp.core.acting import acting_as, mode, this_program
 from lensapp.core.data.imaging import DisplaySpec
-from lensapp.core.errors import InvalidInput, LensAppError, NotAllowed, NotFound, StorageError, VoteConflict
+from lensapp.core.errors import (
+    FeaturesMissing,
+    InvalidInput,
+    LensAppError,
+    NotAllowed,
+    NotFound,
+    StorageError,
+    VoteConflict,
+)
 from lensapp.storage.records import Source
 from lensapp.storage.workspace import Workspace
 from lensapp.ui.access.identity import ACTOR
@@ -88,15 +96,20 @@ async def _body(request: Request) -> bytes:
 
 def refused(error: LensAppError) -> Response:
     """Return an error as JSON with the status that tells browsers whether to send the request again."""
-    taken: dict[str, Any] = {}
-    status = 503 if isinstance(error, StorageError) else 400  # after 503 browsers send it again
+    more: dict[str, Any] = {}
+    message, status = (
+        str(error),
+        503 if isinstance(error, StorageError) else 400,
+    )  # after 503 browsers send it again
     if isinstance(error, Refusal):
         status = error.status
     elif isinstance(error, NotAllowed):
         status = 403
     elif isinstance(error, VoteConflict):
-        status, taken = 409, {"taken": error.taken}
-    return JSONResponse({"error": without_commands(str(error))[0]} | taken, status, headers=FRESH)
+        status, more = 409, {"taken": error.taken}
+    elif isinstance(error, FeaturesMissing):
+        message, more = error.brief, {"features": {"source": error.source, "run": error.run}}
+    return JSONResponse({"error": without_commands(message)[0]} | more, status, headers=FRESH)
 
 
 def asked_ids(query: QueryParams) -> list[int]:

@@ -76,7 +76,8 @@ def show_gallery(
     Returns
     -------
     The component's result, for one run of the script only: `create` is set when a new review is asked for,
-    `go` is the page that is asked for, `views` is set when those kept of the page are.
+    `go` is the page that is asked for, `features` the source whose features are missing and the run that can
+    compute them, `views` is set when those kept of the page are.
     """
     key = f"gallery-{review.id}-{inspector}"
 
@@ -101,6 +102,7 @@ def show_gallery(
         on_create_change=lambda: tell_part("create"),
         # Streamlit reports a trigger only when it has a callback.
         on_go_change=lambda: None,
+        on_features_change=lambda: None,
         on_renew_change=lambda: None,
     )
 

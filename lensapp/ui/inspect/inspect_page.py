@@ -25,7 +25,7 @@ from lensapp.ui.inspect.review_part import asked_part, put_part
 from lensapp.ui.shared import state
 from lensapp.ui.shared.client_modules import focus_field
 from lensapp.ui.shared.markup import plain
-from lensapp.ui.shared.page_head import lead_to_cutouts, page_head
+from lensapp.ui.shared.page_head import go_to_features, lead_to_cutouts, page_head
 from lensapp.ui.shared.page_views import list_page_views
 from lensapp.ui.shared.widgets import counted, empty_state, errors_shown
 
@@ -217,6 +217,8 @@ def _show_review(ws: Workspace, review: Review, running: list[str], admitted: Ad
     )
     if result.go in AFTERWARDS:
         state.go(result.go, review=review.name)
+    if result.features:
+        go_to_features(result.features["source"], result.features["run"])
     if result.views:
         st.dialog("Views of this page", on_dismiss="ignore")(list_page_views)()
     if result.create:

@@ -4,7 +4,7 @@ import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from functools import partial
-from typing import Any, Literal
+from typing import Any, Literal, NoReturn
 
 import streamlit as st
 
@@ -45,20 +45,22 @@ EXPORTED_AGAIN = "exported-again"  # whether the review had been exported before
 LOOKED_EVERY, LOOKED_FOR = 1.0, 120.0  # seconds
 
 
-def page_head(title: str, *, step: ButtonType = "primary") -> None:
+def page_head(title: str, *, step: ButtonType = "primary", stands: Round | None = None) -> None:
     """Show the title of a page and, under it, the stages of the round and the next step.
 
     They follow the selection; `refresh_head` draws them anew where the page has changed it. A page that is
     about no stage of the round has no next step. It is a secondary button where the page has a primary one
-    of its own, for which a reader came: there is one on each page.
+    of its own, for which a reader came: there is one on each page. A page that asks for the round itself
+    gives it as `stands`.
     """
     with st.container(horizontal=True, vertical_alignment="center", gap="small", key="page-title"):
         st.title(title)
         show_page_views()
     with st.container(key="stages-place"):
         place = st.empty()
-    st.session_state[HEAD] = place, (_selected(), _led_by()), step
-    _show_round(place, step, again=False)
+    stands = stands or current_round()
+    st.session_state[HEAD] = place, _drawn_from(stands), step, stands
+    _show_round(place, stands, step, again=False)
 
 
 def forget_head() -> None:
@@ -67,10 +69,15 @@ def forget_head() -> None:
 
 
 def refresh_head() -> None:
-    """Draw the stages again where the page has made another selection than they were drawn from."""
-    place, drawn, step = st.session_state.pop(HEAD, (None, None, "primary"))
-    if place is not None and drawn != (_selected(), _led_by()):
-        _show_round(place, step, again=True)
+    """Draw the stages again where the page has made another selection, or view, than they were drawn from."""
+    place, drawn, step, stands = st.session_state.pop(HEAD, (None, None, "primary", None))
+    if place is not None and drawn != _drawn_from(stands):
+        _show_round(place, current_round(), step, again=True)
+
+
+def _drawn_from(stands: Round) -> tuple[dict[str, str | None], Kind, bool]:
+    page = str(st.session_state.get(PAGE, ""))
+    return _selected(), _led_by(), _is_done_here(stands.next_step, page)
 
 
 def _selected() -> dict[str, str | None]:
@@ -89,9 +96,10 @@ def current_round() -> Round:
     return round_of(ws, _selected(), active_jobs(ws), led_by=_led_by())
 
 
-def _show_round(place: st.delta_generator.DeltaGenerator, step: ButtonType, *, again: bool) -> None:
+def _show_round(
+    place: st.delta_generator.DeltaGenerator, stands: Round, step: ButtonType, *, again: bool
+) -> None:
     page = str(st.session_state.get(PAGE, ""))
-    stands = current_round()
     key = "round-again" if again else "round"
     with place.container(horizontal=True, vertical_alignment="center", gap="small", key=key):
         with st.container(horizontal=True, gap=None, key=f"{key}-stages", width="content"):
@@ -121,14 +129,19 @@ def lead_to_cutouts(box: st.delta_generator.DeltaGenerator, *, key: str) -> None
         go("home")
 
 
+def go_to_features(source: str, run: str | None) -> NoReturn:
+    """Open Features where a run makes those of a source, or Train where there is no network yet."""
+    if run is None:
+        go("train", source=source)
+    go("features", source=source, run=run)
+
+
 def show_next_step(step: NextStep, page: str, *, key: str, kind: ButtonType = "primary") -> None:
-    """Show the next step as the button that leads to it, or as a sentence where it is done on `page`."""
+    """Show the next step as the button that leads to it, or as a sentence where it is done here."""
     if step.starts == "export" and page != step.page:
         _show_export(step, key=key, kind=kind)
         return
-    shown = selected("run")
-    of_another = step.starts == "evaluate" and shown not in (None, step.selection.get("run"))
-    if page in (step.page, step.done_on) and not of_another:
+    if _is_done_here(step, page):
         with st.container(key=f"{key}-here", width="content"):
             st.caption(f"**Next:** {plain(step.here)}")
         return
@@ -141,6 +154,17 @@ def show_next_step(step: NextStep, page: str, *, key: str, kind: ButtonType = "p
         on_click=_take,
         args=(step,),
     )
+
+
+def _is_done_here(step: NextStep, page: str) -> bool:
+    """Whether a step is done on what is shown: not where it is about another run, or opens another view."""
+    if page == step.done_on:
+        return True
+    shown = selected("run")
+    if step.starts == "evaluate" and shown not in (None, step.selection.get("run")):
+        return False
+    opens = {} if step.starts else step.view
+    return page == step.page and all(st.query_params.get(name) == value for name, value in opens.items())
 
 
 def _show_export(step: NextStep, *, key: str, kind: ButtonType) -> None:

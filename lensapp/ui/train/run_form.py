@@ -26,6 +26,7 @@ from lensapp.storage.workspace import Workspace
 from lensapp.ui.shared.address import kept, names_said_of, one_of, text, typed
 from lensapp.ui.shared.forms import spec_fields, validated
 from lensapp.ui.shared.markup import plain
+from lensapp.ui.shared.page_head import ButtonType
 from lensapp.ui.shared.state import choose, select
 from lensapp.ui.shared.widgets import duration, errors_shown, heading, number
 from lensapp.ui.train.recipe_cards import Recipe, choose_recipe
@@ -76,8 +77,8 @@ class Filled:
     key: str
 
 
-def show_run_form(ws: Workspace, statuses: Sequence[RunStatus]) -> None:
-    """Show the form, which scrolls, and below it the button that starts the run it describes."""
+def show_run_form(ws: Workspace, statuses: Sequence[RunStatus], *, start: ButtonType) -> None:
+    """Show the form, which scrolls, and below it the button, of type `start`, that starts the run."""
     with st.container(key="train-form", gap="small"):
         heading("New run")
         queued = st.session_state.pop(QUEUED, None)
@@ -102,7 +103,7 @@ def show_run_form(ws: Workspace, statuses: Sequence[RunStatus]) -> None:
         with st.container(key="train-form-start", gap="xsmall"):
             started = st.button(
                 "Start training",
-                type="secondary" if any(status.moving for status in statuses) else "primary",
+                type=start,
                 icon=":material/play_arrow:",
                 key="train-start",
                 width="stretch",

@@ -29,7 +29,7 @@ from lensapp.ui.shared.job_controls import (
     show_troubles,
 )
 from lensapp.ui.shared.markup import plain, plain_all
-from lensapp.ui.shared.page_head import page_head
+from lensapp.ui.shared.page_head import current_round, page_head
 from lensapp.ui.shared.scores import hint_at_low_scores
 from lensapp.ui.shared.state import choose, get_workspace, go
 from lensapp.ui.shared.widgets import (
@@ -52,7 +52,10 @@ def show_train_page() -> None:
     """Show the curves of one run, the table of all runs and the form of the next."""
     ws = get_workspace()
     statuses = runs.list_statuses(ws)
-    page_head("Train", step="primary" if any(one.moving for one in statuses) else "secondary")
+    stands = current_round()
+    measures = stands.next_step.selection.get("run") if stands.next_step.page == "evaluate" else None
+    starts = not measures and not any(one.moving for one in statuses)  # is what a reader came for
+    page_head("Train", step="secondary" if starts else "primary", stands=stands)
     if not runs.training_datasets(ws):
         box = empty_state(
             "No dataset to train on yet",
@@ -66,12 +69,14 @@ def show_train_page() -> None:
     with st.container(key="train-columns"):
         form, followed = st.columns([5, 9], gap="large")
     with form:
-        show_run_form(ws, statuses)
+        show_run_form(ws, statuses, start="primary" if starts else "secondary")
     with followed:
         if statuses:
             status = _choose_followed(studies_last(ws, statuses))
             run_every = POLL_SECONDS if status.moving else None
-            st.fragment(_follow, run_every=run_every)(status.name, ticked_runs(statuses))
+            st.fragment(_follow, run_every=run_every)(
+                status.name, ticked_runs(statuses), measured_next=status.name == measures
+            )
             show_notes(ws, status, statuses)
         else:
             empty_state(
@@ -93,8 +98,11 @@ def _choose_followed(statuses: Sequence[RunStatus]) -> RunStatus:
     return next(one for one in statuses if one.name == name)
 
 
-def _follow(run_name: str, ticked: list[str]) -> None:
-    """Show how the run stands and its curves, once a second; the page anew when its state has changed."""
+def _follow(run_name: str, ticked: list[str], *, measured_next: bool) -> None:
+    """Show how the run stands and its curves, once a second; the page anew when its state has changed.
+
+    One that is `measured_next` is led to its evaluation by the next step already.
+    """
     ws = get_workspace()
     status, *others = runs.run_statuses(ws, [run_name, *(name for name in ticked if name != run_name)])
     progress: dict[str, Any] = dict(status.job.progress) if status.job else {}
@@ -108,7 +116,8 @@ def _follow(run_name: str, ticked: list[str]) -> None:
                 resume_help="Continues from the last epoch.",
                 stop_help="Ends the training; the best network so far is kept.",
             )
-            _offer_evaluation(ws, status)
+            if not measured_next:
+                _offer_evaluation(ws, status)
             st.markdown(f":small[[All runs](#{ANCHOR}) below the curves]", width="content")
             if status.study:
                 st.caption(f"part of the study {plain(status.study)}, controlled under Experiments")

@@ -505,7 +505,8 @@ export class Gallery {
         this.trigger('open', review);
       }
     } catch (error) {
-      notices.refused(error);
+      const { features } = error, label = features?.run ? 'Make features first' : 'Train a network first';
+      notices.refused(error, features && { label, take: () => this.trigger('features', features) });
     }
     this.searching = false;
   }

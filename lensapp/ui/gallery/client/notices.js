@@ -4,6 +4,7 @@ import { Refused } from "./remote.js";
 
 const RETRY_MS = 2000;
 const TOAST_MS = 4000;
+const OFFER_MS = 15000; // a notice with a button
 const READING_MS = 60; // per character: a long message stays longer
 const EMPTY = {
   loading: 'Loading the review…',
@@ -49,14 +50,23 @@ export class Notices {
     this.spoken.textContent = message;
   }
 
-  /** Show a message for a moment; say it too. */
-  toast(message, { kind = '' } = {}) {
+  /** Show a message for a moment; say it too. With `offer`, {label, take}, it stays longer and has a button. */
+  toast(message, { kind = '', offer = null } = {}) {
     this.say(message);
     this.passing.textContent = message;
+    if (offer) this.passing.append(this.button(offer));
     this.passing.dataset.kind = kind;
     this.passing.hidden = false;
     clearTimeout(this.fading);
-    this.fading = setTimeout(() => { this.passing.hidden = true; }, Math.max(TOAST_MS, READING_MS * message.length));
+    this.fading = setTimeout(() => { this.passing.hidden = true; }, offer ? OFFER_MS : Math.max(TOAST_MS, READING_MS * message.length));
+  }
+
+  button({ label, take }) {
+    const button = document.createElement('button');
+    button.type = 'button';
+    button.textContent = label;
+    button.addEventListener('click', () => { this.passing.hidden = true; take(); });
+    return button;
   }
 
   /** Take a message away, if it is still shown. */
@@ -64,9 +74,9 @@ export class Notices {
     if (message && this.passing.textContent === message) this.passing.hidden = true;
   }
 
-  /** Say why something that was asked for did not come about. */
-  refused(error) {
-    this.toast(error.status ? error.message : 'The server is not responding. Try again.', { kind: 'wrong' });
+  /** Say why something that was asked for did not come about; `offer` leads to what it needs first. */
+  refused(error, offer = null) {
+    this.toast(error.status ? error.message : 'The server is not responding. Try again.', { kind: 'wrong', offer });
   }
 
   /** Reveal blind tests: [{kind, right}]. */

@@ -10,10 +10,11 @@ const FORBIDDEN = 403;
 
 /** An HTTP answer that is not a success. */
 export class Refused extends Error {
-  constructor(status, message, taken = null) {
+  constructor(status, message, { taken = null, features = null } = {}) {
     super(message);
     this.status = status;
     this.taken = taken; // running numbers under which other votes are stored
+    this.features = features; // {source, run}: features that are missing, and the run that can compute them
   }
 }
 
@@ -91,7 +92,7 @@ export class Remote {
     if (response.status === LOG_IN) location.reload();
     if (response.status === FORBIDDEN) this.onForbidden(this.token);
     const answer = await response.json().catch(() => ({}));
-    return new Refused(response.status, answer.error || `The server answered ${response.status}.`, answer.taken);
+    return new Refused(response.status, answer.error || `The server answered ${response.status}.`, answer);
   }
 
   /** All cutout ids in order. */
