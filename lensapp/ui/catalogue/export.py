@@ -19,7 +19,7 @@ from lensapp.storage.workspace import Workspace
 from lensapp.ui.shared.address import kept, one_of, several_of, whole
 from lensapp.ui.shared.cutout_export import show_cutout_export
 from lensapp.ui.shared.markup import plain_all
-from lensapp.ui.shared.page_head import current_round, on_export
+from lensapp.ui.shared.page_head import export_kind, on_export
 from lensapp.ui.shared.widgets import counted, empty_state, errors_shown, number
 
 FORMATS = {
@@ -63,7 +63,7 @@ def show_export(ws: Workspace, query: CatalogueQuery, table: pd.DataFrame) -> No
     if ending != ".reg":
         query = query.replaced(columns=_asked_columns(ws, table))
     order = table["cutout_id"].tolist()
-    exported = current_round().stages[-1].done  # then the next step is another
+    kind = export_kind()
     with st.container(horizontal=True, gap="small"):
         for path in files_of(out) or {}:
             label = "Every vote on them" if path.stem.endswith("votes") else "Provenance"
@@ -73,7 +73,7 @@ def show_export(ws: Workspace, query: CatalogueQuery, table: pd.DataFrame) -> No
                 file_name=path.name,
                 mime=MIME[path.suffix],
                 icon=":material/download:",
-                type="primary" if path == out and not exported else "secondary",
+                type=kind if path == out else "secondary",
                 key=f"export-{path.name}",
                 **on_export(query.of[0]),
             )

@@ -24,7 +24,7 @@ from lensapp.ui.gallery.contact_sheet import contact_sheet
 from lensapp.ui.shared import figures
 from lensapp.ui.shared.address import NO_ROWS, digest, kept, one_of, ticked
 from lensapp.ui.shared.markup import plain_all
-from lensapp.ui.shared.page_head import on_export
+from lensapp.ui.shared.page_head import export_kind, on_export
 from lensapp.ui.shared.pictures import grade_style, picture_data
 from lensapp.ui.shared.scores import with_scores_written
 from lensapp.ui.shared.widgets import counted, number
@@ -113,7 +113,7 @@ def _offer_export(ws: Workspace, query: CatalogueQuery, table: pd.DataFrame) -> 
         partial(exported_bytes, ws, query, out, out, order=table["cutout_id"].tolist()),
         file_name=out.name,
         mime=MIME[ending],
-        type="primary",
+        type=export_kind(),
         icon=":material/download:",
         key="catalogue-export",
         help=f"{counted(len(table), 'candidate')} as filtered and ordered here. Other formats, every vote "

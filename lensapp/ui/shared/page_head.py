@@ -193,6 +193,11 @@ def on_export(source_name: str) -> dict[str, Any]:
     return {"on_click": _await_export, "args": (source_name, current_round().stages[-1].done)}
 
 
+def export_kind() -> ButtonType:
+    """Return how a button that exports candidates looks: once they are exported the next step is another."""
+    return "secondary" if current_round().stages[-1].done else "primary"
+
+
 def _await_export(source_name: str, again: bool) -> None:  # noqa: FBT001 - a callback
     st.session_state[EXPORT_ASKED] = source_name, time.time()
     st.session_state[EXPORTED_AGAIN] = again
