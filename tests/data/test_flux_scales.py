@@ -270,6 +270,7 @@ def test_pictures_of_8_bits_are_no_flux(tmp_path: Path) -> None:
     assert cutouts[0].candidate_id == "o0"
     assert (pictures[0] == first).all()  # red is i, as it was in the file
     assert optics_of(ws, source.id)["usual_display"]["stretch"] == "given"
+    assert optics_of(ws, source.id)["on_sky"]
     with pytest.raises(InvalidInput, match="brightness on a screen"):
         make_preview(spec.replaced(zero_point=("27",)))
 

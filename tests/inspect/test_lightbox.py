@@ -10,7 +10,7 @@ import pytest
 from starlette.applications import Starlette
 
 from lensapp.core.data import pixel_codes
-from lensapp.services.data.pictures import source_levels
+from lensapp.services.data.pictures import optics_of, source_levels
 from lensapp.services.evaluate.explanations import MAP_NAMES, explanation_key
 from lensapp.services.inspect.tokens import issue_look_token, issue_token
 from lensapp.storage import queue, reviews, sources
@@ -51,6 +51,11 @@ def everything_made(ws: Workspace) -> tuple[Any, ...]:
     """Return all that a look could have made: reviews, votes, jobs, views."""
     names = [review.name for review in reviews.list_reviews(ws.database)]
     return names, reviews.state_of_votes(ws.database), len(queue.list_jobs(ws.database))
+
+
+def test_positions_of_a_simulated_sky_lead_to_no_other_survey(ws: Workspace) -> None:
+    kinds = {one.id: one.kind for one in sources.list_sources(ws.database)}
+    assert {kind: optics_of(ws, key)["on_sky"] for key, kind in kinds.items()} == {"demo": False}
 
 
 def test_looking_at_a_cutout_tells_all_that_is_known_and_creates_nothing(

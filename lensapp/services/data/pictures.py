@@ -15,6 +15,7 @@ from lensapp.storage.records import Cutout, Source
 from lensapp.storage.workspace import Workspace
 
 Pictures = NDArray[np.uint8]
+SIMULATED_SKY = "demo"  # a kind of source: nothing of it is where its positions are on the sky
 
 
 def read_pictures(
@@ -71,7 +72,8 @@ def optics_of(ws: Workspace, source_id: int) -> dict[str, Any]:
         `id`, `source` (its name), `bands`, `rgb` (indices shown as red, green, blue), `composite` (those and
         the index of the luminance, None where the bands allow none), `gains` (from units of noise to units of
         brightness) and `noise` by band, `given` (black and white by band, in units of noise above the sky, of
-        8-bit pictures; None of flux), `height`, `width` in pixels, `pixel_scale_arcsec`, `picture_key`, and
+        8-bit pictures; None of flux), `height`, `width` in pixels, `pixel_scale_arcsec`, `on_sky` (whether
+        other surveys show what is at a position: not of a simulated sky), `picture_key`, and
         `usual_display`.
     """
     source = sources.source_by_id(ws.database, source_id)
@@ -88,6 +90,7 @@ def optics_of(ws: Workspace, source_id: int) -> dict[str, Any]:
         "height": source.height,
         "width": source.width,
         "pixel_scale_arcsec": source.pixel_scale_arcsec,
+        "on_sky": source.kind != SIMULATED_SKY,
         "picture_key": picture_key(ws, source),
         "usual_display": imaging.usual_display(levels).saved(),
     }

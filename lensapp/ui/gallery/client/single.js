@@ -286,7 +286,7 @@ export class SingleView {
     const votes = Object.entries(others ?? {}).map(([letter, count]) => `${count} × ${letter}`);
     const told = [earlier && `earlier ${earlier}`, votes.length && `votes ${votes.join(', ')}`];
     this.others.textContent = told.filter(Boolean).join('  ·  ');
-    this.links.replaceChildren(...(positioned ? linksTo({ ra, dec, field: this.field }) : []));
+    this.links.replaceChildren(...(positioned && this.data.on_sky ? linksTo({ ra, dec, field: this.field }) : []));
     this.star.setAttribute('aria-pressed', String(note.starred));
     if (this.root.getRootNode().activeElement !== this.comment) this.comment.value = note.comment ?? '';
     this.buttons.forEach((button, index) => {
