@@ -13,7 +13,7 @@ FIRST = ("count", "lens_fraction")
 COMMON = (*FIRST, "seed")
 ASKED_APART = ("survey", "bands", "labelled", *COMMON)
 FORMS = {"cutouts": "Cutouts", "tiles": "Survey tiles"}
-DURATION = "about 20 s on two idle processor cores"  # see docs/performance.md
+DURATION = f"{number(3000)} cutouts of the plain survey take about 20 s on two idle processor cores. "
 OF_TILES = ("tile_count", "tile_side")
 
 
@@ -56,8 +56,9 @@ def demo_dialog() -> None:
             entered |= spec_fields(TiledDemoSpec, key="demo", only=OF_TILES)
         refusal = st.container()  # beside the button that was pressed
         sent = st.form_submit_button("Make it", type="primary")
-    time = "" if in_tiles else f"{number(3000)} cutouts of the plain survey take {DURATION}. "
-    st.caption(f"{time}It is made in the background; the sidebar shows how far it is.")
+    st.caption(
+        f"{'' if in_tiles else DURATION}It is made in the background; the sidebar shows how far it is."
+    )
     if not sent:
         return
     with refusal, errors_shown():
