@@ -14,6 +14,7 @@ COMMON = (*FIRST, "seed")
 ASKED_APART = ("survey", "bands", "labelled", *COMMON)
 FORMS = {"cutouts": "Cutouts", "tiles": "Survey tiles"}
 DURATION = f"{number(3000)} cutouts of the plain survey take about 20 s on two idle processor cores. "
+BACKGROUND = "A survey is made in the background; the sidebar shows how far it is."
 OF_TILES = ("tile_count", "tile_side")
 
 
@@ -56,9 +57,7 @@ def demo_dialog() -> None:
             entered |= spec_fields(TiledDemoSpec, key="demo", only=OF_TILES)
         refusal = st.container()  # beside the button that was pressed
         sent = st.form_submit_button("Make it", type="primary")
-    st.caption(
-        f"{'' if in_tiles else DURATION}It is made in the background; the sidebar shows how far it is."
-    )
+    st.caption(BACKGROUND if in_tiles else DURATION + BACKGROUND)
     if not sent:
         return
     with refusal, errors_shown():
