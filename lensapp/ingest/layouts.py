@@ -52,13 +52,15 @@ Opened = TypeVar("Opened")
 class Layout:
     """How bands are stored: the recipe without the shape, and the groups of one file per band.
 
-    `stacked` tells that a file holds many cutouts.
+    `stacked` tells that a file holds many cutouts. `no_flux` names the HDUs of each file that are no
+    band, and what they are: "2 G_PSF (PSF)".
     """
 
     recipe: Recipe
     groups: Groups | None = None
     stacked: bool = False
     warnings: tuple[str, ...] = ()
+    no_flux: tuple[str, ...] = ()
 
 
 def find_layout(listing: Listing, spec: IngestSpec) -> Layout:
@@ -106,17 +108,17 @@ def _first_readable(listing: Listing, read: Callable[[Path], Opened], complaint:
 
 
 def _fits_layout(base: Recipe, listing: Listing) -> Layout:
-    def read(path: Path) -> FitsFile:
+    def read(path: Path) -> tuple[str, FitsFile]:
         fits = open_fits(path)
         if base.hdus:
             pick(fits, base.hdus[0])
         if not image_hdus(fits):
             single_image(fits, ())
             raise Refused("no_image", "holds no image but an error, weight, mask or PSF plane")
-        return fits
+        return Path(path).name, fits
 
     complaint = "None of the FITS files holds a readable image ({reason}). Choose another folder."
-    fits = _first_readable(listing, read, complaint)
+    name, fits = _first_readable(listing, read, complaint)
     images = image_hdus(fits)
     chosen = pick(fits, base.hdus[0]) if base.hdus else images[0]
     first = fits.shape(chosen) or ()
@@ -140,33 +142,33 @@ def _fits_layout(base: Recipe, listing: Listing) -> Layout:
     if len(first) == 2 and not base.bands and band:
         base = replace(base, bands=(band,))
     names = header_band_list(fits.header(index), plane_counts(first, base.band_axis))
-    return _with_note(_cube_layout(replace(base, layout="cube"), names, first), fits, base)
+    count = len(listing.names)
+    files = f"The files, {count} with {name} the first that holds an image" if count > 1 else "The files"
+    return _with_note(_cube_layout(replace(base, layout="cube"), names, first, files=files), fits, base)
 
 
 def _with_note(layout: Layout, fits: FitsFile, base: Recipe) -> Layout:
-    """Add a word about the planes of a file that are no flux and left out."""
+    """Add the names of the planes of a file that are no flux."""
     if base.hdus:
         return layout
     taken = set(band_hdus(fits, layout.recipe.bands, ())) if layout.recipe.layout == "hdus" else set()
     images = set(image_hdus(fits)) | taken
     others = [index for index in picture_hdus(fits) if index not in images]
-    if not others:
-        return layout
-    listed = ", ".join(
+    listed = (
         f"{index} {fits.name(index)} ({hdu_kind(fits, index) or 'integers: a mask'})".replace("  ", " ")
         for index in others
     )
-    what = "HDU is" if len(others) == 1 else "HDUs are"
-    note = f"{len(others)} {what} no image of flux and left out in each file: {listed}."
-    return replace(layout, warnings=(*layout.warnings, note))
+    return replace(layout, no_flux=tuple(listed))
 
 
-def _cube_layout(base: Recipe, names: Sequence[str], shape: Sequence[int]) -> Layout:
+def _cube_layout(
+    base: Recipe, names: Sequence[str], shape: Sequence[int], *, files: str = "The files"
+) -> Layout:
     """Reconcile the user's bands with those named in the file; the user's are the last word."""
     bands = base.bands
     if not bands and not names:
         raise InvalidInput(
-            f"The files (shape {sides(shape)}) do not give the names of the bands, nor do the settings. "
+            f"{files} (shape {sides(shape)}) do not give the names of the bands, nor do the settings. "
             f"{NAME_THEM}"
         )
     spelling = {name.lower(): index for index, name in enumerate(names)}

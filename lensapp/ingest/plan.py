@@ -27,7 +27,7 @@ from lensapp.ingest.gate.guards import reading
 from lensapp.ingest.layouts import Layout, find_layout
 from lensapp.ingest.listing import Listing, list_files
 from lensapp.ingest.pack_tables import PackTable, pack_catalogue, refuse_columns_of_none
-from lensapp.ingest.planes_beside import with_companions, with_planes
+from lensapp.ingest.planes_beside import with_companions, with_planes, words_of_left_out
 from lensapp.ingest.recipe import Candidate, Recipe
 from lensapp.ingest.recognition.header_positions import pointing_of, trust_positions
 from lensapp.ingest.recognition.surveys import survey_of
@@ -107,7 +107,10 @@ def make_plan(spec: IngestSpec) -> ImportPlan:
     if spec.keep_planes and recipe.format == "fits":
         candidates = with_companions(recipe, candidates, listing.companions)
         of_sample = set(sampled_ids)
-        recipe = with_planes(recipe, [one for one in candidates if one.candidate_id in of_sample], warnings)
+        read = [one for one in candidates if one.candidate_id in of_sample]
+        recipe = with_planes(recipe, read, warnings, no_flux=layout.no_flux)
+    elif layout.no_flux:
+        warnings.append(words_of_left_out(layout.no_flux))
     by_wcs = bool(pointings) and recipe.use_header_positions
     if spec.join == "position" and not (by_wcs or recipe.position_keywords):
         raise InvalidInput(

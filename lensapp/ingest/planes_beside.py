@@ -186,13 +186,29 @@ def _of_hdu(
         yield from (PlaneOfBand(word, band, planes[plane]) for band, plane in enumerate(order))
 
 
-def with_planes(recipe: Recipe, candidates: Sequence[Candidate], warnings: list[str]) -> Recipe:
-    """Return the recipe with the planes that a sample of the candidates has, and say which are kept."""
+def with_planes(
+    recipe: Recipe, candidates: Sequence[Candidate], warnings: list[str], *, no_flux: Sequence[str] = ()
+) -> Recipe:
+    """Return the recipe with the planes that a sample of the candidates has, and say which are kept.
+
+    Of the HDUs in `no_flux`, such as "2 G_PSF (PSF)", those that are not kept are named as left out.
+    """
     beside = find_planes(recipe, candidates)
     if beside:
         listed = ", ".join(
             shape.word if shape.word == shape.kind.lower() else f"{shape.word} ({shape.kind})"
             for shape in beside
         )
-        warnings.append(f"Kept beside the pixels, per candidate and band: {listed}.")
+        kept = tuple(shape.word.lower() for shape in beside)
+        others = [name for name in no_flux if not name.rpartition(" (")[0].lower().endswith(kept)]
+        left_out = f"; left out, as no images of flux: {', '.join(others)}" if others else ""
+        warnings.append(f"Kept beside the pixels, per candidate and band: {listed}{left_out}.")
+    elif no_flux:
+        warnings.append(words_of_left_out(no_flux))
     return replace(recipe, beside=beside)
+
+
+def words_of_left_out(no_flux: Sequence[str]) -> str:
+    """Say which HDUs are left out in each file, as they are no images of flux."""
+    what = "HDU is no image" if len(no_flux) == 1 else "HDUs are no images"
+    return f"{len(no_flux)} {what} of flux and left out in each file: {', '.join(no_flux)}."

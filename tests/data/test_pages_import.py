@@ -237,6 +237,17 @@ def write_pngs(folder: Path, *, count: int = 3) -> Path:
     return folder
 
 
+def test_sets_of_bands_that_a_refusal_names_are_offered_as_buttons(workspace, tmp_path):
+    for band, number in (("F390W", 1), ("F814W", 2)):
+        write_fits(tmp_path / "sets" / f"o{number}_{band}.fits", cutout(number))
+    app = open_data()
+    app.text_input(key="import-path").input(str(tmp_path / "sets"))
+    next(button for button in app.button if button.label == "Dry run").click().run()
+    assert "some have F390W and others F814W" in app.error[0].value
+    next(button for button in app.button if button.label == "F814W").click().run()
+    assert any(button.label == "Import 1" for button in app.button)
+
+
 def test_a_refusal_asks_for_the_one_setting_that_is_unknown_and_folds_the_others(workspace, tmp_path):
     app = open_data()
     app.text_input(key="import-path").input(str(write_pngs(tmp_path / "pictures")))

@@ -134,7 +134,7 @@ def test_masks_and_weights_of_a_des_file_are_no_bands(tmp_path):
         fits.HDUList(hdus).writeto(tmp_path / f"DES{number}_g.fits")
     found = preview(tmp_path)
     assert (found.bands, found.accepted) == (("g",), 2)
-    assert "2 MSK (mask), 3 WGT (weight)" in found.warnings[0]
+    assert any("(weight); left out, as no images of flux: 2 MSK (mask)." in text for text in found.warnings)
     assert preview(tmp_path, bands=["g"], layout="files").accepted == 2
     assert preview(tmp_path, bands=["SCI", "WGT"]).bands == ("SCI", "WGT")  # asked for by name
 
@@ -185,6 +185,9 @@ def test_a_list_of_some_of_the_planes_never_overrules_the_user(tmp_path):
     write_fits(tmp_path / "a.fits", CUBE, header(BAND1="r", BAND2="z"))
     assert preview(tmp_path, bands=["g", "r", "z"]).bands == ("g", "r", "z")
     with pytest.raises(InvalidInput, match="do not give the names of the bands"):
+        preview(tmp_path)
+    write_fits(tmp_path / "b.fits", CUBE, header())
+    with pytest.raises(InvalidInput, match=r"2 with a\.fits the first that holds an image"):
         preview(tmp_path)
 
 
@@ -249,6 +252,7 @@ def test_noise_and_psf_hdus_are_kept_by_candidate_and_band(tmp_path):
         "rms": ("noise", SIDE), "psf": ("PSF", 5),
     }  # fmt: skip
     assert "Kept beside the pixels, per candidate and band: psf, rms (noise)." in report["warnings"]
+    assert not any("left out" in text for text in report["warnings"])
     rms, psfs = packed.read_plane("rms", [rows["o1"]])[0], packed.read_plane("psf", [rows["o1"]])[0]
     assert np.array_equal(rms, np.stack([weight(10), weight(1)], -1))
     assert np.array_equal(psfs[..., 1], 2 * psf)

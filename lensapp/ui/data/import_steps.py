@@ -34,7 +34,11 @@ from lensapp.ui.shared.widgets import counted, download, error_box, errors_shown
 
 DRY_RUN, FAILED, VALUES, ROUND = "import-dry-run", "import-failed", "import-values", "import-round"
 ANOTHER = "import-another"  # a form is asked for beside an import under way: the page stays with it
-GOOD_NEWS = ("Kept beside the pixels", " of other bands ")  # among warnings: what is as it was asked for
+GOOD_NEWS = (
+    "Kept beside the pixels",
+    "of flux and left out in each file",
+    " of other bands ",
+)  # among warnings: what is as it was asked for
 SETTINGS = {  # heading → fields, in this order
     "Files": ("ids", "hdus", "key", "band_axis", "size", *TILE_FIELDS),
     "Catalogue": (
@@ -51,6 +55,7 @@ SETTINGS = {  # heading → fields, in this order
 }
 COLUMN_FIELDS = ("id_column", "ra_column", "dec_column", "label_column", "label_threshold", "label_meanings")
 PIXELS = "Pixels"  # all else
+BANDS_OF_SOME = re.compile(r"have the same bands: some have ([^.]+)\.")
 LONE_LETTER = re.compile(r"the lone letter (\w):")
 OF_COLOURS, COLOURS = "shown in red, green and blue", (("i", "r", "g"), ("g", "r", "i"))
 CHOICE_WIDTH = 1000  # on wide screens, so that what belongs together stays together
@@ -183,6 +188,8 @@ def _likely_bands(refusal: str) -> Sequence[tuple[str, ...]]:
     """Return what the bands may be that a refusal says to be unknown: each is offered as a button."""
     if OF_COLOURS in refusal:
         return COLOURS
+    if some := BANDS_OF_SOME.search(refusal):
+        return tuple(tuple(bands.split(", ")) for bands in some[1].split(" and others "))
     lone = LONE_LETTER.search(refusal)
     return ((lone[1],),) if lone else ()
 
