@@ -89,9 +89,7 @@ def make_plan(spec: IngestSpec) -> ImportPlan:
     sample, sampled_ids = _read_sample(layout.recipe, candidates, rejections)
     warnings = [*filter(None, [listing.companions.warning()]), *layout.warnings, *of_packs]
     warnings += catalogue.warnings if catalogue is not None else ()
-    if layout.groups is not None and layout.groups.of_other_bands:
-        count = len(layout.groups.of_other_bands)
-        warnings.append(f"{count} files of other bands than {', '.join(layout.recipe.bands)} are left out.")
+    warnings += _of_other_bands(layout)
     read_first = next(one for one in candidates if one.candidate_id == sampled_ids[0])
     are_pictures = _is_picture(layout.recipe, listing.root / read_first.files[0], sample[0])
     recipe = replace(
@@ -121,6 +119,14 @@ def make_plan(spec: IngestSpec) -> ImportPlan:
     survey = survey_of(reading.header for reading in sample if reading.header is not None)
     known = (recipe, candidates, rejections, warnings, scale, are_pictures)
     return ImportPlan(*known, catalogue, listing.companions, survey, offers, shared)
+
+
+def _of_other_bands(layout: Layout) -> list[str]:
+    """Say how many files are of other bands than those asked for."""
+    if layout.groups is None or not layout.groups.of_other_bands:
+        return []
+    count = len(layout.groups.of_other_bands)
+    return [f"{count} files of other bands than {', '.join(layout.recipe.bands)} are left out."]
 
 
 def _of_those_beside(left_out: Sequence[str], spec: IngestSpec) -> tuple[list[str], list[str]]:

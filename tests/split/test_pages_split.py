@@ -9,6 +9,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from lensapp.storage import datasets
+from lensapp.ui.split.figures import is_even
 from support.pages_workspace import figures_of, open_page
 from support.small_surveys import add_source, make_survey
 
@@ -147,3 +148,9 @@ def test_without_any_label_the_page_says_how_to_get_some(workspace):
     assert not app.exception
     assert not app.error
     assert any("No source has labels yet" in element.value for element in app.markdown)
+
+
+def test_shares_are_not_called_the_same_where_a_part_is_empty():
+    assert is_even([10, 2, 2], [20, 4, 4])
+    assert not is_even([10, 2, 0], [20, 4, 0])
+    assert not is_even([10, 1, 2], [20, 4, 4])

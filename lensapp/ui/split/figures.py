@@ -46,9 +46,7 @@ def show_balance(preview: SplitPreview) -> None:
         )
     figure.update_layout(barmode="stack", bargap=0.25, legend={"traceorder": "normal"})
     figure.update_xaxes(title="cutouts")
-    filled = [share for share, total in zip(shares, totals, strict=True) if total]
-    of_both = 0 < sum(counts[LABELS[0]]) < sum(totals)
-    even = of_both and max(filled) - min(filled) < EVEN_SHARES
+    even = is_even(counts[LABELS[0]], totals)
     figures.show_figure(
         figure,
         title="Each part holds the same share of lenses" if even else "Lenses in each part",
@@ -154,3 +152,11 @@ def show_groups(
                 st.caption(f"{number(len(cutout_ids) - MOST_OF_GROUP)} more in this group")
         if len(groups) > MOST_GROUPS:
             st.caption(f"and {counted(len(groups) - MOST_GROUPS, 'group')} more")
+
+
+def is_even(lenses: Sequence[int], totals: Sequence[int]) -> bool:
+    """Tell whether all parts hold cutouts, both classes are there, and lenses are the same share of each."""
+    if not all(totals) or not 0 < sum(lenses) < sum(totals):
+        return False
+    shares = [some / total for some, total in zip(lenses, totals, strict=True)]
+    return max(shares) - min(shares) < EVEN_SHARES

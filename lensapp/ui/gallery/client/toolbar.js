@@ -32,9 +32,8 @@ export class Toolbar {
     const tools = this.root.querySelector('.tools');
     const buttons = Object.entries(GROUPS).filter(([name]) => this.bands.length > 1 || /stretches|residual/.test(name)).filter(([name]) => name !== 'colours' || !given);
     tools.replaceChildren(...buttons.map(([name, { label, key, meaning }]) => {
-      const words = name === 'difference' ? `${this.bands[0]} − α${this.bands.at(-1)}` : label;
       const title = `Show ${meaning} (Shift ${key.toUpperCase()})`;
-      return element('button', { type: 'button', textContent: words, title, 'data-do': `togglePanel ${name}` });
+      return element('button', { type: 'button', textContent: label, title, 'data-do': `togglePanel ${name}` });
     }));
     this.root.querySelector('.blinking').hidden = this.bands.length < 2;
   }
