@@ -269,7 +269,7 @@ def _with_review(ws: Workspace, chain: Chain, review: Review, source: Source) ->
         label = f"Grade {left} more" if chain.graded else f"Grade {review.name}"
         return NextStep(label, f"Grade the {left} candidates that are left.", "inspect", names, {})
     if not chain.exported:
-        here = "Look through the candidates, then export them or feed the grades back."
+        here = "Export the candidates, or feed the grades back."
         starts: Action | None = "export" if chain.graded else None  # the browser fetches it, see page_head
         return NextStep(f"Export {source.name}", here, "catalogue", names, {"view": "export"}, starts)
     later = _later_version(ws, review, source)
@@ -310,7 +310,7 @@ def _review_of_best(ws: Workspace, chain: Chain, source: Source, label: str) -> 
     own = cutout_columns(ws, [source.id], columns=("id",))["id"]
     left = chain.scored - int(np.isin(graded_candidates(ws), own).sum())
     if left <= 0:
-        here = "All that is scored is graded: import further cutouts, or make another demo survey on Home."
+        here = "All that is scored is graded: import more cutouts."
         return NextStep("Import further cutouts", here, "data", chain.names, {"view": "import"})
     best = min(REVIEWED_FIRST, left)
     here = "Review the top candidates."
@@ -324,7 +324,7 @@ def _training(dataset: Dataset, names: Mapping[str, str]) -> NextStep:
 def _first_network(ws: Workspace, source: Source, names: Mapping[str, str]) -> NextStep:
     """Return the step to a first network, or past it where nothing has labels."""
     if is_labelled(ws, source):
-        here = "Look at the parts, then freeze this dataset version."
+        here = "Look at the parts, then freeze this version."
         if source.kind == DEMO:  # of one's own cutouts one looks at the parts first
             return NextStep(f"Split {source.name}", here, "train", names, {}, "split", done_on="split")
         return NextStep(f"Split {source.name}", here, "split", names, {})

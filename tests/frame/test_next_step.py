@@ -16,7 +16,7 @@ from lensapp.services.catalogue.export import export
 from lensapp.services.catalogue.feedback import feed_back
 from lensapp.services.inspect.queues import review_of_cutouts
 from lensapp.services.inspect.vote_import import import_votes
-from lensapp.services.next_step import STAGES, Round, round_of, take_step
+from lensapp.services.next_step import STAGES, NextStep, Round, RoundStage, round_of, take_step
 from lensapp.services.overview import last_graded
 from lensapp.services.selected_chain import Kind, reads
 from lensapp.services.split.datasets import freeze_split
@@ -24,6 +24,7 @@ from lensapp.services.train.starter import install_starter
 from lensapp.storage import reviews, runs, sources, studies
 from lensapp.storage.workspace import Workspace
 from lensapp.ui.main import GROUPS
+from lensapp.ui.shared.page_head import is_full
 from support import pages_workspace as rooms
 from support.small_surveys import add_source, add_votes, make_survey
 
@@ -477,3 +478,18 @@ def test_after_the_export_the_next_step_opens_the_view_that_feeds_back(tmp_path,
     assert steps(page) == ["**Next:** Feed the grades back into the next training."]
     page.get_by_key("catalogue-view").set_value("candidates").run()
     assert steps(page) == ["Feed back into training"]
+
+
+@pytest.mark.parametrize(
+    ("cutouts", "page", "full"),
+    [
+        (400, "score", False),
+        (1_200_000, "score", True),
+        (400, "inspect", True),
+        (1_200_000, "workspace", False),
+    ],
+)
+def test_counts_of_the_stages_give_way_where_the_next_step_would_not_fit_beside_them(cutouts, page, full):
+    stages = [RoundStage(name, "data", True, False, cutouts, None, "of it") for name in STAGES]
+    step = NextStep("Review the next 100", "Review the top candidates.", "inspect", {}, {})
+    assert is_full(Round(tuple(stages), step, {}), page) is full

@@ -56,7 +56,8 @@ def show_data_page() -> None:
         put(WHERE, [])  # of the source before, whose columns the new one may lack
         # Another widget: that of before would win, and a rerun asked for meanwhile would bring it back.
         st.session_state[TAKEN] = st.session_state.get(TAKEN, 0) + 1
-    row, below = st.container(horizontal=True, vertical_alignment="center", gap="small"), st.container()
+    row = st.container(horizontal=True, vertical_alignment="center", gap="small", key="data-row")
+    below = st.container()
     with row:
         longest = max(len(source.name) for source in ready)
         with st.container(width=min(max(175, 60 + 8 * longest), 420)):

@@ -110,10 +110,9 @@ def show_density(
         ticked = show_clusters(map_density.cluster_counts(points, scores, graded=graded))
         dots = np.array([-1 - one for one in chosen if one < 0], np.int64)
         rows = np.union1d(cells.rows_in(in_cells), dots)
-        if not chosen:
-            rows = np.flatnonzero(np.isin(points.clusters, ticked))
-        elif ticked:
-            rows = rows[np.isin(points.clusters[rows], ticked)]
+        in_ticked = np.flatnonzero(np.isin(points.clusters, ticked))
+        if ticked:
+            rows = np.intersect1d(rows, in_ticked) if chosen else in_ticked
         _show_selected(ws, run, name, points, rows, ticked=ticked, grades=grades, drawn=bool(chosen))
 
 

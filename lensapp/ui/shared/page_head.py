@@ -37,6 +37,7 @@ LED_BY: Mapping[str, Sequence[Kind]] = {
 """What pages, or views of them, are about: the first that the address names; others are about a source."""
 BESIDE_THE_ROUND = ("workspace",)
 HEAD = "page-head"  # where the stages were drawn, what from, and how their step looks
+MOST_LETTERS = 94  # of stages and next step, that stand in one line on a window of 1280 px
 MARKS = {True: ":material/check_circle:", False: ":material/radio_button_unchecked:"}
 RUNNING = ":material/progress_activity:"
 EXPORT_ASKED = "export-asked"  # whose first export the browser was told to fetch, and when
@@ -101,8 +102,9 @@ def _show_round(
 ) -> None:
     page = str(st.session_state.get(PAGE, ""))
     key = "round-again" if again else "round"
+    brief = "-brief" if is_full(stands, page) else ""  # see frame.css
     with place.container(horizontal=True, vertical_alignment="center", gap="small", key=key):
-        with st.container(horizontal=True, gap=None, key=f"{key}-stages", width="content"):
+        with st.container(horizontal=True, gap=None, key=f"{key}-stages{brief}", width="content"):
             for stage in stands.stages:
                 _show_stage(stage, stands, page)
         if page not in BESIDE_THE_ROUND:
@@ -110,13 +112,25 @@ def _show_round(
         follow_export()  # in here, where it moves nothing of the page
 
 
-def _show_stage(stage: RoundStage, stands: Round, page: str) -> None:
+def is_full(stands: Round, page: str) -> bool:
+    """Whether the next step takes the place of the counts of the stages on a window of 1280 px."""
+    step = stands.next_step
+    words = f"Next: {step.here}" if page in (step.page, step.done_on) else step.label
+    letters = sum(len(_stage_words(stage)) for stage in stands.stages) + len(words)
+    return letters > MOST_LETTERS and page not in BESIDE_THE_ROUND
+
+
+def _stage_words(stage: RoundStage) -> str:
+    """Return the name of a stage with its count."""
     count = "" if stage.count is None else f" {number(stage.count)}"
     count += "" if stage.of is None else f" of {number(stage.of)}"
-    count += f" ({stage.remark})" if stage.remark else ""
+    return f"{stage.name}{count}" + (f" ({stage.remark})" if stage.remark else "")
+
+
+def _show_stage(stage: RoundStage, stands: Round, page: str) -> None:
     st.page_link(
         PAGES / f"{page if page in STAGES[stage.name] else stage.page}.py",
-        label=f"{stage.name}{count}",
+        label=_stage_words(stage),
         icon=RUNNING if stage.running else MARKS[stage.done],
         help=f"{number(stage.count)} {plain(stage.hint)}" if stage.count else plain(stage.hint),
         query_params=selection() | dict(stands.selection),
