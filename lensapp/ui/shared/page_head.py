@@ -115,7 +115,7 @@ def _show_round(
 def is_full(stands: Round, page: str) -> bool:
     """Whether the next step takes the place of the counts of the stages on a window of 1280 px."""
     step = stands.next_step
-    words = f"Next: {step.here}" if page in (step.page, step.done_on) else step.label
+    words = f"Next: {step.here}" if _is_done_here(step, page) else step.label
     letters = sum(len(_stage_words(stage)) for stage in stands.stages) + len(words)
     return letters > MOST_LETTERS and page not in BESIDE_THE_ROUND
 
