@@ -7,17 +7,18 @@ from typing import Literal
 import numpy as np
 
 from lensapp.core.inspect.review_spec import ReviewSpec
-from lensapp.core.split.splits import SplitSpec
+from lensapp.core.split.splits import LABELS, SplitSpec
 from lensapp.job_kinds import JOB_KINDS, selection_of
 from lensapp.services.catalogue.feedback import usual_votes_change
 from lensapp.services.data.demo import KIND as DEMO
 from lensapp.services.data.demo import labelled_beside, survey_name
-from lensapp.services.data.sources import is_labelled, ready_sources
+from lensapp.services.data.sources import is_labelled, label_counts, ready_sources
 from lensapp.services.inspect.queues import create_review
 from lensapp.services.inspect.vote_log import graded_candidates
 from lensapp.services.score.scores import name_for_best
 from lensapp.services.selected_chain import Chain, Kind, chain_of, reads, trained_on
 from lensapp.services.split.datasets import freeze_split
+from lensapp.services.split.previews import complements_of
 from lensapp.services.train import runs as trainings
 from lensapp.services.train.starter import install_starter, is_starter, starter_bands
 from lensapp.storage import datasets, reviews, runs, sources
@@ -89,7 +90,7 @@ class NextStep:
     here: str
     page: str
     selection: Mapping[str, str]
-    view: Mapping[str, str]
+    view: Mapping[str, str | list[str]]
     starts: Action | None = None
     done_on: str | None = None
 
@@ -325,6 +326,9 @@ def _first_network(ws: Workspace, source: Source, names: Mapping[str, str]) -> N
     """Return the step to a first network, or past it where nothing has labels."""
     if is_labelled(ws, source):
         here = "Look at the parts, then freeze this version."
+        if (other := _of_other_label(ws, source)) is not None:
+            both = {"sources": [source.name, other]}
+            return NextStep(f"Split {source.name} and {other}", here, "split", names, both)
         if source.kind == DEMO:  # of one's own cutouts one looks at the parts first
             return NextStep(f"Split {source.name}", here, "train", names, {}, "split", done_on="split")
         return NextStep(f"Split {source.name}", here, "split", names, {})
@@ -334,7 +338,24 @@ def _first_network(ws: Workspace, source: Source, names: Mapping[str, str]) -> N
     if source.bands == starter_bands():
         here = "Score the cutouts with the starter network."
         return NextStep("Score with the starter network", here, "score", names, {}, "score")
+    return _inspect(source, names)
+
+
+def _inspect(source: Source, names: Mapping[str, str]) -> NextStep:
     return NextStep(f"Inspect {source.name}", "Make a review of these cutouts.", "inspect", names, {})
+
+
+def _of_other_label(ws: Workspace, source: Source) -> str | None:
+    """Return the source that has what one of lenses or of non-lenses only lacks, or None.
+
+    One that has nothing else comes first, then the newest.
+    """
+    missing = [label for label in LABELS if not label_counts(ws, source).get(label)]
+    if len(missing) != 1:
+        return None
+    fitting = complements_of(ws, [source.name], label=missing[0])
+    fitting.sort(key=lambda one: len(one[1]) > 1)
+    return fitting[0][0] if fitting else None
 
 
 def _with_network(ws: Workspace, chain: Chain, run: Run, source: Source) -> NextStep:
@@ -362,6 +383,10 @@ def _with_trained(ws: Workspace, chain: Chain, run: Run, source: Source) -> Next
     survey = None if chain.scored else _to_search(ws, chain, run)
     if survey is not None:
         return _next_step(ws, chain_of(ws, {**names, "source": survey.name, "run": run.name}))
+    if not chain.scored and not _takes(ws, run, source):
+        if chain.dataset is not None and source.id in chain.dataset.source_ids:
+            return _training(chain.dataset, names)
+        return _first_network(ws, source, names) if is_labelled(ws, source) else _inspect(source, names)
     if not chain.scored:
         here = f"Score {source.name} with {run.name}."
         return NextStep(f"Score {source.name}", here, "score", names, {}, "score")
@@ -378,6 +403,11 @@ def _to_search(ws: Workspace, chain: Chain, run: Run) -> Source | None:
         return None
     if run.dataset_id != dataset.id or source.id not in dataset.source_ids:
         return None
-    offered = [one for one in ready_sources(ws) if not is_labelled(ws, one) and reads(ws, run, one)]
+    offered = [one for one in ready_sources(ws) if not is_labelled(ws, one) and _takes(ws, run, one)]
     offered.sort(key=lambda one: one.name != survey_name(source.name))
     return next(iter(offered), None)
+
+
+def _takes(ws: Workspace, run: Run, source: Source) -> bool:
+    """Return whether a network scores a source as it is, as the list of sources on the page Score says."""
+    return reads(ws, run, source) and not trainings.fitting_first(ws, run, [source])[source.name]

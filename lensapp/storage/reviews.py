@@ -414,6 +414,15 @@ def count_votes_on(database: Database, source_ids: Sequence[int]) -> int:
         return int(connection.execute(statement).scalar_one())
 
 
+def count_votes_on_members(database: Database, dataset_id: int, *, since: float) -> int:
+    """Return the number of votes on members of a dataset version that came in time and after a moment."""
+    votes, members = tables.votes, tables.dataset_members
+    own = votes.c.cutout_id.in_(select(members.c.cutout_id).where(members.c.dataset_id == dataset_id))
+    statement = select(func.count()).where(votes.c.received_at > since, own, IN_TIME, OF_NONE_DELETED)
+    with database.read() as connection:
+        return int(connection.execute(statement).scalar_one())
+
+
 def votes_since(database: Database, moment: float) -> list[tuple[str, int, int, float]]:
     """Return inspector, review id, number of candidates voted on since a moment, and when the last."""
     table = tables.votes

@@ -27,6 +27,7 @@ from lensapp.storage.scores import stored_scores
 from lensapp.storage.workspace import Workspace
 from lensapp.ui.evaluate import evaluation_figures
 from lensapp.ui.evaluate.tables import TERMS, latex_table
+from lensapp.ui.evaluate.threshold import CHOSEN_FOR
 from support.pages_workspace import (
     SIZE,
     add_dataset,
@@ -147,6 +148,16 @@ def test_a_suggested_threshold_is_taken_with_one_click(folder: Path) -> None:
     page.get_by_key("evaluate-aims").set_value("completeness_90").run()
     assert not page.exception
     assert page.slider(key="evaluate-threshold").value != 0.5
+
+
+def test_a_threshold_of_another_run_beyond_all_scores_goes_back_to_the_usual_one(folder: Path) -> None:
+    full_workspace(folder)
+    page = open_page("evaluate", run="elu_cnn-1", threshold="0.0")
+    assert page.slider(key="evaluate-threshold").value == 0.0, "as asked for"
+    page.session_state[CHOSEN_FOR] = "elu_cnn-2"
+    page.run()
+    assert page.slider(key="evaluate-threshold").value == 0.5
+    assert "threshold" not in page.query_params
 
 
 def test_a_threshold_that_is_no_number_falls_back_to_one_half(folder: Path) -> None:

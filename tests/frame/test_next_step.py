@@ -22,6 +22,7 @@ from lensapp.services.selected_chain import Kind, reads
 from lensapp.services.split.datasets import freeze_split
 from lensapp.services.train.starter import install_starter
 from lensapp.storage import reviews, runs, sources, studies
+from lensapp.storage.arrays import FLUX_SCALES
 from lensapp.storage.workspace import Workspace
 from lensapp.ui.main import GROUPS
 from lensapp.ui.shared.page_head import is_full
@@ -227,11 +228,16 @@ def test_a_network_trained_on_the_grades_of_a_review_begins_its_own_round(ws):
 
 def test_the_starter_selected_takes_part_in_the_round_of_a_version_that_it_can_score(ws):
     scale = runs.normalisation_of(ws, install_starter(ws).name).pixel_scale_arcsec
-    for name, bands in (("seen", ("g", "r", "i")), ("unseen", ("J", "H"))):
+    of_bands = {"seen": ("g", "r", "i"), "unseen": ("J", "H"), "unknown": ("g", "r", "i")}
+    expected = {"seen": "Score seen", "unseen": "Train on unseen-v1", "unknown": "Train on unknown-v1"}
+    for name, bands in of_bands.items():  # the network refuses what has no known unit of flux
         add_source(ws, name, bands=bands, size=64, pixel_scale_arcsec=scale)
+        if name == "seen":
+            ws.cutouts_folder(name).mkdir(parents=True, exist_ok=True)
+            np.save(ws.cutouts_folder(name) / FLUX_SCALES, np.ones((60, 3), np.float32))
         freeze_split(ws, source_names=[name], spec=SplitSpec())
         of = stands(ws, source=name, dataset=f"{name}-v1", run="starter")
-        assert of.next_step.label == {"seen": "Score seen", "unseen": "Train on unseen-v1"}[name]
+        assert of.next_step.label == expected[name]
 
 
 def test_a_version_of_two_sources_says_so_beside_its_count(ws):
@@ -332,6 +338,21 @@ def test_the_round_is_about_the_review_that_people_grade_and_not_one_made_for_im
     }  # fmt: skip
     reviews.add_votes(ws.database, [vote])
     assert stands(ws).selection["review"] == "sky-all", "which somebody grades here now"
+
+
+def test_lenses_alone_are_split_together_with_the_non_lenses_that_fit_them(ws):
+    add_source(
+        ws,
+        "objects",
+        lens_every=100,
+        cutouts=[{"candidate_id": f"o{row}", "label": "nonlens", "row": row} for row in range(6)],
+        count=6,
+    )
+    assert stands(ws).next_step.label == "Split objects"
+    add_source(ws, "painted1", lens_every=1, count=6)
+    for name, other in (("objects", "painted1"), ("painted1", "objects")):
+        step = stands(ws, source=name).next_step
+        assert (step.label, step.view) == (f"Split {name} and {other}", {"sources": [name, other]})
 
 
 def test_a_look_aside_is_the_rounds_review_only_where_it_is_selected(ws):

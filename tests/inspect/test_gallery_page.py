@@ -78,8 +78,18 @@ def test_few_questions_are_asked_and_all_else_is_folded_once(ws: Workspace) -> N
 
 def test_a_run_that_has_not_scored_the_source_is_offered_to_score_it(ws: Workspace) -> None:
     add_scores(ws, add_source(ws, "sea", blobs(3)), {0: 0.5})
-    add_source(ws, "sky", blobs(3))
-    page = open_page("inspect", source="sky", run="run-1")
+    sky = add_source(ws, "sky", blobs(3))
+    store_features(ws, sky, np.ones((3, 2)), run_name="run-1")  # with a network
+
+    def page_of(*bands: str) -> AppTest:
+        fitted = fit_normalisation(blobs(3), NormalisationSpec(), bands=bands, pixel_scale_arcsec=0.2)
+        write_json(ws.run_folder("run-1") / "normalisation.json", fitted.saved())
+        return open_page("inspect", source="sky", run="run-1")
+
+    page = page_of("X", "Y", "Z")
+    assert any("run-1 cannot score sky" in text.value for text in page.caption)
+    assert "new-review-score" not in [button.key for button in page.button]
+    page = page_of(*sky.bands)
     assert any("run-1 has not scored sky yet" in text.value for text in page.caption)
     assert "new-review-score" in [button.key for button in page.button]
     page = open_page("inspect", source="sky", run="nobody")

@@ -30,7 +30,7 @@ from lensapp.core.progress import Report, ShouldStop, ignore_progress, never_sto
 from lensapp.core.train.normalisation import about_middle
 from lensapp.job_kinds import AuditPayload
 from lensapp.services.evaluate.evaluation import Evaluation, load_evaluation, task_of
-from lensapp.services.evaluate.label_noise import label_suspects, votes_that_count
+from lensapp.services.evaluate.label_noise import label_suspects, votes_on_members
 from lensapp.services.evaluate.realism import audit_realism
 from lensapp.services.evaluate.subgroups import columns_of
 from lensapp.services.split.leakage import dataset_leaks
@@ -283,5 +283,5 @@ def kept_audit(ws: Workspace, run: Run) -> KeptAudit | None:
     outdated = found["checksum"] != dataset.checksum or network_has_changed(
         ws, run, since=found["audited_at"], checksum=found.get("network_sha256")
     )
-    votes = votes_that_count(ws, run)
-    return KeptAudit(found, outdated, votes - found["label_noise"].get("votes", votes))
+    told = "votes" in found["label_noise"]
+    return KeptAudit(found, outdated, votes_on_members(ws, run, since=found["audited_at"]) if told else 0)

@@ -121,6 +121,11 @@ def votes_that_count(ws: Workspace, run: Run) -> int:
     return reviews.count_votes_on(ws.database, sorted({*dataset.source_ids, *scored}))
 
 
+def votes_on_members(ws: Workspace, run: Run, *, since: float) -> int:
+    """Return how many votes on cutouts of the dataset of a run came after a moment (Unix time)."""
+    return reviews.count_votes_on_members(ws.database, run.dataset_id, since=since)
+
+
 def out_of_sample(ws: Workspace, run: Run) -> OutOfSample:
     """Return scores of the dataset by networks that did not learn from the cutouts that they score.
 

@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from lensapp.services.data.sources import is_labelled
-from lensapp.services.train.runs import fitting_first
-from lensapp.storage import datasets
+from lensapp.services.train.runs import fitting_first, gives_features_only, has_network
+from lensapp.storage import datasets, runs, sources
 from lensapp.storage.records import Run, Source
 from lensapp.storage.scores import stored_scores
 from lensapp.storage.workspace import Workspace
@@ -47,3 +47,19 @@ def to_score(ws: Workspace, run: Run, offered: Sequence[Source]) -> SourcesToSco
                 passed_over |= set() if by_name[name].id in scored else {name}
     ordered = sorted(remarks, key=lambda name: (bool(remarks[name]), name not in to_search))
     return SourcesToScore({name: remarks[name] for name in ordered}, frozenset(passed_over))
+
+
+def score_refusal(ws: Workspace, *, run_name: str, source_name: str) -> str:
+    """Return in a few words why a run cannot score a source as it is; empty where it can.
+
+    Raises
+    ------
+    NotFound
+        When there is no such run or source.
+    """
+    run, source = runs.get_run(ws.database, run_name), sources.get_source(ws.database, source_name)
+    if gives_features_only(run):
+        return "it gives no scores"
+    if not run.is_external and not has_network(ws, run):
+        return "it has no network yet"
+    return fitting_first(ws, run, [source])[source.name]

@@ -17,8 +17,9 @@ from lensapp.services.inspect.blind_tests import unmatched_warning
 from lensapp.services.inspect.consensus import retirement_doubt
 from lensapp.services.inspect.queues import create_review, feedback_warning, free_review_name
 from lensapp.services.score.scores import scored_so_far
+from lensapp.services.score.sources_to_score import score_refusal
 from lensapp.services.train.job_control import WAITING_STATES, latest_job
-from lensapp.services.train.runs import run_status, start_scoring
+from lensapp.services.train.runs import start_scoring
 from lensapp.storage.workspace import Workspace
 from lensapp.ui.inspect.review_part import put_part
 from lensapp.ui.shared import state
@@ -167,9 +168,12 @@ def _open_review(ws: Workspace, name: str, source: str, *, run_name: str | None,
 def _say_why_absent(ws: Workspace, *, run_name: str, source_name: str) -> None:
     """Say why a run selected elsewhere is none to choose; offer to score where it only has not scored yet."""
     try:
-        run_status(ws, run_name)
+        refusal = score_refusal(ws, run_name=run_name, source_name=source_name)
     except NotFound:
         state.say_what_stands_in(run_name)
+        return
+    if refusal:
+        st.caption(f":material/info: {plain(run_name)} cannot score {plain(source_name)}: {plain(refusal)}.")
         return
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
         st.caption(

@@ -51,9 +51,10 @@ def show_vote_import(ws: Workspace, source_name: str) -> None:
             "order": order,
         }
         plan = import_votes(ws, name=source_name, path=path, dry_run=True, **options)
-        people = ", ".join(f"{name} ({count})" for name, count in plan["inspectors"].items()) or "nobody"
+        people = ", ".join(f"{name} ({count})" for name, count in plan["inspectors"].items())
+        new = counted(plan["added"], "new vote") + (f" by {people}" if people else "")
         st.caption(
-            f"{counted(plan['rows'], 'row')}: {counted(plan['added'], 'new vote')} by {plain(people)}, "
+            f"{counted(plan['rows'], 'row')}: {plain(new)}, "
             f"{number(plan['already_there'])} here already, {number(len(plan['refused']))} refused."
         )
         for warning in plan["warnings"]:

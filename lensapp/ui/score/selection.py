@@ -12,6 +12,7 @@ from lensapp.storage.records import Cutout, Run
 from lensapp.storage.workspace import Workspace
 from lensapp.ui.evaluate.cutout_sheet import open_in_gallery, show_cutouts
 from lensapp.ui.shared.address import NO_ROWS, digest, kept, ticked
+from lensapp.ui.shared.figures import CLASS_NAMES
 from lensapp.ui.shared.scores import scores_text
 from lensapp.ui.shared.widgets import heading, number
 
@@ -104,7 +105,7 @@ def show_selected_cutouts(
         row = by_id.loc[cutout.id]
         chance = probabilities.get(cutout.id)
         score = "" if pd.isna(row["score"]) else scores_text(row["score"], chance)
-        truth = row["object_class"] or (row["label"] if row["label"] != UNLABELLED else "")
+        truth = row["object_class"] or ("" if row["label"] == UNLABELLED else CLASS_NAMES[row["label"]])
         return "  ".join(part for part in (row["grade"], score, truth) if part)
 
     show_cutouts(

@@ -171,14 +171,18 @@ def show_next_step(step: NextStep, page: str, *, key: str, kind: ButtonType = "p
 
 
 def _is_done_here(step: NextStep, page: str) -> bool:
-    """Whether a step is done on what is shown: not where it is about another run, or opens another view."""
+    """Whether a step is done on what is shown: not where it is of another run or source, or opens another view."""
     if page == step.done_on:
         return True
-    shown = selected("run")
-    if step.starts == "evaluate" and shown not in (None, step.selection.get("run")):
+    started_for: Kind = "run" if step.starts == "evaluate" else "source"
+    shown = selected(started_for) if step.starts in ("evaluate", "score") else None
+    if shown not in (None, step.selection.get(started_for)):
         return False
     opens = {} if step.starts else step.view
-    return page == step.page and all(st.query_params.get(name) == value for name, value in opens.items())
+    return page == step.page and all(
+        st.query_params.get_all(name) == ([value] if isinstance(value, str) else value)
+        for name, value in opens.items()
+    )
 
 
 def _show_export(step: NextStep, *, key: str, kind: ButtonType) -> None:

@@ -342,7 +342,7 @@ def choose_view(views: Mapping[str, str], *, key: str, kept_as: str = VIEW) -> s
     return str(view)
 
 
-def go(page: str, *, view: Mapping[str, str] | None = None, **selection: str) -> NoReturn:
+def go(page: str, *, view: Mapping[str, str | list[str]] | None = None, **selection: str) -> NoReturn:
     """Open the page in `pages/PAGE.py` with `selection` (of KINDS) made; ends this run of the script.
 
     `view` is what else the address of that page says, such as {"view": "export"}.
@@ -351,7 +351,7 @@ def go(page: str, *, view: Mapping[str, str] | None = None, **selection: str) ->
     st.rerun()
 
 
-def ask_to_go(page: str, *, view: Mapping[str, str] | None = None, **selection: str) -> None:
+def ask_to_go(page: str, *, view: Mapping[str, str | list[str]] | None = None, **selection: str) -> None:
     """Let the next run of the script begin with opening a page, as `go` does; for what a click calls."""
     if "review" in selection:
         selection = names_with_review(get_workspace(), selection["review"]) | selection

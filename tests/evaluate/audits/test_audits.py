@@ -15,6 +15,7 @@ from lensapp.services.evaluate.audits import audit, keep_audit, kept_audit, star
 from lensapp.services.evaluate.label_noise import label_suspects, out_of_sample, suspicion_doubt
 from lensapp.storage import datasets, queue, reviews, runs, sources, studies
 from lensapp.storage.evaluations import load_evaluation, save_evaluation
+from lensapp.storage.scores import stored_scores
 from lensapp.storage.workspace import Workspace
 from support.pages_workspace import BANDS, SIZE, add_run, full_workspace, open_page
 from support.scoring_workspace import (
@@ -26,6 +27,7 @@ from support.scoring_workspace import (
     train_tiny,
 )
 from support.shortcut_audits import add_dataset_and_run, add_marked_survey
+from support.small_surveys import add_source as add_small_source
 from support.small_surveys import add_votes, pack_source
 
 
@@ -223,6 +225,15 @@ def test_votes_cast_since_an_audit_are_told_and_one_click_audits_again_with_its_
     run = runs.get_run(ws.database, "husky")
     spec = AuditSpec(folds=3)
     keep_audit(ws, "husky", audit(ws, run_name="husky", spec=spec) | {"shift": []})
+    page = open_page("evaluate", run="husky", view="audits")
+    assert not any("since this audit" in one.value for one in page.warning)
+    beside = add_small_source(ws, "beside", count=3)  # of no member of the dataset
+    other = sources.cutout_columns(ws.database, [beside.id], columns=("id",))["id"]
+    aside = reviews.create_review(
+        ws.database, name="beside", source_id=beside.id, run_id=None, spec={}, queue=other
+    )
+    add_votes(ws, aside, "Ada", dict.fromkeys(other.tolist(), "A"))
+    stored_scores.add_scores(ws, run.id, beside.id, other, np.full(3, 0.5, np.float32))
     page = open_page("evaluate", run="husky", view="audits")
     assert not any("since this audit" in one.value for one in page.warning)
     ids = load_evaluation(ws.run_folder("husky"), "test").cutout_ids.tolist()
