@@ -171,7 +171,7 @@ def show_next_step(step: NextStep, page: str, *, key: str, kind: ButtonType = "p
 
 
 def _is_done_here(step: NextStep, page: str) -> bool:
-    """Whether a step is done on what is shown: not one of another run or source, or that opens another view."""
+    """Whether a step is done on what is shown: none of another run or source, or that opens another view."""
     if page == step.done_on:
         return True
     started_for: Kind = "run" if step.starts == "evaluate" else "source"
