@@ -1,11 +1,9 @@
 """Where a source stands in the round, and the next step that every page offers."""
 
 import time
-from pathlib import Path
 
 import numpy as np
 import pytest
-from streamlit.testing.v1 import AppTest
 
 from lensapp import jobs
 from lensapp.core.catalogue.feedback_spec import FeedbackRules
@@ -16,7 +14,7 @@ from lensapp.services.catalogue.export import export
 from lensapp.services.catalogue.feedback import feed_back
 from lensapp.services.inspect.queues import review_of_cutouts
 from lensapp.services.inspect.vote_import import import_votes
-from lensapp.services.next_step import STAGES, NextStep, Round, RoundStage, round_of, take_step
+from lensapp.services.next_step import STAGES, Round, round_of, take_step
 from lensapp.services.overview import last_graded
 from lensapp.services.selected_chain import Kind, reads
 from lensapp.services.split.datasets import freeze_split
@@ -25,11 +23,8 @@ from lensapp.storage import reviews, runs, sources, studies
 from lensapp.storage.arrays import FLUX_SCALES
 from lensapp.storage.workspace import Workspace
 from lensapp.ui.main import GROUPS
-from lensapp.ui.shared.page_head import is_full
 from support import pages_workspace as rooms
 from support.small_surveys import add_source, add_votes, make_survey
-
-PROJECT = Path(__file__).parents[2]
 
 
 def stands(ws: Workspace, **selected: str) -> Round:
@@ -457,60 +452,3 @@ def test_the_stages_are_of_what_the_page_shows_and_not_of_the_source_before(
     app = rooms.open_page(page, **{"source": "new", "run": "first", **asked})
     cutouts = next(link for link in app.get("page_link") if link.proto.label.startswith("Cutouts"))
     assert cutouts.proto.label == {"sky": "Cutouts 40", "new": "Cutouts 6"}[source]
-
-
-def test_pressing_the_next_step_opens_its_page_with_the_source(tmp_path, monkeypatch):
-    monkeypatch.setenv("LENSAPP_WORKSPACE", str(tmp_path / "workspace"))
-    monkeypatch.setenv("LENSAPP_WORKER", "0")
-    ws = Workspace.open()
-    make_survey(ws, name="first")
-    make_survey(ws, name="second")
-    freeze_split(ws, source_names=["first"], spec=SplitSpec())
-    app = AppTest.from_file(PROJECT / "lensapp" / "ui" / "main.py", default_timeout=60)
-    app.query_params["source"] = "first"
-    app.run()
-    app.switch_page(str(PROJECT / "pages" / "data.py")).run()
-    app.button(key="round-next").click().run()
-    assert not app.exception
-    assert [title.value for title in app.title] == ["Train"]
-    assert app.query_params["source"] == "first"
-
-
-def test_after_the_export_the_next_step_opens_the_view_that_feeds_back(tmp_path, monkeypatch):
-    monkeypatch.setenv("LENSAPP_WORKSPACE", str(tmp_path / "workspace"))
-    monkeypatch.setenv("LENSAPP_WORKER", "0")
-    ws = Workspace.open()
-    source, survey = rooms.add_survey(ws, "demo1"), rooms.add_survey(ws, "demo1-survey", labelled=False)
-    run = rooms.add_run(ws, rooms.add_dataset(ws, source, "demo1-v1"), "first")
-    rooms.add_scores(ws, run, survey)
-    rooms.add_votes(ws, run, survey)
-    export(ws, CatalogueQuery(of=(survey.name,)), out=ws.folder / "sky.csv")
-
-    def steps(page):
-        keys = ("round-next", "round-again-next")
-        buttons = [one.label for one in page.button if one.key in keys]
-        return buttons + [text.value for text in page.caption if "Next:" in text.value]
-
-    page = rooms.open_page("catalogue", source=survey.name, view="export")
-    assert steps(page) == ["Feed back into training"]
-    next(one for one in page.button if one.label == "Feed back into training").click().run()
-    assert not page.exception
-    assert page.get_by_key("catalogue-view").value == "feed-back"
-    assert steps(page) == ["**Next:** Feed the grades back into the next training."]
-    page.get_by_key("catalogue-view").set_value("candidates").run()
-    assert steps(page) == ["Feed back into training"]
-
-
-@pytest.mark.parametrize(
-    ("cutouts", "page", "full"),
-    [
-        (400, "score", False),
-        (1_200_000, "score", True),
-        (400, "inspect", True),
-        (1_200_000, "workspace", False),
-    ],
-)
-def test_counts_of_the_stages_give_way_where_the_next_step_would_not_fit_beside_them(cutouts, page, full):
-    stages = [RoundStage(name, "data", True, False, cutouts, None, "of it") for name in STAGES]
-    step = NextStep("Review the next 100", "Review the top candidates.", "inspect", {}, {})
-    assert is_full(Round(tuple(stages), step, {}), page) is full

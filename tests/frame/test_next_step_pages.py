@@ -1,0 +1,75 @@
+"""The next step as pages show it: a button that leads there, beside stages that make room for it."""
+
+from pathlib import Path
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from lensapp.core.catalogue.query import CatalogueQuery
+from lensapp.core.split.splits import SplitSpec
+from lensapp.services.catalogue.export import export
+from lensapp.services.next_step import STAGES, NextStep, Round, RoundStage
+from lensapp.services.split.datasets import freeze_split
+from lensapp.storage.workspace import Workspace
+from lensapp.ui.shared.page_head import is_full
+from support import pages_workspace as rooms
+from support.small_surveys import make_survey
+
+PROJECT = Path(__file__).parents[2]
+
+
+def test_pressing_the_next_step_opens_its_page_with_the_source(tmp_path, monkeypatch):
+    monkeypatch.setenv("LENSAPP_WORKSPACE", str(tmp_path / "workspace"))
+    monkeypatch.setenv("LENSAPP_WORKER", "0")
+    ws = Workspace.open()
+    make_survey(ws, name="first")
+    make_survey(ws, name="second")
+    freeze_split(ws, source_names=["first"], spec=SplitSpec())
+    app = AppTest.from_file(PROJECT / "lensapp" / "ui" / "main.py", default_timeout=60)
+    app.query_params["source"] = "first"
+    app.run()
+    app.switch_page(str(PROJECT / "pages" / "data.py")).run()
+    app.button(key="round-next").click().run()
+    assert not app.exception
+    assert [title.value for title in app.title] == ["Train"]
+    assert app.query_params["source"] == "first"
+
+
+def test_after_the_export_the_next_step_opens_the_view_that_feeds_back(tmp_path, monkeypatch):
+    monkeypatch.setenv("LENSAPP_WORKSPACE", str(tmp_path / "workspace"))
+    monkeypatch.setenv("LENSAPP_WORKER", "0")
+    ws = Workspace.open()
+    source, survey = rooms.add_survey(ws, "demo1"), rooms.add_survey(ws, "demo1-survey", labelled=False)
+    run = rooms.add_run(ws, rooms.add_dataset(ws, source, "demo1-v1"), "first")
+    rooms.add_scores(ws, run, survey)
+    rooms.add_votes(ws, run, survey)
+    export(ws, CatalogueQuery(of=(survey.name,)), out=ws.folder / "sky.csv")
+
+    def steps(page):
+        keys = ("round-next", "round-again-next")
+        buttons = [one.label for one in page.button if one.key in keys]
+        return buttons + [text.value for text in page.caption if "Next:" in text.value]
+
+    page = rooms.open_page("catalogue", source=survey.name, view="export")
+    assert steps(page) == ["Feed back into training"]
+    next(one for one in page.button if one.label == "Feed back into training").click().run()
+    assert not page.exception
+    assert page.get_by_key("catalogue-view").value == "feed-back"
+    assert steps(page) == ["**Next:** Feed the grades back into the next training."]
+    page.get_by_key("catalogue-view").set_value("candidates").run()
+    assert steps(page) == ["Feed back into training"]
+
+
+@pytest.mark.parametrize(
+    ("cutouts", "page", "full"),
+    [
+        (400, "score", False),
+        (1_200_000, "score", True),
+        (400, "inspect", True),
+        (1_200_000, "workspace", False),
+    ],
+)
+def test_counts_of_the_stages_give_way_where_the_next_step_would_not_fit_beside_them(cutouts, page, full):
+    stages = [RoundStage(name, "data", True, False, cutouts, None, "of it") for name in STAGES]
+    step = NextStep("Review the next 100", "Review the top candidates.", "inspect", {}, {})
+    assert is_full(Round(tuple(stages), step, {}), page) is full
