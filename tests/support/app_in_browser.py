@@ -46,11 +46,10 @@ AT_REST = """() => new Promise((rest) => {
 GO = """(address) => new Promise((begun, failed) => {
   setTimeout(() => failed(new Error(`nothing came of going to ${address}`)), 20000);
   const app = document.querySelector("[data-testid='stApp']");
-  new MutationObserver((_, watch) => {
-    if (app.dataset.testScriptState !== 'running') return;
+  new MutationObserver((_, watch) => { // a busy browser may draw the page at once, and never say that it runs
     watch.disconnect();
     begun();
-  }).observe(app, { attributeFilter: ['data-test-script-state'] });
+  }).observe(app.querySelector("[data-testid='stMain']"), { childList: true, subtree: true });
   history.pushState({}, '', address);
   dispatchEvent(new PopStateEvent('popstate'));
 })"""

@@ -89,7 +89,8 @@ def read_address(page: str) -> None:
     before = st.session_state.get(PAGE)
     st.session_state[PAGE] = page
     note_arrival(new_page=before != page)
-    if before is None or (before != page and "review" in asked and "source" not in asked):
+    by_review = "review" in asked and asked.keys().isdisjoint(("source", "run"))
+    if before is None or (before != page and by_review):
         _begin_with(asked)
     if before not in (None, page):
         st.session_state.pop(STAND_INS, None)
@@ -104,9 +105,8 @@ def read_address(page: str) -> None:
 def _begin_with(asked: Mapping[str, str]) -> None:
     """Remember what goes with the selection `asked` for by the address of a link or of a new session."""
     ws = get_workspace()
-    graded = names_with_review(ws, asked["review"]) if "review" in asked else last_graded(ws)
-    if "run" in asked:
-        graded.pop("dataset", None)
+    of_review = "review" in asked and "run" not in asked  # with a run it is what a session began with
+    graded = names_with_review(ws, asked["review"]) if of_review else last_graded(ws)
     if asked.get("source", graded.get("source")) == graded.get("source"):
         remember(**{kind: name for kind, name in graded.items() if kind not in asked})
 
