@@ -181,13 +181,13 @@ def score_counts(
     return [(run, source, count) for (run, source), count in sorted(counts.items())]
 
 
+@once
 def scored_sources(ws: Workspace, run_id: int) -> list[int]:
     """Return the keys of the sources that a run has scores of, in their order."""
     kept = select(tables.scores.c.source_id).where(tables.scores.c.run_id == run_id).distinct()
     with ws.database.read() as connection:
         scored = set(connection.scalars(kept))
-        run_name = connection.scalar(select(tables.runs.c.name).where(tables.runs.c.id == run_id))
-        folders = (ws.run_folder(str(run_name)) / FOLDER).glob("*")
+        folders = (ws.run_folder(_name_of(ws, tables.runs, run_id)) / FOLDER).glob("*")
         names = [folder.name for folder in folders if ScoreFiles(folder).count()]
         of_names = select(tables.sources.c.id).where(tables.sources.c.name.in_(names))
         scored.update(connection.scalars(of_names))
