@@ -14,6 +14,7 @@ from lensapp.core.data.column_names import label_of_word
 from lensapp.core.data.flux_units import factor_of_zero_point
 from lensapp.core.data.ingest_spec import IngestSpec
 from lensapp.core.errors import InvalidInput
+from lensapp.ingest.astrometry import Pointing
 from lensapp.ingest.catalogues import Catalogue, load_catalogue_of, other_spelling
 from lensapp.ingest.companions import Companions
 from lensapp.ingest.formats.array_files import ID_KEYS, open_arrays
@@ -97,10 +98,7 @@ def make_plan(spec: IngestSpec) -> ImportPlan:
         flux_scales=_stated_scales(spec, layout.recipe.bands, are_pictures=are_pictures),
     )
     pointings = [pointing for reading in sample if (pointing := pointing_of(reading)) is not None]
-    scales = [pointing.pixel_scale_arcsec for pointing in pointings] or [
-        reading.pixel_scale_arcsec for reading in sample if reading.pixel_scale_arcsec is not None
-    ]
-    scale = spec.pixel_scale_arcsec or (float(np.median(scales)) if scales else None)
+    scale = spec.pixel_scale_arcsec or _pixel_scale(sample, pointings)
     recipe, shared = trust_positions(recipe, spec, sample, sampled_ids, warnings)
     if spec.keep_planes and recipe.format == "fits":
         candidates = with_companions(recipe, candidates, listing.companions)
@@ -119,6 +117,14 @@ def make_plan(spec: IngestSpec) -> ImportPlan:
     survey = survey_of(reading.header for reading in sample if reading.header is not None)
     known = (recipe, candidates, rejections, warnings, scale, are_pictures)
     return ImportPlan(*known, catalogue, listing.companions, survey, offers, shared)
+
+
+def _pixel_scale(sample: Sequence[Reading], pointings: Sequence[Pointing]) -> float | None:
+    """Return the median pixel scale (arcsec) of what a sample of files says, by its WCS before others."""
+    scales = [pointing.pixel_scale_arcsec for pointing in pointings] or [
+        reading.pixel_scale_arcsec for reading in sample if reading.pixel_scale_arcsec is not None
+    ]
+    return float(np.median(scales)) if scales else None
 
 
 def _of_other_bands(layout: Layout) -> list[str]:

@@ -403,9 +403,9 @@ def _to_search(ws: Workspace, chain: Chain, run: Run) -> Source | None:
         return None
     if run.dataset_id != dataset.id or source.id not in dataset.source_ids:
         return None
-    offered = [one for one in ready_sources(ws) if not is_labelled(ws, one) and _takes(ws, run, one)]
+    offered = [one for one in ready_sources(ws) if not is_labelled(ws, one)]
     offered.sort(key=lambda one: one.name != survey_name(source.name))
-    return next(iter(offered), None)
+    return next((one for one in offered if _takes(ws, run, one)), None)
 
 
 def _takes(ws: Workspace, run: Run, source: Source) -> bool:

@@ -24,6 +24,7 @@ from lensapp.services.catalogue.next_version import (
 )
 from lensapp.services.inspect.queues import is_fed_back
 from lensapp.services.inspect.vote_log import graded_candidates, voted_per_review
+from lensapp.services.score.features import UNLABELLED
 from lensapp.services.score.scores import aligned_scores, load_scored
 from lensapp.services.split.datasets import describe_dataset
 from lensapp.services.split.split_tables import TABLE_COLUMNS
@@ -32,7 +33,7 @@ from lensapp.storage.queries import Columns
 from lensapp.storage.records import Dataset, Run, Source
 from lensapp.storage.workspace import Workspace
 
-NONLENS, UNLABELLED, NO_CLASS, GRADED_X = "nonlens", "unlabelled", "unknown", "lens graded X"
+NONLENS, NO_CLASS, GRADED_X = "nonlens", "unknown", "lens graded X"
 
 
 class NoneLeft(InvalidInput):
@@ -226,7 +227,7 @@ def known_nonlenses(ws: Workspace, source: Source, spec: HardNegativesSpec) -> N
     kind = columns.pop(of_class)
     if of_class == "properties":
         kind = np.array([str(one.get(spec.class_column) or "") for one in kind], object)
-    origin = np.full(len(kind), "demo" if source.kind == "demo" else "import", object)
+    origin = np.full(len(kind), "demo" if source.kind == sources.SIMULATED else "import", object)
     label = columns["label"].copy()
     graded, named = _graded(ws, source, spec)
     if graded is not None:

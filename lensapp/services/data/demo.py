@@ -30,7 +30,7 @@ from lensapp.storage.columns.source_columns import complete_source
 from lensapp.storage.records import Job, Source
 from lensapp.storage.workspace import Workspace
 
-KIND = "demo"
+KIND = sources.SIMULATED
 UNLABELLED = "-survey"  # after the name of the demo survey beside which one without labels is made
 
 

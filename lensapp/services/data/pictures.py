@@ -15,7 +15,6 @@ from lensapp.storage.records import Cutout, Source
 from lensapp.storage.workspace import Workspace
 
 Pictures = NDArray[np.uint8]
-SIMULATED_SKY = "demo"  # a kind of source: nothing of it is where its positions are on the sky
 
 
 def read_pictures(
@@ -90,7 +89,7 @@ def optics_of(ws: Workspace, source_id: int) -> dict[str, Any]:
         "height": source.height,
         "width": source.width,
         "pixel_scale_arcsec": source.pixel_scale_arcsec,
-        "on_sky": source.kind != SIMULATED_SKY,
+        "on_sky": source.kind != sources.SIMULATED,
         "picture_key": picture_key(ws, source),
         "usual_display": imaging.usual_display(levels).saved(),
     }

@@ -14,6 +14,7 @@ from lensapp.services.data.painting import KIND as PAINTED
 from lensapp.services.data.painting import LENS, nonlenses_in_words
 from lensapp.services.data.source_tables import column_of, labels_of, sampled_pixels
 from lensapp.services.data.sources import rejections, unit_in_words
+from lensapp.storage import sources
 from lensapp.storage.cutouts import open_cutouts, source_unit
 from lensapp.storage.records import Source
 from lensapp.storage.workspace import Workspace
@@ -70,7 +71,7 @@ def account_of(ws: Workspace, source: Source, *, write: Callable[[int], str] = s
         lenses = int(np.count_nonzero(labels_of(ws, source) == LENS))
         told = nonlenses_in_words(source.spec, count - lenses)
         return Account(f"{write(lenses)} lenses, {write(count - lenses)} non-lenses", told)
-    if source.kind == "demo":
+    if source.kind == sources.SIMULATED:
         return Account(f"{write(count)} simulated cutouts")
     rejected = len(rejections(ws, source))
     said = () if rejected else ("Every file of this source became a cutout.",)

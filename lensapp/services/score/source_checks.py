@@ -131,7 +131,7 @@ def checks_of_audit(ws: Workspace, *, run_name: str, source_name: str | None) ->
         chosen = [
             sources.source_by_id(ws.database, key)
             for key in stored_scores.scored_sources(ws, run.id)
-            if not np.isin(stored_scores.scores_of(ws, run.id, key)[0], members).all()
+            if _has_scored_outside(ws, run, key, members)
         ]
     else:
         chosen = [sources.get_source(ws.database, source_name)]
@@ -144,6 +144,16 @@ def checks_of_audit(ws: Workspace, *, run_name: str, source_name: str | None) ->
         else:
             outcomes.append({"source": source.name} | check.as_dict())
     return outcomes
+
+
+def _has_scored_outside(ws: Workspace, run: Run, source_id: int, members: NDArray[np.int64]) -> bool:
+    """Return whether a run has scored cutouts of a source that are no members of its dataset.
+
+    The scores are read only where there are no more of them than members.
+    """
+    if stored_scores.count_of(ws, run.id, source_id) > len(members):
+        return True
+    return not np.isin(stored_scores.scores_of(ws, run.id, source_id)[0], members).all()
 
 
 def compared(ws: Workspace, run: Run, source: Source) -> SourceCheck:

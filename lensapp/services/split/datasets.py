@@ -132,7 +132,7 @@ def _members(columns: dict[str, list[Any]], kinds: dict[str, str]) -> list[dict[
             "label": label,
             "group_id": group,
             "fold": fold,
-            "label_from": "demo" if kinds[source] == "demo" else "import",
+            "label_from": "demo" if kinds[source] == sources.SIMULATED else "import",
         }
         for cutout_id, part, label, group, fold, source in zip(
             *[columns[name] for name in names], strict=True

@@ -50,4 +50,4 @@ def leave_pages() -> None:
                 return
         run_again(session, client_state)
 
-    AppSession.request_rerun = request_rerun  # type: ignore[method-assign, assignment]
+    AppSession.request_rerun = request_rerun  # type: ignore[method-assign, assignment]  # wrapped
