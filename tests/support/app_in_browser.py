@@ -44,14 +44,18 @@ AT_REST = """() => new Promise((rest) => {
   look();
 })"""
 GO = """(address) => new Promise((begun, failed) => {
-  setTimeout(() => failed(new Error(`nothing came of going to ${address}`)), 20000);
   const app = document.querySelector("[data-testid='stApp']");
+  const ask = () => dispatchEvent(new PopStateEvent('popstate'));
+  history.pushState({}, '', address);
+  const again = setTimeout(ask, 10000); // a busy app may have been asked between two of its runs
+  const given_up = setTimeout(() => failed(new Error(`nothing came of going to ${address}`)), 30000);
   new MutationObserver((_, watch) => { // a busy browser may draw the page at once, and never say that it runs
     watch.disconnect();
+    [again, given_up].forEach(clearTimeout);
     begun();
-  }).observe(app.querySelector("[data-testid='stMain']"), { childList: true, subtree: true });
-  history.pushState({}, '', address);
-  dispatchEvent(new PopStateEvent('popstate'));
+  }).observe(app.querySelector("[data-testid='stMain']"),
+    { childList: true, subtree: true, attributes: true, characterData: true });
+  ask();
 })"""
 
 
