@@ -3,14 +3,17 @@ VENV ?= .venv
 PYTHON ?= python3
 BIN := $(VENV)/bin
 
-.PHONY: run test test-long torture check format screenshots bench bench-quick real-data realism reproduction real-sky real-sky-quick starter docs clean
+.PHONY: run test test-browser test-long torture check format screenshots bench bench-quick real-data realism reproduction real-sky real-sky-quick starter docs clean
 
 run: $(VENV)/run.stamp
 	@echo "Opening the app; the address follows. Ctrl+C ends it."
 	$(BIN)/streamlit run app.py
 
 test: $(VENV)/dev.stamp
-	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
+	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder -m "not long and not browser"
+
+test-browser: $(VENV)/dev.stamp
+	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder -m "browser and not long"
 
 test-long: $(VENV)/dev.stamp
 	$(BIN)/python -m pytest -m long
