@@ -9,6 +9,7 @@ from lensapp.services.train import runs
 from lensapp.storage import datasets, queue, sources
 from lensapp.storage.runs import update_run
 from lensapp.storage.workspace import Workspace
+from lensapp.ui.shared import state
 from lensapp.ui.train import curves
 from support.pages_workspace import add_dataset, add_fold, add_run, drawn_charts, full_workspace, open_page
 
@@ -107,7 +108,9 @@ def test_a_queued_run_can_be_stopped_from_the_page(folder: Path) -> None:
     assert runs.run_status(ws, "elu_cnn-3").state == "stopped"
 
 
-def test_a_run_just_started_stays_shown_though_the_browser_has_not_heard_of_it(folder: Path) -> None:
+def test_a_run_just_started_stays_shown_though_the_browser_has_not_heard_of_it(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     full_workspace(folder)
     page = open_page("train", run="elu_cnn-1")
     page.button(key="train-start").click().run()
@@ -118,6 +121,10 @@ def test_a_run_just_started_stays_shown_though_the_browser_has_not_heard_of_it(f
     page.query_params["run"] = "elu_cnn-1"
     page.selectbox(key="choose-run").set_value("elu_cnn-1").run()  # with the list as it was drawn before
     assert page.selectbox(key="choose-run").value == "elu_cnn-3"
+    page.query_params["run"] = "elu_cnn-3"  # it has heard by now, and the reader chooses
+    monkeypatch.setattr(state, "DRAWN_AFTER", 0.0)
+    page.selectbox(key="choose-run").set_value("elu_cnn-1").run()
+    assert page.selectbox(key="choose-run").value == "elu_cnn-1"
     page.query_params["run"] = "elu_cnn-2"  # by the reader
     page.run()
     assert page.selectbox(key="choose-run").value == "elu_cnn-2"

@@ -46,6 +46,7 @@ REVIEW_BEFORE = "review-before"
 UNASKED = "source-not-asked"  # a source is selected that nobody chose for the run or page shown
 CHOSEN = "chosen-just-now"  # kind → name chosen, what the address said before, and when
 HEARD_AFTER = 6.0  # seconds, by which the browser has heard of a choice
+DRAWN_AFTER = 1.0  # seconds, by which a list shows the choice that the browser's address says
 STAND_INS = "stand-ins"  # kind → name that a page shows for want of the one selected
 
 
@@ -297,10 +298,12 @@ def choose(
 def _take_choice(kind: str, name: str) -> None:
     """Select what a list says, unless it says what was chosen before the program chose, a moment ago.
 
-    Such is what the browser last knew of the list, and comes with a run that something else asked for.
+    Such is what the browser last knew of the list, and comes with a run that something else asked for. Its
+    address then says the same, or what the program chose, which the list does not show yet.
     """
     _, before, at = st.session_state.get(CHOSEN, {}).get(kind, (None, None, 0.0))
-    if name != before or time.monotonic() - at > HEARD_AFTER:
+    heard = HEARD_AFTER if st.query_params.get(kind) == before else DRAWN_AFTER
+    if name != before or time.monotonic() - at > heard:
         if kind == "review":
             select_review(name)
         else:
