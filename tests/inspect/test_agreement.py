@@ -7,7 +7,13 @@ from hypothesis import strategies as st
 from sklearn.metrics import cohen_kappa_score
 
 from lensapp.core.errors import InvalidInput
-from lensapp.core.inspect.agreement import cohen_kappa, krippendorff_alpha, wilson_rate
+from lensapp.core.inspect.agreement import (
+    SharedVerdicts,
+    cohen_kappa,
+    krippendorff_alpha,
+    shared_verdicts,
+    wilson_rate,
+)
 
 # Krippendorff 2011, section C: four observers, twelve units, 0 where one is missing.
 OBSERVED = np.array(
@@ -42,6 +48,18 @@ def test_alpha_is_one_for_agreement_and_undefined_without_contrast() -> None:
 def test_alpha_does_not_depend_on_the_order_of_votes(seed: int) -> None:
     order = np.random.default_rng(seed).permutation(len(UNIT))
     assert krippendorff_alpha(UNIT[order], VALUE[order]) == krippendorff_alpha(UNIT, VALUE)
+
+
+def test_shared_verdicts_are_those_counted_by_hand() -> None:
+    # Krippendorff's example: all said the same of units 1, 3, 5, 7, 8, 9, 10 and 11 of the eleven shared;
+    # of 2 (3, 3 against 2, 2), 4 (3 only), 6 (1 to 4) and 12 as the columns above say.
+    same = sum(len({*column[column > 0]}) == 1 and (column > 0).sum() > 1 for column in OBSERVED.T)
+    split = sum(
+        column[column > 0].min() < 2.5 <= column.max() for column in OBSERVED.T if (column > 0).sum() > 1
+    )
+    assert shared_verdicts(UNIT, VALUE, lens_from=2.5) == SharedVerdicts(11, same, split)
+    assert (same, split) == (8, 2)
+    assert shared_verdicts(UNIT[:0], VALUE[:0], lens_from=2.5) == SharedVerdicts(0, 0, 0)
 
 
 def test_kappa_of_the_usual_example_is_two_fifths() -> None:

@@ -21,11 +21,17 @@ def ws(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Workspace:
     return Workspace.open(tmp_path / "workspace")
 
 
-def grade_all(ws: Workspace, inspector: str, letters: str) -> None:
+def grade_all(ws: Workspace, inspector: str, letters: str, *, seconds: float = 3) -> None:
     """Grade every candidate, blind tests too, with these letters in turn."""
     review = reviews.get_review(ws.database, "look")
     ops = [
-        {"seq": place, "id": key, "grade": letters[place % len(letters)], "voted_at": 1e9, "seconds_spent": 3}
+        {
+            "seq": place,
+            "id": key,
+            "grade": letters[place % len(letters)],
+            "voted_at": 1e9,
+            "seconds_spent": seconds,
+        }
         for place, key in enumerate(open_review(ws, review.id).queue.tolist(), 1)
     ]
     post = VotePost.parse({"client": f"tab-{inspector}-000", "ops": ops})
@@ -70,7 +76,13 @@ def test_the_team_is_measured_and_its_disputes_become_a_review(ws: Workspace) ->
     )
     assert any("Krippendorff's α" in text.value for text in page.markdown)
     assert len(figures_of(page)) == 1  # of the rates: one κ needs no figure
-    assert any("Cohen's κ = " in text.value and "ada, bob" in text.value for text in page.markdown)
+    [said] = [text.value for text in page.markdown if "Cohen's κ = " in text.value]
+    assert "ada, bob" in said
+    assert "near misses lift α above κ" in said
+    [said] = [text.value for text in page.markdown if text.value.startswith("**ada and bob ")]
+    # α by hand: 1 − 250/(22 500/19) = 0.79, differences being 25 (C, X), 56.25 (A, C) and 156.25 (A, X)
+    assert said.startswith("**ada and bob mostly agree**: the same grade on 5 of 10 candidates, never lens")
+    assert "look at the 5 graded differently" in said
     page.segmented_control(key="team-method").set_value("swap").run()
     assert {"probability", "grade", "state"} <= {*page.dataframe[1].value}
     assert not any("blind tests" in text.value for text in page.warning)
@@ -94,8 +106,9 @@ def test_swap_without_blind_tests_warns_and_gives_no_verdicts(ws: Workspace) -> 
     add_survey(ws)
     create_review(ws, name="look", source_name="sky", spec=ReviewSpec(order="given", limit=10))
     grade_all(ws, "ada", "AX")
-    grade_all(ws, "bob", "AC")
+    grade_all(ws, "bob", "AC", seconds=0.1)
     page = open_page("team", review="look")
+    assert any("0.5 s each is no look at a picture (bob)" in text.value for text in page.caption)
     assert not page.warning
     assert "grade" in page.dataframe[1].value
     page.segmented_control(key="team-method").set_value("swap").run()

@@ -141,8 +141,8 @@ def test_a_review_is_replayed_from_its_grades_and_measured_seconds(ws):
     third = timed | {"client": "tab-ada-third", "cutout_id": int(ids[2]), "seconds_spent": 3.0}
     reviews.add_votes(ws.database, [timed, slow, third])
     told = describe_replay(replay_orders(ws, name="round-1", with_learned=True), views=3)
-    assert told["seconds_each"] == 4.0
-    assert told["hours"] == pytest.approx(12 / 3600)
+    assert told["seconds_each"] == 22.0  # of 4, 59 and 3
+    assert told["hours"] == pytest.approx(66 / 3600)
     with pytest.raises(NotFound, match="review or a source"):
         replay_orders(ws, name="nowhere")
     stored_scores.delete_scores(ws, runs.get_run(ws.database, "elu_cnn-1").id, review.source_id)

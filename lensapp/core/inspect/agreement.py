@@ -38,6 +38,15 @@ class Alpha:
     level: Level
 
 
+@dataclass(frozen=True)
+class SharedVerdicts:
+    """Of candidates with two votes or more: how many all gave one grade, and how many split lens and none."""
+
+    candidates: int
+    same_grade: int
+    split: int
+
+
 def wilson_rate(hits: int, cases: int) -> Rate:
     """Return `hits` of `cases` as a rate with Wilson's 95 % score interval."""
     if not 0 <= hits <= cases:
@@ -117,6 +126,25 @@ def krippendorff_alpha(
     if not np.isnan(resampled).all():
         low, high = np.nanquantile(resampled, [(1 - CONFIDENCE) / 2, (1 + CONFIDENCE) / 2])
     return Alpha(point, float(low), float(high), units, level)
+
+
+def shared_verdicts(candidate: IntArray, value: FloatArray, *, lens_from: float) -> SharedVerdicts:
+    """Return on how many candidates inspectors say the same, and on how many not even whether it is a lens.
+
+    Parameters
+    ----------
+    candidate : int64, shape (m,)
+        What was voted on; candidates with one vote say nothing.
+    value : float64, shape (m,)
+        The value of each vote: a lens from `lens_from` on.
+    """
+    _, row, votes = np.unique(candidate, return_inverse=True, return_counts=True)
+    lowest, highest = np.full(len(votes), np.inf), np.full(len(votes), -np.inf)
+    np.minimum.at(lowest, row, value)
+    np.maximum.at(highest, row, value)
+    shared = votes >= 2
+    same, split = lowest == highest, (lowest < lens_from) & (highest >= lens_from)
+    return SharedVerdicts(int(shared.sum()), int((same & shared).sum()), int((split & shared).sum()))
 
 
 def _alpha(totals: FloatArray, coincidence: FloatArray, level: Level) -> float:

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from statistics import median
+from statistics import fmean
 from typing import Any
 
 import numpy as np
@@ -27,7 +27,7 @@ from lensapp.services.inspect.acquisition import (
     runs_that_scored,
 )
 from lensapp.services.inspect.consensus import candidates_of
-from lensapp.services.inspect.team import IDLE_SECONDS
+from lensapp.services.inspect.team import seconds_of
 from lensapp.services.inspect.vote_log import voted_per_review, votes_in
 from lensapp.services.score.scores import aligned_scores
 from lensapp.storage import datasets, reviews, runs, sources
@@ -65,7 +65,7 @@ class Replayed:
     absent
         Order → why it could not be drawn.
     seconds_each
-        Median seconds per vote that counts, as the page Team has it; None where none has its time.
+        Mean seconds per vote that counts, as the page Team has it; None where none has its time.
     """
 
     name: str
@@ -215,9 +215,9 @@ def _truth(ws: Workspace, name: str) -> tuple[Truth, Review | None]:
         queue = reviews.queue_of(ws.database, review.id)
         queue = queue[np.isin(queue, candidates_of(ws, [review])) & np.isin(queue, consensus.cutout_id)]
         mean = align.aligned(queue, consensus.cutout_id, consensus.mean, absent=np.nan)
-        spent = [min(vote.seconds_spent, IDLE_SECONDS) for vote in counted if vote.seconds_spent is not None]
+        spent = seconds_of(counted)
         of_review = [sources.source_by_id(ws.database, k) for k in reviews.source_ids_of(ws.database, review)]
-        each = median(spent) if spent else None
+        each = fmean(spent) if spent else None
         return Truth(of_review, queue, mean >= LENS_FROM, each, shown=True), review
     if name not in {source.name for source in sources.list_sources(ws.database)}:
         raise NotFound(f"There is no review or a source called {name!r}. Check the name.")

@@ -1,15 +1,23 @@
 """How well and how fast each inspector of a review does, and how far they agree."""
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from itertools import combinations
 from operator import attrgetter
-from statistics import median
+from statistics import fmean, median
 from typing import Any
 
 import numpy as np
 
-from lensapp.core.inspect.agreement import Alpha, Rate, cohen_kappa, krippendorff_alpha, wilson_rate
+from lensapp.core.inspect.agreement import (
+    Alpha,
+    Rate,
+    SharedVerdicts,
+    cohen_kappa,
+    krippendorff_alpha,
+    shared_verdicts,
+    wilson_rate,
+)
 from lensapp.core.inspect.consensus import last_votes, vote_values
 from lensapp.core.inspect.grades import LENS_FROM
 from lensapp.core.inspect.inspector_names import inspector_key
@@ -41,9 +49,9 @@ class InspectorRecord:
     self_agreement
         Repetitions given the same grade as the first time.
     seconds_each
-        Median seconds per candidate, interruptions cut to one minute; None without timed votes.
+        Mean seconds per candidate, interruptions cut to one minute; None without timed votes.
     hours_left
-        For the rest of the review, at the mean of these seconds.
+        For the rest of the review, at these seconds each.
     """
 
     name: str
@@ -82,6 +90,7 @@ class Team:
     retired: int
     inspectors: tuple[InspectorRecord, ...]
     alpha: Alpha
+    shared: SharedVerdicts
     pairs: tuple[Pair, ...]
 
 
@@ -102,11 +111,9 @@ def team_of(ws: Workspace, *, review_name: str) -> Team:
     for vote in sorted(counted, key=attrgetter("inspector")):
         by_name.setdefault(vote.inspector, []).append(vote)
     candidates = [vote for vote in counted if vote.cutout_id not in told]
-    alpha = krippendorff_alpha(
-        np.array([vote.cutout_id for vote in candidates], np.int64),
-        vote_values(candidates),
-        rng=np.random.default_rng(BOOTSTRAP_SEED),
-    )
+    cutouts, values = np.array([vote.cutout_id for vote in candidates], np.int64), vote_values(candidates)
+    alpha = krippendorff_alpha(cutouts, values, rng=np.random.default_rng(BOOTSTRAP_SEED))
+    shared = shared_verdicts(cutouts, values, lens_from=LENS_FROM)
     retired = set(retired_in(ws, review).tolist())
     shares = {inspector_key(name): keys for name, keys in reviews.shares_of(ws.database, review.id).items()}
     every = reviews.queue_of(ws.database, review.id)
@@ -116,7 +123,8 @@ def team_of(ws: Workspace, *, review_name: str) -> Team:
         left = len(asked - retired - {vote.cutout_id for vote in votes})
         records.append(record_of(name, votes, told, left=left))
     pairs = pairwise_kappa(candidates, list(by_name))
-    return Team(review, len(told) < len(tests), len(retired - told.keys()), tuple(records), alpha, pairs)
+    hidden, settled = len(told) < len(tests), len(retired - told.keys())
+    return Team(review, hidden, settled, tuple(records), alpha, shared, pairs)
 
 
 def _counted(ws: Workspace, review: Review) -> tuple[dict[int, BlindTest], list[Vote]]:
@@ -146,7 +154,7 @@ class MeasuredRates:
     completeness, false_positives
         Simulated lenses and duds graded B or better.
     seconds_each
-        Median of the inspectors' median seconds per candidate; None without timed votes.
+        Median of the inspectors' mean seconds per candidate; None without timed votes.
     """
 
     inspectors: int
@@ -181,8 +189,8 @@ def measured_rates(ws: Workspace) -> MeasuredRates:
 
 def record_of(name: str, votes: Sequence[Vote], tests: dict[int, BlindTest], *, left: int) -> InspectorRecord:
     """Return how one inspector does, from the votes that count."""
-    spent = [min(vote.seconds_spent, IDLE_SECONDS) for vote in votes if vote.seconds_spent is not None]
-    mean = sum(spent) / len(spent) if spent else None
+    spent = seconds_of(votes)
+    each = fmean(spent) if spent else None
     values = dict(zip((vote.cutout_id for vote in votes), vote_values(votes).tolist(), strict=True))
     repeated = [
         (values[cutout_id], values[test.pixels_of])
@@ -196,10 +204,15 @@ def record_of(name: str, votes: Sequence[Vote], tests: dict[int, BlindTest], *, 
         completeness=_said_lens(votes, tests, LENS),
         false_positives=_said_lens(votes, tests, DUD),
         self_agreement=wilson_rate(sum(again == before for again, before in repeated), len(repeated)),
-        seconds_each=median(spent) if spent else None,
+        seconds_each=each,
         hours_spent=sum(spent) / SECONDS_PER_HOUR,
-        hours_left=None if mean is None else left * mean / SECONDS_PER_HOUR,
+        hours_left=None if each is None else left * each / SECONDS_PER_HOUR,
     )
+
+
+def seconds_of(votes: Sequence[Vote]) -> list[float]:
+    """Return the seconds that votes took, of those that have them; a look of over a minute counts as one."""
+    return [min(vote.seconds_spent, IDLE_SECONDS) for vote in votes if vote.seconds_spent is not None]
 
 
 def _said_lens(votes: Sequence[Vote], tests: dict[int, BlindTest], kind: str) -> Rate:
@@ -270,6 +283,7 @@ def describe_team(team: Team) -> dict[str, Any]:
             "high": _defined(team.alpha.high),
             "candidates": team.alpha.units,
         },
+        "shared": asdict(team.shared),
         "cohen_kappa": [
             {
                 "inspectors": [pair.first, pair.second],

@@ -167,7 +167,7 @@ def _show_replayed(replayed: Replayed, *, views: int) -> None:
         },
     )
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
-        measured = "the median measured" if replayed.seconds_each is not None else "assumed"
+        measured = "the mean measured" if replayed.seconds_each is not None else "assumed"
         st.caption(
             f"{counted(views, 'view')}: {person_time(person_hours(views, seconds))} of one person at "
             f"{number(seconds, digits=2)} s each ({measured}).",

@@ -9,10 +9,8 @@ import pandas as pd
 import streamlit as st
 
 from lensapp.core.acting import may
-from lensapp.core.inspect.agreement import Alpha, Rate
-from lensapp.core.inspect.consensus_doubts import LEAST_ALPHA
+from lensapp.core.inspect.agreement import Rate
 from lensapp.core.inspect.consensus_methods import METHODS, ConsensusSpec
-from lensapp.core.numerals import fixed
 from lensapp.services.data.pictures import cutouts_by_id, pictures_by_id
 from lensapp.services.data.sources import ready_sources
 from lensapp.services.evaluate.expectations import person_time
@@ -25,12 +23,13 @@ from lensapp.services.inspect.consensus import (
 from lensapp.services.inspect.gallery import open_review
 from lensapp.services.inspect.queues import close_review, late_votes, list_reviews
 from lensapp.services.inspect.shares import shares_in
-from lensapp.services.inspect.team import InspectorRecord, Pair, Team, grades_by_cutout, team_of
+from lensapp.services.inspect.team import InspectorRecord, Team, grades_by_cutout, team_of
 from lensapp.storage.records import Review
 from lensapp.storage.workspace import Workspace
 from lensapp.ui.access.invitations import show_voters
 from lensapp.ui.gallery.contact_sheet import contact_sheet
 from lensapp.ui.inspect import team_figures
+from lensapp.ui.inspect.agreement_words import ALPHA_HELP, agreement_in_a_sentence, figures_text
 from lensapp.ui.inspect.consensus_form import METHOD_HELP, settings_form
 from lensapp.ui.inspect.share_view import show_shares
 from lensapp.ui.shared.address import kept, one_of
@@ -45,15 +44,10 @@ ICON = ":material/groups:"
 MOST_SHOWN = 24
 MOST_ROWS = 300
 ROW_PIXELS, MOST_ROWS_SEEN = 58, 12
-RATES = (
-    "Rates on blind tests with Wilson's 95 % interval, and hits/cases. Seconds: the median; time left: at "
-    "the mean; looks of over a minute are cut to one."
-)
-TENTATIVE_ALPHA, FIRM_ALPHA = 0.667, 0.8
-ALPHA_HELP = (
-    "1 is full agreement, 0 is chance; the interval is a bootstrap over candidates. Krippendorff (2004, "
-    f"Content Analysis, chapter 11) draws tentative conclusions from {TENTATIVE_ALPHA} on, firm ones from "
-    f"{FIRM_ALPHA} on; up to {LEAST_ALPHA} Landis & Koch (1977) call agreement slight."
+RATES = "Rates on blind tests with Wilson's 95 % interval, and hits/cases."
+LEAST_SECONDS = 0.5
+HASTY = (
+    f"Less than {LEAST_SECONDS} s each is no look at a picture ({{names}}): no time left can be told from it."
 )
 TESTED: dict[str, Callable[[InspectorRecord], Rate]] = {  # columns that are left out where nobody was tested
     "completeness": attrgetter("completeness"),
@@ -106,6 +100,8 @@ def show_team_page() -> None:
         show_voters(ws, review)
         return
     right.caption(team_in_words(team))
+    if len(team.inspectors) > 1:
+        st.markdown(agreement_in_a_sentence(team))
     _show_inspectors(team)
     show_shares(ws, review, shares)
     _show_figures(team)
@@ -133,9 +129,7 @@ def _show_figures(team: Team) -> None:
     if len(team.inspectors) < 2:
         st.caption("Krippendorff's alpha and Cohen's kappa appear once a second inspector has graded.")
     else:
-        st.markdown(alpha_text(team.alpha), help=ALPHA_HELP)
-    if len(team.pairs) == 1:
-        st.markdown(kappa_text(team.pairs[0]))
+        st.markdown(figures_text(team), help=ALPHA_HELP)
     figures = [team_figures.show_kappas] if len(team.pairs) > 1 else []
     figures += [team_figures.show_rates] if team_figures.tested_both_ways(team) else []
     for place, show in zip(st.columns(len(figures), gap="large") if figures else [], figures, strict=True):
@@ -185,6 +179,18 @@ def time_left(hours: float | None) -> str:
     return duration(3600 * hours)
 
 
+def seconds_text(seconds: float | None) -> str:
+    """Return the seconds that a look took; of less than a look needs only that."""
+    if seconds is None or math.isnan(seconds):
+        return "–"
+    return f"< {LEAST_SECONDS}" if seconds < LEAST_SECONDS else f"{seconds:.1f}"
+
+
+def looked(record: InspectorRecord) -> bool:
+    """Return whether an inspector took the time that it takes to see a picture, as far as it is known."""
+    return record.seconds_each is None or record.seconds_each >= LEAST_SECONDS
+
+
 def inspector_table(records: tuple[InspectorRecord, ...]) -> pd.DataFrame:
     """Return one row per inspector as it is shown."""
     return pd.DataFrame(
@@ -196,7 +202,7 @@ def inspector_table(records: tuple[InspectorRecord, ...]) -> pd.DataFrame:
                 "false positives": rate_text(record.false_positives),
                 "self-agreement": rate_text(record.self_agreement),
                 "seconds each": record.seconds_each,
-                "hours left": record.hours_left,
+                "hours left": record.hours_left if looked(record) or not record.hours_left else None,
             }
             for record in records
         ]
@@ -216,7 +222,7 @@ def _show_inspectors(team: Team) -> None:
     )
     number_column, text = st.column_config.NumberColumn, st.column_config.TextColumn
     st.dataframe(
-        table.drop(columns=untried).style.format({"hours left": time_left}),
+        table.drop(columns=untried).style.format({"seconds each": seconds_text, "hours left": time_left}),
         hide_index=True,
         height="content",
         placeholder="–",
@@ -232,14 +238,12 @@ def _show_inspectors(team: Team) -> None:
             "seconds each": number_column(
                 "s each",
                 width=65,
-                format="%.1f",
-                help="Median seconds per candidate; a look of over a minute counts as one.",
+                help="Mean seconds per candidate; a look of over a minute counts as one.",
             ),
             "hours left": number_column(
                 "time left",
                 width=80,
-                help="Candidates not graded yet times the mean seconds of this inspector: a few long looks "
-                "make the mean larger than the median.",
+                help="The candidates that this inspector has not graded yet, at these seconds each.",
             ),
         },
     )
@@ -247,36 +251,8 @@ def _show_inspectors(team: Team) -> None:
         words = TESTS_HIDDEN if team.tests_hidden else NO_TESTS
         st.caption(RATES if tested else words, width="stretch")
         download("CSV", table.to_csv, file_name=f"{team.review.name}-inspectors.csv")
-
-
-def alpha_text(alpha: Alpha) -> str:
-    """Return Krippendorff's alpha in words."""
-    if alpha.value != alpha.value:
-        return f"Krippendorff's α is undefined: all votes on {alpha.units} shared candidates are the same."
-    return (
-        f"**Krippendorff's α = {fixed(alpha.value)}** ({fixed(alpha.low)} to {fixed(alpha.high)}), ordinal, "
-        f"on {counted(alpha.units, 'candidate')} with two votes or more: {alpha_in_words(alpha.value)}."
-    )
-
-
-def alpha_in_words(value: float) -> str:
-    """Return what Krippendorff's alpha allows to conclude, by the limits that he proposes."""
-    if value >= FIRM_ALPHA:
-        return "inspectors agree well"
-    if value >= TENTATIVE_ALPHA:
-        return "they agree enough for tentative conclusions"
-    return "they agree hardly more than by chance" if value <= LEAST_ALPHA else "they agree in part"
-
-
-def kappa_text(pair: Pair) -> str:
-    """Return Cohen's kappa of the only pair of inspectors in words: a figure would hold one number."""
-    pairs = plain_all([pair.first, pair.second])
-    if pair.kappa != pair.kappa:
-        return f"Cohen's κ of {pairs} is undefined on {counted(pair.candidates, 'candidate')} graded by both."
-    return (
-        f"**Cohen's κ = {fixed(pair.kappa)}** of {pairs}, on {counted(pair.candidates, 'candidate')} graded "
-        "by both. 1 is agreement, 0 is chance."
-    )
+    if hasty := [record.name for record in team.inspectors if not looked(record)]:
+        st.caption(f":material/info: {HASTY.format(names=plain_all(hasty))}")
 
 
 def _show_consensus(ws: Workspace, review: Review) -> None:

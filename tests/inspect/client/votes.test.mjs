@@ -99,15 +99,15 @@ test('the tally follows votes as they are given, changed and withdrawn', () => {
   assert.equal(votes.size, 1);
 });
 
-test('seconds each are the median of the votes that count, a look of over a minute as one', () => {
+test('seconds each are the mean of the votes that count, a look of over a minute as one', () => {
   const votes = new Votes(GRADES);
   const vote = { grade: 'A', contaminant: null };
   assert.equal(votes.each, null);
   [500, 0.25, 0.5, 9].forEach((seconds, id) => { votes.put(id, vote); votes.spent(id, seconds); });
-  assert.equal(votes.each, (0.5 + 9) / 2);
+  assert.equal(votes.each, (60 + 0.25 + 0.5 + 9) / 4);
   assert.equal(votes.inAll, 60 + 0.25 + 0.5 + 9);
   votes.spent(3, 0.25); // graded anew
-  assert.equal(votes.each, (0.25 + 0.5) / 2);
+  assert.equal(votes.each, (60 + 0.25 + 0.5 + 0.25) / 4);
   [1, 2, 3].forEach((id) => votes.spent(id, null)); // withdrawn
   assert.equal(votes.each, 60);
 });
@@ -122,7 +122,7 @@ test('undo gives back what a whole page was before', () => {
   voting.give([1, 2, 3], { grade: 'X', contaminant: null });
   assert.deepEqual(voting.votes.tally, { A: 0, B: 0, C: 0, X: 3 });
   assert.equal(voting.votes.pace, (6 + 2 + 2 + 2) / 4);
-  assert.equal(voting.votes.each, 2);
+  assert.equal(voting.votes.each, (2 + 2 + 2) / 3);
   assert.equal(voting.undo(), 1);
   assert.deepEqual(voting.votes.tally, { A: 1, B: 0, C: 0, X: 0 });
   assert.equal(voting.undo(), 1);

@@ -70,7 +70,7 @@ export class EndCard {
   /** Tell what came of the votes, which go on in other tabs. */
   tell({ tally, inAll, each, starred }) {
     this.tally.replaceChildren(...this.grades.map(({ letter, colour }) => element('span', {}, element('span', { className: 'grade', textContent: letter, '--grade': colour }), String(tally[letter] ?? 0))));
-    const time = inAll ? `${duration(inAll)} in all with pauses, median ${each.toFixed(1)} s each` : '';
+    const time = inAll ? `${duration(inAll)} in all with pauses, mean ${each.toFixed(1)} s each` : '';
     this.words.textContent = [time, starred && `${starred} starred`].filter(Boolean).join(' · ');
   }
 

@@ -13,17 +13,6 @@ const voteOf = ({ grade, contaminant }) => (grade ? { grade, contaminant } : nul
 
 const total = (seconds) => seconds.reduce((sum, value) => sum + Math.min(IDLE_SECONDS, value), 0);
 
-/** Return where a number stands, or belongs, in numbers that are ordered. */
-function placeOf(value, ordered) {
-  let [low, high] = [0, ordered.length];
-  while (low < high) {
-    const middle = (low + high) >> 1;
-    if (ordered[middle] < value) low = middle + 1;
-    else high = middle;
-  }
-  return low;
-}
-
 /** Votes by cutout id, counted as they change; notes are a comment and a star. */
 export class Votes {
   constructor(grades) {
@@ -32,7 +21,6 @@ export class Votes {
     this.notes = new Map();
     this.past = [];
     this.seconds = new Map(); // of the votes that count
-    this.ordered = []; // the same, the shortest first
     this.latest = [];
   }
 
@@ -85,12 +73,9 @@ export class Votes {
 
   /** Note how long the vote that counts took; null where that is not known. */
   spent(id, seconds) {
-    const before = this.seconds.get(id);
-    if (before !== undefined) this.ordered.splice(placeOf(before, this.ordered), 1);
     this.seconds.delete(id);
     if (seconds == null) return;
     this.seconds.set(id, seconds);
-    this.ordered.splice(placeOf(seconds, this.ordered), 0, seconds);
     this.latest.push(seconds);
     if (this.latest.length > PACE_SAMPLE) this.latest.shift();
   }
@@ -100,16 +85,14 @@ export class Votes {
     return this.latest.length ? total(this.latest) / this.latest.length : null;
   }
 
-  /** Median seconds of the votes that count, a look of over a minute as one: what the page Team calls so too. */
+  /** Mean seconds of the votes that count, a look of over a minute as one: what the page Team calls so too. */
   get each() {
-    const { ordered } = this, middle = ordered.length / 2;
-    if (!ordered.length) return null;
-    return (Math.min(IDLE_SECONDS, ordered[Math.ceil(middle) - 1]) + Math.min(IDLE_SECONDS, ordered[Math.floor(middle)])) / 2;
+    return this.seconds.size ? this.inAll / this.seconds.size : null;
   }
 
   /** Seconds of all votes that count, a look of over a minute as one. */
   get inAll() {
-    return total(this.ordered);
+    return total([...this.seconds.values()]);
   }
 }
 
