@@ -11,6 +11,7 @@ from lensapp import jobs
 from lensapp.core.catalogue.query import CatalogueQuery
 from lensapp.core.evaluate.curves import Confusion
 from lensapp.core.evaluate.explain_spec import ExplainSpec
+from lensapp.core.evaluate.metrics import propose_thresholds
 from lensapp.core.evaluate.score_axis import axis_of
 from lensapp.core.train.training_spec import TrainingSpec
 from lensapp.services.catalogue.export import export
@@ -286,6 +287,27 @@ def test_slider_figures_and_a_hint_follow_scores_that_are_all_near_0(folder: Pat
     assert not any("No score reaches" in info.value for info in page.info)
 
 
+def test_where_a_half_misleads_it_is_said_and_the_proposed_threshold_is_set_by_a_button(folder: Path) -> None:
+    ws = full_workspace(folder)
+    run_folder = ws.run_folder("elu_cnn-1")
+    stored = evaluations.load_evaluation(run_folder, "test")
+    # By hand: of 3 lenses and 9 non-lenses one lens reaches 0.5; at 0.2 all three do, and no non-lens.
+    scores = np.where(stored.labels, 0.2, 0.1).astype(np.float32)
+    scores[np.flatnonzero(stored.labels)[0]] = 0.9
+    proposals = propose_thresholds(stored.labels, scores, part="validation").as_dict()
+    figures = stored.figures | {"suggested_thresholds": proposals}
+    turned = np.repeat(scores[:, None], stored.rotated_scores.shape[1], axis=1)
+    evaluations.save_evaluation(run_folder, "test", replace(stored, rotated_scores=turned, figures=figures))
+    page = open_page("evaluate", run="elu_cnn-1")
+    said = next(info.value for info in page.info if "misleads" in info.value)
+    assert "accepts 1 of 3 lenses (completeness 33.3 %, purity 100 %)" in said
+    assert "At 0.2, best F1 on the validation part, completeness is 100 % and purity 100 %" in said
+    page.button(key="evaluate-set-better").click().run()
+    assert not page.exception
+    assert float(np.ravel(page.query_params["threshold"])[0]) == pytest.approx(0.2)
+    assert not any("misleads" in info.value for info in page.info)
+
+
 def test_purity_and_completeness_are_drawn_as_steps_between_the_scores() -> None:
     evaluation = made_evaluation_of([0.9, 0.6, 0.6, 0.1], [1, 1, 0, 0])
     figure = evaluation_figures.threshold_figure(
@@ -316,12 +338,14 @@ def test_limits_and_p_values_stand_beside_the_figures_of_two_runs(folder: Path) 
 def test_the_survey_follows_its_prevalence_which_the_address_keeps(folder: Path) -> None:
     full_workspace(folder)
     page = open_page("evaluate", run="elu_cnn-1", view="survey", prevalence="1e-05", threshold="0.3")
-    metrics = {metric.label: metric.value for metric in page.metric}
-    assert metrics["Lenses in the survey"] == "10"
+    assert any("with 10 lenses" in said.value for said in page.caption)
     page.get_by_key("evaluate-prevalence-0.001").set_value(1e-2).run()
     assert not page.exception
-    metrics = {metric.label: metric.value for metric in page.metric}
-    assert metrics["Lenses in the survey"] == "10\u202f000"
+    assert any("with 10\u202f000 lenses" in said.value for said in page.caption)
+    labels = [one.label for one in (*page.main.metric, *page.main.select_slider)]
+    drawn = [one.type for one in page.main if one.type in ("metric", "select_slider")]
+    assert {"Candidates", "Purity", "Completeness", "Person-time"} <= set(labels)
+    assert drawn.index("metric") < len(drawn) - 1 - drawn[::-1].index("select_slider")  # the answer first
     assert page.query_params["prevalence"] in ("0.01", ["0.01"])
 
 

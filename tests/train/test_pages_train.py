@@ -6,6 +6,7 @@ import pytest
 
 from lensapp.core.train.presets import PRESETS
 from lensapp.services.train import runs
+from lensapp.services.train.best_epochs import usual_threshold_misleads
 from lensapp.storage import datasets, queue, sources
 from lensapp.storage.runs import update_run
 from lensapp.storage.workspace import Workspace
@@ -154,6 +155,19 @@ def test_a_run_no_better_than_chance_is_told(folder: Path, best: dict) -> None:
     page = open_page("train", run="elu_cnn-1")
     [told] = [one.value for one in page.warning if "chance" in one.value]
     assert told.startswith(f"In its best epoch the AUROC of the validation part is {best['val_auc']:.3f}")
+
+
+def test_a_run_whose_figures_at_a_half_mislead_is_told(folder: Path) -> None:
+    ws = full_workspace(folder)
+    run = runs.run_status(ws, "elu_cnn-1").run
+    best = {"val_auc": 0.9, "val_auc_low": 0.8, "val_completeness": 0.08, "val_tpr_at_fpr": 0.61}
+    update_run(ws.database, run.id, summary=run.summary | {"best": best})
+    [told] = [one.value for one in open_page("train", run="elu_cnn-1").info if "misleads" in one.value]
+    assert "accepts 8\u00a0% of the lenses" in told
+    assert "a lower threshold 61\u00a0% at FPR 0.01" in told
+    enough = run.summary | {"best": best | {"val_completeness": 0.5}}
+    update_run(ws.database, run.id, summary=enough)
+    assert not usual_threshold_misleads(runs.run_status(ws, "elu_cnn-1").run)
 
 
 def test_several_runs_are_drawn_as_one_line_each_with_their_name(folder: Path) -> None:

@@ -86,6 +86,11 @@ class Confusion:
         """Share of objects decided correctly."""
         return (self.tp + self.tn) / (self.tp + self.fp + self.fn + self.tn)
 
+    @property
+    def f1(self) -> float:
+        """Harmonic mean of purity and completeness, 0 where no lens is accepted."""
+        return 2 * self.tp / (2 * self.tp + self.fp + self.fn)
+
 
 def binary_labels(labels: ArrayLike) -> NDArray[np.bool_]:
     """Turn labels (0/1, true/false or "lens"/"nonlens") into booleans, shape (N,)."""

@@ -6,6 +6,7 @@ from lensapp.core.evaluate.metrics import COIN
 from lensapp.core.train.training_spec import TrainingSpec
 from lensapp.storage.records import Run
 
+TWICE = 2
 FIGURE_WORDS = {
     "val_loss": "loss",
     "val_auc": "AUROC",
@@ -51,6 +52,24 @@ def no_better_than_chance(run: Run) -> str:
     return (
         f"In its best epoch the AUROC of the validation part is {area:.3f}{limits}: {means}. Train longer, "
         "or on more cutouts, before its scores are used."
+    )
+
+
+def usual_threshold_misleads(run: Run) -> str:
+    """Return in a sentence that 0.5 is too strict for the best epoch, by its validation part; else nothing.
+
+    It is where a lower threshold accepts at least twice as many lenses at the few false positives at which
+    runs are compared. Where none is accepted at 0.5 the page says more.
+    """
+    best = _best(run)
+    usual, reached = best.get("val_completeness"), best.get("val_tpr_at_fpr")
+    if not usual or not reached or reached < TWICE * usual:
+        return ""
+    rate = _words(run, "val_tpr_at_fpr").removeprefix("TPR at ")
+    return (
+        "Purity and completeness above are at score ≥ 0.5, which misleads here: in the best epoch it "
+        f"accepts {100 * usual:.0f}\u00a0% of the lenses of the validation part, a lower threshold "
+        f"{100 * reached:.0f}\u00a0% at {rate}. Evaluate proposes one."
     )
 
 

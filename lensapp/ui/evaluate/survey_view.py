@@ -1,5 +1,7 @@
 """The survey to come, on Evaluate and Score: purity, candidates and the time of inspectors."""
 
+from functools import partial
+
 import streamlit as st
 
 from lensapp.core.errors import InvalidInput
@@ -101,21 +103,13 @@ def show_survey_numbers(
     The survey chosen, None while a field cannot be used, and the inspectors' rates if these are used.
     """
     st.subheader("Your survey, in numbers")
-    assumed = st.container()
+    answer = st.container()
     survey, rates = _choose_survey(ws, galaxies=galaxies, lens_share=lens_share)
     if survey is None:
         return None, rates
-    assumed.caption(assumption_text(survey, lens_share=lens_share))
-    expected = expectation(evaluation, survey, threshold=threshold)
-    if expected is None:
-        st.info(
-            f"No score reaches {threshold_text(threshold)}; choose a lower threshold.", icon=":material/info:"
-        )
-    else:
-        _show_expected(expected, survey, part=evaluation.part, reached=reached)
-        if reached is not None:  # of a page without a slider of thresholds
-            link = f"{base_path()}/evaluate{address_of({'run': evaluation.run})}"
-            st.caption(f"The threshold is that of [Evaluate]({link}), score ≥ {threshold_text(threshold)}.")
+    with answer:
+        st.caption(assumption_text(survey, lens_share=lens_share))
+        _show_answer(evaluation, survey, threshold=threshold, reached=reached)
     show_table(
         expectation_table(evaluation, survey, threshold=threshold),
         title="At each threshold",
@@ -131,6 +125,26 @@ def show_survey_numbers(
     return survey, rates
 
 
+def _show_answer(
+    evaluation: Evaluation, survey: SurveySpec, *, threshold: float, reached: int | None
+) -> None:
+    """Show what the threshold gives in a survey, or that no score reaches it."""
+    expected = expectation(evaluation, survey, threshold=threshold)
+    if expected is None:
+        st.info(
+            f"No score reaches {threshold_text(threshold)}; choose a lower threshold.", icon=":material/info:"
+        )
+        return
+    _show_expected(expected, survey)
+    purity = purity_in_words(expected)["purity, 95 %"]
+    said = f"Expected at score ≥ {threshold_text(threshold)} from the rates of the {evaluation.part} part"
+    if reached is not None:  # of a page without a slider of thresholds
+        link = f"{base_path()}/evaluate{address_of({'run': evaluation.run})}"
+        here = f"{number(reached)} of those scored here reach it"
+        said += f", not counted: {here}, the threshold of [Evaluate]({link})"
+    st.caption(f"{said}. Purity, 95\u00a0%: {purity}.")
+
+
 def assumption_text(survey: SurveySpec, *, lens_share: float | None) -> str:
     """Return what the numbers assume: how many galaxies and lenses, and where the prevalence comes from."""
     if lens_share is not None and survey.prevalence == _slider_value(lens_share):
@@ -140,7 +154,8 @@ def assumption_text(survey: SurveySpec, *, lens_share: float | None) -> str:
     lenses = counted(round(survey.galaxies * survey.prevalence), "lens")
     return (
         f"For {counted(survey.galaxies, 'galaxy')} with {lenses}: a prevalence of "
-        f"{_share(survey.prevalence)} ({origin})."
+        f"{_share(survey.prevalence)} ({origin}). Looked at by {counted(survey.inspectors, 'inspector')}, "
+        f"{survey.seconds_per_candidate:g}\u00a0s per candidate."
     )
 
 
@@ -158,86 +173,81 @@ def _choose_survey(
     """Show the survey's fields, which the address keeps. None while a field cannot be used."""
     usual = USUAL_PREVALENCE if lens_share is None else _slider_value(lens_share)
     offered = sorted({*PREVALENCES, usual})
-    prevalence = st.select_slider(
-        "Prevalence",
-        offered,
-        format_func=_share,
-        help="Share of the galaxies that are lenses. Purity depends on it; completeness does not.",
-        **kept(PREVALENCE, one_of(offered), usual, key=f"{PREVALENCE_KEY}-{usual:g}"),
-    )
-    measured: dict[str, float] = {}
-    rates = None
-    if st.toggle(
+    share, size, people = st.columns([5, 3, 3], vertical_alignment="bottom", gap="medium")
+    with share:
+        prevalence = st.select_slider(
+            "Prevalence",
+            offered,
+            format_func=_share,
+            help="Share of the galaxies that are lenses. Purity depends on it; completeness does not.",
+            **kept(PREVALENCE, one_of(offered), usual, key=f"{PREVALENCE_KEY}-{usual:g}"),
+        )
+    with people, st.popover("Inspectors and area", icon=":material/group:", width="stretch"):
+        measured, rates = _measured_rates(ws)
+        known = measured | ({} if galaxies is None else {"galaxies": galaxies})
+        key = "-".join(["evaluate-survey", *(f"{value:g}" for value in known.values())])
+        fields = partial(spec_fields, SurveySpec, key=key, values=known, keep="survey.")
+        entered = fields(skip=("prevalence", "galaxies"))
+    with size:
+        entered |= fields(only=("galaxies",), columns=1)
+    return validated(SurveySpec, entered | {"prevalence": prevalence}), rates
+
+
+def _measured_rates(ws: Workspace) -> tuple[dict[str, float], MeasuredRates | None]:
+    """Offer the rates and the pace of the own inspectors; return the fields they fill where chosen."""
+    if not st.toggle(
         "Rates and pace of our inspectors",
         **kept("own_rates", switch(), default=False, key="evaluate-own-inspectors"),
         help="From the blind tests and the timed votes of all reviews; the fields can still be changed.",
     ):
-        try:
-            measured, rates = survey_values_of_team(ws)
-        except InvalidInput as error:
-            st.info(str(error), icon=":material/info:")
-        else:
-            words = [f"{rates.inspectors} inspectors"]
-            for rate, what in ((rates.completeness, "simulated lenses"), (rates.false_positives, "duds")):
-                if rate.cases:
-                    words.append(
-                        f"{rate.hits} of {rate.cases} {what} graded B or better "
-                        f"({draw.share(rate.low)}–{draw.share(rate.high)}, 95 %)"
-                    )
-            st.caption("Measured in all reviews: " + "; ".join(words) + ".")
-    known = measured | ({} if galaxies is None else {"galaxies": galaxies})
-    key = "-".join(["evaluate-survey", *(f"{value:g}" for value in known.values())])
-    entered = spec_fields(SurveySpec, key=key, values=known, skip=("prevalence",), columns=3, keep="survey.")
-    return validated(SurveySpec, entered | {"prevalence": prevalence}), rates
+        return {}, None
+    try:
+        measured, rates = survey_values_of_team(ws)
+    except InvalidInput as error:
+        st.info(str(error), icon=":material/info:")
+        return {}, None
+    words = [f"{rates.inspectors} inspectors"]
+    for rate, what in ((rates.completeness, "simulated lenses"), (rates.false_positives, "duds")):
+        if rate.cases:
+            words.append(
+                f"{rate.hits} of {rate.cases} {what} graded B or better "
+                f"({draw.share(rate.low)}–{draw.share(rate.high)}, 95 %)"
+            )
+    st.caption("Measured in all reviews: " + "; ".join(words) + ".")
+    return measured, rates
 
 
-def _show_expected(expected: Expectation, survey: SurveySpec, *, part: str, reached: int | None) -> None:
-    """Show what a survey would give at one threshold, beside how many of a scored source do `reach` it."""
-    candidates, purity = expected.true_candidates + expected.false_candidates, purity_in_words(expected)
-    area = survey.area_deg2
+def _show_expected(expected: Expectation, survey: SurveySpec) -> None:
+    """Show what a survey would give at one threshold: of the network first, then of those who look."""
+    candidates, area = expected.true_candidates + expected.false_candidates, survey.area_deg2
     per_area = [("Per deg²", number(candidates / area), "Candidates per square degree.")] if area else []
-    of_network = [
-        (
-            "Lenses in the survey",
-            expected_count(survey.galaxies * survey.prevalence),
-            "Galaxies times prevalence.",
-        ),
+    cells = [
         ("Candidates", expected_count(candidates), "Cutouts that the threshold accepts."),
         *per_area,
         (
-            "True lenses",
-            expected_count(expected.true_candidates),
-            f"Completeness {expected.completeness:.3f}.",
+            "Purity",
+            purity_in_words(expected)["purity"],
+            "Share of the candidates that are lenses. Where the part shows no false positive, the survey "
+            "still has some: its purity is not known but for the lower limit.",
         ),
         (
-            "Purity",
-            purity["purity"],
-            f"95 %: {purity['purity, 95 %']}. Where the part shows no false positive, the survey still has "
-            "some: its purity is not known but for the lower limit.",
+            "Completeness",
+            f"{expected.completeness:.3f}",
+            "Share of the survey's lenses among the candidates.",
         ),
-    ]
-    of_inspectors = [
+        ("True lenses", expected_count(expected.true_candidates), "Lenses among the candidates."),
         ("Person-time", person_time(expected.hours), "For all inspectors together."),
         (
-            "Lenses graded as such",
+            "Graded as lenses",
             expected_count(expected.graded_lenses),
-            "True lenses left after grading, at the rates of inspectors given above.",
+            "True lenses left after grading, at the rates of the inspectors.",
         ),
         (
             "Non-lenses left",
             expected_count(expected.graded_false),
-            "Non-lenses that the inspectors accept all the same, at the rates given above.",
+            "Non-lenses that the inspectors accept all the same, at their rates.",
         ),
     ]
-    with st.container(horizontal=True, gap="small", horizontal_alignment="distribute"):  # over the width
-        for cells in (of_network, of_inspectors):  # where it is narrow the second come below together
-            with st.container(horizontal=True, gap="small", width="content"):
-                for label, value, meaning in cells:
-                    st.metric(label, value, help=meaning, width="content")
-    counted_here = (
-        "" if reached is None else f", not counted: {number(reached)} of those scored here reach it"
-    )
-    st.caption(
-        f"Expected at the threshold from the rates of the {part} part{counted_here}. "
-        f"Purity, 95\u00a0%: {purity['purity, 95 %']}."
-    )
+    with st.container(horizontal=True, gap="small"):
+        for label, value, meaning in cells:
+            st.metric(label, value, help=meaning)

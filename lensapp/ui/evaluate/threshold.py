@@ -6,7 +6,8 @@ import streamlit as st
 
 from lensapp.core.evaluate.score_axis import AIM_LABELS, ScoreAxis, threshold_text
 from lensapp.core.numerals import score_text
-from lensapp.services.evaluate.evaluation import Evaluation, usual_threshold
+from lensapp.services.evaluate.evaluation import Evaluation, better_than_usual, usual_threshold
+from lensapp.ui.evaluate.survey_figures import share
 from lensapp.ui.shared.scores import USUAL_THRESHOLD, hint_at_low_scores
 from lensapp.ui.shared.state import select, selected
 from lensapp.ui.shared.widgets import counted
@@ -98,7 +99,32 @@ def choose_threshold(evaluation: Evaluation) -> float:
                 help="; ".join(meanings) + (f". Not offered: {'; '.join(absent)}." if absent else "."),
             )
     _say_if_none(evaluation, threshold, why=why if current == usual and selected("threshold") is None else "")
+    if threshold == USUAL_THRESHOLD:
+        _say_if_usual_misleads(evaluation)
     return threshold
+
+
+def _say_if_usual_misleads(evaluation: Evaluation) -> None:
+    """Say that 0.5 gives far less than the threshold of the best F1, and offer to set that."""
+    better = better_than_usual(evaluation)
+    if better is None:
+        return
+    usual = evaluation.figures_at(USUAL_THRESHOLD)
+    lenses, purity = counted(usual.n_positive, "lens"), share(usual.purity or 0.0)
+    said = (
+        f"**{USUAL_THRESHOLD:g} misleads here:** it accepts {usual.confusion.tp} of {lenses} (completeness "
+        f"{share(usual.completeness)}, purity {purity}). At {threshold_text(better.threshold)}, "
+        f"{AIM_LABELS[better.name]} on the validation part, completeness is "
+        f"{share(better.completeness)} and purity {share(better.purity)}."
+    )
+    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+        st.info(said, icon=":material/lightbulb:", width="stretch")
+        st.button(
+            f"Set {threshold_text(better.threshold)}",
+            key="evaluate-set-better",
+            on_click=select,
+            args=("threshold", repr(better.threshold)),
+        )
 
 
 def _say_if_none(evaluation: Evaluation, threshold: float, *, why: str) -> None:

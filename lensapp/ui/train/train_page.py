@@ -13,7 +13,12 @@ from lensapp.core.train.committees import MODEL as COMMITTEE
 from lensapp.core.train.network_specs import network_title
 from lensapp.core.train.tasks import ContrastiveTask, TaskSpec
 from lensapp.services.train import runs
-from lensapp.services.train.best_epochs import best_epoch_in_words, no_better_than_chance, why_chosen
+from lensapp.services.train.best_epochs import (
+    best_epoch_in_words,
+    no_better_than_chance,
+    usual_threshold_misleads,
+    why_chosen,
+)
 from lensapp.services.train.run_listing import studies_last
 from lensapp.services.train.runs import RunStatus
 from lensapp.services.train.starter import is_starter
@@ -134,6 +139,8 @@ def _follow(run_name: str, ticked: list[str], *, measured_next: bool) -> None:
         st.warning(chance, icon=":material/warning:")
     elif without_lens_scores(status.run):
         hint_at_low_scores("In the best epoch no score of the validation part reached 0.5.")
+    elif misleads := usual_threshold_misleads(status.run):
+        st.info(misleads, icon=":material/lightbulb:")
 
 
 def _offer_evaluation(ws: Workspace, status: RunStatus) -> None:

@@ -87,6 +87,7 @@ def test_confusion_at_any_threshold_equals_scikit_learn(sample, threshold):
     assert (found.confusion.tn, found.confusion.fp) == (tn, fp)
     assert (found.confusion.fn, found.confusion.tp) == (fn, tp)
     assert found.accuracy == pytest.approx(reference.accuracy_score(labels, scores >= threshold), abs=EXACT)
+    assert found.confusion.f1 == pytest.approx(reference.f1_score(labels, scores >= threshold), abs=EXACT)
     assert found.completeness == pytest.approx(reference.recall_score(labels, scores >= threshold), abs=EXACT)
 
 
