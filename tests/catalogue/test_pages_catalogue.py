@@ -13,7 +13,8 @@ from astropy.table import Table
 from lensapp.core.catalogue.feedback_spec import FeedbackRules
 from lensapp.core.catalogue.query import CatalogueQuery
 from lensapp.core.inspect.consensus_methods import ConsensusSpec
-from lensapp.core.inspect.grades import LETTERS
+from lensapp.core.inspect.grades import ABCX, LETTERS
+from lensapp.core.inspect.vote_files import grade_of
 from lensapp.services.catalogue.feedback import feed_back
 from lensapp.services.catalogue.feedback_plans import OWN_LABEL, plan_feedback
 from lensapp.services.catalogue.ledger import ledger
@@ -26,11 +27,12 @@ from lensapp.storage import datasets, queue, reviews, runs, sources
 from lensapp.storage.scores import stored_scores
 from lensapp.storage.workspace import Workspace
 from lensapp.ui.catalogue import export
-from lensapp.ui.catalogue.catalogue_page import EXAMPLE_VOTES, listed_catalogue
+from lensapp.ui.catalogue.catalogue_page import listed_catalogue
 from lensapp.ui.catalogue.feedback_plan import why_nothing_changes
 from lensapp.ui.catalogue.ledger_figure import ledger_figure
 from lensapp.ui.catalogue.next_version import MOST_PICTURES
 from lensapp.ui.catalogue.table import in_order, matched_in_words, with_thumbnails
+from lensapp.ui.catalogue.vote_tables import EXAMPLE_VOTES, template
 from lensapp.ui.shared import page_head
 from support import small_surveys
 from support.pages_workspace import (
@@ -311,6 +313,8 @@ def test_hard_negatives_are_shown_by_class_frozen_and_trained_on(folder: Path) -
     assert not page.error
     page.number_input(key="negatives-min_score").set_value(0.0)
     page.number_input(key="negatives-count").set_value(3).run()
+    assert any(text.value == "### 3 of 5 known non-lenses of sea for sky-v1" for text in page.markdown)
+    assert any("Not taken: 2 beyond the 3 asked for." in text.value for text in page.caption)
     table = page.dataframe[0].value.set_index("class")
     assert table["known"].to_dict() == {"Spiral": 3, "Ring": 2}
     assert table["to be added"].to_dict() == {"Spiral": 2, "Ring": 1}
@@ -325,6 +329,17 @@ def test_hard_negatives_are_shown_by_class_frozen_and_trained_on(folder: Path) -
     )
     page.button(key="feedback-retrain").click().run()
     assert runs.list_runs(ws.database)[0].dataset_id == made.id
+
+
+def test_hard_negatives_of_a_source_without_scores_lead_to_one_that_has_them(folder: Path) -> None:
+    ws = full_workspace(folder)
+    add_survey(ws, "bare")
+    page = open_page("catalogue", source="bare", view="feed-back", of="negatives")
+    assert page.button(key="negatives-score").label == "Score bare"
+    page.button(key="negatives-scored").click().run()
+    assert not page.exception
+    assert page.get_by_key("choose-source").value == "sky"
+    assert any("non-lens" in text.value for text in page.caption)
 
 
 def test_the_ledger_of_a_network_names_its_data(folder: Path) -> None:
@@ -423,9 +438,14 @@ def test_the_table_of_votes_that_is_shown_as_an_example_is_taken(folder: Path) -
     shown = page.dataframe[0].value
     assert len(shown) == len(EXAMPLE_VOTES)
     shown.to_csv(folder / "votes.csv", index=False)
+    assert template(shown) == (folder / "votes.csv").read_text("utf-8")
+    assert [one.label for one in page.get("download_button")] == ["Template for sky"]
     plan = import_votes(ws, name="sky", path=folder / "votes.csv", dry_run=True)
     assert (plan["added"], plan["refused"]) == (3, [])
     assert "votes-map" not in [one.key for one in page.text_input]  # of a file that there is not
+    words = page.dataframe[1].value.iloc[:4].set_index("grade")["also read"]
+    for grade, read in words.items():
+        assert {grade_of(word, ABCX, {}) for word in [grade, *read.split(", ")]} == {grade}
     sent = ("votes.csv", (folder / "votes.csv").read_bytes(), "text/csv")
     page.file_uploader(key="votes-file").set_value(sent).run()
     assert "votes-map" in [one.key for one in page.text_input]

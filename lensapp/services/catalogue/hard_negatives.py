@@ -33,6 +33,7 @@ from lensapp.storage.queries import Columns
 from lensapp.storage.records import Dataset, Run, Source
 from lensapp.storage.workspace import Workspace
 
+IN_THE_DATASET = "in the dataset already"
 NONLENS, NO_CLASS, GRADED_X = "nonlens", "unknown", "lens graded X"
 
 
@@ -74,9 +75,9 @@ class HardNegativesPlan:
         What is added to, where they come from, whose scores are wrong, and which are taken.
     columns
         One entry per non-lens that would be added, highest scores first: cutout_id, kind, score.
-    known, added, refused
-        Class -> number of known non-lenses; class -> number that would be added; reason -> number that no
-        part takes.
+    known, added, passed_over, refused
+        Class -> number of known non-lenses; class -> number that would be added; reason -> number that were
+        not chosen; reason -> number that were chosen, but no part takes.
     graded
         How many of those that would be added are known by votes, which votes fed back add, too.
     rows
@@ -90,6 +91,7 @@ class HardNegativesPlan:
     columns: Columns
     known: dict[str, int]
     added: dict[str, int]
+    passed_over: dict[str, int]
     refused: dict[str, int]
     graded: int
     rows: list[dict[str, Any]]
@@ -125,7 +127,14 @@ def plan_hard_negatives(
     known = known_nonlenses(ws, source, spec) if known is None else known
     members = datasets.member_columns(ws.database, parent.id, extra=MEMBER_EXTRA)
     scores = aligned_scores(ws, known.columns["id"].astype(np.int64), [source.id], run_id=run.id)
-    chosen = choose(known, scores, held=members["cutout_id"], spec=spec, words=(source_name, run_name))
+    fitting, passed_over = fitting_nonlenses(
+        known, scores, held=members["cutout_id"], spec=spec, run_name=run_name
+    )
+    if not len(fitting):
+        raise _none_left(known, passed_over, spec, words=(source_name, run_name))
+    chosen = choose(known, scores, fitting, spec)
+    if more := len(fitting) - len(chosen):
+        passed_over[f"beyond the {thin_spaced(len(chosen))} asked for"] = more
     new, score = known.of(chosen), scores[chosen]
     label = np.full(len(chosen), NONLENS, object)
     placement = place_new_cutouts(ws, parent, members, columns=new.columns, label=label, rules=spec.rules())
@@ -145,6 +154,7 @@ def plan_hard_negatives(
         columns={name: values[best_first] for name, values in columns.items()},
         known=dict(Counter(known.kind.tolist())),
         added=dict(Counter(new.kind[accepted].tolist())),
+        passed_over=passed_over,
         refused=refused,
         graded=sum(read_origin(one).kind == "votes" for one in new.label_from[accepted].tolist()),
         rows=[*members_as_rows(members), *rows],
@@ -266,49 +276,57 @@ def _graded(ws: Workspace, source: Source, spec: HardNegativesSpec) -> tuple[Gra
     return graded, {key: words.most_common(1)[0][0] for key, words in counted.items()}
 
 
-def choose(
+def fitting_nonlenses(
     known: Nonlenses,
     scores: NDArray[np.float64],
     *,
     held: NDArray[np.int64],
     spec: HardNegativesSpec,
-    words: Sequence[str],
-) -> NDArray[np.int64]:
-    """Return the rows of the non-lenses to add, highest scores first, or evenly from all classes.
-
-    Raises
-    ------
-    NoneLeft
-        When none is left.
-    """
-    source_name, run_name = words
+    run_name: str,
+) -> tuple[NDArray[np.int64], dict[str, int]]:
+    """Return the rows of non-lenses that may be added, highest scores first; reason -> how many may not."""
     fresh = ~np.isin(known.columns["id"].astype(np.int64), held)
     scored = np.isfinite(scores)
     wanted = np.isin(known.kind, spec.classes) if spec.classes else np.ones(len(scores), bool)
-    rows = np.flatnonzero(fresh & scored & wanted & (np.nan_to_num(scores, nan=-1.0) >= spec.min_score))
-    if not len(rows):
-        counts = {
-            "in the dataset already": np.count_nonzero(~fresh),
-            f"without a score by {run_name}": np.count_nonzero(fresh & ~scored),
-            "of a class that was not chosen": np.count_nonzero(fresh & scored & ~wanted),
-            f"with a score below {spec.min_score:g}": np.count_nonzero(fresh & scored & wanted),
-        }
-        why = ", ".join(f"{thin_spaced(int(count))} {words}" for words, count in counts.items() if count)
-        advice = "Label or grade more of the source"
-        if (fresh & ~scored).any():
-            advice += f", or score all of it with {run_name}"
-        if (fresh & scored).any():
-            advice = "Choose further classes or a lower least score"
-        if spec.classes:
-            classes = ", ".join(
-                f"{kind} ({thin_spaced(n)})" for kind, n in sorted(Counter(known.kind.tolist()).items())
-            )
-            advice += f". Its classes are {classes or 'none'}"
-        raise NoneLeft(
-            f"None of the {thin_spaced(len(scores))} known non-lenses of {source_name} is left to add: "
-            f"{why or 'there are none'}. {advice}."
+    high = np.nan_to_num(scores, nan=-1.0) >= spec.min_score
+    counts = {
+        IN_THE_DATASET: np.count_nonzero(~fresh),
+        f"without a score by {run_name}": np.count_nonzero(fresh & ~scored),
+        "of a class that was not chosen": np.count_nonzero(fresh & scored & ~wanted),
+        f"with a score below {spec.min_score:g}": np.count_nonzero(fresh & scored & wanted & ~high),
+    }
+    rows = np.flatnonzero(fresh & scored & wanted & high)
+    best_first = rows[np.argsort(-scores[rows], kind="stable")]
+    return best_first, {why: int(count) for why, count in counts.items() if count}
+
+
+def _none_left(
+    known: Nonlenses, passed_over: dict[str, int], spec: HardNegativesSpec, *, words: Sequence[str]
+) -> NoneLeft:
+    """Return why no non-lens is left to add, and what would make some."""
+    source_name, run_name = words
+    why = ", ".join(f"{thin_spaced(count)} {reason}" for reason, count in passed_over.items())
+    advice = "Label or grade more of the source"
+    unscored = f"without a score by {run_name}"
+    if unscored in passed_over:
+        advice += f", or score all of it with {run_name}"
+    if passed_over.keys() - {IN_THE_DATASET, unscored}:
+        advice = "Choose further classes or a lower least score"
+    if spec.classes:
+        classes = ", ".join(
+            f"{kind} ({thin_spaced(n)})" for kind, n in sorted(Counter(known.kind.tolist()).items())
         )
-    rows = rows[np.argsort(-scores[rows], kind="stable")]
+        advice += f". Its classes are {classes or 'none'}"
+    return NoneLeft(
+        f"None of the {thin_spaced(len(known.kind))} known non-lenses of {source_name} is left to add: "
+        f"{why or 'there are none'}. {advice}."
+    )
+
+
+def choose(
+    known: Nonlenses, scores: NDArray[np.float64], rows: NDArray[np.int64], spec: HardNegativesSpec
+) -> NDArray[np.int64]:
+    """Return those of the non-lenses in `rows` to add, highest scores first, or evenly from all classes."""
     if spec.even_classes:
         seen: Counter[str] = Counter()
         turn = np.empty(len(rows), np.int64)

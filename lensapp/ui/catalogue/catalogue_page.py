@@ -13,8 +13,6 @@ from lensapp.core.inspect.grades import GRADES, LETTERS
 from lensapp.services.catalogue.choices import CatalogueChoices, catalogue_choices
 from lensapp.services.catalogue.feedback import left_out_words
 from lensapp.services.catalogue.query import catalogue
-from lensapp.services.data.pictures import cutouts_by_id
-from lensapp.services.data.source_tables import column_of
 from lensapp.services.data.sources import count_cutouts
 from lensapp.services.score.vetoes import kept_vetoes
 from lensapp.storage.records import Source
@@ -22,6 +20,7 @@ from lensapp.storage.workspace import Workspace
 from lensapp.ui.catalogue import export, feedback, hard_negatives, ledger
 from lensapp.ui.catalogue import table as candidate_table
 from lensapp.ui.catalogue.known_lenses import known_lenses_popover
+from lensapp.ui.catalogue.vote_tables import show_what_is_read
 from lensapp.ui.inspect.consensus_form import METHOD_HELP, say_what_is_doubtful, settings_form, usual_settings
 from lensapp.ui.inspect.votes_in import show_vote_import
 from lensapp.ui.shared.address import decimal, kept, one_of, several_of, switch
@@ -44,11 +43,6 @@ FED = {
     "votes": ":material/how_to_vote: Votes",
     "negatives": ":material/gpp_bad: Hard negatives",
 }
-EXAMPLE_VOTES = (
-    {"inspector": "Vera", "grade": "A", "comment": "arc and counter-image"},
-    {"inspector": "Vera", "grade": "X", "comment": "spiral"},
-    {"inspector": "Fritz", "grade": "B", "comment": ""},
-)
 OWN_COLUMNS = ("score", "grade", "mean", "scatter", "votes", "known_lens", "known_sep_arcsec")
 NO_GRADE = "none"  # in the address
 INSPECT_ICON = ":material/grid_view:"
@@ -79,7 +73,8 @@ def show_catalogue_page() -> None:
         with st.container(width=360):
             source = _choose_source(offered.sources, first=offered.voted_sources)
         show_vote_import(ws, source.name)
-        _show_votes_of_table(ws, offered, source)
+        show_what_is_read(ws, source)
+        _show_where_votes_lead(offered, source)
     else:
         query = _choose_query(ws, offered)
         if query is None:
@@ -98,16 +93,11 @@ def show_catalogue_page() -> None:
             candidate_table.show_candidates(ws, offered.sources_of(query), table, query=query)
 
 
-def _show_votes_of_table(ws: Workspace, offered: CatalogueChoices, source: Source) -> None:
-    """Show what a table of votes looks like, and where votes lead."""
-    st.markdown("**What a table of votes looks like**")
-    ids = cutouts_by_id(ws, column_of(ws, source, "id")[: len(EXAMPLE_VOTES)].tolist())
-    rows = [
-        {"id": one.candidate_id, **vote} for one, vote in zip(ids, EXAMPLE_VOTES, strict=False)
-    ]  # of candidates that there are
-    candidate_table.show_rows(pd.DataFrame(rows), key="votes-example")
-    st.caption("Once votes are added they count in the consensus of Candidates, and can become labels.")
+def _show_where_votes_lead(offered: CatalogueChoices, source: Source) -> None:
+    """Say what becomes of votes, and lead there."""
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+        words = "Once votes are added they count in the consensus of Candidates, and can become labels."
+        st.caption(words, width="content")
         if source.id in offered.voted_sources:
             for view, label in (("candidates", "See the candidates"), ("feed-back", "Feed the votes back")):
                 if st.button(label, key=f"votes-to-{view}", icon=":material/arrow_forward:"):
@@ -118,12 +108,12 @@ def _show_feeding_back(ws: Workspace, offered: CatalogueChoices) -> None:
     """Show what can become labels: votes, or the known non-lenses that a run takes for lenses."""
     fed = choose_view(FED, key="catalogue-fed", kept_as=WHAT_IS_FED)
     left, right = st.columns(2)
+    scored = [one for one in offered.sources if offered.runs_of(one)]
     with left:
-        scored = frozenset(one.id for one in offered.sources if offered.runs_of(one))
         if fed == "votes":
             source = _choose_source(offered.sources, first=offered.voted_sources)
         else:
-            source = _choose_source(offered.sources, first=scored, lacks="no scores yet")
+            source = _choose_source(offered.sources, first={one.id for one in scored}, lacks="no scores yet")
     if fed == "votes":
         with right:
             review_names = _choose_reviews(offered, source, fed_back=True)
@@ -132,7 +122,7 @@ def _show_feeding_back(ws: Workspace, offered: CatalogueChoices) -> None:
     scored_by = offered.runs_of(source)
     with right:
         run_name = choose("run", scored_by, label="Scores of")
-    hard_negatives.show_hard_negatives(ws, source, run_name)
+    hard_negatives.show_hard_negatives(ws, source, run_name, scored=scored)
 
 
 def _choose_query(ws: Workspace, offered: CatalogueChoices) -> CatalogueQuery | None:

@@ -1,5 +1,8 @@
 """The known non-lenses that a run takes for lenses: which would be added, freeze, retrain."""
 
+from collections.abc import Sequence
+from typing import Literal
+
 import pandas as pd
 import streamlit as st
 
@@ -37,13 +40,19 @@ from lensapp.ui.shared.state import go
 from lensapp.ui.shared.widgets import counted, empty_state, errors_shown, heading, number
 
 KEY = "negatives"
+VIEW = {"view": "feed-back", "of": "negatives"}  # in the address
 NONE_KNOWN = "Review those with the highest scores and grade X what is no lens: these then stand here."
 UNJUDGED = "Nobody has judged these yet: what of them is graded X can be added next."
 FURTHER = ("class_column", "validation_share", "seed")
 
 
-def show_hard_negatives(ws: Workspace, source: Source, run_name: str | None) -> None:
-    """Show the panel for a source and the run whose scores of it are looked at, None where it has none."""
+def show_hard_negatives(
+    ws: Workspace, source: Source, run_name: str | None, *, scored: Sequence[Source]
+) -> None:
+    """Show the panel for a source and the run whose scores of it are looked at, None where it has none.
+
+    Without scores a button leads to the first of the `scored` sources.
+    """
     if run_name is None:
         box = empty_state(
             f"{source.name} has no scores yet",
@@ -51,8 +60,15 @@ def show_hard_negatives(ws: Workspace, source: Source, run_name: str | None) -> 
             "can be added to the next dataset version, with their classes.",
             icon=":material/gpp_bad:",
         )
-        if box.button("Score", type="primary", icon=":material/stacked_bar_chart:", key="negatives-score"):
-            go("score", source=source.name)
+        with box.container(horizontal=True, horizontal_alignment="center"):
+            for one in scored[:1]:
+                icon = ":material/gpp_bad:"
+                if st.button(f"See those of {one.name}", type="primary", icon=icon, key="negatives-scored"):
+                    go("catalogue", view=VIEW, source=one.name)
+            kind: Literal["primary", "secondary"] = "secondary" if scored else "primary"
+            icon = ":material/stacked_bar_chart:"
+            if st.button(f"Score {source.name}", type=kind, icon=icon, key="negatives-score"):
+                go("score", source=source.name)
         return
     names = parent_names(ws, source.name, run_name=run_name)
     if not names:
@@ -161,12 +177,10 @@ def _choose(ws: Workspace, source: Source) -> tuple[HardNegativesSpec | None, No
 def _show_plan(ws: Workspace, plan: HardNegativesPlan) -> None:
     """Show what a plan adds, freeze it, and show the pictures of what is added."""
     total, scores = len(plan.columns["score"]), plan.columns["score"]
-    nonlenses = counted(total, "non-lens")
-    st.markdown(f"### {nonlenses} of {plain(plan.source.name)} for {plain(plan.parent.name)}")
-    refused = "".join(f"; {number(count)} not: {reason}" for reason, count in plan.refused.items())
+    st.markdown(f"### {chosen_of(plan)} of {plain(plan.source.name)} for {plain(plan.parent.name)}")
     st.caption(
         f"Scores by {plain(plan.run.name)} from {score_text(float(scores[0]))} down to "
-        f"{score_text(float(scores[-1]))}{plain(refused)}. The test part stays as it is."
+        f"{score_text(float(scores[-1]))}. {plain(left_out_of(plan))}The test part stays as it is."
     )
     if plan.graded:
         st.caption(f":material/info: {also_by_votes(plan)}")
@@ -186,6 +200,21 @@ def _show_plan(ws: Workspace, plan: HardNegativesPlan) -> None:
     rest = f", the first {len(first)} shown" if len(first) < total else ""
     heading(f"Non-lenses to be added: {number(total)}{rest}")
     contact_sheet(ws, cutouts, key="hard-negatives", captions=captions, run_name=plan.run.name)
+
+
+def chosen_of(plan: HardNegativesPlan) -> str:
+    """Return how many non-lenses would be added, and of how many that are known where these are more."""
+    total, known = len(plan.columns["score"]), sum(plan.known.values())
+    if total == known:
+        return counted(total, "non-lens")
+    return f"{number(total)} of {counted(known, 'known non-lens')}"
+
+
+def left_out_of(plan: HardNegativesPlan) -> str:
+    """Return how many of the known non-lenses stay out, and why; nothing where all are added."""
+    reasons = plan.passed_over | plan.refused
+    told = ", ".join(f"{number(count)} {reason}" for reason, count in reasons.items())
+    return f"Not taken: {told}. " if told else ""
 
 
 def also_by_votes(plan: HardNegativesPlan) -> str:
