@@ -54,21 +54,7 @@ def show_hard_negatives(
     Without scores a button leads to the first of the `scored` sources.
     """
     if run_name is None:
-        box = empty_state(
-            f"{source.name} has no scores yet",
-            "Once a network has scored it, those of its known non-lenses that the network takes for lenses "
-            "can be added to the next dataset version, with their classes.",
-            icon=":material/gpp_bad:",
-        )
-        with box.container(horizontal=True, horizontal_alignment="center"):
-            for one in scored[:1]:
-                icon = ":material/gpp_bad:"
-                if st.button(f"See those of {one.name}", type="primary", icon=icon, key="negatives-scored"):
-                    go("catalogue", view=VIEW, source=one.name)
-            kind: Literal["primary", "secondary"] = "secondary" if scored else "primary"
-            icon = ":material/stacked_bar_chart:"
-            if st.button(f"Score {source.name}", type=kind, icon=icon, key="negatives-score"):
-                go("score", source=source.name)
+        _show_unscored(source, scored)
         return
     names = parent_names(ws, source.name, run_name=run_name)
     if not names:
@@ -104,6 +90,25 @@ def show_hard_negatives(
             _show_unjudged(ws, source, run_name, title=title, text=NONE_KNOWN)
             return
         _show_what_is_left(ws, source, known, spec, run_name=run_name, parent=parent)
+
+
+def _show_unscored(source: Source, scored: Sequence[Source]) -> None:
+    """Say what scores would bring, and lead to them or to the first source that has some."""
+    box = empty_state(
+        f"{source.name} has no scores yet",
+        "Once a network has scored it, those of its known non-lenses that the network takes for lenses "
+        "can be added to the next dataset version, with their classes.",
+        icon=":material/gpp_bad:",
+    )
+    with box.container(horizontal=True, horizontal_alignment="center"):
+        for one in scored[:1]:
+            icon = ":material/gpp_bad:"
+            if st.button(f"See those of {one.name}", type="primary", icon=icon, key="negatives-scored"):
+                go("catalogue", view=VIEW, source=one.name)
+        kind: Literal["primary", "secondary"] = "secondary" if scored else "primary"
+        icon = ":material/stacked_bar_chart:"
+        if st.button(f"Score {source.name}", type=kind, icon=icon, key="negatives-score"):
+            go("score", source=source.name)
 
 
 def _show_what_is_left(

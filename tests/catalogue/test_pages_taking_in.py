@@ -1,0 +1,96 @@
+"""The views of the page Catalogue that take hard negatives and tables of votes in."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from lensapp.core.inspect.grades import ABCX
+from lensapp.core.inspect.vote_files import grade_of
+from lensapp.services.inspect.vote_import import import_votes
+from lensapp.storage import datasets, runs
+from lensapp.storage.scores import stored_scores
+from lensapp.ui.catalogue.vote_tables import EXAMPLE_VOTES, template
+from support import small_surveys
+from support.pages_workspace import add_survey, full_workspace, open_page
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    folder = tmp_path / "workspace"
+    monkeypatch.setenv("LENSAPP_WORKSPACE", str(folder))
+    return folder
+
+
+def test_hard_negatives_are_shown_by_class_frozen_and_trained_on(folder: Path) -> None:
+    ws = full_workspace(folder)
+    kinds = ["Spiral", "Ring", "Spiral", "Ring", "Spiral", "Lens"]
+    far = [
+        {"candidate_id": f"F{row}", "row": row, "label": "lens" if kind == "Lens" else "nonlens",
+         "object_class": kind, "properties": {}} for row, kind in enumerate(kinds)
+    ]  # fmt: skip
+    pixels = np.random.default_rng(3).normal(0, 1, (6, 16, 16, 3)).astype(np.float32)
+    sea = small_surveys.pack_source(ws, "sea", pixels, far, pixel_scale_arcsec=0.25)
+    run = runs.get_run(ws.database, "elu_cnn-1")
+    ids = list(small_surveys.ids_of(ws, sea).values())
+    stored_scores.add_scores(ws, run.id, sea.id, ids, [0.1, 0.2, 0.3, 0.4, 0.5, 0.9])
+    page = open_page("score", source="sea", run="elu_cnn-1")
+    page.button(key="score-negatives").click().run()
+    assert not page.exception
+    assert page.get_by_key("catalogue-fed").value == "negatives"
+    page = open_page("catalogue", source="sea", run="elu_cnn-1", view="feed-back", of="negatives")
+    assert any("have 16×16 pixels" in text.value for text in page.info)
+    page.number_input(key="negatives-min_score").set_value(0.8).run()
+    assert any("is left to add: 5 with a score below 0.8" in text.value for text in page.info)
+    assert not page.error
+    page.number_input(key="negatives-min_score").set_value(0.0)
+    page.number_input(key="negatives-count").set_value(3).run()
+    assert any(text.value == "### 3 of 5 known non-lenses of sea for sky-v1" for text in page.markdown)
+    assert any("Not taken: 2 beyond the 3 asked for." in text.value for text in page.caption)
+    table = page.dataframe[0].value.set_index("class")
+    assert table["known"].to_dict() == {"Spiral": 3, "Ring": 2}
+    assert table["to be added"].to_dict() == {"Spiral": 2, "Ring": 1}
+    assert table["highest score"].to_dict() == {"Spiral": "0.500", "Ring": "0.400"}
+    page.button(key="negatives-freeze").click().run()
+    assert not page.exception
+    made = datasets.list_datasets(ws.database)[0]
+    assert (made.name, made.spec["kind"], made.spec["middle_of"]) == ("sky-v2", "hard negatives", ["sea"])
+    assert any(
+        "holds 3 non-lenses of sea, those with the highest scores of elu_cnn-1" in text.value
+        for text in page.markdown
+    )
+    page.button(key="feedback-retrain").click().run()
+    assert runs.list_runs(ws.database)[0].dataset_id == made.id
+
+
+def test_hard_negatives_of_a_source_without_scores_lead_to_one_that_has_them(folder: Path) -> None:
+    ws = full_workspace(folder)
+    add_survey(ws, "bare")
+    page = open_page("catalogue", source="bare", view="feed-back", of="negatives")
+    assert page.button(key="negatives-score").label == "Score bare"
+    page.button(key="negatives-scored").click().run()
+    assert not page.exception
+    assert page.get_by_key("choose-source").value == "sky"
+    assert any("non-lens" in text.value for text in page.caption)
+
+
+def test_the_table_of_votes_that_is_shown_as_an_example_is_taken(folder: Path) -> None:
+    ws = full_workspace(folder)
+    page = open_page("catalogue", source="sky", view="votes")
+    shown = page.dataframe[0].value
+    assert len(shown) == len(EXAMPLE_VOTES)
+    shown.to_csv(folder / "votes.csv", index=False)
+    assert template(shown) == (folder / "votes.csv").read_text("utf-8")
+    assert [one.label for one in page.get("download_button")] == ["Template for sky"]
+    plan = import_votes(ws, name="sky", path=folder / "votes.csv", dry_run=True)
+    assert (plan["added"], plan["refused"]) == (3, [])
+    assert "votes-map" not in [one.key for one in page.text_input]  # of a file that there is not
+    words = page.dataframe[1].value.iloc[:4].set_index("grade")["also read"]
+    for grade, read in words.items():
+        assert {grade_of(word, ABCX, {}) for word in [grade, *read.split(", ")]} == {grade}
+    sent = ("votes.csv", (folder / "votes.csv").read_bytes(), "text/csv")
+    page.file_uploader(key="votes-file").set_value(sent).run()
+    assert "votes-map" in [one.key for one in page.text_input]
+    assert any("3 new votes" in one.value for one in page.caption)
+    page.button(key="votes-to-feed-back").click().run()
+    assert page.query_params["view"] == "feed-back"
