@@ -449,6 +449,19 @@ def test_what_a_single_view_leaves_of_the_room_lies_on_both_sides(
     left = main["x"] - stage["x"]
     right = stage["x"] + stage["width"] - panels["x"] - panels["width"]
     assert left == pytest.approx(right, abs=2)
+    for key in ("Shift+R", "Shift+D"):
+        page.keyboard.press(key)
+    page.wait_for_selector("[data-panel='difference'] output:text('−')")
+    panel, factor, slider = (
+        page.locator(f"[data-panel='difference'] {one}").last.bounding_box()
+        for one in ("canvas", "output", "input")
+    )
+    assert slider["width"] >= 64
+    assert all(
+        one["x"] + one["width"] <= panel["x"] + panel["width"] and one["y"] >= panel["y"]
+        for one in (factor, slider)
+    )
+    assert page.locator("[data-panel='difference'] output").evaluate("one => one.offsetHeight < 30")
 
 
 def test_a_new_review_asks_three_questions_beside_fields_of_readable_width(

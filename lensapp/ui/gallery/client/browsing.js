@@ -1,0 +1,189 @@
+// Moving about in what the gallery shows: by candidates, pages and likeness, and into the single view.
+
+import { Showing } from "./showing.js";
+
+/** A gallery in which one moves the cursor and opens one candidate. */
+export class Browsing extends Showing {
+  // Moving about
+
+  moveTo(cursor) {
+    const { shelf } = this;
+    if (this.single.open) this.single.comment.blur();
+    shelf.moveTo(cursor);
+    this.stopwatch.look();
+    if (shelf.page !== this.shownPage) { this.show(); return; }
+    this.mosaic.select(shelf.cursor % shelf.perPage);
+    this.settings.lookAt(shelf.current);
+    this.showSingle();
+  }
+
+  moveBy(step) { this.moveTo(this.shelf.cursor + step); }
+  moveByRow(step) { this.moveBy(step * (this.single.open ? 1 : this.mosaic.columns)); }
+  moveToFirst() { this.moveTo(0); }
+  moveToLast() { this.moveTo(this.shelf.view.length - 1); }
+
+  moveToUngraded() {
+    const cursor = this.shelf.ungradedAfter(this.shelf.cursor);
+    if (cursor === null) this.notices.say('Everything is graded.');
+    else this.moveTo(cursor);
+  }
+
+  /** Turn pages; in the single view go on by one. */
+  turn(step) {
+    const { shelf } = this;
+    this.moveTo(this.single.open ? shelf.cursor + step : (shelf.page + step) * shelf.perPage);
+  }
+
+  nextPage() { this.turn(1); }
+  previousPage() { this.turn(-1); }
+
+  /** Open the candidates of the whole source most alike the one under the cursor. */
+  async findAlike() {
+    const { notices, data } = this, id = this.shelf.current;
+    if (id === undefined || this.searching) return;
+    const name = this.facts.name(id), single = this.single.open;
+    this.searching = true;
+    notices.toast(`Looking for more like ${name}…`);
+    try {
+      const { review } = await this.remote.alike(id);
+      if (review === data.review.name) {
+        notices.toast(`These are already the candidates most like ${name}.`);
+      } else {
+        this.trail.add({ to: review, id, name, single });
+        this.trigger('open', review);
+      }
+    } catch (error) {
+      const { features } = error, label = features?.run ? 'Make features first' : 'Train a network first';
+      notices.refused(error, features && { label, take: () => this.trigger('features', features) });
+    }
+    this.searching = false;
+  }
+
+  /** Return to the candidate whose like were looked for. */
+  goToOrigin() {
+    if (this.trail.last) this.trigger('open', this.trail.back().from);
+    else this.notices.toast('This review was not opened by "Find more like this", so there is nothing to go back to.');
+  }
+
+  // Single view
+
+  openSingle() {
+    if (!this.shelf.view.length || this.single.open) return;
+    this.single.root.hidden = false;
+    this.mosaic.grid.inert = true;
+    this.root.dataset.view = 'single';
+    this.showSingle();
+  }
+
+  closeSingle() {
+    this.stopBlinking();
+    this.notices.take(this.aroundNote);
+    this.single.root.hidden = true;
+    delete this.root.dataset.view;
+    this.mosaic.grid.inert = false;
+    this.mosaic.grid.focus({ preventScroll: true });
+  }
+
+  toggleSingle() {
+    if (this.single.open) this.closeSingle();
+    else this.openSingle();
+  }
+
+  back() {
+    if (!this.end.root.hidden) this.end.hide();
+    else if (this.levels.open) this.levels.open = false;
+    else if (this.part.open && this.part.menu.open) this.part.menu.open = false;
+    else if (!this.single.open && this.picks.size) this.picks.clear();
+    else if (!this.single.open && this.compared) this.endComparing();
+    else if (!this.single.open && this.part.shut()) this.mosaic.grid.focus({ preventScroll: true });
+    else this.closeSingle();
+  }
+
+  showSingle() {
+    if (!this.single.open) return;
+    const { view, cursor, current } = this.shelf;
+    const drawing = this.pictures.showOne(current);
+    Promise.resolve(drawing).then(() => this.pictures.prefetchOnes([...view.subarray(cursor + 1, cursor + 3)]));
+    this.describeSingle();
+    if (this.around) this.showAround();
+    if (!this.data.review.blind_to_others) this.facts.renew(current).then((renewed) => renewed && this.describeSingle());
+  }
+
+  describeSingle() {
+    if (!this.single.open) return;
+    const { current } = this.shelf;
+    this.single.describe(this.facts.of(current), { vote: this.votes.get(current), note: this.votes.note(current) });
+  }
+
+  /** Change what the single view shows. */
+  changeView(changes) {
+    this.settings.change(changes);
+    this.showSettings();
+    this.showSingle();
+  }
+
+  togglePanel(name) {
+    const { panels } = this.settings.values;
+    this.changeView({ panels: panels.includes(name) ? panels.filter((one) => one !== name) : [...panels, name] });
+    this.openSingle();
+  }
+
+  /** Show what lies around the candidate, or no longer; ask again where nothing was there to show. */
+  toggleAround() {
+    const shown = this.around && this.beside?.around?.length;
+    this.around = !shown;
+    this.notices.take(this.aroundNote);
+    this.aroundNote = null;
+    this.openSingle();
+    if (this.around) this.showAround();
+    else this.showBeside('around', []);
+  }
+
+  async showAround() {
+    const { current } = this.shelf, { stretch } = this.settings.values;
+    this.single.panelGrid.toggleAttribute('data-stale', this.aroundOf !== current);
+    try {
+      const { views, note } = await this.remote.around(current, stretch);
+      if (!this.around || !this.single.open || current !== this.shelf.current) return;
+      this.aroundOf = current;
+      this.showBeside('around', views);
+      if (note && note !== this.aroundNote) this.notices.toast(note);
+      this.aroundNote = note; // said once, not for every candidate
+    } catch (error) {
+      if (current !== this.shelf.current) return;
+      this.showBeside('around', []);
+      this.notices.refused(error);
+    }
+  }
+
+  /** Show further pictures beside the candidate's own, in the place of those of the same `kind`. */
+  showBeside(kind, views) {
+    this.beside = { ...this.beside, [kind]: views };
+    this.single.showAround(Object.values(this.beside).flat());
+    if (kind === 'around') this.toolbar.press('toggleAround', views.length > 0);
+  }
+
+  /** Show the pixels of the single view as squares, or smooth as in the mosaic. */
+  togglePixels() {
+    const pixels = !this.settings.values.pixels;
+    this.changeView({ pixels });
+    this.notices.say(pixels ? 'Pixels shown as squares.' : 'Pixels smoothed.');
+  }
+
+  toggleMarks() {
+    this.changeView({ marks: !this.settings.values.marks });
+    this.restretch({ live: false }); // the tiles have the frame too
+  }
+
+  pan(right, down) { this.single.zoom.pan(right, down); }
+
+  blink() {
+    this.openSingle();
+    this.toolbar.press('blink', this.single.blink({ rate: this.settings.values.blinkRate }));
+  }
+
+  stopBlinking() {
+    this.single.stopBlinking();
+    this.toolbar.press('blink', false);
+  }
+}
