@@ -148,7 +148,14 @@ def test_both_forms_start_what_they_describe(folder: Path) -> None:
     page.segmented_control(key="experiments-tab").set_value("Search").run()
     assert any("No search yet" in text.value for text in page.markdown)
     assert any(text.value.endswith(" in all. Trials that fall behind end earlier.") for text in page.caption)
+    [table] = [one.value for one in page.dataframe if "in the recipe" in one.value]
+    assert table.iloc[0].tolist() == ["learning rate", "0.001", "10⁻⁵ to 0.1", "evenly in the logarithm"]
+    assert "batch size" in table["setting"].tolist()
+    assert any("The first 10 are drawn at random, the 10 after them" in text.value for text in page.markdown)
     page.number_input(key="search-trials").set_value(3).run()
+    assert any("All are drawn at random. None ends early." in text.value for text in page.markdown)
+    page.text_input(key="new-search-FAST-range-learning_rate").set_value("wide").run()
+    assert any("is no range" in text.value for text in page.info)
     page.text_input(key="new-search-FAST-range-learning_rate").set_value("1e-4:1e-2").run()
     page.button(key="search-start").click().run()
     assert not page.exception

@@ -109,6 +109,21 @@ def test_a_queued_run_can_be_stopped_from_the_page(folder: Path) -> None:
     assert runs.run_status(ws, "elu_cnn-3").state == "stopped"
 
 
+def test_the_next_run_begins_with_the_epochs_of_the_last_one_started(folder: Path) -> None:
+    full_workspace(folder)
+    page = open_page("train")
+    page.number_input(key="new-run-FAST-epochs").set_value(3).run()
+    page.button(key="train-start").click().run()
+    assert page.number_input(key="new-run-FAST-epochs").value == 3
+    page.switch_page("../../pages/home.py").run()
+    page.switch_page("../../pages/train.py")
+    page.query_params["run"] = "elu_cnn-3"  # as a button leads there, whose address names no epochs
+    page.run()
+    assert page.number_input(key="new-run-FAST-epochs").value == 3
+    page.selectbox(key="train-recipe-others").set_value("S1").run()
+    assert page.number_input(key="new-run-S1-epochs").value == PRESETS["S1"].spec.epochs
+
+
 def test_a_run_just_started_stays_shown_though_the_browser_has_not_heard_of_it(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

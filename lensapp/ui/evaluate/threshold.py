@@ -117,14 +117,15 @@ def _say_if_usual_misleads(evaluation: Evaluation) -> None:
         f"{AIM_LABELS[better.name]} on the validation part, completeness is "
         f"{share(better.completeness)} and purity {share(better.purity)}."
     )
-    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
-        st.info(said, icon=":material/lightbulb:", width="stretch")
-        st.button(
-            f"Set {threshold_text(better.threshold)}",
-            key="evaluate-set-better",
-            on_click=select,
-            args=("threshold", repr(better.threshold)),
-        )
+    words, button = st.columns([6, 1], vertical_alignment="center")
+    words.info(said, icon=":material/lightbulb:")
+    button.button(
+        f"Set {threshold_text(better.threshold)}",
+        key="evaluate-set-better",
+        width="stretch",
+        on_click=select,
+        args=("threshold", repr(better.threshold)),
+    )
 
 
 def _say_if_none(evaluation: Evaluation, threshold: float, *, why: str) -> None:

@@ -24,6 +24,7 @@ Address = dict[str, list[str]]
 
 WHOLE_RUN = "whole-run"
 ARRIVED = "address-arrived"
+COME_ANEW = "address-come-anew"  # to another page, not by Back
 OPENED = "address-opened"
 OWN = "address-of-widgets"  # name → what a widget last let it say, and what it said before
 KEYS = "address-keys"  # key of a widget → its name in the address
@@ -311,9 +312,19 @@ def note_arrival(*, new_page: bool) -> None:
     st.session_state[BEFORE] = {}
     context = get_script_run_ctx()
     st.session_state[ARRIVED] = went_back() or new_page
+    st.session_state[COME_ANEW] = new_page and not went_back()
     st.session_state.pop(OPENED, None)
     held = [] if context is None else context.session_state.get_widget_states()
     st.session_state[HELD] = {user_key_from_element_id(one.id) for one in held}
+
+
+def begin_with(name: str, text: str) -> None:
+    """Let a page that the reader comes to, not Back to, begin with `text` where its address says no `name`.
+
+    It is called before the widget whose value is `kept` under that name.
+    """
+    if st.session_state.get(COME_ANEW) and not in_fragment_run() and name not in st.query_params:
+        put(name, [text])
 
 
 def in_fragment_run() -> bool:

@@ -25,6 +25,7 @@ from lensapp.ui.shared.state import get_workspace, go, selected
 from lensapp.ui.shared.widgets import absolute_time, clock_time, counted, duration, empty_state, time_left
 from lensapp.ui.train.kfold import show_kfold
 from lensapp.ui.train.search import show_search
+from lensapp.ui.train.search_plan import show_search_plan
 from lensapp.ui.train.study_form import show_study_form
 
 TABS: dict[str, StudyKind] = {"Cross-validation": "kfold", "Search": "search"}
@@ -43,8 +44,8 @@ WITHOUT_STUDY: dict[StudyKind, tuple[str, str, tuple[str, ...]]] = {
     ),
     "search": (
         "No search yet",
-        "Trials with different settings are trained, each next one by what the others gave. Choose what to "
-        "try and a recipe, and start; here you get, live:",
+        "Trials with different settings are trained, each next one by what the others gave. Choose a recipe "
+        "and what to try, and start; here you get, live:",
         (
             "**the value of each trial**, and the best so far",
             "**which setting matters most**, from four complete trials on",
@@ -93,13 +94,15 @@ def show_experiments_page() -> None:
     with st.container(key="train-columns"):
         form, results = st.columns([5, 9], gap="large")
     with form, st.container(key="study-form"):
-        show_study_form(ws, kind, busy=busy)
+        plan = show_study_form(ws, kind, busy=busy)
     with results, st.container(key="study-results"):
         if statuses:
             status = choose_followed(statuses, kind="study", live_status=_live_status)
             show_results = show_kfold if status.study.kind == "kfold" else show_search
             show_results(ws, status)
         else:
+            if kind == "search":
+                show_search_plan(plan)
             title, text, given = WITHOUT_STUDY[kind]
             box = empty_state(title, text, icon=":material/science:")
             box.markdown("\n".join(f"- {one}" for one in given))

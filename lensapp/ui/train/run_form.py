@@ -7,6 +7,7 @@ from functools import partial
 from typing import Any
 
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
 from lensapp.core.config import Spec
 from lensapp.core.errors import InvalidInput
@@ -23,7 +24,7 @@ from lensapp.services.train.starter import STARTER_NAME, starter_recipe
 from lensapp.services.train.task_checks import task_words
 from lensapp.storage.records import Dataset, Run
 from lensapp.storage.workspace import Workspace
-from lensapp.ui.shared.address import kept, names_said_of, one_of, text, typed
+from lensapp.ui.shared.address import begin_with, kept, names_said_of, one_of, text, typed
 from lensapp.ui.shared.forms import spec_fields, validated
 from lensapp.ui.shared.markup import plain
 from lensapp.ui.shared.page_head import ButtonType
@@ -33,6 +34,7 @@ from lensapp.ui.train.recipe_cards import Recipe, choose_recipe
 
 NAME_HELP = "Empty takes the name shown."
 QUEUED = "train-queued"
+LAST_EPOCHS = "train-last-epochs"  # that a run was started with in this session, by recipe
 MAIN_FIELDS = (
     "optimizer",
     "weight_decay",
@@ -69,12 +71,16 @@ DEVICES = ("auto", "cpu", "gpu:0", "gpu:1")
 
 @dataclass(frozen=True)
 class Filled:
-    """What was entered: dataset version, unvalidated values of a recipe, and a name or an empty text."""
+    """What was entered: dataset version, unvalidated values of a recipe, and a name or an empty text.
+
+    `below_recipe` is room for what is done with the recipe, before its values.
+    """
 
     dataset: Dataset
     values: dict[str, Any]
     name: str
     key: str
+    below_recipe: DeltaGenerator
 
 
 def show_run_form(ws: Workspace, statuses: Sequence[RunStatus], *, start: ButtonType) -> None:
@@ -122,6 +128,7 @@ def show_run_form(ws: Workspace, statuses: Sequence[RunStatus], *, start: Button
             )
             select("run", run.name)
             st.session_state[QUEUED] = run.name
+            st.session_state.setdefault(LAST_EPOCHS, {})[filled.key] = spec.epochs
             st.rerun()
 
 
@@ -181,7 +188,7 @@ def recipe_form(
     lenses = number(counts.get("lens", 0))
     recipe = choose_recipe(trained, purpose=purpose, dataset=dataset, paces=paces)
     key = f"{prefix}-{recipe.name}"
-    usual = st.container(gap="small")
+    below_recipe, usual = st.container(gap="small"), st.container(gap="small")
     with st.expander("All settings", expanded=recipe.looks_at_unlabelled):
         network = _choose_network(recipe, key=key)
         values = _recipe_fields(ws, dataset.name, recipe, network, key=key, columns=columns)
@@ -196,12 +203,16 @@ def recipe_form(
             help=NAME_HELP,
             **kept("name", text(), "", key=f"{key}-name"),
         )
+        last = st.session_state.get(LAST_EPOCHS, {}).get(key)
+        if last is not None:
+            begin_with("epochs", str(last))
         with lasting:
             values |= usual_fields(only=("epochs",), columns=1)
         values |= usual_fields(only=("batch_size", "learning_rate"), columns=2)
         st.caption(f"{number(sum(counts.values()))} training cutouts, {lenses} of them lenses")
         initial_run = _choose_start(ws, trained, recipe, network, key=key)
-    return Filled(dataset, values | {"network": network.name, "initial_run": initial_run}, name.strip(), key)
+    values |= {"network": network.name, "initial_run": initial_run}
+    return Filled(dataset, values, name.strip(), key, below_recipe)
 
 
 def _choose_network(recipe: Recipe, *, key: str) -> NetworkInfo:

@@ -2,6 +2,8 @@
 
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
+from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import streamlit as st
@@ -27,11 +29,21 @@ from lensapp.ui.train.study_plots import words
 
 QUEUED = "study-queued"
 TITLES = {"kfold": "New cross-validation", "search": "New search"}
+OF_TRIALS = ("trials", "timeout_seconds")
+FOLDED_LETTERS = 30  # of choices side by side that a column of the form holds
 USUAL = ("learning_rate", "batch_size", "weight_decay")
 
 
-def show_study_form(ws: Workspace, kind: StudyKind, *, busy: bool) -> None:
-    """Show the form, which scrolls, and below it the button that starts the study it describes.
+@dataclass(frozen=True)
+class Plan:
+    """What a form describes: a recipe, and unvalidated values of what is done with it."""
+
+    filled: Filled
+    values: Mapping[str, Any]
+
+
+def show_study_form(ws: Workspace, kind: StudyKind, *, busy: bool) -> Plan:
+    """Show the form, which scrolls, and below it the button that starts the study; return what it describes.
 
     The button is a secondary one while a study goes on (`busy`).
     """
@@ -56,6 +68,7 @@ def show_study_form(ws: Workspace, kind: StudyKind, *, busy: bool) -> None:
             st.caption(_time_words(filled, values, paces, kind=kind))
     if started:
         _start(ws, kind, filled, values, spread=spread)
+    return Plan(filled, values)
 
 
 def _time_words(filled: Filled, values: Mapping[str, Any], paces: Paces, *, kind: StudyKind) -> str:
@@ -74,8 +87,7 @@ def _time_words(filled: Filled, values: Mapping[str, Any], paces: Paces, *, kind
 def _fields(
     ws: Workspace, kind: StudyKind, trained: Sequence[Run], paces: Paces, *, clear_name: bool
 ) -> tuple[Filled, dict[str, Any]]:
-    """Show what is done, folds or settings to try, above the recipe that it is done with."""
-    done = st.container(gap="small")
+    """Show the recipe and, before its values, what is done with it: folds or settings to try."""
     filled = recipe_form(
         ws,
         trained,
@@ -86,7 +98,7 @@ def _fields(
         suggest=lambda _network: studies.suggest_study_name(ws, kind),
         clear_name=clear_name,
     )
-    with done:
+    with filled.below_recipe:
         return filled, _kfold_fields(ws, filled) if kind == "kfold" else _search_fields(filled)
 
 
@@ -135,11 +147,12 @@ def _kfold_fields(ws: Workspace, filled: Filled) -> dict[str, Any]:
 
 
 def _search_fields(filled: Filled) -> dict[str, Any]:
-    """Show how to search, the settings to try, and a line of text with the range of each."""
-    tried = st.container(gap="small")  # what a search is about stands first
-    values = spec_fields(
-        SearchSpec, key="search", skip=("training", "space", "version"), columns=2, keep="search."
-    )
+    """Show the settings to try, each with its range, how many trials, and folded how these are chosen."""
+    tried = st.container(gap="small")
+    fields = partial(spec_fields, SearchSpec, key="search", columns=2, keep="search.", room=FOLDED_LETTERS)
+    values = fields(only=OF_TRIALS)
+    with st.expander("How trials are chosen and ended"):
+        values |= fields(skip=("training", "space", "version", *OF_TRIALS))
     with suppress(InvalidInput), tried:  # said when the study is started
         values["space"] = _space_fields(filled, settings_of(TrainingSpec.parse(filled.values)))
     return values
@@ -168,7 +181,7 @@ def _space_fields(filled: Filled, settings: Mapping[str, Setting]) -> str:
             suggestion = f"{figure_words(limits.low)} to {figure_words(limits.high)}"
             notation = "Range, as 10⁻⁵ to 0.1; 1e-5:0.1 is read as well."
         entered = st.text_input(
-            f"{setting.title}, in place of {plain(_fixed(filled, name))}",
+            f"{setting.title}, in place of {plain(fixed_value(filled, name))}",
             help=f"{setting.description} {notation}",
             **kept(f"range.{name}", text(), suggestion, key=f"{filled.key}-range-{name}"),
         )
@@ -176,7 +189,7 @@ def _space_fields(filled: Filled, settings: Mapping[str, Setting]) -> str:
     return ",".join(ranges)
 
 
-def _fixed(filled: Filled, name: str) -> str:
+def fixed_value(filled: Filled, name: str) -> str:
     """Return the value that a setting has in the recipe, and no more when it is searched."""
     value: Any = filled.values
     for part in name.split("."):
