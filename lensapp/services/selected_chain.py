@@ -8,9 +8,9 @@ from typing import Literal, TypeVar
 from lensapp.core.errors import BandMismatch, NotFound
 from lensapp.core.once import once
 from lensapp.services.catalogue.usual_export import exported_after
-from lensapp.services.data.sources import count_cutouts, ready_sources
+from lensapp.services.data.sources import HANDFUL, count_cutouts, ready_sources
 from lensapp.services.inspect.queues import is_fed_back
-from lensapp.services.inspect.vote_log import voted_per_review, worked_on_last
+from lensapp.services.inspect.vote_log import standing, voted_per_review, worked_on_last
 from lensapp.services.train.run_listing import studies_last
 from lensapp.services.train.starter import is_starter
 from lensapp.storage import datasets, reviews, runs, sources
@@ -72,7 +72,7 @@ def _chain(ws: Workspace, led_by: Kind, *pairs: tuple[str, str]) -> Chain:
     elif led_by == "dataset" and dataset is not None:
         source = _source_of(ws, source, dataset, run or trained_on(ws, dataset))
     if source is None or source.state != sources.READY:
-        source = next(iter(ready_sources(ws)), None)
+        source = usual_source(ws)
     if source is None:
         return Chain()
     dataset, run = _with_cutouts(ws, source, dataset, run)
@@ -89,6 +89,29 @@ def _chain(ws: Workspace, led_by: Kind, *pairs: tuple[str, str]) -> Chain:
         graded=graded,
         exported=review is not None and bool(graded) and exported_after(ws, source.name, review.created_at),
     )
+
+
+@once
+def usual_source(ws: Workspace) -> Source | None:
+    """Return the source that every page is about where none is selected: the one worked on last.
+
+    That is the one made, split, scored or graded last; scores count from when their network was made. A
+    handful of cutouts, as imported to look at one, comes only where there is nothing else.
+    """
+    ready = ready_sources(ws)
+    offered = [one for one in ready if count_cutouts(ws, one) >= HANDFUL] or ready
+    last = {one.id: one.created_at for one in offered}
+    made = {run.id: run.created_at for run in runs.list_runs(ws.database)}
+    received = standing(ws).received
+    worked = [(key, one.created_at) for one in datasets.list_datasets(ws.database) for key in one.source_ids]
+    worked += [(key, made.get(run_id, 0.0)) for run_id, key, _ in stored_scores.score_counts(ws)]
+    worked += [
+        (one.source_id, received.get(one.id, one.created_at)) for one in reviews.list_reviews(ws.database)
+    ]
+    for source_id, moment in worked:
+        if source_id in last:
+            last[source_id] = max(last[source_id], moment)
+    return max(offered, key=lambda one: last[one.id], default=None)
 
 
 def names_with_review(ws: Workspace, name: str) -> dict[str, str]:
@@ -127,7 +150,14 @@ def _source_of(
 def _with_cutouts(
     ws: Workspace, source: Source, dataset: Dataset | None, run: Run | None
 ) -> tuple[Dataset | None, Run | None]:
-    """Return a version and a run where they go with the cutouts of a source, else those that do."""
+    """Return a version and a run where they go with the cutouts of a source, else those that do.
+
+    Where neither is selected and no version holds the source they are of the run that has scored it.
+    """
+    versions = datasets.list_datasets(ws.database)
+    own = next((one for one in versions if source.id in one.source_ids), None)
+    if dataset is None and run is None and own is None:
+        run = _scored_by(ws, source)
     if dataset is None and run is not None:
         dataset = _learned_from(ws, run)
     if dataset is not None and source.id not in dataset.source_ids:
@@ -135,8 +165,7 @@ def _with_cutouts(
         if reading is None or not reads(ws, reading, source):
             dataset = run = None
     if dataset is None:
-        own = (one for one in datasets.list_datasets(ws.database) if source.id in one.source_ids)
-        dataset = next(own, None)
+        dataset = own
     if dataset is None:
         return None, run if run is not None and reads(ws, run, source) else None
     trained = trained_on(ws, dataset)
@@ -145,6 +174,13 @@ def _with_cutouts(
     if run.id in study_names_by_run(ws.database) and not stored_scores.count_of(ws, run.id, source.id):
         return dataset, trained  # of folds and trials figures are taken; the round goes on without them
     return dataset, run
+
+
+def _scored_by(ws: Workspace, source: Source) -> Run | None:
+    """Return the newest run that has scored a source, one that is no fold or trial where there is one."""
+    scored = {run_id for run_id, _, _ in stored_scores.score_counts(ws, source_id=source.id)}
+    with_scores = [one for one in runs.list_runs(ws.database) if one.id in scored]
+    return next(iter(studies_last(ws, with_scores)), None)
 
 
 def _with_its_review(

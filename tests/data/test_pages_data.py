@@ -146,6 +146,12 @@ def test_sources_that_cannot_be_compared_are_not_offered_and_say_why(workspace):
     assert any("elsewhere (bands z, Y, none in common)" in text.value for text in app.caption)
 
 
+def test_data_opens_on_what_the_other_pages_are_about_and_says_so_in_its_address(workspace):
+    make_survey(workspace, count=20)
+    pack_source(workspace, "one", np.ones((1, 8, 8, 3), np.float32), [{"row": 0, "candidate_id": "one"}])
+    assert open_data().query_params["source"] == "small"
+
+
 def test_quality_tells_what_was_rejected_and_why(workspace):
     make_survey(workspace)
     app = open_data(view="quality")

@@ -24,7 +24,7 @@ from lensapp.storage.arrays import FLUX_SCALES
 from lensapp.storage.workspace import Workspace
 from lensapp.ui.main import GROUPS
 from support import pages_workspace as rooms
-from support.small_surveys import add_source, add_votes, make_survey
+from support.small_surveys import add_source, add_votes, make_survey, pack_source
 
 
 def stands(ws: Workspace, **selected: str) -> Round:
@@ -163,6 +163,19 @@ def test_what_is_selected_decides_and_not_what_is_newest(ws):
     assert stands(ws).next_step.label == "Split new"
     assert stands(ws, source="old").next_step.label == "Train on old-v1"
     assert stands(ws, source="gone").next_step.label == "Split new"
+
+
+def test_pages_are_about_the_source_worked_on_last_and_not_about_a_handful_imported_since(ws):
+    searched = rooms.add_survey(ws, "searched", labelled=False)
+    labelled = rooms.add_survey(ws, "labelled")
+    one = np.ones((1, 12, 12, 3), np.float32)
+    pack_source(ws, "one", one, [{"row": 0, "candidate_id": "one"}], bands=rooms.BANDS)
+    assert stands(ws).selection["source"] == "labelled"
+    dataset = rooms.add_dataset(ws, labelled, "labelled-v1")
+    run = rooms.add_run(ws, dataset, "first")
+    assert stands(ws).selection["source"] == "labelled"
+    rooms.add_scores(ws, run, searched)
+    assert dict(stands(ws).selection) == {"source": "searched", "dataset": "labelled-v1", "run": "first"}
 
 
 def test_a_network_of_another_version_does_not_stand_in_for_one_trained_on_the_version_selected(ws):

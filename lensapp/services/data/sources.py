@@ -24,6 +24,7 @@ from lensapp.storage.records import Job, Rejection, Source
 from lensapp.storage.workspace import Workspace
 
 PATHS = ("path", "catalogue")
+HANDFUL = 20  # cutouts below which a source is for looking at: nothing is searched, split or learned of it
 
 
 @needs("work")
@@ -134,8 +135,12 @@ def describe_preview(preview: ImportPreview) -> dict[str, Any]:
 
 
 def ready_sources(ws: Workspace) -> list[Source]:
-    """Return the sources whose import is complete, newest first."""
-    return [source for source in sources.list_sources(ws.database) if source.state == sources.READY]
+    """Return the sources whose import is complete: newest first, those of a handful of cutouts behind others.
+
+    The first stands in on every page where none is selected, so that all are about the same.
+    """
+    ready = [source for source in sources.list_sources(ws.database) if source.state == sources.READY]
+    return sorted(ready, key=lambda source: count_cutouts(ws, source) < HANDFUL)
 
 
 def count_cutouts(ws: Workspace, source: Source) -> int:

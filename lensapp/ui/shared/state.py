@@ -14,7 +14,7 @@ from lensapp.core.acting import current_actor
 from lensapp.core.errors import InvalidInput
 from lensapp.services.care.dependents import names_of_kind
 from lensapp.services.overview import last_graded
-from lensapp.services.selected_chain import names_with_review
+from lensapp.services.selected_chain import names_with_review, usual_source
 from lensapp.services.workers import web_folder
 from lensapp.storage.workspace import DEFAULT_FOLDER, Workspace
 from lensapp.ui.shared.address import (
@@ -80,7 +80,7 @@ def read_address(page: str) -> None:
     A link, a reload and the browser's Back come with selections in the address: these win, and the address
     stays as it is. Streamlit empties the address when a page is opened from the sidebar: what was selected
     before is then written into it, and what the page itself said when it was left. A session begins with
-    what belongs to the review that it is asked for, or with what was graded last.
+    what belongs to the review that it is asked for, with what was graded last or with the usual source.
     """
     if st.session_state.get(PAGE) == page:
         _keep_chosen()
@@ -110,6 +110,9 @@ def _begin_with(asked: Mapping[str, str]) -> None:
     graded = names_with_review(ws, asked["review"]) if of_review else last_graded(ws)
     if asked.get("source", graded.get("source")) == graded.get("source"):
         remember(**{kind: name for kind, name in graded.items() if kind not in asked})
+    if not asked and "source" not in selection() and (usual := usual_source(ws)) is not None:
+        remember(source=usual.name)  # so that all pages are about one source, whichever is opened first
+        st.session_state[UNASKED] = True
 
 
 def _keep_chosen() -> None:
@@ -275,6 +278,8 @@ def choose(
     elif current not in names or (unasked and current in avoided and usual not in avoided):
         current = usual
         stand_in(kind, current)
+    elif kind not in st.query_params:
+        put(kind, [current])  # what a session begins with
     key = f"choose-{kind}"
     st.session_state[key] = current
     said = remarks or {}
