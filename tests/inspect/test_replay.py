@@ -20,8 +20,10 @@ from lensapp.services.inspect.replay import (
     fitting_first,
     replay_orders,
     telling_views,
+    what_is_not_known,
     why_unranked,
 )
+from lensapp.services.inspect.vote_import import import_votes
 from lensapp.storage import reviews, runs, sources
 from lensapp.storage.features import features_folder, open_store
 from lensapp.storage.files import checksum_of
@@ -143,11 +145,32 @@ def test_a_review_is_replayed_from_its_grades_and_measured_seconds(ws):
     told = describe_replay(replay_orders(ws, name="round-1", with_learned=True), views=3)
     assert told["seconds_each"] == 22.0  # of 4, 59 and 3
     assert told["hours"] == pytest.approx(66 / 3600)
+    assert (told["votes"], told["imported"]) == (12, 0)
     with pytest.raises(NotFound, match="review or a source"):
         replay_orders(ws, name="nowhere")
     stored_scores.delete_scores(ws, runs.get_run(ws.database, "elu_cnn-1").id, review.source_id)
     with pytest.raises(InvalidInput, match="has scored none of"):
         replay_orders(ws, name="sky", run_name="elu_cnn-1")
+
+
+def test_imported_votes_claim_no_order_in_which_they_were_given(ws, tmp_path):
+    letters = "AXBX" * 6
+    rows = [f"J{row:04d},Vera,{letter}" for row, letter in enumerate(letters)]
+    (tmp_path / "votes.csv").write_text("\n".join(["id,inspector,grade", *rows]), "utf-8")
+    [made] = import_votes(ws, name="sky", path=tmp_path / "votes.csv")["reviews"]
+    replayed = replay_orders(ws, name=made, run_name="elu_cnn-2", with_learned=True)
+    assert (replayed.votes, replayed.imported) == (24, 24)
+    assert "shown" not in replayed.result.found
+    assert "All votes were imported" in what_is_not_known(replayed)
+    page = open_page("replay", review=made, run="elu_cnn-2", learned="1")
+    assert any("that order is not drawn" in text.value for text in page.caption)
+    review = reviews.get_review(ws.database, made)
+    ids = reviews.queue_of(ws.database, review.id)
+    own = {"client": "tab-ada-own00", "seq": 1, "review_id": review.id, "cutout_id": int(ids[0])}
+    reviews.add_votes(ws.database, [own | {"inspector": "Ada", "grade": "A", "voted_at": 1.8e9}])
+    mixed = replay_orders(ws, name=made, run_name="elu_cnn-2", with_learned=True)
+    assert "shown" in mixed.result.found
+    assert what_is_not_known(mixed).startswith('24 of 25 votes were imported: "as shown" is the order')
 
 
 def test_the_page_draws_every_order_beside_chance(ws):

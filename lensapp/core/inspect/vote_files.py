@@ -56,6 +56,7 @@ AGGREGATE = re.compile(
 )
 """Names of columns that sum up the votes of several people."""
 
+IMPORTED = "import-"  # how the client of an imported vote begins
 PANOPTES = {"classification_id", "annotations", "subject_data"}
 
 
@@ -184,4 +185,9 @@ def panoptes_votes(annotations: str, subject_data: str) -> tuple[str | None, str
 def client_of(*content: object) -> str:
     """Return the client of a row without one: the same for the same content, wherever it is imported."""
     digest = hashlib.sha256("\x1f".join(repr(part) for part in content).encode()).hexdigest()
-    return f"import-{digest[:40]}"
+    return f"{IMPORTED}{digest[:40]}"
+
+
+def is_imported(client: str) -> bool:
+    """Return whether a vote of this client came from a table of another tool."""
+    return client.startswith(IMPORTED)

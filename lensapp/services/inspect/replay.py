@@ -16,8 +16,9 @@ from lensapp.core.inspect.grades import LENS_FROM
 from lensapp.core.inspect.replay import Replay
 from lensapp.core.inspect.review_orders import ORDERS
 from lensapp.core.inspect.review_spec import ReviewSpec
+from lensapp.core.inspect.vote_files import is_imported
 from lensapp.core.once import once
-from lensapp.core.plurals import counted
+from lensapp.core.plurals import counted, thin_spaced
 from lensapp.services.data.sources import count_cutouts
 from lensapp.services.inspect.acquisition import (
     Candidates,
@@ -66,6 +67,9 @@ class Replayed:
         Order → why it could not be drawn.
     seconds_each
         Mean seconds per vote that counts, as the page Team has it; None where none has its time.
+    votes, imported
+        Votes that count, and how many of them came from tables: in which order their inspectors saw the
+        candidates is not known. Where all did, no order is that in which they were shown.
     """
 
     name: str
@@ -74,6 +78,8 @@ class Replayed:
     left_out: int
     absent: dict[str, str]
     seconds_each: float | None
+    votes: int
+    imported: int
 
 
 @dataclass(frozen=True, eq=False)
@@ -84,7 +90,8 @@ class Truth:
     cutout_ids: Ids
     is_lens: NDArray[np.bool_]
     seconds_each: float | None
-    shown: bool
+    votes: int = 0
+    imported: int = 0
 
 
 def replay_orders(
@@ -150,10 +157,11 @@ def replay_orders(
                 orders[key] = core.descending(priority_of(ordering))
         except (InvalidInput, NotFound) as error:
             absent[key] = str(error)
-    if truth.shown:
+    if truth.votes > truth.imported:
         orders = {AS_SHOWN: np.arange(len(ids))} | orders
     result = core.replay(is_lens, orders)
-    return Replayed(name, run.name, result, int(learned.sum()), absent, truth.seconds_each)
+    left_out, votes = int(learned.sum()), (truth.votes, truth.imported)
+    return Replayed(name, run.name, result, left_out, absent, truth.seconds_each, *votes)
 
 
 def fitting_first(
@@ -218,14 +226,15 @@ def _truth(ws: Workspace, name: str) -> tuple[Truth, Review | None]:
         spent = seconds_of(counted)
         of_review = [sources.source_by_id(ws.database, k) for k in reviews.source_ids_of(ws.database, review)]
         each = fmean(spent) if spent else None
-        return Truth(of_review, queue, mean >= LENS_FROM, each, shown=True), review
+        imported = sum(is_imported(vote.client) for vote in counted)
+        return Truth(of_review, queue, mean >= LENS_FROM, each, len(counted), imported), review
     if name not in {source.name for source in sources.list_sources(ws.database)}:
         raise NotFound(f"There is no review or a source called {name!r}. Check the name.")
     source = sources.get_source(ws.database, name)
     columns = cutout_columns(ws, [source.id], columns=("id", "label"))
     labelled = np.array([label is not None for label in columns["label"]], bool)
     is_lens = np.asarray(columns["label"][labelled] == "lens", bool)
-    return Truth([source], columns["id"][labelled], is_lens, None, shown=False), None
+    return Truth([source], columns["id"][labelled], is_lens, None), None
 
 
 def _run(
@@ -268,6 +277,21 @@ def why_unranked(result: Replay, *, views: int) -> str | None:
     return None
 
 
+def what_is_not_known(replayed: Replayed) -> str:
+    """Return that imported votes do not tell in which order they were given; nothing of votes given here."""
+    if not replayed.imported:
+        return ""
+    if replayed.imported == replayed.votes:
+        return (
+            "All votes were imported, and their file does not tell in which order they were given: "
+            "that order is not drawn."
+        )
+    return (
+        f"{thin_spaced(replayed.imported)} of {counted(replayed.votes, 'vote')} were imported: "
+        f'"{LABELS[AS_SHOWN]}" is the order of the review, in which these need not have been given.'
+    )
+
+
 def describe_replay(replayed: Replayed, *, views: int = FOUND_AT) -> dict[str, Any]:
     """Return a replay as plain JSON values: lenses found after `views` views, and beside chance.
 
@@ -275,7 +299,7 @@ def describe_replay(replayed: Replayed, *, views: int = FOUND_AT) -> dict[str, A
     -------
     dict
         name, run, candidates, lenses, left_out, views, random (mean, low, high), orders (name → found, ratio,
-        completeness, views_for_half), seconds_each, hours (for these views) and absent.
+        completeness, views_for_half), seconds_each, hours (for these views), votes, imported and absent.
     """
     result = replayed.result
     last = min(views, result.candidates)
@@ -301,5 +325,7 @@ def describe_replay(replayed: Replayed, *, views: int = FOUND_AT) -> dict[str, A
         },
         "seconds_each": seconds,
         "hours": None if seconds is None else core.person_hours(last, seconds),
+        "votes": replayed.votes,
+        "imported": replayed.imported,
         "absent": replayed.absent,
     }

@@ -19,6 +19,7 @@ from lensapp.services.inspect.replay import (
     replayable,
     telling_views,
     too_few,
+    what_is_not_known,
     why_unranked,
 )
 from lensapp.ui.inspect import replay_figure
@@ -131,7 +132,7 @@ def _choose_name(names: Collection[str], review_names: set[str]) -> str:
 def _show_replayed(replayed: Replayed, *, views: int) -> None:
     """Show the figure of all orders, then how far each has come after some views and the time it takes."""
     result, report = replayed.result, describe_replay(replayed, views=views)
-    _say_what_is_unranked(result, views=views)
+    _say_what_is_doubtful(replayed, why_unranked(result, views=views))
     left = f", {number(replayed.left_out)} of the training data left out" if replayed.left_out else ""
     figures.show_figure(
         replay_figure.replay_figure(result, names=LABELS, colours=_colours(), marked=views),
@@ -187,6 +188,7 @@ def _show_places(replayed: Replayed) -> None:
         f"{counted(result.lenses, 'lens')} are too few for curves; {remedy} or choose the source. "
         "Here is where each order has the lenses."
     )
+    _say_what_is_doubtful(replayed)
     heading(f"Places of the lenses, {replayed.name}")
     st.dataframe(
         place_table(result),
@@ -243,9 +245,10 @@ def _say_what_is_absent(replayed: Replayed) -> None:
             st.code("\n".join(dict.fromkeys(commands)), language="bash", wrap_lines=True)
 
 
-def _say_what_is_unranked(result: Replay, *, views: int) -> None:
-    if reason := why_unranked(result, views=views):
-        st.caption(f":material/info: {reason}")
+def _say_what_is_doubtful(replayed: Replayed, unranked: str | None = None) -> None:
+    for reason in (unranked, what_is_not_known(replayed)):
+        if reason:
+            st.caption(f":material/info: {reason}")
 
 
 def _colours() -> list[str]:
