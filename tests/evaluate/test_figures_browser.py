@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 
 from lensapp.core.colours import LINE_COLOURS
-from support.app_in_browser import Server, wait_until
+from support.app_in_browser import Server, settled, wait_until
 from support.contrast import TEXT, contrast
 from support.pages_workspace import full_workspace
 
@@ -162,4 +162,25 @@ def test_the_buttons_of_a_figure_send_nothing_away_and_fill_the_screen(server: S
     wait_until(lambda: first.locator(".main-svg").first.bounding_box()["width"] > 1200, seconds=30)
     page.evaluate("document.exitFullscreen()")
     wait_until(lambda: first.locator(".main-svg").first.bounding_box()["width"] == before, seconds=30)
+    page.close()
+
+
+def test_figures_follow_the_slider_while_it_is_held(server: Server, browser: Any) -> None:
+    page = browser.new_page(viewport={"width": 1280, "height": 900})
+    page.goto(f"{server.address}/evaluate?run=elu_cnn-1")
+    page.wait_for_selector(INK, timeout=240_000)
+    cells = page.locator(".st-key-figure-evaluate-confusion .annotation-text")
+    wait_until(lambda: cells.count() == 4, seconds=60)
+    settled(page)
+    thumb = page.locator(".st-key-evaluate-threshold [data-testid=stSliderThumbValue]").locator("..")
+    box = thumb.bounding_box()
+    page.mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
+    page.mouse.down()
+    page.mouse.move(box["x"] - 400, box["y"], steps=4)  # beyond the slider's end, where all is accepted
+    wait_until(lambda: "FN · 0.0 %" in " ".join(cells.all_text_contents()), seconds=60)
+    title = page.get_by_role("heading", name="Truth against decision at score")
+    assert "≥ 0.5" in title.text_content()  # the server knows nothing of it yet
+    page.mouse.up()
+    wait_until(lambda: "≥ 0" in title.text_content() and "≥ 0.5" not in title.text_content(), seconds=60)
+    assert "FN · 0.0 %" in " ".join(cells.all_text_contents())
     page.close()

@@ -14,6 +14,7 @@ LEAST_LOGITS = 2.5  # a factor of 12 in the odds; less is as clear on a linear a
 CLOSEST = 1e-6  # to 0 or 1: float32 holds no more of a score near 1
 DECADES = [10.0**power for power in range(-6, -1)]
 MOST_TICKS = 9
+WHOLE_STOPS, STOPS = 1001, 400  # of the slider of a threshold
 EVERY_DIGIT = 18  # which a number of double precision has
 AIM_LABELS = {  # of the thresholds that are suggested
     "accuracy": "best accuracy",
@@ -61,6 +62,12 @@ class ScoreAxis:
         scores: FloatArray = 1 / (1 + np.exp(-np.linspace(low, high, count)))
         scores[[0, -1]] = self.low, self.high  # to the last digit: every score lies between
         return scores
+
+    def stops(self) -> FloatArray:
+        """Return the thresholds to choose from: in steps of 0.001, or evenly along the axis."""
+        if self.whole:
+            return np.linspace(0.0, 1.0, WHOLE_STOPS).round(3)
+        return np.unique([float(f"{score:.4g}") for score in self.grid(STOPS)])
 
     def clipped(self, scores: ArrayLike) -> FloatArray:
         """Return scores, those outside of the axis at its ends."""

@@ -12,8 +12,10 @@ from lensapp.core.evaluate import estimation
 from lensapp.core.evaluate.compare.overlap import usual_top
 from lensapp.core.evaluate.curves import (
     PLOT_POINTS,
+    Confusion,
     FloatArray,
     ThresholdCounts,
+    confusion_at,
     count_thresholds,
     precision_recall,
     roc,
@@ -98,6 +100,18 @@ class Evaluation(Measured):
     def score_axis(self) -> ScoreAxis:
         """The axis on which the scores can be told apart."""
         return axis_of(self.scores)
+
+    @cached_property
+    def outcomes_at_stops(self) -> tuple[list[float], list[Confusion]]:
+        """Thresholds at which the outcomes change from one stop of the slider to the next, and these."""
+        stops: list[float] = []
+        outcomes: list[Confusion] = []
+        for stop in self.score_axis.stops().tolist():
+            at_stop = confusion_at(self.counts, stop)
+            if not outcomes or at_stop != outcomes[-1]:
+                stops.append(stop)
+                outcomes.append(at_stop)
+        return stops, outcomes
 
     @cached_property
     def brier(self) -> float | None:

@@ -23,6 +23,11 @@ LOOKS = """.figure { width: 100%; }
   padding: 2.5rem 1rem 1rem; background: light-dark(#ffffff, #111316);
 }
 .figure:fullscreen::before { content: attr(data-title); font-weight: 650; }
+.figure { position: relative; }
+.figure[data-at]::after {
+  content: attr(data-at); position: absolute; top: -1.25rem; right: 0.5rem; padding: 0 0.4rem; font-size: 0.85rem;
+  background: light-dark(#ffffff, #111316);
+}
 .figure[data-failed]::after { content: attr(data-failed); }"""
 
 
@@ -46,11 +51,13 @@ def draw(
     height: int,
     selectable: bool = False,
     aspect: float | None = None,
+    moves: dict[str, Any] | None = None,
 ) -> list[Any]:
     """Show a figure that is ready to be drawn, `height` pixels high; its title and caption are read aloud.
 
     One with an `aspect`, its width by its height, is as high as that says, `height` at most, and on a low
-    screen less, so that it is seen whole below the head of a page.
+    screen less, so that it is seen whole below the head of a page. One with `moves` follows a slider while it
+    is moved, as client/moves.js tells.
 
     Returns
     -------
@@ -64,7 +71,8 @@ def draw(
     shown = _component()(
         key=key,
         data={"figure": figure.to_json(), "height": height, "selectable": selectable, "aspect": aspect}
-        | words,
+        | words
+        | ({"moves": moves} if moves else {}),
         height="content" if aspect else height,
         **({"default": {"chosen": []}, "on_chosen_change": _told} if selectable else {}),
     )

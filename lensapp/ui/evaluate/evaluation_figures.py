@@ -1,7 +1,7 @@
 """Figures of an evaluated run, each from columns of numbers."""
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
 import plotly.graph_objects as go
@@ -153,33 +153,60 @@ def _add_point(figure: go.Figure, x: float, y: float) -> None:
         x=[x],
         y=[y],
         mode="markers",
-        name="threshold",
+        name=figures.THRESHOLD,
         marker={"size": 12, "color": "rgba(0,0,0,0)", "line": {"width": 2.5, "color": figures.ink()}},
         hovertemplate="at the threshold<br>%{x:.4g}, %{y:.4f}<extra></extra>",
     )
 
 
+class OutcomeCell(NamedTuple):
+    """One of the four outcomes in the figure of the confusion matrix: its place, its words and its tint."""
+
+    name: str
+    truth: str
+    x: int
+    y: int
+    text: str
+    opacity: float
+
+
+def outcome_cells(confusion: Confusion) -> Iterator[OutcomeCell]:
+    """Yield the four outcomes with their numbers and shares of the true class."""
+    of_lenses, of_others = (
+        (("TP", confusion.tp), ("FN", confusion.fn)),
+        (("FP", confusion.fp), ("TN", confusion.tn)),
+    )
+    for y, truth, outcomes in ((1, "lens", of_lenses), (0, "nonlens", of_others)):
+        total = max(sum(count for _, count in outcomes), 1)
+        for x, (name, count) in enumerate(outcomes):
+            text = f"<b>{number(count)}</b><br>{name} · {100 * count / total:.1f} %"
+            yield OutcomeCell(name, truth, x, y, text, 0.08 + 0.4 * count / total)
+
+
 def confusion_figure(confusion: Confusion, *, colours: Mapping[str, str], ink: str) -> go.Figure:
     """Draw the four outcomes with their numbers and shares of the true class."""
-    counts = np.array([[confusion.tp, confusion.fn], [confusion.fp, confusion.tn]])
-    shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
     figure = go.Figure()
-    for row, (label, outcomes) in enumerate((("lens", ("TP", "FN")), ("nonlens", ("FP", "TN")))):
-        for column, outcome in enumerate(outcomes):
-            x, y, share = column, 1 - row, float(shares[row, column])
-            figure.add_shape(
-                type="rect",
-                x0=x - 0.49,
-                x1=x + 0.49,
-                y0=y - 0.48,
-                y1=y + 0.48,
-                fillcolor=colours[label],
-                opacity=0.08 + 0.4 * share,
-                line={"width": 0},
-                layer="below",
-            )
-            text = f"<b>{number(int(counts[row, column]))}</b><br>{outcome} · {100 * share:.1f} %"
-            figure.add_annotation(x=x, y=y, text=text, showarrow=False, font={"size": 17, "color": ink})
+    for cell in outcome_cells(confusion):
+        figure.add_shape(
+            type="rect",
+            x0=cell.x - 0.49,
+            x1=cell.x + 0.49,
+            y0=cell.y - 0.48,
+            y1=cell.y + 0.48,
+            fillcolor=colours[cell.truth],
+            opacity=cell.opacity,
+            line={"width": 0},
+            layer="below",
+            name=cell.name,
+        )
+        figure.add_annotation(
+            x=cell.x,
+            y=cell.y,
+            text=cell.text,
+            showarrow=False,
+            font={"size": 17, "color": ink},
+            name=cell.name,
+        )
     figure.update_xaxes(
         tickvals=[0, 1], ticktext=["accepted", "refused"], range=[-0.5, 1.5], side="top", showgrid=False
     )

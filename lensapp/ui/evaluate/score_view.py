@@ -20,6 +20,7 @@ from lensapp.ui.evaluate.chance import warn_of_chance
 from lensapp.ui.evaluate.compare.second_test_view import show_second_test
 from lensapp.ui.evaluate.completeness_view import show_completeness
 from lensapp.ui.evaluate.mistakes import show_mistakes
+from lensapp.ui.evaluate.moves import confusion_moves, line_moves, precision_recall_moves, roc_moves
 from lensapp.ui.evaluate.nuisance_view import show_nuisances
 from lensapp.ui.evaluate.report_view import offer_reports
 from lensapp.ui.evaluate.subgroup_view import show_subgroups
@@ -113,6 +114,7 @@ def _show_figures(ws: Workspace, run: Run, evaluations: Sequence[Evaluation], *,
             caption=f"{_caption(evaluation)}; shaded: 95\u00a0% (Wilson)",
             csv=lambda: figures.csv_text(curves),
             key="evaluate-threshold-curve",
+            moves=line_moves(axis),
         )
     with st.expander("Distribution of scores, scatter under rotation"):
         _show_scores_themselves(run, evaluation, threshold=threshold)
@@ -129,6 +131,7 @@ def _show_scores_themselves(run: Run, evaluation: Evaluation, *, threshold: floa
             caption=_caption(evaluation),
             csv=lambda: draw.score_histogram_csv(bins),
             key="evaluate-scores",
+            moves=line_moves(evaluation.score_axis),
         )
     with right:
         _show_rotations(run, evaluation)
@@ -164,20 +167,21 @@ def _show_roc(evaluations: Sequence[Evaluation], *, threshold: float, colours: S
     columns = {one.run: service.roc_columns(one) for one in evaluations}
     confusion = first.figures_at(threshold).confusion
     kept_linear = kept("linear", switch(), default=False, key=LINEAR)
-    linear = st.session_state[LINEAR]
+    floor = None if st.session_state[LINEAR] else draw.smallest_rate(first.counts.n_negative)
     figures.show_figure(
         draw.roc_figure(
             columns,
             colours=colours,
             point=(confusion.false_positive_rate, confusion.completeness),
             bands={first.run: first.roc_band},
-            smallest=None if linear else draw.smallest_rate(first.counts.n_negative),
+            smallest=floor,
             areas={one.run: one.intervals["auroc"] for one in evaluations[:MOST_AREAS]},
         ),
         title="Completeness by false positives (ROC)",
         caption=f"{_caption(first)}; band: 95\u00a0% by resampling",
         csv=lambda: figures.csv_text(columns[first.run]),
         key="evaluate-roc",
+        moves=roc_moves(first, floor=floor or 0.0),
         height=360 + figures.legend_height([*columns, *OTHER_MARKS]),
     )
     st.toggle(
@@ -203,6 +207,7 @@ def _show_confusion(evaluation: Evaluation, *, threshold: float, named: bool) ->
         caption=f"{evaluation.part} part: n = {number(evaluation.counts.n)}; shares of the true class",
         csv=lambda: figures.csv_text(cells),
         key="evaluate-confusion",
+        moves=confusion_moves(evaluation),
         height=400,
     )
 
@@ -225,6 +230,7 @@ def _show_precision_recall(
         caption=f"{_caption(first)}; precision–recall, band: 95\u00a0% by resampling; dotted: all accepted",
         csv=lambda: figures.csv_text(columns[first.run]),
         key="evaluate-pr",
+        moves=precision_recall_moves(first),
         height=310 + figures.legend_height([*columns, OTHER_MARKS[-1]]),
     )
 

@@ -20,6 +20,7 @@ from lensapp.services.survey_plans import blind_tests_of, survey_values_of_team
 from lensapp.storage.workspace import Workspace
 from lensapp.ui.base_path import base_path
 from lensapp.ui.evaluate import survey_figures as draw
+from lensapp.ui.evaluate.moves import line_moves
 from lensapp.ui.evaluate.tables import show_table
 from lensapp.ui.shared import figures
 from lensapp.ui.shared.address import kept, one_of, switch
@@ -58,6 +59,7 @@ def show_survey(ws: Workspace, evaluation: Evaluation, *, threshold: float) -> S
             caption=f"{caption}, {number(survey.galaxies)} galaxies",
             csv=lambda: figures.csv_text(columns),
             key="evaluate-expected",
+            moves=line_moves(evaluation.score_axis),
         )
     with right:
         budget = budget_columns(evaluation, survey, tests)

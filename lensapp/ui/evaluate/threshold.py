@@ -12,7 +12,6 @@ from lensapp.ui.shared.scores import USUAL_THRESHOLD, hint_at_low_scores
 from lensapp.ui.shared.state import select, selected
 from lensapp.ui.shared.widgets import counted
 
-SLIDER_STEPS = 400
 CHOSEN_FOR = "threshold-chosen-for"  # the run on whose page it was shown last
 SLIDER, AIMS = "evaluate-threshold", "evaluate-aims"
 _SPREAD = {
@@ -38,7 +37,7 @@ def _slider(axis: ScoreAxis, current: float, *, on_change: Callable[[], None]) -
         return st.slider(
             "Threshold", 0.0, 1.0, step=0.001, format="%.3f", key=SLIDER, on_change=on_change, help=help_text
         )
-    by_text = {f"{score:.4g}": float(f"{score:.4g}") for score in axis.grid(SLIDER_STEPS)}
+    by_text = {f"{score:.4g}": score for score in axis.stops().tolist()}
     by_text[f"{current:.4g}"] = current  # to its last digit
     return float(
         st.select_slider(

@@ -30,6 +30,7 @@ LEGEND_LETTERS, LEGEND_MARK_PIXELS, LEGEND_ROW_PIXELS = 46, 50, 20
 SMALL_SCORE = 0.005
 _WHOLE_NUMBERS = 5  # 10 000 is written out, 100 000 as 10⁵
 
+THRESHOLD = "threshold"  # the name of its marks in figures, by which they are found to be moved
 CHANCE = {"color": "#8a929b", "width": 1, "dash": "dot"}
 
 Table = Mapping[str, object]
@@ -144,6 +145,7 @@ def show_figure(
     height: int = 340,
     selectable: bool = False,
     aspect: float | None = None,
+    moves: dict[str, Any] | None = None,
 ) -> list[int]:
     """Show a figure with its title above, its caption below and its downloads.
 
@@ -161,6 +163,8 @@ def show_figure(
         Whether points can be chosen with a lasso or a box.
     aspect
         Its width by its height, where it is lower than `height` on a low screen, to be seen whole.
+    moves
+        What it shows at each stop of a slider while that is moved, before the page is drawn anew.
 
     Returns
     -------
@@ -180,6 +184,7 @@ def show_figure(
         height=height,
         selectable=selectable,
         aspect=aspect,
+        moves=moves,
     )
     with st.container(key=f"caption-{name}", horizontal=True, vertical_alignment="center", gap="small"):
         st.caption(plain(caption), width="stretch")
@@ -221,7 +226,8 @@ def _downloads(name: str, csv: str | Callable[[], str] | None, *, title: str, ca
 
 def mark_threshold(figure: go.Figure, threshold: float) -> None:
     """Draw the threshold as a line across, in the colour of text: no class has it."""
-    figure.add_vline(x=threshold, line={"color": INK[theme()]["text"], "width": 1.5, "dash": "dash"})
+    line = {"color": INK[theme()]["text"], "width": 1.5, "dash": "dash"}
+    figure.add_vline(x=threshold, line=line, name=THRESHOLD)
 
 
 def add_band(

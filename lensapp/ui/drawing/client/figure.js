@@ -1,5 +1,6 @@
 // One figure of a page: drawn when it comes near to sight, and drawn anew only where it has changed.
 
+import { Follower } from './moves.js';
 import { loadPlotly } from './plotly.js';
 
 const AHEAD = '500px 0px'; // what is that far below what one sees is drawn already
@@ -29,6 +30,7 @@ class Figure {
     this.plot = document.createElement('div');
     root.replaceChildren(this.plot);
     this.near = false;
+    this.follower = new Follower(this);
     this.told = '[]';
     this.sight = new IntersectionObserver(([entry]) => {
       this.near = entry.isIntersecting;
@@ -49,6 +51,7 @@ class Figure {
     this.root.dataset.selectable = data.selectable;
     this.plot.setAttribute('role', 'figure');
     this.plot.setAttribute('aria-label', `${data.title}. ${data.caption}`);
+    this.follower.renew(data.moves);
     this.draw();
   }
 
@@ -70,6 +73,7 @@ class Figure {
     if (data.aspect) delete figure.layout.height; // that of its box
     const removed = data.selectable ? REMOVED : [...REMOVED, ...UNNEEDED];
     await this.Plotly.react(this.plot, figure.data, figure.layout, { ...CONFIG, modeBarButtonsToRemove: removed });
+    this.follower.rest();
     this.width = this.root.clientWidth;
     this.height = this.root.clientHeight;
     if (first && data.selectable && !this.closed) this.listen();
@@ -101,6 +105,7 @@ class Figure {
 
   close() {
     this.closed = true;
+    this.follower.renew(null);
     this.sight.disconnect();
     this.size.disconnect();
     this.Plotly?.purge(this.plot);
