@@ -25,8 +25,8 @@ LOOKS = """.figure { width: 100%; }
 .figure:fullscreen::before { content: attr(data-title); font-weight: 650; }
 .figure { position: relative; }
 .figure[data-at]::after {
-  content: attr(data-at); position: absolute; top: -1.25rem; right: 0.5rem; padding: 0 0.4rem; font-size: 0.85rem;
-  background: light-dark(#ffffff, #111316);
+  content: attr(data-at); position: absolute; top: -1.25rem; right: 0.5rem; padding: 0 0.4rem;
+  font-size: 0.85rem; background: light-dark(#ffffff, #111316);
 }
 .figure[data-failed]::after { content: attr(data-failed); }"""
 
