@@ -138,7 +138,8 @@ def last_graded(ws: Workspace) -> dict[str, str]:
     review, received_at = last
     names = {"review": review.name}
     source = sources.source_by_id(ws.database, review.source_id)
-    if ready_sources(ws)[0].created_at <= received_at:  # no handful of cutouts that was looked at since
+    usual = next(iter(ready_sources(ws)), source)  # no handful of cutouts that was looked at since
+    if usual.created_at <= received_at:
         names["source"] = source.name
     trained = runs.list_runs(ws.database)
     newer = [one for one in trained if one.created_at > received_at or one.state in UNDER_WAY]
