@@ -11,6 +11,7 @@ from lensapp.services.care.disk import clear, disk_use
 from lensapp.services.care.removal import delete, list_trash
 from lensapp.storage import datasets, reviews, runs, sources
 from lensapp.storage.workspace import Workspace
+from lensapp.ui.care import workspace_page
 from support.pages_workspace import open_page
 from support.small_surveys import add_review, add_votes, make_survey
 
@@ -55,7 +56,9 @@ def test_room_is_told_by_kind_and_what_a_job_needs_is_never_cleared(
     assert {usage.kind: usage.bytes for usage in disk_use(ws).kinds}["trash"] == 1_000
 
 
-def test_the_page_clears_deletes_after_the_name_is_typed_and_brings_back(ws: Workspace) -> None:
+def test_the_page_clears_deletes_after_the_name_is_typed_and_brings_back(
+    ws: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
     page = open_page("workspace")
     assert not [one.key for one in page.button if str(one.key).startswith("round-next")]
     page.button("clear-exports").click().run()
@@ -87,8 +90,12 @@ def test_the_page_clears_deletes_after_the_name_is_typed_and_brings_back(ws: Wor
     page.text_input("changes-filter").input("brought SKY").run()
     assert set(page.dataframe[0].value["did"]) == {"brought back"}
     assert "when (UTC)" in page.dataframe[0].value
+    assert "sound" in set(open_page("workspace", view="health").dataframe[0].value["outcome"])
+    assert "examined" not in set(open_page("workspace", view="changes").dataframe[0].value["did"])
+    monkeypatch.setattr(workspace_page, "AT_ONCE_SECONDS", 0.0)
     page = open_page("workspace", view="health")
     assert set(page.dataframe[0].value["outcome"]) == {"not yet"}
+    assert any("it takes about 1 s" in one.value for one in page.caption)
     page.button("examine").click().run()
     assert not page.exception
     page.button("jobs").click().run()  # which must not take away what was found

@@ -19,9 +19,10 @@ from lensapp.storage.care.inventory import ORPHANS, StoredFile, is_old, stored_f
 from lensapp.storage.care.sums import Sums, digest_of
 from lensapp.storage.care.trail import WORKSPACE, note_change
 from lensapp.storage.files import network_file
-from lensapp.storage.workspace import SECRET_FILE, Workspace
+from lensapp.storage.workspace import DATABASE_FILE, SECRET_FILE, Workspace
 
 ZIPPED = (".keras", ".npz")
+DATABASE_BYTES_PER_SECOND = 4e7  # an SQLite file of 10⁵ cutouts has 10 MB
 FROM_A_BACKUP = "Restore it from a backup ('restore FILE FOLDER')"
 
 
@@ -48,9 +49,20 @@ class Finding:
     paths: tuple[str, ...] = ()
 
 
+def seconds_to_examine(ws: Workspace) -> float:
+    """Return about how many seconds a quick examination takes: nearly all of it reads an SQLite file."""
+    file = ws.folder / DATABASE_FILE
+    return file.stat().st_size / DATABASE_BYTES_PER_SECOND if file.is_file() else 0.0
+
+
 @needs("keep")
 def examine(
-    ws: Workspace, *, mend: bool = False, quick: bool = False, report: Report = ignore_progress
+    ws: Workspace,
+    *,
+    mend: bool = False,
+    quick: bool = False,
+    noted: bool = True,
+    report: Report = ignore_progress,
 ) -> dict[str, Any]:
     """Look through the database and all files.
 
@@ -60,6 +72,8 @@ def examine(
         Do what loses nothing: remove leftovers, put what belongs to nothing in the trash.
     quick
         Leave out what reads all files: checksums of pixels, networks and everything else.
+    noted
+        Whether the trail of changes tells of it; what is mended it tells anyhow.
 
     Returns
     -------
@@ -73,7 +87,8 @@ def examine(
     for finding in mended:
         _mend(ws, finding)
     left = [finding for finding in findings if finding not in mended]
-    if not ws.database.read_only and not any(finding.check == "database" for finding in findings):
+    told = (noted or mended) and not ws.database.read_only
+    if told and not any(finding.check == "database" for finding in findings):
         _note(ws, left, mended, quick=quick)
     return {
         "healthy": not left,

@@ -2,14 +2,16 @@
 
 import time
 from collections.abc import Mapping, Sequence
+from typing import Literal
 
 import pandas as pd
 import streamlit as st
 
+from lensapp.core.acting import may
 from lensapp.core.typed_commands import as_typed_here
 from lensapp.services.care import disk, removal
 from lensapp.services.care.dependents import names_of_kind
-from lensapp.services.care.doctor import examine
+from lensapp.services.care.doctor import examine, seconds_to_examine
 from lensapp.services.care.records import changes
 from lensapp.services.care.renaming import rename
 from lensapp.storage.workspace import Workspace
@@ -21,6 +23,7 @@ from lensapp.ui.shared.page_head import page_head
 from lensapp.ui.shared.state import choose_view, get_workspace
 from lensapp.ui.shared.widgets import (
     counted,
+    duration,
     empty_state,
     errors_shown,
     heading,
@@ -49,6 +52,7 @@ EXAMINED = {  # check of the examination → what a reader calls it, and what mu
     "jobs": ("jobs", "none says that it runs while nobody works on it"),
     "secret": ("secret key", "only its owner reads the key that signs addresses of pictures"),
 }
+AT_ONCE_SECONDS = 0.3
 FOUND = "workspace-found"  # what was found at the last examination, and when
 
 
@@ -248,11 +252,17 @@ def _line_of(row: Mapping[str, object]) -> str:
 
 
 def _show_health(ws: Workspace) -> None:
+    """Show what an examination finds: at once where that is quick, else when it is asked for."""
+    seconds = seconds_to_examine(ws)
+    if FOUND not in st.session_state and seconds < AT_ONCE_SECONDS and may("keep"):
+        st.session_state[FOUND] = examine(ws, quick=True, noted=False), time.time()
     with st.container(horizontal=True, vertical_alignment="center", gap="medium"):
-        if st.button("Examine", type="primary", icon=":material/stethoscope:", key="examine"):
+        kind: Literal["primary", "secondary"] = "secondary" if seconds < AT_ONCE_SECONDS else "primary"
+        if st.button("Examine", type=kind, icon=":material/stethoscope:", key="examine"):
             st.session_state[FOUND] = examine(ws, quick=True), time.time()
         found, at = st.session_state.get(FOUND, (None, None))
-        st.caption("Not examined in this session." if found is None else f"Examined {relative_time(at)}.")
+        takes = f"Not examined in this session; it takes about {duration(max(1, seconds))}."
+        st.caption(takes if found is None else f"Examined {relative_time(at)}.")
     if found is not None and found["healthy"]:
         st.success(f"{counted(found['files'], 'file')} and the database are sound.", icon=":material/check:")
     for finding in () if found is None else found["findings"]:
@@ -264,7 +274,7 @@ def _show_health(ws: Workspace) -> None:
         told = "not yet" if found is None else f"{wrong.count(check)} wrong" if check in wrong else "sound"
         rows.append({"what": what, "what must hold": wanted, "outcome": told})
     _table(rows)
-    st.caption("This takes seconds. To read every file besides, and compare its checksum, type:")
+    st.caption("To read every file besides, and compare its checksum, type:")
     st.code(as_typed_here("doctor", workspace=ws.folder), language="bash")
 
 
