@@ -11,6 +11,7 @@ from lensapp.job_kinds import JOB_KINDS, selection_of
 from lensapp.services.train.job_control import WAITING_STATES, recent_jobs
 from lensapp.storage import reviews
 from lensapp.storage.care.trail import EXPORTED, read_trail
+from lensapp.storage.sources import HIDDEN_PREFIX
 from lensapp.storage.workspace import Workspace
 
 JOBS_LOOKED_AT = 50
@@ -51,6 +52,10 @@ def recent_changes(ws: Workspace, *, since: float, limit: int) -> list[Change]:
             text = f"{inspector} graded {counted(count, 'candidate')} of {names[review_id]}"
             changes.append(Change(last, text, "team", {"review": names[review_id]}))
     for row in read_trail(ws.database, limit=JOBS_LOOKED_AT):
+        if row["kind"] == "source" and row["name"].startswith(
+            HIDDEN_PREFIX
+        ):  # that of blind tests: the review tells of them
+            continue
         if row["at"] > since and row["did"] not in TOLD_BY_JOBS:
             who = _begins(row["who"])
             text = f"{who} {row['did']} {row['kind']} {row['name']}"

@@ -33,6 +33,7 @@ READY = "ready"  # the state of a source once all of it is there
 WORTH_READING = 4  # rows between those asked for, of each, that cost less than asking for single ones
 SIMULATED = "demo"  # the kind of a simulated survey: nothing of it lies where its positions are on the sky
 HIDDEN_KIND = "calibrators"  # cutouts that only their review shows
+HIDDEN_PREFIX = "hidden-"  # how the names of such sources begin
 VISIBLE = tables.sources.c.kind != HIDDEN_KIND
 
 CUTOUT_TYPES: dict[str, str] = {

@@ -10,11 +10,13 @@ from streamlit.testing.v1 import AppTest
 from lensapp import jobs
 from lensapp.core.acting import THIS_MACHINE, Actor, acting_as
 from lensapp.core.catalogue.feedback_spec import FeedbackRules
+from lensapp.core.inspect.review_spec import ReviewSpec
 from lensapp.core.plurals import counted
 from lensapp.core.split.splits import SplitSpec
 from lensapp.services import tour
 from lensapp.services.catalogue.feedback import feed_back
 from lensapp.services.data.demo import example_lenses
+from lensapp.services.inspect.queues import create_review
 from lensapp.services.next_step import round_of
 from lensapp.services.overview import overview
 from lensapp.services.recent import recent_changes
@@ -209,6 +211,15 @@ def test_what_one_person_made_in_a_row_is_one_line(workspace):
         ("Ada made 3 reviews, the last look-3", {"review": "look-3"}),
         ("Ada made source small", {"source": "small"}),
     ]
+    names = ["night", "other", "look-3", "look-2", "look-1"]
+    assert [review.name for review in overview(workspace).reviews] == names, "newest first"
+
+
+def test_what_holds_blind_tests_is_not_told_as_a_source(workspace):
+    spec = ReviewSpec(order="given", limit=10, calibrators=0.4)
+    create_review(workspace, name="blind", source_name=make_survey(workspace).name, spec=spec)
+    told = [change.text for change in recent_changes(workspace, since=0.0, limit=9)]
+    assert told == ["This machine made review blind", "This machine made source small"]
 
 
 def test_get_started_makes_a_survey_at_once_and_the_tour_ticks_itself(workspace):

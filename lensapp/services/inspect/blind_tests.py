@@ -307,7 +307,7 @@ def _store_hidden(
     source, painted = owners[0], [test.pixels for test in tests if test.pixels is not None]
     hidden = sources.create_source(
         ws.database,
-        name=f"hidden-{uuid.uuid4().hex}",
+        name=f"{sources.HIDDEN_PREFIX}{uuid.uuid4().hex}",
         kind=sources.HIDDEN_KIND,
         bands=source.bands,
         height=source.height,
