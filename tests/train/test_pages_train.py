@@ -117,6 +117,7 @@ def test_the_next_run_begins_with_the_epochs_of_the_last_one_started(folder: Pat
     assert page.number_input(key="new-run-FAST-epochs").value == 3
     page.switch_page("../../pages/home.py").run()
     page.switch_page("../../pages/train.py")
+    page.query_params.clear()
     page.query_params["run"] = "elu_cnn-3"  # as a button leads there, whose address names no epochs
     page.run()
     assert page.number_input(key="new-run-FAST-epochs").value == 3
