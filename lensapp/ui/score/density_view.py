@@ -1,5 +1,7 @@
 """A map of features of more cutouts than dots can show: as a density, with what is laid over it."""
 
+from dataclasses import dataclass
+
 import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
@@ -23,10 +25,20 @@ from lensapp.ui.shared.state import theme
 from lensapp.ui.shared.uploads import TABLE_ENDINGS, uploaded_table
 from lensapp.ui.shared.widgets import errors_shown, number
 
+MAP_HEIGHT = 540  # read without scrolling at 1280 × 800 px
 COLOUR = {"count": "number of cutouts", "score": "mean score"}
 
 Overlays = dict[str, NDArray[np.int64]]
 """Cutouts laid over a map, by what they are called."""
+
+
+@dataclass(frozen=True)
+class Places:
+    """Where a map is drawn, what it is coloured by is asked, and all else of it stands."""
+
+    figure: DeltaGenerator
+    beside: DeltaGenerator
+    controls: DeltaGenerator
 
 
 def choose_overlays(ws: Workspace, name: str) -> Overlays:
@@ -71,23 +83,23 @@ def show_density(
     method: str,
     points: map_density.MapPoints,
     overlays: Overlays,
-    controls: DeltaGenerator,
+    places: Places,
 ) -> None:
     """Show a map as a density: a box or a lasso selects the cutouts of its cells, and can be zoomed into."""
-    points, fulfilling = _filtered(ws, name, points)
+    with places.beside:
+        points, fulfilling = _filtered(ws, name, points)
     if not len(points):
         return
     zoom = f"features-bounds-{run.name}-{name}-{method}"
     bounds = st.session_state.get(zoom) or points.bounds
     cells = map_density.cells_of(points, bounds)
-    with controls:
+    with places.controls:
         by = st.segmented_control(
             "Colour by", list(COLOUR), required=True, format_func=COLOUR.__getitem__,
             **kept("colour", one_of(list(COLOUR)), "count", key="features-density"),
         )  # fmt: skip
     scores = map_density.scores_of_points(ws, run.name, name, points) if by == "score" else None
-    left, right = st.columns([3, 2], gap="medium")
-    with left:
+    with places.figure:
         values = None if scores is None else cells.means(scores)
         figure = density_figure(cells, method=method, values=values, theme=theme())
         _lay_over(figure, points, cells, overlays)
@@ -99,12 +111,12 @@ def show_density(
             "cells. Draw a box or lasso to select cutouts and to zoom.",
             csv=lambda: cells_csv(cells, values),
             key=f"density-{run.name}-{name}-{method}-{hash(bounds)}",
-            height=620,
+            height=MAP_HEIGHT,
             selectable=True,
         )
         in_cells = [one for one in chosen if one >= 0]
         _show_zoom(zoom, cells, in_cells)
-    with right:
+    with places.beside:
         grades = dict(grades_of(ws, features.sources_of(ws, name)))
         graded = map_density.rows_of_ids(points, np.array([*grades], np.int64))
         ticked = show_clusters(map_density.cluster_counts(points, scores, graded=graded))

@@ -7,7 +7,6 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 from plotly.graph_objects import Figure
-from streamlit.delta_generator import DeltaGenerator
 
 from lensapp.core.errors import LensAppError
 from lensapp.core.score.feature_spec import MapSpec
@@ -18,7 +17,7 @@ from lensapp.services.score import features, map_density
 from lensapp.services.train import runs
 from lensapp.storage.records import Run, Source
 from lensapp.storage.workspace import Workspace
-from lensapp.ui.score.density_view import Overlays, choose_overlays, show_density
+from lensapp.ui.score.density_view import MAP_HEIGHT, Overlays, Places, choose_overlays, show_density
 from lensapp.ui.score.encoder_forms import show_encoders
 from lensapp.ui.score.feature_map import (
     COLOURINGS,
@@ -45,6 +44,18 @@ ARCH = (
     "A network of one question has one direction: its score, along which other components bend to an arch; "
     "UMAP keeps neighbours together. "
 )
+WHEN = {
+    "umap": "**UMAP** lays cutouts that the network sees alike next to each other: for groups, such as "
+    "rings, spirals and artefacts, and for what lies alone. How far groups are apart means little.",
+    "pca": "**PCA** shows the two directions in which cutouts differ most: for a quick look, and where "
+    "distances are to mean something, as from non-lenses to lenses. Small groups may lie over each other.",
+    "none": "The features are kept without a map, for *Find more like this* in Inspect.",
+}
+CLUSTERS_WHEN = {
+    "hdbscan": "**HDBSCAN** finds how many groups there are and leaves out what belongs to none.",
+    "kmeans": "**k-means** puts every cutout into one of as many groups as you say.",
+    "none": "",
+}
 KINDS = {"source": "source", "dataset": "dataset"}
 
 
@@ -143,9 +154,12 @@ def fields_used(choices: Mapping[str, Any]) -> tuple[str, ...]:
 
 
 def _show_form(ws: Workspace, run: Run, name: str, *, key: str) -> None:
+    """Show projection and clusters, with when to choose which, and folded what is rarely changed."""
     form = f"map-{key}-{run.name}-{name}"
     entered = spec_fields(MapSpec, key=form, only=CHOICES, keep="map.")
-    entered |= spec_fields(MapSpec, key=form, only=fields_used(entered), keep="map.")
+    st.caption(f"{WHEN[entered['method']]} {CLUSTERS_WHEN[entered['clusters']]}")
+    with st.expander("Neighbours, size of clusters, seed"):
+        entered |= spec_fields(MapSpec, key=form, only=fields_used(entered), keep="map.")
     if not st.button("Make the map", type="primary", key=f"{form}-make"):
         return
     spec = validated(MapSpec, entered)
@@ -160,18 +174,22 @@ def _show_form(ws: Workspace, run: Run, name: str, *, key: str) -> None:
 
 
 def _show_map(ws: Workspace, run: Run, name: str, methods: list[str]) -> None:
-    with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
+    """Show a map at the left, as high up as the page has room, and beside it all that changes it."""
+    left, right = st.columns(2, gap="medium")  # the table of clusters is read whole at 1280 px
+    with right:
         method = methods[0]
         if len(methods) > 1:
             method = _one_of("Map", methods, kept_as="method", key="features-method", names=str.upper)
         points = map_density.map_points(ws, run.name, name, method)
         dense = len(points) > map_density.DENSE_FROM
         shown = show_density if dense else _show_dots
-        controls = st.container(horizontal=True, vertical_alignment="bottom", gap="medium")
-        overlays = choose_overlays(ws, name)
-        with st.popover("Another map", icon=":material/tune:"):
-            _show_form(ws, run, name, key="again")
-    shown(ws, run, name, method=method, points=points, overlays=overlays, controls=controls)
+        controls = st.container()
+        with st.container(horizontal=True, gap="small"):
+            overlays = choose_overlays(ws, name)
+            with st.popover("Another map", icon=":material/tune:"):
+                _show_form(ws, run, name, key="again")
+    places = Places(left, right, controls)
+    shown(ws, run, name, method=method, points=points, overlays=overlays, places=places)
 
 
 def _show_dots(
@@ -182,30 +200,29 @@ def _show_dots(
     method: str,
     points: map_density.MapPoints,
     overlays: Overlays,
-    controls: DeltaGenerator,
+    places: Places,
 ) -> None:
     """Show a map of not too many cutouts as one dot each."""
     owners = features.sources_of(ws, name)
     table = features.map_table(ws, run.name, name, method, grades=grades_of(ws, owners))
     colourings = colourings_of(table)
-    with controls:
+    with places.controls:
         colouring = (
             _one_of("Colour by", colourings, kept_as="colour", key="features-colour", names=COLOURINGS.get)
             if colourings
             else None
         )
     known = [str(column) for column in table.columns if column != "cutout_id"]
-    with filter_fold():
+    with places.beside, filter_fold():
         where, usable = ask_filter(ws, owners, key=f"features-filter-{name}", known=known)
     if not usable:
         return
     table = table if where is None else kept_rows(ws, owners, table, where)
     part = "" if where is None else " that fulfil the filter"
-    left, right = st.columns([11, 9], gap="medium")  # the table of clusters is read whole at 1280 px
-    with right:
+    with places.beside:
         ticked = show_clusters(features.cluster_rows(table))
     in_ticked = table[table["cluster"].isin(ticked)]
-    with left:
+    with places.figure:
         figure, far_out = _dots(
             table, points, overlays, method=method, colouring=colouring, marked=in_ticked.index.tolist()
         )
@@ -216,10 +233,10 @@ def _show_dots(
             f"{ARCH if method == 'pca' else ''}{far_out_words(far_out)}Draw a lasso to select cutouts.",
             csv=lambda: str(table.to_csv(index=False)),
             key=f"features-{run.name}-{name}-{method}",
-            height=620,
+            height=MAP_HEIGHT,
             selectable=True,
         )
-    with right:
+    with places.beside:
         selected = in_ticked if ticked else table
         selected = selected.loc[selected.index.intersection(lassoed)] if lassoed or not ticked else selected
         show_selected_cutouts(ws, run, selected, ticked, drawn=bool(lassoed), name=f"{name}-{run.name}")

@@ -46,7 +46,7 @@ def show_clusters(rows: Sequence[Mapping[str, Any]]) -> list[int]:
         height="content" if len(rows) <= MOST_ROWS else 300,
         column_config={
             "cluster": st.column_config.TextColumn(
-                "cluster", width=76, help="Largest first; the last row counts the cutouts outside all."
+                "cluster", width=68, help="Largest first; the last row counts the cutouts outside all."
             ),
             "size": st.column_config.NumberColumn(width=50, help="Cutouts."),
             "lens_share": st.column_config.NumberColumn(
@@ -56,7 +56,7 @@ def show_clusters(rows: Sequence[Mapping[str, Any]]) -> list[int]:
                 "score", width=54, format="%.3f", help="Mean of its cutouts."
             ),
             "votes": st.column_config.NumberColumn("graded", width=62, help="Cutouts with votes that count."),
-            "grades": st.column_config.TextColumn("graded", width=185, help="How many have each grade."),
+            "grades": st.column_config.TextColumn("graded", width=176, help="How many have each grade."),
         },
         **kept("clusters", ticked(names), NO_ROWS, key=f"feature-clusters-{digest(names)}"),
     )

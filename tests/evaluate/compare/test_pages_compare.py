@@ -14,6 +14,7 @@ from lensapp.services.train import job_control
 from lensapp.services.train.comparisons import compared_in, compared_runs
 from lensapp.storage import datasets, queue, reviews, runs, sources, studies
 from lensapp.storage.evaluations import StoredEvaluation, load_evaluation, save_evaluation
+from lensapp.storage.records import Dataset
 from lensapp.storage.workspace import Workspace
 from lensapp.ui.evaluate.compare import compare_figures
 from lensapp.ui.evaluate.compare.compare_forms import MADE
@@ -105,18 +106,33 @@ def test_a_fold_is_not_the_second_run_that_is_proposed_to_be_evaluated(folder: P
     assert open_page("compare").button(key="compare-to-missing").label == "Evaluate elu_cnn-1"
 
 
+def add_up(dataset: Dataset) -> dict[str, str]:
+    """The cutouts of each part that has some, as a table says them."""
+    sizes = {part: sum(counts.values()) for part, counts in dataset.counts.items()}
+    return {part: str(size) for part, size in sizes.items() if size}
+
+
 def test_a_new_comparison_is_queued_with_its_budget(folder: Path) -> None:
     ws = compared_workspace(folder)
     page = open_page("compare", compare="elu_cnn-2,elu_cnn-1", view="costs")
     assert list(page.dataframe[0].value["network"]) == ["elu_cnn-2", "elu_cnn-1"]
     page.button_group(key="compare-view").set_value("new").run()
-    assert not page.dataframe, "the form stands by itself"
+    planned, parts = (one.value for one in page.dataframe)  # no table of a comparison made before
+    assert planned["network"].tolist()[1].startswith("Equivariant ResNet")
+    assert planned["parameters"].tolist()[1] == "89.8\u202fk"
+    counts = add_up(datasets.list_datasets(ws.database)[0])
+    assert dict(zip(parts["part"], parts["cutouts"], strict=True)) == counts
+    primary = [one.key for one in page.button if one.proto.type == "primary"]
+    assert primary == ["compare-start"]
     assert page.multiselect(key="compare-networks").value == ["FAST", "BEST"]
     assert any(text.value.startswith("≈ ") and text.value.endswith(" in all.") for text in page.caption)
     page.multiselect(key="compare-networks").set_value(["elu_cnn", "lens_cnn"])
     page.multiselect(key="compare-beside").set_value(["elu_cnn-1"])
     page.number_input(key="compare-epochs").set_value(3)
     page.checkbox(key="compare-baselines").check()
+    page.run()
+    planned = page.dataframe[0].value["network"].tolist()
+    assert (planned[0], planned[-1], len(planned)) == ("ELU CNN", "elu_cnn-1", 11)
     page.button(key="compare-start").click().run()
     assert not page.exception
     assert page.query_params["view"] == "costs", "where it is followed"

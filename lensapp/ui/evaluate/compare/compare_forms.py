@@ -6,9 +6,9 @@ import streamlit as st
 
 from lensapp.core.errors import LensAppError
 from lensapp.core.train.baseline_spec import KINDS as BASELINES
+from lensapp.core.train.baseline_spec import BaselineSpec
 from lensapp.core.train.committees import COMBINATIONS, CommitteeSpec
 from lensapp.core.train.comparison_spec import ComparisonSpec
-from lensapp.core.train.network_specs import NETWORKS
 from lensapp.core.train.presets import PRESETS
 from lensapp.core.train.recommended import RECOMMENDED, offered_networks
 from lensapp.services.evaluate.combinations import compare_combinations
@@ -16,8 +16,10 @@ from lensapp.services.evaluate.committees import make_committee, suggest_committ
 from lensapp.services.evaluate.figure_tables import ways_table
 from lensapp.services.train import comparisons, runs, studies
 from lensapp.services.train.comparisons import Compared
-from lensapp.services.train.durations import paces_of
+from lensapp.services.train.durations import Paces, paces_of
+from lensapp.storage.records import Dataset
 from lensapp.storage.workspace import Workspace
+from lensapp.ui.evaluate.compare.compare_preview import recipe_of, show_preview, title_of
 from lensapp.ui.evaluate.tables import show_table
 from lensapp.ui.shared.address import (
     decimal,
@@ -33,6 +35,7 @@ from lensapp.ui.shared.address import (
 from lensapp.ui.shared.forms import validated
 from lensapp.ui.shared.job_controls import spread_field
 from lensapp.ui.shared.markup import plain, plain_all
+from lensapp.ui.shared.page_head import ButtonType
 from lensapp.ui.shared.state import VIEW, choose, go, select
 from lensapp.ui.shared.widgets import duration, error_box, errors_shown, heading, number, question
 from lensapp.ui.train.recipe_cards import time_in_all
@@ -51,6 +54,7 @@ OFFERED = [
     *(one.name for one in PRESETS.values() if one.spec.task.kind == "binary" and one.name not in AT_FIRST),
     *offered_networks(),
 ]
+INPUTS = ComparisonSpec.model_fields["baselines_on"].default
 QUEUED = "compare-queued"
 MOST = 10**9  # that the address takes; the specification says what may be
 MADE = "compare-committee-made"
@@ -131,19 +135,25 @@ def _show_ways(ws: Workspace, members: list[str]) -> None:
     )
 
 
-def show_comparison_form(ws: Workspace, evaluated: list[str]) -> None:
-    """Ask three questions of a new comparison, the rest folded, and start it."""
+def show_comparison_form(ws: Workspace, evaluated: list[str], *, start: ButtonType = "primary") -> None:
+    """Ask three questions of a new comparison, the rest folded, and start it; beside stands what it compares.
+
+    `start` is the type of the button that starts it.
+    """
     queued = st.session_state.pop(QUEUED, None)
     if queued:
         st.toast(f"{plain(queued)} is queued.", icon=":material/schedule:")
-    with st.container(width=FORM_WIDTH):
+    with st.container(horizontal=True, gap="medium"):
+        form = st.container(width=FORM_WIDTH)
+        beside = st.container(key="compare-beside-form")
+    with form:
         heading("New comparison")
         st.caption(WHAT_ONE_GETS)
         with question("On which cutouts?"):
-            names = [dataset.name for dataset in runs.training_datasets(ws)]
-            dataset_name = str(choose("dataset", names, label="Dataset version"))
+            versions = {dataset.name: dataset for dataset in runs.training_datasets(ws)}
+            dataset = versions[str(choose("dataset", list(versions), label="Dataset version"))]
         with question("Which networks?"):
-            chosen = _ask_networks()
+            names = _ask_networks()
         with question("How long is each trained?"):
             epochs = st.number_input(
                 "Epochs",
@@ -158,32 +168,42 @@ def show_comparison_form(ws: Workspace, evaluated: list[str]) -> None:
             suggestion = studies.suggest_study_name(ws, comparisons.KIND)
             in_address = kept("name", text(), "", key=f"compare-name-{suggestion}")
             name = st.text_input("Name", placeholder=suggestion, **in_address)
+        paces = paces_of(ws, [status.run for status in runs.list_statuses(ws)])
         with st.container(horizontal=True, vertical_alignment="center", gap="medium"):
             pressed = st.button(
-                "Train and compare", type="primary", icon=":material/play_arrow:", key="compare-start"
+                "Train and compare", type=start, icon=":material/play_arrow:", key="compare-start"
             )
-            st.caption(_time_in_all(ws, dataset_name, chosen, epochs=epochs, minutes=minutes))
+            st.caption(_time_in_all(names, dataset, paces, epochs=epochs, minutes=minutes))
+    with beside:
+        kinds = further["baselines"]
+        others = [BaselineSpec(baseline=kind, on=on).label for on in INPUTS for kind in kinds]
+        others += further["runs"]
+        show_preview(names, others, dataset, paces, epochs=epochs, minutes=minutes)
     training = further.pop("training") | ({} if minutes is not None else {"epochs": epochs})
-    values = {**chosen, **further, "training": training, "minutes": minutes}
+    values = {**_by_kind(names), **further, "training": training, "minutes": minutes}
     if pressed:
-        _start(ws, dataset_name, values, name=name.strip() or suggestion, spread=spread)
+        _start(ws, dataset.name, values, name=name.strip() or suggestion, spread=spread)
 
 
-def _ask_networks() -> dict[str, list[str]]:
+def _ask_networks() -> list[str]:
     """Ask which recipes and networks are trained: at first those that are recommended."""
-    asked = st.multiselect(
+    return st.multiselect(
         "Recipes and networks",
         OFFERED,
-        format_func=lambda name: PRESETS[name].title if name in PRESETS else NETWORKS[name].title,
+        format_func=title_of,
         **kept("networks", several_of(OFFERED), list(AT_FIRST), key="compare-networks"),
         placeholder="none",
         select_all=False,
         help="Recipes that tell lenses from non-lenses, each with its own settings; then networks, which are "
         "trained by the usual ones.",
     )
+
+
+def _by_kind(names: list[str]) -> dict[str, list[str]]:
+    """Return recipes and networks apart, as a ComparisonSpec has them."""
     return {
-        "presets": [name for name in asked if name in PRESETS],
-        "models": [name for name in asked if name not in PRESETS],
+        "presets": [name for name in names if name in PRESETS],
+        "models": [name for name in names if name not in PRESETS],
     }
 
 
@@ -222,19 +242,14 @@ def _ask_further(evaluated: list[str]) -> tuple[dict[str, Any], float | None]:
 
 
 def _time_in_all(
-    ws: Workspace, dataset_name: str, chosen: dict[str, list[str]], *, epochs: int, minutes: float | None
+    names: list[str], dataset: Dataset, paces: Paces, *, epochs: int, minutes: float | None
 ) -> str:
     """Return how long all trainings will take together, as far as it is known."""
-    recipes = [PRESETS[name].spec.saved() for name in chosen["presets"]]
-    recipes += [{"network": name} for name in chosen["models"]]
-    if not recipes:
+    if not names:
         return ""
     if minutes is not None:
-        return f"≈ {duration(60 * minutes * len(recipes))} in all."
-    [dataset] = [one for one in runs.training_datasets(ws) if one.name == dataset_name]
-    paces = paces_of(ws, [status.run for status in runs.list_statuses(ws)])
-    times = [paces.expected(recipe | {"epochs": epochs}, dataset) for recipe in recipes]
-    return time_in_all(times)
+        return f"≈ {duration(60 * minutes * len(names))} in all."
+    return time_in_all([paces.expected(recipe_of(name, epochs=epochs), dataset) for name in names])
 
 
 def _start(

@@ -23,7 +23,7 @@ from lensapp.ui.shared import figures
 from lensapp.ui.shared.address import NO_ROWS, Kind, digest, in_fragment_run, kept, one_of, ticked
 from lensapp.ui.shared.job_controls import POLL_SECONDS, job_progress, warn_without_worker
 from lensapp.ui.shared.markup import plain
-from lensapp.ui.shared.page_head import page_head
+from lensapp.ui.shared.page_head import ButtonType, page_head
 from lensapp.ui.shared.state import (
     choose_view,
     get_workspace,
@@ -49,8 +49,10 @@ VIEWS = {
 def show_compare_page() -> None:
     """Show networks side by side, and the form of a new comparison."""
     ws = get_workspace()
-    page_head("Compare")
+    head = st.container()  # its next step is the coloured button where the view has none of its own
     if not runs.training_datasets(ws):
+        with head:
+            page_head("Compare")
         box = empty_state(
             "No dataset to compare networks on yet",
             "Networks are compared on one frozen dataset version. Split a source first.",
@@ -64,6 +66,8 @@ def show_compare_page() -> None:
     evaluated = [status.name for status in statuses if status.run.evaluation]
     if comparisons_made or len(evaluated) > 1:
         view = choose_view(VIEWS, key="compare-view")
+        with head:
+            page_head("Compare", step="secondary" if view == compare_forms.NEW else "primary")
         if view == compare_forms.NEW:
             compare_forms.show_comparison_form(ws, evaluated)
             return
@@ -80,12 +84,17 @@ def show_compare_page() -> None:
         else:
             show_beside(ws, rows, view)
     else:
-        _ask_for_a_run(ws, statuses, evaluated)
-        compare_forms.show_comparison_form(ws, evaluated)
+        with head:
+            page_head("Compare", step="secondary")
+        missing = _ask_for_a_run(ws, statuses, evaluated)
+        compare_forms.show_comparison_form(ws, evaluated, start="secondary" if missing else "primary")
 
 
-def _ask_for_a_run(ws: Workspace, statuses: Sequence[RunStatus], evaluated: Sequence[str]) -> None:
-    """Say that two evaluated runs are compared, with the way to the one that is missing."""
+def _ask_for_a_run(ws: Workspace, statuses: Sequence[RunStatus], evaluated: Sequence[str]) -> bool:
+    """Say that two evaluated runs are compared, with the way to the one that is missing.
+
+    Return whether that one is trained: its evaluation is then what the reader came for, else the form below.
+    """
     ended = [one for one in statuses if one.name not in evaluated and not one.active]
     trained = [one.name for one in ended if not is_starter(one.run) and runs.is_scored(ws, one.run)]
     then = (
@@ -104,12 +113,14 @@ def _ask_for_a_run(ws: Workspace, statuses: Sequence[RunStatus], evaluated: Sequ
         label, page, icon = f"Evaluate {plain(trained[0])}", "evaluate", ":material/query_stats:"
     else:
         label, page, icon = "Train a network", "train", ":material/model_training:"
-    if box.button(label, icon=icon, type="primary", key="compare-to-missing"):
+    kind: ButtonType = "primary" if trained else "secondary"
+    if box.button(label, icon=icon, type=kind, key="compare-to-missing"):
         with errors_shown():
             if trained:
                 runs.start_evaluation(ws, run_name=trained[0])
                 select("run", trained[0])
             go(page)
+    return bool(trained)
 
 
 def _choose_rows(ws: Workspace, statuses: list[StudyStatus], evaluated: list[str]) -> list[Compared]:
