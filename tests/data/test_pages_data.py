@@ -10,6 +10,7 @@ import plotly.graph_objects as go
 import pytest
 
 from lensapp import jobs
+from lensapp.core.evaluate.audits.realism import chance_scatter
 from lensapp.core.evaluate.audits.realism_spec import RealismSpec
 from lensapp.services.data.sky_maps import closest_rows, field_facts, find_places
 from lensapp.services.data.source_tables import labels_of
@@ -20,7 +21,7 @@ from lensapp.ui.data.catalogue_view import safe_csv
 from lensapp.ui.data.realism import called, offered_as_real, roles_of
 from lensapp.ui.data.sky_view import Positions, sky_figure
 from lensapp.worker import run_job
-from support.pages_workspace import figures_of, open_page, sheets_of
+from support.pages_workspace import add_survey, figures_of, open_page, sheets_of
 from support.small_surveys import add_source, make_survey, pack_source
 
 open_data = partial(open_page, "data", patience=60)
@@ -122,6 +123,26 @@ def test_sources_that_are_not_real_are_offered_last_and_say_so():
     assert list(offered.items()) == [
         ("sky", ""), ("found", "simulated"), ("demo1", "simulated"), ("arcs", "painted")
     ]  # fmt: skip
+
+
+def test_few_cutouts_are_not_audited_and_two_simulations_say_that_they_tell_nothing(workspace):
+    add_survey(workspace, "demo1")
+    add_survey(workspace, "demo2")
+    make_survey(workspace, name="few", count=3)
+    app = open_data(view="realism", source="demo1", real="few")
+    assert any("few** has 3 cutouts, too few" in one.value for one in app.warning)
+    assert not any(button.label == "Audit realism" for button in app.button)
+    assert len(figures_of(app)) == 1  # the example
+    assert not any("Neither is real" in one.value for one in app.markdown)
+    app = open_data(view="realism", source="demo1", real="demo2")
+    assert any("Neither is real" in one.value for one in app.markdown)
+    assert any(button.label == "Import real cutouts" for button in app.button)
+
+
+def test_an_area_of_few_cutouts_scatters_about_chance_as_that_of_ranks_drawn_at_random():
+    ranks = np.random.default_rng(3).random((4_000, 70)).argsort(axis=1).argsort(axis=1)
+    areas = (ranks[:, :30].sum(axis=1) - 30 * 29 / 2) / (30 * 40)
+    assert np.percentile(areas, 97.5) - 0.5 == pytest.approx(chance_scatter(30, 40), abs=0.01)
 
 
 def test_the_newest_audit_of_realism_is_there_on_return(workspace):

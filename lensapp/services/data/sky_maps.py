@@ -23,6 +23,7 @@ OVERLAP = 0.008  # of the width of a map, about a mark
 NUMBERS_APART = 0.03  # likewise, about a number of two digits
 PLACE_DEG, MOST_PLACES = 1.0, 100
 CELLS = 512  # more than there are along an axis of the unit sphere
+SAME_POSITION_ARCSEC = 0.01
 MOST_NEIGHBOURS = 200_000
 NOBODY: NDArray[np.int64] = np.empty(0, np.int64)
 EDGE_DEG = 180 - 1e-6
@@ -242,8 +243,9 @@ def _nearest(points: FloatArray) -> tuple[FloatArray, NDArray[np.int64]]:
 
 
 def positions_shared(ra_deg: FloatArray, dec_deg: FloatArray) -> list[NDArray[np.int64]]:
-    """Return the rows of each position that several have, to a hundredth of an arcsecond."""
-    ra, dec = (np.round(np.asarray(one, np.float64) * 360_000).astype(np.int64) for one in (ra_deg, dec_deg))
+    """Return the rows of each position that several have, to SAME_POSITION_ARCSEC."""
+    steps = 3600 / SAME_POSITION_ARCSEC
+    ra, dec = (np.round(np.asarray(one, np.float64) * steps).astype(np.int64) for one in (ra_deg, dec_deg))
     at = (ra << 27) + dec  # a declination has fewer than 2²⁷ hundredths
     order = np.argsort(at, kind="stable")
     starts = np.flatnonzero(np.append(True, np.diff(at[order]) != 0))

@@ -8,11 +8,18 @@ import streamlit as st
 from lensapp.core.data.find_spec import FindObjectsSpec
 from lensapp.core.errors import LensAppError
 from lensapp.services.data.find_preview import preview_finding
-from lensapp.services.data.object_finding import reason_against, sources_alike, start_finding, usual_size
+from lensapp.services.data.object_finding import (
+    SMALL_FIELD,
+    reason_against,
+    sources_alike,
+    start_finding,
+    usual_size,
+)
 from lensapp.services.data.object_search import reasons_in_words
 from lensapp.services.data.source_names import free_name
 from lensapp.services.data.sources import ready_sources
 from lensapp.storage.records import Source
+from lensapp.ui.data.field_example import show_fields_wanted
 from lensapp.ui.shared.address import kept, one_of
 from lensapp.ui.shared.forms import spec_fields, validated
 from lensapp.ui.shared.job_controls import live_jobs
@@ -113,8 +120,20 @@ def _offer_fields(source: Source, like: Source | None, words: str) -> None:
                     args=("data",),
                     kwargs={"source": one.name, "view": {"view": "objects"}},
                 )
-            if st.button("Import larger images", icon=":material/download:", key="find-import"):
+            if st.button(
+                "Import fields",
+                icon=":material/download:",
+                type="secondary" if fields else "primary",
+                key="find-import",
+            ):
                 go("data", view={"view": "import"})
+        size = like.height if like else usual_size(source)
+        least = SMALL_FIELD * size
+        st.markdown(
+            f"A field to search is a FITS image per band, or a cube, at least **{least} × {least} pixels** "
+            f"for cutouts of {size}, with a WCS or a known pixel scale; all fields of a source have one size."
+        )
+        show_fields_wanted(size)
         named = [f"{plain(one.name)} ({why})" for one, why in reasons if why is not None]
         if named:
             more = f" and {number(len(named) - MOST_NAMED)} more" if len(named) > MOST_NAMED else ""

@@ -10,26 +10,29 @@ import streamlit as st
 from plotly.graph_objects import Figure, Scatter
 from plotly.subplots import make_subplots
 
+from lensapp.core.evaluate.audits.realism import FEWEST, chance_scatter
 from lensapp.core.evaluate.audits.realism_spec import RealismSpec
 from lensapp.services.data.object_finding import KIND as OBJECTS
-from lensapp.services.data.sources import ready_sources
+from lensapp.services.data.sources import count_cutouts, ready_sources
 from lensapp.services.evaluate.realism import pictures_beside, reason_against, start_audit
 from lensapp.services.train import job_control
 from lensapp.storage.records import Source
+from lensapp.ui.data.realism_example import show_example
 from lensapp.ui.shared import figures
 from lensapp.ui.shared.address import kept, one_of
 from lensapp.ui.shared.forms import spec_fields, validated
 from lensapp.ui.shared.job_controls import watch_job
 from lensapp.ui.shared.markup import plain
 from lensapp.ui.shared.pictures import sheet
-from lensapp.ui.shared.state import get_workspace, go
-from lensapp.ui.shared.widgets import empty_state, errors_shown
+from lensapp.ui.shared.state import ask_to_go, get_workspace, go
+from lensapp.ui.shared.widgets import counted, empty_state, errors_shown
 
 NOT_REAL = {"demo": "simulated", "paint": "painted"}  # by the kind of source
 TAKEN_AS_REAL = "taken as real"  # of two that are not
 ACROSS, FIGURE_HEIGHT = 3, 270
 PICTURES = 6
 MAIN_FIELDS = ("label", "run", "sample")
+FEW, MOST_OFFERED = 100, 3  # cutouts below which chance moves an area by 0.04 and more; sources
 
 
 def offered_as_real(sources: Iterable[Source]) -> dict[str, str]:
@@ -61,8 +64,10 @@ def show_realism(source: Source) -> None:
     kinds = offered_as_real(ready)
     reasons = {one.name: reason_against(ws, source, one) for one in ready if one.id != source.id}
     others = [name for name in kinds if name in reasons and reasons[name] is None]
+    counts = {one.name: count_cutouts(ws, one) for one in ready}
     if not kinds[source.name]:  # then those come first that are not real
         others.sort(key=lambda name: not kinds[name])
+    others.sort(key=lambda name: counts[name] < FEWEST)
     if not others:
         _show_without_others(source, reasons)
         return
@@ -78,26 +83,85 @@ def show_realism(source: Source) -> None:
     if left_out := _listed(reasons):
         beside.caption(f"Not comparable: {left_out}.")
     pair = roles_of(source.name, other, kinds)
-    st.markdown(
-        f"Read off whether a classifier tells the cutouts of **{plain(pair['simulated'])}**, taken as "
-        f"simulated, from those of **{plain(pair['real'])}**, taken as real: at an AUROC of 0.5, which is "
-        "chance, they pass for real; above it networks can learn the difference in place of lenses."
-    )
+    fitting = [name for name in others if not kinds[name] and counts[name] >= FEWEST and name != other]
+    in_vain = bool(kinds[pair["real"]])
+    if in_vain:
+        _say_both_are_simulated(source, fitting)
+    else:
+        _say_what_is_read_off(pair)
+    enough = _say_what_counts_tell(pair, counts)
     _show_beside(pair, kinds)
+    if not enough:
+        show_example()
+        return
     if watch_job(ws, "realism", **pair):
         return
     job = job_control.latest_job(ws, "realism", **pair)
     known = job is not None and bool(job.result)
     if job is not None and job.result:
         show_result(job.result, kinds)
-    with st.expander("Audit again", icon=":material/compare:") if known else nullcontext():
+    folded = "Audit again" if known else "Audit all the same"
+    with st.expander(folded, icon=":material/compare:") if known or in_vain else nullcontext():
         spec = _ask_spec(f"realism-{source.id}")
     if not known:
-        st.caption("Areas under the curves of the probes, and what gives the simulation away, appear here.")
+        show_example()
     if spec is not None:
         with errors_shown():
             start_audit(ws, **pair, spec=spec)
             st.rerun()
+
+
+def _say_what_is_read_off(pair: Mapping[str, str]) -> None:
+    st.markdown(
+        f"Read off whether a classifier tells the cutouts of **{plain(pair['simulated'])}**, taken as "
+        f"simulated, from those of **{plain(pair['real'])}**, taken as real: at an AUROC of 0.5, which is "
+        "chance, they pass for real; above it networks can learn the difference in place of lenses."
+    )
+
+
+def _say_what_counts_tell(pair: Mapping[str, str], counts: Mapping[str, int]) -> bool:
+    """Warn where a source has few cutouts; return whether both have enough to be audited."""
+    fewest = min(pair.values(), key=lambda name: counts[name])
+    of_fewest = f"**{plain(fewest)}** has {counted(counts[fewest], 'cutout')}"
+    if counts[fewest] < FEWEST:
+        st.warning(
+            f"{of_fewest}, too few to tell anything but by eye: an audit takes {FEWEST} of each source, "
+            f"better {FEW}. Compare larger sources.",
+            icon=":material/warning:",
+        )
+        return False
+    if counts[fewest] < FEW:
+        scatter = chance_scatter(*(counts[pair[role]] for role in ("real", "simulated")))
+        st.warning(
+            f"{of_fewest}: even of two sources that are alike the AUROC then falls anywhere between "
+            f"{0.5 - scatter:.2f} and {min(0.5 + scatter, 1.0):.2f}. Only more than that tells anything.",
+            icon=":material/warning:",
+        )
+    return True
+
+
+def _say_both_are_simulated(source: Source, fitting: Sequence[str]) -> None:
+    """Say that two sources that are not real tell nothing of realism, and offer a real one that fits."""
+    with st.container(border=True, gap="small", key="realism-both"):
+        st.markdown(
+            "**:material/warning: Neither is real.** How two simulations differ tells nothing about realism: "
+            "compare with real cutouts of your survey."
+        )
+        with st.container(horizontal=True, gap="small"):
+            for name in fitting[:MOST_OFFERED]:
+                st.button(
+                    f"Compare with {plain(name)}",
+                    type="primary" if name == fitting[0] else "secondary",
+                    icon=":material/compare:",
+                    key=f"realism-with-{name}",
+                    on_click=ask_to_go,
+                    args=("data",),
+                    kwargs={"source": source.name, "view": {"view": "realism", "real": name}},
+                )
+            if not fitting and st.button(
+                "Import real cutouts", icon=":material/download:", key="realism-real"
+            ):
+                go("data", view={"view": "import"})
 
 
 def _ask_spec(key: str) -> RealismSpec | None:

@@ -7,7 +7,6 @@ from functools import cached_property
 from typing import Any
 
 import numpy as np
-import pandas as pd
 import plotly.graph_objects as go
 import streamlit as st
 from numpy.typing import NDArray
@@ -18,6 +17,7 @@ from lensapp.services.data.filters import number_columns
 from lensapp.services.data.pictures import cutouts_by_id
 from lensapp.services.data.sky_maps import (
     MOST_NEIGHBOURS,
+    SAME_POSITION_ARCSEC,
     FieldFacts,
     Place,
     SkyMap,
@@ -42,7 +42,9 @@ from lensapp.ui.shared.widgets import counted, empty_state, heading, number
 
 SKY_POINTS = 20_000
 SVG_POINTS = 4_000
-SMALL_MARKS = 1_000
+MARKS = ((300, 7, 0.8), (1_000, 5, 0.7), (5_000, 4, 0.55), (None, 3, 0.4))
+"""Up to how many marks they are so many pixels across, and so opaque: of many, single ones are still told."""
+RARE_OPACITY = 0.9  # of the marks of a kind that others outnumber
 RIM = 5  # pixels by which a mark is larger than that of another kind above it
 SIDE, WIDE = 620, 480  # pixels: height of the map of a field, which is as wide, and of any other
 ASPECT = 1.6  # of a map that is wider than high
@@ -208,7 +210,7 @@ def show_field(ws: Workspace, source: Source, *, count: int, place: int | None =
     """Show how far the positions reach, how close they lie together, and the cutouts that lie closest."""
     field = field_of(ws, source, most=CLOSEST, place=place)
     heading("How they lie")
-    facts_table(field.facts)
+    st.caption(facts_in_words(field.facts))
     st.caption("Click a mark, or draw a lasso around several: their cutouts appear here.")
     if count > MOST_NEIGHBOURS:
         st.caption(f"Neighbours are not looked for among more than {number(MOST_NEIGHBOURS)} positions.")
@@ -235,19 +237,16 @@ def show_cutouts(ws: Workspace, cutout_ids: list[int], *, below: list[str] | Non
         st.caption(f"The first {number(MOST_CHOSEN)} are shown.")
 
 
-def facts_table(facts: FieldFacts) -> None:
-    """Show how far positions reach and how close they lie together."""
-    mixed = f"at {counted(facts.mixed, 'position')}" if facts.mixed else "none"
-    rows = {
-        "span in RA": in_degrees(facts.width_deg),
-        "span in Dec": in_degrees(facts.height_deg),
-        "nearest neighbour, median": angle(facts.median_arcsec),
-        "nearest neighbour, closest": angle(facts.closest_arcsec),
-        "at a position of another": counted(facts.sharing, "cutout") if facts.sharing else "none",
-        "shared by both classes": mixed,
-    }
-    table = pd.DataFrame({"on the sky": [*rows], "value": [*rows.values()]})
-    st.dataframe(table, hide_index=True, width="stretch")
+def facts_in_words(facts: FieldFacts) -> str:
+    """Return how far positions reach and how close they lie together, in lines above the cutouts."""
+    lines = [f"**{in_degrees(facts.width_deg)} × {in_degrees(facts.height_deg)}** in RA and Dec"]
+    if facts.median_arcsec is not None:
+        nearest = f"median **{angle(facts.median_arcsec)}**, closest **{angle(facts.closest_arcsec)}**"
+        lines.append(f"Nearest: {nearest}")
+    sharing = counted(facts.sharing, "cutout") if facts.sharing else "none"
+    mixed = f"; both classes at {counted(facts.mixed, 'position')}" if facts.mixed else ""
+    lines.append(f"Within {SAME_POSITION_ARCSEC:g}″ of another: **{sharing}**{mixed}")
+    return "  \n".join(lines)
 
 
 def in_degrees(degrees: float) -> str:
@@ -316,6 +315,8 @@ class _Marks:
             marker: dict[str, Any] = {"color": colours[kind], "symbol": SYMBOLS.get(kind, "circle")}
             if above.any():
                 marker["size"] = self.size + RIM * above
+            if rank:
+                marker["opacity"] = RARE_OPACITY
             self._add(members, marker, name=self.names.get(kind, kind), legendrank=kinds.index(kind))
 
     def kinds_above(self, kinds: list[str]) -> NDArray[np.int64]:
@@ -355,7 +356,14 @@ class _Marks:
     @property
     def size(self) -> int:
         """Pixels across a mark."""
-        return 4 if len(self.at.x) > SMALL_MARKS else 7
+        return self.look[0]
+
+    @cached_property
+    def look(self) -> tuple[int, float]:
+        """Pixels across a mark and its opacity, by how many there are."""
+        count = len(self.at.x)
+        fitting = ((size, opacity) for most, size, opacity in MARKS if most is None or count <= most)
+        return next(fitting)
 
     def _add(self, members: NDArray[np.bool_], marker: dict[str, Any], **options: Any) -> None:
         """Add marks whose hover text tells name, position and what gives them their colour."""
@@ -366,7 +374,7 @@ class _Marks:
             x=self.at.x[members],
             y=self.at.y[members],
             mode="markers",
-            marker={"size": self.size, "opacity": 0.8} | marker,
+            marker={"size": self.size, "opacity": self.look[1]} | marker,
             customdata=None if positions.cutout_ids is None else positions.cutout_ids[members],
             hovertext=self.words[members],
             hovertemplate="%{hovertext}<extra></extra>",

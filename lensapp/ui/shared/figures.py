@@ -192,6 +192,15 @@ def show_figure(
     return chosen
 
 
+def show_example(figure: go.Figure, *, title: str, caption: str, key: str, height: int) -> None:
+    """Show an example of what will appear here, without downloads: it is drawn from no data."""
+    guard_figure(figure)
+    figure.update_layout(template=template(), height=height, title=None)
+    heading(title)
+    draw(figure, key=f"figure-{key}", title=title, caption=caption, height=height)
+    st.caption(plain(caption))
+
+
 def _name_in_hover(figure: go.Figure) -> None:
     """Begin hover values with the name of their line.
 
