@@ -22,3 +22,15 @@ def score_text(score: float) -> str:
         return f"{score:.3f}"
     exponent = f"{min(score, 1 - score):.1e}".partition("e")[2]
     return f"{score:.{min(1 - int(exponent), MOST_DECIMALS)}f}"
+
+
+def ascii_signs(text: str) -> str:
+    """Return a sentence with its signs as ASCII has them, as in 32x32 for 32×32; letters stay as they are."""
+    return text.replace(" · ", ", ").translate(_ASCII_SIGNS)
+
+
+_ASCII_SIGNS = str.maketrans(
+    {"×": "x", "−": "-", "–": "-", "″": " arcsec", "′": " arcmin", "°": " deg", "±": "+/-", "≥": ">=",
+     "≤": "<=", "≈": "about ", "→": "->", "…": "...", "“": '"', "”": '"', "’": "'",
+     "\u202f": " ", "\u2009": " ", "\xa0": " "}
+)  # fmt: skip

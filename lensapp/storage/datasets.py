@@ -233,6 +233,25 @@ def part_members(
     """
     if fold is None or part in HELD_OUT:
         return member_columns(database, dataset_id, part=part, extra=extra)
+    members, assigned = members_by_fold(database, dataset_id, folds=fold.of, seed=fold.seed, extra=extra)
+    members_of_part = in_part(assigned, part=part, fold=fold)
+    return {
+        name: column[members_of_part]
+        for name, column in members.items()
+        if name != CLASS_COLUMN or CLASS_COLUMN in extra
+    }
+
+
+def members_by_fold(
+    database: Database, dataset_id: int, *, folds: int, seed: int, extra: Sequence[str] = ()
+) -> tuple[Columns, NDArray[np.int64]]:
+    """Return the members of a version and the fold of each, as a cross-validation deals them.
+
+    Raises
+    ------
+    InvalidInput
+        When they cannot be dealt to so many folds.
+    """
     members = member_columns(database, dataset_id, extra=sorted({*extra, CLASS_COLUMN}))
     kinds = [f"{label}/{kind}" for label, kind in zip(members["label"], members[CLASS_COLUMN], strict=True)]
     assigned = assign_folds(
@@ -241,15 +260,10 @@ def part_members(
         members["group_id"],
         members["fold"],
         kinds=np.array(kinds, object),
-        folds=fold.of,
-        seed=fold.seed,
+        folds=folds,
+        seed=seed,
     )
-    members_of_part = in_part(assigned, part=part, fold=fold)
-    return {
-        name: column[members_of_part]
-        for name, column in members.items()
-        if name != CLASS_COLUMN or CLASS_COLUMN in extra
-    }
+    return members, assigned
 
 
 def held_out_cutouts(database: Database, dataset: Dataset, *, fold: Fold | None = None) -> NDArray[np.int64]:

@@ -24,6 +24,7 @@ from lensapp.core.catalogue.query import CatalogueQuery
 from lensapp.core.catalogue.safe_text import escape, neutralise, restore, unescape
 from lensapp.core.errors import InvalidInput, NotFound, StorageError
 from lensapp.core.inspect.consensus_methods import ConsensusSpec
+from lensapp.core.numerals import ascii_signs
 from lensapp.core.split.splits import SplitSpec
 from lensapp.ingest.catalogues import load_catalogue
 from lensapp.services.catalogue.export import export, write_whole
@@ -430,3 +431,10 @@ def test_written_texts_are_one_safe_line_and_can_be_restored(text: str) -> None:
         assert written == written.strip()
         assert not written.startswith(FORMULA_STARTS)
         assert not ascii_only or written.isascii()
+
+
+def test_signs_of_sentences_have_an_ascii_spelling_in_headers():
+    said = ascii_signs("The network sees the central 32×32 pixels, 6.4″ across, of these · all.")
+    assert escape(said, ascii_only=True) == (
+        "The network sees the central 32x32 pixels, 6.4 arcsec across, of these, all."
+    )

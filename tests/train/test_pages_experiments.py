@@ -1,5 +1,6 @@
 """The page of cross-validations and searches, run by Streamlit's own test harness inside the frame."""
 
+from collections import Counter
 from pathlib import Path
 
 import numpy as np
@@ -7,13 +8,13 @@ import pytest
 
 from lensapp.core.evaluate.crossval import summarise
 from lensapp.core.evaluate.metrics import measure
-from lensapp.core.split.folds import DEVELOPMENT
+from lensapp.core.split.folds import DEVELOPMENT, Fold
 from lensapp.core.train.search_space import parse_space
 from lensapp.core.train.study_spec import KfoldSpec, SearchSpec
 from lensapp.core.train.training_spec import TrainingSpec
 from lensapp.services.train import studies as study_service
 from lensapp.services.train.study_figures import best_so_far
-from lensapp.storage import queue, runs, studies, tables
+from lensapp.storage import datasets, queue, runs, studies, tables
 from lensapp.storage.evaluations import StoredEvaluation, save_evaluation
 from lensapp.storage.records import Dataset, Study
 from lensapp.storage.workspace import Workspace
@@ -86,6 +87,19 @@ def add_search(ws: Workspace, dataset: Dataset) -> Study:
 def test_an_empty_workspace_says_what_is_missing(folder: Path) -> None:
     page = open_page("experiments")
     assert any("No dataset to experiment on yet" in text.value for text in page.markdown)
+
+
+def test_the_folds_of_a_cross_validation_to_come_are_drawn_with_their_counts(folder: Path) -> None:
+    ws, dataset = survey(folder)
+    dealt = study_service.fold_counts(ws, dataset.name, folds=4, seed=0)
+    for number, counts in enumerate(dealt.folds, 1):
+        held_out = datasets.part_members(ws.database, dataset.id, "validation", fold=Fold(number, 4))
+        assert dict(counts) == dict(Counter(held_out["label"].tolist()))
+    assert sum(sum(one.values()) for one in dealt.folds) == 28
+    (figure,) = figures_of(open_page("experiments"))
+    training, held_out, test = figure["data"]
+    assert (len(training["y"]), len(held_out["y"]), len(test["y"])) == (20, 5, 5)
+    assert sum(held_out["x"]) == 28
 
 
 def test_a_cross_validation_is_drawn_with_its_folds_and_can_be_stopped_and_resumed(folder: Path) -> None:

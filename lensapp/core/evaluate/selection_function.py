@@ -20,6 +20,7 @@ from pydantic import Field, field_validator
 from lensapp.core.config import Spec
 from lensapp.core.data.paint_spec import HostChoice
 from lensapp.core.errors import InvalidInput
+from lensapp.core.numerals import ascii_signs
 
 if TYPE_CHECKING:  # loaded where a table is made: every command reads the specification in this file
     from astropy.table import Table
@@ -263,8 +264,8 @@ class SelectionFunction:
 
 
 def ascii_text(text: str) -> str:
-    """Return text as a FITS header can hold it: other characters escaped, in one line."""
-    return " ".join(text.split()).encode("ascii", "backslashreplace").decode()
+    """Return text as a FITS header can hold it: in ASCII, what has no such spelling escaped, in one line."""
+    return " ".join(ascii_signs(text).split()).encode("ascii", "backslashreplace").decode()
 
 
 def nearest_cells(values: ArrayLike, centres: Sequence[float] | FloatArray) -> IntArray:

@@ -14,7 +14,7 @@ from lensapp.core.data import imaging
 from lensapp.core.errors import InvalidInput, StorageError
 from lensapp.core.inspect.consensus_methods import ConsensusSpec
 from lensapp.core.inspect.grades import COLOURS
-from lensapp.core.numerals import score_text
+from lensapp.core.numerals import ascii_signs, score_text
 from lensapp.services.data.pictures import read_pictures
 from lensapp.storage import sources
 from lensapp.storage.files import whole_file
@@ -139,8 +139,8 @@ def draw_page(
     rows = math.ceil(len(part) / layout.columns)
     page = Image.new("RGB", (PAGE_WIDTH, height or 2 * MARGIN + HEADER + rows * layout.step), PAPER)
     draw = ImageDraw.Draw(page)
-    draw.text((MARGIN, MARGIN), escape(heading[0], ascii_only=True), fill=INK, font=_font(34))
-    text = escape("   |   ".join(heading[1:]), ascii_only=True)
+    draw.text((MARGIN, MARGIN), escape(ascii_signs(heading[0]), ascii_only=True), fill=INK, font=_font(34))
+    text = escape(ascii_signs("   |   ".join(heading[1:])), ascii_only=True)
     draw.text((PAGE_WIDTH - MARGIN, MARGIN + 12), text, fill=PALE, font=_font(20), anchor="ra")
     draw.line((MARGIN, MARGIN + 52, PAGE_WIDTH - MARGIN, MARGIN + 52), fill=PALE, width=1)
     pictures: dict[int, imaging.Pictures] = {}

@@ -15,7 +15,7 @@ from astropy.table import Table
 from lensapp.core.catalogue.safe_text import escape
 from lensapp.core.config import write_json
 from lensapp.core.inspect.grades import COLOURS
-from lensapp.core.numerals import score_text
+from lensapp.core.numerals import ascii_signs, score_text
 from lensapp.services.catalogue.export_tables import (
     VOTE_MEANINGS,
     ColumnMeaning,
@@ -148,7 +148,7 @@ def write_fits(export: Export, path: Path, *, part: int) -> None:
     rules = TextRules(ascii_only=True)
     primary = fits.PrimaryHDU()
     for name, value in export.header(rules).items():
-        primary.header[FITS_KEYWORDS[name]] = escape(value, ascii_only=True)
+        primary.header[FITS_KEYWORDS[name]] = escape(ascii_signs(value), ascii_only=True)
     written = export.parts[part]
     hdu = fits.BinTableHDU(written.as_table(rules), name=written.name.upper())
     for number, meaning in enumerate(written.meanings.values(), start=1):

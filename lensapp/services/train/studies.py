@@ -1,7 +1,9 @@
 """Start, steer and follow cross-validations and searches of hyper-parameters."""
 
-from collections.abc import Iterable, Sequence
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 
@@ -42,6 +44,34 @@ class StudyStatus(JobStanding):
 def own_folds(ws: Workspace, dataset_name: str) -> int:
     """Return how many folds a dataset version was split with, 0 for none; a cross-validation takes these."""
     return datasets.count_folds(ws.database, datasets.get_dataset(ws.database, dataset_name).id)
+
+
+@dataclass(frozen=True)
+class FoldCounts:
+    """How many cutouts of each label a cross-validation holds out in each fold, and in the test part."""
+
+    folds: tuple[Mapping[str, int], ...]
+    test: Mapping[str, int]
+
+
+def fold_counts(ws: Workspace, dataset_name: str, *, folds: int, seed: int) -> FoldCounts:
+    """Return how a cross-validation deals the members of a version; a version that is frozen is asked once.
+
+    Raises
+    ------
+    NotFound, InvalidInput
+        When there is no such version, or it cannot be dealt to so many folds.
+    """
+    dataset = datasets.get_dataset(ws.database, dataset_name)
+    return _fold_counts(ws, dataset.id, folds, seed)
+
+
+@lru_cache(maxsize=16)
+def _fold_counts(ws: Workspace, dataset_id: int, folds: int, seed: int) -> FoldCounts:
+    members, assigned = datasets.members_by_fold(ws.database, dataset_id, folds=folds, seed=seed)
+    held_out = [members["label"][assigned == fold] for fold in range(int(assigned.max()) + 1)]
+    test = members["label"][members["part"] == "test"]
+    return FoldCounts(tuple(Counter(labels.tolist()) for labels in held_out), Counter(test.tolist()))
 
 
 @needs("work")

@@ -45,8 +45,8 @@ def field_figure(size: int, *, colours: dict[str, str], ink: str) -> Figure:
         cut = {"color": colours["nonlens"], "width": 1.6}
         figure.add_shape(type="rect", x0=x - 0.5, x1=x + 0.5, y0=y - 0.5, y1=y + 0.5, line=cut, row=1, col=2)
     seen = {"color": colours["nonlens"], "size": 8, "symbol": "circle"}
-    x, y = zip(*OBJECTS, strict=True)
-    figure.add_trace(Scatter(x=x, y=y, mode="markers", marker=seen), row=1, col=2)
+    across, up = zip(*OBJECTS, strict=True)
+    figure.add_trace(Scatter(x=across, y=up, mode="markers", marker=seen), row=1, col=2)
     figure.add_annotation(
         x=FIELD + 0.1, y=3.1, text=f"{size} pixels each", xanchor="left", showarrow=False, row=1, col=2
     )

@@ -93,9 +93,13 @@ def show_realism(source: Source) -> None:
     _show_beside(pair, kinds)
     if not enough:
         show_example()
-        return
-    if watch_job(ws, "realism", **pair):
-        return
+    elif not watch_job(ws, "realism", **pair):
+        _show_audit(source, pair, kinds)
+
+
+def _show_audit(source: Source, pair: Mapping[str, str], kinds: Mapping[str, str]) -> None:
+    """Show what an audit of two sources found, or what one would give, and the form that starts it."""
+    ws, in_vain = get_workspace(), bool(kinds[pair["real"]])
     job = job_control.latest_job(ws, "realism", **pair)
     known = job is not None and bool(job.result)
     if job is not None and job.result:

@@ -1,6 +1,5 @@
 """The split page: class balance and sky position of the parts, live as the sliders move."""
 
-import pandas as pd
 import streamlit as st
 
 from lensapp.core.errors import LensAppError
@@ -22,7 +21,6 @@ from lensapp.ui.shared.page_head import lead_to_cutouts, page_head
 from lensapp.ui.shared.state import get_workspace, go, select, selected
 from lensapp.ui.shared.widgets import (
     counted,
-    counts_spaced,
     empty_state,
     error_box,
     errors_shown,
@@ -30,6 +28,7 @@ from lensapp.ui.shared.widgets import (
     with_middle,
 )
 from lensapp.ui.split import figures
+from lensapp.ui.split.folds_figure import show_folds
 from lensapp.ui.split.known_lens_cut import choose_known_cut
 from lensapp.ui.split.missing_class import offer_class
 from lensapp.ui.split.versions import show_versions
@@ -159,12 +158,7 @@ def _show_parts(preview: SplitPreview) -> None:
     with right:
         figures.show_magnitudes(preview)
     if preview.fold_counts:
-        st.markdown("**Folds for cross-validation, of training and validation together**")
-        folds = [
-            {"fold": fold, "lenses": counts[LABELS[0]], "non-lenses": counts[LABELS[1]]}
-            for fold, counts in preview.fold_counts.items()
-        ]
-        st.dataframe(counts_spaced(pd.DataFrame(folds)), hide_index=True)
+        show_folds([*preview.fold_counts.values()], preview.counts.get("test", {}), key="split-folds-scheme")
 
 
 def _choose_sources(ready: dict[str, Source], labelled: list[str]) -> list[str]:

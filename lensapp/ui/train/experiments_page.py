@@ -22,24 +22,32 @@ from lensapp.ui.shared.job_controls import (
 from lensapp.ui.shared.markup import plain
 from lensapp.ui.shared.page_head import page_head
 from lensapp.ui.shared.state import get_workspace, go, selected
-from lensapp.ui.shared.widgets import absolute_time, clock_time, counted, duration, empty_state, time_left
+from lensapp.ui.shared.widgets import (
+    absolute_time,
+    clock_time,
+    counted,
+    duration,
+    empty_state,
+    errors_shown,
+    time_left,
+)
+from lensapp.ui.split.folds_figure import show_folds
 from lensapp.ui.train.kfold import show_kfold
 from lensapp.ui.train.search import show_search
 from lensapp.ui.train.search_plan import show_search_plan
-from lensapp.ui.train.study_form import show_study_form
+from lensapp.ui.train.study_form import Plan, show_study_form
 
 TABS: dict[str, StudyKind] = {"Cross-validation": "kfold", "Search": "search"}
 TAB = "experiments-tab"
 WITHOUT_STUDY: dict[StudyKind, tuple[str, str, tuple[str, ...]]] = {
     "kfold": (
         "No cross-validation yet",
-        "Each fold of the training and validation cutouts is held out once. Choose a recipe and start; "
-        "here you get:",
+        "Choose a recipe and start; here you get:",
         (
-            "**the ROC of every fold**, with their mean, median and scatter",
-            "**completeness and purity against threshold**, with the scatter between the folds",
-            "**AUROC, TPR0 and TPR10 of each fold**, their mean ± standard deviation",
-            "**how each fold learned**, and a run of each that scores and is compared",
+            "**ROC of every fold**, their mean and scatter",
+            "**completeness and purity** against threshold",
+            "**AUROC, TPR0, TPR10** of each, mean ± standard deviation",
+            "**a run of each fold**, which scores and is compared",
         ),
     ),
     "search": (
@@ -103,9 +111,22 @@ def show_experiments_page() -> None:
         else:
             if kind == "search":
                 show_search_plan(plan)
+            if kind == "kfold":
+                _show_folds_to_come(ws, plan)
             title, text, given = WITHOUT_STUDY[kind]
             box = empty_state(title, text, icon=":material/science:")
-            box.markdown("\n".join(f"- {one}" for one in given))
+            for words in (given[:2], given[2:]):
+                for cell, one in zip(box.columns(2), words, strict=True):
+                    cell.markdown(f":material/check: {one}")
+
+
+def _show_folds_to_come(ws: Workspace, plan: Plan) -> None:
+    """Show how the chosen numbers deal the version's cutouts to folds."""
+    with errors_shown():
+        dealt = studies.fold_counts(
+            ws, plan.filled.dataset.name, folds=int(plan.values["folds"]), seed=int(plan.values["seed"])
+        )
+        show_folds(dealt.folds, dealt.test, key="kfold-scheme")
 
 
 def _live_status(name: str) -> None:
