@@ -1,5 +1,6 @@
 """The page of studies: cross-validations and searches of hyper-parameters, live, and the next one."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import streamlit as st
@@ -34,7 +35,6 @@ from lensapp.ui.shared.widgets import (
 from lensapp.ui.split.folds_figure import show_folds
 from lensapp.ui.train.kfold import show_kfold
 from lensapp.ui.train.search import show_search
-from lensapp.ui.train.search_plan import show_search_plan
 from lensapp.ui.train.study_form import Plan, show_study_form
 
 TABS: dict[str, StudyKind] = {"Cross-validation": "kfold", "Search": "search"}
@@ -104,20 +104,25 @@ def show_experiments_page() -> None:
     with form, st.container(key="study-form"):
         plan = show_study_form(ws, kind, busy=busy)
     with results, st.container(key="study-results"):
-        if statuses:
-            status = choose_followed(statuses, kind="study", live_status=_live_status)
-            show_results = show_kfold if status.study.kind == "kfold" else show_search
-            show_results(ws, status)
-        else:
-            if kind == "search":
-                show_search_plan(plan)
-            if kind == "kfold":
-                _show_folds_to_come(ws, plan)
-            title, text, given = WITHOUT_STUDY[kind]
-            box = empty_state(title, text, icon=":material/science:")
-            for words in (given[:2], given[2:]):
-                for cell, one in zip(box.columns(2), words, strict=True):
-                    cell.markdown(f":material/check: {one}")
+        _show_results(ws, kind, statuses, plan)
+
+
+def _show_results(
+    ws: Workspace, kind: StudyKind, statuses: Sequence[studies.StudyStatus], plan: Plan
+) -> None:
+    """Show the study that is followed, or what one will give."""
+    if statuses:
+        status = choose_followed(statuses, kind="study", live_status=_live_status)
+        show_one = show_kfold if status.study.kind == "kfold" else show_search
+        show_one(ws, status)
+        return
+    if kind == "kfold":
+        _show_folds_to_come(ws, plan)
+    title, text, given = WITHOUT_STUDY[kind]
+    box = empty_state(title, text, icon=":material/science:")
+    for words in (given[:2], given[2:]):
+        for cell, one in zip(box.columns(2), words, strict=True):
+            cell.markdown(f":material/check: {one}")
 
 
 def _show_folds_to_come(ws: Workspace, plan: Plan) -> None:

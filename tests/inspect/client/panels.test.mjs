@@ -24,6 +24,17 @@ test('where nothing stands out, or far from the middle, the middle of the image 
   for (const plane of [new Float32Array(3600), galaxy({ x: 45, y: 29.5 })]) assert.deepEqual(centreOf(plane, SIZE), { x: 29.5, y: 29.5 });
 });
 
+test('in a large picture the centre is that of the galaxy near the middle and not of the dark sky in the middle', () => {
+  const size = { width: 466, height: 466 }, centre = { x: 246, y: 212 };
+  const spot = (x, y, at, peak, width) => peak * Math.exp(-((x - at.x) ** 2 + (y - at.y) ** 2) / (2 * width ** 2));
+  const plane = Float32Array.from({ length: 466 * 466 }, (_, index) => {
+    const x = index % 466, y = Math.floor(index / 466);
+    return spot(x, y, centre, 60, 6) + spot(x, y, { x: 300, y: 300 }, 90, 6); // the brighter one is no target
+  });
+  const at = centreOf(plane, size);
+  assert.ok(Math.hypot(at.x - centre.x, at.y - centre.y) < 0.5, JSON.stringify(at));
+});
+
 test('the first of the models leaves less of a galaxy than a blur does', () => {
   const plane = galaxy({ x: 29.5, y: 29.5 }), left = (model) => residualOf(plane, SIZE, model)[29 * 60 + 29];
   assert.ok('isophotes' in MODELS);

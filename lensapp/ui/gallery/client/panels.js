@@ -9,9 +9,9 @@ const MEDIAN_SHARE = 0.06; // half the side of the median's square, of the image
 const LARGEST_MEDIAN = 6;
 const MEDIAN_SIDE = 128, COARSE_SIDE = 96; // pixels; of images larger than the first the median is that of means of squares
 const BRIGHT = 3; // noises above the sky that belong to an object
-const CENTRE_WINDOW = 3; // pixels: standard deviation of what is weighed for the centre
+const CENTRE_WINDOW = 3, WINDOW_SHARE = 0.012; // pixels, or of the side if more: standard deviation of what is weighed for the centre
 const CENTRE_ROUNDS = 12;
-const CENTRE_SHARE = 0.06; // of the side that the centre may lie from the middle
+const CENTRE_SHARE = 0.1; // of the side that the centre may lie from the middle
 const HUE_BLUR = 1.5; // pixels over which the hue of faint light is averaged
 
 const middleOf = (values) => {
@@ -101,21 +101,42 @@ function spread(coarse, { width: across, height: down }, { width, height }, step
   return made;
 }
 
+/** Where the brightest light near the middle is, that further off counting less; null where nothing stands out there. */
+function brightestNear(middle, farthest, plane, { width, height }, window) {
+  const reach = Math.round(window);
+  let best = null, most = 0;
+  for (let y = Math.max(0, Math.ceil(middle.y - farthest)); y <= Math.min(height - 1, middle.y + farthest); y++) {
+    for (let x = Math.max(0, Math.ceil(middle.x - farthest)); x <= Math.min(width - 1, middle.x + farthest); x++) {
+      const away = Math.hypot(x - middle.x, y - middle.y);
+      if (away > farthest || !(plane[y * width + x] > BRIGHT)) continue;
+      let sum = 0;
+      for (let row = Math.max(0, y - reach); row <= Math.min(height - 1, y + reach); row++) {
+        for (let column = Math.max(0, x - reach); column <= Math.min(width - 1, x + reach); column++) sum += plane[row * width + column] || 0;
+      }
+      const weight = sum * Math.exp(-2 * (away / farthest) ** 2);
+      if (weight > most) [best, most] = [{ x, y }, weight];
+    }
+  }
+  return best;
+}
+
 /**
- * The centre of the light at the middle of the image, to a part of a pixel: a model about another point would leave a
- * bright and a dark half. It is where the image has its middle if nothing there stands out, or lies far from it.
+ * The centre of the brightest light near the middle of the image, to a part of a pixel: a model about another point would
+ * leave a bright and a dark half. It is where the image has its middle if nothing there stands out, or lies far from it.
  */
-export function centreOf(plane, { width, height }) {
-  const middle = { x: (width - 1) / 2, y: (height - 1) / 2 }, farthest = Math.max(2, CENTRE_SHARE * Math.min(width, height));
-  const reach = Math.ceil(3 * CENTRE_WINDOW);
-  let at = middle;
+export function centreOf(plane, size) {
+  const { width, height } = size, side = Math.min(width, height), window = Math.max(CENTRE_WINDOW, WINDOW_SHARE * side);
+  const middle = { x: (width - 1) / 2, y: (height - 1) / 2 }, farthest = Math.max(2, CENTRE_SHARE * side);
+  const reach = Math.ceil(3 * window);
+  let at = brightestNear(middle, farthest, plane, size, window);
+  if (!at) return middle;
   for (let round = 0; round < CENTRE_ROUNDS; round++) {
     let sum = 0, sx = 0, sy = 0;
     for (let y = Math.max(0, Math.round(at.y) - reach); y <= Math.min(height - 1, Math.round(at.y) + reach); y++) {
       for (let x = Math.max(0, Math.round(at.x) - reach); x <= Math.min(width - 1, Math.round(at.x) + reach); x++) {
         const flux = plane[y * width + x];
         if (!(flux > BRIGHT)) continue;
-        const weight = flux * Math.exp(-((x - at.x) ** 2 + (y - at.y) ** 2) / (2 * CENTRE_WINDOW ** 2));
+        const weight = flux * Math.exp(-((x - at.x) ** 2 + (y - at.y) ** 2) / (2 * window ** 2));
         sum += weight; sx += weight * (x - at.x); sy += weight * (y - at.y);
       }
     }
