@@ -66,7 +66,8 @@ def test_hard_negatives_are_shown_by_class_frozen_and_trained_on(folder: Path) -
 def test_hard_negatives_of_a_source_without_scores_lead_to_one_that_has_them(folder: Path) -> None:
     ws = full_workspace(folder)
     add_survey(ws, "bare")
-    page = open_page("catalogue", source="bare", view="feed-back", of="negatives")
+    page = open_page("catalogue", source="sky", view="feed-back", of="negatives")
+    page.selectbox(key="choose-source").set_value("bare").run()
     assert page.button(key="negatives-score").label == "Score bare"
     page.button(key="negatives-scored").click().run()
     assert not page.exception
