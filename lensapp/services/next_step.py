@@ -16,7 +16,7 @@ from lensapp.services.data.sources import is_labelled, label_counts, ready_sourc
 from lensapp.services.inspect.queues import create_review
 from lensapp.services.inspect.vote_log import graded_candidates
 from lensapp.services.score.scores import name_for_best
-from lensapp.services.selected_chain import Chain, Kind, chain_of, reads, trained_on
+from lensapp.services.selected_chain import Chain, Kind, chain_of, trained_on
 from lensapp.services.split.datasets import freeze_split
 from lensapp.services.split.previews import complements_of
 from lensapp.services.train import runs as trainings
@@ -383,7 +383,7 @@ def _with_trained(ws: Workspace, chain: Chain, run: Run, source: Source) -> Next
     survey = None if chain.scored else _to_search(ws, chain, run)
     if survey is not None:
         return _next_step(ws, chain_of(ws, {**names, "source": survey.name, "run": run.name}))
-    if not chain.scored and not _takes(ws, run, source):
+    if not chain.scored and trainings.what_differs(ws, run, source):
         if chain.dataset is not None and source.id in chain.dataset.source_ids:
             return _training(chain.dataset, names)
         return _first_network(ws, source, names) if is_labelled(ws, source) else _inspect(source, names)
@@ -405,9 +405,4 @@ def _to_search(ws: Workspace, chain: Chain, run: Run) -> Source | None:
         return None
     offered = [one for one in ready_sources(ws) if not is_labelled(ws, one)]
     offered.sort(key=lambda one: one.name != survey_name(source.name))
-    return next((one for one in offered if _takes(ws, run, one)), None)
-
-
-def _takes(ws: Workspace, run: Run, source: Source) -> bool:
-    """Return whether a network scores a source as it is, as the list of sources on the page Score says."""
-    return reads(ws, run, source) and not trainings.fitting_first(ws, run, [source])[source.name]
+    return next((one for one in offered if not trainings.what_differs(ws, run, one)), None)

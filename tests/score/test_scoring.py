@@ -1,6 +1,7 @@
 """Scoring a source: the same preprocessing as in training, resumable, and refusing what does not fit."""
 
 import json
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -22,12 +23,14 @@ from lensapp.learning.score.onnx_export import exported, load_network, open_sess
 from lensapp.learning.score.scorers import TrainedNetwork
 from lensapp.learning.score.scoring import score_source
 from lensapp.learning.score.sharded import Shard, computed_here
+from lensapp.services.inspect.similar import run_to_make_features
 from lensapp.services.overview import overview, score_histogram
 from lensapp.services.score.features import map_table
 from lensapp.services.score.scores import load_scored
-from lensapp.services.train.runs import fit_warnings, fitting_first, start_scoring
+from lensapp.services.score.sources_to_score import score_refusal
+from lensapp.services.train.runs import fit_warnings, fitting_first, start_scoring, what_differs
 from lensapp.storage import datasets, runs, sources
-from lensapp.storage.files import EXPORTED_NETWORK, NETWORK, SCORE_WARNINGS
+from lensapp.storage.files import EXPORTED_NETWORK, NETWORK, NORMALISATION, SCORE_WARNINGS
 from lensapp.storage.scores.stored_scores import scores_of
 from support.scoring_workspace import Trained, add_source, train_tiny
 
@@ -241,6 +244,26 @@ def test_larger_cutouts_are_cropped_where_that_is_allowed_and_smaller_ones_never
     )
     assert differences == {"large": "", "small": "only 6×6 pixels", "coarse": "0.4″ per pixel"}
     assert large.height == 12
+
+
+def test_whether_a_run_reads_a_source_is_one_answer_and_each_asker_adds_what_it_needs(trained):
+    ws = trained.workspace
+    small, run = add_source(ws, "small", shape=(6, 6)), runs.get_run(ws.database, "first")
+    assert what_differs(ws, run, small) == "only 6×6 pixels"
+    assert score_refusal(ws, run_name="first", source_name="small") == "only 6×6 pixels"
+    assert run_to_make_features(ws, small) == "first", "where none reads it the newest stands in"
+    fitting = add_source(ws, "alike")
+    newer = runs.create_run(
+        ws.database, name="newer", dataset_id=run.dataset_id, model=run.model, spec=run.spec
+    )
+    shutil.copytree(trained.folder, ws.run_folder("newer"))
+    assert what_differs(ws, newer, fitting) == ""
+    assert run_to_make_features(ws, fitting) == "newer"
+    (ws.run_folder("newer") / NORMALISATION).write_text("{")
+    assert what_differs(ws, newer, fitting) == "its network cannot be read"
+    assert run_to_make_features(ws, fitting) == "first", "the next that reads it"
+    (trained.folder / "best.keras").unlink()
+    assert score_refusal(ws, run_name="first", source_name="alike") == "it has no network yet"
 
 
 def test_a_pixel_scale_within_five_percent_is_accepted(trained):

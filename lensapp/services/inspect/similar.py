@@ -1,15 +1,15 @@
 """Find more like this: the candidates most similar to one that is shown, as a review of their own."""
 
 from lensapp.core.acting import needs
-from lensapp.core.errors import FeaturesMissing, InvalidInput, LensAppError, NotFound
+from lensapp.core.errors import FeaturesMissing, InvalidInput, NotFound
 from lensapp.core.typed_commands import as_typed_here
 from lensapp.services.inspect.gallery import OpenReview
 from lensapp.services.inspect.queues import review_of_cutouts
 from lensapp.services.score.features import runs_that_give_features
 from lensapp.services.score.neighbours import DEFAULT_COUNT, Neighbours, find_neighbours, runs_with_features
-from lensapp.services.train.runs import check_source_fits
+from lensapp.services.train.runs import what_differs
 from lensapp.storage import runs, sources
-from lensapp.storage.records import Review, Run, Source
+from lensapp.storage.records import Review, Source
 from lensapp.storage.workspace import Workspace
 
 
@@ -80,16 +80,8 @@ def run_to_make_features(ws: Workspace, source: Source, own: str | None = None) 
     is no network.
     """
     trained = sorted(runs_that_give_features(ws), key=lambda run: run.name != own)
-    fitting = (run.name for run in trained if _fits(ws, run, source))
+    fitting = (run.name for run in trained if not what_differs(ws, run, source))
     return next(fitting, trained[0].name if trained else None)
-
-
-def _fits(ws: Workspace, run: Run, source: Source) -> bool:
-    try:
-        check_source_fits(ws, run, source)
-    except LensAppError:
-        return False
-    return True
 
 
 @needs("work")

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from lensapp.services.data.sources import is_labelled
-from lensapp.services.train.runs import fitting_first, gives_features_only, has_network
+from lensapp.services.train.runs import fitting_first, gives_features_only, has_network, what_differs
 from lensapp.storage import datasets, runs, sources
 from lensapp.storage.records import Run, Source
 from lensapp.storage.scores import stored_scores
@@ -62,4 +62,4 @@ def score_refusal(ws: Workspace, *, run_name: str, source_name: str) -> str:
         return "it gives no scores"
     if not run.is_external and not has_network(ws, run):
         return "it has no network yet"
-    return fitting_first(ws, run, [source])[source.name]
+    return what_differs(ws, run, source)

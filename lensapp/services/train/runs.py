@@ -10,10 +10,11 @@ from numpy.typing import NDArray
 
 from lensapp import jobs
 from lensapp.core.acting import needs
-from lensapp.core.errors import BandMismatch, InvalidInput
+from lensapp.core.errors import BandMismatch, InvalidInput, LensAppError
 from lensapp.core.score.precision import Precision
 from lensapp.core.score.shard_share import ShardShare
 from lensapp.core.split.splits import SECOND_TEST
+from lensapp.core.train.normalisation import FittedNormalisation
 from lensapp.core.train.tasks import ContrastiveTask
 from lensapp.core.train.training_spec import TrainingSpec
 from lensapp.core.train.transfer_rules import STARTER, require_validation
@@ -377,24 +378,29 @@ def check_source_fits(
     runs.require_fit(ws, run, source, crop=crop, allow_unknown_units=allow_unknown_units)
 
 
-def fitting_first(ws: Workspace, run: Run, offered: Sequence[Source]) -> dict[str, str]:
-    """Return the names of sources in their order, those first that look like what `run` was trained on.
+def what_differs(
+    ws: Workspace, run: Run, source: Source, *, fitted: FittedNormalisation | None = None
+) -> str:
+    """Return in a few words why a run does not read a source as it is; empty where it does.
 
-    With each goes what of it differs in two or three words, empty where it fits.
+    Scores from a table are of their source alone. Whether the run has a network, and gives scores, is for
+    those to ask who need it. `fitted` is the run's normalisation, where it was read before.
     """
-    differences: dict[str, str] = {}
     if run.is_external:
-        scored = set(stored_scores.scored_sources(ws, run.id))
-        differences = {one.name: "" if one.id in scored else "not in its table" for one in offered}
-        return dict(sorted(differences.items(), key=lambda pair: bool(pair[1])))
-    fitted = runs.normalisation_of(ws, run.name) if offered else None
-    for source in offered:
-        try:
-            runs.require_fit(ws, run, source, fitted=fitted)
-        except BandMismatch as error:
-            differences[source.name] = error.brief
-        else:
-            differences[source.name] = ""
+        return "" if stored_scores.count_of(ws, run.id, source.id) else "not in its table"
+    try:
+        runs.require_fit(ws, run, source, fitted=fitted)
+    except BandMismatch as error:
+        return error.brief
+    except LensAppError:
+        return "its network cannot be read"
+    return ""
+
+
+def fitting_first(ws: Workspace, run: Run, offered: Sequence[Source]) -> dict[str, str]:
+    """Return the names of sources in their order, those first that a run reads, each with what differs."""
+    fitted = runs.normalisation_of(ws, run.name) if offered and not run.is_external else None
+    differences = {source.name: what_differs(ws, run, source, fitted=fitted) for source in offered}
     return dict(sorted(differences.items(), key=lambda pair: bool(pair[1])))
 
 
