@@ -14,6 +14,7 @@ from lensapp.core.acting import needs
 from lensapp.core.data.fingerprints import perceptual_hash, pixel_digest
 from lensapp.core.data.paint_spec import PaintSpec
 from lensapp.core.errors import BandMismatch, InvalidInput, NotFound
+from lensapp.core.plurals import thin_spaced
 from lensapp.core.progress import ProgressMeter, Report, ShouldStop, ignore_progress, never_stop
 from lensapp.job_kinds import SurveyPayload
 from lensapp.services.access.roots import check_readable
@@ -305,7 +306,7 @@ def nonlenses_in_words(spec: Mapping[str, Any], count: int) -> tuple[str, ...]:
     if count >= wanted:
         return ()
     return (
-        f"{count} of the {wanted} non-lenses asked for: each cutout of the hosts' sources that fits is taken "
+        f"{thin_spaced(count)} of the {thin_spaced(wanted)} non-lenses asked for: each cutout of the hosts' sources that fits is taken "
         "once, and there are no more. Hosts from more sources give more.",
     )
 

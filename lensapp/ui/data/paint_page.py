@@ -74,8 +74,9 @@ def _settings(sources: list[Source]) -> PaintSpec | None:
         select_all=False,
     )
     warnings = [host_warning(ws, source) for source in sources if source.name in hosts]
-    for warning in filter(None, warnings):
-        st.warning(plain(f"{warning} Field galaxies make better hosts: find some (page Data, Find objects)."))
+    if told := [plain(warning) for warning in warnings if warning]:
+        told.append("Field galaxies make better hosts: find some (page Data, Find objects).")
+        st.warning("  \n".join(told), icon=":material/warning:")
     suggestion = free_name(get_workspace(), "painted")
     name = st.text_input(
         "Name",
@@ -118,13 +119,14 @@ def _lead_to_painted(ready: list[Source]) -> None:
         return
     account = account_of(get_workspace(), painted, write=number)
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
-        st.markdown(f"Last: **{plain(painted.name)}**, {account.kept}.", width="content")
+        why = (
+            " ".join(map(plain, account.sentences)) or None
+        )  # as the preview may say of what is painted next
+        st.markdown(f"Last: **{plain(painted.name)}**, {account.kept}.", width="content", help=why)
         if st.button("See it", icon=":material/photo_library:", type="tertiary", key="paint-see"):
             go("data", source=painted.name, view={"view": "cutouts"})
         if st.button("Split it", icon=":material/call_split:", type="tertiary", key="paint-split"):
             go("split", source=painted.name)
-    for sentence in account.sentences:
-        st.caption(plain(sentence))
 
 
 def _show_preview(spec: PaintSpec | None) -> None:
