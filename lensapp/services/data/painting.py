@@ -306,8 +306,8 @@ def nonlenses_in_words(spec: Mapping[str, Any], count: int) -> tuple[str, ...]:
     if count >= wanted:
         return ()
     return (
-        f"{thin_spaced(count)} of the {thin_spaced(wanted)} non-lenses asked for: each cutout of the hosts' sources that fits is taken "
-        "once, and there are no more. Hosts from more sources give more.",
+        f"{thin_spaced(count)} of the {thin_spaced(wanted)} non-lenses asked for: each cutout of the hosts' "
+        "sources that fits is taken once, and there are no more. Hosts from more sources give more.",
     )
 
 

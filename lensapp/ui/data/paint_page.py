@@ -119,9 +119,7 @@ def _lead_to_painted(ready: list[Source]) -> None:
         return
     account = account_of(get_workspace(), painted, write=number)
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
-        why = (
-            " ".join(map(plain, account.sentences)) or None
-        )  # as the preview may say of what is painted next
+        why = " ".join(map(plain, account.sentences)) or None  # the preview may warn of the same
         st.markdown(f"Last: **{plain(painted.name)}**, {account.kept}.", width="content", help=why)
         if st.button("See it", icon=":material/photo_library:", type="tertiary", key="paint-see"):
             go("data", source=painted.name, view={"view": "cutouts"})

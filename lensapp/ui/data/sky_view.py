@@ -30,12 +30,14 @@ from lensapp.services.data.sky_maps import (
     right_ascensions_of,
 )
 from lensapp.services.data.source_tables import catalogue_values, column_of, labels_of, table_of
+from lensapp.services.data.sources import ready_sources
 from lensapp.storage.records import Source
 from lensapp.storage.workspace import Workspace
 from lensapp.ui.data.catalogue_view import safe_csv
 from lensapp.ui.gallery.contact_sheet import contact_sheet
 from lensapp.ui.shared import figures
 from lensapp.ui.shared.address import kept, one_of
+from lensapp.ui.shared.markup import plain
 from lensapp.ui.shared.pictures import describe_cutout
 from lensapp.ui.shared.state import ask_to_go, get_workspace
 from lensapp.ui.shared.widgets import counted, empty_state, heading, number
@@ -125,6 +127,17 @@ def _show_without_positions(source: Source) -> None:
         icon=":material/public_off:",
     )
     with box.container(horizontal=True, horizontal_alignment="center"):
+        ws = get_workspace()
+        others = (one for one in ready_sources(ws) if np.isfinite(column_of(ws, one, "ra_deg")).any())
+        if (other := next(others, None)) is not None:
+            st.button(
+                f"See the sky of {plain(other.name)}",
+                icon=":material/public:",
+                key="sky-other",
+                on_click=ask_to_go,
+                args=("data",),
+                kwargs={"view": {"view": "sky"}, "source": other.name},
+            )
         st.button(
             "Import again",
             icon=":material/download:",

@@ -18,7 +18,7 @@ from lensapp.ui.shared.filters import ask_filter
 from lensapp.ui.shared.forms import spec_fields, validated
 from lensapp.ui.shared.markup import plain
 from lensapp.ui.shared.page_head import lead_to_cutouts, page_head
-from lensapp.ui.shared.state import get_workspace, go, select, selected
+from lensapp.ui.shared.state import get_workspace, go, say_what_stands_in, select, selected
 from lensapp.ui.shared.widgets import (
     counted,
     empty_state,
@@ -167,7 +167,7 @@ def _choose_sources(ready: dict[str, Source], labelled: list[str]) -> list[str]:
     beside = None if current is None else labelled_beside(get_workspace(), current)
     wanted = [one.name for one in (current, beside) if one is not None and one.name in labelled]
     usual = [*wanted, *labelled][0]
-    return st.multiselect(
+    chosen = st.multiselect(
         "Sources",
         names,
         help="Sources with the same bands and pixel scale become one dataset; of larger cutouts it takes the "
@@ -175,6 +175,9 @@ def _choose_sources(ready: dict[str, Source], labelled: list[str]) -> list[str]:
         **kept("sources", several_of(names), [usual], key="split-sources"),
         select_all=False,
     )
+    if current is not None and not wanted and chosen == [usual]:
+        say_what_stands_in(current.name, usual, reason="no labels to split by")
+    return chosen
 
 
 def _choose_split(
