@@ -27,13 +27,14 @@ from lensapp.core.inspect.replay import Replay
 from lensapp.core.train.search_space import Choices, FloatRange
 from lensapp.services.score.map_density import COLUMNS, ROWS, Cells
 from lensapp.ui.catalogue import ledger_figure
-from lensapp.ui.data import corner_figure, realism, sky_view
+from lensapp.ui.data import corner_figure, field_example, realism, realism_example, sky_view
 from lensapp.ui.evaluate import calibration_view, completeness_view, nuisance_view, survey_figures
 from lensapp.ui.evaluate import evaluation_figures as evaluated
 from lensapp.ui.evaluate.compare import compare_figures, side_figures
 from lensapp.ui.inspect import replay_figure
 from lensapp.ui.score import feature_map
 from lensapp.ui.shared import figures
+from lensapp.ui.split import folds_figure
 from lensapp.ui.train import study_plots
 
 UI = Path(figures.__file__).parents[1]
@@ -217,6 +218,14 @@ TABLE: dict[str, Callable[[], go.Figure]] = {
     ),
     "sky_figure": on_sky,
     "measures_figure": compared_measures,
+    "example_figure": lambda: realism_example.example_figure(LINES, ink=INK),
+    "field_figure": lambda: field_example.field_figure(
+        32, colours={"lens": "#e69f00", "nonlens": "#56b4e9"}, ink=INK
+    ),
+    "folds_figure": lambda: folds_figure.folds_figure(
+        [{"lens": 4, "nonlens": 16}, {"lens": 4, "nonlens": 17}], {"lens": 2, "nonlens": 8},
+        colours=figures.PART_COLOURS["dark"], ink=INK,
+    ),
     "corner_figure": lambda: corner_figure.corner_figure(
         {"einstein_radius_arcsec": RISING, "arc_snr": np.array([5.0, 50.0, 500.0])}, colour=LINES[0]
     ),

@@ -37,8 +37,10 @@ def field_figure(size: int, *, colours: dict[str, str], ink: str) -> Figure:
         figure.add_shape(type="rect", x0=low, x1=high, y0=low, y1=high, line=edge, **where)
         target = {"color": colours["lens"], "size": 13, "symbol": "circle"}
         figure.add_trace(Scatter(x=[middle], y=[middle], mode="markers", marker=target), **where)
-        figure.update_xaxes(visible=False, range=[-0.1, FIELD + 0.1], **where)
-        figure.update_yaxes(visible=False, range=[-0.1, FIELD + 0.1], scaleanchor=f"x{column}", **where)
+        figure.update_xaxes(visible=False, showticklabels=False, range=[-0.1, FIELD + 0.1], **where)
+        figure.update_yaxes(
+            visible=False, showticklabels=False, range=[-0.1, FIELD + 0.1], scaleanchor=f"x{column}", **where
+        )
     around = {"color": colours["lens"], "width": 1.2, "dash": "dot"}
     figure.add_shape(type="circle", x0=1.5, x1=2.5, y0=1.5, y1=2.5, line=around, row=1, col=2)
     for x, y in OBJECTS:

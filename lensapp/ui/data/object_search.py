@@ -16,6 +16,7 @@ from lensapp.services.data.object_finding import (
     usual_size,
 )
 from lensapp.services.data.object_search import reasons_in_words
+from lensapp.services.data.painting import KIND as PAINTED
 from lensapp.services.data.source_names import free_name
 from lensapp.services.data.sources import ready_sources
 from lensapp.storage.records import Source
@@ -103,7 +104,8 @@ def _choose_alike(source: Source) -> Source | None:
 
 def _offer_fields(source: Source, like: Source | None, words: str) -> None:
     """Say in `words` that a source is not one to search; say which ones are, and where such come from."""
-    others = [one for one in ready_sources(get_workspace()) if one.id != source.id]
+    ready = ready_sources(get_workspace())  # of painted ones the hosts are to be searched
+    others = [one for one in ready if one.id != source.id and one.kind != PAINTED]
     others.sort(key=lambda one: -one.slots * one.height * one.width)  # what holds most objects first
     reasons = [(one, reason_against(one, like.height if like else usual_size(one))) for one in others]
     fields = [one for one, why in reasons if why is None][:MOST_OFFERED]

@@ -73,7 +73,7 @@ def example_figure(colours: tuple[str, ...], *, ink: str) -> Figure:
     figure.update_traces(showlegend=False, selector=lambda trace: trace.name is None)
     figure.update_layout(barmode="overlay", legend={"x": 0.37})
     figure.update_xaxes(title="AUROC", range=[0.5, 1.0], dtick=0.1, row=1, col=1)
-    figure.update_yaxes(visible=False, range=[0, 1], row=1, col=1)
+    figure.update_yaxes(visible=False, showticklabels=False, range=[0, 1], row=1, col=1)
     figure.update_xaxes(title="size (arcsec)", showticklabels=False, row=1, col=2)
     figure.update_yaxes(title="share", showticklabels=False, row=1, col=2)
     figure.update_xaxes(title="AUROC alone", range=[0.5, 0.7], row=1, col=3)
