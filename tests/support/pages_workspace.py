@@ -247,6 +247,8 @@ def open_page(name: str, /, *, patience: float = 30, **address: str) -> AppTest:
     It may run for `patience` seconds, now and whenever it runs again.
     """
     app = AppTest.from_file(str(MAIN), default_timeout=patience)
+    if "source" in address:  # a session that a link begins has been asked for it
+        app.query_params["source"] = address["source"]
     app.run()
     app.switch_page(f"../../pages/{name}.py")
     for key, value in address.items():
