@@ -44,6 +44,7 @@ AT_WORK = "views-meanwhile"  # that the reader has been on since
 VIEW = "view"
 REVIEW_BEFORE = "review-before"
 UNASKED = "source-not-asked"  # a source is selected that nobody chose for the run or page shown
+BEGUN = "begun-with"  # the source that a session began with, until an address names one
 CHOSEN = "chosen-just-now"  # kind → name chosen, what the address said before, and when
 HEARD_AFTER = 6.0  # seconds, by which the browser has heard of a choice
 DRAWN_AFTER = 1.0  # seconds, by which a list shows the choice that the browser's address says
@@ -87,6 +88,8 @@ def read_address(page: str) -> None:
     asked = {kind: st.query_params[kind] for kind in KINDS if kind in st.query_params}
     stand_ins = st.session_state.get(STAND_INS, {})
     remember(**{kind: name for kind, name in asked.items() if stand_ins.get(kind) != name})
+    if "source" in asked and st.session_state.get(UNASKED) == BEGUN:
+        st.session_state[UNASKED] = False
     before = st.session_state.get(PAGE)
     st.session_state[PAGE] = page
     note_arrival(new_page=before != page)
@@ -112,7 +115,7 @@ def _begin_with(asked: Mapping[str, str]) -> None:
         remember(**{kind: name for kind, name in graded.items() if kind not in asked})
     if not asked and "source" not in selection() and (usual := usual_source(ws)) is not None:
         remember(source=usual.name)  # so that all pages are about one source, whichever is opened first
-        st.session_state[UNASKED] = True
+        st.session_state[UNASKED] = BEGUN
 
 
 def _keep_chosen() -> None:
