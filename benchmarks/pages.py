@@ -249,7 +249,7 @@ SLIDE = """() => new Promise((drawn) => {
   const seconds = {}, since = () => (performance.now() - began) / 1000;
   const both = '.st-key-figure-evaluate-roc, .st-key-figure-evaluate-confusion';
   const figures = [...document.querySelectorAll(both)];
-  const title = () => [...document.querySelectorAll('h4')].find((one) => one.textContent.includes('score ≥'));
+  const title = () => document.querySelector('.st-key-caption-evaluate-confusion');
   const before = title().textContent, waits = new Set(figures);
   addEventListener('keydown', () => { began = performance.now(); }, { capture: true, once: true });
   for (const figure of figures) {

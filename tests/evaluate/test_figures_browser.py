@@ -178,9 +178,9 @@ def test_figures_follow_the_slider_while_it_is_held(server: Server, browser: Any
     page.mouse.down()
     page.mouse.move(box["x"] - 400, box["y"], steps=4)  # beyond the slider's end, where all is accepted
     wait_until(lambda: "FN · 0.0 %" in " ".join(cells.all_text_contents()), seconds=60)
-    title = page.get_by_role("heading", name="Truth against decision at score")
-    assert "≥ 0.5" in title.text_content()  # the server knows nothing of it yet
+    caption = page.locator(".st-key-caption-evaluate-confusion [data-testid=stCaptionContainer]")
+    assert "score ≥ 0.5;" in caption.text_content()  # the server knows nothing of it yet
     page.mouse.up()
-    wait_until(lambda: "≥ 0" in title.text_content() and "≥ 0.5" not in title.text_content(), seconds=60)
+    wait_until(lambda: "score ≥ 0;" in caption.text_content(), seconds=60)
     assert "FN · 0.0 %" in " ".join(cells.all_text_contents())
     page.close()

@@ -138,7 +138,7 @@ def test_all_curves_follow_the_threshold_of_the_address(folder: Path) -> None:
     page = open_page("evaluate", run="elu_cnn-1", threshold="0.7")
     assert page.slider(key="evaluate-threshold").value == 0.7
     assert len(figures_of(page)) == 6
-    assert any("score ≥ 0.7" in text.value for text in page.markdown)
+    assert any("score ≥ 0.7" in text.value for text in page.caption)
     page.slider(key="evaluate-threshold").set_value(0.2).run()
     assert page.query_params["threshold"] in ("0.2", ["0.2"])
 
@@ -157,6 +157,15 @@ def test_a_threshold_of_another_run_beyond_all_scores_goes_back_to_the_usual_one
     assert page.slider(key="evaluate-threshold").value == 0.0, "as asked for"
     page.session_state[CHOSEN_FOR] = "elu_cnn-2"
     page.run()
+    assert page.slider(key="evaluate-threshold").value == 0.5
+    assert "threshold" not in page.query_params
+
+
+def test_another_run_begins_with_a_threshold_of_its_own(folder: Path) -> None:
+    full_workspace(folder)
+    page = open_page("evaluate", run="elu_cnn-1")
+    page.slider(key="evaluate-threshold").set_value(0.2).run()
+    page.selectbox(key="choose-run").set_value("elu_cnn-2").run()
     assert page.slider(key="evaluate-threshold").value == 0.5
     assert "threshold" not in page.query_params
 

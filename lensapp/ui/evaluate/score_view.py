@@ -203,8 +203,9 @@ def _show_confusion(evaluation: Evaluation, *, threshold: float, named: bool) ->
     }
     figures.show_figure(
         draw.confusion_figure(confusion, colours=figures.class_colours(), ink=figures.ink()),
-        title=f"Truth against decision{whose} at {at_least(threshold)}",
-        caption=f"{evaluation.part} part: n = {number(evaluation.counts.n)}; shares of the true class",
+        title=f"Truth against decision{whose}",
+        caption=f"{evaluation.part} part: n = {number(evaluation.counts.n)}, at {at_least(threshold)}; "
+        "shares of the true class",
         csv=lambda: figures.csv_text(cells),
         key="evaluate-confusion",
         moves=confusion_moves(evaluation),

@@ -140,6 +140,8 @@ def remember(**selection: str) -> None:
     """Make `selection` (of KINDS) what the next pages begin with; the address of this page stays as it is."""
     if "source" in selection and "review" not in selection:
         _leave_review(selection["source"])
+    if "run" in selection and "threshold" not in selection:
+        _leave_threshold(selection["run"])
     for kind, name in selection.items():
         _check(kind)
         st.session_state[_memory(kind)] = name
@@ -155,6 +157,8 @@ def select(kind: str, name: str | None) -> None:
         return
     if kind == "source":
         _leave_review(name)
+    if kind == "run":
+        _leave_threshold(name)
     if kind in ("source", "run"):
         st.session_state[UNASKED] = kind == "run"
     st.session_state[_memory(kind)] = name
@@ -178,6 +182,14 @@ def _leave_review(source: str) -> None:
         return
     put("review", [])
     _forget_review()
+
+
+def _leave_threshold(run: str) -> None:
+    """Forget the threshold where another run is chosen after it: each spreads its scores in its own way."""
+    if st.session_state.get(_memory("run"), run) != run:
+        st.session_state.pop(_memory("threshold"), None)
+        if st.query_params.get("run") != run:  # else the address says what goes together
+            put("threshold", [])
 
 
 def _forget_review() -> None:
