@@ -103,13 +103,15 @@ def test_an_audit_of_realism_is_queued_and_its_result_is_shown(workspace):
     make_survey(workspace, name="painted", count=40)
     make_survey(workspace, name="sky", count=44)
     app = open_data(view="realism", source="painted")
+    assert any("**Neither is simulated**" in text.value for text in app.markdown)
     next(button for button in app.button if button.label == "Audit realism").click().run()
     assert not app.exception
     (job,) = jobs.active(workspace.database)
     assert (job.payload["real"], job.payload["simulated"]) == ("sky", "painted")
     assert run_job(workspace, queue.claim_job(workspace.database, worker="w", job_id=job.id)).state == "done"
     app = app.run()
-    assert any("The probes cannot tell" in text.value for text in app.markdown)
+    assert any("cannot tell the cutouts of painted from those of sky" in text.value for text in app.markdown)
+    assert [name for name in app.dataframe[0].value if "median" in name] == ["median, sky", "median, painted"]
     assert any("AUROC by photometry" in caption.value for caption in app.caption)
     assert len(figures_of(app)) == 1
 
@@ -259,6 +261,7 @@ def test_the_simulated_one_of_two_sources_is_audited_as_such_whichever_is_shown(
     assert of_neither == {"real": "demo", "simulated": "arcs"}
     assert called(of_neither, kinds) == {"real": "demo (taken as real)", "simulated": "arcs (painted)"}
     assert called(roles_of("sky", "demo", kinds), kinds)["real"] == "sky (real)"
+    assert called(roles_of("sky", "deep", kinds), kinds) == {"real": "deep", "simulated": "sky"}
 
 
 def test_what_positions_tell_of_a_field():

@@ -106,6 +106,17 @@ def test_subgroups_begin_with_a_magnitude_then_the_arcs_and_never_an_error(
     assert subgroups.usual_column(None, evaluation) == expected  # type: ignore[arg-type]
 
 
+def test_subgroups_begin_with_a_column_that_lenses_have(monkeypatch: pytest.MonkeyPatch) -> None:
+    values = {
+        "colour_g_r": np.array([None, 0.4, np.nan, 0.6], object),
+        "survey": np.array(["SL2S", "", "CASSOWARY", ""], object),
+    }
+    monkeypatch.setattr(subgroups, "properties", lambda _ws, _evaluation: values)
+    evaluation = SimpleNamespace(labels=np.array([True, False, True, False]))
+    assert subgroups.without_lenses(None, evaluation) == {"colour_g_r"}  # type: ignore[arg-type]
+    assert subgroups.usual_column(None, evaluation) == "survey"  # type: ignore[arg-type]
+
+
 def test_no_panel_of_subgroups_is_alone_in_its_row() -> None:
     assert [panels_across(count) for count in (3, 4, 6, 7, 8, 10)] == [3, 4, 3, 4, 3, 4]
 

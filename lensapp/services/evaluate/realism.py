@@ -1,5 +1,6 @@
 """Audit the realism of simulated cutouts: whether they are told from real ones, and by what."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -11,6 +12,7 @@ from lensapp.core.align import rows_of
 from lensapp.core.errors import BandMismatch, InvalidInput, JobCancelled
 from lensapp.core.evaluate.audits.realism import Probe, Table, aperture_photometry, probe
 from lensapp.core.evaluate.audits.realism_spec import RealismSpec
+from lensapp.core.evaluate.metrics import COIN
 from lensapp.core.progress import Report, ShouldStop, ignore_progress, never_stop
 from lensapp.job_kinds import RealismPayload
 from lensapp.services.data.pictures import read_pictures
@@ -93,15 +95,15 @@ def audit_realism(
         features = np.concatenate(parts).astype(np.float64)
         names = tuple(f"feature {number + 1}" for number in range(features.shape[1]))
         linear = judged(Table(features, names, names), "linear", 0.6)
-    return {
+    outcome = {
         "real": real,
         "simulated": simulated,
         "cutouts": {real: int((~truth).sum()), simulated: int(truth.sum())},
         "calibrated": in_one_unit,
         "photometry": trees.as_dict(),
         "features": None if linear is None else {"run": spec.run} | linear.as_dict(),
-        "verdict": verdict(trees, linear),
     }
+    return outcome | {"verdict": verdict(outcome)}
 
 
 def realism_outcomes(ws: Workspace) -> list[dict[str, Any]]:
@@ -114,7 +116,7 @@ def realism_outcomes(ws: Workspace) -> list[dict[str, Any]]:
         for one in outcomes:
             if "reason" not in one:
                 probed = (one["features"] or {}).get("run", "")
-                found.setdefault((one["real"], one["simulated"], probed), one)
+                found.setdefault((one["real"], one["simulated"], probed), one | {"verdict": verdict(one)})
     return list(found.values())
 
 
@@ -129,16 +131,21 @@ def areas_in_words(outcome: dict[str, Any]) -> str:
     )
 
 
-def verdict(trees: Probe, linear: Probe | None) -> str:
-    """Return in words what the probes found."""
+def verdict(outcome: Mapping[str, Any]) -> str:
+    """Return in words what the probes of an audit found, by the names of its sources."""
+    trees, linear = outcome["photometry"], outcome["features"]
+    real, simulated = outcome["real"], outcome["simulated"]
     probes = [trees] if linear is None else [trees, linear]
-    if all(one.low <= 0.5 for one in probes):
-        return "The probes cannot tell simulated from real cutouts."
-    telling = [one.theme for one in trees.giveaways if one.drop >= 0.01 or one.alone >= 0.6]
-    by = f", mostly by {', '.join(telling)}" if telling and trees.low > 0.5 else ""
-    if max(one.auroc for one in probes) >= TELLS:
-        return f"Simulated cutouts are told from real ones easily{by}: networks can learn that, not lenses."
-    return f"Simulated cutouts can be told from real ones to some degree{by}."
+    if all(one["low"] <= COIN for one in probes):
+        return f"The probes cannot tell the cutouts of {simulated} from those of {real}."
+    telling = [one["theme"] for one in trees["giveaways"] if one["drop"] >= 0.01 or one["alone"] >= 0.6]
+    by = f", mostly by {', '.join(telling)}" if telling and trees["low"] > COIN else ""
+    if max(one["auroc"] for one in probes) >= TELLS:
+        return (
+            f"The cutouts of {simulated} are told from those of {real} easily{by}: networks can learn that, "
+            "not lenses."
+        )
+    return f"The cutouts of {simulated} can be told from those of {real} to some degree{by}."
 
 
 def reason_against(ws: Workspace, one: Source, other: Source) -> str | None:

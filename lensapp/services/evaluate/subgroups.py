@@ -47,15 +47,35 @@ def columns_of(ws: Workspace, cutouts: Sequence[Cutout]) -> dict[str, NDArray[An
 
 
 def usual_column(ws: Workspace, evaluation: Evaluation) -> str:
-    """Return the column to begin with: a magnitude of both classes, else θE or S/N, never an error."""
+    """Return the column to begin with: a magnitude of both classes, else θE or S/N, never an error.
+
+    One that lenses have stands before one that only non-lenses have.
+    """
     columns = properties(ws, evaluation)
     told = [name for name in columns if not is_error(name)]
+    without = without_lenses(ws, evaluation)
+    told.sort(key=without.__contains__)
     shared = [name for name in told if _is_shared(columns[name], evaluation.labels)]
     magnitudes = [name for name in shared if is_magnitude(name)]
     if magnitudes:
         return next((name for name in magnitudes if name.lower().endswith(("_i", "_r"))), magnitudes[0])
     wanted = (*FIRST_CHOICE, *shared, "object_class", *told)
-    return next((name for name in wanted if name in columns), next(iter(columns)))
+    usable = [name for name in wanted if name in columns]
+    return next((name for name in usable if name not in without), next(iter(usable or columns)))
+
+
+def without_lenses(ws: Workspace, evaluation: Evaluation) -> frozenset[str]:
+    """Return the columns in which no lens of an evaluation has a value."""
+    is_lens = evaluation.labels
+    return frozenset(
+        name
+        for name, values in properties(ws, evaluation).items()
+        if not any(_has_value(value) for value in values[is_lens])
+    )
+
+
+def _has_value(value: Any) -> bool:
+    return value is not None and value != "" and not (isinstance(value, float) and np.isnan(value))
 
 
 def is_error(name: str) -> bool:

@@ -14,7 +14,7 @@ from lensapp.core.evaluate.audits.realism import FEWEST, chance_scatter
 from lensapp.core.evaluate.audits.realism_spec import RealismSpec
 from lensapp.services.data.object_finding import KIND as OBJECTS
 from lensapp.services.data.sources import count_cutouts, ready_sources
-from lensapp.services.evaluate.realism import pictures_beside, reason_against, start_audit
+from lensapp.services.evaluate.realism import pictures_beside, reason_against, start_audit, verdict
 from lensapp.services.train import job_control
 from lensapp.storage.records import Source
 from lensapp.ui.data.realism_example import show_example
@@ -88,7 +88,7 @@ def show_realism(source: Source) -> None:
     if in_vain:
         _say_both_are_simulated(source, fitting)
     else:
-        _say_what_is_read_off(pair)
+        _say_what_is_read_off(pair, kinds)
     enough = _say_what_counts_tell(pair, counts)
     _show_beside(pair, kinds)
     if not enough:
@@ -115,11 +115,20 @@ def _show_audit(source: Source, pair: Mapping[str, str], kinds: Mapping[str, str
             st.rerun()
 
 
-def _say_what_is_read_off(pair: Mapping[str, str]) -> None:
+def _say_what_is_read_off(pair: Mapping[str, str], kinds: Mapping[str, str]) -> None:
+    one, other = (f"**{plain(pair[role])}**" for role in ("simulated", "real"))
+    if not kinds[pair["simulated"]]:
+        st.markdown(
+            f"**Neither is simulated**, unless it was so before it was imported. Read off whether a "
+            f"classifier tells the cutouts of {one} from those of {other}: at an AUROC of 0.5, which is "
+            "chance, they are alike; above it a network that has lenses of the one and non-lenses of the "
+            "other can learn the difference in place of lenses."
+        )
+        return
     st.markdown(
-        f"Read off whether a classifier tells the cutouts of **{plain(pair['simulated'])}**, taken as "
-        f"simulated, from those of **{plain(pair['real'])}**, taken as real: at an AUROC of 0.5, which is "
-        "chance, they pass for real; above it networks can learn the difference in place of lenses."
+        f"Read off whether a classifier tells the cutouts of {one}, {kinds[pair['simulated']]}, from those "
+        f"of {other}, taken as real: at an AUROC of 0.5, which is chance, they pass for real; above it "
+        "networks can learn the difference in place of lenses."
     )
 
 
@@ -180,11 +189,13 @@ def _ask_spec(key: str) -> RealismSpec | None:
 
 
 def called(pair: Mapping[str, Any], kinds: Mapping[str, str]) -> dict[str, str]:
-    """Return what stands above each of two sources: its name, and what it is or is taken as."""
+    """Return what stands above each of two sources: its name, and what it is, where one is not real."""
     real, simulated = pair["real"], pair["simulated"]
+    if not kinds[simulated]:  # `roles_of` takes one that is not real as simulated
+        return {"real": real, "simulated": simulated}
     return {
         "real": f"{real} ({TAKEN_AS_REAL if kinds[real] else 'real'})",
-        "simulated": f"{simulated} ({kinds[simulated] or 'taken as simulated'})",
+        "simulated": f"{simulated} ({kinds[simulated]})",
     }
 
 
@@ -218,12 +229,12 @@ def _show_without_others(source: Source, reasons: Mapping[str, str | None]) -> N
             go("data", view={"view": "import"})
 
 
-def show_result(result: dict[str, Any], kinds: Mapping[str, str] | None = None) -> None:
-    """Show the verdict of an audit, the areas of its probes and what gives the simulation away.
+def show_result(result: dict[str, Any], kinds: Mapping[str, str]) -> None:
+    """Show the verdict of an audit, the areas of its probes and what tells its sources apart.
 
-    `kinds` are those of `offered_as_real`; without them the two are what they were audited as.
+    `kinds` are those of `offered_as_real`; a source that is no longer there is what it was audited as.
     """
-    st.markdown(f"**{plain(result['verdict'])}**")
+    st.markdown(f"**{plain(verdict(result))}**")
     counts = ", ".join(f"{count} of {plain(name)}" for name, count in result["cutouts"].items())
     probes = {"photometry (boosted trees)": result["photometry"]}
     if result["features"]:
@@ -236,12 +247,12 @@ def show_result(result: dict[str, Any], kinds: Mapping[str, str] | None = None) 
     st.caption(" · ".join([counts, *areas]) + unit)
     compared = result["photometry"].get("distributions")
     if compared:
-        words = called(result, kinds or {result["real"]: "", result["simulated"]: "simulated"})
+        words = called(result, {result["real"]: "", result["simulated"]: "simulated", **kinds})
         figures.show_figure(
             measures_figure(
                 compared, names=(words["real"], words["simulated"]), colours=figures.line_colours()
             ),
-            title="The measures that tell most, in real and in simulated cutouts",
+            title=f"The measures that tell most, in {result['real']} and in {result['simulated']}",
             caption=f"{counts}, their shares in bins; the outermost bins hold what lies beyond.",
             csv=lambda: figures.csv_text(_table_of(compared)),
             key="realism-measures",
@@ -253,8 +264,8 @@ def show_result(result: dict[str, Any], kinds: Mapping[str, str] | None = None) 
         {
             "told by": one["theme"],
             "measure": one["column"],
-            "median, real": one["real"],
-            "median, simulated": one["simulated"],
+            f"median, {result['real']}": one["real"],
+            f"median, {result['simulated']}": one["simulated"],
             "AUROC alone": one["alone"],
             "AUROC lost without": one["drop"],
         }

@@ -8,12 +8,13 @@ import streamlit as st
 from lensapp.core.data.column_names import column_label
 from lensapp.core.evaluate.audits.audit_spec import AuditSpec
 from lensapp.core.evaluate.audits.shortcuts import is_strong
+from lensapp.services.data.sources import ready_sources
 from lensapp.services.evaluate.audits import KIND, kept_audit, start_audit
 from lensapp.services.evaluate.figure_tables import leakage_table, realism_table, shortcut_table
 from lensapp.services.evaluate.label_noise import suspicion_doubt
 from lensapp.storage.records import Cutout, Run
 from lensapp.storage.workspace import Workspace
-from lensapp.ui.data.realism import show_result
+from lensapp.ui.data.realism import offered_as_real, show_result
 from lensapp.ui.evaluate.cutout_sheet import show_cutouts
 from lensapp.ui.evaluate.tables import show_table
 from lensapp.ui.shared.forms import spec_form
@@ -55,7 +56,7 @@ def show_audit(ws: Workspace, run: Run) -> None:
         _show_leakage(ws, run, kept.found["leakage"])
         _show_label_noise(ws, run, kept.found["label_noise"])
         _show_shift(ws, run, kept.found)
-        _show_realism(kept.found)
+        _show_realism(ws, kept.found)
     with st.expander("Audit with other settings"):
         spec = spec_form(AuditSpec, key=f"audit-{run.id}", submit="Audit with these", columns=3)
     if spec is not None:
@@ -204,18 +205,19 @@ def _show_shift(ws: Workspace, run: Run, found: dict[str, Any]) -> None:
                 _sheet(ws, run, list(odd), odd, name=f"least-alike-{check['source']}", limit=SHOWN)
 
 
-def _show_realism(found: dict[str, Any]) -> None:
+def _show_realism(ws: Workspace, found: dict[str, Any]) -> None:
     heading("Realism: simulated beside real cutouts")
     if not found["realism"]:
         st.caption(
             "Needs simulated cutouts in the dataset, and real ones in it or named under other settings."
         )
     outcomes = [one for one in found["realism"] if "reason" not in one]
+    kinds = offered_as_real(ready_sources(ws))
     for one in found["realism"]:
         if "reason" in one:
             st.info(f"{plain(one['real'])}, {plain(one['simulated'])}: {plain(one['reason'])}")
     if len(outcomes) == 1:
-        show_result(outcomes[0])
+        show_result(outcomes[0], kinds)
     elif outcomes:
         show_table(
             realism_table(outcomes),
@@ -228,4 +230,4 @@ def _show_realism(found: dict[str, Any]) -> None:
         )
         for one in outcomes:  # what gives the simulation away in each
             with st.expander(f"{one['simulated']} beside {one['real']}"):
-                show_result(one)
+                show_result(one, kinds)

@@ -7,7 +7,7 @@ from lensapp.core.evaluate.score_axis import at_least
 from lensapp.services.data.filters import is_magnitude
 from lensapp.services.evaluate.evaluation import Evaluation
 from lensapp.services.evaluate.figure_tables import auroc_against, subgroup_table
-from lensapp.services.evaluate.subgroups import properties, subgroups, usual_column
+from lensapp.services.evaluate.subgroups import properties, subgroups, usual_column, without_lenses
 from lensapp.storage.workspace import Workspace
 from lensapp.ui.evaluate.survey_figures import subgroup_figure, subgroup_height
 from lensapp.ui.evaluate.tables import show_table
@@ -20,14 +20,18 @@ COLUMN, COLUMN_KEY = "by", "evaluate-subgroup"
 
 def show_subgroups(ws: Workspace, evaluation: Evaluation, *, threshold: float) -> None:
     """Show completeness, false positive rate and AUROC by bins or names of a column."""
-    names = list(properties(ws, evaluation))
+    without = without_lenses(ws, evaluation)
+    names = sorted(properties(ws, evaluation), key=without.__contains__)
     if not names:
         return
     st.subheader("By subgroup")
     left, right = st.columns([3, 1], vertical_alignment="bottom")
     usual = usual_column(ws, evaluation)
     column = left.selectbox(
-        "Column", names, format_func=_label, **kept(COLUMN, one_of(names), usual, key=COLUMN_KEY)
+        "Column",
+        names,
+        format_func=lambda name: f"{_label(name)} · no lens has it" if name in without else _label(name),
+        **kept(COLUMN, one_of(names), usual, key=COLUMN_KEY),
     )
     bins = right.number_input(
         "Bins", 2, 20, 5, key="evaluate-subgroup-bins", help="Of equal numbers of lenses."

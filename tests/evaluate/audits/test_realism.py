@@ -88,7 +88,7 @@ def test_populations_of_one_kind_are_not_told_apart(ws: Workspace) -> None:
     assert answer["calibrated"]
     assert answer["photometry"]["low"] < 0.5 < answer["photometry"]["high"] + 0.1
     assert answer["photometry"]["high"] < 0.65
-    assert answer["verdict"] == "The probes cannot tell simulated from real cutouts."
+    assert answer["verdict"] == "The probes cannot tell the cutouts of simulated from those of real."
 
 
 @pytest.mark.parametrize(
@@ -112,6 +112,7 @@ def test_what_was_planted_is_exposed_and_named(
     assert first["real"] != pytest.approx(first["simulated"], abs=0.05)
     assert first["theme"] in answer["verdict"]
     assert "easily" in answer["verdict"]
+    assert answer["verdict"].startswith("The cutouts of simulated are told from those of real easily")
     drawn = answer["photometry"]["distributions"][0]
     assert drawn["column"] == first["column"]
     assert sum(drawn["real"]) == pytest.approx(1) == pytest.approx(sum(drawn["simulated"]))
