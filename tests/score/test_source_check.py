@@ -41,7 +41,7 @@ from lensapp.storage.files import TRAINING_PART
 from lensapp.storage.scores import stored_scores
 from lensapp.storage.workspace import Workspace
 from support.scoring_workspace import add_source, train_tiny
-from support.small_surveys import pack_source
+from support.small_surveys import pack_source, store_features
 
 BANDS = ("g", "r", "i")
 SCALE = 0.25
@@ -122,6 +122,56 @@ def test_the_distance_of_two_normal_distributions_is_their_shift_in_sigma() -> N
     distance, error = feature_distance(ours, theirs)
     assert distance < 0.1
     assert error == pytest.approx(1.641 * np.sqrt(2 / 4000), rel=1e-3)  # see the table below
+
+
+def test_another_share_of_lenses_leaves_the_features_alike_and_another_survey_does_not() -> None:
+    """Lenses lie 3 sigma from the others in each feature, half of the dataset and 2 % of the survey."""
+    rng = np.random.default_rng(1)
+    are_lenses = np.arange(2000) % 2 == 0
+    ours = rng.normal(size=(2000, 8)) + 3.0 * are_lenses[:, None]
+    survey = rng.normal(size=(2000, 8)) + 3.0 * (np.arange(2000) % 50 == 0)[:, None]
+    [distance, error] = feature_distance(ours, survey, are_lenses=are_lenses)
+    assert distance < min(0.1, 3 * error)
+    assert feature_distance(ours, survey)[0] > 0.6, "but for the mix they differ"
+    elsewhere = survey + 5.0 * (np.arange(8) % 2 == 0) - 5.0 * (np.arange(8) % 2 == 1)
+    assert feature_distance(ours, elsewhere, are_lenses=are_lenses)[0] > 1.0
+    few = np.arange(2000) < 10  # too few lenses to tell what more of them look like
+    assert feature_distance(ours, survey, are_lenses=few) == feature_distance(ours, survey)
+
+
+def test_features_are_compared_with_the_dataset_not_with_what_was_fed_back_from_the_source(
+    tmp_path: Path,
+) -> None:
+    """The survey alone has features; its best scored cutouts, fed back, are no sample of the dataset."""
+    trained = train_tiny(tmp_path / "workspace")
+    ws = trained.workspace
+    run, field = runs.get_run(ws.database, "first"), sources.get_source(ws.database, "field")
+    survey = add_source(ws, "survey", count=60)
+    rng = np.random.default_rng(2)
+    seen = rng.normal(size=(60, 4)).astype(np.float32)
+    seen[:8] += 8  # the best scored
+    ids = store_features(ws, survey, seen, run_name="first")
+    learned = datasets.member_columns(ws.database, run.dataset_id, part="train")
+    members = [
+        {"cutout_id": key, "part": "train", "label": "lens", "group_id": key, "fold": None,
+         "label_from": "import"}
+        for key in [*learned["cutout_id"].tolist(), *ids[:8].tolist()]
+    ]  # fmt: skip
+    version = datasets.create_dataset(
+        ws.database, name="sky-v2", source_ids=[field.id, survey.id], bands=field.bands, spec={}, counts={},
+        checksum="1", members=members,
+    )  # fmt: skip
+    with ws.database.write() as connection:
+        connection.execute(tables.runs.update().values(dataset_id=version.id))
+    run = runs.get_run(ws.database, "first")
+    assert "features" not in {one.quantity for one in compared(ws, run, survey).comparisons}
+    compared_lights = []
+    for shift in (0.0, 6.0):
+        features = rng.normal(size=(60, 4)).astype(np.float32) + np.float32(shift)
+        store_features(ws, field, features, run_name="first", network=f"{shift}".encode())
+        store_features(ws, survey, seen, run_name="first", network=f"{shift}".encode())
+        compared_lights += lights(compared(ws, run, survey), "features")
+    assert compared_lights == ["green", "red"]
 
 
 def test_sampling_errors_of_quantiles_agree_with_ranks_and_with_the_table_of_the_normal_distribution() -> (

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from lensapp.core.align import rows_of
+from lensapp.core.align import ABSENT, rows_of
 from lensapp.core.config import read_json, write_json
 from lensapp.core.errors import BandMismatch, InvalidInput
 from lensapp.core.score.source_check import (
@@ -26,6 +26,7 @@ from lensapp.core.score.source_check import (
     or_as_measured,
     quantiles_of,
 )
+from lensapp.core.split.folds import fold_of
 from lensapp.core.train.normalisation import FittedNormalisation, about_middle
 from lensapp.services.train.runs import require_network
 from lensapp.services.train.starter import FOLDER as STARTER_FOLDER
@@ -41,11 +42,15 @@ from lensapp.storage.files import (
     TRAINING_PART,
     network_file,
 )
-from lensapp.storage.records import Run, Source
+from lensapp.storage.records import Dataset, Run, Source
 from lensapp.storage.scores import stored_scores
 from lensapp.storage.workspace import Workspace
 
 LEAST_ALIKE = 12
+PARTS_HELD_OUT = ("validation", "test")
+SAMPLE_FEATURES, MOST_FEATURES = 2048, 128  # cutouts of either side, and numbers of each, that are compared
+LEAST_HELD_OUT = 100  # cutouts, or else those that the network learned from are compared
+LEAST_WITH_FEATURES = 0.9  # of these, for them to stand for the dataset
 
 
 def check_source(ws: Workspace, *, run_name: str, source_name: str) -> SourceCheck:
@@ -254,14 +259,46 @@ def _summary(
 
 
 def _distance_of_features(ws: Workspace, run: Run, source: Source) -> tuple[float, float] | None:
-    """Return how far the features of a source lie from those of the training part, None without them."""
-    dataset = datasets.dataset_by_id(ws.database, run.dataset_id)
-    of_dataset = [sources.source_by_id(ws.database, key).name for key in dataset.source_ids]
-    owners = (name for name in (dataset.name, *of_dataset) if has_features(ws, run.name, name))
-    owner = next(owners, None)
-    if owner is None or not has_features(ws, run.name, source.name):
+    """Return how far the features of a source lie from those of a run's dataset, None without them.
+
+    Features of what a network learned from are those it made its own: where there are enough, cutouts of the
+    validation and test parts stand for the dataset. Of few that happen to have features, as of candidates
+    fed back from a survey that has a map, nothing is told: they were chosen by their scores.
+    """
+    if not has_features(ws, run.name, source.name):
         return None
-    learned = datasets.member_columns(ws.database, run.dataset_id, part="train")["cutout_id"]
-    ids, values = load_features(ws, run.name, owner)
-    training = values[np.isin(ids, learned)]
-    return feature_distance(training, load_features(ws, run.name, source.name)[1]) if len(training) else None
+    dataset, fold = datasets.dataset_by_id(ws.database, run.dataset_id), fold_of(run.spec)
+    parts = [datasets.part_members(ws.database, dataset.id, part, fold=fold) for part in PARTS_HELD_OUT]
+    members = {name: np.concatenate([part[name] for part in parts]) for name in ("cutout_id", "label")}
+    if len(members["cutout_id"]) < LEAST_HELD_OUT:
+        members = datasets.part_members(ws.database, dataset.id, "train", fold=fold)
+    rng = np.random.default_rng(0)
+    chosen = rng.permutation(len(members["cutout_id"]))[:SAMPLE_FEATURES]
+    ours, found = _features_of_members(ws, run, dataset, members["cutout_id"][chosen])
+    if not len(found) or found.mean() < LEAST_WITH_FEATURES:
+        return None
+    theirs = load_features(ws, run.name, source.name)[1]
+    theirs = theirs[np.sort(rng.permutation(len(theirs))[:SAMPLE_FEATURES])]
+    every = -(-theirs.shape[1] // MOST_FEATURES)  # as many tell the median of more of them
+    are_lenses = members["label"][chosen][found] == "lens"
+    return feature_distance(ours[:, ::every], theirs[:, ::every], are_lenses=are_lenses)
+
+
+def _features_of_members(
+    ws: Workspace, run: Run, dataset: Dataset, ids: NDArray[np.int64]
+) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
+    """Return the features of members of a dataset (k, d), of itself or its sources, and which have some."""
+    of_dataset = [sources.source_by_id(ws.database, key).name for key in dataset.source_ids]
+    found, rows, values = np.zeros(len(ids), np.bool_), [], []
+    for owner in (dataset.name, *of_dataset):
+        if found.all() or not has_features(ws, run.name, owner):
+            continue
+        stored_ids, stored = load_features(ws, run.name, owner)
+        stored_rows = rows_of(ids, stored_ids)
+        new = np.flatnonzero((stored_rows != ABSENT) & ~found)
+        found[new] = True
+        rows.append(new)
+        values.append(np.asarray(stored[stored_rows[new]], np.float32))
+    if not values:
+        return np.zeros((0, 0), np.float32), found
+    return np.concatenate(values)[np.argsort(np.concatenate(rows))], found
