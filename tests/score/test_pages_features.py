@@ -106,6 +106,16 @@ def test_each_colouring_draws_every_cutout_once(folder: Path) -> None:
     assert feature_map.dot_size(10) > feature_map.dot_size(100_000)
 
 
+def test_scores_that_lie_close_together_take_all_colours() -> None:
+    table = pd.DataFrame(
+        {"x": [0.0, 1.0, 2.0], "y": 0.0, "score": [0.38, 0.5, 0.65], "candidate_id": list("abc")}
+    )
+    figure = feature_map.map_figure(table, method="umap", colouring="score", theme="light")
+    [dots] = [trace for trace in figure.data if trace.name == "score"]
+    assert 0.2 < dots.marker.cmin <= 0.38
+    assert 0.65 <= dots.marker.cmax < 0.8
+
+
 def test_what_is_laid_over_dots_lies_above_them_and_follows_the_filter(folder: Path) -> None:
     add_map(full_workspace(folder))
     page = open_page("features", run="elu_cnn-2", source="sky", where='label == "lens"')

@@ -8,6 +8,7 @@ import plotly.graph_objects as go
 from numpy.typing import NDArray
 
 from lensapp.core.colours import CLASS_COLOURS, LINE_COLOURS, SCALES
+from lensapp.core.evaluate.score_axis import axis_of
 from lensapp.core.inspect.grades import COLOURS, LETTERS
 from lensapp.core.numerals import score_text
 from lensapp.core.plurals import thin_spaced
@@ -202,6 +203,12 @@ def _add_scores(figure: go.Figure, table: pd.DataFrame, *, theme: str) -> None:
     if len(unscored):
         _add_dots(figure, unscored, name="no score", colour=FAINT[theme], symbol=SYMBOLS[0], total=len(table))
     scored = table[table["score"].notna()].sort_values("score")
+    axis = axis_of(scored["score"])  # scores that lie close together take all colours
+    low, high = axis.positions([axis.low, axis.high]).tolist()
+    bar = {"title": {"text": "score"}, "thickness": 12, "outlinewidth": 0}
+    if axis.logit:
+        ticks = axis.ticks()
+        bar |= {"tickvals": axis.positions(ticks).tolist(), "ticktext": figures.score_ticks(ticks)}
     figure.add_scattergl(
         x=scored["x"],
         y=scored["y"],
@@ -212,11 +219,11 @@ def _add_scores(figure: go.Figure, table: pd.DataFrame, *, theme: str) -> None:
         name="score",
         showlegend=False,
         marker={
-            "color": scored["score"],
-            "cmin": 0,
-            "cmax": 1,
+            "color": axis.positions(scored["score"]),
+            "cmin": low,
+            "cmax": high,
             "colorscale": list(SCALES[theme]),
-            "colorbar": {"title": {"text": "score"}, "thickness": 12, "outlinewidth": 0},
+            "colorbar": bar,
             "size": dot_size(len(table)),
             "opacity": SCORED,
         },
