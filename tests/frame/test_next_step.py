@@ -326,7 +326,8 @@ def test_a_search_of_similar_candidates_does_not_take_over_the_round(ws):
 
 def test_the_round_is_about_the_review_that_people_grade_and_not_one_made_for_imported_votes(ws, tmp_path):
     source = rooms.add_survey(ws)
-    run = rooms.add_run(ws, rooms.add_dataset(ws, source), "first")
+    version = rooms.add_dataset(ws, source)
+    run = rooms.add_run(ws, version, "first")
     rooms.add_scores(ws, run, source)
     rooms.add_votes(ws, run, source)  # of 40, six are graded
     graded_here = stands(ws).selection["review"]
@@ -339,6 +340,11 @@ def test_the_round_is_about_the_review_that_people_grade_and_not_one_made_for_im
         assert stands(ws, **selected).selection["review"] == graded_here
         assert stands(ws, **selected).next_step.label == "Grade 34 more"
     assert last_graded(ws)["review"] == graded_here
+    table.write_text(f"id,inspector,grade\n{candidates[22]},Eve,A\n")
+    import_votes(ws, name="sky-all", path=table)  # again: after the review was made, but nobody graded on it
+    assert last_graded(ws)["review"] == stands(ws).selection["review"] == graded_here
+    rooms.add_run(ws, version, "second")
+    assert stands(ws, run="second").next_step.selection.get("review") is None
     ids = sources.cutout_columns(ws.database, [source.id], columns=("id",))["id"]
     vote = {
         "client": "tab", "seq": 1, "review_id": reviews.get_review(ws.database, "sky-all").id,

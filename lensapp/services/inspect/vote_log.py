@@ -21,6 +21,7 @@ from lensapp.core.inspect.consensus import (
     tab_of,
     values_of,
 )
+from lensapp.core.inspect.vote_files import is_imported
 from lensapp.storage import reviews
 from lensapp.storage.queries import Columns
 from lensapp.storage.records import Review, Vote
@@ -46,6 +47,8 @@ class Standing:
         Candidates with a vote that came in time and was not withdrawn, by review; blind tests too.
     received
         When the last vote came that was in time, by review (Unix time).
+    cast
+        The same of votes that no table of another tool held.
     """
 
     votes: int
@@ -54,6 +57,7 @@ class Standing:
     grades: dict[str, int]
     voted: dict[int, int]
     received: dict[int, float] = field(default_factory=dict, compare=False)
+    cast: dict[int, float] = field(default_factory=dict, compare=False)
 
 
 def standing(ws: Workspace) -> Standing:
@@ -69,24 +73,34 @@ def voted_per_review(ws: Workspace) -> dict[int, int]:
 def worked_on_last(ws: Workspace, of: Sequence[Review]) -> list[Review]:
     """Return reviews in the order in which people worked on them here, the last first.
 
-    One is worked on where it is opened and where a vote on it comes. A review that was made for the votes of
-    a table, which came before it did, is last until somebody grades on it.
+    One is worked on where it is opened and where a vote on it comes. A review that holds votes of tables only
+    is last until somebody grades on it.
     """
     received = standing(ws).received
 
     def key(review: Review) -> tuple[bool, float, int]:
         last = received.get(review.id, review.created_at)
-        return last >= review.created_at, last, review.id
+        return not only_imported(ws, review), last, review.id
 
     return sorted(of, key=key, reverse=True)
 
 
+def only_imported(ws: Workspace, review: Review) -> bool:
+    """Return whether a review has votes, none of which was cast here: all came in tables, or before it."""
+    stands = standing(ws)
+    return review.id in stands.received and not _graded_here(stands, review)
+
+
+def _graded_here(stands: Standing, review: Review) -> bool:
+    return stands.cast.get(review.id, -1) >= review.created_at
+
+
 def graded_last(ws: Workspace) -> tuple[Review, float] | None:
     """Return the review that somebody here graded last, and when (Unix time), or None before the first."""
-    received = standing(ws).received
-    here = [one for one in reviews.list_reviews(ws.database) if received.get(one.id, -1) >= one.created_at]
-    last = max(here, key=lambda one: received[one.id], default=None)
-    return None if last is None else (last, received[last.id])
+    stands = standing(ws)
+    here = [one for one in reviews.list_reviews(ws.database) if _graded_here(stands, one)]
+    last = max(here, key=lambda one: stands.cast[one.id], default=None)
+    return None if last is None else (last, stands.cast[last.id])
 
 
 @dataclass(frozen=True)
@@ -214,9 +228,7 @@ def _standing(ws: Workspace, state: reviews.StateOfVotes) -> Standing:
     in_review = cast["review_id"] * kinds + cutout
     standing_votes = last_of(_vote_columns(held, cast, in_review))
     voted = Counter((np.unique(in_review[standing_votes]) // kinds).tolist())
-    of_review, row = np.unique(cast["review_id"], return_inverse=True)
-    received = np.zeros(len(of_review))
-    np.maximum.at(received, row, cast["received_at"])
+    of_table = np.array([is_imported(tab.partition("\0")[2]) for tab in held.tabs])[cast["tab"]]
     votes = logged_votes(ws, [key for key, _ in state.reviews], state).columns
     counted = last_of(votes)
     grades = grades_of_means(votes.value[counted])
@@ -224,8 +236,16 @@ def _standing(ws: Workspace, state: reviews.StateOfVotes) -> Standing:
     agreed = grades_of_means(np.bincount(of_candidate, votes.value[counted]) / np.bincount(of_candidate))
     good = int(np.isin(agreed.astype(str), GOOD_GRADES).sum())
     people = len(np.unique(votes.inspector[counted]))
-    last_came = dict(zip(of_review.tolist(), received.tolist(), strict=True))
-    return Standing(len(counted), people, good, Counter(grades.tolist()), voted, last_came)
+    came = _last_came(cast), _last_came(_taken(cast, ~of_table))
+    return Standing(len(counted), people, good, Counter(grades.tolist()), voted, *came)
+
+
+def _last_came(log: Columns) -> dict[int, float]:
+    """Return when the last of some votes came, by review."""
+    of_review, row = np.unique(log["review_id"], return_inverse=True)
+    received = np.zeros(len(of_review))
+    np.maximum.at(received, row, log["received_at"])
+    return dict(zip(of_review.tolist(), received.tolist(), strict=True))
 
 
 def _in_time(log: Columns, state: reviews.StateOfVotes) -> NDArray[np.bool_]:
