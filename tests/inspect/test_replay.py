@@ -32,6 +32,7 @@ from lensapp.storage.workspace import Workspace
 from lensapp.ui.inspect import replay_figure
 from lensapp.ui.inspect.replay_page import place_table
 from support.pages_workspace import figures_of, full_workspace, open_page
+from support.small_surveys import add_review, add_source, add_votes, ids_of
 
 
 def test_found_lenses_are_counted_as_by_hand():
@@ -200,6 +201,26 @@ def test_a_run_without_scores_of_a_review_gives_way_to_one_that_has_some(ws):
     assert not page.error
     assert page.selectbox(key="choose-run").options == ["elu_cnn-2"]
     said = "“elu_cnn-1”: no score of what it was not trained on; elu_cnn-2 is shown instead."
+    assert any(said in one.value for one in page.caption)
+
+
+def test_a_source_without_truth_labels_gives_way_to_its_graded_review_and_else_says_so(ws):
+    labelled, run = sources.get_source(ws.database, "sky"), runs.get_run(ws.database, "elu_cnn-2")
+    for name in ("searched", "bare"):
+        cutouts = [{"candidate_id": f"{name}{row}"} for row in range(8)]
+        source = add_source(ws, name, bands=labelled.bands, cutouts=cutouts)
+        ids = sources.cutout_columns(ws.database, [source.id], columns=("id",))["id"]
+        stored_scores.add_scores(ws, run.id, source.id, ids, np.linspace(0.1, 0.9, 8))
+        with pytest.raises(InvalidInput, match=f"{name} has no truth labels"):
+            replay_orders(ws, name=name)
+    searched = sources.get_source(ws.database, "searched")
+    graded = dict(zip(list(ids_of(ws, searched).values())[:6], "AXAXAX", strict=True))
+    add_votes(ws, add_review(ws, searched, "evening"), "Ada", graded)
+    page = open_page("replay", source="searched", run="elu_cnn-2")
+    assert (page.selectbox(key="replay-name").value, [one.value for one in page.error]) == ("evening", [])
+    assert page.selectbox(key="replay-name").options == ["evening", "round-1", "sky"]
+    page = open_page("replay", source="bare", run="elu_cnn-2")
+    said = "“bare”: no truth labels, nor a graded review; evening is shown instead"
     assert any(said in one.value for one in page.caption)
 
 

@@ -19,7 +19,7 @@ from lensapp.core.inspect.review_spec import ReviewSpec
 from lensapp.core.inspect.vote_files import is_imported
 from lensapp.core.once import once
 from lensapp.core.plurals import counted, thin_spaced
-from lensapp.services.data.sources import count_cutouts
+from lensapp.services.data.sources import count_cutouts, is_labelled
 from lensapp.services.inspect.acquisition import (
     Candidates,
     Ordering,
@@ -117,6 +117,11 @@ def replay_orders(
         When no candidate is a lens or none has a score.
     """
     truth, review = _truth(ws, name)
+    if not len(truth.cutout_ids):
+        raise InvalidInput(
+            f"{name} has no {'truth labels' if review is None else 'grades'}: nothing tells which candidates "
+            "are lenses. Replay a graded review, or a source with labels."
+        )
     run = _run(ws, name, truth.sources, review, run_name)
     learned = _learned(ws, run, truth.cutout_ids) & (not with_learned)
     ids, is_lens = truth.cutout_ids[~learned], truth.is_lens[~learned]
@@ -199,7 +204,7 @@ def _learned_from(ws: Workspace, dataset_id: int) -> Ids:
 
 
 def replayable(ws: Workspace) -> dict[str, list[str]]:
-    """Return names of graded reviews, then of scored sources, each with the runs that scored its source."""
+    """Return graded reviews, then scored sources with labels, each with the runs that scored its source."""
     voted = voted_per_review(ws)
     scored_by = {
         source.id: [run.name for run in runs_that_scored(ws, source.name)]
@@ -208,7 +213,7 @@ def replayable(ws: Workspace) -> dict[str, list[str]]:
     graded = [one for one in reviews.list_reviews(ws.database) if voted.get(one.id)]
     names = {one.name: scored_by.get(one.source_id, []) for one in graded}
     for source in sources.list_sources(ws.database):
-        if scored_by[source.id]:
+        if scored_by[source.id] and is_labelled(ws, source):
             names.setdefault(source.name, scored_by[source.id])
     return names
 

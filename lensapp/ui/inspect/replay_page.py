@@ -7,6 +7,7 @@ import pandas as pd
 import streamlit as st
 
 from lensapp.core.inspect.replay import Replay, person_hours
+from lensapp.services.data.sources import is_labelled, ready_sources
 from lensapp.services.evaluate.expectations import person_time, time_unit
 from lensapp.services.inspect.queues import list_reviews
 from lensapp.services.inspect.replay import (
@@ -22,13 +23,23 @@ from lensapp.services.inspect.replay import (
     what_is_not_known,
     why_unranked,
 )
+from lensapp.storage.workspace import Workspace
 from lensapp.ui.inspect import replay_figure
 from lensapp.ui.shared import figures
 from lensapp.ui.shared.address import decimal, kept, put, switch, whole
 from lensapp.ui.shared.markup import plain
 from lensapp.ui.shared.page_head import current_round, page_head, show_next_step
 from lensapp.ui.shared.page_words import without_commands
-from lensapp.ui.shared.state import choose, get_workspace, select, selected, stand_in
+from lensapp.ui.shared.state import (
+    choose,
+    get_workspace,
+    is_stand_in,
+    say_what_stands_in,
+    select,
+    selected,
+    stand_in,
+    stood_in_for,
+)
 from lensapp.ui.shared.widgets import (
     counted,
     counts_spaced,
@@ -52,8 +63,8 @@ def show_replay_page() -> None:
     if not names:
         box = empty_state(
             "Nothing to replay yet",
-            "Once a review has grades or a labelled source has scores, this page shows how many lenses each "
-            "order of the candidates would have found, compared with chance.",
+            "Once a review has grades or a source with truth labels has scores, this page shows how many "
+            "lenses each order of the candidates would have found, compared with chance.",
             icon=ICON,
         )
         with box:
@@ -61,13 +72,15 @@ def show_replay_page() -> None:
         return
     cells = st.columns([3, 3, 2, 3], vertical_alignment="bottom")
     with cells[0]:
-        name = _choose_name(names, {review.name for review in list_reviews(ws)})
+        name = _choose_name(ws, names)
     learned = cells[3].toggle(
         "Include training data",
         **kept("learned", switch(), default=False, key="replay-learned"),
         help="Include candidates the run was trained on (biased).",
     )
     below = st.container()  # what stands in: within the row it would lift its field above the others
+    with below:
+        _say_what_has_no_truth(ws, name)
     replayed = None
     with errors_shown():
         reasons = fitting_first(ws, name, names[name], with_learned=learned)
@@ -106,11 +119,14 @@ def _ask_views(result: Replay) -> int:
     return min(int(views), result.candidates)
 
 
-def _choose_name(names: Collection[str], review_names: set[str]) -> str:
-    """Ask for a review or a source: what is selected of its kind is chosen."""
-    reviews, sources = ([name for name in names if (name in review_names) is of] for of in (True, False))
+def _choose_name(ws: Workspace, names: Collection[str]) -> str:
+    """Ask for a review or a source: what is selected of its kind is chosen, else a review of the source."""
+    of_source = {review.name: review.source_id for review in list_reviews(ws)}
+    reviews, sources = ([name for name in names if (name in of_source) is of] for of in (True, False))
     asked = [st.query_params.get("review"), st.query_params.get("source")]
-    asked += [selected("review"), selected("source")]
+    asked.append(selected("review"))
+    shown = next((one.id for one in ready_sources(ws) if one.name == selected("source")), None)
+    asked += [review for review in reviews if of_source[review] == shown] + [selected("source")]
     name = next((one for one in asked if one is not None and one in names), next(iter(names)))
 
     def keep() -> None:
@@ -120,13 +136,25 @@ def _choose_name(names: Collection[str], review_names: set[str]) -> str:
             put("review", [])
 
     kind = "review" if name in reviews else "source"
-    if selected(kind) != name:
+    if selected(kind) != name or is_stand_in(kind, name):
         stand_in(kind, name)
     else:  # what the stages under the title are told of
         put(kind, [name])
     st.session_state["replay-name"] = name
     st.selectbox("Review or source", [*reviews, *sources], key="replay-name", on_change=keep)
     return name
+
+
+def _say_what_has_no_truth(ws: Workspace, name: str) -> None:
+    """Say that the source selected has neither labels nor grades, where one of another is replayed."""
+    of_source = {review.name: review.source_id for review in list_reviews(ws)}
+    asked_name = selected("source") if name in of_source else stood_in_for("source", name)
+    asked = next((one for one in ready_sources(ws) if one.name == asked_name), None)
+    if asked is None or is_labelled(ws, asked) or of_source.get(name) == asked.id:
+        return
+    if name not in of_source or is_stand_in("review", name):
+        reason = "no truth labels, nor a graded review"
+        say_what_stands_in(asked.name, name, reason=reason)
 
 
 def _show_replayed(replayed: Replayed, *, views: int) -> None:

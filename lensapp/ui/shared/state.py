@@ -337,6 +337,16 @@ def stand_in(kind: str, name: str) -> None:
     put(kind, [name])
 
 
+def is_stand_in(kind: str, name: str) -> bool:
+    """Return whether `name` stands in here for what is selected of `kind`."""
+    return bool(st.session_state.get(STAND_INS, {}).get(kind) == name)
+
+
+def stood_in_for(kind: str, name: str) -> str | None:
+    """Return what other pages keep selected of `kind` where `name` stands in for it here, or None."""
+    return st.session_state.get(_memory(kind)) if is_stand_in(kind, name) else None
+
+
 def _exists(kind: str, name: str) -> bool:
     """Whether the workspace has something of this name, though the page may not list it."""
     return kind in ITEMS and name in names_of_kind(get_workspace(), kind)
