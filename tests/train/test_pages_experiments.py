@@ -136,6 +136,11 @@ def test_a_search_in_the_address_opens_its_tab_and_points_to_the_best_run(folder
     table = page.dataframe[0].value
     assert table["state"].tolist() == ["complete", "pruned", "failed", "complete", "running"]
     assert page.button(key="best-evaluate").label == "Open in Evaluate"
+    add_kfold(ws, dataset, measured=1)
+    for tab, name in (("Cross-validation", "cv"), ("Search", "tune")):  # nothing stands in for what was left
+        page.segmented_control(key="experiments-tab").set_value(tab).run()
+        assert page.query_params["study"] in (name, [name])
+        assert not any("shown instead" in text.value for text in page.caption)
     curves = drawn_charts(page, "trial-curves")
     assert curves is not None
     assert [(run["name"], run["planned"]) for run in curves["runs"]] == [("trial 4", TrainingSpec().epochs)]

@@ -23,6 +23,7 @@ from lensapp.services.inspect.replay import (
     what_is_not_known,
     why_unranked,
 )
+from lensapp.services.inspect.vote_log import voted_per_review
 from lensapp.storage.workspace import Workspace
 from lensapp.ui.inspect import replay_figure
 from lensapp.ui.shared import figures
@@ -80,7 +81,7 @@ def show_replay_page() -> None:
     )
     below = st.container()  # what stands in: within the row it would lift its field above the others
     with below:
-        _say_what_has_no_truth(ws, name)
+        _say_what_is_lacking(ws, name)
     replayed = None
     with errors_shown():
         reasons = fitting_first(ws, name, names[name], with_learned=learned)
@@ -120,13 +121,15 @@ def _ask_views(result: Replay) -> int:
 
 
 def _choose_name(ws: Workspace, names: Collection[str]) -> str:
-    """Ask for a review or a source: what is selected of its kind is chosen, else a review of the source."""
+    """Ask for a review or a source: what is selected is chosen, else what is most graded of the source."""
     of_source = {review.name: review.source_id for review in list_reviews(ws)}
     reviews, sources = ([name for name in names if (name in of_source) is of] for of in (True, False))
-    asked = [st.query_params.get("review"), st.query_params.get("source")]
-    asked.append(selected("review"))
     shown = next((one.id for one in ready_sources(ws) if one.name == selected("source")), None)
-    asked += [review for review in reviews if of_source[review] == shown] + [selected("source")]
+    voted = voted_per_review(ws)
+    own = [one for one in list_reviews(ws) if one.source_id == shown]
+    own.sort(key=lambda review: -voted.get(review.id, 0))
+    asked = [st.query_params.get("review"), st.query_params.get("source"), *(one.name for one in own)]
+    asked += [selected("review"), selected("source")]
     name = next((one for one in asked if one is not None and one in names), next(iter(names)))
 
     def keep() -> None:
@@ -145,16 +148,16 @@ def _choose_name(ws: Workspace, names: Collection[str]) -> str:
     return name
 
 
-def _say_what_has_no_truth(ws: Workspace, name: str) -> None:
-    """Say that the source selected has neither labels nor grades, where one of another is replayed."""
+def _say_what_is_lacking(ws: Workspace, name: str) -> None:
+    """Say what the source selected lacks to be replayed, where something else stands in."""
     of_source = {review.name: review.source_id for review in list_reviews(ws)}
     asked_name = selected("source") if name in of_source else stood_in_for("source", name)
     asked = next((one for one in ready_sources(ws) if one.name == asked_name), None)
-    if asked is None or is_labelled(ws, asked) or of_source.get(name) == asked.id:
+    if asked is None or of_source.get(name) == asked.id:
         return
     if name not in of_source or is_stand_in("review", name):
-        reason = "no truth labels, nor a graded review"
-        say_what_stands_in(asked.name, name, reason=reason)
+        lacking = "run has scored it" if is_labelled(ws, asked) else "truth labels, nor a graded review"
+        say_what_stands_in(asked.name, name, reason=f"no {lacking}")
 
 
 def _show_replayed(replayed: Replayed, *, views: int) -> None:

@@ -12,7 +12,7 @@ from lensapp.services.train import studies
 from lensapp.services.train.runs import training_datasets
 from lensapp.services.train.study_figures import seconds_trained
 from lensapp.storage.workspace import Workspace
-from lensapp.ui.shared.address import kept, names_said_of, one_of
+from lensapp.ui.shared.address import ARRIVED, kept, names_said_of, one_of, put
 from lensapp.ui.shared.job_controls import (
     badge_and_buttons,
     choose_followed,
@@ -22,7 +22,7 @@ from lensapp.ui.shared.job_controls import (
 )
 from lensapp.ui.shared.markup import plain
 from lensapp.ui.shared.page_head import page_head
-from lensapp.ui.shared.state import get_workspace, go, selected
+from lensapp.ui.shared.state import get_workspace, go, select, selected
 from lensapp.ui.shared.widgets import (
     absolute_time,
     clock_time,
@@ -81,10 +81,10 @@ def show_experiments_page() -> None:
         ):
             go("split")
         return
-    usual = next(iter(TABS))  # or the tab of the study in the address
-    for tab, of_kind in listed.items():
-        if selected("study") in [status.study.name for status in of_kind]:
-            usual = tab
+    for tab, of_kind in listed.items():  # who arrives with a study and no kind is shown its kind
+        arrived = st.session_state.get(ARRIVED, False) and "kind" not in st.query_params
+        if arrived and selected("study") in [one.study.name for one in of_kind]:
+            put("kind", [tab] if tab != next(iter(TABS)) else [])
     st.segmented_control(
         "Kind of study",
         list(TABS),
@@ -93,12 +93,15 @@ def show_experiments_page() -> None:
         **kept(
             "kind",
             one_of(list(TABS)),
-            usual,
+            next(iter(TABS)),
             key=TAB,
             resets=names_said_of(*TrainingSpec.model_fields, "range", "space"),
         ),
     )
     kind, statuses = TABS[st.session_state[TAB]], listed[st.session_state[TAB]]
+    others = [one for tab, of_kind in listed.items() if TABS[tab] != kind for one in of_kind]
+    if selected("study") in [one.study.name for one in others]:  # the reader turned from it to the other kind
+        select("study", None)
     with st.container(key="train-columns"):
         form, results = st.columns([5, 9], gap="large")
     with form, st.container(key="study-form"):
