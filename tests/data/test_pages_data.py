@@ -1,5 +1,6 @@
 """The data page on an empty workspace and on a small survey."""
 
+from dataclasses import replace
 from functools import partial
 from types import SimpleNamespace
 from typing import Any
@@ -12,6 +13,7 @@ import pytest
 from lensapp import jobs
 from lensapp.core.evaluate.audits.realism import chance_scatter
 from lensapp.core.evaluate.audits.realism_spec import RealismSpec
+from lensapp.services.data import sky_maps
 from lensapp.services.data.sky_maps import closest_rows, field_facts, find_places
 from lensapp.services.data.source_tables import labels_of
 from lensapp.services.evaluate.realism import start_audit
@@ -19,7 +21,12 @@ from lensapp.storage import queue, sources
 from lensapp.ui.data import quality_view
 from lensapp.ui.data.catalogue_view import safe_csv
 from lensapp.ui.data.realism import called, offered_as_real, roles_of
-from lensapp.ui.data.sky_view import Positions, sky_figure
+from lensapp.ui.data.sky_view import (
+    Positions,
+    facts_in_words,
+    sky_figure,
+    with_those_beneath,
+)
 from lensapp.worker import run_job
 from support.pages_workspace import add_survey, figures_of, open_page, sheets_of
 from support.small_surveys import add_source, make_survey, pack_source
@@ -215,7 +222,7 @@ def test_positions_all_over_the_sky_are_on_a_map_of_the_whole_sky():
     assert max(abs(x) for trace in marks for x in trace.x) < 2 * np.sqrt(2)
     assert {trace.marker.symbol for trace in marks} == {"circle", "x"}
     assert overlapping == 1
-    assert figure.data[-1].text == (" 2",)
+    assert [one.text for one in figure.layout.annotations] == ["<b>2</b>"]
 
 
 def test_marks_of_a_dense_field_have_no_counts_beside_them():
@@ -236,9 +243,9 @@ def test_numbers_of_heaps_close_together_are_one():
     """On a map 10° wide: two heaps 0.1° apart, whose numbers would lie on each other, and one far away."""
     ra_deg = [10.0, 10.0, 10.1, 10.1, 10.1, 20.0, 20.0]
     figure, overlapping = map_of(ra_deg, [0.0] * 7)
-    numbers = next(trace for trace in figure.data if trace.mode == "text" and "5" in "".join(trace.text))
-    assert [text.strip() for text in numbers.text] == ["5", "2"]
-    assert numbers.x[0] == pytest.approx((2 * 10.0 + 3 * 10.1) / 5)
+    numbers = figure.layout.annotations
+    assert [one.text for one in numbers] == ["<b>5</b>", "<b>2</b>"]
+    assert numbers[0].x == pytest.approx((2 * 10.0 + 3 * 10.1) / 5)
     assert overlapping == 2
 
 
@@ -274,6 +281,12 @@ def test_what_positions_tell_of_a_field():
     assert (rows.tolist(), separations) == ([0, 1, 2], [0.0, 0.0, 36.0])
     heaps = np.array([10.0, 11.0, 10.0, 11.0, 10.0])
     assert closest_rows(heaps, np.zeros(5), most=4)[0].tolist() == [0, 2, 4]  # not one of the next two
+    pair = sky_maps.map_of(np.array([10.0, 10.0 + 0.04 / 3600, 10.5, 11.0]), np.zeros(4))
+    ids = np.array([7, 8, 9, 10])
+    assert with_those_beneath([8], ids, pair) == [8, 7], "the one that its mark hides"
+    assert with_those_beneath([10], ids, pair) == [10]
+    assert "Within 0.01″ of another: **2 cutouts**; both classes at 1 position" in facts_in_words(facts)
+    assert "Within" not in facts_in_words(replace(facts, sharing=0, mixed=0))
     alone = field_facts(ra_deg[:1], dec_deg[:1], np.array(["lens"], object))
     assert alone.median_arcsec is None
 

@@ -122,6 +122,9 @@ def test_a_frozen_version_appears_and_is_selected(workspace):
     assert not app.exception
     assert [dataset.name for dataset in datasets.list_datasets(workspace.database)] == ["mine"]
     assert "mine" in app.query_params["dataset"]
+    freeze = next(button for button in app.button if button.label == "Freeze this dataset version")
+    following = next(button for button in app.button if button.label == "Train on mine")
+    assert (freeze.proto.type, following.proto.type) == ("secondary", "primary")
 
 
 def test_a_name_that_is_taken_is_refused_with_the_remedy(workspace):

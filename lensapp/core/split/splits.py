@@ -63,7 +63,7 @@ class SplitSpec(Spec):
     )
     same_id_is_same_object: bool = Field(
         default=True,
-        title="Cutouts with one ID are one object",
+        title="One ID is one object",
         description="Keep cutouts of different sources in the same part if they share an ID or a parent.",
     )
     contradictions: Literal["refuse", "leave_out", "keep"] = Field(

@@ -21,6 +21,7 @@ GRID_STEP_DEG = 30
 WRITTEN_STEP_DEG, WRITTEN_AT_DEC_DEG = 60, -45.0
 OVERLAP = 0.008  # of the width of a map, about a mark
 NUMBERS_APART = 0.03  # likewise, about a number of two digits
+HIDDEN = 0.001  # likewise, about a mark that lies on another: less than a pixel
 PLACE_DEG, MOST_PLACES = 1.0, 100
 CELLS = 512  # more than there are along an axis of the unit sphere
 SAME_POSITION_ARCSEC = 0.01
@@ -52,9 +53,7 @@ class SkyMap:
 
         Heaps whose numbers would lie on each other are one.
         """
-        extent = WHOLE_SKY_WIDTH
-        if self.centre_deg is None:
-            extent = max(float(np.ptp(self.x)), float(np.ptp(self.y)))
+        extent = self._extent
         heap = overlapping(self.x, self.y, radius=OVERLAP * extent)
         _, of_mark, sizes = np.unique(heap, return_inverse=True, return_counts=True)
         several = np.flatnonzero(sizes > 1)
@@ -66,6 +65,22 @@ class SkyMap:
         together = np.bincount(of_heap, sizes)
         x, y = (np.bincount(of_heap, axis * sizes) / together for axis in (x, y))
         return x, y, together.astype(np.int64)
+
+    def beneath(self, rows: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Return the marks that some hide or that hide them, with these."""
+        radius = HIDDEN * self._extent
+        if self.centre_deg is None:
+            radius = max(radius, SAME_POSITION_ARCSEC / 3600)
+        points = np.column_stack([self.x, self.y])
+        near = tree_of(points).query_ball_point(points[rows], radius)
+        return np.unique(np.concatenate([rows, *near])).astype(np.int64)
+
+    @property
+    def _extent(self) -> float:
+        """The width of the map, in the unit of its coordinates."""
+        if self.centre_deg is not None:
+            return WHOLE_SKY_WIDTH
+        return max(float(np.ptp(self.x)), float(np.ptp(self.y)))
 
 
 def map_of(ra_deg: FloatArray, dec_deg: FloatArray) -> SkyMap:
@@ -216,7 +231,7 @@ def closest_rows(
 ) -> tuple[NDArray[np.int64], list[float]]:
     """Return the rows that lie closest to another one and how far (arcsec), those of a pair side by side.
 
-    Of the last pair or heap that has no room, none.
+    Of the last pair or heap that has no room, none; none without the one that it lies closest to.
     """
     points = unit_vectors(ra_deg, dec_deg)
     if len(points) < 2:
@@ -232,6 +247,8 @@ def closest_rows(
     if len(order) > most:
         parted = (pair == pair[order[most]]) & (separation == separation[order[most]])
         rows = rows[~parted[rows]] if not parted[rows].all() else rows
+        whole = np.isin(other[rows], rows)
+        rows = rows[whole] if whole.any() else rows
     return rows, separation[rows].tolist()
 
 

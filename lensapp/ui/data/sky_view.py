@@ -55,6 +55,7 @@ MOST_CHOSEN = 96
 CLOSEST = 8  # cutouts shown while none is chosen
 ELONGATED = 3
 SYMBOLS = figures.CLASS_SYMBOLS | {"unlabelled": "diamond"}  # filled: rings as thin as these are hardly seen
+NUMBER_SHIFT = 4  # pixels from the middle of a mark
 MOST_PLACES = 150  # beside whose marks counts can stand
 CLASS = "class"
 OUTER_COLOURS = 2  # per cent of the values at either end, which have the colour of the end
@@ -111,7 +112,7 @@ def show_sky(source: Source) -> None:
         chosen = _show_map(source, positions, said)
         with st.container(width="stretch", key="sky-beside"):
             if chosen:
-                chosen = with_those_at_one_position(chosen, ids, ra_deg[drawn], dec_deg[drawn])
+                chosen = with_those_beneath(chosen, ids, map_of(ra_deg[drawn], dec_deg[drawn]))
                 heading(f"{counted(len(chosen), 'cutout')} chosen")
                 show_cutouts(ws, chosen)
             else:
@@ -211,12 +212,10 @@ def _choose_colour(ws: Workspace, source: Source) -> str:
         )
 
 
-def with_those_at_one_position(
-    chosen: list[int], ids: NDArray[np.int64], ra_deg: FloatArray, dec_deg: FloatArray
-) -> list[int]:
-    """Return chosen cutouts with those that their marks hide."""
-    hidden = [ids[rows].tolist() for rows in positions_shared(ra_deg, dec_deg)]
-    return [*dict.fromkeys([*chosen, *(one for heap in hidden if {*heap} & {*chosen} for one in heap)])]
+def with_those_beneath(chosen: list[int], ids: NDArray[np.int64], at: SkyMap) -> list[int]:
+    """Return chosen cutouts with those that their marks hide on a map, as of a close pair."""
+    rows = at.beneath(np.flatnonzero(np.isin(ids, chosen)))
+    return [*dict.fromkeys([*chosen, *ids[rows].tolist()])]
 
 
 def show_field(ws: Workspace, source: Source, *, count: int, place: int | None = None) -> None:
@@ -256,9 +255,10 @@ def facts_in_words(facts: FieldFacts) -> str:
     if facts.median_arcsec is not None:
         nearest = f"median **{angle(facts.median_arcsec)}**, closest **{angle(facts.closest_arcsec)}**"
         lines.append(f"Nearest: {nearest}")
-    sharing = counted(facts.sharing, "cutout") if facts.sharing else "none"
-    mixed = f"; both classes at {counted(facts.mixed, 'position')}" if facts.mixed else ""
-    lines.append(f"Within {SAME_POSITION_ARCSEC:g}″ of another: **{sharing}**{mixed}")
+    if facts.sharing:
+        mixed = f"; both classes at {counted(facts.mixed, 'position')}" if facts.mixed else ""
+        sharing = counted(facts.sharing, "cutout")
+        lines.append(f"Within {SAME_POSITION_ARCSEC:g}″ of another: **{sharing}**{mixed}")
     return "  \n".join(lines)
 
 
@@ -432,8 +432,8 @@ def _draw_grid(figure: go.Figure, centre_deg: float) -> None:
     x, y = grid_of(centre_deg)
     line = {"color": figures.faded(figures.ink(), 0.25), "width": 1}
     figure.add_scatter(x=x, y=y, mode="lines", line=line, hoverinfo="skip", showlegend=False)
-    _write(figure, *right_ascensions_of(centre_deg), place="middle center", faint=True)
-    _write(figure, *declinations_of(centre_deg), place="middle left", faint=True)
+    _write(figure, *right_ascensions_of(centre_deg), place="middle center")
+    _write(figure, *declinations_of(centre_deg), place="middle left")
     figure.update_xaxes(visible=False, constrain="domain")
     figure.update_yaxes(visible=False, scaleanchor="x", constrain="domain")
 
@@ -446,22 +446,33 @@ def _count_overlaps(figure: go.Figure, at: SkyMap) -> int:
     places = len(at.x) - int((sizes - 1).sum())
     if not len(sizes) or places > MOST_PLACES:
         return 0
-    _write(figure, x, y, [f" {size}" for size in sizes.tolist()], place="top right")
+    for east, north, size in zip(x.tolist(), y.tolist(), sizes.tolist(), strict=True):
+        figure.add_annotation(  # on a ground of its own, so that no mark or line runs through it
+            x=east,
+            y=north,
+            text=f"<b>{size}</b>",
+            showarrow=False,
+            xanchor="left",
+            yanchor="bottom",
+            xshift=NUMBER_SHIFT,
+            yshift=NUMBER_SHIFT,
+            bgcolor=figures.ground(),
+            opacity=0.9,
+            borderpad=1,
+            font={"size": 12, "color": figures.ink()},
+        )
     return len(sizes)
 
 
-def _write(
-    figure: go.Figure, x: FloatArray, y: FloatArray, texts: list[str], *, place: str, faint: bool = False
-) -> None:
-    """Write texts on a map, `place` beside their points."""
-    colour = figures.faded(figures.ink(), 0.6) if faint else figures.ink()
+def _write(figure: go.Figure, x: FloatArray, y: FloatArray, texts: list[str], *, place: str) -> None:
+    """Write texts faintly on a map, `place` beside their points."""
     figure.add_scatter(
         x=x,
         y=y,
         mode="text",
         text=texts,
         textposition=place,
-        textfont={"size": 11 if faint else 12, "color": colour},
+        textfont={"size": 11, "color": figures.faded(figures.ink(), 0.6)},
         hoverinfo="skip",
         showlegend=False,
     )

@@ -20,6 +20,7 @@ SKY_POINTS = 3_000  # more are one cloud in a figure this small
 MOST_GROUPS = 6
 MOST_OF_GROUP = 8
 FEWEST_BINS, MAGNITUDE_BINS = 10, 40
+TOP_PIXELS = 58  # two rows of the legend, as on a narrow window
 EVEN_SHARES = 0.02  # largest difference of the shares of lenses
 
 
@@ -72,6 +73,7 @@ def show_sky_of_parts(preview: SplitPreview) -> None:
         columns["part"][drawn],
     )
     figure, _ = sky_figure(positions, colours=figures.part_colours(), names=figures.PART_NAMES)
+    figure.update_layout(margin={"t": TOP_PIXELS})
     table = {name: columns[name][positioned] for name in ("candidate_id", "ra_deg", "dec_deg", "part")}
     figures.show_figure(
         figure,
@@ -111,6 +113,7 @@ def show_magnitudes(preview: SplitPreview) -> None:
         )
     figure.update_xaxes(title=f"{column_label(preview.magnitude_name)} (mag)")
     figure.update_yaxes(title="share of the part", rangemode="tozero")
+    figure.update_layout(margin={"t": TOP_PIXELS})
     figures.show_figure(
         figure,
         title="Magnitudes by part",

@@ -17,7 +17,7 @@ from lensapp.ui.shared.address import kept, several_of, span, text
 from lensapp.ui.shared.filters import ask_filter
 from lensapp.ui.shared.forms import spec_fields, validated
 from lensapp.ui.shared.markup import plain
-from lensapp.ui.shared.page_head import lead_to_cutouts, page_head
+from lensapp.ui.shared.page_head import current_round, lead_to_cutouts, page_head
 from lensapp.ui.shared.state import get_workspace, go, say_what_stands_in, select, selected
 from lensapp.ui.shared.widgets import (
     counted,
@@ -49,7 +49,9 @@ ASKED_ELSEWHERE = (*FRACTIONS, "where", "bands", "crop")
 
 def show_split_page() -> None:
     """Show the parts of a split as its settings change, and the frozen versions."""
-    page_head("Split", step="secondary")
+    stands = current_round()
+    trains = stands.next_step.page == "train" and stands.next_step.starts is None
+    page_head("Split", step="primary" if trains else "secondary", stands=stands)
     ready = ready_sources(get_workspace())
     if not ready:
         box = empty_state(
@@ -62,7 +64,7 @@ def show_split_page() -> None:
         return
     labelled = [source.name for source in ready if is_labelled(get_workspace(), source)]
     if labelled:
-        _show_split({source.name: source for source in ready}, labelled)
+        _show_split({source.name: source for source in ready}, labelled, trains=trains)
     else:
         box = empty_state(
             "No source has labels yet",
@@ -84,10 +86,11 @@ def show_split_page() -> None:
     show_versions()
 
 
-def _show_split(ready: dict[str, Source], labelled: list[str]) -> None:
+def _show_split(ready: dict[str, Source], labelled: list[str], *, trains: bool) -> None:
     """Show the form on the left, filter and parts on the right, groups of cutouts below.
 
-    Settings scroll within the form; what freezes them stays in sight.
+    Settings scroll within the form; what freezes them stays in sight. It is not the coloured button once a
+    version waits for a training, to which the next step `trains`.
     """
     controls, picture = st.columns([1.3, 2.7], gap="large")
     with controls, st.container(key="split-form", gap="small"):
@@ -115,7 +118,11 @@ def _show_split(ready: dict[str, Source], labelled: list[str]) -> None:
         _show_remarks(source_names, preview)
         _show_parts(preview)
     with ending:
-        _freeze(source_names, spec, preview, without, second)
+        _show_what_is_frozen(preview)
+        name = _ask_to_freeze(preview, trains=trains)
+    if name is not None:
+        with ending, errors_shown():
+            _freeze(source_names, spec, name, without, second)
     names = {source.id: source.name for source in used}
     figures.show_groups(
         preview.conflicts,
@@ -248,14 +255,8 @@ def _show_what_is_frozen(preview: SplitPreview) -> None:
         st.caption("Freezing this is final: no training of this workspace will see them.")
 
 
-def _freeze(
-    source_names: list[str],
-    spec: SplitSpec,
-    preview: SplitPreview,
-    without: KnownCut | None,
-    second: list[str],
-) -> None:
-    _show_what_is_frozen(preview)
+def _ask_to_freeze(preview: SplitPreview, *, trains: bool) -> str | None:
+    """Show what freezes a version; return its name, which may be empty, once that is pressed."""
     lacks_a_class = not all(sum(part[label] for part in preview.counts.values()) for label in LABELS)
     name = st.text_input(
         "Name of the version",
@@ -265,23 +266,27 @@ def _freeze(
     frozen = st.button(
         "Freeze this dataset version",
         icon=":material/lock:",
-        type="secondary" if lacks_a_class else "primary",  # what is missing comes first
+        type="secondary" if lacks_a_class or trains else "primary",  # what is missing comes first
         width="stretch",
     )
     st.caption("A frozen version never changes: its members are stored with a checksum, its test part stays.")
-    if not frozen:
-        return
-    with errors_shown():
-        dataset = freeze_split(
-            get_workspace(),
-            source_names=source_names,
-            spec=spec,
-            name=name.strip() or None,
-            without=without,
-            second_test=second,
-        )
-        select("dataset", dataset.name)
-        if selected("source") not in source_names:  # the round goes on with what was frozen
-            select("source", source_names[0])
-        st.toast(f"{plain(dataset.name)} is frozen.", icon=":material/lock:")
-        st.session_state["split-frozen"] = dataset.name
+    return name.strip() if frozen else None
+
+
+def _freeze(
+    source_names: list[str], spec: SplitSpec, name: str, without: KnownCut | None, second: list[str]
+) -> None:
+    """Freeze a version, which the pages are about from then on."""
+    dataset = freeze_split(
+        get_workspace(),
+        source_names=source_names,
+        spec=spec,
+        name=name or None,
+        without=without,
+        second_test=second,
+    )
+    select("dataset", dataset.name)
+    if selected("source") not in source_names:  # the round goes on with what was frozen
+        select("source", source_names[0])
+    st.toast(f"{plain(dataset.name)} is frozen.", icon=":material/lock:")
+    st.rerun()  # the next step is the coloured button now
