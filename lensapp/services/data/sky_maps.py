@@ -79,7 +79,7 @@ class SkyMap:
     def _extent(self) -> float:
         """The width of the map, in the unit of its coordinates."""
         if self.centre_deg is not None:
-            return WHOLE_SKY_WIDTH
+            return float(WHOLE_SKY_WIDTH)
         return max(float(np.ptp(self.x)), float(np.ptp(self.y)))
 
 

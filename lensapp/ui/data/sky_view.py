@@ -55,7 +55,8 @@ MOST_CHOSEN = 96
 CLOSEST = 8  # cutouts shown while none is chosen
 ELONGATED = 3
 SYMBOLS = figures.CLASS_SYMBOLS | {"unlabelled": "diamond"}  # filled: rings as thin as these are hardly seen
-NUMBER_SHIFT = 4  # pixels from the middle of a mark
+NUMBER_SHIFT = 3  # pixels from the middle of a mark
+HALO = ", ".join(["0 0 2px {0}"] * 6)  # about a number, so that no mark or line runs through it
 MOST_PLACES = 150  # beside whose marks counts can stand
 CLASS = "class"
 OUTER_COLOURS = 2  # per cent of the values at either end, which have the colour of the end
@@ -447,7 +448,7 @@ def _count_overlaps(figure: go.Figure, at: SkyMap) -> int:
     if not len(sizes) or places > MOST_PLACES:
         return 0
     for east, north, size in zip(x.tolist(), y.tolist(), sizes.tolist(), strict=True):
-        figure.add_annotation(  # on a ground of its own, so that no mark or line runs through it
+        figure.add_annotation(
             x=east,
             y=north,
             text=f"<b>{size}</b>",
@@ -456,10 +457,7 @@ def _count_overlaps(figure: go.Figure, at: SkyMap) -> int:
             yanchor="bottom",
             xshift=NUMBER_SHIFT,
             yshift=NUMBER_SHIFT,
-            bgcolor=figures.ground(),
-            opacity=0.9,
-            borderpad=1,
-            font={"size": 12, "color": figures.ink()},
+            font={"size": 12, "color": figures.ink(), "shadow": HALO.format(figures.ground())},
         )
     return len(sizes)
 
