@@ -197,7 +197,7 @@ export class Gallery extends Browsing {
     event.stopImmediatePropagation();
     const [method] = action;
     if (OF_INSPECTOR.has(method)) {
-      if (this.renamed) return; // the gallery of that name is on its way
+      if (this.renamed) { this.notices.toast('No vote taken: the gallery of the other name is on its way.', { kind: 'wrong' }); return; }
       if (!this.covered) this.focused?.closest('button')?.blur(); // or Enter would press what was pressed before
     }
     if (!this.help.hidden && method !== 'ignore') this.toggleHelp();
@@ -320,10 +320,11 @@ export class Gallery extends Browsing {
     setTimeout(() => URL.revokeObjectURL(href));
   }
 
-  /** Give a vote to all that are picked; return whether there are any. */
+  /** Give a vote to all that are picked, or refuse it; return whether there are any. */
   votePicked(vote) {
     const ids = [...this.picks.ids];
-    if (!ids.length || this.single.open || !this.pictures.pageReady) return false;
+    if (!ids.length || this.single.open) return false;
+    if (!this.pictures.pageReady) { this.refuse(); return true; }
     const before = this.shelf.graded;
     this.voting.give(ids, vote);
     this.picks.clear();
@@ -336,11 +337,17 @@ export class Gallery extends Browsing {
   vote(vote) {
     const { current, cursor, perPage } = this.shelf;
     const painted = this.single.open ? this.pictures.singleReady : this.pictures.isDrawn(cursor % perPage);
-    if (current === undefined || !painted) return false;
+    if (current === undefined || !painted) { this.refuse(); return false; }
     const before = this.shelf.graded;
     this.voting.give([current], vote);
     this.celebrate(before);
     return true;
+  }
+
+  /** Say that a vote was not taken, since what it was for is not in sight: no key is lost unseen. */
+  refuse() {
+    const why = this.shelf.current === undefined ? 'no candidate is shown' : 'the picture was not shown yet';
+    this.notices.toast(`No vote taken: ${why}.`, { kind: 'wrong' });
   }
 
   /** Show what came of the review when the last candidate got its grade; `before` were graded before. */
@@ -363,7 +370,8 @@ export class Gallery extends Browsing {
   /** Give the lowest grade to what is left on the page, and turn it. */
   gradeRest() {
     const { shelf, votes } = this, { letter } = this.data.grades.at(-1);
-    if (this.single.open || !this.pictures.pageReady) return;
+    if (this.single.open) { this.notices.toast('The rest of the page is graded in the mosaic (Esc).'); return; }
+    if (!this.pictures.pageReady) { this.refuse(); return; }
     const rest = [...shelf.idsOf(shelf.page)].filter((id) => !votes.get(id));
     const before = shelf.graded;
     this.voting.give(rest, { grade: letter, contaminant: null });
@@ -390,6 +398,7 @@ export class Gallery extends Browsing {
       this.notices.toast(`Starred ${this.picks.size} picked.`);
       return;
     }
+    if (this.shelf.current === undefined) { this.refuse(); return; }
     const starred = !this.votes.note(this.shelf.current).starred;
     this.annotate({ starred });
     this.notices.say(starred ? 'Starred.' : 'Star removed.');

@@ -3,6 +3,9 @@
 /**
  * Return what Streamlit calls on every rerun that changes the data.
  *
+ * What that returns is called when the part has left the page, but also, where two reruns follow closely, for the first
+ * of them while the part still stands there: then it goes on.
+ *
  * @param selector of the part's root
  * @param identity(data) what tells one thing from another
  * @param make(root, data, trigger) returns the part, which has renew(data) and close()
@@ -24,6 +27,7 @@ export function mounting(selector, identity, make) {
       mounted.set(parentElement, { identity: own, root, pristine, part: make(root, data, setTriggerValue) });
     }
     return () => {
+      if (parentElement.isConnected) return;
       mounted.get(parentElement)?.part.close();
       mounted.delete(parentElement);
     };

@@ -1,0 +1,56 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+
+globalThis.document = { querySelector: () => null };
+const { Gallery } = await import('../../../lensapp/ui/gallery/client/gallery.js');
+
+/** A gallery of two candidates, of which `drawn` says whether they are painted. */
+function gallery({ view = [7, 8], drawn = true, picked = [], single = false }) {
+  const given = [], told = [];
+  const made = Object.create(Gallery.prototype);
+  return Object.assign(made, {
+    given, told,
+    shelf: { current: view[0], cursor: 0, perPage: 2, page: 0, graded: 0, total: view.length, view, idsOf: () => view },
+    data: { grades: [{ letter: 'A' }, { letter: 'X' }], inspector: 'Ada' },
+    single: { open: single }, picks: { ids: new Set(picked), size: picked.length, clear() {} },
+    pictures: { isDrawn: () => drawn, pageReady: drawn, singleReady: drawn },
+    votes: { get: () => null, note: () => ({ starred: false }) },
+    voting: { give: (ids, vote) => given.push([...ids, vote?.grade]), annotate: (id) => given.push([id, '*']) },
+    notices: { say() {}, toast: (message) => told.push(message) },
+    celebrate() {}, moveBy: (step) => given.push(`on by ${step}`), nextPage() {},
+  });
+}
+
+test('a grade is a vote on the candidate under the cursor, once its picture is shown', () => {
+  const { given, told } = grading(gallery({}));
+  assert.deepEqual(given, [[7, 'A'], 'on by 1']);
+  assert.deepEqual(told, []);
+});
+
+function grading(made) {
+  made.grade('A');
+  return made;
+}
+
+for (const [when, state, why] of [
+  ['before its picture is shown', { drawn: false }, 'the picture was not shown yet'],
+  ['before its picture is shown alone', { drawn: false, single: true }, 'the picture was not shown yet'],
+  ['before the review is there', { view: [] }, 'no candidate is shown'],
+  ['of those picked before the page is shown', { drawn: false, picked: [7, 8] }, 'the picture was not shown yet'],
+]) {
+  test(`a grade ${when} is refused in sight, and the cursor stays`, () => {
+    const { given, told } = grading(gallery(state));
+    assert.deepEqual(given, []);
+    assert.deepEqual(told, [`No vote taken: ${why}.`]);
+  });
+}
+
+test('so are the rest of a page, a withdrawal and a star', () => {
+  const unpainted = gallery({ drawn: false }), empty = gallery({ view: [] });
+  unpainted.gradeRest();
+  unpainted.withdraw();
+  empty.toggleStar();
+  assert.deepEqual([unpainted.given, empty.given], [[], []]);
+  assert.equal(unpainted.told.length, 2);
+  assert.deepEqual(empty.told, ['No vote taken: no candidate is shown.']);
+});
