@@ -112,6 +112,7 @@ def test_scores_no_better_than_chance_are_warned_of(folder: Path, monkeypatch: p
     for name, address in (
         ("evaluate", {"run": "elu_cnn-1"}),
         ("compare", {"compare": "elu_cnn-1,elu_cnn-2"}),
+        ("score", {"run": "elu_cnn-1", "source": "sky"}),
     ):
         page = open_page(name, **address)
         [told] = [one.value for one in page.warning if "chance" in one.value]

@@ -20,6 +20,7 @@ from lensapp.storage import datasets, queue, reviews, runs, sources
 from lensapp.storage.scores import stored_scores
 from lensapp.storage.workspace import Workspace
 from lensapp.ui.score import score_page
+from lensapp.ui.shared.traffic_lights import LIGHTS
 from support.pages_workspace import (
     MAIN,
     SIZE,
@@ -105,6 +106,8 @@ def test_what_the_network_learned_from_is_marked_and_can_be_left_out_of_page_and
     assert scores.learned_cutouts(ws, run=run, source=source).tolist() == sorted(of_parts.tolist())
     page = open_page("score", run="elu_cnn-1", source="sky")
     assert any("†: the network learned from it" in text.value for text in page.caption)
+    [light] = [one.label for one in page.expander if "that the network learned from" in one.label]
+    assert light.startswith(LIGHTS["amber"])
     page.toggle(key="score-unlearned").set_value(True).run()  # 28 of 40
     assert len(sheets_of(page)["score-top"]["items"]) == 12
     assert not any("†" in text.value for text in page.caption)

@@ -117,11 +117,7 @@ def replay_orders(
         When no candidate is a lens or none has a score.
     """
     truth, review = _truth(ws, name)
-    if not len(truth.cutout_ids):
-        raise InvalidInput(
-            f"{name} has no {'truth labels' if review is None else 'grades'}: nothing tells which candidates "
-            "are lenses. Replay a graded review, or a source with labels."
-        )
+    _require_truth(name, truth, review)
     run = _run(ws, name, truth.sources, review, run_name)
     learned = _learned(ws, run, truth.cutout_ids) & (not with_learned)
     ids, is_lens = truth.cutout_ids[~learned], truth.is_lens[~learned]
@@ -240,6 +236,14 @@ def _truth(ws: Workspace, name: str) -> tuple[Truth, Review | None]:
     labelled = np.array([label is not None for label in columns["label"]], bool)
     is_lens = np.asarray(columns["label"][labelled] == "lens", bool)
     return Truth([source], columns["id"][labelled], is_lens, None), None
+
+
+def _require_truth(name: str, truth: Truth, review: Review | None) -> None:
+    if not len(truth.cutout_ids):
+        raise InvalidInput(
+            f"{name} has no {'truth labels' if review is None else 'grades'}: nothing tells which candidates "
+            "are lenses. Replay a graded review, or a source with labels."
+        )
 
 
 def _run(

@@ -43,6 +43,8 @@ class Compared:
         See `lensapp.core.evaluate.metrics`.
     auroc_low, auroc_high, tpr10_low, tpr10_high
         95 % limits, as Evaluate has them: of the AUROC after DeLong, of TPR10 by resampling.
+    accepted
+        Cutouts with a score of the threshold of the accuracy or above; None of several classes.
     parameters, epochs, seconds, images_per_second
         Size of the network and cost of its training.
     reason
@@ -76,6 +78,7 @@ class Compared:
     auroc_high: float | None = None
     tpr10_low: float | None = None
     tpr10_high: float | None = None
+    accepted: int | None = None
 
     @property
     def like_chance(self) -> bool:
@@ -257,6 +260,7 @@ def _compared(ws: Workspace, entries: Sequence[StudyRun]) -> list[Compared]:
         decided = figures.get("classes") or figures  # the share of all classes decided correctly, of several
         accuracy, n = decided.get("accuracy"), decided.get("n")
         intervals = figures.get("intervals") or {}
+        confusion = None if figures.get("classes") else figures.get("confusion")
         low, high = (None, None) if accuracy is None or not n else wilson_interval(round(accuracy * n), n)
         rows.append(
             Compared(
@@ -273,6 +277,7 @@ def _compared(ws: Workspace, entries: Sequence[StudyRun]) -> list[Compared]:
                 accuracy_high=high,
                 **{name: figures.get(name) for name in FIGURES},
                 **{name: summary.get(name) for name in COSTS},
+                accepted=confusion["tp"] + confusion["fp"] if confusion else None,
                 reason=entry.info.get("reason", ""),
                 after=f"{earlier.name}'s {before}" if earlier and before else "",
                 **{

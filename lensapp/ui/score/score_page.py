@@ -31,9 +31,11 @@ from lensapp.services.score.scores import (
 )
 from lensapp.services.score.sources_to_score import to_score
 from lensapp.services.train import runs
+from lensapp.services.train.best_epochs import no_better_than_chance
 from lensapp.services.train.starter import STARTER_NAME, is_starter
 from lensapp.storage.records import Cutout, Run, Source
 from lensapp.storage.workspace import Workspace
+from lensapp.ui.evaluate.chance import warn_of_chance
 from lensapp.ui.evaluate.cutout_sheet import show_cutouts
 from lensapp.ui.evaluate.evaluation_figures import score_figure, score_histogram_csv
 from lensapp.ui.evaluate.survey_view import show_survey_numbers
@@ -88,6 +90,7 @@ def show_score_page() -> None:
     for warning in runs.fit_warnings(ws, run, source):
         st.warning(warning, icon=":material/straighten:")
     task = task_of(ws, run)
+    _warn_of_chance(ws, run)
     scored = load_scored(ws, run=run, source=source)
     learned = np.zeros(0, np.int64) if run.is_external else learned_cutouts(ws, run=run, source=source)
     show_source_check(ws, run, source, scored=bool(len(scored)), learned=len(learned))
@@ -111,6 +114,15 @@ def show_score_page() -> None:
     if task.scores_candidates and len(scored):
         _show_scores(ws, run, source, scored, learned=learned, with_classes=task.kind == "classes")
     show_score_import(ws, imported)
+
+
+def _warn_of_chance(ws: Workspace, run: Run) -> None:
+    """Warn where a run orders its test part no better than chance, or else its validation part."""
+    evaluation = _evaluation_of(ws, run)
+    if evaluation is not None:
+        warn_of_chance([evaluation])
+    elif told := no_better_than_chance(run):
+        st.warning(plain(told), icon=":material/warning:")
 
 
 def _choose_source(ws: Workspace, run: Run, imported: Sequence[Source]) -> Source:

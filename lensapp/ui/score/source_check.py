@@ -52,8 +52,9 @@ def show_source_check(ws: Workspace, run: Run, source: Source, *, scored: bool, 
         }
         for one in check.comparisons
     ]
+    light = "amber" if learned and check.light == "green" else check.light  # its scores flatter
     with st.expander(
-        f"{LIGHTS[check.light]} {plain(headline(check, learned=learned))}"
+        f"{LIGHTS[light]} {plain(headline(check, learned=learned))}"
     ):  # closed: the way on stays in sight
         if check.light != "green":
             st.markdown(plain(check.words))
@@ -109,7 +110,8 @@ def _columns(least: float) -> dict[str, Any]:
 def headline(check: SourceCheck, *, learned: int = 0) -> str:
     """Return what a check found on one line: the worst light and the first quantities that have it."""
     if check.light == "green" and learned:
-        return f"This is the source that the network learned from ({counted(learned, 'cutout')} of it)"
+        of_it = counted(learned, "cutout")
+        return f"This is the source that the network learned from ({of_it} of it): scores of these flatter"
     if check.light == "green":
         return "The source looks like the training part"
     worst = max((one.light for one in check.comparisons), key=list(MEANINGS).index)

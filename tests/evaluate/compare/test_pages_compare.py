@@ -18,7 +18,7 @@ from lensapp.storage.records import Dataset
 from lensapp.storage.workspace import Workspace
 from lensapp.ui.evaluate.compare import compare_figures
 from lensapp.ui.evaluate.compare.compare_forms import MADE
-from lensapp.ui.evaluate.compare.compare_page import measured_on
+from lensapp.ui.evaluate.compare.compare_page import accuracy_words, measured_on, titled
 from lensapp.ui.evaluate.compare.side_figures import scatter_figure
 from lensapp.ui.evaluate.evaluation_figures import roc_figure, smallest_rate
 from lensapp.ui.shared.widgets import number, rounded_count, size_in_words
@@ -80,6 +80,19 @@ def test_a_comparison_is_drawn_tabulated_and_its_failure_told(folder: Path) -> N
     assert not page.exception
     assert len(figures_of(page)) == 2
     assert any("TPR10 by run" in text.value for text in page.markdown)
+
+
+def test_the_threshold_of_the_accuracy_is_named_with_who_accepts_nothing_there(folder: Path) -> None:
+    ws = full_workspace(folder)
+    row = compared_runs(ws, ["elu_cnn-1"])[0]
+    confusion = runs.get_run(ws.database, "elu_cnn-1").evaluation["confusion"]
+    assert row.accepted == confusion["tp"] + confusion["fp"] > 0
+    assert accuracy_words([row]) == "accuracy at score ≥ 0.5"
+    blind, unmeasured = replace(row, label="blind", accepted=0), replace(row, accepted=None, n=None)
+    assert accuracy_words([row, blind]).startswith("accuracy at score ≥ 0.5, where blind accepts nothing, so")
+    assert (accuracy_words([unmeasured]), measured_on(ws, [unmeasured])) == ("", "")
+    assert titled(replace(row, label="FAST")).label.startswith("ELU CNN")
+    assert titled(row) == row
 
 
 def test_what_runs_were_measured_on_is_told_by_the_cutouts_not_by_the_version(folder: Path) -> None:

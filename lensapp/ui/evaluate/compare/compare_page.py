@@ -1,11 +1,14 @@
 """The page that puts networks side by side: figures of merit by run, cost, and the table."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import pandas as pd
 import streamlit as st
 
 from lensapp.core.errors import NotFound
+from lensapp.core.train.network_specs import NETWORKS
+from lensapp.core.train.presets import PRESETS
 from lensapp.services.evaluate.compare.same_part import measured_alike
 from lensapp.services.evaluate.compare.side_by_side import first_together
 from lensapp.services.evaluate.run_colours import colours_of_runs
@@ -17,6 +20,7 @@ from lensapp.services.train.starter import is_starter
 from lensapp.services.train.studies import StudyStatus
 from lensapp.storage.workspace import Workspace
 from lensapp.ui.evaluate.compare import compare_figures, compare_forms
+from lensapp.ui.evaluate.compare.compare_preview import title_of
 from lensapp.ui.evaluate.compare.side_view import number_text, show_beside
 from lensapp.ui.evaluate.tables import TERMS, number_columns, show_caption_and_copy
 from lensapp.ui.shared import figures
@@ -24,6 +28,7 @@ from lensapp.ui.shared.address import NO_ROWS, Kind, digest, in_fragment_run, ke
 from lensapp.ui.shared.job_controls import POLL_SECONDS, job_progress, warn_without_worker
 from lensapp.ui.shared.markup import plain
 from lensapp.ui.shared.page_head import ButtonType, page_head
+from lensapp.ui.shared.scores import USUAL_THRESHOLD
 from lensapp.ui.shared.state import (
     choose_view,
     get_workspace,
@@ -147,7 +152,7 @@ def _choose_rows(ws: Workspace, statuses: list[StudyStatus], evaluated: list[str
     select(STUDY, name)
     st.query_params.pop(CHOSEN, None)
     status = next(status for status in statuses if status.study.name == name)
-    rows = comparisons.compared_in(ws, status.study)
+    rows = [titled(row) for row in comparisons.compared_in(ws, status.study)]
     with right, st.container(key="compare-stands"):
         if not status.active:
             dataset = next(
@@ -162,6 +167,12 @@ def _choose_rows(ws: Workspace, statuses: list[StudyStatus], evaluated: list[str
         if status.active or status.state == "failed":
             st.fragment(_follow, run_every=POLL_SECONDS if status.moving else None)(status.study.name)
     return rows
+
+
+def titled(row: Compared) -> Compared:
+    """Return a row of a comparison by the title of its recipe or network in place of the short name."""
+    known = row.label != row.run and row.label in {*PRESETS, *NETWORKS}
+    return replace(row, label=title_of(row.label)) if known else row
 
 
 def _choose_by_hand(ws: Workspace, evaluated: list[str]) -> tuple[list[str], list[str]]:
@@ -269,19 +280,37 @@ def _show_table(rows: list[Compared], cutouts: str) -> None:
         **kept("ticked", ticked(names), NO_ROWS, key=f"compare-table-{digest(names)}"),
     )
     st.session_state[TICKED] = [rows[row].run for row in event.selection.rows if row < len(rows)]
-    caption = "Tick rows to make a committee of them; " + cutouts
+    parts = ["Tick rows to make a committee of them", cutouts, accuracy_words(rows)]
+    caption = "; ".join(part for part in parts if part)
     show_caption_and_copy(table, caption=caption, file_name="comparison")
 
 
 def measured_on(ws: Workspace, rows: Sequence[Compared]) -> str:
-    """Return in words what cutouts the rows were measured on, and whether they are the same."""
+    """Return in words on what cutouts rows were measured, and whether these are the same; "" before any."""
     measured = [row for row in rows if row.n]
-    versions = sorted({row.dataset for row in measured or rows})
+    if not measured:
+        return ""
+    versions = sorted({row.dataset for row in measured})
     part = f"test part of {', '.join(versions)}: n = {_range([row.n for row in measured])}"
     text = f"{part}, {_range([row.lenses for row in measured])} of them lenses"
-    if measured and not measured_alike(ws, [row.run for row in measured]):
+    if not measured_alike(ws, [row.run for row in measured]):
         return text + "; not the same cutouts: compare with care"
     return text + (" (the same cutouts)" if len(versions) > 1 else "")
+
+
+def accuracy_words(rows: Sequence[Compared]) -> str:
+    """Return at which score the accuracy of rows is, and which accept nothing there; "" where none has it."""
+    if all(row.accepted is None for row in rows):
+        return ""
+    usual = f"accuracy at score ≥ {USUAL_THRESHOLD:g}"
+    nothing = [row.label for row in rows if row.accepted == 0]
+    if not nothing:
+        return usual
+    verb = "accepts" if len(nothing) == 1 else "accept"
+    return (
+        f"{usual}, where {' and '.join(nothing)} {verb} nothing, so that it is the share of non-lenses; "
+        "Evaluate proposes a threshold for each"
+    )
 
 
 def _range(counts: Sequence[int | None]) -> str:
@@ -300,12 +329,13 @@ def _merits(rows: list[Compared], cutouts: str) -> str:
         **kept("merit", one_of(list(compare_figures.MERITS)), "auroc", key="compare-merit"),
     )
     title = f"{_merit_label(merit)} by run"
+    of_accuracy = [accuracy_words(rows)] if merit == "accuracy" else []
     figures.show_figure(
         compare_figures.bar_figure(
             rows, merit, colours=figures.line_colours(), ink=figures.ink(), run_colours=_run_colours(rows)
         ),
         title=title[0].upper() + title[1:],
-        caption=cutouts + _limits_note(rows, merit),
+        caption="; ".join([cutouts, *of_accuracy]) + _limits_note(rows, merit),
         csv=lambda: figures.csv_text(compare_figures.columns_of(rows)),
         key="compare-bars",
         height=_rows_height(rows),
