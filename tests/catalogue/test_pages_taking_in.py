@@ -7,8 +7,9 @@ import pytest
 
 from lensapp.core.inspect.grades import ABCX
 from lensapp.core.inspect.vote_files import grade_of
-from lensapp.services.inspect.vote_import import import_votes
-from lensapp.storage import datasets, runs
+from lensapp.services.inspect import vote_log
+from lensapp.services.inspect.vote_import import import_votes, vote_targets
+from lensapp.storage import datasets, reviews, runs
 from lensapp.storage.scores import stored_scores
 from lensapp.ui.catalogue.vote_tables import EXAMPLE_VOTES, template
 from support import small_surveys
@@ -77,6 +78,7 @@ def test_hard_negatives_of_a_source_without_scores_lead_to_one_that_has_them(fol
 
 def test_the_table_of_votes_that_is_shown_as_an_example_is_taken(folder: Path) -> None:
     ws = full_workspace(folder)
+    graded = reviews.list_reviews(ws.database)[0]
     page = open_page("catalogue", source="sky", view="votes")
     shown = page.dataframe[0].value
     assert len(shown) == len(EXAMPLE_VOTES)
@@ -93,5 +95,19 @@ def test_the_table_of_votes_that_is_shown_as_an_example_is_taken(folder: Path) -
     page.file_uploader(key="votes-file").set_value(sent).run()
     assert "votes-map" in [one.key for one in page.text_input]
     assert any("3 new votes" in one.value for one in page.caption)
+    assert [one.name for one in reviews.list_reviews(ws.database)] == [graded.name]
+    chosen = page.selectbox(key="votes-review-sky")
+    assert chosen.value == graded.name, "the open review that shows the candidates"
+    assert any(f"for {graded.name}" in one.value for one in page.caption)
+    chosen.set_value("sky").run()
+    assert any("for sky-all" in one.value for one in page.caption)
+    page.selectbox(key="votes-review-sky").set_value(graded.name).run()
+    page.button(key="votes-add").click().run()
+    assert not page.exception
+    assert [one.name for one in reviews.list_reviews(ws.database)] == [graded.name]
+    assert {"Vera", "Fritz"} <= {one.inspector for one in vote_log.votes_in(ws, graded)}
+    reviews.close_review(ws.database, graded.name)
+    targets = vote_targets(ws, source_name="sky", path=folder / "votes.csv")
+    assert (targets.usual, targets.held, targets.rows) == ("sky", {}, 3), "closed, it takes no more votes"
     page.button(key="votes-to-feed-back").click().run()
     assert page.query_params["view"] == "feed-back"

@@ -31,9 +31,10 @@ from lensapp.ingest.gate.guards import reading
 from lensapp.ingest.gate.subprocesses import isolated
 from lensapp.ingest.refusals import Refused
 from lensapp.services.inspect.vote_export import CANDIDATE
-from lensapp.services.inspect.vote_reviews import TargetReview, target_reviews
+from lensapp.services.inspect.vote_log import worked_on_last
+from lensapp.services.inspect.vote_reviews import TargetReview, shown_by, target_reviews
 from lensapp.services.inspect.votes import check_inspector
-from lensapp.storage import reviews
+from lensapp.storage import reviews, sources
 from lensapp.storage.records import Vote
 from lensapp.storage.workspace import Workspace
 
@@ -211,6 +212,48 @@ class _Import:
             "refused": sorted(self.refused, key=itemgetter("row")),
             "warnings": [*self.table.warnings, *self.warnings],
         }
+
+
+@dataclass(frozen=True)
+class VoteTargets:
+    """Where the votes of a table on candidates of a source may go.
+
+    Attributes
+    ----------
+    rows
+        How many votes there are.
+    held
+        Of how many of them each open review of the source shows the candidates, the last worked on first.
+    named
+        Whether a column names the reviews.
+    usual
+        The review that shows all candidates that the source has, or else the source: its votes go to the
+        reviews that the table names, or to one of all candidates.
+    """
+
+    rows: int
+    held: Mapping[str, int]
+    named: bool
+    usual: str
+
+
+def vote_targets(
+    ws: Workspace, *, source_name: str, path: Path, columns: Mapping[str, str | None] | None = None
+) -> VoteTargets:
+    """Return where the votes of a table on candidates of a source may go; errors as of `import_votes`."""
+    table = isolated(read_vote_table, Path(path), dict(columns or {}))
+    source = sources.get_source(ws.database, source_name)
+    own = [
+        one
+        for one in reviews.list_reviews(ws.database)
+        if one.closed_at is None and source.id in reviews.source_ids_of(ws.database, one)
+    ]
+    ids = table.cells["id"]
+    held = {one.name: shown_by(ws, one, ids) for one in worked_on_last(ws, own)}
+    known = shown_by(ws, source, ids)
+    whole = (name for name, count in held.items() if count == known > 0)
+    named = "review" in table.columns
+    return VoteTargets(len(table), held, named, source_name if named else next(whole, source_name))
 
 
 @needs("work")

@@ -1,6 +1,7 @@
 """Which reviews the votes of a file belong to, and which candidates those show."""
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -130,6 +131,21 @@ def target_reviews(
                 "Import them into that review by its name."
             )
     return targets
+
+
+def shown_by(ws: Workspace, where: Review | Source, candidate_ids: Sequence[str | None]) -> int:
+    """Return how many of some candidate IDs a review shows, or a source holds."""
+    if isinstance(where, Review):
+        target = _existing(ws, where)
+    else:
+        by_name = _candidates_by_name(ws, [where.id], None)
+        target = TargetReview(where.name, ReviewSpec(), where, by_name)
+    shown = 0
+    for one in candidate_ids:
+        with suppress(InvalidInput):
+            target.cutout_id(one)
+            shown += 1
+    return shown
 
 
 def fitting_grades(cells: Cells, grade_map: Mapping[str, str]) -> dict[str, object]:

@@ -7,7 +7,7 @@ import streamlit as st
 
 from lensapp.core.inspect.vote_files import parse_grade_map
 from lensapp.core.inspect.vote_times import DATE_ORDERS
-from lensapp.services.inspect.vote_import import import_votes
+from lensapp.services.inspect.vote_import import VoteTargets, import_votes, vote_targets
 from lensapp.storage.workspace import Workspace
 from lensapp.ui.shared.markup import plain, plain_all
 from lensapp.ui.shared.page_words import in_page_words
@@ -50,11 +50,14 @@ def show_vote_import(ws: Workspace, source_name: str) -> None:
             "columns": {"grade": grade_column or None},
             "order": order,
         }
-        plan = import_votes(ws, name=source_name, path=path, dry_run=True, **options)
+        name = _choose_review(
+            ws, source_name, vote_targets(ws, source_name=source_name, path=path, columns=options["columns"])
+        )
+        plan = import_votes(ws, name=name, path=path, dry_run=True, **options)
         people = ", ".join(f"{name} ({count})" for name, count in plan["inspectors"].items())
         new = counted(plan["added"], "new vote") + (f" by {people}" if people else "")
         st.caption(
-            f"{counted(plan['rows'], 'row')}: {plain(new)}, "
+            f"{counted(plan['rows'], 'row')}: {plain(new)} for {plain_all(plan['reviews'])}, "
             f"{number(plan['already_there'])} here already, {number(len(plan['refused']))} refused."
         )
         for warning in plan["warnings"]:
@@ -64,7 +67,32 @@ def show_vote_import(ws: Workspace, source_name: str) -> None:
         if plan["added"] and st.button(
             f"Add {counted(plan['added'], 'vote')}", type="primary", key="votes-add"
         ):
-            done = import_votes(ws, name=source_name, path=path, **options)
+            done = import_votes(ws, name=name, path=path, **options)
             added = f"{counted(done['added'], 'vote')} added to {plain_all(done['reviews'])}."
             st.session_state[VOTES_ADDED] = added
             st.rerun()  # the table above counts them
+
+
+def _choose_review(ws: Workspace, source_name: str, targets: VoteTargets) -> str:
+    """Ask which review the votes go to; return its name, or that of the source for those that are made."""
+    of_all = f"{source_name}-all"
+    words = {
+        name: f"{name} · shows {number(held)} of {number(targets.rows)}"
+        for name, held in targets.held.items()
+    }
+    if targets.named:
+        words[source_name] = "the reviews that the table names"
+    elif of_all not in words:
+        words[source_name] = f"a new review of all candidates, {of_all}"
+    usual = targets.usual if targets.usual in words else of_all
+    return str(
+        st.selectbox(
+            "Review that the votes go to",
+            list(words),
+            index=list(words).index(usual),
+            format_func=words.__getitem__,
+            key=f"votes-review-{source_name}",
+            help="Those of one review are compared with each other: at first the open one that shows the "
+            "candidates of the table.",
+        )
+    )
