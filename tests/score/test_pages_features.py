@@ -9,14 +9,16 @@ import pandas as pd
 import plotly.graph_objects as go
 import pytest
 
+from lensapp.services.inspect.acquisition import runs_that_scored
 from lensapp.services.inspect.consensus import grades_of
 from lensapp.services.score import features, map_density
+from lensapp.services.score.scores import aligned_scores
 from lensapp.storage import queue, sources
 from lensapp.storage.features import FeatureMap, features_folder, open_store, save_map
 from lensapp.storage.files import checksum_of
 from lensapp.storage.workspace import Workspace
 from lensapp.ui.score import feature_map
-from lensapp.ui.score.selection import selection_words
+from lensapp.ui.score.selection import best_first, selection_words
 from lensapp.ui.shared.markup import guard_figure
 from support.pages_workspace import (
     COUNT,
@@ -114,6 +116,36 @@ def test_scores_that_lie_close_together_take_all_colours() -> None:
     [dots] = [trace for trace in figure.data if trace.name == "score"]
     assert 0.2 < dots.marker.cmin <= 0.38
     assert 0.65 <= dots.marker.cmax < 0.8
+
+
+def test_graded_cutouts_stand_out_above_those_without_votes(folder: Path) -> None:
+    columns = ("x", "y", "candidate_id", "grade")
+    rows = [(0.0, 0.0, f"c{k}", grade) for k, grade in enumerate(["", "X", "A", "B", "C", ""])]
+    for theme in ("dark", "light"):
+        table = pd.DataFrame(rows, columns=columns)
+        figure = feature_map.map_figure(table, method="umap", colouring="grade", theme=theme)
+        assert [trace.name for trace in figure.data] == ["no votes", "X", "C", "B", "A"]
+        looks = [(trace.marker.symbol, trace.marker.color) for trace in figure.data]
+        assert len({symbol for symbol, _ in looks}) == len({colour for _, colour in looks}) == 5
+        unknown, *graded = figure.data
+        assert all(trace.marker.size >= 1.5 * unknown.marker.size for trace in graded)
+        assert all(trace.marker.opacity > 2 * unknown.marker.opacity for trace in graded)
+        assert figure.layout.legend.traceorder == "reversed"
+
+
+def test_what_is_chosen_comes_by_another_runs_scores_where_this_one_gave_none(folder: Path) -> None:
+    ws = full_workspace(folder)
+    source = sources.get_source(ws.database, "sky")
+    runs_with_scores = runs_that_scored(ws, "sky")
+    assert runs_with_scores
+    ids = sources.cutout_columns(ws.database, [source.id], columns=("id",))["id"]
+    known = aligned_scores(ws, ids, [source.id], run_id=runs_with_scores[0].id)
+    table = pd.DataFrame({"cutout_id": ids, "score": np.nan})
+    ordered, words = best_first(ws, table, "sky")
+    assert words == f"best score by {runs_with_scores[0].name} first"
+    assert ordered["cutout_id"].iloc[0] == ids[np.nanargmax(known)]
+    ordered, words = best_first(ws, table.assign(score=np.arange(len(ids))), "sky")
+    assert (ordered["cutout_id"].iloc[0], words) == (ids[-1], "best score first")
 
 
 def test_what_is_laid_over_dots_lies_above_them_and_follows_the_filter(folder: Path) -> None:

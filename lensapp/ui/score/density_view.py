@@ -34,11 +34,12 @@ Overlays = dict[str, NDArray[np.int64]]
 
 @dataclass(frozen=True)
 class Places:
-    """Where a map is drawn, what it is coloured by is asked, and all else of it stands."""
+    """Where a map is drawn, what it is coloured by is asked, all else of it and what is chosen stands."""
 
     figure: DeltaGenerator
     beside: DeltaGenerator
     controls: DeltaGenerator
+    below: DeltaGenerator
 
 
 def choose_overlays(ws: Workspace, name: str) -> Overlays:
@@ -125,7 +126,10 @@ def show_density(
         in_ticked = np.flatnonzero(np.isin(points.clusters, ticked))
         if ticked:
             rows = np.intersect1d(rows, in_ticked) if chosen else in_ticked
-        _show_selected(ws, run, name, points, rows, ticked=ticked, grades=grades, drawn=bool(chosen))
+        drawn = bool(chosen)
+        _show_selected(
+            ws, run, name, points, rows, ticked=ticked, grades=grades, drawn=drawn, below=places.below
+        )
 
 
 def _lay_over(
@@ -190,6 +194,7 @@ def _show_selected(
     ticked: list[int],
     grades: dict[int, str],
     drawn: bool,
+    below: DeltaGenerator,
 ) -> None:
     table = pd.DataFrame()
     if len(rows):
@@ -200,7 +205,7 @@ def _show_selected(
             f"{number(len(rows))} cutouts are selected; the {number(len(table))} of the highest score are "
             "taken."
         )
-    show_selected_cutouts(ws, run, table, ticked, drawn=drawn, name=f"{name}-{run.name}")
+    show_selected_cutouts(ws, run, table, ticked, drawn=drawn, of=name, below=below)
 
 
 def cells_csv(cells: map_density.Cells, means: NDArray[np.float64] | None) -> str:

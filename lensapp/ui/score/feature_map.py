@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from lensapp.core.colours import CLASS_COLOURS, LINE_COLOURS, SCALES
 from lensapp.core.evaluate.score_axis import axis_of
-from lensapp.core.inspect.grades import COLOURS, LETTERS
+from lensapp.core.inspect.grades import LETTERS
 from lensapp.core.numerals import score_text
 from lensapp.core.plurals import thin_spaced
 from lensapp.services.score.map_density import Cells
@@ -23,8 +23,14 @@ OVERLAYS = (  # none of the classes' hues, legible on both grounds
     ("circle-open", "#12b5b0"),
     ("star-open", "#a3b500"),
 )
-SYMBOLS = ("circle", "diamond", "square", "x")
+SYMBOLS = ("circle", "diamond", "square", "triangle-up", "cross", "x", "star", "triangle-down")
 FAINT = {"dark": "#5d666f", "light": "#b3bac2"}
+GRADE_MARKS = {  # the hues of the gallery, as bright as marks on either ground have to be
+    "dark": {"A": "#2fd98f", "B": "#6ea8ff", "C": "#f2b233", "X": "#b4bdc7"},
+    "light": {"A": "#0b7a53", "B": "#2563c9", "C": "#b27900", "X": "#4a5460"},
+}
+GRADE_SYMBOLS = {"A": "star", "B": "diamond", "C": "triangle-up", "X": "x-thin"}
+GRADED_TIMES, GRADED_LEAST = 2.0, 12.0  # the size of a graded mark, in those of a dot and in screen pixels
 COLOURINGS = {
     "label": "label",
     "object_class": "class",
@@ -33,6 +39,7 @@ COLOURINGS = {
     "cluster": "cluster",
 }
 STANDING_OUT, FADED, FADED_TWICE, SCORED = 0.9, 0.25, 0.16, 0.85  # opacities
+USUAL, UNKNOWN = 0.6, 0.35  # of dots of a group, and of those of which nothing is known
 OUTERMOST, EDGE = (0.5, 99.5), 0.15  # percentiles, and how far beyond them a map reaches
 AXES = {"pca": "principal component {}", "umap": "UMAP coordinate {}"}
 
@@ -62,10 +69,21 @@ def map_figure(table: pd.DataFrame, *, method: str, colouring: str | None, theme
         for index, key in enumerate(_drawing_order(colouring, groups)):
             name, colour, symbol = _look(colouring, key, index, theme=theme)
             _add_dots(figure, groups[key], name=name, colour=colour, symbol=symbol, total=len(table))
+            if colouring == "grade" and key:
+                _mark_graded(figure.data[-1], total=len(table))
     figure.update_xaxes(title=AXES[method].format(1), zeroline=False)
     figure.update_yaxes(title=AXES[method].format(2), zeroline=False)
     figure.update_layout(dragmode="lasso", hovermode="closest", legend={"itemsizing": "constant"})
+    if colouring in ("label", "grade"):
+        figure.update_layout(legend_traceorder="reversed")  # what lies on top is named first
     return figure
+
+
+def _mark_graded(trace: go.Scattergl, *, total: int) -> None:
+    """Let what people graded, a few among many, stand out."""
+    trace.marker.size = max(GRADED_TIMES * dot_size(total), GRADED_LEAST)
+    trace.marker.opacity = STANDING_OUT
+    trace.marker.line = {"width": 2 if trace.marker.symbol == "x-thin" else 0, "color": trace.marker.color}
 
 
 def fade_others(figure: go.Figure, marked: Sequence[int]) -> None:
@@ -174,12 +192,13 @@ def _look(colouring: str, key: object, index: int, *, theme: str) -> tuple[str, 
         label = str(key)
         return figures.CLASS_NAMES[label], CLASS_COLOURS[theme][label], figures.CLASS_SYMBOLS[label]
     if colouring == "grade":
-        return str(key) or "no votes", COLOURS.get(str(key), FAINT[theme]), SYMBOLS[0]
+        colour = GRADE_MARKS[theme].get(str(key), FAINT[theme])
+        return str(key) or "no votes", colour, GRADE_SYMBOLS.get(str(key), SYMBOLS[0])
     if key in (-1, ""):
         return "none" if key == -1 else "no class", FAINT[theme], SYMBOLS[0]
     colours = LINE_COLOURS[theme][:-1]  # the last is grey
     number = int(str(key)) if colouring == "cluster" else index
-    return str(key), colours[number % len(colours)], SYMBOLS[number // len(colours) % len(SYMBOLS)]
+    return str(key), colours[number % len(colours)], SYMBOLS[number % len(SYMBOLS)]
 
 
 def _add_dots(
@@ -192,7 +211,12 @@ def _add_dots(
         text=members["candidate_id"],
         mode="markers",
         name=name,
-        marker={"color": colour, "size": dot_size(total), "symbol": symbol, "opacity": 0.6},
+        marker={
+            "color": colour,
+            "size": dot_size(total),
+            "symbol": symbol,
+            "opacity": UNKNOWN if colour in FAINT.values() else USUAL,
+        },
         unselected=_unselected(),
         hovertemplate="%{text}",  # the name of the group is put before it, where it is legible
     )

@@ -3,16 +3,21 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
 from lensapp.services.evaluate.calibrations import calibrated_by_id
-from lensapp.services.score.features import UNLABELLED
+from lensapp.services.inspect.acquisition import runs_that_scored
+from lensapp.services.score.features import UNLABELLED, sources_of
+from lensapp.services.score.scores import aligned_scores
 from lensapp.storage.records import Cutout, Run
 from lensapp.storage.workspace import Workspace
 from lensapp.ui.evaluate.cutout_sheet import open_in_gallery, show_cutouts
 from lensapp.ui.shared.address import NO_ROWS, digest, kept, ticked
 from lensapp.ui.shared.figures import CLASS_NAMES
+from lensapp.ui.shared.markup import plain
 from lensapp.ui.shared.scores import scores_text
 from lensapp.ui.shared.widgets import heading, number
 
@@ -75,12 +80,19 @@ def selection_words(count: int, ticked: Sequence[int], *, drawn: bool) -> str:
 
 
 def show_selected_cutouts(
-    ws: Workspace, run: Run, selected: pd.DataFrame, ticked: Sequence[int], *, drawn: bool, name: str
+    ws: Workspace,
+    run: Run,
+    selected: pd.DataFrame,
+    ticked: Sequence[int],
+    *,
+    drawn: bool,
+    of: str,
+    below: DeltaGenerator,
 ) -> None:
-    """Show the first of the selected cutouts, best score first, and the button that opens them all.
+    """Show how many cutouts are selected and the button that opens them; the first of them `below`.
 
-    They are those of the clusters `ticked`, where some are, within the lasso or box, where one is `drawn`.
-    The review they open in is called after `name`, the clusters and the lasso.
+    They are those of the clusters `ticked`, where some are, within the lasso or box, where one is `drawn`,
+    of the source or dataset version `of`, after which, the clusters and the lasso their review is called.
     """
     if not len(selected) and drawn and ticked:
         st.info(f"{selection_words(0, ticked, drawn=True)}.", icon=":material/lasso_select:")
@@ -91,13 +103,13 @@ def show_selected_cutouts(
             icon=":material/lasso_select:",
         )
         return
-    ordered = selected.sort_values(["score", "cutout_id"], ascending=[False, True], na_position="last")
+    ordered, order = best_first(ws, selected, of)
     ids = ordered["cutout_id"].tolist()
     with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
         heading(selection_words(len(ids), ticked, drawn=drawn))
         if st.button("Open in the gallery", type="primary", icon=":material/grid_view:", key="features-open"):
             what = [*(["chosen"] if drawn else []), *(["cluster", *map(str, ticked)] if ticked else [])]
-            open_in_gallery(ws, ids, name="-".join([name, *what])[:LONGEST_NAME], run_name=run.name)
+            open_in_gallery(ws, ids, name="-".join([of, run.name, *what])[:LONGEST_NAME], run_name=run.name)
     by_id = ordered.set_index("cutout_id")
     probabilities = calibrated_by_id(ws, run, by_id["score"].dropna().to_dict())
 
@@ -108,14 +120,29 @@ def show_selected_cutouts(
         truth = row["object_class"] or ("" if row["label"] == UNLABELLED else CLASS_NAMES[row["label"]])
         return "  ".join(part for part in (row["grade"], score, truth) if part)
 
-    show_cutouts(
-        ws,
-        ids,
-        limit=SHOWN,
-        caption_of=caption_of,
-        review_name=None,
-        run_name=run.name,
-        key="features-chosen",
-    )
-    order = "best score first" if ordered["score"].notna().any() else "in the order of import"
-    st.caption(f"{min(SHOWN, len(ids))} of {number(len(ids))}, {order}.")
+    with below:
+        show_cutouts(
+            ws,
+            ids,
+            limit=SHOWN,
+            caption_of=caption_of,
+            review_name=None,
+            run_name=run.name,
+            key="features-chosen",
+        )
+        st.caption(f"{min(SHOWN, len(ids))} of {number(len(ids))}, {plain(order)}.")
+
+
+def best_first(ws: Workspace, selected: pd.DataFrame, of: str) -> tuple[pd.DataFrame, str]:
+    """Return the selected cutouts by score, and that in words; by another run's where this one gave none."""
+    scores, words = selected["score"].to_numpy(), "best score first"
+    if np.isnan(scores).all():
+        owners = sources_of(ws, of)
+        scored = runs_that_scored(ws, *(owner.name for owner in owners))
+        if not scored:
+            return selected.sort_values("cutout_id"), "in the order of import"
+        ids = selected["cutout_id"].to_numpy(np.int64)
+        scores = aligned_scores(ws, ids, [owner.id for owner in owners], run_id=scored[0].id)
+        words = f"best score by {scored[0].name} first"
+    order = np.lexsort((selected["cutout_id"].to_numpy(), -scores))  # what has no score comes last
+    return selected.iloc[order], words

@@ -2,7 +2,7 @@
 
 import math
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from datetime import datetime
 from functools import partial
@@ -128,6 +128,17 @@ def duration(seconds: float, *, whole: bool = False) -> str:
     if seconds < 36 * 3600:
         return f"{seconds / 3600:.{0 if whole else 1}f} h"
     return f"{seconds / 86400:.0f} d"
+
+
+def in_one_unit(seconds: Iterable[float]) -> Callable[[float], str]:
+    """Return how durations of one column are written: in one unit, that of the longest, to be compared."""
+    longest = max((one for one in seconds if one == one), default=0.0)  # noqa: PLR0124 - NaN
+    unit, size, digits = "h", 3600, 1
+    if longest < 600:
+        unit, size, digits = "s", 1, 0 if longest >= 10 else 1
+    elif longest < 600 * 60:
+        unit, size = "min", 60
+    return lambda one: f"{one / size:.{digits}f} {unit}"
 
 
 def time_left(seconds: float) -> str:

@@ -3,6 +3,7 @@
 import dataclasses
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from lensapp.core.evaluate.score_axis import ScoreAxis
@@ -55,15 +56,24 @@ def compared(label: str, auroc: float) -> Compared:
     return Compared(**fields | known | {"auroc_low": auroc - 0.02, "auroc_high": auroc + 0.02})
 
 
-def test_points_of_one_cost_stand_at_it_and_their_bars_have_caps_of_their_own() -> None:
-    assert compare_figures.ranks_at_one_cost([400_000, 9_000, 400_000]) == [0, None, 1]
+def test_points_of_one_cost_stand_beside_each_other_with_their_bars() -> None:
+    first, alone, second = compare_figures.drawn_beside([400_000, 9_000, 400_000])
+    assert alone == 9_000
+    assert first < 400_000 < second
+    assert first * second == pytest.approx(400_000**2), "as far on either side, on a logarithmic axis"
     rows = [compared("a", 0.95), compared("b", 0.93)]
     figure = compare_figures.cost_figure(rows, "parameters", merit="auroc", colours=["#fff"] * 8, ink="#fff")
-    assert {x for trace in figure.data for x in trace.x} == {400_000}
-    bars = [trace.error_y for trace in figure.data if trace.error_y.array]
-    assert len({bar.width for bar in bars}) == 2
-    assert compare_figures.bars_coincide(rows, "parameters", merit="auroc")
-    assert not compare_figures.bars_coincide(rows[:1], "parameters", merit="auroc")
+    bars = [trace.x[0] for trace in figure.data if trace.error_y.array]
+    points = next(trace for trace in figure.data if not trace.error_y.array)
+    assert bars == list(points.x)
+    low, high = figure.layout.xaxis.range
+    pixels = np.diff(np.log10(bars)) / (high - low) * compare_figures.PLOT_PIXELS[0]
+    assert pixels == pytest.approx(compare_figures.APART_PIXELS)
+    assert [cost for _, cost in points.customdata] == [400_000, 400_000], "told under the mouse as it is"
+    assert compare_figures.costs_coincide(rows, "parameters", merit="auroc")
+    assert not compare_figures.costs_coincide(rows[:1], "parameters", merit="auroc")
+    many = compare_figures.drawn_beside([1e5] * 30)
+    assert max(many) / min(many) < 10 ** (0.25 * np.log10(4)), "within a quarter of the axis"
 
 
 def test_a_short_axis_of_costs_has_two_ticks_at_least() -> None:

@@ -21,7 +21,7 @@ from lensapp.ui.evaluate.compare.compare_forms import MADE
 from lensapp.ui.evaluate.compare.compare_page import accuracy_words, measured_on, titled
 from lensapp.ui.evaluate.compare.side_figures import scatter_figure
 from lensapp.ui.evaluate.evaluation_figures import roc_figure, smallest_rate
-from lensapp.ui.shared.widgets import number, rounded_count, size_in_words
+from lensapp.ui.shared.widgets import in_one_unit, number, rounded_count, size_in_words
 from support.pages_workspace import (
     add_dataset,
     add_evaluation,
@@ -217,14 +217,14 @@ def test_costs_are_written_as_round_numbers_and_names_of_near_points_apart() -> 
     assert [rounded_count(count) for count in (50, 317_665, 1e6)] == ["50", "318\u202fk", "1\u202fM"]
     names = ["a network", "another network", "a large network"]
     near = compare_figures.name_positions([1e5, 1.1e5, 1e7], [0.50, 0.51, 0.5], names)
-    assert near == ["bottom right", "top right", "middle left"]
+    assert near == ["bottom center", "middle right", "middle left"]
     assert compare_figures.name_positions([1e5], [0.2], ["alone"]) == ["middle right"]
 
 
 def test_names_are_placed_as_the_height_of_the_figure_has_room_for_them() -> None:
     near, names = ([1e5, 1e5, 1e7], [0.50, 0.44, 0.50]), ["a network", "another network", "a third"]
     tall, low = (compare_figures.name_positions(*near, names, height=height) for height in (600, 90))
-    assert tall == ["middle right", "middle right", "middle left"]
+    assert tall == ["middle right", "middle right", "middle right"]
     assert low != tall
 
 
@@ -285,6 +285,16 @@ def test_a_single_run_leads_to_the_one_that_is_missing(folder: Path) -> None:
     assert [title.value for title in page.title] == ["Evaluate"]
     assert page.query_params["run"] in ("two", ["two"])
     assert job_control.latest_job(ws, "evaluate", run="two") is not None, "the button does what it says"
+    page = open_page("compare")  # its job waits or runs: there is nothing to start, but something to follow
+    assert "compare-to-missing" not in [button.key for button in page.button]
+    told = " ".join(text.value for text in page.markdown)
+    assert "one is evaluated, two is being evaluated." in told.replace("\\", "")
+    assert "Evaluate two" in told, "the bar of the job"
+
+
+def test_times_of_one_column_are_in_the_unit_of_the_longest() -> None:
+    written = [list(map(in_one_unit(times), times)) for times in ([71, 123], [71, 5400], [600, 86400], [1.5])]
+    assert written == [["71 s", "123 s"], ["1.2 min", "90.0 min"], ["0.2 h", "24.0 h"], ["1.5 s"]]
 
 
 def test_numbers_have_thin_spaces_and_a_true_minus() -> None:

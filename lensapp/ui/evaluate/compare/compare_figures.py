@@ -35,8 +35,14 @@ PLOT_PIXELS = (420, 260)  # about those of the figure of costs on a narrow page:
 NAME_PIXELS, LETTER_PIXELS, MARK_PIXELS = 14, 6.2, 7
 MOST_NAMES, NAME_LETTERS = 16, 24  # of more points only those that no cheaper one reaches are named
 MARGIN_PIXELS, MOST_LISTED = 8, 4
-ALIKE = 0.01  # costs that differ by less stand on one another: their bars have caps of their own widths,
-CAPS, LINES = (3, 4), (1.0, 1.5)  # and thicknesses, in pixels: of the first, and more for each further one
+ALIKE = (
+    0.01  # costs that differ by less would stand on one another: their points are drawn beside each other,
+)
+APART_PIXELS, MOST_APART_PIXELS = (
+    16,
+    96,
+)  # so far from one to the next, and from the first to the last at most
+AXIS_MARGIN = 2.0  # the axis of costs reaches from the lowest divided by it to the highest times it
 AXIS_PIXELS = 80  # of a figure's height, for its axis and what stands above it
 POSITIONS: dict[str, tuple[int, int]] = {
     "middle right": (1, 0), "middle left": (-1, 0), "top center": (0, 1), "bottom center": (0, -1),
@@ -101,20 +107,29 @@ def _colours(
     return [(run_colours or {}).get(row.run, colours[PLACES[row.kind]]) for row in rows]
 
 
-def ranks_at_one_cost(costs: Sequence[float]) -> list[int | None]:
-    """Return which of the points of one cost each is, from 0; None of one that is alone at its cost."""
-    ranks: list[int | None] = []
+def drawn_beside(costs: Sequence[float]) -> list[float]:
+    """Return where on the axis points of these costs are drawn: those of one cost beside each other."""
+    drawn = []
+    decades = _decades(costs) / PLOT_PIXELS[0]  # of a pixel
     for place, cost in enumerate(costs):
         alike = [other for other, one in enumerate(costs) if math.isclose(one, cost, rel_tol=ALIKE)]
-        ranks.append(alike.index(place) if len(alike) > 1 else None)
-    return ranks
+        step = min(APART_PIXELS, MOST_APART_PIXELS / max(len(alike) - 1, 1))
+        pixels = step * (alike.index(place) - (len(alike) - 1) / 2)
+        drawn.append(cost * 10 ** (pixels * decades))
+    return drawn
 
 
-def bars_coincide(rows: Sequence[Compared], cost: str, *, merit: str) -> bool:
-    """Return whether bars of the figure of costs stand on one another, so that caps tell them apart."""
-    drawn = [row for row in rows if getattr(row, merit) is not None and getattr(row, cost)]
-    ranks = ranks_at_one_cost([float(getattr(row, cost)) for row in drawn])
-    return has_intervals(drawn, merit) and any(rank is not None for rank in ranks)
+def _decades(costs: Sequence[float]) -> float:
+    """Return how many powers of ten the axis of costs spans."""
+    return math.log10(AXIS_MARGIN**2 * max(costs) / min(costs)) if costs else 0.0
+
+
+def costs_coincide(rows: Sequence[Compared], cost: str, *, merit: str) -> bool:
+    """Return whether points of the figure of costs are drawn beside each other, being of one cost."""
+    costs = [
+        float(getattr(row, cost)) for row in rows if getattr(row, merit) is not None and getattr(row, cost)
+    ]
+    return drawn_beside(costs) != costs
 
 
 def has_intervals(rows: Sequence[Compared], merit: str) -> bool:
@@ -154,27 +169,27 @@ def cost_figure(
 ) -> go.Figure:
     """Draw `merit` (of MERITS) of each row against `cost` (of COSTS), which is spread logarithmically.
 
-    Names are placed as a figure of `height` pixels has room for them. The intervals of points of one cost
-    have the colours of these, and wider caps from one to the next, so that each is seen. Colours are those
-    of `bar_figure`.
+    Names are placed as a figure of `height` pixels has room for them. Points of one cost stand beside each
+    other, so that each is seen with its interval. Colours are those of `bar_figure`.
     """
     figure = go.Figure()
     measured = [row for row in rows if getattr(row, merit) is not None and getattr(row, cost)]
     costs = [float(getattr(row, cost)) for row in measured]
     shares = [float(getattr(row, merit)) for row in measured]
     names = _names_drawn(measured, costs, shares, cost=cost, merit=merit)
+    across = drawn_beside(costs)
     top = max((interval_of(row, merit)[1] for row in measured), default=1.0)  # the bars end there
-    positions = name_positions(costs, shares, names, height=height - AXIS_PIXELS, top=top)
+    positions = name_positions(across, shares, names, height=height - AXIS_PIXELS, top=top)
     if has_intervals(measured, merit):
         inks = _colours(measured, run_colours, colours)
-        _draw_bars(figure, measured, costs, merit=merit, inks=inks)
+        _draw_bars(figure, measured, across, merit=merit, inks=inks)
     for kind, name in NAMES.items():
         places = [place for place, row in enumerate(measured) if row.kind == kind]
         if not places:
             continue
         of_kind = [measured[place] for place in places]
         figure.add_scatter(
-            x=[costs[place] for place in places],
+            x=[across[place] for place in places],
             y=[getattr(row, merit) for row in of_kind],
             name=name,
             mode="markers+text",
@@ -190,31 +205,27 @@ def cost_figure(
     figure.update_layout(showlegend=len({row.kind for row in measured}) > 1)
     ticks = cost_ticks(costs)
     if costs:
-        figure.update_xaxes(range=[math.log10(min(costs) / 2), math.log10(max(costs) * 2)])
+        figure.update_xaxes(
+            range=[math.log10(min(costs) / AXIS_MARGIN), math.log10(max(costs) * AXIS_MARGIN)]
+        )
     figure.update_xaxes(title=COSTS[cost], type="log", tickvals=ticks, ticktext=[*map(rounded_count, ticks)])
     figure.update_yaxes(title=MERITS[merit])
     return figure
 
 
 def _draw_bars(
-    figure: go.Figure, rows: Sequence[Compared], costs: Sequence[float], *, merit: str, inks: Sequence[str]
+    figure: go.Figure, rows: Sequence[Compared], across: Sequence[float], *, merit: str, inks: Sequence[str]
 ) -> None:
-    """Draw the intervals at their costs, the widest caps below the others."""
-    ranks = ranks_at_one_cost(costs)
-    for place in sorted(range(len(rows)), key=lambda place: -(ranks[place] or 0)):
-        rank, row = ranks[place], rows[place]
+    """Draw the intervals in the colours of their points, which lie over them."""
+    for row, place, colour in zip(rows, across, inks, strict=True):
         if len({*interval_of(row, merit)}) == 1:
             continue
-        bars = _error_bars([row], merit) | {
-            "width": CAPS[0] + CAPS[1] * (rank or 0),
-            "thickness": LINES[0] + LINES[1] * (rank or 0),
-        }
         figure.add_scatter(
-            x=[costs[place]],
+            x=[place],
             y=[float(getattr(row, merit))],
             mode="markers",
-            marker={"size": 1, "color": inks[place]},
-            error_y=bars if rank is None else bars | {"color": inks[place]},
+            marker={"size": 1, "color": colour},
+            error_y=_error_bars([row], merit) | {"width": 5, "thickness": 1.5, "color": colour},
             hoverinfo="skip",
             showlegend=False,
             name=row.label,
@@ -240,7 +251,7 @@ def cost_ticks(costs: Sequence[float]) -> list[float]:
     """
     if not costs:
         return []
-    low, high = min(costs) / 2, max(costs) * 2
+    low, high = min(costs) / AXIS_MARGIN, max(costs) * AXIS_MARGIN
     decades = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
     ticks: list[float] = []
     for factors in ((1,), (1, 2, 5), (1, 1.5, 2, 3, 5, 7)):
@@ -272,10 +283,9 @@ def name_positions(
     """
     if not costs:
         return []
-    extent = math.log10(max(costs) / min(costs)) or 1.0
     width, top = PLOT_PIXELS[0], top or max(shares) or 1.0
     points = [
-        (math.log10(cost / min(costs)) / extent * width, share / top * height)
+        (math.log10(AXIS_MARGIN * cost / min(costs)) / _decades(costs) * width, share / top * height)
         for cost, share in zip(costs, shares, strict=True)
     ]
     taken = [(x - MARK_PIXELS, y - MARK_PIXELS, x + MARK_PIXELS, y + MARK_PIXELS) for x, y in points]

@@ -12,7 +12,7 @@ from lensapp.core.train.presets import PRESETS
 from lensapp.services.evaluate.compare.same_part import measured_alike
 from lensapp.services.evaluate.compare.side_by_side import first_together
 from lensapp.services.evaluate.run_colours import colours_of_runs
-from lensapp.services.train import comparisons, runs, studies
+from lensapp.services.train import comparisons, job_control, runs, studies
 from lensapp.services.train.comparisons import Compared
 from lensapp.services.train.run_listing import few_text, few_to_rank, studies_last
 from lensapp.services.train.runs import RunStatus
@@ -25,7 +25,7 @@ from lensapp.ui.evaluate.compare.side_view import number_text, show_beside
 from lensapp.ui.evaluate.tables import TERMS, number_columns, show_caption_and_copy
 from lensapp.ui.shared import figures
 from lensapp.ui.shared.address import NO_ROWS, Kind, digest, in_fragment_run, kept, one_of, ticked
-from lensapp.ui.shared.job_controls import POLL_SECONDS, job_progress, warn_without_worker
+from lensapp.ui.shared.job_controls import POLL_SECONDS, job_progress, warn_without_worker, watch_job
 from lensapp.ui.shared.markup import plain
 from lensapp.ui.shared.page_head import ButtonType, page_head
 from lensapp.ui.shared.scores import USUAL_THRESHOLD
@@ -36,7 +36,13 @@ from lensapp.ui.shared.state import (
     say_what_stands_in,
     select,
 )
-from lensapp.ui.shared.widgets import duration, empty_state, errors_shown, heading, number
+from lensapp.ui.shared.widgets import (
+    empty_state,
+    errors_shown,
+    heading,
+    in_one_unit,
+    number,
+)
 
 STUDY = "study"
 CHOSEN = "compare"
@@ -99,9 +105,13 @@ def _ask_for_a_run(ws: Workspace, statuses: Sequence[RunStatus], evaluated: Sequ
     """Say that two evaluated runs are compared, with the way to the one that is missing.
 
     Return whether that one is trained: its evaluation is then what the reader came for, else the form below.
+    One that is under way is followed here, and the comparison comes when it ends.
     """
     ended = [one for one in statuses if one.name not in evaluated and not one.active]
     trained = [one.name for one in ended if not is_starter(one.run) and runs.is_scored(ws, one.run)]
+    if any(_is_evaluated_now(ws, name) for name in trained):
+        _follow_evaluation(ws, next(name for name in trained if _is_evaluated_now(ws, name)), evaluated)
+        return False
     then = (
         f"{trained[0]} is trained and needs to be evaluated."
         if trained
@@ -126,6 +136,27 @@ def _ask_for_a_run(ws: Workspace, statuses: Sequence[RunStatus], evaluated: Sequ
                 select("run", trained[0])
             go(page)
     return bool(trained)
+
+
+def _is_evaluated_now(ws: Workspace, name: str) -> bool:
+    job = job_control.latest_job(ws, "evaluate", run=name)
+    return job is not None and job.state in job_control.WAITING_STATES
+
+
+def _follow_evaluation(ws: Workspace, name: str, evaluated: Sequence[str]) -> None:
+    """Show the progress of the evaluation for which the page waits."""
+    lead = (
+        f"{evaluated[0]} is evaluated, {name} is being evaluated"
+        if evaluated
+        else f"{name} is being evaluated"
+    )
+    box = empty_state(
+        f"The {'second' if evaluated else 'first'} evaluation is under way",
+        f"{lead}. Two runs evaluated on the same cutouts are laid side by side here.",
+        icon=":material/leaderboard:",
+    )
+    with box:
+        watch_job(ws, "evaluate", run=name)
 
 
 def _choose_rows(ws: Workspace, statuses: list[StudyStatus], evaluated: list[str]) -> list[Compared]:
@@ -250,14 +281,22 @@ def _show_table(rows: list[Compared], cutouts: str) -> None:
         "parameters": st.column_config.NumberColumn(
             help="Weights; nodes of a tree; numbers in the support vectors of an SVM."
         ),
-        "training time": st.column_config.NumberColumn(help="Pauses left out."),
+        "average precision": st.column_config.NumberColumn(
+            "AP", help=f"Average precision. {TERMS['average precision']}", format="%.4f"
+        ),
+        "scatter under rotation": st.column_config.NumberColumn(
+            "rotation",
+            help=f"Scatter under rotation. {TERMS['scatter under rotation']}",
+            format="%.4f",
+        ),
+        "training time": st.column_config.NumberColumn("time", help="Of training, pauses left out."),
         "images/s": st.column_config.NumberColumn(help="Median of the epochs, in training."),
     }
     counts = {
         "parameters": number_text,
         "epochs": number_text,
         "images/s": number_text,
-        "training time": duration,
+        "training time": in_one_unit(table.get("training time", ())),
         "AUROC": "{:.4f}",
     }
     style = table.style.format({name: form for name, form in counts.items() if name in table}, na_rep="–")
@@ -370,8 +409,8 @@ def _costs(rows: list[Compared], cutouts: str, *, merit: str) -> None:
         st.info(f"There is nothing to draw: {plain(absent)}.", icon=":material/scatter_plot:")
         return
     height, colours = _rows_height(rows), figures.line_colours()
-    one_cost = compare_figures.bars_coincide(rows, cost, merit=merit)
-    together = "; of networks of one cost each bar has its colour and caps" if one_cost else ""
+    one_cost = compare_figures.costs_coincide(rows, cost, merit=merit)
+    together = "; networks of one cost stand beside each other" if one_cost else ""
     figures.show_figure(
         compare_figures.cost_figure(
             rows,
