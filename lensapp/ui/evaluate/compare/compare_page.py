@@ -145,14 +145,10 @@ def _is_evaluated_now(ws: Workspace, name: str) -> bool:
 
 def _follow_evaluation(ws: Workspace, name: str, evaluated: Sequence[str]) -> None:
     """Show the progress of the evaluation for which the page waits."""
-    lead = (
-        f"{evaluated[0]} is evaluated, {name} is being evaluated"
-        if evaluated
-        else f"{name} is being evaluated"
-    )
+    lead = f"{evaluated[0]} is evaluated, " if evaluated else ""
     box = empty_state(
         f"The {'second' if evaluated else 'first'} evaluation is under way",
-        f"{lead}. Two runs evaluated on the same cutouts are laid side by side here.",
+        f"{lead}{name} is being evaluated. Two runs evaluated on the same cutouts are laid side by side here.",
         icon=":material/leaderboard:",
     )
     with box:
