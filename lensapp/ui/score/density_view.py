@@ -1,5 +1,6 @@
 """A map of features of more cutouts than dots can show: as a density, with what is laid over it."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -115,21 +116,28 @@ def show_density(
             height=MAP_HEIGHT,
             selectable=True,
         )
-        in_cells = [one for one in chosen if one >= 0]
-        _show_zoom(zoom, cells, in_cells)
+        _show_zoom(zoom, cells, [one for one in chosen if one >= 0])
     with places.beside:
         grades = dict(grades_of(ws, features.sources_of(ws, name)))
         graded = map_density.rows_of_ids(points, np.array([*grades], np.int64))
         ticked = show_clusters(map_density.cluster_counts(points, scores, graded=graded))
-        dots = np.array([-1 - one for one in chosen if one < 0], np.int64)
-        rows = np.union1d(cells.rows_in(in_cells), dots)
-        in_ticked = np.flatnonzero(np.isin(points.clusters, ticked))
-        if ticked:
-            rows = np.intersect1d(rows, in_ticked) if chosen else in_ticked
+        rows = _rows_chosen(points, cells, chosen, ticked)
         drawn = bool(chosen)
         _show_selected(
             ws, run, name, points, rows, ticked=ticked, grades=grades, drawn=drawn, below=places.below
         )
+
+
+def _rows_chosen(
+    points: map_density.MapPoints, cells: map_density.Cells, chosen: Sequence[int], ticked: Sequence[int]
+) -> NDArray[np.int64]:
+    """Return the rows of the cells and the overlaid points chosen, or of the clusters ticked, or of both."""
+    dots = np.array([-1 - one for one in chosen if one < 0], np.int64)
+    rows = np.union1d(cells.rows_in([one for one in chosen if one >= 0]), dots)
+    if not ticked:
+        return rows
+    in_ticked = np.flatnonzero(np.isin(points.clusters, ticked))
+    return np.intersect1d(rows, in_ticked) if chosen else in_ticked
 
 
 def _lay_over(

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import Any
 
 import pandas as pd
 import streamlit as st
@@ -148,7 +149,8 @@ def _follow_evaluation(ws: Workspace, name: str, evaluated: Sequence[str]) -> No
     lead = f"{evaluated[0]} is evaluated, " if evaluated else ""
     box = empty_state(
         f"The {'second' if evaluated else 'first'} evaluation is under way",
-        f"{lead}{name} is being evaluated. Two runs evaluated on the same cutouts are laid side by side here.",
+        f"{lead}{name} is being evaluated. Two runs evaluated on the same "
+        "cutouts are laid side by side here.",
         icon=":material/leaderboard:",
     )
     with box:
@@ -262,32 +264,11 @@ def _show_table(rows: list[Compared], cutouts: str) -> None:
     """Show the figures and costs of each row; ticked ones can make a committee."""
     table = rows_table(rows)
     names = [row.run for row in rows]
-    shares = (
-        "accuracy", "95 % from", "to", "AUROC", "average precision", "TPR0", "TPR10",
-        "scatter under rotation",
-    )  # fmt: skip
     same = {
         "state": all(row.state == "finished" for row in rows),
         "run": all(row.label == row.run for row in rows),
     }
     folded = {"95 % from", "to", *(name for name, always in same.items() if always)}  # drawn, copied, no news
-    columns = number_columns({name: TERMS.get(name) for name in shares}, digits=4) | {
-        **number_columns({"AUROC": TERMS.get("AUROC")}, digits=None),
-        "network": st.column_config.TextColumn(pinned=True),
-        "parameters": st.column_config.NumberColumn(
-            help="Weights; nodes of a tree; numbers in the support vectors of an SVM."
-        ),
-        "average precision": st.column_config.NumberColumn(
-            "AP", help=f"Average precision. {TERMS['average precision']}", format="%.4f"
-        ),
-        "scatter under rotation": st.column_config.NumberColumn(
-            "rotation",
-            help=f"Scatter under rotation. {TERMS['scatter under rotation']}",
-            format="%.4f",
-        ),
-        "training time": st.column_config.NumberColumn("time", help="Of training, pauses left out."),
-        "images/s": st.column_config.NumberColumn(help="Median of the epochs, in training."),
-    }
     counts = {
         "parameters": number_text,
         "epochs": number_text,
@@ -309,7 +290,7 @@ def _show_table(rows: list[Compared], cutouts: str) -> None:
         placeholder="–",
         on_select="rerun",
         selection_mode="multi-row",
-        column_config=columns,
+        column_config=_table_columns(),
         column_order=[name for name in table if name not in folded],
         height="content" if len(rows) <= 14 else 520,
         **kept("ticked", ticked(names), NO_ROWS, key=f"compare-table-{digest(names)}"),
@@ -318,6 +299,31 @@ def _show_table(rows: list[Compared], cutouts: str) -> None:
     parts = ["Tick rows to make a committee of them", cutouts, accuracy_words(rows)]
     caption = "; ".join(part for part in parts if part)
     show_caption_and_copy(table, caption=caption, file_name="comparison")
+
+
+def _table_columns() -> dict[str, Any]:
+    """Return how the columns of the table are shown, with titles short enough for a narrow page."""
+    shares = (
+        "accuracy", "95 % from", "to", "AUROC", "average precision", "TPR0", "TPR10",
+        "scatter under rotation",
+    )  # fmt: skip
+    return number_columns({name: TERMS.get(name) for name in shares}, digits=4) | {
+        **number_columns({"AUROC": TERMS.get("AUROC")}, digits=None),
+        "network": st.column_config.TextColumn(pinned=True),
+        "parameters": st.column_config.NumberColumn(
+            help="Weights; nodes of a tree; numbers in the support vectors of an SVM."
+        ),
+        "average precision": st.column_config.NumberColumn(
+            "AP", help=f"Average precision. {TERMS['average precision']}", format="%.4f"
+        ),
+        "scatter under rotation": st.column_config.NumberColumn(
+            "rotation",
+            help=f"Scatter under rotation. {TERMS['scatter under rotation']}",
+            format="%.4f",
+        ),
+        "training time": st.column_config.NumberColumn("time", help="Of training, pauses left out."),
+        "images/s": st.column_config.NumberColumn(help="Median of the epochs, in training."),
+    }
 
 
 def measured_on(ws: Workspace, rows: Sequence[Compared]) -> str:
