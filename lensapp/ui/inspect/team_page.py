@@ -29,7 +29,13 @@ from lensapp.storage.workspace import Workspace
 from lensapp.ui.access.invitations import show_voters
 from lensapp.ui.gallery.contact_sheet import contact_sheet
 from lensapp.ui.inspect import team_figures
-from lensapp.ui.inspect.agreement_words import ALPHA_HELP, agreement_in_a_sentence, figures_text
+from lensapp.ui.inspect.agreement_words import (
+    ALPHA_HELP,
+    LEAST_SECONDS,
+    agreement_in_a_sentence,
+    figures_text,
+    looked,
+)
 from lensapp.ui.inspect.consensus_form import METHOD_HELP, settings_form
 from lensapp.ui.inspect.share_view import show_shares
 from lensapp.ui.shared.address import kept, one_of
@@ -45,7 +51,6 @@ MOST_SHOWN = 24
 MOST_ROWS = 300
 ROW_PIXELS, MOST_ROWS_SEEN = 58, 12
 RATES = "Rates on blind tests with Wilson's 95 % interval, and hits/cases."
-LEAST_SECONDS = 0.5
 HASTY = (
     f"Less than {LEAST_SECONDS} s each is no look at a picture ({{names}}): no time left can be told from it."
 )
@@ -184,11 +189,6 @@ def seconds_text(seconds: float | None) -> str:
     if seconds is None or math.isnan(seconds):
         return "–"
     return f"< {LEAST_SECONDS}" if seconds < LEAST_SECONDS else f"{seconds:.1f}"
-
-
-def looked(record: InspectorRecord) -> bool:
-    """Return whether an inspector took the time that it takes to see a picture, as far as it is known."""
-    return record.seconds_each is None or record.seconds_each >= LEAST_SECONDS
 
 
 def inspector_table(records: tuple[InspectorRecord, ...]) -> pd.DataFrame:
