@@ -124,6 +124,6 @@ def _one_format(by_format: dict[str, list[str]], spec: IngestSpec, refused: Sequ
         counts = Counter({FORMAT_WORDS[kind]: len(names) for kind, names in by_format.items()})
         listed = ", ".join(f"{count} {words}" for words, count in counts.most_common())
         raise InvalidInput(
-            f"The files in {spec.path} are of several formats: {listed}. Choose one with the layout."
+            f"The files in {spec.path} are of several formats: {listed}. Choose one with --layout."
         )
     return next(iter(by_format))

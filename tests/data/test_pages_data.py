@@ -377,6 +377,18 @@ def test_a_view_that_was_gone_to_meanwhile_stays_when_the_awaited_source_is_read
     assert app.selectbox[0].value == "old"
 
 
+def test_a_view_that_is_clicked_as_the_awaited_source_gets_ready_wins(workspace):
+    make_survey(workspace, name="old")
+    app = open_data(source="old", view="objects")
+    app.session_state["awaited-source"], app.session_state["awaited-at"] = "new", ("data", "objects")
+    make_survey(workspace, name="new")
+    app.button_group(key="data-view").set_value("quality").run()
+    assert not app.exception
+    assert app.button_group(key="data-view").value == "quality"
+    assert (app.selectbox[0].value, app.query_params["view"]) == ("old", "quality")
+    assert "awaited-source" not in app.session_state
+
+
 def test_the_filter_of_another_source_is_not_taken_to_the_awaited_one(workspace):
     make_survey(workspace, name="old")
     app = open_data(source="old", where="only_here > 1")

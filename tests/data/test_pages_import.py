@@ -79,6 +79,21 @@ def test_a_form_begun_while_an_import_runs_stays_when_that_is_ready(workspace, t
     assert "awaited-source" not in app.session_state
 
 
+def test_of_a_folder_of_several_formats_each_is_offered_as_a_button(workspace, tmp_path):
+    write_npy(tmp_path / "stack.npy")
+    (tmp_path / "other.fits").write_bytes(b"SIMPLE")
+    app = open_data()
+    app.text_input(key="import-path").input(str(tmp_path))
+    app.text_input(key="import-bands").input("g, r")
+    next(button for button in app.button if button.label == "Dry run").click().run()
+    assert "1 FITS, 1 NumPy. Choose one with “Layout of the bands”." in app.error[0].value
+    offered = {one.key.rpartition("layout-")[2][:4] for one in app.button if "layout-" in str(one.key)}
+    assert offered == {"cube", "hdus", "npy-"}
+    next(button for button in app.button if button.label == "NumPy").click().run()
+    assert not app.exception
+    assert any(button.label == "Import 6" for button in app.button)
+
+
 def test_a_path_that_does_not_exist_is_refused_with_the_remedy(workspace, tmp_path):
     app = open_data()
     app.text_input(key="import-path").input(str(tmp_path / "nowhere"))

@@ -24,7 +24,16 @@ from lensapp.ui.shared.filters import PAGE_NUMBER, WHERE, ask_kept_ids
 from lensapp.ui.shared.markup import plain
 from lensapp.ui.shared.page_head import page_head
 from lensapp.ui.shared.pictures import describe_cutout
-from lensapp.ui.shared.state import VIEW, choose, choose_view, get_workspace, note_at_work, take_awaited
+from lensapp.ui.shared.state import (
+    VIEW,
+    awaited_source,
+    choose,
+    choose_view,
+    get_workspace,
+    note_at_work,
+    stay_here,
+    take_awaited,
+)
 from lensapp.ui.shared.widgets import counted, number
 
 PAGE_SIZES = (48, 96, 192)
@@ -51,6 +60,7 @@ def show_data_page() -> None:
         st.subheader("Import cutouts")
         import_steps.show_import()
         return
+    _follow_click()
     if take_awaited([source.name for source in ready]):
         put(VIEW, [])
         put(WHERE, [])  # of the source before, whose columns the new one may lack
@@ -91,6 +101,16 @@ def show_data_page() -> None:
         "objects": show_object_search,
         "realism": show_realism,
     }[view](source)
+
+
+def _follow_click() -> None:
+    """Let a view that is clicked in the run that would open the awaited source win over that."""
+    taken = st.session_state.get(TAKEN, 0)
+    clicked = st.session_state.get(f"data-view-{taken}" if taken else "data-view")
+    shown = st.query_params.get(VIEW, next(iter(VIEWS)))
+    if awaited_source() is not None and clicked not in (None, shown):
+        put(VIEW, [clicked])
+        stay_here()
 
 
 def _show_cutouts(source: Source) -> None:

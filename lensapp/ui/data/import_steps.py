@@ -57,6 +57,14 @@ COLUMN_FIELDS = ("id_column", "ra_column", "dec_column", "label_column", "label_
 PIXELS = "Pixels"  # all else
 BANDS_OF_SOME = re.compile(r"have the same bands: some have ([^.]+)\.")
 LONE_LETTER = re.compile(r"the lone letter (\w):")
+SEVERAL_FORMATS = re.compile(r"are of several formats: ([^.]+)\.")
+LAYOUTS = {  # of the files of a format that one may mean
+    "FITS": {"cube": "FITS cubes", "hdus": "FITS, one HDU per band"},
+    "NumPy": {"npy": "NumPy"},
+    "PNG or JPEG": {"images": "PNG or JPEG"},
+    "HDF5": {"hdf5": "HDF5"},
+    "Zarr": {"zarr": "Zarr"},
+}
 OF_COLOURS, COLOURS = "shown in red, green and blue", (("i", "r", "g"), ("g", "r", "i"))
 CHOICE_WIDTH = 1000  # on wide screens, so that what belongs together stays together
 MOST_OFFERED = 3  # tables beside the images
@@ -181,7 +189,19 @@ def _ask_for(
         for bands in _likely_bands(str(failed)):
             if st.button(", ".join(bands), key=_key(f"import-{''.join(bands)}")):
                 return {"bands": bands}, True
+        for layout, words in _layouts_of_formats(str(failed)).items():
+            if st.button(words, key=_key(f"import-layout-{layout}")):
+                return {"layout": layout}, True
     return entered, again
+
+
+def _layouts_of_formats(refusal: str) -> dict[str, str]:
+    """Return the layouts of the formats that a refusal lists, with what their buttons say."""
+    listed = SEVERAL_FORMATS.search(refusal)
+    formats = [] if listed is None else listed[1].split(", ")
+    return {
+        layout: words for one in formats for layout, words in LAYOUTS.get(one.partition(" ")[2], {}).items()
+    }
 
 
 def _likely_bands(refusal: str) -> Sequence[tuple[str, ...]]:

@@ -1,5 +1,6 @@
 """Take votes of other tools and machines in from files."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import pandas as pd
@@ -60,10 +61,7 @@ def show_vote_import(ws: Workspace, source_name: str) -> None:
             f"{counted(plan['rows'], 'row')}: {plain(new)} for {plain_all(plan['reviews'])}, "
             f"{number(plan['already_there'])} here already, {number(len(plan['refused']))} refused."
         )
-        for warning in plan["warnings"]:
-            st.warning(plain(in_page_words(warning)), icon=":material/warning:")
-        if plan["refused"]:
-            st.dataframe(pd.DataFrame(plan["refused"][:MOST_REFUSALS]), hide_index=True)
+        _show_remarks(plan)
         if plan["added"] and st.button(
             f"Add {counted(plan['added'], 'vote')}", type="primary", key="votes-add"
         ):
@@ -71,6 +69,14 @@ def show_vote_import(ws: Workspace, source_name: str) -> None:
             added = f"{counted(done['added'], 'vote')} added to {plain_all(done['reviews'])}."
             st.session_state[VOTES_ADDED] = added
             st.rerun()  # the table above counts them
+
+
+def _show_remarks(plan: Mapping[str, Any]) -> None:
+    """Show what is doubtful about a table of votes, and the rows that are refused."""
+    for warning in plan["warnings"]:
+        st.warning(plain(in_page_words(warning)), icon=":material/warning:")
+    if plan["refused"]:
+        st.dataframe(pd.DataFrame(plan["refused"][:MOST_REFUSALS]), hide_index=True)
 
 
 def _choose_review(ws: Workspace, source_name: str, targets: VoteTargets) -> str:
