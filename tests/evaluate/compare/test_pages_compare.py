@@ -91,7 +91,8 @@ def test_the_threshold_of_the_accuracy_is_named_with_who_accepts_nothing_there(f
     blind, unmeasured = replace(row, label="blind", accepted=0), replace(row, accepted=None, n=None)
     assert accuracy_words([row, blind]).startswith("accuracy at score ≥ 0.5, where blind accepts nothing, so")
     assert (accuracy_words([unmeasured]), measured_on(ws, [unmeasured])) == ("", "")
-    assert titled(replace(row, label="FAST")).label.startswith("ELU CNN")
+    assert titled(replace(row, label="FAST")).label == "ELU CNN · FAST"
+    assert titled(replace(row, label="S1")).label == "Lens CNN (Ivashkov 2022)"
     assert titled(row) == row
 
 
@@ -219,6 +220,10 @@ def test_costs_are_written_as_round_numbers_and_names_of_near_points_apart() -> 
     near = compare_figures.name_positions([1e5, 1.1e5, 1e7], [0.50, 0.51, 0.5], names)
     assert near == ["bottom center", "middle right", "middle left"]
     assert compare_figures.name_positions([1e5], [0.2], ["alone"]) == ["middle right"]
+    facing = compare_figures.name_positions(
+        [9e4, 3.2e5], [0.5, 0.5], ["Equivariant ResNet · BEST", "ELU CNN"]
+    )
+    assert facing == ["middle right", "middle right"]  # at one height: they would cover each other between
 
 
 def test_names_are_placed_as_the_height_of_the_figure_has_room_for_them() -> None:

@@ -33,7 +33,7 @@ COSTS = {
 NAMES = {"network": "network", "committee": "committee", "baseline": "classical baseline"}
 PLOT_PIXELS = (420, 260)  # about those of the figure of costs on a narrow page: where names would overlap
 NAME_PIXELS, LETTER_PIXELS, MARK_PIXELS = 14, 6.2, 7
-MOST_NAMES, NAME_LETTERS = 16, 24  # of more points only those that no cheaper one reaches are named
+MOST_NAMES, NAME_LETTERS = 16, 26  # of more points only those that no cheaper one reaches are named
 MARGIN_PIXELS, MOST_LISTED = 8, 4
 ALIKE = (
     0.01  # costs that differ by less would stand on one another: their points are drawn beside each other,

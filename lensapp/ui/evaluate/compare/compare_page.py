@@ -199,9 +199,15 @@ def _choose_rows(ws: Workspace, statuses: list[StudyStatus], evaluated: list[str
 
 
 def titled(row: Compared) -> Compared:
-    """Return a row of a comparison by the title of its recipe or network in place of the short name."""
-    known = row.label != row.run and row.label in {*PRESETS, *NETWORKS}
-    return replace(row, label=title_of(row.label)) if known else row
+    """Return a row of a comparison by the title of its recipe or network in place of the short name.
+
+    Recipes of this project are told apart by the short name behind the network.
+    """
+    if row.label == row.run or row.label not in {*PRESETS, *NETWORKS}:
+        return row
+    title = title_of(row.label)
+    network = title.removesuffix(" (this project)").removesuffix(", recommended recipe")
+    return replace(row, label=title if network == title else f"{network} · {row.label}")
 
 
 def _choose_by_hand(ws: Workspace, evaluated: list[str]) -> tuple[list[str], list[str]]:
@@ -296,9 +302,8 @@ def _show_table(rows: list[Compared], cutouts: str) -> None:
         **kept("ticked", ticked(names), NO_ROWS, key=f"compare-table-{digest(names)}"),
     )
     st.session_state[TICKED] = [rows[row].run for row in event.selection.rows if row < len(rows)]
-    parts = ["Tick rows to make a committee of them", cutouts, accuracy_words(rows)]
-    caption = "; ".join(part for part in parts if part)
-    show_caption_and_copy(table, caption=caption, file_name="comparison")
+    said = filter(None, ("Tick rows to make a committee of them", cutouts, accuracy_words(rows)))
+    show_caption_and_copy(table, caption="; ".join(said), file_name="comparison")
 
 
 def _table_columns() -> dict[str, Any]:
@@ -370,13 +375,12 @@ def _merits(rows: list[Compared], cutouts: str) -> str:
         **kept("merit", one_of(list(compare_figures.MERITS)), "auroc", key="compare-merit"),
     )
     title = f"{_merit_label(merit)} by run"
-    of_accuracy = [accuracy_words(rows)] if merit == "accuracy" else []
     figures.show_figure(
         compare_figures.bar_figure(
             rows, merit, colours=figures.line_colours(), ink=figures.ink(), run_colours=_run_colours(rows)
         ),
         title=title[0].upper() + title[1:],
-        caption="; ".join([cutouts, *of_accuracy]) + _limits_note(rows, merit),
+        caption=cutouts + _limits_note(rows, merit),
         csv=lambda: figures.csv_text(compare_figures.columns_of(rows)),
         key="compare-bars",
         height=_rows_height(rows),
