@@ -35,6 +35,7 @@ from lensapp.ui.shared.widgets import (
 from lensapp.ui.split.folds_figure import show_folds
 from lensapp.ui.train.kfold import show_kfold
 from lensapp.ui.train.search import show_search
+from lensapp.ui.train.search_plan import show_search_plan
 from lensapp.ui.train.study_form import Plan, show_study_form
 
 TABS: dict[str, StudyKind] = {"Cross-validation": "kfold", "Search": "search"}
@@ -121,6 +122,8 @@ def _show_results(
         return
     if kind == "kfold":
         _show_folds_to_come(ws, plan)
+    else:
+        show_search_plan(plan)
     title, text, given = WITHOUT_STUDY[kind]
     box = empty_state(title, text, icon=":material/science:")
     for words in (given[:2], given[2:]):

@@ -270,11 +270,6 @@ def _show_table(rows: list[Compared], cutouts: str) -> None:
     """Show the figures and costs of each row; ticked ones can make a committee."""
     table = rows_table(rows)
     names = [row.run for row in rows]
-    same = {
-        "state": all(row.state == "finished" for row in rows),
-        "run": all(row.label == row.run for row in rows),
-    }
-    folded = {"95 % from", "to", *(name for name, always in same.items() if always)}  # drawn, copied, no news
     counts = {
         "parameters": number_text,
         "epochs": number_text,
@@ -297,13 +292,22 @@ def _show_table(rows: list[Compared], cutouts: str) -> None:
         on_select="rerun",
         selection_mode="multi-row",
         column_config=_table_columns(),
-        column_order=[name for name in table if name not in folded],
+        column_order=[name for name in table if name not in _folded(rows)],
         height="content" if len(rows) <= 14 else 520,
         **kept("ticked", ticked(names), NO_ROWS, key=f"compare-table-{digest(names)}"),
     )
     st.session_state[TICKED] = [rows[row].run for row in event.selection.rows if row < len(rows)]
     said = filter(None, ("Tick rows to make a committee of them", cutouts, accuracy_words(rows)))
     show_caption_and_copy(table, caption="; ".join(said), file_name="comparison")
+
+
+def _folded(rows: list[Compared]) -> set[str]:
+    """Return the columns that are not shown: those drawn and copied, and those that tell no news."""
+    same = {
+        "state": all(row.state == "finished" for row in rows),
+        "run": all(row.label == row.run for row in rows),
+    }
+    return {"95 % from", "to", *(name for name, always in same.items() if always)}
 
 
 def _table_columns() -> dict[str, Any]:
