@@ -28,6 +28,7 @@ from lensapp.ingest.formats.fits_files import open_fits, read_pixels
 from lensapp.ingest.formats.image_files import read_image
 from lensapp.ingest.formats.packed import unpack
 from lensapp.ingest.formats.table_files import read_table
+from lensapp.ingest.gate import subprocesses
 from lensapp.ingest.gate.guards import reading
 from lensapp.ingest.gate.limits import PREFIX, Limits, limits
 from lensapp.ingest.gate.subprocesses import in_order
@@ -238,6 +239,19 @@ def test_score_tables_and_known_lenses_go_through_the_same_gate(tmp_path):
         metrics_of_table(table, score="score", label="id")
     with pytest.raises(InvalidInput, match="NAXIS2 is -20"):
         read_known_lenses(table)
+
+
+def test_a_file_is_read_again_only_where_its_content_or_an_option_is_another(tmp_path, monkeypatch):
+    asked = []
+    monkeypatch.setattr(subprocesses, "isolated", lambda *work: asked.append(work) or len(asked))
+    for folder in ("a", "b", "c"):
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / "votes.csv").write_text("id,grade\n" + ("1,A\n" if folder == "c" else ""))
+    read = [
+        subprocesses.isolated_once(read_table, tmp_path / folder / "votes.csv", *options)
+        for folder, options in (("a", ()), ("b", ()), ("b", ({"grade": "mark"},)), ("c", ()), ("a", ()))
+    ]
+    assert read == [1, 1, 2, 3, 1]
 
 
 def test_packed_files_of_several_streams_are_read_whole():

@@ -1,5 +1,6 @@
 """Read files of others in processes of their own: a decoder that crashes takes no import with it."""
 
+import hashlib
 import multiprocessing
 import os
 import pickle
@@ -9,6 +10,8 @@ from collections import deque
 from collections.abc import Callable, Generator, Iterable
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
+from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -115,6 +118,35 @@ def isolated(function: Callable[..., Result], *work: Any) -> Result:
     if isinstance(answer, LensAppError):
         raise answer
     return answer
+
+
+@dataclass(frozen=True)
+class _Reading:
+    """A file to be read, the same as another one of its name and content in whatever folder."""
+
+    function: Callable[..., Any]
+    name: str
+    digest: str
+    words: str
+    path: Path = field(compare=False)
+    options: tuple[Any, ...] = field(compare=False)
+
+
+def isolated_once(function: Callable[..., Result], path: Path, *options: Any) -> Result:
+    """Return what `isolated` gives for a file, which a page asks for with each change of its form.
+
+    Of a file of the same name and content, with the same options, it is what was read before: whoever asks
+    leaves it as it is.
+    """
+    with path.open("rb") as stream:
+        digest = hashlib.file_digest(stream, "sha256").hexdigest()
+    answer: Result = _read_once(_Reading(function, path.name, digest, repr(options), path, options))
+    return answer
+
+
+@lru_cache(maxsize=4)
+def _read_once(asked: _Reading) -> Any:
+    return isolated(asked.function, asked.path, *asked.options)
 
 
 def main() -> None:

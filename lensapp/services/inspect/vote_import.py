@@ -28,7 +28,7 @@ from lensapp.core.inspect.vote_times import DateOrder, date_order, has_two_readi
 from lensapp.ingest.catalogues import as_text
 from lensapp.ingest.formats.table_files import columns_of, read_columns, read_first_table
 from lensapp.ingest.gate.guards import reading
-from lensapp.ingest.gate.subprocesses import isolated
+from lensapp.ingest.gate.subprocesses import isolated_once
 from lensapp.ingest.refusals import Refused
 from lensapp.services.inspect.vote_export import CANDIDATE
 from lensapp.services.inspect.vote_log import worked_on_last
@@ -241,7 +241,7 @@ def vote_targets(
     ws: Workspace, *, source_name: str, path: Path, columns: Mapping[str, str | None] | None = None
 ) -> VoteTargets:
     """Return where the votes of a table on candidates of a source may go; errors as of `import_votes`."""
-    table = isolated(read_vote_table, Path(path), dict(columns or {}))
+    table = isolated_once(read_vote_table, Path(path), dict(columns or {}))
     source = sources.get_source(ws.database, source_name)
     own = [
         one
@@ -300,7 +300,7 @@ def import_votes(
         When nothing has the name; when the file cannot be read, lacks a column, sums up the votes of
         several people, or has dates on whose reading the grades depend.
     """
-    table, grades = isolated(read_vote_table, Path(path), dict(columns or {})), grade_map or {}
+    table, grades = isolated_once(read_vote_table, Path(path), dict(columns or {})), grade_map or {}
     if inspector is None and "inspector" not in table.columns:
         raise InvalidInput(
             f"{path.name} has no column of inspectors. Name it with --inspector-column, or say who voted "

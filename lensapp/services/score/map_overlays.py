@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from lensapp.core.data.sky import match_positions
 from lensapp.core.errors import InvalidInput
 from lensapp.ingest.catalogues import Catalogue, load_catalogue
-from lensapp.ingest.gate.subprocesses import isolated
+from lensapp.ingest.gate.subprocesses import isolated_once
 from lensapp.services.data.known_lenses import DEFAULT_RADIUS_ARCSEC, KnownLenses, match_known
 from lensapp.services.score.features import sources_of
 from lensapp.storage.columns.source_columns import cutout_columns
@@ -42,7 +42,7 @@ def catalogue_overlay(
     InvalidInput
         When the table cannot be read, or has neither IDs nor positions of these cutouts.
     """
-    table: Catalogue = isolated(load_catalogue, path)
+    table: Catalogue = isolated_once(load_catalogue, path)
     columns = _cutouts(ws, _states(ws, name))
     listed = {text for text in table.ids if text}
     by_id = np.fromiter((text in listed for text in columns["candidate_id"]), bool, len(columns["id"]))

@@ -46,7 +46,7 @@ def open_at(folder: Path) -> Workspace:
 def _tables_are_read_here(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     """Read tables in this process, not in one started for each, but where that is looked at too."""
     if "qt_stamp_visualizer" not in request.node.name:
-        monkeypatch.setattr(vote_import, "isolated", lambda function, *work: function(*work))
+        monkeypatch.setattr(vote_import, "isolated_once", lambda function, *work: function(*work))
 
 
 @pytest.fixture
