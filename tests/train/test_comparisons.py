@@ -138,6 +138,7 @@ def test_a_comparison_goes_on_by_its_name_or_its_settings_but_never_with_others(
         assert resumed is None or (resumed[0].name, resumed[1].state) == ("mine", "queued")
 
 
+@pytest.mark.long
 def test_a_comparison_that_is_stopped_keeps_what_is_done(trained: Trained, tmp_path: Path) -> None:
     made = trained.copied(tmp_path / "workspace")
     ws = made.workspace

@@ -178,7 +178,7 @@ def kill(ws: Workspace, job: Job) -> None:
     worker.record_death(ws, job, status=-9, log_lines=["no memory left"])
 
 
-@pytest.mark.parametrize("end", [fail, kill])
+@pytest.mark.parametrize("end", [pytest.param(fail, marks=pytest.mark.long), kill])
 def test_a_cross_validation_that_fails_or_is_killed_has_an_end_and_can_be_resumed(tmp_path, end):
     ws = study_workspace(tmp_path)
     spec = KfoldSpec(folds=2, seed=1, training=tiny(epochs=1))

@@ -42,7 +42,8 @@ print(json.dumps(figures))
 """
 
 
-@pytest.mark.parametrize("backend", ["tensorflow", pytest.param("jax", marks=pytest.mark.long)])
+@pytest.mark.long
+@pytest.mark.parametrize("backend", ["tensorflow", "jax"])
 def test_two_devices_learn_what_one_learns_from_the_same_batches(backend: str, tmp_path: Path) -> None:
     pytest.importorskip(backend, reason=f"needs {backend}")
     environment = os.environ | {

@@ -110,6 +110,7 @@ def pixels_of(ws: Workspace, count: int = 6) -> np.ndarray:
     return PackedCutouts.open(ws.cutouts_folder("field")).read(np.arange(count))
 
 
+@pytest.mark.long
 def test_positions_are_learned_from_turned_and_moved_cutouts(ws):
     figures = load_evaluation(ws, "values").figures
     assert figures.n == 8

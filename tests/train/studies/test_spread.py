@@ -61,6 +61,7 @@ def epochs_of(ws: Workspace, study: Study) -> list[list[tuple[int, float]]]:
     ]
 
 
+@pytest.mark.long
 def test_folds_on_two_workers_one_of_which_is_killed_end_once_and_as_folds_trained_in_turn(tmp_path):
     ws = study_workspace(tmp_path / "workspace")
     spec = KfoldSpec(folds=2, seed=1, training=tiny(epochs=4))
