@@ -25,7 +25,7 @@ from lensapp.ui.drawing.component import save_figures
 from lensapp.ui.gallery.component import follow_theme, keep_inspector, lead_into_popovers
 from lensapp.ui.pulse import watch_queue
 from lensapp.ui.shared.address import in_fragment_run
-from lensapp.ui.shared.client_modules import show_unfolded, tell_whole_names
+from lensapp.ui.shared.client_modules import show_unfolded, tell_whole_names, told_by
 from lensapp.ui.shared.job_controls import fraction_done, no_worker, progress_text, state_text
 from lensapp.ui.shared.jobs_drawer import link_to, open_drawer, show_drawer
 from lensapp.ui.shared.markup import plain
@@ -96,7 +96,9 @@ def _ask_name() -> None:
     )
 
     def recall() -> None:
-        st.session_state[INSPECTOR] = str(st.session_state[KEEPER].name or "").strip()[:LONGEST_NAME]
+        name = told_by(KEEPER, "name")
+        if name:  # else the browser tells it again
+            st.session_state[INSPECTOR] = str(name).strip()[:LONGEST_NAME]
 
     if inspector():
         st.session_state[NAMED] = True
@@ -120,7 +122,7 @@ def _jobs() -> None:
 
 def _open_link() -> None:
     """Open the address that a notice links to."""
-    address = urlsplit(str(st.session_state[PULSE].opened or ""))
+    address = urlsplit(str(told_by(PULSE, "opened") or ""))
     page = address.path.removeprefix(base_path()).strip("/")
     if (PAGES / f"{page}.py").is_file() and page.isidentifier():
         asked = dict(parse_qsl(address.query))

@@ -11,9 +11,10 @@ from typing import Any
 import axe_playwright_python
 import pytest
 
+from lensapp.services.access.roots import ROOTS_SWITCH
 from lensapp.storage import tables
 from lensapp.ui.main import GROUPS
-from support.app_in_browser import Server, go, settled
+from support.app_in_browser import PROJECT, Server, go, settled
 from support.hostile_text import HOST, LIVE_IN_BROWSER, hostile_workspace
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(900)]
@@ -55,8 +56,10 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     with ws.database.write() as connection:  # a page that follows a job is never at rest
         connection.execute(tables.jobs.update().values(state="failed"))
     ws.database.close()
-    with Server(folder) as made:
-        yield made
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv(ROOTS_SWITCH, str(PROJECT))  # to browse what is not of this machine
+        with Server(folder) as made:
+            yield made
 
 
 @pytest.fixture(scope="module")

@@ -122,3 +122,16 @@ def test_alternatives_stand_side_by_side_only_where_their_words_fit():
         assert f"training-{name}" in lists
     for name in ("class_weights", "weight_decay_as"):
         assert f"training-{name}" in rows
+
+
+def test_what_a_component_tells_is_none_where_its_place_in_the_session_is_not_known():
+    def script() -> None:
+        import streamlit as st
+
+        from lensapp.ui.shared.client_modules import told_by
+
+        st.session_state["known"] = {"name": "Ada"}
+        st.text(f"{told_by('known', 'name')} {told_by('known', 'other')} {told_by('unknown', 'name')}")
+
+    page = AppTest.from_function(script).run()
+    assert page.text[0].value == "Ada None None"

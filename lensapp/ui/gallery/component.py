@@ -22,7 +22,7 @@ from lensapp.storage.records import Review
 from lensapp.storage.workspace import Workspace
 from lensapp.ui.base_path import base_path
 from lensapp.ui.gallery.routes import API, MODULES
-from lensapp.ui.shared.client_modules import invisible_component
+from lensapp.ui.shared.client_modules import invisible_component, told_by
 
 FOLDER = Path(__file__).parent
 
@@ -82,13 +82,13 @@ def show_gallery(
     key = f"gallery-{review.id}-{inspector}"
 
     def open_chosen() -> None:
-        name = st.session_state[key].open
+        name = told_by(key, "open")
         if name:
             on_open(name)
 
     def tell_part(of: str) -> None:
         """Take the part that comes by itself or with a wish: the browser's address may not say it yet."""
-        chosen = st.session_state[key][of]
+        chosen = told_by(key, of)
         if isinstance(chosen, Mapping):
             on_part(chosen)
 

@@ -87,6 +87,15 @@ def modules_component(name: str, modules: ClientModules, entry: str) -> Any:
     return st.components.v2.component(name, js=modules.loader(entry))
 
 
+def told_by(key: str, name: str) -> Any:
+    """Return what a component tells in its callback; None where its place in the session is not known yet.
+
+    So it is when a click takes the place of the run that would have ended with it.
+    """
+    told = st.session_state.get(key)
+    return None if told is None else told.get(name)
+
+
 def focus_field(key: str) -> None:
     """Put the keyboard into the text field with this key, so that one types and presses Enter at once."""
     name = f"focus-{key}"

@@ -18,7 +18,7 @@ from lensapp.core.train.tasks import target_symbol
 from lensapp.ui.base_path import base_path
 from lensapp.ui.drawing import files as figure_files
 from lensapp.ui.shared.address import put
-from lensapp.ui.shared.client_modules import ClientModules
+from lensapp.ui.shared.client_modules import ClientModules, told_by
 from lensapp.ui.shared.state import theme
 
 Columns = Mapping[str, NDArray[np.float64]]
@@ -307,7 +307,7 @@ def show_charts(panels: Sequence[Panel], runs: Sequence[Drawn], *, captions: Seq
     """Show charts as the address says, which keeps it when the reader draws them in another way."""
 
     def told() -> None:
-        view = st.session_state[key].view
+        view = told_by(key, "view")
         if view:
             keep_view(View(**view))
 
