@@ -31,6 +31,14 @@ test('a part goes on when the first of two calls is taken back before the second
   assert.deepEqual(said, ['made Ada', 'renewed 2']);
 });
 
+test('a part that is taken from the page after it was taken back is closed as well', async () => {
+  const { said, parentElement, run } = place();
+  run('Ada', 1)();
+  parentElement.isConnected = false;
+  await new Promise((later) => setTimeout(later, 5));
+  assert.deepEqual(said, ['made Ada', 'closed Ada']);
+});
+
 test('a part is closed once when it has left the page, and at once when another takes its place', () => {
   const { said, parentElement, run } = place();
   run('Ada', 1);

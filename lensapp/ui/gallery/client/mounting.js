@@ -26,10 +26,14 @@ export function mounting(selector, identity, make) {
       const root = parentElement.querySelector(selector), pristine = root.cloneNode(true);
       mounted.set(parentElement, { identity: own, root, pristine, part: make(root, data, setTriggerValue) });
     }
-    return () => {
+    const leave = () => {
       if (parentElement.isConnected) return;
       mounted.get(parentElement)?.part.close();
       mounted.delete(parentElement);
+    };
+    return () => {
+      leave();
+      setTimeout(leave); // of a part that is still there while it is being taken away
     };
   };
 }
