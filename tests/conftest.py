@@ -47,6 +47,14 @@ def ws(tmp_path: Path) -> Iterator[Workspace]:
 
 
 @pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The folder of the workspace that pages of AppTest open; there is none in it yet."""
+    folder = tmp_path / "workspace"
+    monkeypatch.setenv("LENSAPP_WORKSPACE", str(folder))
+    return folder
+
+
+@pytest.fixture
 def workspace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Workspace:
     """An empty workspace, which pages of AppTest open; no worker begins."""
     monkeypatch.setenv("LENSAPP_WORKSPACE", str(tmp_path / "workspace"))

@@ -52,10 +52,8 @@ def recent_changes(ws: Workspace, *, since: float, limit: int) -> list[Change]:
             text = f"{inspector} graded {counted(count, 'candidate')} of {names[review_id]}"
             changes.append(Change(last, text, "team", {"review": names[review_id]}))
     for row in read_trail(ws.database, limit=JOBS_LOOKED_AT):
-        if row["kind"] == "source" and row["name"].startswith(
-            HIDDEN_PREFIX
-        ):  # that of blind tests: the review tells of them
-            continue
+        if row["kind"] == "source" and row["name"].startswith(HIDDEN_PREFIX):
+            continue  # that of blind tests: the review tells of them
         if row["at"] > since and row["did"] not in TOLD_BY_JOBS:
             who = _begins(row["who"])
             text = f"{who} {row['did']} {row['kind']} {row['name']}"

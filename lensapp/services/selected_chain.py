@@ -10,12 +10,7 @@ from lensapp.core.once import once
 from lensapp.services.catalogue.usual_export import exported_after
 from lensapp.services.data.sources import HANDFUL, count_cutouts, ready_sources
 from lensapp.services.inspect.queues import is_fed_back
-from lensapp.services.inspect.vote_log import (
-    only_imported,
-    standing,
-    voted_per_review,
-    worked_on_last,
-)
+from lensapp.services.inspect.vote_log import standing, voted_per_review, worked_on_last
 from lensapp.services.train.run_listing import studies_last
 from lensapp.services.train.starter import is_starter
 from lensapp.storage import datasets, reviews, runs, sources
@@ -201,11 +196,10 @@ def _with_its_review(
     votes of tables only is none of the round's as long as people grade another one here.
     """
     own_reviews = [one for one in reviews.list_reviews(ws.database) if one.source_id == source.id]
-    graded_here = [
-        one for one in own_reviews if voted_per_review(ws).get(one.id) and not only_imported(ws, one)
-    ]
-    if any(is_fed_back(ws, one) for one in graded_here):
-        own_reviews = [one for one in own_reviews if not only_imported(ws, one)]
+    stands = standing(ws)
+    cast_here = [one for one in own_reviews if not stands.only_imported(one)]
+    if any(stands.voted.get(one.id) and is_fed_back(ws, one) for one in cast_here):
+        own_reviews = cast_here
     of_source = worked_on_last(ws, own_reviews)
     chosen = [one for one in of_source if one.name == selected.get("review")]
     aside = [one for one in chosen if not is_fed_back(ws, one)]

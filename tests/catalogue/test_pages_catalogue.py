@@ -44,14 +44,6 @@ from support.pages_workspace import (
     sheets_of,
 )
 
-
-@pytest.fixture
-def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    folder = tmp_path / "workspace"
-    monkeypatch.setenv("LENSAPP_WORKSPACE", str(folder))
-    return folder
-
-
 QUERY = CatalogueQuery(of=("sky",), run="elu_cnn-2", reviews=("round-1",), grades=("A", "B"))
 
 

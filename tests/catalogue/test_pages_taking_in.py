@@ -3,7 +3,6 @@
 from pathlib import Path
 
 import numpy as np
-import pytest
 
 from lensapp.core.inspect.grades import ABCX
 from lensapp.core.inspect.vote_files import grade_of
@@ -14,13 +13,6 @@ from lensapp.storage.scores import stored_scores
 from lensapp.ui.catalogue.vote_tables import EXAMPLE_VOTES, template
 from support import small_surveys
 from support.pages_workspace import add_survey, full_workspace, open_page
-
-
-@pytest.fixture
-def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    folder = tmp_path / "workspace"
-    monkeypatch.setenv("LENSAPP_WORKSPACE", str(folder))
-    return folder
 
 
 def test_hard_negatives_are_shown_by_class_frozen_and_trained_on(folder: Path) -> None:

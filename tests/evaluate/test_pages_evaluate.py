@@ -42,13 +42,6 @@ from support.pages_workspace import (
 )
 
 
-@pytest.fixture
-def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    folder = tmp_path / "workspace"
-    monkeypatch.setenv("LENSAPP_WORKSPACE", str(folder))
-    return folder
-
-
 def test_an_empty_workspace_says_how_to_get_a_network(folder: Path) -> None:
     page = open_page("evaluate")
     assert any("No trained network yet" in text.value for text in page.markdown)

@@ -31,13 +31,6 @@ from support.pages_workspace import (
 )
 
 
-@pytest.fixture
-def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    folder = tmp_path / "workspace"
-    monkeypatch.setenv("LENSAPP_WORKSPACE", str(folder))
-    return folder
-
-
 def add_map(ws: Workspace, run_name: str = "elu_cnn-2") -> None:
     """Store features of the source "sky" and a map with two clusters and an outlier."""
     source = sources.get_source(ws.database, "sky")

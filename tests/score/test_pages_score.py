@@ -37,13 +37,6 @@ from support.pages_workspace import (
 from support.small_surveys import pack_source
 
 
-@pytest.fixture
-def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    folder = tmp_path / "workspace"
-    monkeypatch.setenv("LENSAPP_WORKSPACE", str(folder))
-    return folder
-
-
 def test_an_empty_workspace_says_what_to_do_first(folder: Path) -> None:
     page = open_page("score")
     assert any("Nothing can be scored yet" in text.value for text in page.markdown)

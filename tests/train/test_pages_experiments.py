@@ -21,13 +21,6 @@ from lensapp.storage.workspace import Workspace
 from support.pages_workspace import add_dataset, add_survey, drawn_charts, figures_of, open_page
 
 
-@pytest.fixture
-def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    folder = tmp_path / "workspace"
-    monkeypatch.setenv("LENSAPP_WORKSPACE", str(folder))
-    return folder
-
-
 def survey(folder: Path) -> tuple[Workspace, Dataset]:
     ws = Workspace.open(folder)
     return ws, add_dataset(ws, add_survey(ws))

@@ -15,13 +15,6 @@ from lensapp.ui.train import curves
 from support.pages_workspace import add_dataset, add_fold, add_run, drawn_charts, full_workspace, open_page
 
 
-@pytest.fixture
-def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    folder = tmp_path / "workspace"
-    monkeypatch.setenv("LENSAPP_WORKSPACE", str(folder))
-    return folder
-
-
 def test_an_empty_workspace_says_what_is_missing(folder: Path) -> None:
     page = open_page("train")
     assert any("No dataset to train on yet" in text.value for text in page.markdown)

@@ -62,7 +62,7 @@ class PartSummary(Spec):
         values, count = self.quantiles[name], self.cutouts
         if name.startswith(PSF_WIDTH):
             count = max(1, round(COMPACT * count))
-        return np.asarray((values[UPPER] - values[LOWER]) / 1.349 * NORMAL_ERRORS / np.sqrt(count))
+        return np.asarray(spread_of(values) * NORMAL_ERRORS / np.sqrt(count))
 
 
 @dataclass(frozen=True)
@@ -262,7 +262,7 @@ def oddness(training: PartSummary, measured: Mapping[str, Floats]) -> tuple[Floa
     distances = []
     for name in names:
         ours = training.quantiles[name]
-        spread = max((ours[UPPER] - ours[LOWER]) / 1.349, _least_spread(name), 1e-12)
+        spread = max(spread_of(ours), _least_spread(name), 1e-12)
         distances.append(np.abs(measured[name] - ours[MIDDLE]) / spread)
     if not distances:
         return np.zeros(0), []
@@ -359,7 +359,7 @@ def or_as_measured(
         if len(parts):  # how far the quantiles lie outside those of all samples, on average, in spreads
             values = np.array(source.quantiles[name])
             outside_of_all = np.maximum(parts.min(axis=0) - values, values - parts.max(axis=0))
-            spreads = (parts[:, UPPER] - parts[:, LOWER]) / 1.349
+            spreads = spread_of(parts.T)
             excess = float(np.maximum(outside_of_all, 0.0).mean())
             of_parts = np.max([part.errors_of(name) for part in having[name]], axis=0)
             error = float(np.hypot(source.errors_of(name), of_parts).mean())
@@ -386,9 +386,17 @@ def or_as_measured(
     )
 
 
+def spread_of(quantiles: Sequence[float] | Floats) -> Any:
+    """Return the width of the middle half as a standard deviation: of a normal distribution it is σ.
+
+    Of quantiles at LEVELS along the first axis, of one quantity or of several.
+    """
+    return (quantiles[UPPER] - quantiles[LOWER]) / 1.349
+
+
 def distance_of(training: Floats, source: Floats, *, least_spread: float = 0.0) -> float:
-    """Return the mean distance of quantiles in units of half the width of the middle half times 1.48."""
-    spread = max((training[UPPER] - training[LOWER]) / 1.349, least_spread, 1e-12)
+    """Return the mean distance of quantiles in units of their spread in the training part."""
+    spread = max(spread_of(training), least_spread, 1e-12)
     return float(np.mean(np.abs(source - training)) / spread)
 
 
@@ -415,7 +423,7 @@ def feature_distance(
     order = np.argsort(ours, axis=0)
     ranked = np.take_along_axis(ours.astype(np.float64), order, axis=0)
     own = np.quantile(ranked, LEVELS, axis=0)
-    spread = (own[UPPER] - own[LOWER]) / 1.349
+    spread = spread_of(own)
     varied = spread > 0
     if not varied.any():
         return 0.0, 0.0

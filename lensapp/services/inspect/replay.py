@@ -137,13 +137,24 @@ def replay_orders(
             f"{run.name} has scored none of the {len(learned)} candidates of {name} that it was not trained "
             "on. Score the source, or include candidates the run was trained on."
         )
+    orders, absent = _orders_of(ws, truth.sources, candidates, is_lens, run)
+    if truth.votes > truth.imported:
+        orders = {AS_SHOWN: np.arange(len(ids))} | orders
+    result = core.replay(is_lens, orders)
+    left_out, votes = int(learned.sum()), (truth.votes, truth.imported)
+    return Replayed(name, run.name, result, left_out, absent, truth.seconds_each, *votes)
+
+
+def _orders_of(
+    ws: Workspace, of: Sequence[Source], candidates: Candidates, is_lens: NDArray[np.bool_], run: Run
+) -> tuple[dict[str, Ids], dict[str, str]]:
+    """Return the candidates in every order that can be drawn, and why others cannot be."""
     orders: dict[str, Ids] = {}
-    absent: dict[str, str] = {}  # why others cannot be drawn
+    absent: dict[str, str] = {}
     for key, order in ORDERS.items():
         if not order.replayed:
             continue
-        spec = ReviewSpec(order=key, limit=MOST_BATCHED, batch=BATCH)
-        ordering = Ordering(ws, truth.sources, candidates, run, spec)
+        ordering = Ordering(ws, of, candidates, run, ReviewSpec(order=key, limit=MOST_BATCHED, batch=BATCH))
         try:
             if "grades" in order.needs:
                 # Made anew after every batch of grades, within the best-scored; then the others.
@@ -158,11 +169,7 @@ def replay_orders(
                 orders[key] = core.descending(priority_of(ordering))
         except (InvalidInput, NotFound) as error:
             absent[key] = str(error)
-    if truth.votes > truth.imported:
-        orders = {AS_SHOWN: np.arange(len(ids))} | orders
-    result = core.replay(is_lens, orders)
-    left_out, votes = int(learned.sum()), (truth.votes, truth.imported)
-    return Replayed(name, run.name, result, left_out, absent, truth.seconds_each, *votes)
+    return orders, absent
 
 
 def fitting_first(

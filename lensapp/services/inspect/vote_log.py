@@ -59,6 +59,14 @@ class Standing:
     received: dict[int, float] = field(default_factory=dict, compare=False)
     cast: dict[int, float] = field(default_factory=dict, compare=False)
 
+    def graded_here(self, review: Review) -> bool:
+        """Whether a vote on a review was cast here since it was opened."""
+        return self.cast.get(review.id, -1) >= review.created_at
+
+    def only_imported(self, review: Review) -> bool:
+        """Whether a review has votes, none of which was cast here: all came in tables, or before it."""
+        return review.id in self.received and not self.graded_here(review)
+
 
 def standing(ws: Workspace) -> Standing:
     """Return how the votes stand; computed again only when that has changed."""
@@ -76,29 +84,19 @@ def worked_on_last(ws: Workspace, of: Sequence[Review]) -> list[Review]:
     One is worked on where it is opened and where a vote on it comes. A review that holds votes of tables only
     is last until somebody grades on it.
     """
-    received = standing(ws).received
+    stands = standing(ws)
 
     def key(review: Review) -> tuple[bool, float, int]:
-        last = received.get(review.id, review.created_at)
-        return not only_imported(ws, review), last, review.id
+        last = stands.received.get(review.id, review.created_at)
+        return not stands.only_imported(review), last, review.id
 
     return sorted(of, key=key, reverse=True)
-
-
-def only_imported(ws: Workspace, review: Review) -> bool:
-    """Return whether a review has votes, none of which was cast here: all came in tables, or before it."""
-    stands = standing(ws)
-    return review.id in stands.received and not _graded_here(stands, review)
-
-
-def _graded_here(stands: Standing, review: Review) -> bool:
-    return stands.cast.get(review.id, -1) >= review.created_at
 
 
 def graded_last(ws: Workspace) -> tuple[Review, float] | None:
     """Return the review that somebody here graded last, and when (Unix time), or None before the first."""
     stands = standing(ws)
-    here = [one for one in reviews.list_reviews(ws.database) if _graded_here(stands, one)]
+    here = [one for one in reviews.list_reviews(ws.database) if stands.graded_here(one)]
     last = max(here, key=lambda one: stands.cast[one.id], default=None)
     return None if last is None else (last, stands.cast[last.id])
 

@@ -6,7 +6,7 @@ from lensapp.core.evaluate.metrics import COIN
 from lensapp.core.train.training_spec import TrainingSpec
 from lensapp.storage.records import Run
 
-TWICE = 2
+MISLEADS_FROM = 2  # times as many lenses at a lower threshold than at 0.5
 FIGURE_WORDS = {
     "val_loss": "loss",
     "val_auc": "AUROC",
@@ -63,7 +63,7 @@ def usual_threshold_misleads(run: Run) -> str:
     """
     best = _best(run)
     usual, reached = best.get("val_completeness"), best.get("val_tpr_at_fpr")
-    if not usual or not reached or reached < TWICE * usual:
+    if not usual or not reached or reached < MISLEADS_FROM * usual:
         return ""
     rate = _words(run, "val_tpr_at_fpr").removeprefix("TPR at ")
     return (

@@ -387,7 +387,7 @@ def what_differs(
     those to ask who need it. `fitted` is the run's normalisation, where it was read before.
     """
     if run.is_external:
-        return "" if stored_scores.count_of(ws, run.id, source.id) else "not in its table"
+        return "" if source.id in stored_scores.scored_sources(ws, run.id) else "not in its table"
     try:
         runs.require_fit(ws, run, source, fitted=fitted)
     except BandMismatch as error:

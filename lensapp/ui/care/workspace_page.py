@@ -2,7 +2,6 @@
 
 import time
 from collections.abc import Mapping, Sequence
-from typing import Literal
 
 import pandas as pd
 import streamlit as st
@@ -19,7 +18,7 @@ from lensapp.ui.care.people_view import show_people
 from lensapp.ui.care.told import show_told, tell
 from lensapp.ui.shared.address import kept, one_of
 from lensapp.ui.shared.markup import plain
-from lensapp.ui.shared.page_head import page_head
+from lensapp.ui.shared.page_head import ButtonType, page_head
 from lensapp.ui.shared.state import choose_view, get_workspace
 from lensapp.ui.shared.widgets import (
     counted,
@@ -257,7 +256,7 @@ def _show_health(ws: Workspace) -> None:
     if FOUND not in st.session_state and seconds < AT_ONCE_SECONDS and may("keep"):
         st.session_state[FOUND] = examine(ws, quick=True, noted=False), time.time()
     with st.container(horizontal=True, vertical_alignment="center", gap="medium"):
-        kind: Literal["primary", "secondary"] = "secondary" if seconds < AT_ONCE_SECONDS else "primary"
+        kind: ButtonType = "secondary" if seconds < AT_ONCE_SECONDS else "primary"
         if st.button("Examine", type=kind, icon=":material/stethoscope:", key="examine"):
             st.session_state[FOUND] = examine(ws, quick=True), time.time()
         found, at = st.session_state.get(FOUND, (None, None))

@@ -1,7 +1,6 @@
 """The known non-lenses that a run takes for lenses: which would be added, freeze, retrain."""
 
 from collections.abc import Sequence
-from typing import Literal
 
 import pandas as pd
 import streamlit as st
@@ -35,7 +34,7 @@ from lensapp.ui.gallery.contact_sheet import contact_sheet
 from lensapp.ui.shared.address import kept, one_of
 from lensapp.ui.shared.forms import spec_fields, validated
 from lensapp.ui.shared.markup import plain
-from lensapp.ui.shared.page_head import show_next_step
+from lensapp.ui.shared.page_head import ButtonType, show_next_step
 from lensapp.ui.shared.state import go
 from lensapp.ui.shared.widgets import counted, empty_state, errors_shown, heading, number
 
@@ -105,7 +104,7 @@ def _show_unscored(source: Source, scored: Sequence[Source]) -> None:
             icon = ":material/gpp_bad:"
             if st.button(f"See those of {one.name}", type="primary", icon=icon, key="negatives-scored"):
                 go("catalogue", view=VIEW, source=one.name)
-        kind: Literal["primary", "secondary"] = "secondary" if scored else "primary"
+        kind: ButtonType = "secondary" if scored else "primary"
         icon = ":material/stacked_bar_chart:"
         if st.button(f"Score {source.name}", type=kind, icon=icon, key="negatives-score"):
             go("score", source=source.name)

@@ -6,7 +6,7 @@ import streamlit as st
 
 from lensapp.core.errors import InvalidInput
 from lensapp.core.evaluate.prevalence import Expectation, SurveySpec
-from lensapp.core.evaluate.score_axis import threshold_text
+from lensapp.core.evaluate.score_axis import at_least, threshold_text
 from lensapp.services.evaluate.evaluation import Evaluation
 from lensapp.services.evaluate.expectations import (
     budget_columns,
@@ -139,7 +139,7 @@ def _show_answer(
         return
     _show_expected(expected, survey)
     purity = purity_in_words(expected)["purity, 95 %"]
-    said = f"Expected at score ≥ {threshold_text(threshold)} from the rates of the {evaluation.part} part"
+    said = f"Expected at {at_least(threshold)} from the rates of the {evaluation.part} part"
     if reached is not None:  # of a page without a slider of thresholds
         link = f"{base_path()}/evaluate{address_of({'run': evaluation.run})}"
         here = f"{number(reached)} of those scored here reach it"

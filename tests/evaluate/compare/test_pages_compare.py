@@ -34,13 +34,6 @@ from support.pages_workspace import (
 )
 
 
-@pytest.fixture
-def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    folder = tmp_path / "workspace"
-    monkeypatch.setenv("LENSAPP_WORKSPACE", str(folder))
-    return folder
-
-
 def compared_workspace(folder: Path) -> Workspace:
     """The round gone through once, and a comparison of its two runs with one that failed."""
     ws = full_workspace(folder)

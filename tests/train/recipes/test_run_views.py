@@ -20,13 +20,6 @@ from support.pages_workspace import full_workspace, open_page
 SCALES = partial(evaluate, "scales", folder=curves.MODULES.folder)
 
 
-@pytest.fixture
-def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    folder = tmp_path / "workspace"
-    monkeypatch.setenv("LENSAPP_WORKSPACE", str(folder))
-    return folder
-
-
 def test_a_smoothed_curve_is_the_unbiased_running_mean():
     # As TensorBoard draws it: sums 2, 2 and 1.5 of half weights, over the weights 1/2, 3/4 and 7/8 so far.
     drawn = SCALES("({ smoothed }, values) => [smoothed(values, 0.5), smoothed(values, 0)]", [4, 2, None, 1])

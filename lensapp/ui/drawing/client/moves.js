@@ -5,7 +5,7 @@
 
 const KEY_LASTS = 400; // milliseconds after a key, within which the slider follows it
 const following = new Set();
-let [held, pressed_at] = [false, -Infinity];
+let [held, pressedAt] = [false, -Infinity];
 
 const sliderOf = (node) => node.closest?.('[data-testid="stSlider"]');
 
@@ -13,11 +13,11 @@ function touched(event) {
   const ours = [...following].some(({ moves }) => sliderOf(event.target)?.closest(`.st-key-${moves.slider}`));
   if (!ours) return;
   if (event.type === 'pointerdown') held = true;
-  pressed_at = performance.now();
+  pressedAt = performance.now();
 }
 
 function moved([{ target }]) {
-  if (!held && performance.now() - pressed_at > KEY_LASTS) return; // the server has set it, and draws for that
+  if (!held && performance.now() - pressedAt > KEY_LASTS) return; // the server has set it, and draws for that
   const value = parseFloat(target.getAttribute('aria-valuetext'));
   if (Number.isNaN(value)) return;
   for (const figure of following) if (target.closest(`.st-key-${figure.moves.slider}`)) figure.go(value);

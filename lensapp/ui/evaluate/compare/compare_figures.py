@@ -35,13 +35,9 @@ PLOT_PIXELS = (420, 260)  # about those of the figure of costs on a narrow page:
 NAME_PIXELS, LETTER_PIXELS, MARK_PIXELS = 14, 6.2, 7
 MOST_NAMES, NAME_LETTERS = 16, 26  # of more points only those that no cheaper one reaches are named
 MARGIN_PIXELS, MOST_LISTED = 8, 4
-ALIKE = (
-    0.01  # costs that differ by less would stand on one another: their points are drawn beside each other,
-)
-APART_PIXELS, MOST_APART_PIXELS = (
-    16,
-    96,
-)  # so far from one to the next, and from the first to the last at most
+# Costs that differ by less would stand on one another: their points are drawn beside each other, so far from
+# one to the next, and from the first to the last at most.
+ALIKE, APART_PIXELS, MOST_APART_PIXELS = 0.01, 16, 96
 AXIS_MARGIN = 2.0  # the axis of costs reaches from the lowest divided by it to the highest times it
 AXIS_PIXELS = 80  # of a figure's height, for its axis and what stands above it
 POSITIONS: dict[str, tuple[int, int]] = {

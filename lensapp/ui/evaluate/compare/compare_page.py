@@ -8,6 +8,7 @@ import pandas as pd
 import streamlit as st
 
 from lensapp.core.errors import NotFound
+from lensapp.core.evaluate.score_axis import at_least
 from lensapp.core.train.network_specs import NETWORKS
 from lensapp.core.train.presets import PRESETS
 from lensapp.services.evaluate.compare.same_part import measured_alike
@@ -110,8 +111,9 @@ def _ask_for_a_run(ws: Workspace, statuses: Sequence[RunStatus], evaluated: Sequ
     """
     ended = [one for one in statuses if one.name not in evaluated and not one.active]
     trained = [one.name for one in ended if not is_starter(one.run) and runs.is_scored(ws, one.run)]
-    if any(_is_evaluated_now(ws, name) for name in trained):
-        _follow_evaluation(ws, next(name for name in trained if _is_evaluated_now(ws, name)), evaluated)
+    under_way = next((name for name in trained if _is_evaluated_now(ws, name)), None)
+    if under_way is not None:
+        _follow_evaluation(ws, under_way, evaluated)
         return False
     then = (
         f"{trained[0]} is trained and needs to be evaluated."
@@ -352,7 +354,7 @@ def accuracy_words(rows: Sequence[Compared]) -> str:
     """Return at which score the accuracy of rows is, and which accept nothing there; "" where none has it."""
     if all(row.accepted is None for row in rows):
         return ""
-    usual = f"accuracy at score ≥ {USUAL_THRESHOLD:g}"
+    usual = f"accuracy at {at_least(USUAL_THRESHOLD)}"
     nothing = [row.label for row in rows if row.accepted == 0]
     if not nothing:
         return usual
