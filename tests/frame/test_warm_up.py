@@ -25,3 +25,21 @@ def test_modules_of_all_pages_are_there_and_no_page_has_run() -> None:
     assert len(wanted) == len([*(PROJECT / "pages").glob("*.py")])
     assert wanted | {"streamlit.emojis"} <= loaded
     assert "lensapp.ui.main" not in loaded
+
+
+COLLECTED = """
+import gc
+from lensapp.ui.warm_up import load_pages, set_aside_what_stays
+load_pages()
+set_aside_what_stays()
+print(gc.get_freeze_count(), len(gc.get_objects()), gc.isenabled())
+"""
+
+
+def test_a_collection_after_a_run_looks_at_no_object_of_a_library() -> None:
+    command = [sys.executable, "-c", COLLECTED]
+    done = subprocess.run(command, cwd=PROJECT, capture_output=True, text=True, check=True, timeout=120)
+    frozen, left, enabled = done.stdout.split()
+    assert int(frozen) > 200_000
+    assert int(left) < 0.01 * int(frozen)
+    assert enabled == "True"
