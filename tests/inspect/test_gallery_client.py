@@ -22,7 +22,10 @@ from lensapp.core.data.imaging import (
     shown_bands,
 )
 from lensapp.core.inspect.grades import CONTAMINANTS, GRADES
+from lensapp.ui.drawing import component as figures
 from lensapp.ui.gallery import routes
+from lensapp.ui.shared.client_modules import ClientModules
+from lensapp.ui.train import curves
 from support.gallery_survey import blobs
 from support.node import evaluate, run_node
 
@@ -33,6 +36,7 @@ with warnings.catch_warnings():
 
 NODE_TESTS = sorted((Path(__file__).parent / "client").glob("*.test.mjs"))
 ENTRIES = ("mount", "mount_sheet")
+IMPORTED = re.compile(r"""^import .* from ["'](\S+)\.js["'];""", re.MULTILINE)
 LOADED = re.compile(r'^import .* from "\./(\w+)\.js";', re.MULTILINE)
 
 
@@ -65,6 +69,14 @@ def test_an_outdated_address_is_answered_but_not_kept_and_nothing_else_is_served
     assert (answer.status_code, answer.headers["cache-control"]) == (200, "no-store")
     for path in ("absent.js", "package.js", "..%2Fgallery.js", "..%2Frecall.js", "%2Fetc%2Fpasswd.js"):
         assert client.get(f"{routes.MODULES.address}/{path}").status_code == 404
+
+
+@pytest.mark.parametrize("modules", [routes.MODULES, figures.MODULES, curves.MODULES], ids=lambda one: one.path)
+def test_what_the_modules_of_a_client_import_is_served_beside_them(modules: ClientModules) -> None:
+    texts = modules.texts()
+    imported = {name for text in texts.values() for name in IMPORTED.findall(text.decode())}
+    assert "./mounting" in imported
+    assert {name.removeprefix("./") for name in imported} <= set(texts)
 
 
 @pytest.mark.parametrize("entry", ENTRIES)

@@ -18,6 +18,8 @@ from starlette.routing import Route
 from lensapp.ui.base_path import base_path
 from lensapp.ui.over_http import FRESH
 
+MOUNTING = Path(__file__).with_name("mounting.js")
+IN_SHARED = b"../../shared/"  # as our modules import it
 LASTING = {"cache-control": "public, max-age=31536000, immutable"}
 # Streamlit takes the text of one module. This one fetches ours, all at once rather than import by import.
 LOADER = """
@@ -47,8 +49,10 @@ class ClientModules:
 
     @cache  # noqa: B019 - there are as many as components
     def texts(self) -> dict[str, bytes]:
-        """Return their texts by name."""
-        return {path.stem: path.read_bytes() for path in sorted(self.folder.glob("*.js"))}
+        """Return their texts by name; that on how parts of a page are mounted is served beside those of each."""
+        texts = {path.stem: path.read_bytes() for path in sorted(self.folder.glob("*.js"))}
+        beside = {name: text.replace(IN_SHARED, b"./") for name, text in texts.items()}
+        return beside | ({} if beside == texts else {MOUNTING.stem: MOUNTING.read_bytes()})
 
     @property
     def address(self) -> str:

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
-const { mounting } = await import('../../../lensapp/ui/gallery/client/mounting.js');
+const { mounting } = await import('../../../lensapp/ui/shared/mounting.js');
 
 /** A place in a page, and what happens in it in order. */
 function place() {

@@ -1,5 +1,6 @@
 // One figure of a page: drawn when it comes near to sight, and drawn anew only where it has changed.
 
+import { mounting } from '../../shared/mounting.js';
 import { Follower } from './moves.js';
 import { loadPlotly } from './plotly.js';
 
@@ -24,7 +25,7 @@ function viewOf(layout) {
 }
 
 class Figure {
-  constructor(root, tell) {
+  constructor(root, data, tell) {
     this.root = root;
     this.tell = tell;
     this.plot = document.createElement('div');
@@ -39,6 +40,7 @@ class Figure {
     this.sight.observe(root);
     this.size = new ResizeObserver(() => this.fit());
     this.size.observe(root);
+    this.renew(data);
   }
 
   renew(data) {
@@ -112,21 +114,8 @@ class Figure {
   }
 }
 
-const mounted = new WeakMap();
+const identity = () => [];
 
-/** Streamlit calls this on every rerun that changes the data. */
-export default function mount({ data, parentElement, setStateValue }) {
-  const root = parentElement.querySelector('.figure');
-  let figure = mounted.get(root);
-  if (!figure) {
-    figure = new Figure(root, (chosen) => setStateValue('chosen', chosen));
-    mounted.set(root, figure);
-  }
-  figure.renew(data);
-  // It also calls this between two draws of a fragment, when the figure stays where it is.
-  return () => setTimeout(() => {
-    if (root.isConnected) return;
-    figure.close();
-    mounted.delete(root);
-  });
-}
+export default mounting('.figure', identity, (root, data, { setStateValue }) => (
+  new Figure(root, data, (chosen) => setStateValue('chosen', chosen))
+));

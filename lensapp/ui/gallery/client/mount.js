@@ -1,8 +1,10 @@
 // Where Streamlit meets the gallery.
 
 import { Gallery } from "./gallery.js";
-import { mounting } from "./mounting.js";
+import { mounting } from "../../shared/mounting.js";
 
 const identity = (data) => [data.workspace, data.review.id, data.inspector];
 
-export default mounting('.gallery', identity, (root, data, trigger) => new Gallery(root, data, trigger));
+export default mounting('.gallery', identity, (root, data, { setTriggerValue }) => (
+  new Gallery(root, data, setTriggerValue)
+));

@@ -1,5 +1,6 @@
 // All charts of a page: how they are drawn, which runs are in sight, and one pointer for all.
 
+import { mounting } from '../../shared/mounting.js';
 import { Chart, dashOf, xAxisOf } from './chart.js';
 import { download, element, parts, put, say, svg } from './dom.js';
 import { savePicture } from './save.js';
@@ -13,7 +14,7 @@ const AXES = [['epoch', 'epoch'], ['step', 'step'], ['time', 'time']];
 let boards = 0;
 
 export class Board {
-  constructor(root, tell) {
+  constructor(root, data, tell) {
     this.id = boards;
     boards += 1;
     this.tell = tell;
@@ -34,6 +35,7 @@ export class Board {
       if (!this.menu.hidden && !event.composedPath().includes(this.menu)) this.menu.hidden = true;
     };
     document.addEventListener('pointerdown', this.closing);
+    this.renew(data);
   }
 
   close() {
@@ -233,21 +235,8 @@ export class Board {
   }
 }
 
-const mounted = new WeakMap();
+const identity = () => [];
 
-/** Streamlit calls this on every rerun that changes the data. */
-export default function mount({ data, parentElement, setTriggerValue }) {
-  const root = parentElement.querySelector('.board');
-  let board = mounted.get(root);
-  if (!board) {
-    board = new Board(root, (view) => setTriggerValue('view', view));
-    mounted.set(root, board);
-  }
-  board.renew(data);
-  // It also calls this between two draws of a fragment, when the charts stay where they are.
-  return () => setTimeout(() => {
-    if (root.isConnected) return;
-    mounted.get(root)?.close();
-    mounted.delete(root);
-  });
-}
+export default mounting('.board', identity, (root, data, { setTriggerValue }) => (
+  new Board(root, data, (view) => setTriggerValue('view', view))
+));

@@ -8,11 +8,11 @@
  *
  * @param selector of the part's root
  * @param identity(data) what tells one thing from another
- * @param make(root, data, trigger) returns the part, which has renew(data) and close()
+ * @param make(root, data, { setStateValue, setTriggerValue }) returns the part, which has renew(data) and close()
  */
 export function mounting(selector, identity, make) {
   const mounted = new WeakMap();
-  return ({ data, parentElement, setTriggerValue }) => {
+  return ({ data, parentElement, ...tellers }) => {
     const own = JSON.stringify(identity(data));
     let entry = mounted.get(parentElement);
     if (entry && entry.identity !== own) {
@@ -24,7 +24,7 @@ export function mounting(selector, identity, make) {
       entry.part.renew(data);
     } else {
       const root = parentElement.querySelector(selector), pristine = root.cloneNode(true);
-      mounted.set(parentElement, { identity: own, root, pristine, part: make(root, data, setTriggerValue) });
+      mounted.set(parentElement, { identity: own, root, pristine, part: make(root, data, tellers) });
     }
     const leave = () => {
       if (parentElement.isConnected) return;
