@@ -248,7 +248,7 @@ def test_what_changes_is_told_and_shown_before_it_is_frozen_and_training_follows
 def test_where_no_non_lens_is_known_the_best_without_a_grade_are_to_be_reviewed(demo_pair: Workspace) -> None:
     asked = {"source": "demo1-survey", "run": "first", "view": "feed-back", "of": "negatives"}
     page = open_page("catalogue", **asked)
-    assert any("is known to be no lens yet" in one.value for one in page.markdown)
+    assert any("is known to be no lens yet" in one.value for one in page.caption)
     assert len(sheets_of(page)["unjudged"]["items"]) == MOST_PICTURES
     page.button(key="negatives-review").click().run()
     [review] = reviews.list_reviews(demo_pair.database)
@@ -263,7 +263,8 @@ def test_where_no_non_lens_is_known_the_best_without_a_grade_are_to_be_reviewed(
     page.button(key="negatives-freeze").click().run()
     assert not page.exception
     assert any("demo1-v2" in one.value for one in page.markdown)
-    assert any("known non-lenses of demo1-survey is left to add" in one.value for one in page.info)
+    assert any("known non-lenses of demo1-survey is left to add" in one.value for one in page.caption)
+    assert page.button(key="negatives-review").proto.type == "secondary", "to train is the next step"
     assert len(sheets_of(page)["unjudged"]["items"]) == MOST_PICTURES
 
 

@@ -12,7 +12,7 @@ from lensapp.storage import datasets, reviews, runs
 from lensapp.storage.scores import stored_scores
 from lensapp.ui.catalogue.vote_tables import EXAMPLE_VOTES, template
 from support import small_surveys
-from support.pages_workspace import add_survey, full_workspace, open_page
+from support.pages_workspace import add_survey, full_workspace, open_page, sheets_of
 
 
 def test_hard_negatives_are_shown_by_class_frozen_and_trained_on(folder: Path) -> None:
@@ -34,7 +34,8 @@ def test_hard_negatives_are_shown_by_class_frozen_and_trained_on(folder: Path) -
     page = open_page("catalogue", source="sea", run="elu_cnn-1", view="feed-back", of="negatives")
     assert any("have 16×16 pixels" in text.value for text in page.info)
     page.number_input(key="negatives-min_score").set_value(0.8).run()
-    assert any("is left to add: 5 with a score below 0.8" in text.value for text in page.info)
+    assert any("is left to add: 5 with a score below 0.8" in text.value for text in page.caption)
+    assert len(sheets_of(page)["hardest"]["items"]) == 5, "they are shown though none is added"
     assert not page.error
     page.number_input(key="negatives-min_score").set_value(0.0)
     page.number_input(key="negatives-count").set_value(3).run()

@@ -71,7 +71,9 @@ def test_an_outdated_address_is_answered_but_not_kept_and_nothing_else_is_served
         assert client.get(f"{routes.MODULES.address}/{path}").status_code == 404
 
 
-@pytest.mark.parametrize("modules", [routes.MODULES, figures.MODULES, curves.MODULES], ids=lambda one: one.path)
+@pytest.mark.parametrize(
+    "modules", [routes.MODULES, figures.MODULES, curves.MODULES], ids=lambda one: one.path
+)
 def test_what_the_modules_of_a_client_import_is_served_beside_them(modules: ClientModules) -> None:
     texts = modules.texts()
     imported = {name for text in texts.values() for name in IMPORTED.findall(text.decode())}

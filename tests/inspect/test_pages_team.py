@@ -44,8 +44,22 @@ def test_where_nobody_was_tested_no_column_is_of_dashes(ws: Workspace) -> None:
     grade_all(ws, "ada", "AX")
     page = open_page("team", review="look")
     assert {*page.dataframe[0].value} == {"inspector", "graded", "seconds each", "hours left"}
-    assert page.dataframe[1].value["scatter"].isna().all(), "one vote has no scatter"
+    assert {*page.dataframe[1].value} == {"image", "id", "grade", "mean"}, "one vote has no scatter"
+    said = "**5 A, 0 B, 0 C, 5 X** on 10 candidates: 50 % graded B or better."
+    assert said in [text.value for text in page.markdown]
+    [pace] = figures_of(page)
+    assert [trace["name"] for trace in pace["data"]] == ["A", "X"]
+    assert not {"Agreement", "Disputed"} & {one.value for one in page.subheader}
     assert any(" of grading" in text.value for text in page.caption)
+
+
+def test_one_inspector_is_told_how_consistent_the_own_grades_are(ws: Workspace) -> None:
+    add_survey(ws)
+    spec = ReviewSpec(order="given", limit=10, calibrators=0.4, repeats=0.2)
+    create_review(ws, name="look", source_name="sky", spec=spec)
+    grade_all(ws, "ada", "A")
+    said = "\n".join(text.value for text in open_page("team", review="look").markdown)
+    assert "Of 2 candidates shown twice **2 got the same grade** both times, 100 %" in said
 
 
 def test_times_left_are_told_as_the_gallery_does() -> None:

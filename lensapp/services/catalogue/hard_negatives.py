@@ -174,6 +174,17 @@ def best_unjudged(
     return scored.cutout_ids[rows].tolist(), scored.scores[rows].tolist()
 
 
+def hardest_known(
+    ws: Workspace, *, source: Source, known: Nonlenses, run_name: str, limit: int
+) -> tuple[list[int], list[float]]:
+    """Return IDs and scores of the known non-lenses of a source that a run scores highest."""
+    ids = known.columns["id"].astype(np.int64)
+    scores = aligned_scores(ws, ids, [source.id], run_id=runs.get_run(ws.database, run_name).id)
+    rows = np.argsort(-np.nan_to_num(scores, nan=-1.0), kind="stable")[:limit]
+    rows = rows[np.isfinite(scores[rows])]
+    return ids[rows].tolist(), scores[rows].tolist()
+
+
 @needs("work")
 def freeze_hard_negatives(ws: Workspace, plan: HardNegativesPlan, *, name: str | None = None) -> Dataset:
     """Freeze what was planned as a new version, called `name` or by the next number.

@@ -52,6 +52,8 @@ class InspectorRecord:
         Mean seconds per candidate, interruptions cut to one minute; None without timed votes.
     hours_left
         For the rest of the review, at these seconds each.
+    looks
+        Each grade given and the seconds that it took, None where these are not known, in the order of time.
     """
 
     name: str
@@ -63,6 +65,7 @@ class InspectorRecord:
     seconds_each: float | None
     hours_spent: float
     hours_left: float | None
+    looks: tuple[tuple[str, float | None], ...]
 
 
 @dataclass(frozen=True)
@@ -207,6 +210,9 @@ def record_of(name: str, votes: Sequence[Vote], tests: dict[int, BlindTest], *, 
         seconds_each=each,
         hours_spent=sum(spent) / SECONDS_PER_HOUR,
         hours_left=None if each is None else left * each / SECONDS_PER_HOUR,
+        looks=tuple(
+            (str(vote.grade), vote.seconds_spent) for vote in sorted(votes, key=attrgetter("voted_at", "id"))
+        ),
     )
 
 

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 import pandas as pd
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
 from lensapp.core.catalogue.negatives_spec import HardNegativesSpec
 from lensapp.core.numerals import score_text
@@ -15,6 +16,7 @@ from lensapp.services.catalogue.hard_negatives import (
     Nonlenses,
     best_unjudged,
     freeze_hard_negatives,
+    hardest_known,
     known_nonlenses,
     plan_hard_negatives,
 )
@@ -40,8 +42,14 @@ from lensapp.ui.shared.widgets import counted, empty_state, errors_shown, headin
 
 KEY = "negatives"
 VIEW = {"view": "feed-back", "of": "negatives"}  # in the address
-NONE_KNOWN = "Review those with the highest scores and grade X what is no lens: these then stand here."
-UNJUDGED = "Nobody has judged these yet: what of them is graded X can be added next."
+WHAT_THEY_ARE = (
+    "Known to be no lens, as labelled or graded X, and yet scored higher than the others: from these a "
+    "network learns most."
+)
+ALL_JUDGED = (
+    "All that is scored is labelled or graded, and nothing of it as a non-lens: import or score more."
+)
+UNJUDGED = "What of these is graded X can be added next."
 FURTHER = ("class_column", "validation_share", "seed")
 
 
@@ -66,11 +74,6 @@ def show_hard_negatives(
         if box.button("Split", type="primary", icon=":material/call_split:", key="negatives-split"):
             go("split")
         return
-    st.caption(
-        f"What **{plain(run_name)}** takes for lenses, though it is known to be none, teaches most: here "
-        f"the non-lenses of {plain(source.name)} with the highest scores join the next dataset version. "
-        "Known are those labelled so or graded X."
-    )
     left, right = st.columns([2, 3], gap="large")
     with left, errors_shown():
         parent = st.selectbox(
@@ -81,14 +84,34 @@ def show_hard_negatives(
             "descendant.",
         )
         spec, known = _choose(ws, source)
+    below = left.container()
     with right, errors_shown():
         if spec is None or known is None:
             return
         if not len(known.kind):
             title = f"No cutout of {source.name} is known to be no lens yet"
-            _show_unjudged(ws, source, run_name, title=title, text=NONE_KNOWN)
+            if not _show_unjudged(ws, source, run_name, say=f"{plain(title)}. {UNJUDGED}", below=below):
+                empty_state(title, ALL_JUDGED, icon=":material/gpp_bad:")
             return
-        _show_what_is_left(ws, source, known, spec, run_name=run_name, parent=parent)
+        try:
+            plan = _planned(ws, source, known, spec, run_name=run_name, parent=parent)
+        except NoneLeft as reason:
+            kind: ButtonType = "secondary" if show_retraining(ws) else "primary"
+            say = f"{plain(str(reason))} {UNJUDGED}"
+            if not _show_unjudged(ws, source, run_name, say=say, below=below, kind=kind):
+                _show_hardest(
+                    ws,
+                    source,
+                    known,
+                    run_name,
+                    say=f"{WHAT_THEY_ARE} {plain(str(reason))}",
+                    below=below,
+                    scored=scored,
+                )
+            return
+        retrains = show_retraining(ws, negatives_of=source)
+        if plan is not None:
+            _show_plan(ws, plan, below=below, kind="secondary" if retrains else "primary")
 
 
 def _show_unscored(source: Source, scored: Sequence[Source]) -> None:
@@ -101,46 +124,85 @@ def _show_unscored(source: Source, scored: Sequence[Source]) -> None:
     )
     with box.container(horizontal=True, horizontal_alignment="center"):
         for one in scored[:1]:
-            icon = ":material/gpp_bad:"
-            if st.button(f"See those of {one.name}", type="primary", icon=icon, key="negatives-scored"):
-                go("catalogue", view=VIEW, source=one.name)
+            _lead_to(one)
         kind: ButtonType = "secondary" if scored else "primary"
         icon = ":material/stacked_bar_chart:"
         if st.button(f"Score {source.name}", type=kind, icon=icon, key="negatives-score"):
             go("score", source=source.name)
 
 
-def _show_what_is_left(
-    ws: Workspace, source: Source, known: Nonlenses, spec: HardNegativesSpec, *, run_name: str, parent: str
-) -> None:
-    """Show what would be added; where nothing is left to add, say so and how there comes to be more."""
-    try:
-        plan = _planned(ws, source, known, spec, run_name=run_name, parent=parent)
-    except NoneLeft as reason:
-        show_retraining(ws)
-        st.info(plain(str(reason)), icon=":material/done_all:")
-        _show_unjudged(ws, source, run_name, title="Find more of them", text=UNJUDGED)
-        return
-    if plan is not None:
-        _show_plan(ws, plan)
-    show_retraining(ws, negatives_of=source)
+def _show_unjudged(
+    ws: Workspace,
+    source: Source,
+    run_name: str,
+    *,
+    say: str,
+    below: DeltaGenerator,
+    kind: ButtonType = "primary",
+) -> bool:
+    """Show the highest scores that nobody has judged, and offer to review them; return whether there are any.
 
-
-def _show_unjudged(ws: Workspace, source: Source, run_name: str, *, title: str, text: str) -> None:
-    """Show the highest scores that nobody has judged, and offer to review them; nothing of none."""
+    `say` is Markdown that tells why; the button, of this `kind`, stands in `below`.
+    """
     ids, scores = best_unjudged(ws, source=source, run_name=run_name, limit=REVIEWED_FIRST)
     if not ids:
-        return
-    box = empty_state(title, text, icon=":material/gpp_bad:")
+        return False
     names = {"source": source.name, "run": run_name}
-    step = NextStep(f"Review the best {len(ids)} without a grade", "", "inspect", names, {}, "review")
-    with box:
-        show_next_step(step, "catalogue", key="negatives-review", kind="secondary")
-    cutouts = cutouts_by_id(ws, ids[:MOST_PICTURES])
+    best = "the only one" if len(ids) == 1 else f"the best {len(ids)}"
+    step = NextStep(f"Review {best} without a grade", "", "inspect", names, {}, "review")
+    with below:
+        show_next_step(step, "catalogue", key="negatives-review", kind=kind)
     heading(f"Highest scores of {run_name} that nobody has judged")
-    written = dict(zip(ids, scores, strict=True))
-    captions = [score_text(written[cutout.id]) for cutout in cutouts]
-    contact_sheet(ws, cutouts, key="unjudged", captions=captions, run_name=run_name)
+    st.caption(say)
+    _show_scored(ws, ids, scores, run_name, key="unjudged")
+    return True
+
+
+def _show_hardest(
+    ws: Workspace,
+    source: Source,
+    known: Nonlenses,
+    run_name: str,
+    *,
+    say: str,
+    below: DeltaGenerator,
+    scored: Sequence[Source],
+) -> None:
+    """Show the known non-lenses with the highest scores though none is left to add; lead to another source.
+
+    `say` is Markdown that tells why; what can be done stands in `below`.
+    """
+    with below:
+        for other in [one for one in scored if one.id != source.id][:1]:
+            _lead_to(other)
+    ids, scores = hardest_known(ws, source=source, known=known, run_name=run_name, limit=MOST_PICTURES)
+    heading(f"Non-lenses of {source.name} with the highest scores of {run_name}")
+    st.caption(say)
+    _show_scored(ws, ids, scores, run_name, key="hardest")
+
+
+def _lead_to(source: Source) -> None:
+    icon = ":material/gpp_bad:"
+    if st.button(f"See those of {source.name}", type="primary", icon=icon, key="negatives-scored"):
+        go("catalogue", view=VIEW, source=source.name)
+
+
+def _show_scored(
+    ws: Workspace,
+    ids: Sequence[int],
+    scores: Sequence[float],
+    run_name: str,
+    *,
+    key: str,
+    kinds: Sequence[str] | None = None,
+) -> None:
+    """Show the first of some cutouts with their scores and, where these are told, their classes."""
+    lines = [score_text(float(score)) for score in scores[:MOST_PICTURES]]
+    if kinds is not None:
+        lines = [f"{line}\n{kind}" for line, kind in zip(lines, kinds, strict=False)]
+    written = dict(zip(ids[:MOST_PICTURES], lines, strict=True))
+    cutouts = cutouts_by_id(ws, list(written))
+    contact_sheet(ws, cutouts, key=key, captions=[written[one.id] for one in cutouts], run_name=run_name)
 
 
 def _planned(
@@ -178,32 +240,29 @@ def _choose(ws: Workspace, source: Source) -> tuple[HardNegativesSpec | None, No
     return validated(HardNegativesSpec, entered), known
 
 
-def _show_plan(ws: Workspace, plan: HardNegativesPlan) -> None:
-    """Show what a plan adds, freeze it, and show the pictures of what is added."""
-    total, scores = len(plan.columns["score"]), plan.columns["score"]
+def _show_plan(ws: Workspace, plan: HardNegativesPlan, *, below: DeltaGenerator, kind: ButtonType) -> None:
+    """Show what a plan adds as pictures; freeze it with a button of this `kind` that stands in `below`."""
+    scores = plan.columns["score"]
+    ids, total = plan.columns["cutout_id"].tolist(), len(scores)
     st.markdown(f"### {chosen_of(plan)} of {plain(plan.source.name)} for {plain(plan.parent.name)}")
+    rest = f" The first {MOST_PICTURES} are shown." if total > MOST_PICTURES else ""
     st.caption(
-        f"Scores by {plain(plan.run.name)} from {score_text(float(scores[0]))} down to "
-        f"{score_text(float(scores[-1]))}. {plain(left_out_of(plan))}The test part stays as it is."
+        f"{WHAT_THEY_ARE} Scores by {plain(plan.run.name)} from {score_text(float(scores[0]))} down to "
+        f"{score_text(float(scores[-1]))}.{rest}"
     )
-    if plan.graded:
-        st.caption(f":material/info: {also_by_votes(plan)}")
-    name = choose_to_freeze(ws, plan.parent, key="negatives")
+    told = set(plan.known) != {NO_CLASS}
+    kinds = plan.columns["kind"].tolist() if told else None
+    _show_scored(ws, ids, scores.tolist(), plan.run.name, key="hard-negatives", kinds=kinds)
+    if told:
+        heading("By class")
+        show_rows(classes_table(plan), key="negatives-classes")
+    with below:
+        name = choose_to_freeze(ws, plan.parent, key="negatives", kind=kind, stacked=True)
+        st.caption(f"{plain(left_out_of(plan))}The test part stays as it is.")
+        if plan.graded:
+            st.caption(f":material/info: {also_by_votes(plan)}")
     if name is not None:
         rerun_with(freeze_hard_negatives(ws, plan, name=name or None))
-    told = set(plan.known) != {NO_CLASS}
-    if told:
-        show_rows(classes_table(plan), key="negatives-classes")
-    first = plan.columns["cutout_id"][:MOST_PICTURES].tolist()
-    described = {
-        key: f"{score_text(float(score))}\n{kind}" if told else score_text(float(score))
-        for key, score, kind in zip(first, scores, plan.columns["kind"], strict=False)
-    }
-    cutouts = cutouts_by_id(ws, first)
-    captions = [described[cutout.id] for cutout in cutouts]
-    rest = f", the first {len(first)} shown" if len(first) < total else ""
-    heading(f"Non-lenses to be added: {number(total)}{rest}")
-    contact_sheet(ws, cutouts, key="hard-negatives", captions=captions, run_name=plan.run.name)
 
 
 def chosen_of(plan: HardNegativesPlan) -> str:

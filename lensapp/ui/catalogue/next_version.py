@@ -12,6 +12,7 @@ from lensapp.storage.workspace import Workspace
 from lensapp.ui.catalogue.table import class_name
 from lensapp.ui.shared.address import kept, one_of, put, text
 from lensapp.ui.shared.markup import plain, plain_all
+from lensapp.ui.shared.page_head import ButtonType
 from lensapp.ui.shared.state import go, select
 from lensapp.ui.shared.widgets import Plan, Rules, counted, with_middle
 
@@ -34,9 +35,14 @@ def labels_in_words(counts: Mapping[str, int], *, new: bool = False) -> str:
     )
 
 
-def choose_to_freeze(ws: Workspace, parent: Dataset, *, key: str, disabled: bool = False) -> str | None:
-    """Ask for the name of a new version; return it, "" for the usual one, once it is to be frozen."""
-    left, right = st.columns(2, vertical_alignment="bottom")
+def choose_to_freeze(
+    ws: Workspace, parent: Dataset, *, key: str, kind: ButtonType = "primary", stacked: bool = False
+) -> str | None:
+    """Ask for the name of a new version; return it, "" for the usual one, once it is to be frozen.
+
+    The button, of this `kind`, stands beside the name, or below it where they are `stacked`.
+    """
+    left, right = (st.container(), st.container()) if stacked else st.columns(2, vertical_alignment="bottom")
     with left:
         typed = st.text_input(
             "Name of the new version",
@@ -46,10 +52,9 @@ def choose_to_freeze(ws: Workspace, parent: Dataset, *, key: str, disabled: bool
     with right:
         pressed = st.button(
             "Freeze new version",
-            type="primary",
+            type=kind,
             icon=":material/ac_unit:",
             key=f"{key}-freeze",
-            disabled=disabled,
             width="stretch",
         )
     return typed.strip() if pressed else None
@@ -63,17 +68,18 @@ def rerun_with(made: Dataset) -> NoReturn:
     st.rerun()
 
 
-def show_retraining(ws: Workspace, *, negatives_of: Source | None = None) -> None:
+def show_retraining(ws: Workspace, *, negatives_of: Source | None = None) -> bool:
     """Offer to train again on the newest version that votes or hard negatives have made.
 
-    With `negatives_of` only where it holds hard negatives of that source.
+    With `negatives_of` only where it holds hard negatives of that source. Return whether it is the next step:
+    nothing has been trained on that version.
     """
     offer = retraining(ws)
     if offer is None:
-        return
+        return False
     newest = offer.dataset
     if negatives_of is not None and newest.spec.get("source") != negatives_of.name:
-        return
+        return False
     with st.container(border=True, key="feedback-made"):
         st.markdown(f":material/check_circle: **{plain(newest.name)}** {_what_it_holds(offer)}.")
         if offer.trained is not None:
@@ -86,8 +92,9 @@ def show_retraining(ws: Workspace, *, negatives_of: Source | None = None) -> Non
         if not offer.recipes:
             if st.button("Train on it", type="primary", key="feedback-train"):
                 go("train", dataset=newest.name)
-            return
-        _offer_recipes(ws, offer)
+        else:
+            _offer_recipes(ws, offer)
+    return offer.trained is None
 
 
 def _what_it_holds(offer: Retraining) -> str:

@@ -1,4 +1,4 @@
-"""Figures about inspectors: completeness against false positives, and agreement of pairs."""
+"""Figures about inspectors: completeness against false positives, agreement of pairs, pace of one."""
 
 from itertools import permutations
 
@@ -6,12 +6,15 @@ import numpy as np
 import plotly.graph_objects as go
 
 from lensapp.core.inspect.agreement import Rate
+from lensapp.core.inspect.grades import GradeScheme
 from lensapp.core.numerals import fixed
-from lensapp.services.inspect.team import InspectorRecord, Team
+from lensapp.services.inspect.team import IDLE_SECONDS, InspectorRecord, Team
 from lensapp.ui.shared import figures
-from lensapp.ui.shared.widgets import number
+from lensapp.ui.shared.pictures import grade_ink
+from lensapp.ui.shared.widgets import counted, number
 
 HEIGHT = 340
+SYMBOLS = ("circle", "square", "diamond", "x", "cross", "triangle-up", "star", "pentagon", "hexagon")
 
 
 def tested_both_ways(team: Team) -> list[InspectorRecord]:
@@ -110,4 +113,48 @@ def show_kappas(team: Team) -> None:
             }
         ),
         height=max(HEIGHT, 120 + 44 * len(names)),
+    )
+
+
+def timed(record: InspectorRecord) -> list[tuple[int, str, float]]:
+    """Return the place in order of time, the grade and the seconds of each vote whose time is known."""
+    return [
+        (place, grade, min(seconds, IDLE_SECONDS))
+        for place, (grade, seconds) in enumerate(record.looks, 1)
+        if seconds is not None
+    ]
+
+
+def show_pace(record: InspectorRecord, scheme: GradeScheme) -> None:
+    """Show how long one inspector looked at each candidate, in the order graded, and the grade it got."""
+    looks = timed(record)
+    figure = go.Figure()
+    for grade, symbol in zip(scheme.grades, SYMBOLS, strict=False):
+        own = [look for look in looks if look[1] == grade.letter]
+        if own:
+            figure.add_scatter(
+                x=[place for place, _, _ in own],
+                y=[seconds for _, _, seconds in own],
+                mode="markers",
+                name=grade.letter,
+                marker={"size": 8, "color": grade_ink(grade.colour), "symbol": symbol},
+                hovertemplate="%{y:.1f} s, number %{x}",
+            )
+    figure.update_xaxes(title="Candidates in the order graded", range=[0, len(record.looks) + 1])
+    figure.update_yaxes(title="Seconds", rangemode="tozero")
+    figure.update_layout(showlegend=True)
+    figures.show_figure(
+        figure,
+        title="Seconds for each candidate, by the grade given",
+        caption=f"n = {counted(len(looks), 'vote')} of {record.name}; a look of over {IDLE_SECONDS:g} s "
+        "counts as that.",
+        key="team-pace",
+        csv=figures.csv_text(
+            {
+                "number": [place for place, _, _ in looks],
+                "grade": [grade for _, grade, _ in looks],
+                "seconds": [seconds for _, _, seconds in looks],
+            }
+        ),
+        height=HEIGHT,
     )

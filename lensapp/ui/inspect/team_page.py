@@ -37,6 +37,7 @@ from lensapp.ui.inspect.agreement_words import (
     looked,
 )
 from lensapp.ui.inspect.consensus_form import METHOD_HELP, settings_form
+from lensapp.ui.inspect.one_inspector import show_one_inspector
 from lensapp.ui.inspect.share_view import show_shares
 from lensapp.ui.shared.address import kept, one_of
 from lensapp.ui.shared.forms import validated
@@ -54,12 +55,15 @@ RATES = "Rates on blind tests with Wilson's 95 % interval, and hits/cases."
 HASTY = (
     f"Less than {LEAST_SECONDS} s each is no look at a picture ({{names}}): no time left can be told from it."
 )
+ALIKE_OF_ONE = ["scatter", "votes", "inspectors"]  # columns that are alike for all votes of one inspector
 TESTED: dict[str, Callable[[InspectorRecord], Rate]] = {  # columns that are left out where nobody was tested
     "completeness": attrgetter("completeness"),
     "false positives": attrgetter("false_positives"),
     "self-agreement": attrgetter("self_agreement"),
 }
-NO_TESTS = "This review has no blind tests: open one that has some to measure inspectors."
+NO_TESTS = (
+    "No blind tests: a review opened with some measures how complete and consistent its inspectors are."
+)
 TESTS_HIDDEN = (
     "How inspectors do on the blind tests is shown once the review is closed, before only to administrators: "
     "a rate that changes with a vote would tell what the candidate was."
@@ -105,13 +109,17 @@ def show_team_page() -> None:
         show_voters(ws, review)
         return
     right.caption(team_in_words(team))
-    if len(team.inspectors) > 1:
+    alone = len(team.inspectors) == 1
+    if not alone:
         st.markdown(agreement_in_a_sentence(team))
     _show_inspectors(team)
     show_shares(ws, review, shares)
-    _show_figures(team)
-    _show_disputed(ws, review)
-    _show_consensus(ws, review)
+    if alone:
+        show_one_inspector(ws, team)
+    else:
+        _show_figures(team)
+        _show_disputed(ws, review)
+    _show_consensus(ws, review, alone=alone)
     show_voters(ws, review)
     _show_end(ws, review)
 
@@ -120,21 +128,22 @@ def team_in_words(team: Team) -> str:
     """Return how many people have graded how much of a review, and in what time."""
     graded = sum(record.graded for record in team.inspectors)
     hours = sum(record.hours_spent for record in team.inspectors)
+    shared = f"{counted(team.alpha.units, 'candidate')} with two votes or more"
+    further = [shared] if len(team.inspectors) > 1 else []
+    further += [f"{number(team.retired)} retired"] if team.retired else []
     return (
         f"{counted(len(team.inspectors), 'inspector')}, {counted(graded, 'vote')}"
         + (f", {person_time(hours)} of grading" if hours else "")
-        + f"; {counted(team.alpha.units, 'candidate')} with two votes or more"
-        + (f", {number(team.retired)} retired." if team.retired else ".")
+        + ("; " if further else "")
+        + ", ".join(further)
+        + "."
     )
 
 
 def _show_figures(team: Team) -> None:
     """Show how far inspectors agree and, beside it where they were tested, how they do on blind tests."""
     st.subheader("Agreement")
-    if len(team.inspectors) < 2:
-        st.caption("Krippendorff's alpha and Cohen's kappa appear once a second inspector has graded.")
-    else:
-        st.markdown(figures_text(team), help=ALPHA_HELP)
+    st.markdown(figures_text(team), help=ALPHA_HELP)
     figures = [team_figures.show_kappas] if len(team.pairs) > 1 else []
     figures += [team_figures.show_rates] if team_figures.tested_both_ways(team) else []
     for place, show in zip(st.columns(len(figures), gap="large") if figures else [], figures, strict=True):
@@ -255,9 +264,9 @@ def _show_inspectors(team: Team) -> None:
         st.caption(f":material/info: {HASTY.format(names=plain_all(hasty))}")
 
 
-def _show_consensus(ws: Workspace, review: Review) -> None:
+def _show_consensus(ws: Workspace, review: Review, *, alone: bool) -> None:
     """Choose how votes are combined and show what comes of it for each candidate."""
-    st.subheader("Consensus")
+    st.subheader("Graded candidates" if alone else "Consensus")
     method = st.segmented_control(
         "Combine votes by",
         list(METHODS),
@@ -282,7 +291,7 @@ def _show_consensus(ws: Workspace, review: Review) -> None:
     table = table.assign(inspectors=["; ".join(people) for people in table["inspectors"]])
     by = "probability" if "probability" in table else "mean"
     table = table.sort_values([by, "votes"], ascending=False, kind="stable")
-    _list_consensus(ws, table.head(MOST_ROWS))
+    _list_consensus(ws, table.head(MOST_ROWS).drop(columns=ALIKE_OF_ONE if alone else []))
     grades = ", ".join(f"{report['grades'].get(letter, 0)} {letter}" for letter in "ABCX")
     states = ", ".join(f"{count} {state}" for state, count in sorted(report["states"].items()))
     verdicts = f": {grades}" if report["grades"] else ""
@@ -308,7 +317,8 @@ def _list_consensus(ws: Workspace, head: pd.DataFrame) -> None:
     cutouts, pictures = pictures_by_id(ws, head["cutout_id"].tolist())
     images = {one.id: picture_data(picture) for one, picture in zip(cutouts, pictures, strict=True)}
     listed = head.drop(columns="cutout_id")
-    listed["scatter"] = listed["scatter"].astype(float)  # None, which one vote has, sorts as a number
+    if "scatter" in listed:  # None, which one vote has, sorts as a number
+        listed["scatter"] = listed["scatter"].astype(float)
     listed.insert(0, "image", [images.get(int(key)) for key in head["cutout_id"]])
     st.dataframe(
         listed.style.map(grade_style, subset=[name for name in ("grade",) if name in listed]),
@@ -340,7 +350,7 @@ def _show_disputed(ws: Workspace, review: Review) -> None:
     st.subheader("Disputed")
     ids = disputed(ws, review_names=[review.name])
     if not ids:
-        st.caption("Candidates that inspectors grade differently will appear here, for discussion.")
+        st.caption("No candidate is graded differently yet: those that are will appear here, for discussion.")
         return
     with st.container(horizontal=True, vertical_alignment="center", gap="medium"):
         shown = f", {MOST_SHOWN} with the largest scatter shown" if len(ids) > MOST_SHOWN else ""

@@ -49,7 +49,7 @@ class ClientModules:
 
     @cache  # noqa: B019 - there are as many as components
     def texts(self) -> dict[str, bytes]:
-        """Return their texts by name; that on how parts of a page are mounted is served beside those of each."""
+        """Return their texts by name, and beside them how parts of a page are mounted, which all share."""
         texts = {path.stem: path.read_bytes() for path in sorted(self.folder.glob("*.js"))}
         beside = {name: text.replace(IN_SHARED, b"./") for name, text in texts.items()}
         return beside | ({} if beside == texts else {MOUNTING.stem: MOUNTING.read_bytes()})

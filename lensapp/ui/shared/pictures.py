@@ -19,6 +19,7 @@ from lensapp.ui.shared.state import theme
 Pictures = NDArray[np.uint8]
 MOST_COLUMNS = 24
 GROUNDS = {"dark": ("#111316", "#ffffff"), "light": ("#ffffff", "#000000")}  # under a grade, and its letter
+MARKS = 0.65  # share of the grade's own colour in a mark on dark ground
 TINTS = {"dark": (0.38, 0.35), "light": (0.16, 0.85)}  # share of the grade's own colour in each
 
 
@@ -104,6 +105,11 @@ def grade_style(grade: object) -> str:
     grounds, shares = GROUNDS[theme()], TINTS[theme()]
     ground, ink = (_mixed(colour, other, share) for other, share in zip(grounds, shares, strict=True))
     return f"background-color: {ground}; color: {ink}; font-weight: 600"
+
+
+def grade_ink(colour: str) -> str:
+    """Return the colour of a grade as that of marks in a figure: on dark ground it is lighter."""
+    return colour if theme() == "light" else _mixed(colour, GROUNDS["dark"][1], MARKS)
 
 
 def _mixed(colour: str, other: str, share: float) -> str:
