@@ -72,10 +72,10 @@ def test_table_and_export_hold_candidates_and_what_is_no_lens_on_demand(folder: 
     page = open_page("catalogue", source="sky")
     assert page.dataframe[0].value["grade"].tolist() == ["A", "B", "B", "C"]
     page = open_page("catalogue", source="sky", view="export")
-    said = "4 candidates of sky, graded A, B or C, those graded X left out, with id"
+    said = "4 candidates of sky, graded A, B or C, those graded X left out. Consensus: Mean grade"
     assert any(said in text.value for text in page.caption)
     page.get_by_key("catalogue-grades").set_value(["A", "X"]).run()
-    assert any("3 candidates of sky, graded A or X, with id" in text.value for text in page.caption)
+    assert any("3 candidates of sky, graded A or X. Consensus" in text.value for text in page.caption)
     page.get_by_key("catalogue-grades").set_value(["C", "none"]).run()
     said = "35 candidates of sky, graded C or without a vote, those graded X left out"
     assert any(said in text.value for text in page.caption)
@@ -338,6 +338,22 @@ def test_every_format_can_be_chosen(folder: Path) -> None:
     for format_name in export.FORMATS:
         page.segmented_control(key="export-format").set_value(format_name).run()
         assert not page.exception
+
+
+def test_the_export_shows_the_first_rows_of_the_file_and_one_coloured_button(folder: Path) -> None:
+    ws = full_workspace(folder)
+    out = ws.exports_folder / "sky.csv"
+    exported_bytes(ws, QUERY.replaced(grades=("A", "B", "C")), out, out)
+    page = open_page("catalogue", source="sky", run="elu_cnn-2", view="export", format="CSV")
+    written = pd.read_csv(out)
+    assert [*page.dataframe[0].value] == [*written]
+    assert page.dataframe[0].value["id"].tolist() == written["id"].tolist()
+    [said] = [text.value for text in page.markdown if "What is in the file" in text.value]
+    assert said == f"#### What is in the file: 4 rows, {len(written.columns)} columns"
+    coloured = [one.label for one in page.get("download_button") if one.proto.type == "primary"]
+    assert coloured == ["Download sky.csv"]
+    page.get_by_key("export-format").set_value("DS9 regions").run()
+    assert [*page.dataframe[0].value] == ["id", "ra", "dec", "grade", "score"]
 
 
 def test_the_bytes_offered_are_those_of_the_exported_file(folder: Path, tmp_path: Path) -> None:

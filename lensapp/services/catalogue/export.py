@@ -16,10 +16,12 @@ from lensapp.core.catalogue.query import CatalogueQuery
 from lensapp.core.errors import InvalidInput, StorageError
 from lensapp.services.catalogue.charts import write_sheet
 from lensapp.services.catalogue.export_columns import with_source_columns
+from lensapp.services.catalogue.export_tables import ColumnMeaning, catalogue_meanings
 from lensapp.services.catalogue.formats import ENDINGS, Export, Write, files_of
 from lensapp.services.catalogue.provenance import provenance
 from lensapp.services.catalogue.query import Selection, catalogue_of, select
 from lensapp.services.catalogue.samp import send_table
+from lensapp.storage import sources
 from lensapp.storage.care.trail import EXPORTED, note_change
 from lensapp.storage.files import whole_file
 from lensapp.storage.workspace import Workspace
@@ -100,6 +102,16 @@ def export(
         rows = _write(ws, selection, table, out=path, files=_checked_files(path))["rows"]
         report |= {"sent": str(path), "sent_to": send_table(path, name=query.name), "rows": rows}
     return report
+
+
+def first_rows(ws: Workspace, query: CatalogueQuery, table: pd.DataFrame, *, most: int) -> pd.DataFrame:
+    """Return the first rows of a catalogue with the columns, in their order, that its export has."""
+    owners = [sources.get_source(ws.database, name) for name in query.of]
+    brought: dict[str, ColumnMeaning] = {}
+    head = table.head(most)
+    if query.columns:
+        head, brought = with_source_columns(ws, owners, head, query.columns)
+    return head[[*catalogue_meanings(head.drop(columns=list(brought))), *brought]]
 
 
 def _checked_files(out: Path) -> dict[Path, Write]:

@@ -3,7 +3,7 @@
 import math
 import time
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from operator import itemgetter
@@ -25,6 +25,7 @@ from lensapp.core.inspect.vote_files import (
     panoptes_votes,
 )
 from lensapp.core.inspect.vote_times import DateOrder, date_order, has_two_readings, parse_time
+from lensapp.core.plurals import counted
 from lensapp.ingest.catalogues import as_text
 from lensapp.ingest.formats.table_files import columns_of, read_columns, read_first_table
 from lensapp.ingest.gate.guards import reading
@@ -150,6 +151,25 @@ class _Import:
                 by_key[key] = content
                 new.append(vote)
         self.votes = new
+
+    def warn_of_copies(self, elsewhere: Iterable[Vote], names: Mapping[int, str]) -> None:
+        """Warn of votes that other reviews, of these `names` by ID, hold already: they are added here too."""
+        holders: dict[tuple[Any, ...], set[str]] = {}
+        for one in elsewhere:
+            key = (one.cutout_id, one.inspector, one.grade, _rounded(one.voted_at))
+            holders.setdefault(key, set()).add(names[one.review_id])
+        copied, held_by = 0, set[str]()
+        for vote in self.votes:
+            content = (vote["cutout_id"], vote["inspector"], vote["grade"])
+            near = {_rounded(vote["voted_at"] + shift) for shift in (-ROUNDING, ROUNDING)}
+            if found := set().union(*(holders.get((*content, moment), ()) for moment in near)):
+                copied, held_by = copied + 1, held_by | found
+        if copied:
+            self.warnings.append(
+                f"{counted(copied, 'new vote')} {'is' if copied == 1 else 'are'} already in "
+                f"{', '.join(sorted(held_by))}. Added here too, they count in what Team shows of it; "
+                "in Catalogue each inspector still counts once on each candidate."
+            )
 
     def check_two_readings(self, column: str) -> None:
         """Warn of dates that can be read in two ways; refuse them where that decides which vote is the last.
@@ -325,6 +345,15 @@ def import_votes(
     importing.identify(ws)
     importing.check_two_readings(table.columns.get("voted_at", ""))
     importing.drop_duplicates()
+    here = {target.review_id for target in targets.values() if target.name == name}
+    if here:  # what the source has in other reviews is no duplicate in one that was asked for
+        every = [
+            one
+            for source_id in {target.source.id for target in targets.values()}
+            for one in reviews.votes_of(ws.database, source_id=source_id, with_late=True)
+        ]
+        names = {one.id: one.name for one in reviews.list_reviews(ws.database)}
+        importing.warn_of_copies((one for one in every if one.review_id not in here), names)
     if importing.refused and not importing.votes and not importing.already_there and not dry_run:
         first = min(importing.refused, key=itemgetter("row"))
         raise InvalidInput(

@@ -1,5 +1,6 @@
 """Export the filtered catalogue as files, finder charts or to TOPCAT and Aladin."""
 
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 
@@ -10,30 +11,37 @@ from lensapp.core.catalogue.query import UNGRADED, CatalogueQuery
 from lensapp.core.inspect.consensus_methods import METHODS
 from lensapp.core.inspect.grades import LETTERS
 from lensapp.services.catalogue.charts import MOST_CANDIDATES, MOST_COLUMNS, write_sheet
-from lensapp.services.catalogue.export import export
+from lensapp.services.catalogue.export import export, first_rows
 from lensapp.services.catalogue.export_columns import offered_columns
 from lensapp.services.catalogue.formats import MIME, files_of
 from lensapp.services.catalogue.query import settled_consensus
 from lensapp.services.catalogue.usual_export import exported_bytes, own_folder, taken_bytes
 from lensapp.storage.workspace import Workspace
+from lensapp.ui.catalogue.table import show_rows
 from lensapp.ui.shared.address import kept, one_of, several_of, whole
 from lensapp.ui.shared.cutout_export import show_cutout_export
 from lensapp.ui.shared.markup import plain_all
-from lensapp.ui.shared.page_head import export_kind, on_export
-from lensapp.ui.shared.widgets import counted, empty_state, errors_shown, number
+from lensapp.ui.shared.page_head import on_export
+from lensapp.ui.shared.widgets import counted, counts_spaced, empty_state, errors_shown, heading, number
 
 FORMATS = {
-    "FITS": (".fits", "Two files, catalogue and votes, with units and provenance in their headers."),
-    "CSV": (".csv", "Three files; no cell can become a spreadsheet formula."),
-    "ECSV": (".ecsv", "Two files with units and provenance in their headers, for astropy."),
-    "Parquet": (".parquet", "Two files, compact, for pandas and databases."),
-    "VOTable": (".vot", "Two files, catalogue and votes, with UCDs, for TOPCAT and Aladin."),
-    "DS9 regions": (".reg", "Positions with grades, to lay over images."),
+    "FITS": (".fits", "A binary table with units, for TOPCAT, astropy and most tools of astronomy."),
+    "CSV": (".csv", "A plain table for spreadsheets and any program."),
+    "ECSV": (".ecsv", "A plain table with units, for astropy."),
+    "Parquet": (".parquet", "A compact table for pandas and databases."),
+    "VOTable": (".vot", "A table with units and UCDs, for TOPCAT and Aladin."),
+    "DS9 regions": (".reg", "Circles with id, grade and score, to lay over images."),
+}
+FIRST_ROWS = 5
+REGION_COLUMNS = ("id", "ra", "dec", "grade", "score")  # what DS9 is told
+FURTHER_FILES = {
+    "Votes": "Every vote on these candidates, in a file of the same format.",
+    "Provenance": "Where scores and votes come from, as JSON; other formats hold it themselves.",
 }
 
 
 def show_export(ws: Workspace, query: CatalogueQuery, table: pd.DataFrame) -> None:
-    """Show format and download buttons; the filters above decide what is exported."""
+    """Show the format, the download and the first rows of the file, of which the filters decide."""
     if table.empty:
         empty_state(
             "Nothing to export",
@@ -42,44 +50,65 @@ def show_export(ws: Workspace, query: CatalogueQuery, table: pd.DataFrame) -> No
             icon=":material/filter_alt:",
         )
         return
-    picked = st.segmented_control(
-        "Format",
-        list(FORMATS),
-        required=True,
-        **kept("format", one_of(list(FORMATS)), "FITS", key="export-format"),
-    )
+    with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
+        picked = st.segmented_control(
+            "Format",
+            list(FORMATS),
+            required=True,
+            **kept("format", one_of(list(FORMATS)), "FITS", key="export-format"),
+        )
+        buttons = st.container(horizontal=True, gap="small", width="content")
     ending, meaning = FORMATS[picked]
-    out = ws.exports_folder / f"{query.name}{ending}"
-    probability = "" if query.consensus.method == "mean" else ", probability"
-    prior = ""
-    if "prior" in query.consensus.settings():
-        prior = f", prior {settled_consensus(ws, query).settings()['prior']:.3g}"
-    st.caption(
-        f"{meaning} {counted(len(table), 'candidate')} of {plain_all(query.of)}, "
-        f"{grades_in_words(query)}, with "
-        f"id, source, RA, Dec, score, run, grade, mean, scatter, votes{probability} and known-lens match. "
-        f"Consensus: {METHODS[query.consensus.method]}, {query.consensus.grading()}{prior}."
-    )
+    st.caption(meaning)
     if ending != ".reg":
         query = query.replaced(columns=_asked_columns(ws, table))
+    with buttons:
+        _offer_files(ws, query, table, out=ws.exports_folder / f"{query.name}{ending}")
+    _show_first_rows(ws, query, table, only=REGION_COLUMNS if ending == ".reg" else None)
+    with st.container(key="export-others"):
+        heading("Pictures and other programs")
+        _show_charts_and_samp(ws, query, table)
+        show_cutout_export(ws, query, count=len(table), key="catalogue")
+
+
+def _offer_files(ws: Workspace, query: CatalogueQuery, table: pd.DataFrame, *, out: Path) -> None:
+    """Show a button for each file of an export, that of the catalogue first."""
     order = table["cutout_id"].tolist()
-    kind = export_kind()
-    with st.container(horizontal=True, gap="small"):
-        for path in files_of(out) or {}:
-            label = "Every vote on them" if path.stem.endswith("votes") else "Provenance"
-            st.download_button(
-                f"Download {path.name}" if path == out else label,
-                partial(exported_bytes, ws, query, out, path, order=order),
-                file_name=path.name,
-                mime=MIME[path.suffix],
-                icon=":material/download:",
-                type=kind if path == out else "secondary",
-                key=f"export-{path.name}",
-                **on_export(query.of[0]),
-            )
-    _show_charts_and_samp(ws, query, table)
-    st.caption(f"The files also stay in {out.parent.name}/ of the workspace.")
-    show_cutout_export(ws, query, count=len(table), key="catalogue")
+    for path in files_of(out) or {}:
+        others = "Votes" if path.stem.endswith("votes") else "Provenance"
+        st.download_button(
+            f"Download {path.name}" if path == out else others,
+            partial(exported_bytes, ws, query, out, path, order=order),
+            file_name=path.name,
+            mime=MIME[path.suffix],
+            icon=":material/download:",
+            type="primary" if path == out else "secondary",
+            key=f"export-{path.name}",
+            help=None if path == out else FURTHER_FILES[others],
+            **on_export(query.of[0]),
+        )
+
+
+def _show_first_rows(
+    ws: Workspace, query: CatalogueQuery, table: pd.DataFrame, *, only: Sequence[str] | None
+) -> None:
+    """Say how much the file holds, and show its first rows with its columns; `only` these where given."""
+    written = first_rows(ws, query, table, most=FIRST_ROWS)
+    if only is not None:
+        written = written[list(only)]
+    rows = f"{counted(len(table), 'row')}, {counted(len(written.columns), 'column')}"
+    heading(f"What is in the file: {rows}")
+    settled = ""
+    if "prior" in query.consensus.settings():
+        settled = f", prior {settled_consensus(ws, query).settings()['prior']:.3g}"
+    show_rows(counts_spaced(written), key="export-rows")
+    first = f"The first {len(written)} of " if len(written) < len(table) else ""
+    st.caption(
+        f"{first}{counted(len(table), 'candidate')} of {plain_all(query.of)}, "
+        f"{grades_in_words(query)}. Consensus: {METHODS[query.consensus.method]}, "
+        f"{query.consensus.grading()}{settled}. "
+        f"Files also stay in {ws.exports_folder.name}/ of the workspace."
+    )
 
 
 def grades_in_words(query: CatalogueQuery) -> str:
@@ -101,7 +130,7 @@ def _asked_columns(ws: Workspace, table: pd.DataFrame) -> tuple[str, ...]:
         "Columns of the source's catalogue",
         offered,
         **kept("further_columns", several_of(offered), [], key="export-source-columns"),
-        placeholder="None besides those above",
+        placeholder="none besides those below",
         help="They go along in the table; one whose name is taken is called catalogue_….",
     )
     return tuple(chosen)

@@ -385,6 +385,21 @@ def test_the_same_votes_from_another_file_or_review_are_not_added_again(
     assert import_votes(ws, name="sky", path=tmp_path / "d.csv")["already_there"] == 3
 
 
+def test_votes_that_another_review_holds_are_told_of_when_a_review_takes_them_too(
+    ws: Workspace, tmp_path: Path
+) -> None:
+    columns = ["id", "inspector", "grade", "voted_at"]
+    rows = [["sky-000", "Ann", "A", "2024-01-05T12:00"], ["sky-001", "Ann", "B", "2024-01-05T12:01"]]
+    import_votes(ws, name="sky", path=write(tmp_path / "a.csv", columns, rows))
+    create_review(ws, name="second", source_name="sky", spec=ReviewSpec(order="given"))
+    more = write(tmp_path / "b.csv", columns, [*rows, ["sky-002", "Ann", "C", "2024-01-05T12:02"]])
+    report = import_votes(ws, name="second", path=more)
+    assert (report["added"], report["already_there"]) == (3, 0)
+    [said] = report["warnings"]
+    assert said.startswith("2 new votes are already in sky-all. Added here too, ")
+    assert import_votes(ws, name="second", path=more)["warnings"] == []
+
+
 def test_of_votes_on_one_day_the_later_row_counts_and_a_repeated_row_is_one_vote(
     ws: Workspace, tmp_path: Path
 ) -> None:
