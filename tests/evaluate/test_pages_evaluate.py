@@ -28,7 +28,7 @@ from lensapp.storage.scores import stored_scores
 from lensapp.storage.workspace import Workspace
 from lensapp.ui.evaluate import evaluation_figures
 from lensapp.ui.evaluate.tables import TERMS, latex_table
-from lensapp.ui.evaluate.threshold import CHOSEN_FOR
+from lensapp.ui.shared.state import THRESHOLD_OF
 from support.pages_workspace import (
     SIZE,
     add_dataset,
@@ -149,7 +149,7 @@ def test_a_threshold_of_another_run_beyond_all_scores_goes_back_to_the_usual_one
     full_workspace(folder)
     page = open_page("evaluate", run="elu_cnn-1", threshold="0.0")
     assert page.slider(key="evaluate-threshold").value == 0.0, "as asked for"
-    page.session_state[CHOSEN_FOR] = "elu_cnn-2"
+    page.session_state[THRESHOLD_OF] = "elu_cnn-2"
     page.run()
     assert page.slider(key="evaluate-threshold").value == 0.5
     assert "threshold" not in page.query_params
@@ -162,6 +162,18 @@ def test_another_run_begins_with_a_threshold_of_its_own(folder: Path) -> None:
     page.selectbox(key="choose-run").set_value("elu_cnn-2").run()
     assert page.slider(key="evaluate-threshold").value == 0.5
     assert "threshold" not in page.query_params
+
+
+def test_a_threshold_chosen_before_stays_with_a_run_whose_scores_it_parts_and_goes_with_the_next_choice(
+    folder: Path,
+) -> None:
+    full_workspace(folder)
+    page = open_page("evaluate", run="elu_cnn-1", threshold="0.4")
+    page.session_state[THRESHOLD_OF] = "elu_cnn-2"  # for which this run stands in
+    page.run()
+    assert page.slider(key="evaluate-threshold").value == 0.4
+    page.selectbox(key="choose-run").set_value("elu_cnn-2").run()
+    assert page.slider(key="evaluate-threshold").value == 0.5
 
 
 def test_a_threshold_that_is_no_number_falls_back_to_one_half(folder: Path) -> None:

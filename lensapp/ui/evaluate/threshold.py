@@ -9,10 +9,9 @@ from lensapp.core.numerals import score_text
 from lensapp.services.evaluate.evaluation import Evaluation, better_than_usual, usual_threshold
 from lensapp.ui.evaluate.survey_figures import share
 from lensapp.ui.shared.scores import USUAL_THRESHOLD, hint_at_low_scores
-from lensapp.ui.shared.state import select, selected
+from lensapp.ui.shared.state import leave_threshold, select, selected
 from lensapp.ui.shared.widgets import counted
 
-CHOSEN_FOR = "threshold-chosen-for"  # the run on whose page it was shown last
 SLIDER, AIMS = "evaluate-threshold", "evaluate-aims"
 _SPREAD = {
     False: "The slider spans the scores of this run evenly, not 0 to 1: they lie close together.",
@@ -54,13 +53,9 @@ def _slider(axis: ScoreAxis, current: float, *, on_change: Callable[[], None]) -
 def choose_threshold(evaluation: Evaluation) -> float:
     """Show the slider and the suggested thresholds; return the threshold, which the address keeps."""
     usual, why = usual_threshold(evaluation)
+    lowest, current, highest = evaluation.scores.min(), current_threshold(usual), evaluation.scores.max()
+    leave_threshold(evaluation.run, keep=bool(lowest <= current <= highest))  # else it parts no scores
     current = current_threshold(usual)
-    of_run = selected("run")
-    before = st.session_state.get(CHOSEN_FOR, of_run)
-    st.session_state[CHOSEN_FOR] = of_run
-    if before != of_run and not evaluation.scores.min() <= current <= evaluation.scores.max():
-        select("threshold", None)  # chosen for another run, it parts no score of this one from the others
-        current = usual
     st.session_state[SLIDER] = current
     proposals = evaluation.proposals
     suggestions = {} if proposals is None else {one.name: one for one in proposals.thresholds}

@@ -48,6 +48,7 @@ BEGUN = "begun-with"  # the source that a session began with, until an address n
 CHOSEN = "chosen-just-now"  # kind → name chosen, what the address said before, and when
 HEARD_AFTER = 6.0  # seconds, by which the browser has heard of a choice
 DRAWN_AFTER = 1.0  # seconds, by which a list shows the choice that the browser's address says
+THRESHOLD_OF = "threshold-of"  # the run that the threshold was chosen for, or has been shown with since
 STAND_INS = "stand-ins"  # kind → name that a page shows for want of the one selected
 
 
@@ -140,8 +141,10 @@ def remember(**selection: str) -> None:
     """Make `selection` (of KINDS) what the next pages begin with; the address of this page stays as it is."""
     if "source" in selection and "review" not in selection:
         _leave_review(selection["source"])
-    if "run" in selection and "threshold" not in selection:
-        _leave_threshold(selection["run"])
+    if "run" in selection:
+        run, together = selection["run"], "threshold" in selection
+        if not together or st.session_state.get(_memory("run"), run) != run:
+            leave_threshold(run, keep=together or st.query_params.get("run") == run)
     for kind, name in selection.items():
         _check(kind)
         st.session_state[_memory(kind)] = name
@@ -158,7 +161,7 @@ def select(kind: str, name: str | None) -> None:
     if kind == "source":
         _leave_review(name)
     if kind == "run":
-        _leave_threshold(name)
+        leave_threshold(name, keep=st.query_params.get("run") == name)  # the address says what goes together
     if kind in ("source", "run"):
         st.session_state[UNASKED] = kind == "run"
     st.session_state[_memory(kind)] = name
@@ -184,12 +187,17 @@ def _leave_review(source: str) -> None:
     _forget_review()
 
 
-def _leave_threshold(run: str) -> None:
-    """Forget the threshold where another run is chosen after it: each spreads its scores in its own way."""
-    if st.session_state.get(_memory("run"), run) != run:
+def leave_threshold(run: str, *, keep: bool) -> None:
+    """Forget the threshold of another run where this one takes its place, unless it is to be kept.
+
+    Each run spreads its scores in its own way. One takes the place of another where it is chosen after it,
+    and where a page shows it for want of the one selected.
+    """
+    before = st.session_state.get(THRESHOLD_OF, st.session_state.get(_memory("run"), run))
+    st.session_state[THRESHOLD_OF] = run
+    if before != run and not keep:
         st.session_state.pop(_memory("threshold"), None)
-        if st.query_params.get("run") != run:  # else the address says what goes together
-            put("threshold", [])
+        put("threshold", [])
 
 
 def _forget_review() -> None:
