@@ -28,8 +28,9 @@ from lensapp.core.train.search_space import Choices, FloatRange
 from lensapp.services.score.map_density import COLUMNS, ROWS, Cells
 from lensapp.ui.catalogue import ledger_figure
 from lensapp.ui.data import corner_figure, field_example, realism, realism_example, sky_view
-from lensapp.ui.evaluate import calibration_view, completeness_view, nuisance_view, survey_figures
+from lensapp.ui.evaluate import calibration_view, completeness_view, survey_figures
 from lensapp.ui.evaluate import evaluation_figures as evaluated
+from lensapp.ui.evaluate.checks import audit_example, nuisance_view
 from lensapp.ui.evaluate.compare import compare_figures, side_figures
 from lensapp.ui.inspect import replay_figure
 from lensapp.ui.score import feature_map
@@ -179,6 +180,9 @@ TABLE: dict[str, Callable[[], go.Figure]] = {
     "subgroup_figure": lambda: survey_figures.subgroup_figure(
         [Subgroup("18 – 20", 18.0, 20.0, 5, 9, INTERVAL, INTERVAL, INTERVAL)], by="magnitude",
         colours=figures.class_colours(),
+    ),
+    "audit_example_figure": lambda: audit_example.audit_example_figure(
+        LINES, classes=figures.class_colours(), ink=INK
     ),
     "nuisance_figure": lambda: nuisance_view.nuisance_figure(
         NUISANCES, lines=LINES, classes=figures.class_colours()

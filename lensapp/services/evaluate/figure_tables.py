@@ -34,7 +34,7 @@ INTERVAL_NAMES = {
     "recall_fpr_1e-3": "completeness at FPR 0.001",
     "recall_fpr_1e-4": "completeness at FPR 0.0001",
 }
-SMALLEST_P = 0.001
+SMALLEST_P, P_DIGITS = 0.001, 3
 DOCUMENT = "Hezaveh et al. 2017"
 METHOD_NAMES = {
     "none": "raw score",
@@ -167,7 +167,7 @@ def p_text(p_value: float | None) -> str:
     """Return a p-value for a table; a dash for none."""
     if p_value is None:
         return "–"
-    return f"< {SMALLEST_P}" if p_value < SMALLEST_P else f"{p_value:.3f}"
+    return f"< {SMALLEST_P}" if p_value < SMALLEST_P else f"{p_value:.{P_DIGITS}f}"
 
 
 def with_limits(interval: Interval | None) -> str:

@@ -21,7 +21,7 @@ from lensapp.services.train.run_listing import studies_last
 from lensapp.services.train.starter import REMARK, STARTER_NAME, is_starter, starter_card
 from lensapp.storage.records import Run
 from lensapp.storage.workspace import Workspace
-from lensapp.ui.evaluate.audit_view import show_audit
+from lensapp.ui.evaluate.checks.audit_view import show_audit
 from lensapp.ui.evaluate.score_view import show_classes, show_scores
 from lensapp.ui.evaluate.value_view import show_values
 from lensapp.ui.shared.address import digest, in_fragment_run

@@ -14,14 +14,14 @@ from lensapp.services.evaluate.run_colours import colours_of_runs
 from lensapp.storage.records import Run
 from lensapp.storage.workspace import Workspace
 from lensapp.ui.evaluate import evaluation_figures as draw
-from lensapp.ui.evaluate.audit_view import show_audit
 from lensapp.ui.evaluate.calibration_view import show_calibration
 from lensapp.ui.evaluate.chance import warn_of_chance
+from lensapp.ui.evaluate.checks.audit_view import show_audit
+from lensapp.ui.evaluate.checks.nuisance_view import show_nuisances
 from lensapp.ui.evaluate.compare.second_test_view import show_second_test
 from lensapp.ui.evaluate.completeness_view import show_completeness
 from lensapp.ui.evaluate.mistakes import show_mistakes
 from lensapp.ui.evaluate.moves import confusion_moves, line_moves, precision_recall_moves, roc_moves
-from lensapp.ui.evaluate.nuisance_view import show_nuisances
 from lensapp.ui.evaluate.report_view import offer_reports
 from lensapp.ui.evaluate.subgroup_view import show_subgroups
 from lensapp.ui.evaluate.survey_view import show_survey

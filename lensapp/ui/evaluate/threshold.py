@@ -4,13 +4,14 @@ from collections.abc import Callable
 
 import streamlit as st
 
-from lensapp.core.evaluate.score_axis import AIM_LABELS, ScoreAxis, threshold_text
+from lensapp.core.evaluate.metrics import Suggestion
+from lensapp.core.evaluate.score_axis import AIM_LABELS, ScoreAxis, at_least, threshold_text
 from lensapp.core.numerals import score_text
 from lensapp.services.evaluate.evaluation import Evaluation, better_than_usual, usual_threshold
 from lensapp.ui.evaluate.survey_figures import share
 from lensapp.ui.shared.scores import USUAL_THRESHOLD, hint_at_low_scores
 from lensapp.ui.shared.state import leave_threshold, select, selected
-from lensapp.ui.shared.widgets import counted
+from lensapp.ui.shared.widgets import counted, number
 
 SLIDER, AIMS = "evaluate-threshold", "evaluate-aims"
 _SPREAD = {
@@ -92,49 +93,78 @@ def choose_threshold(evaluation: Evaluation) -> float:
                 on_change=take_suggestion,
                 help="; ".join(meanings) + (f". Not offered: {'; '.join(absent)}." if absent else "."),
             )
-    _say_if_none(evaluation, threshold, why=why if current == usual and selected("threshold") is None else "")
-    if threshold == USUAL_THRESHOLD:
-        _say_if_usual_misleads(evaluation)
+    began = current == usual and selected("threshold") is None
+    _say_what_it_gives(evaluation, threshold, why=why if began else "")
     return threshold
 
 
-def _say_if_usual_misleads(evaluation: Evaluation) -> None:
-    """Say that 0.5 gives far less than the threshold of the best F1, and offer to set that."""
-    better = better_than_usual(evaluation)
-    if better is None:
+def _say_what_it_gives(evaluation: Evaluation, threshold: float, *, why: str) -> None:
+    """Say what the threshold accepts, or what misleads at it; `why` tells where it begins in place of 0.5.
+
+    A run that has something to be warned of at one threshold has a box at all of them, as high as that
+    warning: what is below does not move with the slider.
+    """
+    better, highest = better_than_usual(evaluation), float(evaluation.scores.max())
+    if better is None and highest >= USUAL_THRESHOLD:
+        with st.container(key="evaluate-says"):
+            st.caption(_accepted_in_words(evaluation, threshold))
         return
-    usual = evaluation.figures_at(USUAL_THRESHOLD)
-    lenses, purity = counted(usual.n_positive, "lens"), share(usual.purity or 0.0)
-    said = (
-        f"**{USUAL_THRESHOLD:g} misleads here:** it accepts {usual.confusion.tp} of {lenses} (completeness "
-        f"{share(usual.completeness)}, purity {purity}). At {threshold_text(better.threshold)}, "
-        f"{AIM_LABELS[better.name]} on the validation part, completeness is "
-        f"{share(better.completeness)} and purity {share(better.purity)}."
+    with st.container(key="evaluate-says-in-a-box"):
+        if better is not None:
+            _say_beside_usual(evaluation, threshold, better)
+        elif why:
+            st.info(
+                f"No score reaches {USUAL_THRESHOLD:g}: the highest is {score_text(highest)}. The threshold "
+                f"begins at {score_text(threshold)}, {why}. The order can be good all the same (AUROC).",
+                icon=":material/lightbulb:",
+            )
+        elif highest < threshold:
+            hint_at_low_scores(
+                f"No score reaches {threshold_text(threshold)}: the highest is {score_text(highest)}."
+            )
+        else:
+            st.info(_accepted_in_words(evaluation, threshold), icon=":material/rule:")
+
+
+def _accepted_in_words(evaluation: Evaluation, threshold: float) -> str:
+    """Return how many lenses and non-lenses a threshold accepts, or that no score reaches it."""
+    at = evaluation.figures_at(threshold)
+    accepted = at.confusion
+    if accepted.tp + accepted.fp == 0:
+        return f"No score reaches {threshold_text(threshold)}; choose a lower threshold."
+    lenses, others = counted(at.n_positive, "lens"), counted(evaluation.counts.n_negative, "non-lens")
+    return (
+        f"Accepted at {at_least(threshold)}: {number(accepted.tp)} of {lenses} (completeness "
+        f"{share(at.completeness)}) and {number(accepted.fp)} of {others}; purity {share(at.purity or 0.0)}."
     )
+
+
+def _say_beside_usual(evaluation: Evaluation, threshold: float, better: Suggestion) -> None:
+    """Say what the threshold gives beside 0.5, which gives far less than that of the best F1; offer these."""
+    usual, other = evaluation.figures_at(USUAL_THRESHOLD), better.threshold
+    lenses, purity = counted(usual.n_positive, "lens"), share(usual.purity or 0.0)
+    at_usual = (
+        f"it accepts {usual.confusion.tp} of {lenses} (completeness {share(usual.completeness)}, "
+        f"purity {purity})."
+    )
+    if threshold == USUAL_THRESHOLD:
+        said = (
+            f"**{USUAL_THRESHOLD:g} misleads here:** {at_usual} At {threshold_text(other)}, "
+            f"{AIM_LABELS[better.name]} on the validation part, completeness is "
+            f"{share(better.completeness)} and purity {share(better.purity)}."
+        )
+        icon = ":material/lightbulb:"
+    else:
+        other, icon = USUAL_THRESHOLD, ":material/rule:"
+        said = (
+            f"{_accepted_in_words(evaluation, threshold)} At {USUAL_THRESHOLD:g}, the usual one, {at_usual}"
+        )
     words, button = st.columns([6, 1], vertical_alignment="center")
-    words.info(said, icon=":material/lightbulb:")
+    words.info(said, icon=icon)
     button.button(
-        f"Set {threshold_text(better.threshold)}",
+        f"Set {threshold_text(other)}",
         key="evaluate-set-better",
         width="stretch",
         on_click=select,
-        args=("threshold", repr(better.threshold)),
+        args=("threshold", repr(other)),
     )
-
-
-def _say_if_none(evaluation: Evaluation, threshold: float, *, why: str) -> None:
-    """Say that no score reaches the threshold, or 0.5; `why` tells where the threshold begins instead."""
-    accepted, highest = evaluation.figures_at(threshold).confusion, float(evaluation.scores.max())
-    none_reaches = accepted.tp + accepted.fp == 0
-    if why:
-        st.info(
-            f"No score reaches {USUAL_THRESHOLD:g}: the highest is {score_text(highest)}. The threshold "
-            f"begins at {score_text(threshold)}, {why}. The order can be good all the same (AUROC).",
-            icon=":material/lightbulb:",
-        )
-    elif highest < USUAL_THRESHOLD and none_reaches:
-        none = f"No score reaches {threshold_text(threshold)}: the highest is {score_text(highest)}."
-        hint_at_low_scores(none)
-    elif none_reaches:
-        none = f"No score reaches {threshold_text(threshold)}; choose a lower threshold."
-        st.info(none, icon=":material/info:")

@@ -27,7 +27,7 @@ DASHES = ("solid", "dash", "dot", "dashdot")
 _FONT = "Inter, 'Segoe UI', system-ui, 'DejaVu Sans', sans-serif"
 LINE_PIXELS, LETTER_PIXELS = 16, 7
 LEGEND_LETTERS, LEGEND_MARK_PIXELS, LEGEND_ROW_PIXELS = 46, 50, 20
-SMALL_SCORE = 0.005
+SMALL_SCORE = 0.0005
 _WHOLE_NUMBERS = 5  # 10 000 is written out, 100 000 as 10⁵
 
 THRESHOLD = "threshold"  # the name of its marks in figures, by which they are found to be moved
@@ -87,7 +87,7 @@ def decade_ticks(lowest: int, highest: int) -> dict[str, Any]:
 
 
 def score_ticks(ticks: Sequence[float]) -> list[str]:
-    """Return scores as an axis by logit has them: 10⁻⁶, 0.01, 0.5, 0.9999."""
+    """Return scores as an axis by logit has them: 10⁻⁶, 0.001, 0.5, 0.9999."""
     return [power_of_ten(tick) if tick < SMALL_SCORE else f"{tick:.7g}" for tick in ticks]
 
 

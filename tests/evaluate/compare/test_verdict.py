@@ -1,5 +1,7 @@
 """Which run is best, by how much, and whether chance would give as much, in words."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -45,6 +47,16 @@ def test_runs_that_chance_may_part_are_said_to_be_alike():
     told = verdict(side_by_side(one=0.3, other=0.3))
     assert told.alike == told.runs[1:]
     assert "cannot be told apart: AUROC" in in_words(told)
+
+
+def test_a_difference_whose_p_is_written_as_a_twentieth_is_no_lead():
+    compared = side_by_side(sharp=0.1, blurred=3.0)
+    told = verdict(compared)
+    just_above = replace(told, p_values=(0.0496,))
+    assert just_above.alike == ("blurred",)
+    assert in_words(just_above).startswith("sharp and blurred cannot be told apart")
+    assert in_words(just_above).endswith("p = 0.050.")
+    assert not replace(told, p_values=(0.0494,)).alike, "which is written 0.049"
 
 
 def test_of_several_runs_those_like_the_best_are_named_and_the_others_counted():

@@ -9,7 +9,7 @@ from lensapp.core.evaluate.resampling import Difference
 from lensapp.core.numerals import true_minus
 from lensapp.services.evaluate.compare.side_by_side import SideBySide
 from lensapp.services.evaluate.differences import compare_pair
-from lensapp.services.evaluate.figure_tables import INTERVAL_NAMES, SMALLEST_P, p_text
+from lensapp.services.evaluate.figure_tables import INTERVAL_NAMES, P_DIGITS, SMALLEST_P, p_text
 
 LEVEL = 0.05
 TPR10 = "tpr10"
@@ -45,7 +45,12 @@ class Verdict:
     def alike(self) -> tuple[str, ...]:
         """Runs that cannot be told apart from the best."""
         pairs = zip(self.runs[1:], self.p_values, strict=True)
-        return tuple(run for run, p_value in pairs if p_value >= LEVEL)
+        return tuple(run for run, p_value in pairs if not tells_apart(p_value))
+
+
+def tells_apart(p_value: float) -> bool:
+    """Return whether a p-value is below 0.05 as it is written: 0.050 tells nothing apart."""
+    return round(p_value, P_DIGITS) < LEVEL
 
 
 def verdict(compared: SideBySide, *, figure: str = "auroc") -> Verdict:
@@ -120,7 +125,7 @@ def at_few_false_positives(compared: SideBySide, told: Verdict, *, named: Named 
     by_name = {one.run: one for one in compared.evaluations}
     pair = compare_pair(by_name[leading], by_name[best])
     p_value = next(one.p_value for one in pair if one.figure == TPR10)
-    surely = "finds more lenses" if p_value < LEVEL else "finds more lenses, which can be chance"
+    surely = "finds more lenses" if tells_apart(p_value) else "finds more lenses, which can be chance"
     return (
         f"{FEW} {named(leading)} {surely}: {values[leading]:.3f} against "
         f"{values[best]:.3f} of {named(best)}, {_p_equals(p_value)}."

@@ -6,6 +6,7 @@ from typing import Any
 
 import pandas as pd
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
 from lensapp.core.errors import NotFound
 from lensapp.core.evaluate.score_axis import at_least
@@ -84,7 +85,7 @@ def show_compare_page() -> None:
         if view == compare_forms.NEW:
             compare_forms.show_comparison_form(ws, evaluated)
             return
-        rows = _choose_rows(ws, comparisons_made, evaluated)
+        rows, part_place = _choose_rows(ws, comparisons_made, evaluated)
         for row in rows:
             if row.reason:
                 st.warning(f"**{plain(row.label)}** failed: {plain(row.reason)}", icon=":material/error:")
@@ -95,7 +96,7 @@ def show_compare_page() -> None:
             _show_rows(rows, measured_on(ws, rows))
             compare_forms.show_committee_form(ws, rows, st.session_state.get(TICKED, []))
         else:
-            show_beside(ws, rows, view)
+            show_beside(ws, rows, view, part_place=part_place)
     else:
         with head:
             page_head("Compare", step="secondary")
@@ -159,12 +160,14 @@ def _follow_evaluation(ws: Workspace, name: str, evaluated: Sequence[str]) -> No
         watch_job(ws, "evaluate", run=name)
 
 
-def _choose_rows(ws: Workspace, statuses: list[StudyStatus], evaluated: list[str]) -> list[Compared]:
-    """Show a choice of comparisons, or of runs; return the rows of the one chosen."""
+def _choose_rows(
+    ws: Workspace, statuses: list[StudyStatus], evaluated: list[str]
+) -> tuple[list[Compared], DeltaGenerator]:
+    """Show a choice of comparisons, or of runs; return the rows of the one chosen, and room beside them."""
     names = [status.study.name for status in statuses]
     options = [*names, BY_HAND] if evaluated else names
     asked = st.query_params.get(STUDY, names[0] if names and CHOSEN not in st.query_params else BY_HAND)
-    left, right = st.columns([1, 3], vertical_alignment="top")
+    left, right, beside = st.columns([5, 11, 5], vertical_alignment="top")
     with left:
         name = st.selectbox(
             "Comparison",
@@ -179,7 +182,7 @@ def _choose_rows(ws: Workspace, statuses: list[StudyStatus], evaluated: list[str
             chosen, absent = _choose_by_hand(ws, evaluated)
         if absent:
             say_what_stands_in(", ".join(absent))
-        return comparisons.compared_runs(ws, chosen)
+        return comparisons.compared_runs(ws, chosen), beside
     select(STUDY, name)
     st.query_params.pop(CHOSEN, None)
     status = next(status for status in statuses if status.study.name == name)
@@ -197,7 +200,7 @@ def _choose_rows(ws: Workspace, statuses: list[StudyStatus], evaluated: list[str
             st.markdown(f"**{status.state}** on {plain(dataset.name)}{limits}")
         if status.active or status.state == "failed":
             st.fragment(_follow, run_every=POLL_SECONDS if status.moving else None)(status.study.name)
-    return rows
+    return rows, beside
 
 
 def titled(row: Compared) -> Compared:

@@ -37,7 +37,10 @@ def interval_figure(table: pd.DataFrame, name: str, *, colours: Sequence[str]) -
                 "width": 5,
             },
             customdata=[[row[name + LOW], row[name + HIGH]]],
-            mode="markers",
+            text=[f"{row[name]:.3f}"],
+            textposition="top center",
+            cliponaxis=False,
+            mode="markers+text",
             marker={"size": 11, "color": colours[index % len(colours)]},
             hovertemplate="%{y}: %{x:.4f} (%{customdata[0]:.4f} to %{customdata[1]:.4f})<extra></extra>",
         )

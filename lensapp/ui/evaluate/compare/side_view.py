@@ -33,8 +33,8 @@ from lensapp.ui.shared.widgets import counted, error_box, heading, number
 VERDICT_HELP = (
     "By the AUROC, the chance that a random lens scores higher than a random non-lens. p: how likely such a "
     "difference is between runs that are equally good (DeLong et al. 1988; whole objects resampled where "
-    "several cutouts show one). Below 0.05 they count as different. Of several runs p is corrected for their "
-    "number (Holm 1979); the lead of a best one picked from many is still a little flattered."
+    "several cutouts show one). Below 0.05, as it is written, they count as different. Of several runs p is "
+    "corrected for their number (Holm 1979), of two it needs no correction; the lead of a best one picked from many is still a little flattered."
 )
 LINEAR, BANDS, MERIT, REFERENCE = "compare-linear", "compare-bands", "compare-interval", "compare-reference"
 PART, PARTS = "compare-part", ("test", "validation")
@@ -42,8 +42,13 @@ MOST_BANDS = 4  # more hide each other until asked for
 COSTS = {"rotation_std": "scatter under rotation", "parameters": "parameters", "seconds": "training time (s)"}
 
 
-def show_beside(ws: Workspace, rows: Sequence[Compared], view: str) -> None:
-    """Show one view of the runs that tell lenses, on the cutouts that all of them scored."""
+def show_beside(
+    ws: Workspace, rows: Sequence[Compared], view: str, *, part_place: st.delta_generator.DeltaGenerator
+) -> None:
+    """Show one view of the runs that tell lenses, on the cutouts that all of them scored.
+
+    Which part these are of is chosen in `part_place`.
+    """
     names = [row.run for row in rows if row.auroc is not None]
     if len(names) < 2:
         st.info(
@@ -53,37 +58,44 @@ def show_beside(ws: Workspace, rows: Sequence[Compared], view: str) -> None:
             icon=":material/stacked_line_chart:",
         )
         return
-    left, right = st.columns([4, 1], vertical_alignment="top")
-    part = _choose_part(right)
+    part = _choose_part(part_place)
     try:
         compared = side_by_side(ws, names, part=part)
     except LensAppError as error:
         error_box(error)
         return
-    told = verdict(compared)
-    with left:
-        _show_verdict(compared, told)
-        if begun := beginnings_in_words(ws, compared.runs, named=_bold):
-            st.caption(f":material/info: {begun}")
+    if view == "beside":
+        _show_side_by_side(ws, compared, rows)
+        return
+    st.caption(shared_in_words(compared))
     warn_of_chance(compared.evaluations)
     if view == "overlap":
         show_overlap(ws, compared)
-    elif view == "scores":
-        show_scatter(ws, compared)
     else:
-        height = _height(compared)
-        colours = colours_of_runs(ws, compared.runs, figures.line_colours())
-        left, right = st.columns(2, gap="medium")
-        with left:
-            _show_roc(compared, height=height, colours=colours)
-        with right:
-            _show_intervals(compared, height=height, colours=colours)
-        _show_table(compared, rows, best=told.runs[0])
-        if part == "test":
-            show_second_tests(ws, compared.runs)
+        show_scatter(ws, compared)
+
+
+def _show_side_by_side(ws: Workspace, compared: SideBySide, rows: Sequence[Compared]) -> None:
+    """Show which run is best, curves and figures with their limits, and all of them as a table."""
+    told = verdict(compared)
+    _show_verdict(compared, told)
+    if begun := beginnings_in_words(ws, compared.runs, named=_bold):
+        st.caption(f":material/info: {begun}")
+    warn_of_chance(compared.evaluations)
+    height = _height(compared)
+    colours = colours_of_runs(ws, compared.runs, figures.line_colours())
+    left, right = st.columns(2, gap="medium")
+    with left:
+        _show_roc(compared, height=height, colours=colours)
+    with right:
+        _show_intervals(compared, height=height, colours=colours)
+    _show_table(compared, rows, best=told.runs[0])
+    if compared.part == "test":
+        show_second_tests(ws, compared.runs)
 
 
 def _choose_part(place: st.delta_generator.DeltaGenerator) -> str:
+    """Ask which part of the dataset is compared, in the row of the runs."""
     asked = selected("part")  # as Evaluate has it
     st.session_state[PART] = asked if asked in PARTS else PARTS[0]
     part = place.segmented_control(
@@ -100,7 +112,7 @@ def _choose_part(place: st.delta_generator.DeltaGenerator) -> str:
 def _show_verdict(compared: SideBySide, told: Verdict) -> None:
     """Show which run is best, by how much, and whether chance would give as much, above all figures."""
     with st.container(key="compare-verdict", gap="xsmall"):
-        icon = "balance" if told.alike else "emoji_events"
+        icon = "balance" if told.alike else "emoji_events"  # a cup for what chance does not explain
         st.markdown(f":material/{icon}: {in_words(told, named=_bold)}", help=VERDICT_HELP)
         few = (
             at_few_false_positives(compared, told, named=_bold)
@@ -116,7 +128,7 @@ def _bold(run: str) -> str:
 
 def _height(compared: SideBySide) -> int:
     """Return the height of curves and intervals, which stand beside each other: room for every name."""
-    return max(360 + figures.legend_height([*compared.runs, "chance"]), figures.rows_height(compared.runs))
+    return max(310 + figures.legend_height([*compared.runs, "chance"]), figures.rows_height(compared.runs))
 
 
 def shared_in_words(compared: SideBySide) -> str:

@@ -19,6 +19,13 @@ from lensapp.ui.shared.job_controls import start_button, watch_job
 from lensapp.ui.shared.widgets import counted, number
 
 ROW_PIXELS = 22
+EXAMPLE = (  # no measurement
+    Nuisance("without band g", 0.21, -0.15, -0.24, -0.01),
+    Nuisance("noisier by the sky", 0.12, -0.08, -0.13, 0.0),
+    Nuisance("seeing 2 pixels broader", 0.09, -0.06, -0.1, 0.01),
+    Nuisance("shifted by 0.5 pixels", 0.03, 0.01, 0.0, 0.0),
+    Nuisance("turned by 90°", 0.02, 0.0, 0.01, 0.0),
+)
 TERMS = {
     "mean |Δ score|": "Mean absolute difference of the score of a cutout.",
     "drift": "Mean difference of the score: above 0 where scores rise.",
@@ -36,7 +43,7 @@ def show_nuisances(ws: Workspace, evaluation: Evaluation, *, threshold: float) -
     if stored is None:
         st.caption(
             "How far scores change when cutouts are turned, mirrored, shifted, blurred, noisier, without a "
-            "band or calibrated wrongly, and what averaging over orientations gains, will appear here."
+            "band or calibrated wrongly, and what averaging over orientations gains."
         )
         start_button(
             "Change the cutouts",
@@ -44,6 +51,15 @@ def show_nuisances(ws: Workspace, evaluation: Evaluation, *, threshold: float) -
             ws=ws,
             run_name=evaluation.run,
             part=evaluation.part,
+            secondary=True,
+        )
+        figures.show_example(
+            nuisance_figure(EXAMPLE, lines=figures.line_colours(), classes=figures.class_colours()),
+            title="What changed cutouts show",
+            caption="An example, not your data. Bars far to the right, or marks far from 0, are what the run "
+            "should not have learned.",
+            key="nuisance-example",
+            height=170 + ROW_PIXELS * len(EXAMPLE),
         )
         return
     told = service.nuisances(stored, threshold=threshold)

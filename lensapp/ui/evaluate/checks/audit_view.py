@@ -15,6 +15,7 @@ from lensapp.services.evaluate.label_noise import suspicion_doubt
 from lensapp.storage.records import Cutout, Run
 from lensapp.storage.workspace import Workspace
 from lensapp.ui.data.realism import offered_as_real, show_result
+from lensapp.ui.evaluate.checks.audit_example import show_example
 from lensapp.ui.evaluate.cutout_sheet import show_cutouts
 from lensapp.ui.evaluate.tables import show_table
 from lensapp.ui.shared.forms import spec_form
@@ -38,10 +39,10 @@ def show_audit(ws: Workspace, run: Run) -> None:
     kept = kept_audit(ws, run)
     if kept is None:
         st.caption(
-            "Could something other than arcs tell the lenses of the dataset, do its parts share objects, and "
-            "which labels are probably wrong?"
+            "What the scores may rest on besides arcs, from the run, its dataset and what it has scored."
         )
         start_button("Audit", start=start_audit, ws=ws, run_name=run.name)
+        show_example()
     else:
         changes = ["The network or its dataset has changed since this audit."] if kept.outdated else []
         if kept.new_votes:
