@@ -33,7 +33,7 @@ from lensapp.ui.evaluate import evaluation_figures as evaluated
 from lensapp.ui.evaluate.checks import audit_example, nuisance_view
 from lensapp.ui.evaluate.compare import compare_figures, side_figures
 from lensapp.ui.inspect import replay_figure
-from lensapp.ui.score import feature_map
+from lensapp.ui.score import feature_map, map_example, score_figure
 from lensapp.ui.shared import figures
 from lensapp.ui.split import folds_figure
 from lensapp.ui.train import study_plots
@@ -206,6 +206,11 @@ TABLE: dict[str, Callable[[], go.Figure]] = {
     "bar_figure": lambda: compare_figures.bar_figure(rows(), "tpr10", colours=LINES, ink=INK),
     "cost_figure": lambda: compare_figures.cost_figure(rows(), "parameters", colours=LINES, ink=INK),
     "map_figure": lambda: mapped("label"),
+    "map_example_figure": lambda: map_example.map_example_figure(theme="dark", ink=INK, ground="#111316"),
+    "scored_figure": lambda: score_figure.scored_figure(
+        {"edges": RISING, "unlabelled": np.array([90_000, 2])}, threshold=0.5, axis=AXIS, reached=2,
+        best=(10, 0.4), colours=LINES,
+    ),
     "map_figure by score": lambda: mapped("score"),
     "density_figure": counted_map,
     "roc_band_figure": lambda: study_plots.roc_band_figure(folds(), colours=LINES, ink=INK, logarithmic=True),

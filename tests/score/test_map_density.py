@@ -61,6 +61,17 @@ def test_chosen_cells_give_their_points_and_the_rectangle_around_them(points):
     assert y[0] > cells.bounds.bottom
 
 
+def test_the_middle_of_each_cluster_is_its_point_nearest_to_the_median(points):
+    table = pd.DataFrame(points.positions, columns=["x", "y"]).assign(cluster=points.clusters)
+    nearest = []
+    for _, members in table[table["cluster"] >= 0].groupby("cluster"):
+        apart = np.hypot(members["x"] - members["x"].median(), members["y"] - members["y"].median())
+        nearest.append(int(apart.idxmin()))
+    assert points.middles.tolist() == nearest
+    none = MapPoints(points.cutout_ids, points.positions, np.full(COUNT, -1, np.int32))
+    assert not len(none.middles)
+
+
 def test_clusters_are_counted_as_pandas_counts_them(points):
     scores = np.where(np.arange(COUNT) % 2, np.linspace(0, 1, COUNT), np.nan)
     rows = map_density.cluster_counts(points, scores, graded=np.array([0, 1, 2]))

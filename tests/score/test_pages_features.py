@@ -12,6 +12,7 @@ import pytest
 from lensapp.services.inspect.acquisition import runs_that_scored
 from lensapp.services.inspect.consensus import grades_of
 from lensapp.services.score import features, map_density
+from lensapp.services.score.map_density import map_points
 from lensapp.services.score.scores import aligned_scores
 from lensapp.storage import queue, sources
 from lensapp.storage.features import FeatureMap, features_folder, open_store, save_map
@@ -76,11 +77,22 @@ def test_a_map_is_drawn_with_its_clusters(folder: Path) -> None:
 def test_a_run_without_a_map_leads_to_the_one_that_has_it(folder: Path) -> None:
     add_map(full_workspace(folder))
     page = open_page("features", run="elu_cnn-1", source="sky")
-    assert not figures_of(page)
+    [example] = figures_of(page)
+    assert "artefact" in {trace["name"] for trace in example["data"]}
     page.button(key="features-other").click().run()
     assert not page.exception
     assert page.query_params["run"] in ("elu_cnn-2", ["elu_cnn-2"])
-    assert len(figures_of(page)) == 1
+    assert [one for one in figures_of(page) if one != example]
+
+
+def test_the_map_numbers_its_clusters_and_shows_the_cutout_in_the_middle_of_each(folder: Path) -> None:
+    ws = full_workspace(folder)
+    add_map(ws)
+    page = open_page("features", run="elu_cnn-2", source="sky")
+    points = map_points(ws, "elu_cnn-2", "sky", "pca")
+    numbers = [f"<b>{cluster}</b>" for cluster in sorted({*points.clusters.tolist()} - {-1})]
+    assert [one["text"] for one in figures_of(page)[-1]["layout"]["annotations"]] == numbers
+    assert any("In the middle of each cluster" in text.value for text in page.markdown)
 
 
 def test_each_colouring_draws_every_cutout_once(folder: Path) -> None:

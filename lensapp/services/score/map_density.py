@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
+from itertools import pairwise
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -58,6 +59,19 @@ class MapPoints:
         margin = MARGIN * np.maximum(high - low, 1e-6)
         (left, bottom), (right, top) = (low - margin).tolist(), (high + margin).tolist()
         return Bounds(left, right, bottom, top)
+
+    @cached_property
+    def middles(self) -> Rows:
+        """The row of the point nearest to the median of each cluster, in the order of their numbers."""
+        order = np.argsort(self.clusters, kind="stable")
+        numbers = np.arange(self.clusters.max(initial=-1) + 2)
+        rows = []
+        for first, end in pairwise(np.searchsorted(self.clusters[order], numbers).tolist()):
+            if first < end:
+                places = self.positions[order[first:end]]
+                apart = ((places - np.median(places, axis=0)) ** 2).sum(axis=1)
+                rows.append(order[first + int(np.argmin(apart))])
+        return np.array(rows, np.int64)
 
 
 @dataclass(frozen=True, eq=False)

@@ -16,7 +16,7 @@ from lensapp.services.inspect.consensus import grades_of
 from lensapp.services.score import features, map_density, map_overlays
 from lensapp.storage.records import Run
 from lensapp.storage.workspace import Workspace
-from lensapp.ui.score.feature_map import add_overlay, density_figure
+from lensapp.ui.score.feature_map import add_overlay, density_figure, number_clusters
 from lensapp.ui.score.selection import show_clusters, show_selected_cutouts
 from lensapp.ui.shared import figures
 from lensapp.ui.shared.address import kept, one_of, switch
@@ -104,6 +104,7 @@ def show_density(
     with places.figure:
         values = None if scores is None else cells.means(scores)
         figure = density_figure(cells, method=method, values=values, theme=theme())
+        _number_clusters(figure, points, cells)
         _lay_over(figure, points, cells, overlays)
         chosen = figures.show_figure(
             figure,
@@ -149,6 +150,18 @@ def _lay_over(
         rows = rows[cells.cell[rows] >= 0][: map_overlays.MOST_DRAWN]
         carried = (-1 - rows).tolist()
         add_overlay(figure, points.positions[rows], name=title, number=order, carried=carried)
+
+
+def _number_clusters(figure: go.Figure, points: map_density.MapPoints, cells: map_density.Cells) -> None:
+    """Write the numbers of the clusters whose middles lie within the rectangle."""
+    rows = points.middles[cells.cell[points.middles] >= 0]
+    number_clusters(
+        figure,
+        points.clusters[rows].tolist(),
+        points.positions[rows],
+        ink=figures.ink(),
+        ground=figures.ground(),
+    )
 
 
 def _filtered(ws: Workspace, name: str, points: map_density.MapPoints) -> tuple[map_density.MapPoints, str]:
@@ -213,7 +226,7 @@ def _show_selected(
             f"{number(len(rows))} cutouts are selected; the {number(len(table))} of the highest score are "
             "taken."
         )
-    show_selected_cutouts(ws, run, table, ticked, drawn=drawn, of=name, below=below)
+    show_selected_cutouts(ws, run, table, ticked, drawn=drawn, of=name, points=points, below=below)
 
 
 def cells_csv(cells: map_density.Cells, means: NDArray[np.float64] | None) -> str:

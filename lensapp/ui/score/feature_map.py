@@ -39,8 +39,10 @@ COLOURINGS = {
     "cluster": "cluster",
 }
 STANDING_OUT, FADED, FADED_TWICE, SCORED = 0.9, 0.25, 0.16, 0.85  # opacities
-USUAL, UNKNOWN = 0.6, 0.35  # of dots of a group, and of those of which nothing is known
+USUAL, UNKNOWN = 0.72, 0.4  # of dots of a group, and of those of which nothing is known
 OUTERMOST, EDGE = (0.5, 99.5), 0.15  # percentiles, and how far beyond them a map reaches
+UNITLESS = "umap"  # whose coordinates mean nothing by themselves
+QUIET = {"showticklabels": False, "ticks": "", "showgrid": False}
 AXES = {"pca": "principal component {}", "umap": "UMAP coordinate {}"}
 
 
@@ -73,10 +75,26 @@ def map_figure(table: pd.DataFrame, *, method: str, colouring: str | None, theme
                 _mark_graded(figure.data[-1], total=len(table))
     figure.update_xaxes(title=AXES[method].format(1), zeroline=False)
     figure.update_yaxes(title=AXES[method].format(2), zeroline=False)
+    if method == UNITLESS:
+        figure.update_xaxes(**QUIET)
+        figure.update_yaxes(**QUIET)
     figure.update_layout(dragmode="lasso", hovermode="closest", legend={"itemsizing": "constant"})
     if colouring in ("label", "grade"):
         figure.update_layout(legend_traceorder="reversed")  # what lies on top is named first
     return figure
+
+
+def number_clusters(
+    figure: go.Figure, clusters: Sequence[int], places: NDArray[np.floating], *, ink: str, ground: str
+) -> None:
+    """Write the number of each cluster at its middle (n, 2): none has to be looked up in a legend."""
+    for cluster, (x, y) in zip(clusters, places.tolist(), strict=True):
+        figure.add_annotation(
+            x=x, y=y, text=f"<b>{cluster}</b>", showarrow=False, font={"color": ink, "size": 12},
+            bgcolor=figures.faded(ground, 0.72), borderpad=2,
+        )  # fmt: skip
+    numbers = {str(cluster) for cluster in clusters}
+    figure.update_traces(showlegend=False, selector=lambda trace: trace.name in numbers)
 
 
 def _mark_graded(trace: go.Scattergl, *, total: int) -> None:
@@ -195,7 +213,7 @@ def _look(colouring: str, key: object, index: int, *, theme: str) -> tuple[str, 
         colour = GRADE_MARKS[theme].get(str(key), FAINT[theme])
         return str(key) or "no votes", colour, GRADE_SYMBOLS.get(str(key), SYMBOLS[0])
     if key in (-1, ""):
-        return "none" if key == -1 else "no class", FAINT[theme], SYMBOLS[0]
+        return "in no cluster" if key == -1 else "no class", FAINT[theme], SYMBOLS[0]
     colours = LINE_COLOURS[theme][:-1]  # the last is grey
     number = int(str(key)) if colouring == "cluster" else index
     return str(key), colours[number % len(colours)], SYMBOLS[number % len(SYMBOLS)]

@@ -25,8 +25,10 @@ from lensapp.ui.score.feature_map import (
     colourings_of,
     fade_others,
     map_figure,
+    number_clusters,
     within_axes,
 )
+from lensapp.ui.score.map_example import show_example
 from lensapp.ui.score.selection import show_clusters, show_selected_cutouts
 from lensapp.ui.shared import figures
 from lensapp.ui.shared.address import kept, one_of
@@ -78,6 +80,7 @@ def show_features_page() -> None:
             "Train a network", type="primary", icon=":material/arrow_forward:", key="features-first"
         ):
             go("train")
+        show_example()
         show_encoders(ws, trained, imported)
         return
     run, name = _choose(ws, trained, imported)
@@ -103,11 +106,15 @@ def _show_or_offer_map(ws: Workspace, run: Run, name: str, trained: Sequence[Run
     if methods:
         _show_map(ws, run, name, methods)
         return
-    box = empty_state(
-        f"{name} has no map through {run.name}",
-        "The features of its cutouts, the numbers that the last layer reads, are computed once and kept.",
-        icon=ICON,
-    )
+    left, right = st.columns([4, 5], gap="medium")
+    with right:
+        show_example()
+    with left:
+        box = empty_state(
+            f"{name} has no map through {run.name}",
+            "The features of its cutouts, the numbers that the last layer reads, are computed once and kept.",
+            icon=ICON,
+        )
     with box:
         other = next((one.name for one in trained if features.maps_made(ws, one.name, name)), None)
         if other and st.button(f"Show its map through {plain(other)}", icon=ICON, key="features-other"):
@@ -156,7 +163,7 @@ def fields_used(choices: Mapping[str, Any]) -> tuple[str, ...]:
 def _show_form(ws: Workspace, run: Run, name: str, *, key: str) -> None:
     """Show projection and clusters, with when to choose which, and folded what is rarely changed."""
     form = f"map-{key}-{run.name}-{name}"
-    entered = spec_fields(MapSpec, key=form, only=CHOICES, keep="map.")
+    entered = spec_fields(MapSpec, key=form, only=CHOICES, keep="map.", columns=1)
     st.caption(f"{WHEN[entered['method']]} {CLUSTERS_WHEN[entered['clusters']]}")
     with st.expander("Neighbours, size of clusters, seed"):
         entered |= spec_fields(MapSpec, key=form, only=fields_used(entered), keep="map.")
@@ -239,7 +246,9 @@ def _show_dots(
     with places.beside:
         selected = in_ticked if ticked else table
         selected = selected.loc[selected.index.intersection(lassoed)] if lassoed or not ticked else selected
-        show_selected_cutouts(ws, run, selected, ticked, drawn=bool(lassoed), of=name, below=places.below)
+        show_selected_cutouts(
+            ws, run, selected, ticked, drawn=bool(lassoed), of=name, points=points, below=places.below
+        )
 
 
 def _dots(
@@ -260,6 +269,10 @@ def _dots(
     figure = map_figure(drawn, method=method, colouring=colouring, theme=theme())
     if marked:
         fade_others(figure, marked)
+    middles = points.middles
+    number_clusters(
+        figure, points.clusters[middles].tolist(), places[middles], ink=figures.ink(), ground=figures.ground()
+    )
     for order, (title, ids) in enumerate(overlays.items()):
         rows = map_density.rows_of_ids(points, ids)
         rows = rows[np.isin(rows, table.index)]

@@ -37,17 +37,18 @@ from lensapp.storage.records import Cutout, Run, Source
 from lensapp.storage.workspace import Workspace
 from lensapp.ui.evaluate.chance import warn_of_chance
 from lensapp.ui.evaluate.cutout_sheet import show_cutouts
-from lensapp.ui.evaluate.evaluation_figures import score_figure, score_histogram_csv
+from lensapp.ui.evaluate.evaluation_figures import score_histogram_csv
 from lensapp.ui.evaluate.survey_view import show_survey_numbers
 from lensapp.ui.evaluate.threshold import current_threshold
 from lensapp.ui.score.estimates import offer_probabilities, show_estimates
 from lensapp.ui.score.recall import show_recall
+from lensapp.ui.score.score_figure import scored_figure
 from lensapp.ui.score.score_import import show_score_import
 from lensapp.ui.score.source_check import show_source_check
 from lensapp.ui.score.starter import choose_run, offer_starter, show_starter_card
 from lensapp.ui.shared import figures
 from lensapp.ui.shared.address import kept, switch, text, whole
-from lensapp.ui.shared.filters import ask_filter
+from lensapp.ui.shared.filters import ask_filter, filter_fold
 from lensapp.ui.shared.job_controls import start_button, watch_job
 from lensapp.ui.shared.markup import plain
 from lensapp.ui.shared.page_head import page_head
@@ -64,7 +65,7 @@ from lensapp.ui.shared.widgets import (
 )
 
 ICON = ":material/stacked_bar_chart:"
-TOP, BEST_SIDE = 20, 104  # pixels of a picture: four rows at 1280 px, as tall as the histogram
+TOP, BEST_SIDE = 20, 96  # pixels of a picture: four rows at 1280 px, as tall as the histogram
 DEFAULT_REVIEW = 100
 LEARNED_MARK = " †"
 
@@ -159,18 +160,18 @@ def _show_scores(
     evaluation = _evaluation_of(ws, run)
     usual = USUAL_THRESHOLD if evaluation is None else usual_threshold(evaluation)[0]
     highest, threshold = float(scored.scores[0]), current_threshold(usual)
-    if highest < USUAL_THRESHOLD:
-        hint_at_low_scores(f"No score reaches {USUAL_THRESHOLD:g}: the highest is {score_text(highest)}.")
-    _show_review_row(ws, run, source, scored, limits=limits, so_far=so_far)
-    left, right = st.columns([3, 5], gap="medium")
+    best = _show_review_row(ws, run, source, scored, limits=limits, so_far=so_far)
+    left, right = st.columns([3, 4], gap="medium")
     with left:
         seen = 0 if limits["unlearned"] else len(learned)
-        _show_histogram(ws, run, source, scored, threshold=threshold, learned=seen)
+        _show_histogram(ws, run, source, scored, threshold=threshold, learned=seen, best=best)
         show_recall(ws, run, source, threshold=threshold)
         if with_classes:
             offer_probabilities(ws, run, source)
     with right:
         _show_best(ws, run, source, scored, learned=learned)
+    if highest < USUAL_THRESHOLD:
+        hint_at_low_scores(f"No score reaches {USUAL_THRESHOLD:g}: the highest is {score_text(highest)}.")
     _show_survey(ws, run, source, everything, evaluation, threshold=threshold)
 
 
@@ -228,7 +229,8 @@ def _choose_scored(
     ws: Workspace, run: Run, source: Source, scored: Scored, *, learned: int
 ) -> tuple[Scored, dict[str, Any]] | None:
     """Ask for a filter and what is left out; return what is left and its limits in a review, None of none."""
-    where, usable = ask_filter(ws, [source], key=f"score-filter-{source.name}", known=["score"])
+    with filter_fold():
+        where, usable = ask_filter(ws, [source], key=f"score-filter-{source.name}", known=["score"])
     if not usable:
         return None
     most_learned = learned > scored.total / 2 and scored.total - learned >= DEFAULT_REVIEW
@@ -248,18 +250,27 @@ def _choose_scored(
 
 
 def _show_histogram(
-    ws: Workspace, run: Run, source: Source, scored: Scored, *, threshold: float, learned: int
+    ws: Workspace, run: Run, source: Source, scored: Scored, *, threshold: float, learned: int, best: int
 ) -> None:
+    """Show how scores are spread, which reach the threshold, and which are the `best` to be reviewed."""
     columns = histogram(scored)
     above = count_at_least(ws, scored, run=run, source=source, threshold=threshold)
     seen = f"; {number(learned)} of {number(scored.total)} were trained or validated on" if learned else ""
     figures.show_figure(
-        score_figure(columns, threshold=threshold, axis=scored.score_axis),
+        scored_figure(
+            columns,
+            threshold=threshold,
+            axis=scored.score_axis,
+            reached=above,
+            best=(best, float(scored.scores[best - 1])),
+            colours=figures.line_colours(),
+        ),
         title=f"Scores of {source.name}",
-        caption=f"n = {number(len(scored))} by {run.name}; {number(above)} at {at_least(threshold)}{seen}",
+        caption=f"n = {number(len(scored))} by {run.name}; {number(above)} at {at_least(threshold)}, the "
+        f"threshold of Evaluate{seen}",
         csv=partial(score_histogram_csv, columns),
         key="score-histogram",
-        height=540,  # about as tall as the pictures beside it
+        height=470,  # about as tall as the pictures beside it
     )
 
 
@@ -343,8 +354,11 @@ def _permissions(ws: Workspace, run: Run, source: Source) -> dict[str, bool] | N
 
 def _show_review_row(
     ws: Workspace, run: Run, source: Source, scored: Scored, *, limits: dict[str, Any], so_far: str | None
-) -> None:
-    """Offer a review of the best in one row; `so_far` says how many are scored where more are to come."""
+) -> int:
+    """Offer a review of the best in one row; return of how many.
+
+    `so_far` says how many are scored where more are to come.
+    """
     if so_far:
         st.caption(so_far)
     if warning := feedback_warning(ws, run_name=run.name, source_name=source.name):
@@ -366,7 +380,7 @@ def _show_review_row(
             **kept("name", text(), "", key="score-review-name"),
         )
         wanted = st.button(
-            f"Review the top {number(limit)}{' so far' if so_far else ''}",
+            f"Review the {'best' if limit == 1 else f'top {number(limit)}'}{' so far' if so_far else ''}",
             type="primary",
             icon=":material/grid_view:",
             key="score-review",
@@ -381,12 +395,13 @@ def _show_review_row(
             view = {"view": "feed-back", "of": "negatives"}
             go("catalogue", view=view, source=source.name, run=run.name)
     if not wanted:
-        return
+        return int(limit)
     spec = ReviewSpec(order="score", limit=int(limit), ungraded=True, **limits)
     name = typed.strip() or suggestion
     with errors_shown():
         review = create_review(ws, name=name, source_name=source.name, run_name=run.name, spec=spec)
         go("inspect", review=review.name)
+    return int(limit)
 
 
 def _show_best(
@@ -403,7 +418,7 @@ def _show_best(
         mark = LEARNED_MARK if cutout.id in seen else ""
         return f"{scores_text(scores[cutout.id], probabilities.get(cutout.id))}{mark}\n{cutout.candidate_id}"
 
-    heading(f"The {len(ids)} highest scores")
+    heading("The highest score" if len(ids) == 1 else f"The {len(ids)} highest scores")
     show_cutouts(
         ws,
         ids,

@@ -11,6 +11,7 @@ from streamlit.delta_generator import DeltaGenerator
 from lensapp.services.evaluate.calibrations import calibrated_by_id
 from lensapp.services.inspect.acquisition import runs_that_scored
 from lensapp.services.score.features import UNLABELLED, sources_of
+from lensapp.services.score.map_density import MapPoints
 from lensapp.services.score.scores import aligned_scores
 from lensapp.storage.records import Cutout, Run
 from lensapp.storage.workspace import Workspace
@@ -39,16 +40,17 @@ def show_clusters(rows: Sequence[Mapping[str, Any]]) -> list[int]:
     ]
     heading("Clusters")
     table = pd.DataFrame(cells)
-    table = table.drop(columns=[name for name in ("mean_score", "grades") if not table[name].map(bool).any()])
+    told = ("mean_score", "grades", "votes")
+    table = table.drop(columns=[name for name in told if not table[name].map(bool).any()])
     names = [cell["cluster"] for cell in cells]
     event = st.dataframe(
-        table.style.format({"size": number, "votes": number}),
+        table.style.format(dict.fromkeys(("size", "votes")[: 1 + ("votes" in table)], number)),
         hide_index=True,
         placeholder="–",
         on_select="rerun",
         selection_mode="multi-row",
         column_order=[name for name in table if name != "votes" or "grades" not in table],
-        height="content" if len(rows) <= MOST_ROWS else 300,
+        height="content" if len(rows) <= MOST_ROWS else 420,
         column_config={
             "cluster": st.column_config.TextColumn(
                 "cluster", width=68, help="Largest first; the last row counts the cutouts outside all."
@@ -87,21 +89,24 @@ def show_selected_cutouts(
     *,
     drawn: bool,
     of: str,
+    points: MapPoints,
     below: DeltaGenerator,
 ) -> None:
     """Show how many cutouts are selected and the button that opens them; the first of them `below`.
 
     They are those of the clusters `ticked`, where some are, within the lasso or box, where one is `drawn`,
     of the source or dataset version `of`, after which, the clusters and the lasso their review is called.
+    Where nothing is selected the middle of each cluster of the `points` is shown.
     """
     if not len(selected) and drawn and ticked:
         st.info(f"{selection_words(0, ticked, drawn=True)}.", icon=":material/lasso_select:")
         return
     if not len(selected):
-        st.info(
-            "Draw a lasso or a box on the map, or tick clusters, to see cutouts here.",
-            icon=":material/lasso_select:",
+        st.caption(
+            ":material/lasso_select: Draw a lasso or a box on the map, or tick clusters, to see cutouts."
         )
+        with below:
+            _show_middles(ws, run, points)
         return
     ordered, order = best_first(ws, selected, of)
     ids = ordered["cutout_id"].tolist()
@@ -131,6 +136,30 @@ def show_selected_cutouts(
             key="features-chosen",
         )
         st.caption(f"{min(SHOWN, len(ids))} of {number(len(ids))}, {plain(order)}.")
+
+
+def _show_middles(ws: Workspace, run: Run, points: MapPoints) -> None:
+    """Show one cutout of each cluster, that in its middle: what the groups of the map are."""
+    rows = points.middles[:SHOWN]
+    if not len(rows):
+        return
+    ids = points.cutout_ids[rows].tolist()
+    cluster = dict(zip(ids, points.clusters[rows].tolist(), strict=True))
+
+    def caption_of(cutout: Cutout) -> str:
+        label = "" if cutout.label is None else CLASS_NAMES[cutout.label]
+        return f"cluster {cluster[cutout.id]}\n{cutout.object_class or label}"
+
+    heading("In the middle of each cluster")
+    show_cutouts(
+        ws,
+        ids,
+        limit=SHOWN,
+        caption_of=caption_of,
+        review_name=None,
+        run_name=run.name,
+        key="features-middles",
+    )
 
 
 def best_first(ws: Workspace, selected: pd.DataFrame, of: str) -> tuple[pd.DataFrame, str]:

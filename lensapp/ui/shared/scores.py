@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 
+import numpy as np
 import plotly.graph_objects as go
 import streamlit as st
 from pandas.io.formats.style import Styler
@@ -11,6 +12,7 @@ from lensapp.core.numerals import score_text
 from lensapp.ui.shared.figures import score_ticks, shortened
 
 USUAL_THRESHOLD = 0.5
+LEAST_APART = 0.14  # of the width of a figure in half a page, from one tick to the next
 
 
 def with_scores_written(style: Styler, columns: Iterable[str]) -> Styler:
@@ -36,8 +38,18 @@ def spread_scores(figure: go.Figure, axis: ScoreAxis, *, title: str) -> None:
     figure.update_xaxes(title=f"{title}, by logit" if axis.logit else title)
     figure.update_xaxes(range=[low - margin, high + margin])
     if axis.logit:
-        ticks = axis.ticks()
-        figure.update_xaxes(tickvals=axis.positions(ticks), ticktext=score_ticks(ticks))
+        ticks = ticks_apart(axis)
+        figure.update_xaxes(tickvals=axis.positions(ticks), ticktext=score_ticks(ticks), tickangle=0)
+
+
+def ticks_apart(axis: ScoreAxis) -> list[float]:
+    """Return the scores to write at an axis by logit that leave each other room to be read level."""
+    low, high = axis.positions([axis.low, axis.high])
+    ticks: list[float] = []
+    for tick in axis.ticks():
+        if not ticks or np.diff(axis.positions([ticks[-1], tick]))[0] >= LEAST_APART * (high - low):
+            ticks.append(tick)
+    return ticks
 
 
 def hint_at_low_scores(what: str) -> None:

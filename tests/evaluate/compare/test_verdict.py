@@ -38,7 +38,7 @@ def test_the_better_of_two_runs_is_named_with_its_lead_whichever_comes_first():
         assert not told.alike
         text = in_words(told)
         assert text.startswith("sharp is better than blurred: AUROC 0.9")
-        assert text.endswith("p < 0.001.")
+        assert text.endswith("p\u00a0< 0.001.")
         first, second = (round(value, 4) for value in (told.differences[0].first, told.differences[0].second))
         assert f"AUROC {first:.4f} against {second:.4f}, a difference of {first - second:.4f} (" in text
 
@@ -55,7 +55,7 @@ def test_a_difference_whose_p_is_written_as_a_twentieth_is_no_lead():
     just_above = replace(told, p_values=(0.0496,))
     assert just_above.alike == ("blurred",)
     assert in_words(just_above).startswith("sharp and blurred cannot be told apart")
-    assert in_words(just_above).endswith("p = 0.050.")
+    assert in_words(just_above).endswith("p\u00a0=\u00a00.050.")
     assert not replace(told, p_values=(0.0494,)).alike, "which is written 0.049"
 
 

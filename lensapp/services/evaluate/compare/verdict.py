@@ -138,4 +138,4 @@ def _signed(value: float) -> str:
 
 def _p_equals(p_value: float) -> str:
     text = p_text(p_value)
-    return f"p {text}" if p_value < SMALLEST_P else f"p = {text}"
+    return f"p\u00a0{text}" if p_value < SMALLEST_P else f"p\u00a0=\u00a0{text}"

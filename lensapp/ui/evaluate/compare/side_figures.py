@@ -50,6 +50,7 @@ def interval_figure(table: pd.DataFrame, name: str, *, colours: Sequence[str]) -
     figure.update_yaxes(
         categoryorder="array",
         categoryarray=order,
+        range=[-0.7, len(order) - 0.3],
         ticks="",
         tickvals=order,
         ticktext=[*map(figures.wrapped, order)],
