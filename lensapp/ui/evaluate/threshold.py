@@ -4,7 +4,6 @@ from collections.abc import Callable
 
 import streamlit as st
 
-from lensapp.core.evaluate.metrics import Suggestion
 from lensapp.core.evaluate.score_axis import AIM_LABELS, ScoreAxis, at_least, threshold_text
 from lensapp.core.numerals import score_text
 from lensapp.services.evaluate.evaluation import Evaluation, better_than_usual, usual_threshold
@@ -104,14 +103,14 @@ def _say_what_it_gives(evaluation: Evaluation, threshold: float, *, why: str) ->
     A run that has something to be warned of at one threshold has a box at all of them, as high as that
     warning: what is below does not move with the slider.
     """
-    better, highest = better_than_usual(evaluation), float(evaluation.scores.max())
-    if better is None and highest >= USUAL_THRESHOLD:
+    misleads, highest = better_than_usual(evaluation) is not None, float(evaluation.scores.max())
+    if not misleads and highest >= USUAL_THRESHOLD:
         with st.container(key="evaluate-says"):
             st.caption(_accepted_in_words(evaluation, threshold))
         return
     with st.container(key="evaluate-says-in-a-box"):
-        if better is not None:
-            _say_beside_usual(evaluation, threshold, better)
+        if misleads:
+            _say_beside_usual(evaluation, threshold)
         elif why:
             st.info(
                 f"No score reaches {USUAL_THRESHOLD:g}: the highest is {score_text(highest)}. The threshold "
@@ -139,8 +138,11 @@ def _accepted_in_words(evaluation: Evaluation, threshold: float) -> str:
     )
 
 
-def _say_beside_usual(evaluation: Evaluation, threshold: float, better: Suggestion) -> None:
+def _say_beside_usual(evaluation: Evaluation, threshold: float) -> None:
     """Say what the threshold gives beside 0.5, which gives far less than that of the best F1; offer these."""
+    better = better_than_usual(evaluation)
+    if better is None:
+        return
     usual, other = evaluation.figures_at(USUAL_THRESHOLD), better.threshold
     lenses, purity = counted(usual.n_positive, "lens"), share(usual.purity or 0.0)
     at_usual = (

@@ -394,13 +394,12 @@ def _show_review_row(
         ):
             view = {"view": "feed-back", "of": "negatives"}
             go("catalogue", view=view, source=source.name, run=run.name)
-    if not wanted:
-        return int(limit)
-    spec = ReviewSpec(order="score", limit=int(limit), ungraded=True, **limits)
-    name = typed.strip() or suggestion
-    with errors_shown():
-        review = create_review(ws, name=name, source_name=source.name, run_name=run.name, spec=spec)
-        go("inspect", review=review.name)
+    if wanted:
+        spec = ReviewSpec(order="score", limit=int(limit), ungraded=True, **limits)
+        name = typed.strip() or suggestion
+        with errors_shown():
+            review = create_review(ws, name=name, source_name=source.name, run_name=run.name, spec=spec)
+            go("inspect", review=review.name)
     return int(limit)
 
 
