@@ -15,7 +15,6 @@ from typing import Any
 
 import numpy as np
 from astropy.io import fits
-from astropy.wcs import WCS
 from PIL import Image
 
 from lensapp.core.catalogue.cutout_export_spec import CutoutExportSpec
@@ -125,6 +124,8 @@ def header_of(block: Block, cutout: Cutout, *, band: int) -> fits.Header:
     """
     own = getattr(block.packed, "header_of", None)
     if own is not None:
+        from astropy.wcs import WCS  # with all of astropy's frames, for which the Catalogue's first showing waited
+
         # Its projection only: the pixels are no longer scaled as the tile's other keywords say.
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
