@@ -16,6 +16,8 @@ Pixels = NDArray[np.float32]
 FloatArray = NDArray[np.float64]
 
 APERTURE_ARCSEC, TOTAL_ARCSEC = 1.5, 4.0
+MARK_SIGMA, DARK_MARK_SIGMA, MARK_PIXELS = 5.0, 8.0, 12
+LACKING = 0.1  # of the light that a galaxy's colour lets expect in another band: 2.5 mag bluer or redder
 SHAPE_WINDOW_ARCSEC, MOST_ELLIPTICITY, MOST_OFF_CENTRE_ARCSEC = 1.0, 0.35, 0.5
 REDSHIFT_STEPS, FARTHEST_HOST, COLOUR_SCATTER, REDSHIFT_SCATTER = 121, 0.8, 0.1, 0.12
 BAND_NM = {"u": 355.0, "g": 480.0, "r": 623.0, "i": 760.0, "z": 870.0, "y": 960.0}
@@ -84,6 +86,38 @@ def measure_hosts(light: FloatArray, *, reference: int, pixel_scale_arcsec: floa
         x_arcsec=np.where(centred, dx, 0.0) * pixel_scale_arcsec,
         y_arcsec=np.where(centred, dy, 0.0) * pixel_scale_arcsec,
     )
+
+
+def marked_in_one_band(light: FloatArray, sigma: FloatArray, core: FloatArray) -> NDArray[np.bool_]:
+    """Return which images (n, y, x, band) above their sky show what no light of the sky leaves: (n,).
+
+    That is many pixels that shine in one band and in no other, however noisy the others are, or that are
+    far below the sky: trails of satellites, bad columns, cosmic rays. Images of one band tell nothing.
+
+    Parameters
+    ----------
+    sigma
+        Noise per pixel of the sky (bands,); an image that scatters more has its own.
+    core
+        Light of the galaxies (n, bands), whose usual colour tells what to expect in another band.
+    """
+    bands = light.shape[3]
+    if bands < 2 or not len(light):
+        return np.zeros(len(light), np.bool_)
+    scatter = 1.4826 * np.nanmedian(np.abs(light), axis=(1, 2))
+    noise = np.maximum(np.nan_to_num(scatter), sigma)[:, None, None, :]
+    usual = np.maximum(np.median(core, axis=0), 1e-30)
+    marked = np.zeros(light.shape[:3], np.bool_)
+    with np.errstate(invalid="ignore"):
+        for band in range(bands):
+            own, others = light[..., band : band + 1], [one for one in range(bands) if one != band]
+            expected = np.maximum(own, 0) * (usual[others] / usual[band])
+            lacking = (expected > MARK_SIGMA * noise[..., others]) & (light[..., others] < LACKING * expected)
+            shines = (own > MARK_SIGMA * noise[..., band : band + 1])[..., 0]
+            marked |= (shines & lacking.all(3)) | (own < -DARK_MARK_SIGMA * noise[..., band : band + 1])[
+                ..., 0
+            ]
+    return np.asarray(marked.sum((1, 2)) >= MARK_PIXELS, np.bool_)
 
 
 def magnitudes_of(flux: FloatArray) -> FloatArray:

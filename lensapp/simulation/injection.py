@@ -43,6 +43,7 @@ USUAL_PIXEL_SCALE_ARCSEC = 0.25  # where a survey does not tell
 LEAST_SHARED = 1e-3
 MOST_OF_HOST = 2.0
 FITTING_SHARE = 0.6  # of half a cutout, so that arcs and their surroundings are seen
+LEAST_SIDE, LEAST_SIDE_ARCSEC = 128, 16.0
 MOST_ELLIPTICITY = 0.45
 COLOUR_SCATTER, SECOND_SCATTER_DEX = 0.05, 0.3
 TYPICAL_RED = 3  # position in the colour tables
@@ -91,6 +92,16 @@ class Painting:
 def largest_fitting_radius(shape: tuple[int, ...], pixel_scale_arcsec: float) -> float:
     """Return the largest Einstein radius (arcsec) whose arcs fit into cutouts of shape (y, x)."""
     return FITTING_SHARE * min(shape[:2]) / 2 * pixel_scale_arcsec
+
+
+def painted_side(pixel_scale_arcsec: float, *, largest_radius_arcsec: float = 0.0) -> int:
+    """Return the side (pixels) of the middle of an image that arcs are drawn and hosts are measured in.
+
+    Arcs of so large an Einstein radius fit into it, as `largest_fitting_radius` has it. Of larger images
+    the rest takes time and shows nothing of the lens.
+    """
+    fitting = 2 * largest_radius_arcsec / FITTING_SHARE
+    return max(LEAST_SIDE, 2 * int(np.ceil(max(fitting, LEAST_SIDE_ARCSEC) / pixel_scale_arcsec / 2)))
 
 
 def paint_lenses(

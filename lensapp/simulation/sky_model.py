@@ -18,8 +18,9 @@ MAD_TO_SIGMA = 1.4826
 SMALLEST_SIGMA = 1e-12
 LIT_SIGMA, DARK_SIGMA, FEWEST_PIXELS = (5.0, 25.0), (-2.0, 2.0), 50
 SMOOTHING_PIXELS, SOURCE_SIGMA, SOURCE_MARGIN = 3, 2.5, 3
+FEWEST_IMAGES = 8
 MOST_LAG, FAR_LAG = 3, 6  # resampling correlates neighbours, hardly pixels six apart
-CORRELATION_IMAGES = 64
+CORRELATION_IMAGES, CORRELATION_PIXELS = 64, 64 * 128**2
 
 
 @dataclass(frozen=True, eq=False)
@@ -70,7 +71,9 @@ def measure_sky(
         if psf is None
         else known_psf(psf, pixel_scale_arcsec=pixel_scale_arcsec)
     )
-    part = np.unique(np.linspace(0, len(light) - 1, min(len(light), CORRELATION_IMAGES)).astype(np.int64))
+    part = evenly_taken(
+        len(light), light[0, ..., 0].size, most=CORRELATION_IMAGES, most_pixels=CORRELATION_PIXELS
+    )
     return SkyModel(
         sigma=sigma,
         psf=measured.kernels,
@@ -79,6 +82,24 @@ def measure_sky(
         correlation=noise_correlation(light[part], images[part]),
         stars=measured.stars,
     )
+
+
+def evenly_taken(count: int, pixels: int, *, most: int, most_pixels: int) -> NDArray[np.int64]:
+    """Return which of `count` images of so many `pixels` each to measure on, evenly spread.
+
+    Large images show more sky each: fewer of them tell as much, in the time that small ones take.
+    """
+    few = min(count, most, max(FEWEST_IMAGES, most_pixels // max(pixels, 1)))
+    return np.unique(np.linspace(0, count - 1, few).astype(np.int64))
+
+
+def middle_of(images: NDArray[Any], side: int) -> NDArray[Any]:
+    """Return the middle of images (n, y, x, ...) where they are larger than `side` pixels: a view.
+
+    It is a pixel larger where the middle of the images would not be that of the view.
+    """
+    top, left = (max(0, (length - side) // 2) for length in images.shape[1:3])
+    return images[:, top : images.shape[1] - top, left : images.shape[2] - left]
 
 
 def above_sky(pixels: Pixels) -> FloatArray:

@@ -8,10 +8,12 @@ import pytest
 from lensapp.cli import main
 from lensapp.core.errors import InvalidInput
 from lensapp.services.care.disk import clear, disk_use
+from lensapp.services.care.doctor import examine
 from lensapp.services.care.removal import delete, list_trash
 from lensapp.storage import datasets, reviews, runs, sources
 from lensapp.storage.workspace import Workspace
-from lensapp.ui.care import workspace_page
+from lensapp.ui.care import health_view
+from lensapp.ui.shared.widgets import counted
 from support.pages_workspace import open_page
 from support.small_surveys import add_review, add_votes, make_survey
 
@@ -92,7 +94,7 @@ def test_the_page_clears_deletes_after_the_name_is_typed_and_brings_back(
     assert "when (UTC)" in page.dataframe[0].value
     assert "sound" in set(open_page("workspace", view="health").dataframe[0].value["outcome"])
     assert "examined" not in set(open_page("workspace", view="changes").dataframe[0].value["did"])
-    monkeypatch.setattr(workspace_page, "AT_ONCE_SECONDS", 0.0)
+    monkeypatch.setattr(health_view, "AT_ONCE_SECONDS", 0.0)
     page = open_page("workspace", view="health")
     assert set(page.dataframe[0].value["outcome"]) == {"not yet"}
     assert any("it takes about 1 s" in one.value for one in page.caption)
@@ -101,6 +103,28 @@ def test_the_page_clears_deletes_after_the_name_is_typed_and_brings_back(
     page.button("jobs").click().run()  # which must not take away what was found
     assert any(one.value.startswith("Examined ") for one in page.caption)
     assert "sound" in set(page.dataframe[0].value["outcome"])
+
+
+def test_the_first_view_says_in_four_cards_how_the_workspace_stands(ws: Workspace) -> None:
+    page = open_page("workspace")
+    told = [one.value for one in page.markdown]
+    assert any("Trash empty" in one for one in told)
+    assert any("Nobody logs in" in one for one in told)
+    wrong = len(examine(ws, quick=True, noted=False)["findings"])
+    assert any(f"**{counted(wrong, 'finding')}**" in one for one in told)
+    sizes = page.dataframe[0].value.set_index("what")
+    assert (sizes["size"]["checkpoints"], sizes["can be cleared"]["checkpoints"]) == (10_000, 5_000)
+    largest = page.dataframe[1].value.set_index("name")
+    assert largest["what"].to_dict() == {"sky": "source", "done": "run", "going": "run"}
+    [review] = reviews.list_reviews(ws.database)
+    add_votes(ws, review, "Grace", {reviews.queue_of(ws.database, review.id).tolist()[0]: "A"})
+    delete(ws, "run", "going")
+    page = open_page("workspace")
+    told = [one.value for one in page.markdown]
+    assert any("1 deletion in the trash" in one for one in told)
+    assert any("1 inspector, no accounts" in one for one in told)
+    page.button("care-to-trash").click().run()
+    assert any("deleted by" in one.value for one in page.markdown)
 
 
 def test_people_lists_the_names_that_signed_votes_where_nobody_logs_in(ws: Workspace) -> None:

@@ -14,6 +14,7 @@ from lensapp.core.data.paint_spec import PaintSpec
 from lensapp.core.errors import BandMismatch, InvalidInput, JobCancelled, NotFound
 from lensapp.core.split.splits import SplitSpec
 from lensapp.services.data.host_choice import (
+    UNMARKED,
     WHOLE,
     HostSample,
     choose_hosts,
@@ -21,6 +22,7 @@ from lensapp.services.data.host_choice import (
     kept_psf,
     usual_hosts,
 )
+from lensapp.services.data.paint_preview import preview_painting
 from lensapp.services.data.painting import paint_source, read_psf, start_painting
 from lensapp.services.split.datasets import freeze_split
 from lensapp.simulation.host_galaxies import red_sequence
@@ -233,6 +235,51 @@ def test_hosts_are_red_and_extended_and_their_redshift_is_that_of_the_column(ws:
     fewer = choose_hosts(ws, SPEC.replaced(choice={"where": ("mag < 18.5", "redshift > 0.4")}))
     assert 0 < len(fewer.galaxies) < len(sample.galaxies)
     assert (fewer.redshift > 0.4).all()
+
+
+def test_hosts_with_a_trail_across_them_are_left_out_unless_asked_for(ws: Workspace) -> None:
+    pixels = pixels_of(ws, "sky").copy()
+    y, x = np.mgrid[:SIZE, :SIZE]
+    chosen = choose_hosts(ws, SPEC)
+    row = int(chosen.galaxies.row[0])
+    pixels[row, ..., 0] += 40 * np.exp(-0.5 * ((x - y - 8) / 1.5) ** 2)
+    rows = [{"row": one, "candidate_id": f"t-{one}"} for one in range(COUNT)]
+    marked = pack_source(ws, "trail", pixels, rows, pixel_scale_arcsec=SCALE)
+    folder = ws.cutouts_folder(marked.name)
+    factors = 10 ** (0.4 * (25 - np.array(ZERO_POINTS)))
+    write_flux_scales(folder, PackedCutouts.open(folder).packing, 0, np.tile(factors, (COUNT, 1)))
+    spec = SPEC.replaced(hosts=("trail",))
+    left = choose_hosts(ws, spec)
+    assert row not in left.galaxies.row
+    assert left.counts[UNMARKED] == left.counts[WHOLE] - 1
+    kept = choose_hosts(ws, spec.replaced(choice=spec.choice.replaced(unmarked=False)))
+    assert row in kept.galaxies.row
+    assert UNMARKED not in kept.counts
+
+
+def test_of_large_images_the_middle_is_painted_and_previewed(ws: Workspace) -> None:
+    count, side = 12, 301
+    pixels = np.random.default_rng(2).normal(0, 0.1, (count, side, side, 3)).astype(np.float32)
+    first = (side - SIZE) // 2
+    pixels[:, first : first + SIZE, first : first + SIZE] += galaxies(np.random.default_rng(1))[0][:count]
+    rows = [{"row": one, "candidate_id": f"w-{one}"} for one in range(count)]
+    pack_source(ws, "wide", pixels, rows, pixel_scale_arcsec=SCALE)
+    changes = {"hosts": ("wide",), "count": 8, "source": {"second_share": 0.0}}
+    spec = PaintSpec.parse({**USUAL, **changes})
+    paint_source(ws, name="arcs", spec=spec, processes=1)
+    arcs = [one for one in cutouts_of(ws, "arcs") if one.label == "lens"]
+    host_of = {one.candidate_id: one.row for one in cutouts_of(ws, "wide")}
+    added = np.stack(
+        [pixels_of(ws, "arcs")[one.row] - pixels[host_of[str(one.properties["host"])]] for one in arcs]
+    )
+    edge = (side - 129) // 2
+    beside = np.ones((side, side), bool)
+    beside[edge : side - edge, edge : side - edge] = False
+    assert not added[:, beside].any()
+    assert (added[:, ~beside].sum((1, 2)) > 0).all()
+    preview = preview_painting(ws, spec)
+    assert preview.pictures.shape[1:3] == (129, 129)
+    assert preview.middle_of == (side, side)
 
 
 def test_what_is_painted_does_not_depend_on_parts_and_goes_on_where_it_was(ws: Workspace) -> None:

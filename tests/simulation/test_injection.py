@@ -15,6 +15,7 @@ from lensapp.core.errors import InvalidInput
 from lensapp.simulation.host_galaxies import (
     absolute_magnitudes,
     colour_redshifts,
+    marked_in_one_band,
     measure_hosts,
     red_sequence,
     velocity_dispersions,
@@ -308,6 +309,23 @@ def test_hosts_are_measured_as_they_are() -> None:
         [e * np.cos(2 * angle), e * np.sin(2 * angle)], abs=0.03
     )
     assert [shapes.x_arcsec[0], shapes.y_arcsec[0]] == pytest.approx([0.15, 0.0], abs=0.01)
+
+
+def test_what_shines_in_one_band_alone_is_a_mark_and_a_blue_arc_is_none() -> None:
+    rng, size = np.random.default_rng(3), 64
+    y, x = np.mgrid[:size, :size] - (size - 1) / 2
+    sigma, red = np.array([0.3, 0.5, 0.8]), np.array([10.0, 40.0, 60.0])
+    galaxy = np.exp(-(x**2 + y**2) / 18)[..., None] * red
+    light = rng.normal(0, 1, (6, size, size, 3)) * sigma + galaxy
+    light[1, ..., 0] += 8 * sigma[0] * np.exp(-0.5 * ((x - y) / 2) ** 2)  # a satellite's trail in g
+    light[2, :, 20:22, 2] -= 12 * sigma[2]  # bad columns in i
+    ring = np.exp(-0.5 * ((np.hypot(x, y) - 10) / 2) ** 2)
+    light[3] += ring[..., None] * np.array([8.0, 9.0, 10.0])  # a blue arc: equal magnitudes
+    light[4] += 300 * np.exp(-((x - 15) ** 2 + y**2) / 4)[..., None] * np.array([1.0, 1.1, 1.2])  # a star
+    light[5, 10:12, 10:12, 1] += 60 * sigma[1]  # a cosmic ray of four pixels, as hosts may have
+    core = galaxy.sum((0, 1))[None].repeat(6, axis=0)
+    assert marked_in_one_band(light, sigma, core).tolist() == [False, True, True, False, False, False]
+    assert not marked_in_one_band(light[..., :1], sigma[:1], core[:, :1]).any()
 
 
 def test_stamps_are_lensed_with_their_colours_and_at_the_size_drawn(survey: Survey) -> None:

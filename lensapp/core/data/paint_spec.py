@@ -57,6 +57,12 @@ class HostChoice(Spec):
         title="Smallest size (PSFs)",
         description="Least half-light radius in units of that of a star, so that stars are no hosts.",
     )
+    unmarked: bool = Field(
+        default=True,
+        title="Without trails",
+        description="Leave out hosts across whose image a satellite's trail, a bad column or a cosmic ray "
+        "runs: what shines in one band alone, where nothing in the sky does.",
+    )
 
     _conditions = field_validator("where")(check_conditions)
 

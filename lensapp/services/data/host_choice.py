@@ -14,14 +14,15 @@ from lensapp.simulation.host_galaxies import (
     absolute_magnitudes,
     colour_redshifts,
     magnitudes_of,
+    marked_in_one_band,
     measure_hosts,
     red_sequence,
     reference_band,
     velocity_dispersions,
 )
-from lensapp.simulation.injection import USUAL_PIXEL_SCALE_ARCSEC, Survey
+from lensapp.simulation.injection import USUAL_PIXEL_SCALE_ARCSEC, Survey, painted_side
 from lensapp.simulation.lens_population import distance_moduli
-from lensapp.simulation.sky_model import above_sky, measure_sky
+from lensapp.simulation.sky_model import above_sky, evenly_taken, measure_sky, middle_of
 from lensapp.simulation.star_psf import unit_kernels
 from lensapp.storage import sources
 from lensapp.storage.columns.filtering import kept_by
@@ -36,8 +37,10 @@ Pixels = NDArray[np.float32]
 
 OBJECTS, PAINTED, LENS = "objects", "paint", "lens"
 PSF_PLANE, LEAST_PSF_PIXELS = "PSF", 5
-SKY_IMAGES, MOST_MEASURED, AT_ONCE = 200, 40_000, 128
+SKY_IMAGES, SKY_PIXELS, MOST_MEASURED = 200, 200 * 128**2, 40_000
+AT_ONCE, PIXELS_AT_ONCE = 128, 128**3
 MOST_MASKED = 0.02
+UNMARKED = "without trails or bad columns"
 WHOLE = "with at most 2 % of pixels masked"  # a cut, by which it is told how many are left
 RED_MARGIN_MAG, NEAREST_REDSHIFT, RED_SHARE = 0.2, 0.2, 1 / 3
 REDSHIFT_COLUMNS = (
@@ -151,14 +154,10 @@ def choose_hosts(
     fitting = columns.that_fulfil(spec.choice.where)
     if spec.choice.where:
         counts[f"with {', '.join(spec.choice.where)}"] = int(fitting.sum())
-    # Flux, size and shape of the galaxies, some at a time.
-    parts = []
-    for start in range(0, len(pool), AT_ONCE):
-        light = above_sky(read_pixels(ws, chosen, pool.of(np.arange(start, min(start + AT_ONCE, len(pool))))))
-        parts.append(
-            measure_hosts(light, reference=survey.reference, pixel_scale_arcsec=survey.pixel_scale_arcsec)
-        )
-    shapes = HostShapes.joined(parts)
+    shapes, marked = _measured_hosts(ws, chosen, pool, survey)
+    if spec.choice.unmarked:
+        fitting &= ~marked
+        counts[UNMARKED] = int(fitting.sum())
     magnitudes = columns.magnitudes(survey.bands, shapes if survey.calibrated else None)
     magnitude = magnitudes[:, survey.reference]
     if np.isfinite(magnitude).any():
@@ -205,6 +204,21 @@ def host_warning(ws: Workspace, source: Source) -> str | None:
         share = f"{lenses} of the {len(labels)} cutouts of {source.name}"
         return f"{share} are labelled as lenses, which are left out."
     return None
+
+
+def _measured_hosts(
+    ws: Workspace, chosen: tuple[Source, ...], pool: Galaxies, survey: Survey
+) -> tuple[HostShapes, NDArray[np.bool_]]:
+    """Return flux, size and shape of galaxies, and which have a mark across them, read some at a time."""
+    scale = survey.pixel_scale_arcsec
+    parts, marked = [], []
+    at_once = min(AT_ONCE, max(1, PIXELS_AT_ONCE // (chosen[0].height * chosen[0].width)))
+    for start in range(0, len(pool), at_once):
+        some = pool.of(np.arange(start, min(start + at_once, len(pool))))
+        light = middle_of(above_sky(read_pixels(ws, chosen, some)), painted_side(scale))
+        parts.append(measure_hosts(light, reference=survey.reference, pixel_scale_arcsec=scale))
+        marked.append(marked_in_one_band(light, survey.sky.sigma, parts[-1].core))
+    return HostShapes.joined(parts), np.concatenate(marked)
 
 
 def kept_psf(ws: Workspace, source: Source, rows: Rows) -> Pixels | None:
@@ -264,8 +278,8 @@ def _measured_survey(
 ) -> Survey:
     """Measure noise, PSF and gain on some cutouts, the PSF on images with `stars` where they show any."""
     scale = chosen[0].pixel_scale_arcsec or USUAL_PIXEL_SCALE_ARCSEC
-    some = np.unique(np.linspace(0, len(pool) - 1, min(len(pool), SKY_IMAGES)).astype(np.int64))
-    sample = pool.of(some)
+    pixels = chosen[0].height * chosen[0].width
+    sample = pool.of(evenly_taken(len(pool), pixels, most=SKY_IMAGES, most_pixels=SKY_PIXELS))
     noise = np.empty((len(sample), len(chosen[0].bands)))
     for number in np.unique(sample.source).tolist():
         packed, members = open_cutouts(ws, chosen[number].name, calibrated=True), sample.source == number
@@ -302,7 +316,8 @@ def _star_fields(ws: Workspace, spec: PaintSpec, chosen: Sequence[Source]) -> Pi
             "Choose one with the same."
         )
     rows = cutout_columns(ws, [fields_source.id], columns=("row",))["row"]
-    some = np.unique(np.linspace(0, len(rows) - 1, min(len(rows), SKY_IMAGES)).astype(np.int64))
+    pixels = fields_source.height * fields_source.width
+    some = evenly_taken(len(rows), pixels, most=SKY_IMAGES, most_pixels=SKY_PIXELS)
     return open_cutouts(ws, fields_source.name, calibrated=True).read(rows[some])
 
 

@@ -12,6 +12,8 @@ from lensapp.core.data.paint_spec import PaintSpec
 from lensapp.services.data.host_choice import WHOLE
 from lensapp.services.data.painting import BLOCK_SIZE, flux_scales, make_plan, painted_pixels, parts_of
 from lensapp.services.data.pictures import source_levels
+from lensapp.simulation.injection import painted_side
+from lensapp.simulation.sky_model import middle_of
 from lensapp.storage.arrays import Packing
 from lensapp.storage.workspace import Workspace
 
@@ -29,6 +31,8 @@ class PaintPreview:
     columns
         What is true of them, each (n,), NaN where unknown.
     pictures : uint8, shape (n, row, column, 3)
+    middle_of
+        Height and width of the cutouts where the pictures show their middle only, else None.
     counts
         How many cutouts were left after each cut, of those that were tried.
     calibrated
@@ -41,6 +45,7 @@ class PaintPreview:
 
     columns: dict[str, FloatArray]
     pictures: NDArray[np.uint8]
+    middle_of: tuple[int, int] | None
     counts: dict[str, int]
     calibrated: bool
     bands: tuple[str, ...]
@@ -63,16 +68,18 @@ def preview_painting(ws: Workspace, spec: PaintSpec) -> PaintPreview:
     first, survey = plan.sample.sources[0], plan.sample.survey
     packing = Packing.plan(slots=LENSES, height=first.height, width=first.width, bands=first.bands)
     parts = parts_of(ws, plan, few, folder=Path(), packing=packing)
-    painted = [painted_pixels(part) for part in parts]
-    truth = [values for _, values_of_part in painted for values in values_of_part]
+    pixels, truth = painted_pixels(parts[0])
+    for part in parts[1:]:  # of which only what is true of them is kept
+        truth += painted_pixels(part)[1]
     names = dict.fromkeys(name for values in truth for name in values)
     tried = plan.sample.counts[WHOLE]
-    pixels = painted[0][0][:PICTURES]
+    pixels = middle_of(pixels[:PICTURES], painted_side(survey.pixel_scale_arcsec))
     flux = pixels * flux_scales(ws, plan, len(pixels))[:, None, None, :]
     pictures = imaging.render(flux, bands=survey.bands, levels=source_levels(ws, first))
     return PaintPreview(
         columns={name: np.array([values.get(name, np.nan) for values in truth]) for name in names},
         pictures=pictures,
+        middle_of=None if pictures.shape[1:3] == (first.height, first.width) else (first.height, first.width),
         counts=plan.sample.counts,
         calibrated=survey.calibrated,
         bands=survey.bands,

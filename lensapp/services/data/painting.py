@@ -29,9 +29,9 @@ from lensapp.services.data.host_choice import (
 from lensapp.services.data.made_in_parts import done_in_order, usual_processes
 from lensapp.services.data.source_names import name_taken
 from lensapp.simulation.host_galaxies import reference_band
-from lensapp.simulation.injection import Survey, largest_fitting_radius, paint_lenses
+from lensapp.simulation.injection import Survey, largest_fitting_radius, paint_lenses, painted_side
 from lensapp.simulation.lens_population import Lenses, draw_lenses
-from lensapp.simulation.sky_model import above_sky, noise_of_images
+from lensapp.simulation.sky_model import above_sky, middle_of, noise_of_images
 from lensapp.simulation.source_light import Stamps, make_stamps
 from lensapp.simulation.star_psf import unit_kernels
 from lensapp.storage import sources
@@ -396,11 +396,13 @@ def painted_pixels(part: Part) -> tuple[Pixels, list[dict[str, Any]]]:
     if len(lensed):
         factor = scales[lensed][:, None, None, :]
         rng = np.random.default_rng([part.spec.seed, PAINT_STREAM, part.start // BLOCK_SIZE])
+        largest = float(part.lenses.einstein_radius_arcsec.max())
+        middle = middle_of(raw, painted_side(part.survey.pixel_scale_arcsec, largest_radius_arcsec=largest))
         painting = paint_lenses(
-            rng, raw[lensed] * factor, part.lenses, survey=part.survey, mass=part.spec.mass,
+            rng, middle[lensed] * factor, part.lenses, survey=part.survey, mass=part.spec.mass,
             source=part.spec.source, stamps=part.stamps, noise=noise[lensed] * scales[lensed],
         )  # fmt: skip
-        raw[lensed] += ((painting.light + painting.noise) / factor).astype(np.float32)
+        middle[lensed] += ((painting.light + painting.noise) / factor).astype(np.float32)
         for row, values in zip(lensed.tolist(), painting.truth, strict=True):
             truth[row] = values
     return raw, truth

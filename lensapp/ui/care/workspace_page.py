@@ -1,58 +1,43 @@
 """The page about the workspace: room, people, deletion, trash, changes and health."""
 
-import time
 from collections.abc import Mapping, Sequence
 
 import pandas as pd
 import streamlit as st
 
-from lensapp.core.acting import may
-from lensapp.core.typed_commands import as_typed_here
-from lensapp.services.care import disk, removal
+from lensapp.services.care import removal
 from lensapp.services.care.dependents import names_of_kind
-from lensapp.services.care.doctor import examine, seconds_to_examine
 from lensapp.services.care.records import changes
 from lensapp.services.care.renaming import rename
 from lensapp.storage.workspace import Workspace
+from lensapp.ui.care.health_view import show_health
+from lensapp.ui.care.overview import show_overview
 from lensapp.ui.care.people_view import show_people
 from lensapp.ui.care.told import show_told, tell
 from lensapp.ui.shared.address import kept, one_of
 from lensapp.ui.shared.markup import plain
-from lensapp.ui.shared.page_head import ButtonType, page_head
+from lensapp.ui.shared.page_head import page_head
 from lensapp.ui.shared.state import choose_view, get_workspace
 from lensapp.ui.shared.widgets import (
     counted,
-    duration,
     empty_state,
     errors_shown,
-    heading,
     relative_time,
     size_in_words,
 )
 
 VIEWS = {
-    "disk": "Disk use",
-    "people": "People",
-    "delete": "Rename and delete",
-    "trash": "Trash",
-    "changes": "Changes",
-    "health": "Health",
+    "disk": ":material/dashboard: Overview",
+    "people": ":material/group: People",
+    "delete": ":material/edit: Rename and delete",
+    "trash": ":material/delete: Trash",
+    "changes": ":material/history: Changes",
+    "health": ":material/stethoscope: Health",
 }
 KINDS = {"source": "Source", "dataset": "Dataset version", "run": "Run", "review": "Review"}
 MOST_CHANGES = 500
 MOST_WHOLE, TALL = 16, 560  # rows that a table shows at once, and its height in pixels for more
 WIDEST_NAME = 480  # pixels
-EXAMINED = {  # check of the examination → what a reader calls it, and what must hold
-    "database": ("database", "its pages and references are whole"),
-    "pixels": ("pixels", "each source has its cutouts, as many as noted"),
-    "networks": ("networks", "each finished run has its network"),
-    "orphans": ("what belongs to nothing", "each file is of a source, run, review or export that is there"),
-    "leftovers": ("temporary files", "none is left of a job that has ended"),
-    "jobs": ("jobs", "none says that it runs while nobody works on it"),
-    "secret": ("secret key", "only its owner reads the key that signs addresses of pictures"),
-}
-AT_ONCE_SECONDS = 0.3
-FOUND = "workspace-found"  # what was found at the last examination, and when
 
 
 def show_workspace_page() -> None:
@@ -62,49 +47,13 @@ def show_workspace_page() -> None:
     view = choose_view(VIEWS, key="workspace-view")
     show_told()
     {
-        "disk": _show_disk_use,
+        "disk": show_overview,
         "people": show_people,
         "delete": _show_deletion,
         "trash": _show_trash,
         "changes": _show_changes,
-        "health": _show_health,
+        "health": show_health,
     }[view](ws)
-
-
-def _show_disk_use(ws: Workspace) -> None:
-    used = disk.disk_use(ws)
-    st.caption(plain(f"{size_in_words(used.bytes)} in {ws.folder}"))
-    left, right = st.columns(2, gap="large")
-    with left:
-        rows = [
-            {
-                "what": usage.kind,
-                "files": usage.files,
-                "size": size_in_words(usage.bytes),
-                "can be cleared": size_in_words(usage.clearable) if usage.clearable else "–",
-            }
-            for usage in used.kinds
-        ]
-        _table(rows)
-    with right:
-        if used.largest:
-            _table([{"largest": name, "size": size_in_words(size)} for name, size in used.largest])
-        else:
-            st.caption("The largest sources and runs will be listed here.")
-    going = [usage for usage in used.kinds if usage.clearable and usage.kind in disk.CLEARED]
-    st.subheader("What can be cleared")
-    if not going:
-        st.caption("Nothing: all files are needed, or in the trash.")
-    for usage in going:
-        with st.container(horizontal=True, vertical_alignment="center"):
-            with st.popover(f"Clear {usage.kind}", icon=":material/delete_sweep:"):
-                st.markdown(
-                    f"{usage.advice} {size_in_words(usage.clearable)} will be free. This cannot be undone."
-                )
-                if st.button("Clear", type="primary", key=f"clear-{usage.kind}"):
-                    with errors_shown():
-                        tell(f"{size_in_words(disk.clear(ws, usage.kind))} of {usage.kind} cleared.")
-            st.caption(f"{size_in_words(usage.clearable)}. {usage.advice}")
 
 
 def _show_deletion(ws: Workspace) -> None:
@@ -250,33 +199,6 @@ def _line_of(row: Mapping[str, object]) -> str:
     return " ".join(str(row[name]) for name in ("who", "did", "kind", "name", "detail")).lower()
 
 
-def _show_health(ws: Workspace) -> None:
-    """Show what an examination finds: at once where that is quick, else when it is asked for."""
-    seconds = seconds_to_examine(ws)
-    if FOUND not in st.session_state and seconds < AT_ONCE_SECONDS and may("keep"):
-        st.session_state[FOUND] = examine(ws, quick=True, noted=False), time.time()
-    with st.container(horizontal=True, vertical_alignment="center", gap="medium"):
-        kind: ButtonType = "secondary" if seconds < AT_ONCE_SECONDS else "primary"
-        if st.button("Examine", type=kind, icon=":material/stethoscope:", key="examine"):
-            st.session_state[FOUND] = examine(ws, quick=True), time.time()
-        found, at = st.session_state.get(FOUND, (None, None))
-        takes = f"Not examined in this session; it takes about {duration(max(1, seconds))}."
-        st.caption(takes if found is None else f"Examined {relative_time(at)}.")
-    if found is not None and found["healthy"]:
-        st.success(f"{counted(found['files'], 'file')} and the database are sound.", icon=":material/check:")
-    for finding in () if found is None else found["findings"]:
-        st.warning(plain(f"{finding['what']} {finding['remedy']}"), icon=":material/warning:")
-    heading("What is looked at")
-    wrong = [one["check"] for one in found["findings"]] if found else []
-    rows = []
-    for check, (what, wanted) in EXAMINED.items():
-        told = "not yet" if found is None else f"{wrong.count(check)} wrong" if check in wrong else "sound"
-        rows.append({"what": what, "what must hold": wanted, "outcome": told})
-    _table(rows)
-    st.caption("To read every file besides, and compare its checksum, type:")
-    st.code(as_typed_here("doctor", workspace=ws.folder), language="bash")
-
-
 def _table(rows: Sequence[Mapping[str, object]]) -> None:
     st.dataframe(
         pd.DataFrame(rows),
@@ -284,12 +206,10 @@ def _table(rows: Sequence[Mapping[str, object]]) -> None:
         width="stretch",
         height="content" if len(rows) <= MOST_WHOLE else TALL,
         column_config={
-            "size": st.column_config.TextColumn(alignment="right"),
-            "can be cleared": st.column_config.TextColumn(alignment="right"),
             "when (UTC)": st.column_config.DatetimeColumn(format="YYYY-MM-DD HH:mm:ss", width=150),
             "who": st.column_config.TextColumn(width=120),
             "did": st.column_config.TextColumn(width=90),
-            "what": st.column_config.TextColumn(width=None if "files" in rows[0] else 110),
+            "what": st.column_config.TextColumn(width=110),
             "name": st.column_config.TextColumn(width=WIDEST_NAME if "when (UTC)" in rows[0] else 330),
         },
     )

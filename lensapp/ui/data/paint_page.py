@@ -25,7 +25,15 @@ from lensapp.ui.shared.markup import plain
 from lensapp.ui.shared.page_head import page_head
 from lensapp.ui.shared.pictures import sheet
 from lensapp.ui.shared.state import await_source, get_workspace, go, selected
-from lensapp.ui.shared.widgets import counted, counts_spaced, empty_state, error_box, errors_shown, number
+from lensapp.ui.shared.widgets import (
+    counted,
+    counts_spaced,
+    empty_state,
+    error_box,
+    errors_shown,
+    heading,
+    number,
+)
 
 ICON = ":material/brush:"
 OWN_FIELDS = ("count", "nonlens_ratio", "host_share", "psf_source", "psf_file", "seed")
@@ -56,10 +64,14 @@ def show_paint_page() -> None:
     left, right = st.columns([2, 3], gap="large")
     with left:
         spec = _settings(ready)
+        hosts = st.container()
     with right:
         live_jobs("paint")  # above the preview, which is longer than a screen
         _lead_to_painted(ready)
-        _show_preview(spec)
+        preview = _show_preview(spec)
+    if preview is not None:
+        with hosts:
+            _show_hosts(preview)
 
 
 def _settings(sources: list[Source]) -> PaintSpec | None:
@@ -127,7 +139,7 @@ def _lead_to_painted(ready: list[Source]) -> None:
             go("split", source=painted.name)
 
 
-def _show_preview(spec: PaintSpec | None) -> None:
+def _show_preview(spec: PaintSpec | None) -> PaintPreview | None:
     """Show some lenses as they would be painted, and the distributions that they come from."""
     if spec is None:
         empty_state(
@@ -136,13 +148,13 @@ def _show_preview(spec: PaintSpec | None) -> None:
             "their distributions will appear here.",
             icon=ICON,
         )
-        return
+        return None
     try:
         with st.spinner("Painting a few lenses …"):
             preview = preview_painting(get_workspace(), spec)
     except LensAppError as error:
         error_box(error)
-        return
+        return None
     _warn_of_nonlenses(preview, spec)
     radii, snr = preview.columns["einstein_radius_arcsec"], preview.columns["arc_snr"]
     order = np.argsort(-snr[: len(preview.pictures)], kind="stable")
@@ -155,6 +167,7 @@ def _show_preview(spec: PaintSpec | None) -> None:
     st.caption(
         "Below each: signal-to-noise ratio of its arcs, the brightest first, and Einstein radius. "
         + faint_arcs_in_words(snr[order])
+        + _middle_in_words(preview)
     )
     figures.show_figure(
         corner_figure(preview.columns, colour=figures.class_colours()["lens"]),
@@ -164,7 +177,15 @@ def _show_preview(spec: PaintSpec | None) -> None:
         key="paint-corner",
         height=760,
     )
-    _show_hosts(preview)
+    return preview
+
+
+def _middle_in_words(preview: PaintPreview) -> str:
+    """Return which part of large cutouts the pictures show."""
+    if preview.middle_of is None:
+        return ""
+    shown, whole = preview.pictures.shape[1:3], preview.middle_of
+    return f" Shown: the middle {shown[1]} × {shown[0]} of {whole[1]} × {whole[0]} pixels."
 
 
 def faint_arcs_in_words(snr: NDArray[np.float64]) -> str:
@@ -193,11 +214,12 @@ def _show_hosts(preview: PaintPreview) -> None:
         for band, width, stars in zip(preview.bands, preview.psf_fwhm_arcsec, preview.psf_stars, strict=True)
     )
     unit = "" if preview.calibrated else " · unit of flux unknown: arcs by signal to noise"
-    cuts = [{"hosts, cut by cut": what, "left": count} for what, count in preview.counts.items()]
+    cuts = [{"cut": what, "left": count} for what, count in preview.counts.items()]
+    heading("Hosts, cut by cut")
     st.dataframe(
         counts_spaced(pd.DataFrame(cuts)),
         hide_index=True,
-        width="content",
+        column_config={"cut": st.column_config.Column(width=260), "left": st.column_config.Column(width=70)},
         height="content",
         key="paint-cuts",
     )
