@@ -89,9 +89,7 @@ def overview(ws: Workspace) -> Overview:
     newest_source, newest_version, newest_run = "nothing imported", "no version frozen", "none trained"
     newest_scores, inspecting = "none scored", "nobody has graded yet"
     if ready:
-        newest_source = (
-            f"{counted(len(ready), 'source')}, newest {max(ready, key=lambda one: one.created_at).name}"
-        )
+        newest_source = ready[0].name if len(ready) == 1 else f"in {counted(len(ready), 'source')}"
     if versions:
         members = sum(sum(part.values()) for part in versions[0].counts.values())
         newest_version = f"{versions[0].name}: {counted(members, 'member')}"

@@ -15,6 +15,7 @@ from lensapp.core.evaluate.audits.realism import chance_scatter
 from lensapp.core.evaluate.audits.realism_spec import RealismSpec
 from lensapp.services.data import sky_maps
 from lensapp.services.data.sky_maps import closest_rows, field_facts, find_places
+from lensapp.services.data.source_quality import noise_of_cutouts
 from lensapp.services.data.source_tables import labels_of
 from lensapp.services.evaluate.realism import start_audit
 from lensapp.storage import queue, sources
@@ -187,6 +188,27 @@ def test_quality_tells_what_was_rejected_and_why(workspace):
     app = open_data(view="quality")
     reasons = app.dataframe[0].value["reason"].tolist()
     assert reasons == ["Expected pixels, received only NaN.", "Expected FITS, received 3 bytes."]
+
+
+def test_cutouts_much_noisier_than_the_others_are_named(workspace):
+    pixels = np.random.default_rng(1).normal(0, 1, (30, 40, 40, 3)).astype(np.float32)
+    pixels[7, ..., 1] *= 3
+    pixels[11] = np.nan  # of which nothing is known
+    pixels[11, 0, 0] = 1.0
+    rows = [{"row": row, "candidate_id": f"n-{row}"} for row in range(30)]
+    source = pack_source(workspace, "noisy", pixels, rows)
+    found = noise_of_cutouts(workspace, source)
+    [first, *_], standing_out = found.noisiest(6)
+    assert (int(first), standing_out) == (7, 1)
+    assert found.relative[7, 1] == pytest.approx(3, rel=0.15)
+    assert found.depth_mag_arcsec2[7, 1] - np.nanmedian(found.depth_mag_arcsec2[:, 1]) < -1
+    app = open_data(view="quality", source="noisy")
+    assert not app.exception
+    assert any(
+        one.value == "1 cutout of the sample stands out from the others of its band." for one in app.caption
+    )
+    few = pack_source(workspace, "few", pixels[:4], rows[:4])
+    assert noise_of_cutouts(workspace, few) is None
 
 
 def test_masked_pixels_of_a_sample_are_told_from_those_of_all_cutouts():

@@ -1,5 +1,6 @@
 """What is told of the quality of a source: how much of what became cutouts, its sky and its noise."""
 
+import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -12,7 +13,12 @@ from lensapp.services.data.object_finding import KIND as OBJECTS
 from lensapp.services.data.object_search import left_out_sentence, reasons_in_words
 from lensapp.services.data.painting import KIND as PAINTED
 from lensapp.services.data.painting import LENS, nonlenses_in_words
-from lensapp.services.data.source_tables import column_of, labels_of, sampled_pixels
+from lensapp.services.data.source_tables import (
+    column_of,
+    labels_of,
+    sampled_pixels,
+    which_are_sampled,
+)
 from lensapp.services.data.sources import rejections, unit_in_words
 from lensapp.storage import sources
 from lensapp.storage.cutouts import open_cutouts, source_unit
@@ -22,6 +28,8 @@ from lensapp.storage.workspace import Workspace
 FloatArray = NDArray[np.float64]
 COMMON_ZERO_POINT_MAG = 27.0  # where those of cutouts or bands differ
 SIGNIFICANT, MOST_DECIMALS = 3, 4
+FEWEST_COMPARED, BORDER = 8, 8  # cutouts; part of a side
+OUTSTANDING, LEAST_NOISIER = 4.0, 1.2  # scatters of the others; times the usual noise
 SMALLEST_WRITTEN, LARGEST_WRITTEN = 1e-3, 1e5
 
 
@@ -105,3 +113,59 @@ def pixel_sky(ws: Workspace, source: Source) -> PixelSky:
     sky, noise = sky / 10.0**power, noise / 10.0**power
     digits = SIGNIFICANT - 1 - np.floor(np.log10(max(float(noise.min(initial=1.0)), 1e-30)))
     return PixelSky(sky, noise, depth, power, int(np.clip(digits, 0, MOST_DECIMALS)), words)
+
+
+@dataclass(frozen=True, eq=False)
+class CutoutNoise:
+    """The noise of single cutouts of a sample.
+
+    Attributes
+    ----------
+    cutout_ids : int64, shape (n,)
+    relative : float64, shape (n, bands)
+        Over the median of all in the band; NaN where a cutout shows too little sky.
+    depth_mag_arcsec2 : float64, shape (n, bands)
+        Surface brightness equal to it, where unit and pixel scale are known, else None.
+    """
+
+    cutout_ids: NDArray[np.int64]
+    relative: NDArray[np.float64]
+    depth_mag_arcsec2: NDArray[np.float64] | None
+
+    def noisiest(self, most: int) -> tuple[NDArray[np.int64], int]:
+        """Return which are noisiest in any band, the worst first, and how many of all stand out.
+
+        These are noisier than the cutouts differ among each other, and by a fifth at least.
+        """
+        logs = np.log(self.relative)
+        limit = np.maximum(OUTSTANDING * 1.4826 * np.nanmedian(np.abs(logs), axis=0), np.log(LEAST_NOISIER))
+        worst = np.nan_to_num(logs, nan=-np.inf).max(1)
+        standing_out = int(np.count_nonzero((np.nan_to_num(logs, nan=-np.inf) > limit).any(1)))
+        order = np.argsort(-worst, kind="stable")[:most]
+        return np.asarray(order[np.isfinite(worst[order])], np.int64), standing_out
+
+
+def noise_of_cutouts(ws: Workspace, source: Source) -> CutoutNoise | None:
+    """Return the noise of a pixel in each cutout of a sample, None of too few to compare.
+
+    It is the robust scatter of the pixels at the border, as that of the source is.
+    """
+    ids = column_of(ws, source, "id")
+    sample = ids[which_are_sampled(len(ids))]
+    if len(sample) < FEWEST_COMPARED:
+        return None
+    pixels, _ = sampled_pixels(ws, source)
+    edge = max(1, min(pixels.shape[1:3]) // BORDER)
+    border = np.ones(pixels.shape[1:3], bool)
+    border[edge:-edge, edge:-edge] = False
+    outer = pixels[:, border]
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", RuntimeWarning)  # of borders that are masked
+        noise = 1.4826 * np.nanmedian(np.abs(outer - np.nanmedian(outer, axis=1, keepdims=True)), axis=1)
+        noise = np.where(noise > 0, noise, np.nan).astype(np.float64)
+        relative = noise / np.nanmedian(noise, axis=0)
+    depth = None
+    calibrated = open_cutouts(ws, source.name, calibrated=True).flux_scales is not None
+    if calibrated and source.pixel_scale_arcsec:
+        depth = REFERENCE_ZERO_POINT_MAG - 2.5 * np.log10(noise / source.pixel_scale_arcsec**2)
+    return CutoutNoise(np.asarray(sample, np.int64), relative, depth)

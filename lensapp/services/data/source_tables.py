@@ -90,5 +90,9 @@ def _sampled(
 ) -> tuple[NDArray[np.float32], imaging.Levels]:
     packed = open_cutouts(ws, name, calibrated=True)
     rows = _column(ws, source_id, created_at, "row")
-    sample = np.unique(np.linspace(0, len(rows) - 1, min(len(rows), SAMPLE)).astype(np.int64))
-    return packed.read(rows[sample]), sample_levels(packed)
+    return packed.read(rows[which_are_sampled(len(rows))]), sample_levels(packed)
+
+
+def which_are_sampled(count: int) -> NDArray[np.int64]:
+    """Return which of so many cutouts `sampled_pixels` reads."""
+    return np.unique(np.linspace(0, count - 1, min(count, SAMPLE)).astype(np.int64))

@@ -1,6 +1,7 @@
 """First view of the page Workspace: what takes room, what can go, who is in, whether all is sound."""
 
 import shutil
+from collections.abc import Mapping, Sequence
 
 import pandas as pd
 import streamlit as st
@@ -152,7 +153,7 @@ def _show_largest(used: disk.DiskUse) -> None:
     _show_sizes(rows)
 
 
-def _show_sizes(rows: list[dict[str, object]]) -> None:
+def _show_sizes(rows: Sequence[Mapping[str, object]]) -> None:
     """Show a table whose sizes have bars, to sort by."""
     table = pd.DataFrame(rows)
     largest = int(table["size"].max()) if len(table) else 1

@@ -35,7 +35,7 @@ WIDE_FIELD = "keep"  # whose choices take a line
 PREVIEW, ALIKE = "find-preview", "alike"
 OWN_SIZE = "own size"
 MOST_OFFERED, MOST_NAMED = 4, 6
-SMALLEST = 128  # pixels of the screen for a picture of the preview
+SMALLEST = 96  # pixels of the screen for a picture of the preview
 
 
 def show_object_search(source: Source) -> None:

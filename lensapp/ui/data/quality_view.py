@@ -16,6 +16,7 @@ from lensapp.services.data.source_quality import account_of, pixel_sky, remarks_
 from lensapp.services.data.source_tables import SAMPLE, column_of, sampled_pixels
 from lensapp.services.data.sources import rejections
 from lensapp.storage.records import Rejection, Source
+from lensapp.ui.data.depth_view import show_depths
 from lensapp.ui.gallery.contact_sheet import contact_sheet
 from lensapp.ui.shared import figures
 from lensapp.ui.shared.markup import plain
@@ -50,6 +51,7 @@ def show_quality(source: Source) -> None:
             _show_masked(source)
     if rejected:
         _show_pixel_histogram(source)
+    show_depths(source)
     _show_most_masked(source)
 
 

@@ -67,7 +67,7 @@ def _cutouts(source: Source) -> tuple[str, str]:
         return "", ""
     cutouts, pictures = read_pictures(ws, source, examples)
     said = "lenses" if all(cutout.label == "lens" for cutout in cutouts) else "cutouts"
-    return _image(mosaic(pictures, across=2)), f"{said} of {source.name}"
+    return _image(mosaic(_close_up(pictures), across=2)), f"{said} of {source.name}"
 
 
 def _parts(facts: Overview) -> tuple[str, str]:
@@ -105,7 +105,16 @@ def _catalogue(facts: Overview) -> tuple[str, str]:
     if not graded:
         return "", ""
     _, pictures = pictures_by_id(get_workspace(), graded)
-    return _image(mosaic(pictures, across=2)), f"graded {grade} last"
+    return _image(mosaic(_close_up(pictures), across=2)), f"graded {grade} last"
+
+
+def _close_up(pictures: Pictures) -> Pictures:
+    """Return the middles of pictures: as small as a card shows them, whole ones are mostly dark sky."""
+    height, width = pictures.shape[1:3]
+    if min(height, width) < LEAST_TO_CROP:
+        return pictures
+    top, left = height // 5, width // 5
+    return pictures[:, top : height - top, left : width - left]
 
 
 def _image(picture: Pictures) -> str:
@@ -113,6 +122,7 @@ def _image(picture: Pictures) -> str:
 
 
 LOOKED_AT = 8
+LEAST_TO_CROP = 40  # pixels
 PICTURES: dict[str, Callable[[Overview], tuple[str, str]]] = {
     "Dataset": _parts,
     "Network": _losses,

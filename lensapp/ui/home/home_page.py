@@ -141,30 +141,13 @@ def _first_steps() -> None:
     live_jobs("demo", "demo-tiles", "ingest")
     sheet(example_lenses(), columns=EXAMPLES)
     st.caption("Lenses as the demo survey simulates them, in g, r and i.")
-    left, right, _ = st.columns([1, 1, 0.6], gap="medium")
-    with left.container(border=True, key="first-demo"):
+    left, right = st.columns(2, gap="medium")
+    with left.container(border=True, height="stretch", vertical_alignment="distribute", key="first-demo"):
+        _offer_tour()
+    with right.container(border=True, height="stretch", vertical_alignment="distribute", key="first-import"):
         st.markdown(
-            "A tour of ten minutes through the whole round: train a network on two thousand simulated "
-            "galaxies, search a thousand others with it, grade the best, and train again on what you found."
-        )
-        made = any(job.kind == DEMO for job in active_jobs(get_workspace()))
-        if st.button(
-            "Get started",
-            icon=":material/tour:",
-            type="primary",
-            width="stretch",
-            key="tour",
-            disabled=made,
-            help="The demo survey is being made; the next step stands here when it is ready."
-            if made
-            else None,
-        ):
-            start_tour()
-            st.rerun()
-    with right.container(border=True, key="first-import"):
-        st.markdown(
-            "FITS cubes, one file per band, colour images, HDF5 or NumPy arrays. Nothing is written before "
-            "you have seen a dry run."
+            "#### :material/folder_open: Your own cutouts\n\nFITS cubes, one file per band, colour images, "
+            "HDF5 or NumPy arrays, tiles with a catalogue. Nothing is written before you have seen a dry run."
         )
         if st.button("Import cutouts", icon=":material/download:", width="stretch", key="import"):
             go("data")
@@ -178,3 +161,23 @@ def _first_steps() -> None:
             "the starter network, comes with the program."
         )
         show_starter_card()
+
+
+def _offer_tour() -> None:
+    """Say what the tour is and offer to begin it, unless its survey is being made."""
+    st.markdown(
+        "#### :material/tour: The whole round in ten minutes\n\nTrain a network on two thousand simulated "
+        "galaxies, search a thousand others with it, grade the best, and train again on what you found."
+    )
+    made = any(job.kind == DEMO for job in active_jobs(get_workspace()))
+    if st.button(
+        "Get started",
+        icon=":material/tour:",
+        type="primary",
+        width="stretch",
+        key="tour",
+        disabled=made,
+        help="The demo survey is being made; the next step stands here when it is ready." if made else None,
+    ):
+        start_tour()
+        st.rerun()

@@ -1,0 +1,96 @@
+"""How deep single cutouts of a source are, per band, and which are noisiest."""
+
+from typing import Any
+
+import numpy as np
+import plotly.graph_objects as go
+import streamlit as st
+
+from lensapp.services.data.pictures import cutouts_by_id
+from lensapp.services.data.source_quality import CutoutNoise, noise_of_cutouts
+from lensapp.storage.records import Cutout, Source
+from lensapp.ui.gallery.contact_sheet import contact_sheet
+from lensapp.ui.shared import figures
+from lensapp.ui.shared.pictures import describe_cutout
+from lensapp.ui.shared.state import get_workspace
+from lensapp.ui.shared.widgets import counted, heading, number
+
+MOST_BINS = 40
+OUTER = 0.5  # per cent at either end that a few strays may lie beyond
+MOST_SHOWN = 6
+
+
+def show_depths(source: Source) -> None:
+    """Show how the noise of cutouts is spread in each band beside those that stand out."""
+    found = noise_of_cutouts(get_workspace(), source)
+    if found is None or not np.isfinite(found.relative).any():
+        return
+    left, right = st.columns([4, 5], gap="medium")
+    with left:
+        _show_noisiest(source, found)
+    with right:
+        _show_spread(source, found)
+
+
+def _show_spread(source: Source, found: CutoutNoise) -> None:
+    deep = found.depth_mag_arcsec2
+    values = found.relative if deep is None else deep
+    finite = values[np.isfinite(values)]
+    low, high = np.percentile(finite, [OUTER, 100 - OUTER])
+    margin = max(0.05 * (high - low), 0.02)
+    bins = int(np.clip(3 * np.sqrt(len(values)), 8, MOST_BINS))
+    edges = np.linspace(low - margin, high + margin, bins + 1)
+    figure, colours = go.Figure(), figures.line_colours()
+    columns: dict[str, Any] = {"from": edges[:-1], "to": edges[1:]}
+    for index, band in enumerate(source.bands):
+        counts, _ = np.histogram(np.clip(values[:, index], edges[0], edges[-1]), edges)
+        columns[band] = counts
+        colour = colours[index % len(colours)]
+        figure.add_scatter(
+            x=(edges[1:] + edges[:-1]) / 2,
+            y=counts,
+            name=band,
+            mode="lines",
+            line={"shape": "hvh", "width": 1.6, "color": colour},
+            fill="tozeroy",
+            fillcolor=figures.faded(colour, 0.15),
+            hovertemplate="%{fullData.name}<br>%{x:.3g}: %{y} cutouts<extra></extra>",
+        )
+    title = "noise of a pixel, over the median of its band"
+    if deep is not None:
+        title = "surface brightness equal to the noise (mag/arcsec²), deeper to the right"
+    figure.update_xaxes(title=title)
+    figure.update_yaxes(title="cutouts", rangemode="tozero")
+    figures.show_figure(
+        figure,
+        title="Noise of each cutout" if deep is None else "Depth of each cutout",
+        caption=f"{counted(len(values), 'cutout')} of {source.name}, evenly spread; strays in the end bins.",
+        csv=lambda: figures.csv_text(columns),
+        key=f"depths-{source.name}",
+        height=300,
+    )
+
+
+def _show_noisiest(source: Source, found: CutoutNoise) -> None:
+    ws, (rows, standing_out) = get_workspace(), found.noisiest(MOST_SHOWN)
+    heading("Noisiest cutouts")
+    told = f"{counted(standing_out, 'cutout')} of the sample" if standing_out else "None of the sample"
+    st.caption(f"{told} {'stand' if standing_out > 1 else 'stands'} out from the others of its band.")
+    cutouts = cutouts_by_id(ws, found.cutout_ids[rows].tolist())
+    by_id = dict(zip(found.cutout_ids.tolist(), found.relative, strict=True))
+    colours = figures.class_colours()
+    contact_sheet(
+        ws,
+        cutouts,
+        key="noisiest",
+        captions=[f"{one.candidate_id}\n{_in_words(source, one, by_id)}" for one in cutouts],
+        hints=[describe_cutout(one) for one in cutouts],
+        colours=[colours[one.label or "unlabelled"] for one in cutouts],
+    )
+
+
+def _in_words(source: Source, cutout: Cutout, by_id: dict[int, Any]) -> str:
+    """Return in which band a cutout is noisiest, and how much so."""
+    relative = np.nan_to_num(by_id[cutout.id])
+    worst = int(np.argmax(relative))
+    return f"{source.bands[worst]}: {number(float(relative[worst]), digits=2)} × the usual"
