@@ -37,7 +37,7 @@ VIEWS = {
 KINDS = {"source": "Source", "dataset": "Dataset version", "run": "Run", "review": "Review"}
 MOST_CHANGES = 500
 MOST_WHOLE, TALL = 16, 560  # rows that a table shows at once, and its height in pixels for more
-WIDEST_NAME = 480  # pixels
+WIDEST_NAME = 360  # pixels
 
 
 def show_workspace_page() -> None:

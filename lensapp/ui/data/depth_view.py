@@ -58,7 +58,7 @@ def _show_spread(source: Source, found: CutoutNoise) -> None:
         )
     title = "noise of a pixel, over the median of its band"
     if deep is not None:
-        title = "surface brightness equal to the noise (mag/arcsec²), deeper to the right"
+        title = "surface brightness of the noise (mag/arcsec²), deeper to the right"
     figure.update_xaxes(title=title)
     figure.update_yaxes(title="cutouts", rangemode="tozero")
     figures.show_figure(
