@@ -22,6 +22,16 @@ LINES = ("#000000", "#111111")
 FLOOR = 0.01
 CHANGES = """({ changes }, [plot, moves, values]) => values.map((value) => changes(plot, moves, value))"""
 in_node = partial(evaluate, "moves", CHANGES, folder=MODULES.folder)
+FOLLOW = """({ follow }, records) => {
+  const gone = [];
+  const figures = ['ours', 'theirs'].map((slider) => ({ moves: { slider }, go: (at) => gone.push([slider, at]) }));
+  const thumbs = Object.fromEntries(records.map(({ slider, text }) => [slider, {
+    getAttribute: () => text, // what it says by now, whichever record tells of it
+    closest: (selector) => (selector === `.st-key-${slider}` ? {} : null),
+  }]));
+  follow(records.map(({ slider }) => ({ target: thumbs[slider] })), figures);
+  return gone;
+}"""
 
 
 @pytest.fixture(scope="module")
@@ -115,3 +125,19 @@ def test_where_nothing_is_accepted_there_is_no_purity_to_mark() -> None:
     assert [change["trace"] for change in moved] == [
         {"x": [[1.0]], "y": [[0.5]]}, {"x": [[1.0]], "y": [[0.66667]]}, {"x": [[0.0]], "y": [[None]]},
     ]  # fmt: skip
+
+
+def test_each_figure_follows_its_own_slider_where_several_records_come_at_once() -> None:
+    records = [
+        {"slider": "another page's", "text": "7"},
+        {"slider": "ours", "text": "0.2"},
+        {"slider": "ours", "text": "0.4"},
+        {"slider": "theirs", "text": "0.9"},
+    ]
+    gone = evaluate("moves", FOLLOW, records, folder=MODULES.folder)
+    assert gone == [["ours", 0.4], ["theirs", 0.9]]
+
+
+def test_a_slider_that_says_no_number_moves_nothing() -> None:
+    records = [{"slider": "ours", "text": "none"}, {"slider": "theirs", "text": "0.5"}]
+    assert evaluate("moves", FOLLOW, records, folder=MODULES.folder) == [["theirs", 0.5]]

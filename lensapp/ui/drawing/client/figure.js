@@ -33,8 +33,8 @@ class Figure {
     this.near = false;
     this.follower = new Follower(this);
     this.told = '[]';
-    this.sight = new IntersectionObserver(([entry]) => {
-      this.near = entry.isIntersecting;
+    this.sight = new IntersectionObserver((entries) => {
+      this.near = entries.at(-1).isIntersecting; // the newest of those that have gathered
       this.draw();
     }, { root: root.closest('[data-testid="stMain"]'), rootMargin: AHEAD });
     this.sight.observe(root);

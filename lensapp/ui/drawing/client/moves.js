@@ -16,11 +16,18 @@ function touched(event) {
   pressedAt = performance.now();
 }
 
-function moved([{ target }]) {
+/** Let each of the figures follow its own slider among those that have moved at once. */
+export function follow(records, figures) {
+  for (const target of new Set(records.map((record) => record.target))) {
+    const value = parseFloat(target.getAttribute('aria-valuetext'));
+    if (Number.isNaN(value)) continue;
+    for (const figure of figures) if (target.closest(`.st-key-${figure.moves.slider}`)) figure.go(value);
+  }
+}
+
+function moved(records) {
   if (!held && performance.now() - pressedAt > KEY_LASTS) return; // the server has set it, and draws for that
-  const value = parseFloat(target.getAttribute('aria-valuetext'));
-  if (Number.isNaN(value)) return;
-  for (const figure of following) if (target.closest(`.st-key-${figure.moves.slider}`)) figure.go(value);
+  follow(records, following);
 }
 
 function watch() {
@@ -80,16 +87,19 @@ export class Follower {
     this.last = this.wanted = value;
     if (this.busy) return;
     this.busy = true;
-    while (this.wanted !== undefined) {
-      const { root, plot, Plotly, drawn, near } = this.figure;
-      const now = this.wanted;
-      this.wanted = undefined;
-      if (!drawn || !near || !this.moves) break;
-      const { trace, layout, traces } = changes(plot, this.moves, now);
-      root.dataset.at = `score ≥ ${now}`;
-      await Plotly.update(plot, trace, layout, traces);
-      await new Promise(requestAnimationFrame);
+    try {
+      while (this.wanted !== undefined) {
+        const { root, plot, Plotly, drawn, near } = this.figure;
+        const now = this.wanted;
+        this.wanted = undefined;
+        if (!drawn || !near || !this.moves) break;
+        const { trace, layout, traces } = changes(plot, this.moves, now);
+        root.dataset.at = `score ≥ ${now}`;
+        await Plotly.update(plot, trace, layout, traces);
+        await new Promise(requestAnimationFrame);
+      }
+    } finally {
+      this.busy = false; // also where Plotly could not draw one stop: it follows at the next
     }
-    this.busy = false;
   }
 }
