@@ -4,7 +4,9 @@ import math
 import os
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from itertools import pairwise
+from statistics import median
 from typing import Any
 
 from lensapp.core.errors import InvalidInput
@@ -13,13 +15,15 @@ from lensapp.core.train.input_spec import InputSpec
 from lensapp.core.train.network_specs import NETWORKS
 from lensapp.core.train.networks.parameters import parameters_of
 from lensapp.core.train.recommended import DEMO_CUTOUTS, DEMO_PIXELS, MEASURED
-from lensapp.storage import datasets, sources
+from lensapp.storage import datasets, runs, sources
 from lensapp.storage.records import Dataset, Run
 from lensapp.storage.workspace import Workspace
 
 BEGIN_SECONDS = 10.0  # until a fresh process has loaded its libraries and prepared the cutouts
 MOST_CORES = 8  # networks of small cutouts keep no more of them busy
 USUAL_LEARNING = ("binary", "none")  # of what was measured on the demo survey
+LATEST_EPOCHS = 5  # of a training under way, that tell its pace
+REMEMBERED = 3  # trainings of a kind, whose slowest is told too
 SIZELESS_OPTIONS = ("dropout",)  # of networks: parameters are as many
 
 Learning = tuple[str, str, str]
@@ -35,10 +39,16 @@ class Duration:
     ----------
     measured
         Whether earlier trainings of the network in this workspace tell it.
+    by_epochs_of
+        The training under way whose latest epochs tell it.
+    slowest
+        Seconds at the pace of the slowest of the last few trainings, as where others share the machine.
     """
 
     seconds: float
     measured: bool
+    by_epochs_of: str | None = None
+    slowest: float | None = None
 
 
 @dataclass(frozen=True)
@@ -53,11 +63,17 @@ class Paces:
         Height and width of cutouts in pixels, by the key of a source.
     on_processor
         Whether trainings run on a processor, as far as the newest tells; the demo's figures hold there.
+    slowest
+        The same seconds of the slowest of the last few trainings of each kind.
+    under_way
+        The training under way that tells the pace of a kind by its epochs.
     """
 
     seconds: Mapping[Learning, float]
     shapes: Mapping[int, Shape]
     on_processor: bool
+    slowest: Mapping[Learning, float] = field(default_factory=dict)
+    under_way: Mapping[Learning, str] = field(default_factory=dict)
 
     def expected(self, recipe: Mapping[str, Any], dataset: Dataset, *, folds: int = 0) -> Duration | None:
         """Return how long a recipe will take if it is not stopped early; None where nothing tells it.
@@ -76,10 +92,15 @@ class Paces:
         work = int(recipe.get("epochs") or 0) * _work_of_epoch(dataset, self.shapes, folds=folds)
         if not work:
             return None
-        network, kind, unlabelled = learning_of(recipe)
-        pace = self.seconds.get((network, kind, unlabelled))
+        network, kind, unlabelled = learning = learning_of(recipe)
+        pace = self.seconds.get(learning)
         if pace is not None:
-            return Duration(BEGIN_SECONDS + pace * work, measured=True)
+            return Duration(
+                BEGIN_SECONDS + pace * work,
+                measured=True,
+                by_epochs_of=self.under_way.get(learning),
+                slowest=BEGIN_SECONDS + self.slowest.get(learning, pace) * work,
+            )
         if network not in MEASURED or (kind, unlabelled) != USUAL_LEARNING or not self.on_processor:
             return None
         return Duration(BEGIN_SECONDS + self._slowness() * _demo_pace(network) * work, measured=False)
@@ -134,20 +155,51 @@ def learning_of(recipe: Mapping[str, Any]) -> Learning:
 
 
 def paces_of(ws: Workspace, newest_first: Iterable[Run]) -> Paces:
-    """Return how quickly the networks of these runs learned, which are told newest first."""
+    """Return how quickly the networks of these runs learned, which are told newest first.
+
+    Of one under way its latest epochs tell it: they know what else the machine has to do by now.
+    """
     by_id = {one.id: one for one in datasets.list_datasets(ws.database)}
     shapes = {one.id: (one.height, one.width) for one in sources.list_sources(ws.database)}
-    seconds: dict[Learning, float] = {}
+    paces: dict[Learning, list[float]] = {}
+    under_way: dict[Learning, str] = {}
     devices = []
     for run in newest_first:
         dataset = by_id.get(run.dataset_id)
-        epochs, took = run.summary.get("epochs"), run.summary.get("seconds")
         work = _work_of_epoch(dataset, shapes) if dataset is not None else 0
-        if epochs and took and work and "network" in run.spec:
-            seconds.setdefault(learning_of(run.spec), float(took) / (int(epochs) * work))
-            devices.append(str(run.summary.get("device", "cpu")))
-    on_processor = not devices or devices[0].startswith("cpu")
-    return Paces(seconds, shapes, on_processor=on_processor)
+        if not work or "network" not in run.spec:
+            continue
+        learning, running = learning_of(run.spec), run.state == "running"
+        seconds, device = _seconds_of_epoch(ws, run) if running else _seconds_on_average(run)
+        if seconds:
+            devices.append(device)
+            paces.setdefault(learning, []).append(seconds / work)
+            if running and len(paces[learning]) == 1:
+                under_way[learning] = run.name
+    return Paces(
+        {learning: of_kind[0] for learning, of_kind in paces.items()},
+        shapes,
+        on_processor=not devices or devices[0].startswith("cpu"),
+        slowest={learning: max(of_kind[:REMEMBERED]) for learning, of_kind in paces.items()},
+        under_way=under_way,
+    )
+
+
+def _seconds_on_average(run: Run) -> tuple[float, str]:
+    """Return what an epoch of an ended training took, 0 where that is not known, and on what."""
+    epochs, took = run.summary.get("epochs"), run.summary.get("seconds")
+    return (float(took) / int(epochs) if epochs and took else 0.0), str(run.summary.get("device", "cpu"))
+
+
+def _seconds_of_epoch(ws: Workspace, run: Run) -> tuple[float, str]:
+    """Return what the latest epochs of a training under way took, 0 before two have ended, and on what.
+
+    The first compiles the network, and tells nothing of the others.
+    """
+    rows = runs.metrics_of(ws.database, run.id)[-LATEST_EPOCHS - 1 :]
+    took = [float(row.get("seconds") or 0.0) for row in rows]
+    device = str(rows[-1].get("device", "cpu")) if rows else "cpu"
+    return median(later - earlier for earlier, later in pairwise(took)) if len(took) > 1 else 0.0, device
 
 
 def _work_of_epoch(dataset: Dataset, shapes: Mapping[int, Shape], *, folds: int = 0) -> int:

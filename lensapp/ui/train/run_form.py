@@ -66,6 +66,7 @@ OTHER_FIELDS = ("seed", "precision", "shuffle", "event_files", "mlflow")
 TRANSFER_FIELDS = ("frozen_fraction", "unfreeze_epoch", "unfreeze_factor", "initial_weights")
 OF_CLASSES = ("binary", "classes")
 NESTED_FIELDS = ("schedule", "augmentation", "normalisation", "input")
+SLOWER = 1.4  # times the time expected, from which on the slowest training of late is told too
 DEVICES = ("auto", "cpu", "gpu:0", "gpu:1")
 
 
@@ -151,8 +152,16 @@ def _start_words(time: Duration | None) -> str:
     """Return how long a training will take, and how that is known."""
     if time is None:
         return "Time unknown: this network has not been trained here yet."
+    if time.by_epochs_of is not None:
+        return f"≈ {duration(time.seconds)} here, going by the latest epochs of {time.by_epochs_of}."
     if time.measured:
-        return f"≈ {duration(time.seconds)} here, going by its last training."
+        slower = time.slowest or 0.0
+        at_worst = (
+            f"; up to {duration(slower)} while others use the machine"
+            if slower > SLOWER * time.seconds
+            else ""
+        )
+        return f"≈ {duration(time.seconds)} here, going by its last training{at_worst}."
     return f"≈ {duration(time.seconds)}, going by the demo survey and what others took here."
 
 

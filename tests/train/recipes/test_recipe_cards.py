@@ -2,12 +2,13 @@
 
 import os
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
 from lensapp.core.train.recommended import MEASURED
 from lensapp.core.train.training_spec import TrainingSpec
-from lensapp.services.train.durations import BEGIN_SECONDS, paces_of
+from lensapp.services.train.durations import BEGIN_SECONDS, Duration, paces_of
 from lensapp.storage import datasets, runs
 from lensapp.storage.workspace import Workspace
 from lensapp.ui.train.recipe_cards import (
@@ -49,6 +50,7 @@ def test_the_newest_training_tells_how_long_the_next_will_take(ws: Workspace):
     assert time is not None
     assert time.measured
     assert time.seconds == pytest.approx(BEGIN_SECONDS + 4 * 12.0)  # four times its five epochs
+    assert time.slowest == pytest.approx(BEGIN_SECONDS + 4 * 60.0)  # as the one before it was
     larger = replace(dataset, counts={"train": {"lens": 30, "nonlens": 10}})
     assert paces.expected({"network": "elu_cnn", "epochs": 5}, larger).seconds == pytest.approx(
         BEGIN_SECONDS + 2 * 12.0
@@ -88,6 +90,29 @@ def test_networks_not_trained_here_are_as_much_slower_as_the_one_that_was(ws: Wo
     assert time.seconds - BEGIN_SECONDS == pytest.approx(
         by_demo * 12.0 / of_demo
     )  # its five epochs took 12 s
+
+
+def test_the_latest_epochs_of_a_training_under_way_tell_how_long_the_next_takes(tmp_path: Path):
+    ws = Workspace.open(tmp_path / "workspace")
+    dataset = add_dataset(ws, add_survey(ws))
+    add_run(ws, dataset, "quick")  # 12 s for five epochs
+    spec = TrainingSpec(epochs=40)
+    slow = runs.create_run(
+        ws.database, name="slow", dataset_id=dataset.id, model=spec.network, spec=spec.saved()
+    )
+    runs.update_run(ws.database, slow.id, state="running")
+
+    def expected_after(*seconds: float) -> Duration:
+        for epoch, ended in enumerate(seconds, 1):
+            runs.put_metrics(ws.database, slow.id, epoch, {"seconds": ended, "device": "cpu:0"})
+        paces = paces_of(ws, [runs.get_run(ws.database, "slow"), runs.get_run(ws.database, "quick")])
+        return paces.expected({"network": "elu_cnn", "epochs": 20}, dataset)
+
+    begun = expected_after(30.0)  # it compiles the network: no more than that is known
+    assert (begun.seconds, begun.by_epochs_of) == (pytest.approx(BEGIN_SECONDS + 20 * 12.0 / 5), None)
+    # By hand: after the first its epochs took 4, 6, 90, 8, 6 and 7 s; the median of the last five is 7.
+    going = expected_after(30.0, 34.0, 40.0, 130.0, 138.0, 144.0, 151.0)
+    assert (going.seconds, going.by_epochs_of) == (pytest.approx(BEGIN_SECONDS + 20 * 7.0), "slow")
 
 
 def test_a_card_tells_what_was_measured_of_the_network_it_trains():
