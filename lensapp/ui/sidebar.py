@@ -177,9 +177,9 @@ def _show_first(live: Sequence[Job], *, served: bool) -> None:
     left = first.progress.get("seconds_left")
     parts = [state_text(first, live) if served else "no worker is running"]
     if first.state == "running" and not first.command and served:
-        rest = [] if left is None else [time_left(float(left))]
-        done = 0.0 < fraction_done(first) < 1.0  # else it says what it does
-        parts = [f"{100 * fraction_done(first):.0f} %", *rest] if done else [progress_text(first)]
+        rest = str(first.progress.get("message") or "at work") if left is None else time_left(float(left))
+        done = 0.0 < fraction_done(first) < 1.0
+        parts = [f"{100 * fraction_done(first):.0f} %", rest] if done else [progress_text(first)]
     if len(live) > 1:
         parts.append(counted(len(live) - 1, "more job"))
     hint = f"{first.title} · {progress_text(first)}" if served else no_worker().replace("`", "")

@@ -4,6 +4,7 @@ import asyncio
 import json
 import sys
 import time
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -19,7 +20,7 @@ from lensapp.services.train.job_control import state_of_queue
 from lensapp.storage import queue
 from lensapp.storage.records import Job
 from lensapp.storage.workspace import Workspace
-from lensapp.ui import pulse
+from lensapp.ui import pulse, sidebar
 from lensapp.ui.shared import state
 from lensapp.ui.shared.job_controls import polling, progress_text, queue_text, state_text
 from lensapp.ui.shared.widgets import clock_time, time_left
@@ -183,6 +184,14 @@ def test_a_job_that_loads_its_library_says_so(ws, monkeypatch):
     assert [progress["message"] for progress in said] == ["loading PyTorch"]
 
 
+def test_the_sidebar_says_what_a_job_does_where_it_knows_no_time_left(workspace, monkeypatch):
+    monkeypatch.setattr(sidebar, "worker_alive", lambda _ws: True)
+    job = queue.claim_job(workspace.database, worker="w-1", job_id=score(workspace).id)
+    queue.update_job(workspace.database, job, progress={"fraction": 0.95, "message": "looking for groups"})
+    [line] = [one for one in run_app().sidebar.get("html") if "Score sky with first" in one.proto.body]
+    assert "95 % · looking for groups" in line.proto.body
+
+
 def test_states_are_said_in_words(ws):
     first, second = score(ws, "First"), score(ws, "Second")
     live = jobs.active(ws.database)
@@ -191,6 +200,13 @@ def test_states_are_said_in_words(ws):
     running = queue.claim_job(ws.database, worker="w-1", job_id=first.id)
     assert state_text(second, jobs.active(ws.database)) == "waits for: First"
     assert progress_text(running) == "starting · 0 s"
+    mapping: Progress = {"fraction": 0.6, "message": "UMAP learns from 2 000 cutouts", "seconds_left": None}
+    began = time.time() - 34
+    without_time = replace(running, started_at=began, progress={**mapping})
+    assert progress_text(without_time) == "UMAP learns from 2 000 cutouts · 34 s so far"
+    assert progress_text(replace(without_time, progress={**mapping, "seconds_left": 42})).endswith(
+        "50 s left"
+    )
     jobs.pause(ws.database, first.id)
     assert state_text(queue.get_job(ws.database, first.id), []) == "pausing"
     assert polling([running]) is not None

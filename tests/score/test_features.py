@@ -151,6 +151,21 @@ def test_too_few_or_infinite_features_are_refused() -> None:
         make_map(np.arange(9), np.full((9, 4), np.nan), MapSpec())
 
 
+def test_features_and_their_map_tell_each_step_and_no_time_left_that_the_next_step_would_belie(
+    trained: Trained,
+) -> None:
+    told: list[dict] = []
+    spec = MapSpec(method="pca", clusters="kmeans", cluster_count=2)
+    compute_features(trained.workspace, run_name="first", name="sky-v1", spec=spec, report=told.append)
+    assert [row["message"] for row in told][-2:] == [
+        "step 2 of 2: principal components of 60 cutouts",
+        "step 2 of 2: looking for groups in the map",
+    ]
+    fractions = [row["fraction"] for row in told]
+    assert fractions == sorted(fractions)
+    assert all(row["seconds_left"] is None for row in told)
+
+
 def test_a_map_stands_beside_labels_scores_and_clusters(trained: Trained) -> None:
     spec = MapSpec(method="pca", clusters="kmeans", cluster_count=2)
     compute_features(trained.workspace, run_name="first", name="field", spec=spec)

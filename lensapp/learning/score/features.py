@@ -10,7 +10,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lensapp.core.errors import JobCancelled
-from lensapp.core.progress import ProgressMeter, Report, ShouldStop, ignore_progress, never_stop
+from lensapp.core.progress import (
+    ProgressMeter,
+    Report,
+    ShouldStop,
+    ignore_progress,
+    never_stop,
+    phase_of,
+)
 from lensapp.core.score.feature_spec import MapSpec
 from lensapp.learning.score.feature_extractor import FeatureExtractor
 from lensapp.learning.score.reading import read_ahead
@@ -24,6 +31,8 @@ from lensapp.storage.workspace import Workspace
 
 CHUNK_ROWS = 512
 FLUSH_SECONDS = 5.0
+ALL = 0.95  # of the whole work, without what follows the features and their map
+SHARE_OF_FEATURES = {"none": ALL, "pca": 0.9, "umap": 0.5}  # and then the map
 
 
 @dataclass(frozen=True, eq=False)
@@ -78,10 +87,11 @@ def fill_store(
     *,
     report: Report,
     should_stop: ShouldStop,
+    share: float = ALL,
 ) -> float:
-    """Compute the features that `store` lacks; return cutouts per second."""
+    """Compute the features that `store` lacks, a `share` of the whole work; return cutouts per second."""
     meter = ProgressMeter(
-        report, len(cutouts.cutout_ids), "features of {done} of {total} cutouts", share=0.95
+        report, len(cutouts.cutout_ids), "features of {done} of {total} cutouts", share=share
     )
     meter.skip(store.done)
     saved = time.monotonic()
@@ -130,6 +140,9 @@ def compute_features(
     cutouts = CutoutSet.of(workspace, name)
     for source in cutouts.sources:
         check_source(workspace, run, source)
+    method = "none" if spec is None else spec.method
+    maps, begin = method != "none", SHARE_OF_FEATURES[method]
+    first = phase_of(report, begin=0.0, end=begin, phase="step 1 of 2") if maps else report
     outcome: dict[str, Any]
     if (folder / EMBEDDINGS).exists():  # what the table tells is stored already
         ids, values = load_features(workspace, run_name, name)
@@ -139,18 +152,21 @@ def compute_features(
         extractor = FeatureExtractor.open(folder)
         checksum = extractor.network.checksum
         store = open_store(features_of_source, cutouts.cutout_ids, extractor.dimensions, checksum=checksum)
-        rate = fill_store(workspace, cutouts, extractor, store, report=report, should_stop=should_stop)
+        rate = fill_store(
+            workspace, cutouts, extractor, store,
+            report=first, should_stop=should_stop, share=1.0 if maps else ALL,
+        )  # fmt: skip
         outcome = {
             "features": len(cutouts.cutout_ids),
             "dimensions": extractor.dimensions,
             "images_per_second": round(rate, 1),
             "engine": extractor.network.engine,
         }
-    if spec is None or spec.method == "none":
+    if spec is None or not maps:
         return outcome
     from lensapp.learning.score.projections import make_map
 
-    report({"fraction": 0.95, "message": f"making the {spec.method} map"})
-    feature_map = make_map(*load_features(workspace, run_name, name), spec)
+    second = phase_of(report, begin=begin, end=ALL, phase="step 2 of 2")
+    feature_map = make_map(*load_features(workspace, run_name, name), spec, report=second)
     save_map(features_of_source, spec.method, feature_map)
     return outcome | {"map": feature_map.settings}

@@ -11,6 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lensapp.core.errors import InvalidInput
+from lensapp.core.plurals import thin_spaced
+from lensapp.core.progress import Report, ignore_progress
 from lensapp.core.score.feature_spec import MapSpec
 from lensapp.storage.features import FeatureMap
 
@@ -24,8 +26,14 @@ Points = NDArray[np.float32]
 Numbers = NDArray[np.int32]
 
 
-def make_map(cutout_ids: NDArray[np.int64], features: NDArray[Any], spec: MapSpec) -> FeatureMap:
-    """Return the map of features (n, d) and the clusters in it.
+def make_map(
+    cutout_ids: NDArray[np.int64],
+    features: NDArray[Any],
+    spec: MapSpec,
+    *,
+    report: Report = ignore_progress,
+) -> FeatureMap:
+    """Return the map of features (n, d) and the clusters in it; report each step as it begins.
 
     Features are brought to their leading principal components (50 at most). The PCA
     map shows the first two; UMAP learns from all of them, on a random sample where there are many cutouts,
@@ -42,8 +50,14 @@ def make_map(cutout_ids: NDArray[np.int64], features: NDArray[Any], spec: MapSpe
         )
     rng = np.random.default_rng(spec.seed)
     sample = np.sort(rng.permutation(len(features))[: spec.sample])
+    report({"fraction": 0.0, "message": f"principal components of {thin_spaced(len(features))} cutouts"})
     leading = Projection.fit(np.asarray(features[sample], np.float32)).apply(features)
-    positions = leading[:, :2] if spec.method == "pca" else umap_positions(leading, sample, spec)
+    if spec.method == "pca":
+        positions = leading[:, :2]
+    else:
+        positions = umap_positions(leading, sample, spec, report=report)
+    if spec.clusters != "none":
+        report({"fraction": 0.95, "message": "looking for groups in the map"})
     clusters = find_clusters(leading, positions, sample, spec)
     settings = spec.saved() | {
         "cutouts": len(features),
@@ -83,8 +97,11 @@ class Projection:
         return np.concatenate(parts)
 
 
-def umap_positions(leading: Points, sample: NDArray[np.int64], spec: MapSpec) -> Points:
+def umap_positions(
+    leading: Points, sample: NDArray[np.int64], spec: MapSpec, *, report: Report = ignore_progress
+) -> Points:
     """Return positions (n, 2) by UMAP, which learns from the sample and places the rest among it."""
+    report({"fraction": 0.05, "message": "loading UMAP"})
     with warnings.catch_warnings():
         # A seed costs UMAP its threads, which is what makes the map repeatable.
         warnings.filterwarnings("ignore", message=".*n_jobs value.*")
@@ -98,10 +115,14 @@ def umap_positions(leading: Points, sample: NDArray[np.int64], spec: MapSpec) ->
         begin = (10 * plane / max(float(np.abs(plane).max()), 1e-12)).astype(np.float32)
         learner = UMAP(n_neighbors=neighbours, random_state=spec.seed, min_dist=0.1, init=begin)
         positions = np.empty((len(leading), 2), np.float32)
+        # Of how far it is UMAP tells nothing.
+        report({"fraction": 0.15, "message": f"UMAP learns from {thin_spaced(len(sample))} cutouts"})
         positions[sample] = learner.fit_transform(leading[sample])
         rest = np.setdiff1d(np.arange(len(leading)), sample)
         for start in range(0, len(rest), ROWS_AT_ONCE):
             rows = rest[start : start + ROWS_AT_ONCE]
+            placed = f"UMAP places {thin_spaced(start)} of {thin_spaced(len(rest))} more cutouts"
+            report({"fraction": 0.6 + 0.35 * start / len(rest), "message": placed})
             positions[rows] = learner.transform(leading[rows])
     return positions
 

@@ -188,7 +188,7 @@ def fraction_done(job: Job | None) -> float:
 
 
 def progress_text(job: Job) -> str:
-    """Return message, rate and time left of a job in one line; before the first, how long it has begun."""
+    """Return message, rate and time left of a job in one line; where that is not known, how long it has run."""
     progress = job.progress
     parts = [str(progress.get("message") or ("starting" if job.state == "running" else job.state))]
     if progress.get("rate"):
@@ -196,8 +196,9 @@ def progress_text(job: Job) -> str:
     if job.state == "running":
         if progress.get("seconds_left") is not None:
             parts.append(time_left(float(progress["seconds_left"])))
-        elif job.started_at is not None and not fraction_done(job):
-            parts.append(duration(max(time.time() - job.started_at, 0.0)))
+        elif job.started_at is not None:
+            so_far = duration(max(time.time() - job.started_at, 0.0))
+            parts.append(f"{so_far} so far" if fraction_done(job) else so_far)
     return " · ".join(parts)
 
 
