@@ -25,7 +25,7 @@ from lensapp.ui.drawing.component import save_figures
 from lensapp.ui.gallery.component import follow_theme, keep_inspector, lead_into_popovers
 from lensapp.ui.pulse import watch_queue
 from lensapp.ui.shared.address import in_fragment_run
-from lensapp.ui.shared.client_modules import show_unfolded, tell_whole_names, told_by
+from lensapp.ui.shared.client_modules import show_unfolded, step_back_once, tell_whole_names, told_by
 from lensapp.ui.shared.job_controls import fraction_done, no_worker, progress_text, state_text
 from lensapp.ui.shared.jobs_drawer import link_to, open_drawer, show_drawer
 from lensapp.ui.shared.markup import plain
@@ -68,6 +68,7 @@ def show_sidebar() -> None:
             lead_into_popovers(key="popovers-led")
             tell_whole_names()
             show_unfolded()
+            step_back_once()
             save_figures()
 
         folder = get_workspace().folder

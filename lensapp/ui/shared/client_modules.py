@@ -121,3 +121,10 @@ def show_unfolded() -> None:
     invisible_component("lensapp_unfolded", Path(__file__).with_name("unfolded.js"))(
         key="unfolded", data={}, height=1
     )
+
+
+def step_back_once() -> None:
+    """Have the browser's Back undo one step of the reader, and lead to the page that was left as it was."""
+    invisible_component("lensapp_steps_back", Path(__file__).with_name("steps_back.js"))(
+        key="steps-back", data={}, height=1
+    )
