@@ -5,7 +5,7 @@
 // it is drawn for the first time would be a step of its own. So an address of the same page becomes a step a moment
 // later, unless a page has followed it by then.
 
-const FOLLOWS = 500; // ms, within which the page follows its address
+const FOLLOWS = 150; // ms, within which the page follows its address
 
 /**
  * Have `history` take such steps from now on; returns what to call when the reader does something, and goes back.
@@ -56,6 +56,6 @@ export default function stepsBack() {
   if (window.lensappSteps) return;
   window.lensappSteps = true; // once per page, however often the module is loaded
   const { acted, wentBack } = inSteps(window.history, window.location);
-  for (const event of ['pointerdown', 'keydown']) addEventListener(event, acted, true);
+  for (const event of ['pointerdown', 'keydown', 'change', 'beforeunload']) addEventListener(event, acted, true);
   addEventListener('popstate', wentBack, true);
 }
