@@ -10,6 +10,7 @@ from streamlit.testing.v1 import AppTest
 
 from lensapp.storage import datasets
 from lensapp.ui.split.figures import is_even
+from lensapp.ui.split.versions import made_in_words
 from support.pages_workspace import figures_of, open_page
 from support.small_surveys import add_source, make_survey
 
@@ -157,3 +158,27 @@ def test_shares_are_not_called_the_same_where_a_part_is_empty():
     assert is_even([10, 2, 2], [20, 4, 4])
     assert not is_even([10, 2, 0], [20, 4, 0])
     assert not is_even([10, 1, 2], [20, 4, 4])
+
+
+def test_a_version_leads_to_its_cross_validation_and_is_called_as_the_form_says(workspace):
+    make_survey(workspace, name="sky", count=40)
+    app = open_split(source="sky")
+    app.number_input(key="split-folds").set_value(4).run()
+    assert any("all networks are measured on the same folds" in one.value for one in app.caption)
+    assert app.text_input(key="split-name").placeholder == "sky-v1"
+    next(one for one in app.button if one.label == "Freeze this dataset version").click().run()
+    [version] = datasets.list_datasets(workspace.database)
+    assert version.name == "sky-v1"
+    assert app.text_input(key="split-name").placeholder == "sky-v2"
+    app.button(key="cross-validate-version").click().run()
+    assert any("was split with 4 folds; these are used" in one.value for one in app.caption)
+
+
+def test_how_a_version_was_made_is_said_in_a_few_words():
+    assert made_in_words({"split": {"train": 0.6, "validation": 0.1, "test": 0.3}}) == "60 / 10 / 30"
+    split = {"folds": 5, "where": "mag_r < 20", "max_nonlens_per_lens": 4.0, "seed": 3}
+    assert made_in_words({"split": split, "known_lenses": {"file": "known.csv"}}) == (
+        "56 / 14 / 30 · 5 folds · mag_r < 20 · 4 non-lenses per lens · without known lenses · seed 3"
+    )
+    assert made_in_words({"kind": "feedback"}) == "from votes"
+    assert made_in_words({}) == ""

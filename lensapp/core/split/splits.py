@@ -96,7 +96,8 @@ class SplitSpec(Spec):
         ge=0,
         le=50,
         title="Folds",
-        description="Number of folds for cross-validation of training and validation; 0 for none.",
+        description="Parts into which training and validation together are dealt for cross-validation, the "
+        "same for all networks; 0 for none, and a cross-validation deals its own.",
     )
     max_nonlens_per_lens: float | None = Field(
         None,

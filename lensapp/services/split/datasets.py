@@ -27,7 +27,7 @@ from lensapp.services.split.versions import (
     stored_checksum,
 )
 from lensapp.storage import datasets, sources
-from lensapp.storage.records import Dataset
+from lensapp.storage.records import Dataset, Source
 from lensapp.storage.workspace import Workspace
 
 IDENTITY = ("source", "candidate_id", "part", "label", "fold")
@@ -105,7 +105,7 @@ def freeze_split(
     warnings = [*preview.warnings, *(() if without is None else without.known.warnings)]
     return datasets.create_dataset(
         ws.database,
-        name=name or next_name(ws, joined_name([source.name for source in used])),
+        name=name or usual_name(ws, used),
         source_ids=[source.id for source in (*used, *second)],
         bands=spec.bands or used[0].bands,
         spec={
@@ -121,6 +121,16 @@ def freeze_split(
         checksum=checksum_of_members(zip(*[columns[name] for name in IDENTITY], digests, strict=True)),
         members=_members(columns, {source.name: source.kind for source in (*used, *second)}),
     )
+
+
+def usual_name(ws: Workspace, used: Sequence[Source]) -> str:
+    """Return the name that a version of these sources gets unless it is given one."""
+    return next_name(ws, joined_name([source.name for source in used]))
+
+
+def name_to_come(ws: Workspace, source_names: Sequence[str], spec: SplitSpec) -> str:
+    """Return the name that a version gets unless it is given one, as `freeze_split` would be asked for it."""
+    return usual_name(ws, fitting_sources(ws, source_names, crop=spec.crop, bands=spec.bands))
 
 
 def _members(columns: dict[str, list[Any]], kinds: dict[str, str]) -> list[dict[str, Any]]:

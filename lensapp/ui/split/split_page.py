@@ -6,7 +6,7 @@ from lensapp.core.errors import LensAppError
 from lensapp.core.split.splits import LABELS, SplitSpec
 from lensapp.services.data.demo import labelled_beside
 from lensapp.services.data.sources import is_labelled, ready_sources
-from lensapp.services.split.datasets import freeze_split
+from lensapp.services.split.datasets import freeze_split, name_to_come
 from lensapp.services.split.known_lens_cut import KnownCut
 from lensapp.services.split.part_sizes import too_few
 from lensapp.services.split.previews import SplitPreview, preview_split
@@ -89,7 +89,7 @@ def show_split_page() -> None:
 def _show_split(ready: dict[str, Source], labelled: list[str], *, trains: bool) -> None:
     """Show the form on the left, filter and parts on the right, groups of cutouts below.
 
-    Settings scroll within the form; what freezes them stays in sight. It is not the coloured button once a
+    What freezes the settings stays in sight. It is not the coloured button once a
     version waits for a training, to which the next step `trains`.
     """
     controls, picture = st.columns([1.3, 2.7], gap="large")
@@ -119,7 +119,8 @@ def _show_split(ready: dict[str, Source], labelled: list[str], *, trains: bool) 
         _show_parts(preview)
     with ending:
         _show_what_is_frozen(preview)
-        name = _ask_to_freeze(preview, trains=trains)
+        usual = name_to_come(get_workspace(), source_names, spec)
+        name = _ask_to_freeze(preview, usual=usual, trains=trains)
     if name is not None:
         with ending, errors_shown():
             _freeze(source_names, spec, name, without, second)
@@ -166,6 +167,11 @@ def _show_parts(preview: SplitPreview) -> None:
         figures.show_magnitudes(preview)
     if preview.fold_counts:
         show_folds([*preview.fold_counts.values()], preview.counts.get("test", {}), key="split-folds-scheme")
+        st.caption(
+            ":material/science: Each row is a training of a cross-validation, which says how much the figures "
+            "of a network scatter. Once the version is frozen, **Cross-validate** below starts it, and all "
+            "networks are measured on the same folds. A single training does not use them."
+        )
 
 
 def _choose_sources(ready: dict[str, Source], labelled: list[str]) -> list[str]:
@@ -255,12 +261,13 @@ def _show_what_is_frozen(preview: SplitPreview) -> None:
         st.caption("Freezing this is final: no training of this workspace will see them.")
 
 
-def _ask_to_freeze(preview: SplitPreview, *, trains: bool) -> str | None:
-    """Show what freezes a version; return its name, which may be empty, once that is pressed."""
+def _ask_to_freeze(preview: SplitPreview, *, usual: str, trains: bool) -> str | None:
+    """Show what freezes a version, called as `usual`; return its name, or an empty one, once it is pressed."""
     lacks_a_class = not all(sum(part[label] for part in preview.counts.values()) for label in LABELS)
     name = st.text_input(
         "Name of the version",
-        placeholder="made from the sources' names",
+        placeholder=usual,
+        help="Empty takes the name shown. What the version is made of stands in the table of versions below.",
         **kept("name", text(), "", key="split-name"),
     )
     frozen = st.button(

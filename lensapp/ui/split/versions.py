@@ -1,11 +1,13 @@
 """Dataset versions: what is frozen, where it came from, what changed."""
 
+from collections.abc import Mapping
 from datetime import UTC, datetime
+from typing import Any
 
 import pandas as pd
 import streamlit as st
 
-from lensapp.core.split.splits import SECOND_TEST
+from lensapp.core.split.splits import SECOND_TEST, SplitSpec
 from lensapp.services.split.datasets import (
     DatasetDescription,
     describe_version,
@@ -17,6 +19,9 @@ from lensapp.ui.shared.figures import PART_NAMES
 from lensapp.ui.shared.markup import plain, plain_all
 from lensapp.ui.shared.state import get_workspace, go, select, selected
 from lensapp.ui.shared.widgets import counted, counts_spaced, number
+
+
+OWN_WORDS = {"feedback": "from votes", "votes": "from votes", "hard negatives": "with hard negatives"}
 
 
 def show_versions() -> None:
@@ -32,6 +37,7 @@ def show_versions() -> None:
         rows.append(
             {
                 "version": dataset.name,
+                "made": made_in_words(dataset.spec),
                 "training": sizes.get("train", 0),
                 "validation": sizes.get("validation", 0),
                 "test": sizes.get("test", 0),
@@ -48,7 +54,12 @@ def show_versions() -> None:
         on_select="rerun",
         selection_mode="single-row",
         key="versions",
-        column_config={"frozen": st.column_config.DatetimeColumn(format="distance")},
+        column_config={
+            "frozen": st.column_config.DatetimeColumn(format="distance"),
+            "made": st.column_config.TextColumn(
+                width=190, help="Shares of the parts, and what was set otherwise."
+            ),
+        },
     )
     ticked = event["selection"]["rows"]
     if ticked:
@@ -77,6 +88,14 @@ def _show_version(version: DatasetDescription) -> None:
         with st.container(horizontal=True, gap="small"):
             if st.button("Train on it", icon=":material/model_training:", key="train-version"):
                 go("train", dataset=dataset.name)
+            if st.button(
+                "Cross-validate",
+                icon=":material/science:",
+                key="cross-validate-version",
+                help="Under Experiments: a training for each fold, which says how much figures scatter."
+                + (f" It takes the {version.folds} folds of this version." if version.folds else ""),
+            ):
+                go("experiments", dataset=dataset.name)
             if st.button("Verify the checksum", icon=":material/verified:", key="verify-version"):
                 verify_checksum(get_workspace(), dataset.name)
                 st.toast("The members are those that were frozen.", icon=":material/verified:")
@@ -99,3 +118,25 @@ def changes_in_words(changes: Changes) -> list[str]:
         words.append(f"{number(changes.moved)} moved to another part")
     test_part = "test part unchanged" if changes.test_unchanged else "test part changed"
     return [*(words or ["nothing changed"]), test_part]
+
+
+def made_in_words(spec: Mapping[str, Any]) -> str:
+    """Return how a version was made in a few words: shares of its parts, and what was set otherwise."""
+    split = spec.get("split")
+    if not split:
+        return OWN_WORDS.get(str(spec.get("kind")), "")
+    asked = SplitSpec().saved() | split
+    words = [" / ".join(f"{100 * float(asked[part]):.0f}" for part in ("train", "validation", "test"))]
+    if asked["folds"]:
+        words.append(counted(int(asked["folds"]), "fold"))
+    if asked["where"]:
+        words.append(str(asked["where"]))
+    if asked["max_nonlens_per_lens"]:
+        words.append(f"{number(float(asked['max_nonlens_per_lens']))} non-lenses per lens")
+    if spec.get("known_lenses"):
+        words.append("without known lenses")
+    if asked["crop"]:
+        words.append("middle of larger cutouts")
+    if asked["seed"]:
+        words.append(f"seed {asked['seed']}")
+    return " · ".join(words)

@@ -139,9 +139,10 @@ def _kfold_fields(ws: Workspace, filled: Filled) -> dict[str, Any]:
         keep="kfold.",
     )
     st.caption(
-        f"{plain(filled.dataset.name)} was split with {frozen_folds} folds; these are used."
+        f"{plain(filled.dataset.name)} was split with {frozen_folds} folds; these are used, the same for all "
+        "networks."
         if frozen_folds >= 2 and values["folds"] == frozen_folds
-        else "Cutouts for training and validation are dealt by whole groups; the test part is kept aside."
+        else "Training and validation part together are dealt by whole groups; the test part is kept aside."
     )
     return values
 
