@@ -24,7 +24,8 @@ CHANGES = """({ changes }, [plot, moves, values]) => values.map((value) => chang
 in_node = partial(evaluate, "moves", CHANGES, folder=MODULES.folder)
 FOLLOW = """({ follow }, records) => {
   const gone = [];
-  const figures = ['ours', 'theirs'].map((slider) => ({ moves: { slider }, go: (at) => gone.push([slider, at]) }));
+  const figure = (slider) => ({ moves: { slider }, go: (at) => gone.push([slider, at]) });
+  const figures = ['ours', 'theirs'].map(figure);
   const thumbs = Object.fromEntries(records.map(({ slider, text }) => [slider, {
     getAttribute: () => text, // what it says by now, whichever record tells of it
     closest: (selector) => (selector === `.st-key-${slider}` ? {} : null),

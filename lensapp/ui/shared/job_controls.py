@@ -188,7 +188,7 @@ def fraction_done(job: Job | None) -> float:
 
 
 def progress_text(job: Job) -> str:
-    """Return message, rate and time left of a job in one line; where that is not known, how long it has run."""
+    """Return message, rate and time left of a job in one line; where that is not known, how long it runs."""
     progress = job.progress
     parts = [str(progress.get("message") or ("starting" if job.state == "running" else job.state))]
     if progress.get("rate"):

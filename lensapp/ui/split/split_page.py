@@ -168,8 +168,8 @@ def _show_parts(preview: SplitPreview) -> None:
     if preview.fold_counts:
         show_folds([*preview.fold_counts.values()], preview.counts.get("test", {}), key="split-folds-scheme")
         st.caption(
-            ":material/science: Each row is a training of a cross-validation, which says how much the figures "
-            "of a network scatter. Once the version is frozen, **Cross-validate** below starts it, and all "
+            ":material/science: Each row is a training of a cross-validation, which says how much figures of "
+            "a network scatter. Once the version is frozen, **Cross-validate** below starts it, and all "
             "networks are measured on the same folds. A single training does not use them."
         )
 
@@ -262,7 +262,7 @@ def _show_what_is_frozen(preview: SplitPreview) -> None:
 
 
 def _ask_to_freeze(preview: SplitPreview, *, usual: str, trains: bool) -> str | None:
-    """Show what freezes a version, called as `usual`; return its name, or an empty one, once it is pressed."""
+    """Show what freezes a version, called as `usual`; return its name, maybe empty, once it is pressed."""
     lacks_a_class = not all(sum(part[label] for part in preview.counts.values()) for label in LABELS)
     name = st.text_input(
         "Name of the version",

@@ -20,7 +20,6 @@ from lensapp.ui.shared.markup import plain, plain_all
 from lensapp.ui.shared.state import get_workspace, go, select, selected
 from lensapp.ui.shared.widgets import counted, counts_spaced, number
 
-
 OWN_WORDS = {"feedback": "from votes", "votes": "from votes", "hard negatives": "with hard negatives"}
 
 
