@@ -8,6 +8,8 @@ from sklearn.metrics import average_precision_score, roc_auc_score
 
 from lensapp.core.errors import InvalidInput
 from lensapp.core.evaluate.subgroups import by_subgroup, subgroup_figures
+from lensapp.services.evaluate.subgroups import LensTrend
+from lensapp.ui.evaluate.subgroup_view import trend_in_words
 from lensapp.ui.evaluate.survey_figures import subgroup_figure
 
 
@@ -36,6 +38,19 @@ def test_bins_hold_equal_numbers_of_lenses_and_every_cutout_falls_into_one():
     assert sum(group.n_positive + group.n_negative for group in groups) == len(labels)
     numbers = [group.n_positive for group in groups]
     assert max(numbers) - min(numbers) <= 1
+
+
+@pytest.mark.parametrize(
+    ("p_value", "words"),
+    [(0.0496, "can be chance"), (0.01, "**rise** with magnitude (Spearman ρ\u00a0=\u00a00.80")],
+)
+def test_of_few_lenses_it_is_said_how_many_are_lost_and_whether_scores_go_with_a_column(p_value, words):
+    scores = np.array([0.1, 0.2, 0.6, 0.9, 0.3])
+    trend = LensTrend(np.arange(5.0), scores, np.arange(5) < 4, 0.8, p_value)
+    said = trend_in_words(trend, by="magnitude", threshold=0.5)
+    assert said.startswith("With 4 lenses")
+    assert "**2 of 4** are lost at score ≥ 0.5" in said
+    assert words in said
 
 
 def test_a_property_of_lenses_only_is_measured_against_all_non_lenses():

@@ -25,6 +25,7 @@ from lensapp.core.evaluate.selection_function import SelectionFunction
 from lensapp.core.evaluate.subgroups import Subgroup
 from lensapp.core.inspect.replay import Replay
 from lensapp.core.train.search_space import Choices, FloatRange
+from lensapp.services.evaluate.subgroups import LensTrend
 from lensapp.services.score.map_density import COLUMNS, ROWS, Cells
 from lensapp.ui.catalogue import ledger_figure
 from lensapp.ui.data import corner_figure, field_example, realism, realism_example, sky_view
@@ -183,6 +184,10 @@ TABLE: dict[str, Callable[[], go.Figure]] = {
     ),
     "audit_example_figure": lambda: audit_example.audit_example_figure(
         LINES, classes=figures.class_colours(), ink=INK
+    ),
+    "each_lens_figure": lambda: survey_figures.each_lens_figure(
+        LensTrend(RISING, RISING, HALF[: len(RISING)], 0.5, 0.2), by="magnitude (mag)", threshold=0.5,
+        axis=AXIS, colours=figures.class_colours(),
     ),
     "nuisance_figure": lambda: nuisance_view.nuisance_figure(
         NUISANCES, lines=LINES, classes=figures.class_colours()

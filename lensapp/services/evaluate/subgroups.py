@@ -2,12 +2,13 @@
 
 import re
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.stats import spearmanr
 
 from lensapp.core.errors import InvalidInput
 from lensapp.core.evaluate.resampling import Interval
@@ -21,6 +22,7 @@ from lensapp.storage.workspace import Workspace
 NOT_PROPERTIES = frozenset({"parent", "host", "host_id"})  # names, each of hardly more than one cutout
 FIRST_CHOICE = ("einstein_radius_arcsec", "arc_snr")  # where both classes have no magnitude
 ERROR_WORDS = frozenset({"err", "error", "errors", "magerr", "fluxerr", "sigma", "std", "unc", "uncertainty"})
+LEAST_FOR_TREND = 4  # lenses
 SHARED = 0.5  # share of each class that has a value
 
 
@@ -110,6 +112,50 @@ def subgroups(
     )
     told = _figures(ws, evaluation, column, bins)
     return [replace(one, figures=figures) for one, figures in zip(counted, told, strict=True)]
+
+
+@dataclass(frozen=True, eq=False)
+class LensTrend:
+    """How the scores of few lenses go with a column, one by one.
+
+    Attributes
+    ----------
+    values, scores : shape (n,)
+        Of the cutouts that have a number in the column, lenses and non-lenses.
+    labels : bool, shape (n,)
+    correlation, p_value
+        Spearman's rank correlation of the lenses, and how likely one as strong is without any; None where
+        fewer than four lenses have a value or all have the same.
+    """
+
+    values: NDArray[np.float64]
+    scores: NDArray[np.float64]
+    labels: NDArray[np.bool_]
+    correlation: float | None
+    p_value: float | None
+
+
+def lens_trend(ws: Workspace, evaluation: Evaluation, column: str) -> LensTrend | None:
+    """Return the cutouts of an evaluation by a column of numbers; None where no lens has a number in it.
+
+    References
+    ----------
+    Spearman 1904, American Journal of Psychology 15, 72.
+    """
+    told = [
+        float(value) if isinstance(value, int | float) else np.nan
+        for value in properties(ws, evaluation)[column]
+    ]
+    values = np.array(told, np.float64)
+    known = np.isfinite(values)
+    labels, scores = evaluation.labels[known], np.asarray(evaluation.scores, np.float64)[known]
+    of_lenses = values[known][labels], scores[labels]
+    if not labels.any():
+        return None
+    if len(of_lenses[0]) < LEAST_FOR_TREND or any(np.ptp(one) == 0 for one in of_lenses):
+        return LensTrend(values[known], scores, labels, None, None)
+    found = spearmanr(*of_lenses)
+    return LensTrend(values[known], scores, labels, float(found.statistic), float(found.pvalue))
 
 
 @lru_cache(maxsize=16)  # resampled once for all thresholds; evaluations are the same objects until made anew

@@ -140,8 +140,17 @@ def _wider(ws: Workspace, cutout: Cutout, *, own: Pixels) -> Iterator[Sky]:
     yield Sky(source, name, pixels, scale, box, facing_of(cutout))
 
 
-def _elsewhere(ws: Workspace, cutout: Cutout) -> list[Sky]:
-    """Return how other sources show the position of a candidate, the finest pixels first."""
+def has_surroundings(ws: Workspace, cutout: Cutout) -> bool:
+    """Return whether anything can be shown around a cutout: tiles of its own, or another source there."""
+    source = sources.source_by_id(ws.database, cutout.source_id)
+    return open_tiles(ws.cutouts_folder(source.name)) is not None or bool(_covering(ws, cutout))
+
+
+def _covering(ws: Workspace, cutout: Cutout) -> list[tuple[Source, int, int]]:
+    """Return the other sources that show the position of a candidate, the finest pixels first.
+
+    Each comes with its cutout nearest to the position, and by how much wider a field of that reaches it.
+    """
     if cutout.ra_deg is None or cutout.dec_deg is None:
         return []
     covering: list[tuple[Source, int, int]] = []
@@ -155,10 +164,15 @@ def _elsewhere(ws: Workspace, cutout: Cutout) -> list[Sky]:
             if nearest is not None:
                 covering.append((source, nearest, times))
                 break
-    covering.sort(key=lambda one: one[0].pixel_scale_arcsec or math.inf)
+    return sorted(covering, key=lambda one: one[0].pixel_scale_arcsec or math.inf)
+
+
+def _elsewhere(ws: Workspace, cutout: Cutout) -> list[Sky]:
+    """Return how other sources show the position of a candidate, the finest pixels first."""
     own = sources.source_by_id(ws.database, cutout.source_id)
     field = (own.pixel_scale_arcsec or 0.0) * own.width
-    return [_other(ws, *one, seen=cutout, field_arcsec=field) for one in covering[:MOST_OTHERS]]
+    covering = _covering(ws, cutout)[:MOST_OTHERS]
+    return [_other(ws, *one, seen=cutout, field_arcsec=field) for one in covering]
 
 
 def _nearest(

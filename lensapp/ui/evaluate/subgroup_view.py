@@ -1,20 +1,32 @@
 """The part of the Evaluate page that shows figures by bins of any column of the cutouts."""
 
+from contextlib import nullcontext
+
 import streamlit as st
 
 from lensapp.core.data.column_names import column_label
 from lensapp.core.evaluate.score_axis import at_least
+from lensapp.core.numerals import true_minus
 from lensapp.services.data.filters import is_magnitude
+from lensapp.services.evaluate.compare.verdict import tells_apart
 from lensapp.services.evaluate.evaluation import Evaluation
-from lensapp.services.evaluate.figure_tables import auroc_against, subgroup_table
-from lensapp.services.evaluate.subgroups import properties, subgroups, usual_column, without_lenses
+from lensapp.services.evaluate.figure_tables import auroc_against, p_text, subgroup_table
+from lensapp.services.evaluate.subgroups import (
+    LensTrend,
+    lens_trend,
+    properties,
+    subgroups,
+    usual_column,
+    without_lenses,
+)
 from lensapp.storage.workspace import Workspace
-from lensapp.ui.evaluate.survey_figures import subgroup_figure, subgroup_height
+from lensapp.ui.evaluate.survey_figures import each_lens_figure, subgroup_figure, subgroup_height
 from lensapp.ui.evaluate.tables import show_table
 from lensapp.ui.shared import figures
 from lensapp.ui.shared.address import kept, one_of
-from lensapp.ui.shared.widgets import errors_shown, number
+from lensapp.ui.shared.widgets import counted, errors_shown, number
 
+FEW_LENSES = 50  # fewer are shown one by one before shares of them are
 COLUMN, COLUMN_KEY = "by", "evaluate-subgroup"
 
 
@@ -33,10 +45,14 @@ def show_subgroups(ws: Workspace, evaluation: Evaluation, *, threshold: float) -
         format_func=lambda name: f"{_label(name)} · no lens has it" if name in without else _label(name),
         **kept(COLUMN, one_of(names), usual, key=COLUMN_KEY),
     )
+    few = evaluation.counts.n_positive < FEW_LENSES
+    trend = lens_trend(ws, evaluation, column) if few else None
+    if trend is not None:
+        _show_each_lens(evaluation, trend, by=_label(column), threshold=threshold)
     bins = right.number_input(
-        "Bins", 2, 20, 5, key="evaluate-subgroup-bins", help="Of equal numbers of lenses."
+        "Bins", 2, 20, 2 if few else 5, key="evaluate-subgroup-bins", help="Of equal numbers of lenses."
     )
-    with errors_shown():
+    with errors_shown(), st.expander("In bins, with limits") if trend is not None else nullcontext():
         groups = subgroups(ws, evaluation, column, threshold=threshold, bins=int(bins))
         table = subgroup_table(groups)
         shown = sum(one.n_positive + one.n_negative for one in groups)
@@ -59,6 +75,47 @@ def show_subgroups(ws: Workspace, evaluation: Evaluation, *, threshold: float) -
             file_name="subgroups",
             key="evaluate-subgroup-table",
         )
+
+
+def _show_each_lens(evaluation: Evaluation, trend: LensTrend, *, by: str, threshold: float) -> None:
+    """Show the score of each of few lenses against a column, and whether they go together."""
+    st.markdown(trend_in_words(trend, by=by, threshold=threshold))
+    columns = {"value": trend.values, "score": trend.scores, "lens": trend.labels}
+    figures.show_figure(
+        each_lens_figure(
+            trend, by=by, threshold=threshold, axis=evaluation.score_axis, colours=figures.class_colours()
+        ),
+        title=f"The score of each lens by {by}",
+        caption=f"{evaluation.part} part: {counted(int(trend.labels.sum()), 'lens')} and "
+        f"{counted(int((~trend.labels).sum()), 'non-lens')}; dashed: the threshold, {at_least(threshold)}",
+        csv=lambda: figures.csv_text(columns),
+        key="evaluate-each-lens",
+        height=380,
+    )
+
+
+def trend_in_words(trend: LensTrend, *, by: str, threshold: float) -> str:
+    """Return what few lenses tell: how many are lost, and whether their scores go with a column."""
+    scores = trend.scores[trend.labels]
+    lost = int((scores < threshold).sum())
+    count = counted(len(scores), "lens")
+    said = (
+        f"With {count} shares by bins tell little: each lens counts on its own. "
+        f"**{lost or 'None'} of {len(scores)}** {'is' if lost <= 1 else 'are'} lost at {at_least(threshold)}."
+    )
+    if trend.correlation is None or trend.p_value is None:
+        return said
+    rho = true_minus(f"{trend.correlation:.2f}")
+    found = f"(Spearman ρ\u00a0=\u00a0{rho}, p\u00a0{p_words(trend.p_value)})"
+    if not tells_apart(trend.p_value):
+        return f"{said} Their scores do not visibly go with {by}: what is seen below can be chance {found}."
+    return f"{said} Their scores **{'rise' if trend.correlation > 0 else 'fall'}** with {by} {found}."
+
+
+def p_words(p_value: float) -> str:
+    """Return "= 0.012" or "< 0.001"."""
+    text = p_text(p_value)
+    return text if text.startswith("<") else f"=\u00a0{text}"
 
 
 def _label(column: str) -> str:

@@ -15,6 +15,7 @@ from lensapp.core.evaluate.score_axis import ScoreAxis
 from lensapp.core.evaluate.subgroups import Subgroup
 from lensapp.services.evaluate.expectations import person_time
 from lensapp.services.evaluate.figure_tables import INTERVAL_NAMES
+from lensapp.services.evaluate.subgroups import LensTrend
 from lensapp.ui.shared import figures
 from lensapp.ui.shared.scores import spread_scores
 from lensapp.ui.shared.widgets import number
@@ -168,6 +169,38 @@ def subgroup_figure(groups: Sequence[Subgroup], *, by: str, colours: Mapping[str
     if ticks:
         figure.update_xaxes(tickvals=names, ticktext=ticks, tickangle=0, tickfont={"size": 11})
     figure.update_layout(showlegend=False)
+    return figure
+
+
+def each_lens_figure(
+    trend: LensTrend, *, by: str, threshold: float, axis: ScoreAxis, colours: Mapping[str, str]
+) -> go.Figure:
+    """Draw the score of every cutout against a column, lenses on top, with the threshold across."""
+    figure = go.Figure()
+    for label in reversed(CLASSES):
+        of_class = trend.labels == (label == "lens")
+        figure.add_scatter(
+            x=trend.values[of_class],
+            y=axis.positions(trend.scores[of_class]),
+            customdata=trend.scores[of_class],
+            name=figures.CLASS_NAMES[label],
+            mode="markers",
+            marker={
+                "color": colours[label],
+                "symbol": figures.CLASS_SYMBOLS[label],
+                "size": 11 if label == "lens" else 6,
+                "opacity": 0.95 if label == "lens" else 0.45,
+            },
+            hovertemplate="%{x:.4g}<br>score %{customdata:.4g}",
+        )
+    line = {"color": figures.ink(), "width": 1.5, "dash": "dash"}
+    figure.add_hline(y=float(axis.positions(threshold)), line=line, name=figures.THRESHOLD)
+    figure.update_xaxes(title=by)
+    figure.update_yaxes(title="score, by logit" if axis.logit else "score")
+    if axis.logit:
+        ticks = axis.ticks()
+        figure.update_yaxes(tickvals=axis.positions(ticks), ticktext=figures.score_ticks(ticks))
+    figure.update_layout(legend_traceorder="reversed")
     return figure
 
 

@@ -46,9 +46,9 @@ def scored_figure(
     count, lowest = best
     low, high = figure.layout.xaxis.range
     begin = float(axis.positions(axis.clipped(lowest)))
-    figure.add_vrect(
-        x0=begin, x1=high, fillcolor=figures.faded(colours[3], TINT), line_width=0, layer="below"
-    )
+    if count < sum(int(counts.sum()) for name, counts in columns.items() if name != "edges"):
+        tint = figures.faded(colours[3], TINT)
+        figure.add_vrect(x0=begin, x1=high, fillcolor=tint, line_width=0, layer="below")
     figure.add_vline(x=begin, line={"color": colours[3], "width": 1.5})
     at = float(axis.positions(threshold))
     words = (

@@ -47,7 +47,9 @@ class Viewer extends Gallery {
 
   describeSingle() {
     super.describeSingle();
-    if (this.single.open) this.record.show(this.facts.cache.get(this.shelf.current));
+    const known = this.facts.cache.get(this.shelf.current);
+    if (this.single.open) this.record.show(known);
+    this.root.querySelector('[data-do="toggleAround"]').hidden = known?.around === false; // nothing is there to show
   }
 
   closeSingle() { this.trigger('close', true); }
