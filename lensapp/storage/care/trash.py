@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection, Table, delete, func, insert, select, update
 
+from lensapp.core.once import once
 from lensapp.storage import tables
 from lensapp.storage.care.trail import actor, note
 from lensapp.storage.database import Database
@@ -72,6 +73,7 @@ def put_in_trash(database: Database, items: Sequence[Item], *, deletion: str) ->
             note(connection, "deleted", kind=item.kind, name=item.name, detail=deletion)
 
 
+@once
 def list_trash(database: Database) -> list[Trashed]:
     """Return what is in the trash, newest first."""
     table = tables.trash
