@@ -195,7 +195,7 @@ def test_the_exported_catalogue_opens_in_astropy(page, workspace, tmp_path):
     choose_view(page, "Export")
     for button, path in (
         ("Download demo1-survey.fits", "catalogue.fits"),
-        ("Votes", "votes.fits"),
+        ("Every vote", "votes.fits"),
     ):
         with page.expect_download() as started:
             press(page, button)

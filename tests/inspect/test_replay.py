@@ -224,6 +224,15 @@ def test_a_source_without_truth_labels_gives_way_to_its_graded_review_and_else_s
     assert any(said in one.value for one in page.caption)
 
 
+def test_a_review_that_nobody_has_graded_gives_way_and_that_is_said(ws):
+    add_review(ws, sources.get_source(ws.database, "sky"), "tomorrow")
+    page = open_page("replay", review="tomorrow")
+    said = "“tomorrow”: nobody has graded it yet; round-1 is shown instead."
+    assert any(said in one.value for one in page.caption)
+    page.selectbox(key="replay-name").set_value("sky").run()
+    assert not any("tomorrow" in one.value for one in page.caption)
+
+
 def test_orders_are_told_apart_by_colour_and_dashes():
     is_lens = np.arange(8) % 2 == 0
     result = core.replay(is_lens, {name: np.arange(8) for name in LABELS})

@@ -35,7 +35,7 @@ FORMATS = {
 FIRST_ROWS = 5
 REGION_COLUMNS = ("id", "ra", "dec", "grade", "score")  # what DS9 is told
 FURTHER_FILES = {
-    "Votes": "Every vote on these candidates, in a file of the same format.",
+    "Every vote": "Every vote on these candidates, in a file of the same format.",
     "Provenance": "Where scores and votes come from, as JSON; other formats hold it themselves.",
 }
 
@@ -75,7 +75,7 @@ def _offer_files(ws: Workspace, query: CatalogueQuery, table: pd.DataFrame, *, o
     """Show a button for each file of an export, that of the catalogue first."""
     order = table["cutout_id"].tolist()
     for path in files_of(out) or {}:
-        others = "Votes" if path.stem.endswith("votes") else "Provenance"
+        others = "Every vote" if path.stem.endswith("votes") else "Provenance"
         st.download_button(
             f"Download {path.name}" if path == out else others,
             partial(exported_bytes, ws, query, out, path, order=order),

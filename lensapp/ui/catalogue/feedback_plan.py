@@ -13,11 +13,11 @@ from lensapp.services.catalogue.feedback_plans import OWN_LABEL, FeedbackPlan
 from lensapp.services.data.pictures import cutouts_by_id
 from lensapp.storage.records import Source
 from lensapp.storage.workspace import Workspace
-from lensapp.ui.catalogue.next_version import MOST_PICTURES, labels_in_words
+from lensapp.ui.catalogue.next_version import MOST_PICTURES, labels_in_words, reviews_in_words
 from lensapp.ui.catalogue.table import class_name, show_rows
 from lensapp.ui.gallery.contact_sheet import contact_sheet
 from lensapp.ui.shared.figures import PART_NAMES
-from lensapp.ui.shared.markup import plain, plain_all
+from lensapp.ui.shared.markup import plain
 from lensapp.ui.shared.widgets import counted, heading, number
 
 ORIGIN_WORDS = {"demo": "the demo's truth", "import": "the imported catalogue"}
@@ -67,7 +67,7 @@ def headline(plan: FeedbackPlan) -> str:
 
 def _votes(plan: FeedbackPlan) -> str:
     graded = counted(sum(plan.outcomes.values()), "graded candidate")
-    return f"the votes of {plain_all(plan.reviews)} on {graded}"
+    return f"the votes of {reviews_in_words(plan.reviews)} on {graded}"
 
 
 def counts_table(plan: FeedbackPlan) -> pd.DataFrame:

@@ -1,6 +1,6 @@
 """Freeze the next dataset version, and train on it: what votes and hard negatives have in common."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import NoReturn
 
 import streamlit as st
@@ -17,6 +17,7 @@ from lensapp.ui.shared.state import go, select
 from lensapp.ui.shared.widgets import Plan, Rules, counted, with_middle
 
 MOST_PICTURES = 24
+MOST_NAMED = 3  # reviews
 TAKE_MIDDLE = "Take the middle of each only"
 MIDDLE_HELP = "The new version remembers it; whoever trains on it or scores with its networks sees the same."
 SCRATCH, WARM = "from scratch", "from its weights"
@@ -33,6 +34,11 @@ def labels_in_words(counts: Mapping[str, int], *, new: bool = False) -> str:
     return " and ".join(
         counted(count, f"{before}{class_name(label)}") for label, count in sorted(counts.items()) if count
     )
+
+
+def reviews_in_words(names: Sequence[str]) -> str:
+    """Return the names of reviews for Markdown, or only how many there are where they are many."""
+    return plain_all(names) if len(names) <= MOST_NAMED else counted(len(names), "review")
 
 
 def choose_to_freeze(
@@ -101,7 +107,7 @@ def _what_it_holds(offer: Retraining) -> str:
     """Return what the newest version has that the one before it had not, as Markdown."""
     spec = offer.dataset.spec
     if "reviews" in spec:
-        holds = f"holds the votes of {plain_all(spec['reviews'])}"
+        holds = f"holds the votes of {reviews_in_words(spec['reviews'])}"
     else:
         negatives = sum(spec.get("added", {}).values())
         holds = (

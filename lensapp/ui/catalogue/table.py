@@ -226,7 +226,9 @@ def _columns(method: ConsensusSpec) -> dict[str, Any]:
 
 def show_rows(table: pd.DataFrame, *, key: str, **columns: Any) -> None:
     """Show a small table as it is."""
-    st.dataframe(table, hide_index=True, key=key, column_config=columns or None, height="content")
+    st.dataframe(
+        table, hide_index=True, key=key, column_config=columns or None, height="content", placeholder="–"
+    )
 
 
 def class_name(label: str) -> str:

@@ -149,8 +149,11 @@ def _choose_name(ws: Workspace, names: Collection[str]) -> str:
 
 
 def _say_what_is_lacking(ws: Workspace, name: str) -> None:
-    """Say what the source selected lacks to be replayed, where something else stands in."""
+    """Say what the review or the source selected lacks to be replayed, where something else stands in."""
     of_source = {review.name: review.source_id for review in list_reviews(ws)}
+    if (ungraded := stood_in_for("review", name)) in of_source:
+        say_what_stands_in(str(ungraded), name, reason="nobody has graded it yet")
+        return
     asked_name = selected("source") if name in of_source else stood_in_for("source", name)
     asked = next((one for one in ready_sources(ws) if one.name == asked_name), None)
     if asked is None or of_source.get(name) == asked.id:

@@ -14,6 +14,7 @@ from lensapp.ui.shared.pictures import grade_ink
 from lensapp.ui.shared.widgets import counted, number
 
 HEIGHT = 340
+NAME_LETTERS = 12  # in a line of a name beside or below a matrix
 SYMBOLS = ("circle", "square", "diamond", "x", "cross", "triangle-up", "star", "pentagon", "hexagon")
 
 
@@ -96,8 +97,9 @@ def show_kappas(team: Team) -> None:
             colorbar={"title": "κ", "thickness": 12},
         )
     )
-    figure.update_xaxes(showgrid=False)
-    figure.update_yaxes(autorange="reversed", showgrid=False)
+    ticks = {"tickvals": names, "ticktext": [figures.wrapped(name, most=NAME_LETTERS) for name in names]}
+    figure.update_xaxes(showgrid=False, **ticks)
+    figure.update_yaxes(autorange="reversed", showgrid=False, **ticks)
     candidates = [pair.candidates for pair in team.pairs]
     span = " to ".join(map(str, sorted({min(candidates), max(candidates)})))
     figures.show_figure(
