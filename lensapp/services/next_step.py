@@ -267,8 +267,9 @@ def _with_review(ws: Workspace, chain: Chain, review: Review, source: Source) ->
     names = chain.names
     if review.closed_at is None and chain.graded < review.size and not chain.exported:
         left = review.size - chain.graded
+        left_in_words = "the one that is left" if left == 1 else f"the {left} candidates that are left"
         label = f"Grade {left} more" if chain.graded else f"Grade {review.name}"
-        return NextStep(label, f"Grade the {left} candidates that are left.", "inspect", names, {})
+        return NextStep(label, f"Grade {left_in_words}.", "inspect", names, {})
     if not chain.exported:
         here = "Export the candidates, or feed the grades back."
         starts: Action | None = "export" if chain.graded else None  # the browser fetches it, see page_head
@@ -315,7 +316,15 @@ def _review_of_best(ws: Workspace, chain: Chain, source: Source, label: str) -> 
         return NextStep("Import further cutouts", here, "data", chain.names, {"view": "import"})
     best = min(REVIEWED_FIRST, left)
     here = "Review the top candidates."
-    return NextStep(label.format(best), here, "inspect", chain.names, {}, "review", done_on="score")
+    return NextStep(
+        label.format("one" if best == 1 else best),
+        here,
+        "inspect",
+        chain.names,
+        {},
+        "review",
+        done_on="score",
+    )
 
 
 def _training(dataset: Dataset, names: Mapping[str, str]) -> NextStep:

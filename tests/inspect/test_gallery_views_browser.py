@@ -141,6 +141,23 @@ def test_the_bar_leads_on_once_twenty_are_graded(gallery: GalleryServer, context
     page.wait_for_url("**/catalogue?**review=first**")
 
 
+def test_no_button_of_the_bar_is_lost_on_a_narrow_window(gallery: GalleryServer, context: Any) -> None:
+    """640 pixels are those of a window of 1280 at 200 %."""
+    page = open_gallery(context, gallery, "Nora")
+    page.set_viewport_size({"width": 640, "height": 500})
+    shows = page.get_by_test_id("stExpandSidebarButton")
+    shows.wait_for()
+    for key in ("", "Enter"):
+        if key:
+            page.keyboard.press(key)
+            page.locator(".gallery[data-view='single']").wait_for()
+        boxes = [one.bounding_box() for one in page.locator(".bar :is(button, select):visible").all()]
+        assert len(boxes) > 5
+        assert max(box["x"] + box["width"] for box in boxes) <= 640
+        opener = shows.bounding_box()
+        assert opener["x"] + opener["width"] <= min(box["x"] for box in boxes)
+
+
 def test_tiles_stand_as_far_apart_across_as_down(gallery: GalleryServer, context: Any) -> None:
     page = open_gallery(context, gallery, "spacer")
     boxes = [one.bounding_box() for one in page.locator(".tile").all()]

@@ -194,7 +194,8 @@ class _Import:
         if not unsure:
             return
         example = self.table.cells["voted_at"][unsure[0]["row"] - 1]
-        told = f"{len(unsure)} dates in the column {column}, such as {example}, can be read in two ways"
+        dates = counted(len(unsure), "date")
+        told = f"{dates} in the column {column}, such as {example}, can be read in two ways"
         for cast in readings.values():
             if max(cast, key=itemgetter(0))[2] != max(cast, key=itemgetter(1))[2]:
                 raise InvalidInput(

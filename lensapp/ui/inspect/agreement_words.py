@@ -37,7 +37,9 @@ def agreement_in_a_sentence(team: Team) -> str:
         return f"**{_who(team)} gave one grade throughout**: of agreement beyond chance that says nothing."
     settle = f"look at the {number(shared.candidates - shared.same_grade)} graded differently"
     if shared.split:
-        settle = f"settle the {number(shared.split)} split one{'' if shared.split == 1 else 's'}"
+        settle = (
+            f"settle the {number(shared.split)} split ones" if shared.split > 1 else "settle the split one"
+        )
     how_well, meaning = _verdict(team.alpha.value, settle)
     if team.alpha.value > LEAST_ALPHA and (hasty := [one.name for one in team.inspectors if not looked(one)]):
         meaning = (
@@ -77,7 +79,8 @@ def _verdict(alpha: float, settle: str) -> tuple[str, str]:
 def alpha_text(alpha: Alpha) -> str:
     """Return Krippendorff's alpha in figures."""
     if math.isnan(alpha.value):
-        return f"Krippendorff's α is undefined: all votes on {alpha.units} shared candidates are the same."
+        shared = counted(alpha.units, "shared candidate")
+        return f"Krippendorff's α is undefined: all votes on {shared} are the same."
     return (
         f"**Krippendorff's α = {fixed(alpha.value)}** ({fixed(alpha.low)} to {fixed(alpha.high)}), ordinal, "
         f"on {counted(alpha.units, 'candidate')} with two votes or more"

@@ -36,8 +36,10 @@ AFTERWARDS = ("team", "catalogue")  # pages that the card at the end of a review
 FULL_WIDTH_CSS = """<style>
 .stMainBlockContainer { padding: 0.4rem 0.8rem 0 0.8rem; max-width: none; }
 .stApp:has([data-testid="stExpandSidebarButton"]) .stMainBlockContainer { padding-left: 3.2rem; }
+.stAppHeader :is([data-testid="stLogoLink"], [data-testid="stHeaderLogo"]) { display: none; }
 .stMain { overflow: hidden; outline: none !important; box-shadow: none !important; }
 .stAppHeader { height: 2.6rem; min-height: 0; background: none; }
+.stAppHeader [data-testid="stExpandSidebarButton"] { margin-left: -1.2rem; }
 .stAppHeader, .stAppHeader * { pointer-events: none; }
 .stAppHeader button, .stAppHeader button * { pointer-events: auto; }
 .stAppHeader .stMainMenu { display: none; }

@@ -162,7 +162,7 @@ def _show_end(ws: Workspace, review: Review) -> None:
             "what each was (columns kind and picture_of)."
         )
         if late := late_votes(ws, review):
-            st.caption(f"{late} votes came later: they are kept and exported, but do not count.")
+            st.caption(f"{counted(late, 'vote')} came later: kept and exported, but not counted.")
         return
     if not may("work"):
         st.caption("The review goes on.")
