@@ -26,7 +26,7 @@ CLASS_SYMBOLS = {"lens": "circle", "nonlens": "x", "unlabelled": "circle-open"}
 DASHES = ("solid", "dash", "dot", "dashdot")
 _FONT = "Inter, 'Segoe UI', system-ui, 'DejaVu Sans', sans-serif"
 LINE_PIXELS, LETTER_PIXELS = 16, 7
-LEGEND_LETTERS, LEGEND_MARK_PIXELS, LEGEND_ROW_PIXELS = 46, 50, 20
+LEGEND_LETTERS, LEGEND_MARK_PIXELS, LEGEND_ROW_PIXELS = 46, 50, 29
 SMALL_SCORE = 0.0005
 _WHOLE_NUMBERS = 5  # 10 000 is written out, 100 000 as 10⁵
 
