@@ -1,4 +1,3 @@
-import time
 from pathlib import Path
 
 import numpy as np
@@ -117,15 +116,6 @@ def test_an_order_shows_each_candidate_once_and_always_the_same(
 def test_limits_that_exclude_everything_are_refused() -> None:
     with pytest.raises(InvalidInput, match="min_score is above max_score"):
         ReviewSpec.parse({"min_score": 0.9, "max_score": 0.1})
-
-
-def test_two_hundred_thousand_candidates_are_ordered_at_once(empty_ws: Workspace) -> None:
-    rng = np.random.default_rng(0)
-    ids = np.arange(200_000, dtype=np.int64)
-    start = time.perf_counter()
-    for order in ("score", "uncertain", "random"):
-        order_candidates(empty_ws, ids, rng.random(len(ids)), ReviewSpec(order=order, limit=None))
-    assert time.perf_counter() - start < 2
 
 
 def test_a_vote_sent_twice_counts_once(ws: Workspace, review: Review) -> None:
