@@ -124,7 +124,7 @@ def add_dataset(
         ws.database,
         name=name,
         source_ids=[source.id],
-        bands=BANDS,
+        bands=source.bands,
         spec={},
         counts=counts,
         checksum="0" * 64,
@@ -152,7 +152,7 @@ def add_run(ws: Workspace, dataset: Dataset, name: str, *, epochs: int = 5) -> R
         centre=(0, 0, 0),
         scale=(1, 1, 1),
         gain=(1, 1, 1),
-        bands=BANDS,
+        bands=dataset.bands,
         size=(SIZE, SIZE),
         pixel_scale_arcsec=0.25,
     )

@@ -12,7 +12,15 @@ from lensapp.storage.runs import update_run
 from lensapp.storage.workspace import Workspace
 from lensapp.ui.shared import state
 from lensapp.ui.train import curves
-from support.pages_workspace import add_dataset, add_fold, add_run, drawn_charts, full_workspace, open_page
+from support.pages_workspace import (
+    add_dataset,
+    add_fold,
+    add_run,
+    add_survey,
+    drawn_charts,
+    full_workspace,
+    open_page,
+)
 
 
 def test_an_empty_workspace_says_what_is_missing(folder: Path) -> None:
@@ -201,3 +209,26 @@ def test_unlabelled_cutouts_are_unfolded_where_the_recipe_looks_at_them(
     page = open_page("train", **{"train-recipe": recipe})
     folded = {one.label: one.proto.expanded for one in page.expander}
     assert folded["Unlabelled cutouts"] is unfolded
+
+
+@pytest.mark.parametrize(
+    ("bands", "said"),
+    [
+        (("g", "r", "i"), None),
+        (("g", "r", "i", "z"), "It reads g, r, i, this version has g, r, i, z; split with only g, r, i."),
+        (("r", "i"), "It reads g, r, i, this version has r, i."),
+    ],
+)
+def test_the_starter_network_is_no_recipe_for_a_version_of_other_bands(
+    folder: Path, bands: tuple[str, ...], said: str | None
+) -> None:
+    ws = full_workspace(folder)
+    source = add_survey(ws, "banded", bands=bands)
+    add_dataset(ws, source, "banded-v1")
+    start = "new-run-BEST-equivariant_resnet-initial"
+    page = open_page("train", dataset="banded-v1", **{"train-recipe": "BEST"})
+    titles = page.radio(key="train-recipe").options
+    assert any("trained further" in title for title in titles) == (said is None)
+    shown = [text.value for text in page.markdown if "trained further" in text.value]
+    assert [said is not None and said in text for text in shown] == ([] if said is None else [True])
+    assert ("starter" in page.selectbox(key=start).options) == (said is None)

@@ -44,6 +44,16 @@ def starter_bands() -> tuple[str, ...]:
     return tuple(read_json(FOLDER / NORMALISATION)["bands"])
 
 
+def why_not_further(bands: tuple[str, ...]) -> str | None:
+    """Return why the starter network cannot be trained further on cutouts in `bands`; None where it can."""
+    wanted = starter_bands()
+    if bands == wanted:
+        return None
+    read, has = ", ".join(wanted), ", ".join(bands)
+    remedy = f"; split with only {read}" if set(wanted) < set(bands) else ""
+    return f"It reads {read}, this version has {has}{remedy}."
+
+
 def is_starter(run: Run) -> bool:
     """Return whether a run is the starter network as it was shipped."""
     return bool(run.summary.get(STARTER))

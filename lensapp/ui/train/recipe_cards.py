@@ -20,7 +20,7 @@ from lensapp.core.train.recommended import (
 from lensapp.core.train.training_spec import TrainingSpec
 from lensapp.services.train import runs
 from lensapp.services.train.durations import Duration, Paces, learning_of
-from lensapp.services.train.starter import STARTER_NAME, is_starter, starter_recipe
+from lensapp.services.train.starter import STARTER_NAME, is_starter, starter_recipe, why_not_further
 from lensapp.storage.records import Dataset, Run
 from lensapp.ui.shared.address import kept, names_said_of, one_of
 from lensapp.ui.shared.markup import plain
@@ -155,6 +155,8 @@ def choose_recipe(trained: Sequence[Run], *, purpose: str, dataset: Dataset, pac
     taken = (run for run in trained if run.name == selected("run") and not is_starter(run))
     current = next((run for run in taken if runs.has_recipe(run)), None)
     recipes = recipes_offered(current)
+    barred = why_not_further(dataset.bands)
+    further = recipes[STARTER_NAME] if barred is None else recipes.pop(STARTER_NAME)
     key = recipe_key(purpose)
 
     def line(name: str) -> str:
@@ -177,6 +179,8 @@ def choose_recipe(trained: Sequence[Run], *, purpose: str, dataset: Dataset, pac
             label_visibility="collapsed",
             **in_address,
         )
+        if barred is not None:
+            st.markdown(f":gray[:material/block: {plain(further.title)}]  \n:gray[:small[{plain(barred)}]]")
         _choose_other({one: recipe for one, recipe in recipes.items() if one not in cards}, key=key)
     chosen = recipes[name]
     with st.container(key=f"recipe-said-{purpose}"):

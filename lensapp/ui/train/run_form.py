@@ -20,7 +20,7 @@ from lensapp.services.data.sources import ready_sources
 from lensapp.services.train import runs
 from lensapp.services.train.durations import Duration, Paces, paces_of
 from lensapp.services.train.runs import RunStatus
-from lensapp.services.train.starter import STARTER_NAME, starter_recipe
+from lensapp.services.train.starter import STARTER_NAME, starter_recipe, why_not_further
 from lensapp.services.train.task_checks import task_words
 from lensapp.storage.records import Dataset, Run
 from lensapp.storage.workspace import Workspace
@@ -219,7 +219,7 @@ def recipe_form(
             values |= usual_fields(only=("epochs",), columns=1)
         values |= usual_fields(only=("batch_size", "learning_rate"), columns=2)
         st.caption(f"{number(sum(counts.values()))} training cutouts, {lenses} of them lenses")
-        initial_run = _choose_start(ws, trained, recipe, network, key=key)
+        initial_run = _choose_start(ws, trained, dataset, recipe, network, key=key)
     values |= {"network": network.name, "initial_run": initial_run}
     return Filled(dataset, values, name.strip(), key, below_recipe)
 
@@ -247,12 +247,20 @@ def _choose_network(recipe: Recipe, *, key: str) -> NetworkInfo:
 
 
 def _choose_start(
-    ws: Workspace, trained: Sequence[Run], recipe: Recipe, network: NetworkInfo, *, key: str
+    ws: Workspace,
+    trained: Sequence[Run],
+    dataset: Dataset,
+    recipe: Recipe,
+    network: NetworkInfo,
+    *,
+    key: str,
 ) -> str | None:
-    """Show the runs whose weights a training can begin with, and scratch."""
+    """Show the runs whose weights a training can begin with, those of the version's bands, and scratch."""
     startable = [run.name for run in trained if run.model == network.name and runs.has_network(ws, run)]
     if network.name == starter_recipe()["network"] and STARTER_NAME not in startable:
         startable.append(STARTER_NAME)
+    if why_not_further(dataset.bands) is not None and STARTER_NAME in startable:
+        startable.remove(STARTER_NAME)
     further = recipe.name == STARTER_NAME and STARTER_NAME in startable
     return st.selectbox(
         "Start from",
