@@ -28,7 +28,6 @@ from lensapp.storage.scores import stored_scores
 from lensapp.storage.workspace import Workspace
 from lensapp.ui.evaluate import evaluation_figures
 from lensapp.ui.evaluate.tables import TERMS, latex_table
-from lensapp.ui.shared.state import THRESHOLD_OF
 from support.pages_workspace import (
     SIZE,
     add_dataset,
@@ -145,16 +144,6 @@ def test_a_suggested_threshold_is_taken_with_one_click(folder: Path) -> None:
     assert page.slider(key="evaluate-threshold").value != 0.5
 
 
-def test_a_threshold_of_another_run_beyond_all_scores_goes_back_to_the_usual_one(folder: Path) -> None:
-    full_workspace(folder)
-    page = open_page("evaluate", run="elu_cnn-1", threshold="0.0")
-    assert page.slider(key="evaluate-threshold").value == 0.0, "as asked for"
-    page.session_state[THRESHOLD_OF] = "elu_cnn-2"
-    page.run()
-    assert page.slider(key="evaluate-threshold").value == 0.5
-    assert "threshold" not in page.query_params
-
-
 def test_another_run_begins_with_a_threshold_of_its_own(folder: Path) -> None:
     full_workspace(folder)
     page = open_page("evaluate", run="elu_cnn-1")
@@ -164,16 +153,34 @@ def test_another_run_begins_with_a_threshold_of_its_own(folder: Path) -> None:
     assert "threshold" not in page.query_params
 
 
-def test_a_threshold_chosen_before_stays_with_a_run_whose_scores_it_parts_and_goes_with_the_next_choice(
-    folder: Path,
-) -> None:
+def test_a_run_come_back_to_finds_its_threshold_again_on_evaluate_and_score(folder: Path) -> None:
     full_workspace(folder)
-    page = open_page("evaluate", run="elu_cnn-1", threshold="0.4")
-    page.session_state[THRESHOLD_OF] = "elu_cnn-2"  # for which this run stands in
-    page.run()
-    assert page.slider(key="evaluate-threshold").value == 0.4
+    page = open_page("evaluate", run="elu_cnn-1")
+    page.slider(key="evaluate-threshold").set_value(0.2).run()
     page.selectbox(key="choose-run").set_value("elu_cnn-2").run()
-    assert page.slider(key="evaluate-threshold").value == 0.5
+    page.slider(key="evaluate-threshold").set_value(0.8).run()
+    page.selectbox(key="choose-run").set_value("elu_cnn-1").run()
+    assert page.slider(key="evaluate-threshold").value == 0.2
+    assert page.query_params["threshold"] in ("0.2", ["0.2"])
+    page.query_params.clear()  # as Streamlit does when a page is opened from the sidebar
+    page.switch_page("../../pages/score.py").run()
+    assert page.query_params["threshold"] in ("0.2", ["0.2"])
+    del page.query_params["threshold"]
+    page.query_params["run"] = "elu_cnn-2"
+    page.run()
+    assert page.query_params["threshold"] in ("0.8", ["0.8"])
+
+
+def test_a_run_that_stands_in_has_its_own_threshold_and_takes_none_along(folder: Path) -> None:
+    full_workspace(folder)
+    page = open_page("evaluate", run="elu_cnn-2", threshold="0.4")
+    page.query_params.update({"run": "gone", "threshold": "0.9"})
+    page.run()
+    assert page.selectbox(key="choose-run").value == "elu_cnn-2"
+    assert page.slider(key="evaluate-threshold").value == 0.4
+    page.query_params.update({"run": "elu_cnn-1", "threshold": "0.0"})
+    page.run()
+    assert page.slider(key="evaluate-threshold").value == 0.0, "as the address asks"
 
 
 def test_a_threshold_that_is_no_number_falls_back_to_one_half(folder: Path) -> None:

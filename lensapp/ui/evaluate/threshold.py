@@ -9,7 +9,7 @@ from lensapp.core.numerals import score_text
 from lensapp.services.evaluate.evaluation import Evaluation, better_than_usual, usual_threshold
 from lensapp.ui.evaluate.survey_figures import share
 from lensapp.ui.shared.scores import USUAL_THRESHOLD, hint_at_low_scores
-from lensapp.ui.shared.state import leave_threshold, select, selected
+from lensapp.ui.shared.state import select, selected, take_threshold
 from lensapp.ui.shared.widgets import counted, number
 
 SLIDER, AIMS = "evaluate-threshold", "evaluate-aims"
@@ -20,8 +20,12 @@ _SPREAD = {
 }
 
 
-def current_threshold(usual: float = USUAL_THRESHOLD) -> float:
-    """Return the threshold of the address, the usual one where it has none or no number between 0 and 1."""
+def current_threshold(run: str, usual: float = USUAL_THRESHOLD) -> float:
+    """Return the threshold of a run that a page shows, which the address says then.
+
+    It is the usual one where none was chosen, or what is no number between 0 and 1.
+    """
+    take_threshold(run)
     try:
         value = float(selected("threshold") or usual)
     except ValueError:
@@ -53,9 +57,7 @@ def _slider(axis: ScoreAxis, current: float, *, on_change: Callable[[], None]) -
 def choose_threshold(evaluation: Evaluation) -> float:
     """Show the slider and the suggested thresholds; return the threshold, which the address keeps."""
     usual, why = usual_threshold(evaluation)
-    lowest, current, highest = evaluation.scores.min(), current_threshold(usual), evaluation.scores.max()
-    leave_threshold(evaluation.run, keep=bool(lowest <= current <= highest))  # else it parts no scores
-    current = current_threshold(usual)
+    current = current_threshold(evaluation.run, usual)
     st.session_state[SLIDER] = current
     proposals = evaluation.proposals
     suggestions = {} if proposals is None else {one.name: one for one in proposals.thresholds}

@@ -159,7 +159,7 @@ def _show_scores(
     everything, (scored, limits) = scored, chosen
     evaluation = _evaluation_of(ws, run)
     usual = USUAL_THRESHOLD if evaluation is None else usual_threshold(evaluation)[0]
-    highest, threshold = float(scored.scores[0]), current_threshold(usual)
+    highest, threshold = float(scored.scores[0]), current_threshold(run.name, usual)
     best = _show_review_row(ws, run, source, scored, limits=limits, so_far=so_far)
     left, right = st.columns([3, 4], gap="medium")
     with left:

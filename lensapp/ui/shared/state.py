@@ -48,7 +48,8 @@ BEGUN = "begun-with"  # the source that a session began with, until an address n
 CHOSEN = "chosen-just-now"  # kind → name chosen, what the address said before, and when
 HEARD_AFTER = 6.0  # seconds, by which the browser has heard of a choice
 DRAWN_AFTER = 1.0  # seconds, by which a list shows the choice that the browser's address says
-THRESHOLD_OF = "threshold-of"  # the run that the threshold was chosen for, or has been shown with since
+THRESHOLD_OF = "threshold-of"  # the run that the threshold selected belongs to
+THRESHOLDS = "thresholds-of-runs"  # run → the threshold it was left with
 STAND_INS = "stand-ins"  # kind → name that a page shows for want of the one selected
 
 
@@ -128,6 +129,9 @@ def _keep_chosen() -> None:
     for kind, (name, before, at) in st.session_state.get(CHOSEN, {}).items():
         if time.monotonic() - at < HEARD_AFTER and st.query_params.get(kind) == before and not went_back():
             put(kind, [name])
+            if kind == "run":  # its threshold, in place of that of the run before
+                threshold = st.session_state.get(_memory("threshold"))
+                put("threshold", [] if threshold is None else [threshold])
 
 
 def selected(kind: str) -> str | None:
@@ -142,9 +146,10 @@ def remember(**selection: str) -> None:
     if "source" in selection and "review" not in selection:
         _leave_review(selection["source"])
     if "run" in selection:
-        run, together = selection["run"], "threshold" in selection
-        if not together or st.session_state.get(_memory("run"), run) != run:
-            leave_threshold(run, keep=together or st.query_params.get("run") == run)
+        if "threshold" in selection:
+            _leave_threshold(selection["run"])  # the address says what goes together
+        else:
+            take_threshold(selection["run"])
     for kind, name in selection.items():
         _check(kind)
         st.session_state[_memory(kind)] = name
@@ -161,7 +166,7 @@ def select(kind: str, name: str | None) -> None:
     if kind == "source":
         _leave_review(name)
     if kind == "run":
-        leave_threshold(name, keep=st.query_params.get("run") == name)  # the address says what goes together
+        take_threshold(name)
     if kind in ("source", "run"):
         st.session_state[UNASKED] = kind == "run"
     st.session_state[_memory(kind)] = name
@@ -187,17 +192,31 @@ def _leave_review(source: str) -> None:
     _forget_review()
 
 
-def leave_threshold(run: str, *, keep: bool) -> None:
-    """Forget the threshold of another run where this one takes its place, unless it is to be kept.
+def take_threshold(run: str) -> None:
+    """Select the threshold that `run` was left with, or none, where another run was shown before it.
 
-    Each run spreads its scores in its own way. One takes the place of another where it is chosen after it,
-    and where a page shows it for want of the one selected.
+    Each run spreads its scores in its own way: none takes along the threshold of another. One takes the
+    place of another where it is chosen after it, and where a page shows it for want of the one selected.
     """
+    if not _leave_threshold(run):
+        return
+    own = st.session_state[THRESHOLDS].get(run)
+    if own is None:
+        st.session_state.pop(_memory("threshold"), None)
+    else:
+        st.session_state[_memory("threshold")] = own
+    put("threshold", [] if own is None else [own])
+
+
+def _leave_threshold(run: str) -> bool:
+    """Note the threshold of the run shown before `run`; return whether that was another one."""
     before = st.session_state.get(THRESHOLD_OF, st.session_state.get(_memory("run"), run))
     st.session_state[THRESHOLD_OF] = run
-    if before != run and not keep:
-        st.session_state.pop(_memory("threshold"), None)
-        put("threshold", [])
+    if before == run:
+        return False
+    thresholds: dict[str, str | None] = st.session_state.setdefault(THRESHOLDS, {})
+    thresholds[before] = st.session_state.get(_memory("threshold"))
+    return True
 
 
 def _forget_review() -> None:
