@@ -7,7 +7,7 @@ import pandas as pd
 
 from lensapp.core.data.column_names import column_label
 from lensapp.core.errors import InvalidInput
-from lensapp.core.evaluate.audits.shortcuts import MEANINGS, is_strong
+from lensapp.core.evaluate.audits.shortcuts import INPUTS, MEANINGS, PLURALS, is_strong
 from lensapp.core.evaluate.estimation import HEZAVEH_ERRORS, EstimateFigures
 from lensapp.core.evaluate.multiclass import ClassFigures
 from lensapp.core.evaluate.nuisance import Nuisance
@@ -272,7 +272,7 @@ def subgroup_table(groups: Sequence[Subgroup]) -> pd.DataFrame:
 def shortcut_table(audit: Mapping[str, Any]) -> pd.DataFrame:
     """Return one row for the network of an audit and per kind of measures: AUROC and what it means."""
     network = audit["network"]
-    told = [(one, shortcut_words(one, network)) for one in audit["shortcuts"]["found"]]
+    told = [(one, shortcut_words(one, audit)) for one in audit["shortcuts"]["found"]]
     rows = [("the network", network, "On the test part.")] if network else []
     rows += [(one["title"], one, words) for one, words in told]
     return pd.DataFrame(
@@ -286,11 +286,14 @@ def shortcut_table(audit: Mapping[str, Any]) -> pd.DataFrame:
     )
 
 
-def shortcut_words(found: Mapping[str, Any], network: Mapping[str, Any] | None) -> str:
+def shortcut_words(found: Mapping[str, Any], audit: Mapping[str, Any]) -> str:
     """Return what one kind of measures tells of lenses, beside the network: "Noise tells nothing."."""
+    network = audit.get("network")
+    simulated = found["kind"] == "columns" and audit.get("shortcuts", {}).get("simulated")
+    meaning = INPUTS if simulated else MEANINGS[found["kind"]]
     title = found["title"]
     name = title[:1].upper() + title[1:]
-    ending = "" if title.endswith(("pixels", "columns")) else "s"
+    ending = "" if title.endswith(PLURALS) else "s"
     columns = [column_label(column) for column, _ in found["telling"]]
     by = f" (most: {', '.join(columns)})" if columns and found["kind"] != "position" else ""
     if found["low"] <= 0.5:
@@ -300,8 +303,8 @@ def shortcut_words(found: Mapping[str, Any], network: Mapping[str, Any] | None) 
     if network and found["auroc"] >= network["low"]:
         does = "does" if ending else "do"
         well = "better than" if found["low"] > network.get("high", 1.0) else "as well as"
-        return f"{name} alone {does} {well} the network{by}. {MEANINGS[found['kind']]}"
-    return f"{name} alone tell{ending} much{by}. {MEANINGS[found['kind']]}"
+        return f"{name} alone {does} {well} the network{by}. {meaning}"
+    return f"{name} alone tell{ending} much{by}. {meaning}"
 
 
 def realism_table(outcomes: Sequence[Mapping[str, Any]]) -> pd.DataFrame:

@@ -114,6 +114,17 @@ def suspicion_doubt(noise: dict[str, Any]) -> str:
     )
 
 
+def suspects_in_words(noise: dict[str, Any]) -> str:
+    """Return how many labels confident learning suspects: wrong they are called only by an able network."""
+    held = "contradict the scores" if suspicion_doubt(noise) else "are probably wrong"
+    return f"{noise['suspects']} of {noise['judged']} labels {held}"
+
+
+def suspects_title(noise: dict[str, Any]) -> str:
+    """Return the heading of the suspect labels."""
+    return "Labels that the scores contradict" if suspicion_doubt(noise) else "Labels that are probably wrong"
+
+
 def votes_that_count(ws: Workspace, run: Run) -> int:
     """Return how many votes there are on cutouts of the dataset of a run, or of sources that it scored."""
     dataset = datasets.dataset_by_id(ws.database, run.dataset_id)

@@ -18,7 +18,7 @@ from lensapp.services.evaluate import completeness, figure_tables, nuisances
 from lensapp.services.evaluate.audits import KeptAudit, kept_audit
 from lensapp.services.evaluate.evaluation import Evaluation, Measured
 from lensapp.services.evaluate.figure_tables import with_limits
-from lensapp.services.evaluate.label_noise import suspicion_doubt
+from lensapp.services.evaluate.label_noise import suspects_in_words, suspects_title, suspicion_doubt
 from lensapp.services.evaluate.paper_figures import PaperFigure
 from lensapp.services.inspect.joint_completeness import Search, completeness_of
 from lensapp.services.reports import check_figures
@@ -249,7 +249,7 @@ def _audit(kept: KeptAudit | None) -> Iterator[Section]:
         if noise["listed"]:
             caption = f"{noise['origin']}; the first {min(SUSPECTS, noise['suspects'])}, most suspect first"
             table = suspect_table(noise["listed"][:SUSPECTS])
-            tables.append(as_table(table, title="Labels that are probably wrong", caption=caption, digits=3))
+            tables.append(as_table(table, title=suspects_title(noise), caption=caption, digits=3))
     yield Section(
         "audit", "Audits of shortcuts, leaks and labels", tuple(remarks), tuple(tables), tuple(figures)
     )
@@ -257,9 +257,7 @@ def _audit(kept: KeptAudit | None) -> Iterator[Section]:
 
 def label_noise_in_words(noise: dict[str, Any]) -> str:
     """Return how many labels confident learning, and votes and scores together, hold for wrong."""
-    words = (
-        f"{noise['suspects']} of {noise['judged']} labels are probably wrong, by scores of {noise['origin']}"
-    )
+    words = f"{suspects_in_words(noise)}, by scores of {noise['origin']}"
     crowd, doubt = noise["crowd"], suspicion_doubt(noise)
     end = f" {doubt}" if doubt else ""
     if crowd is None:

@@ -8,13 +8,15 @@ from lensapp.core.evaluate.audits.shortcuts import is_strong
 from lensapp.core.evaluate.score_axis import at_least
 from lensapp.services.evaluate.audits import KeptAudit
 from lensapp.services.evaluate.evaluation import Evaluation, Measured
-from lensapp.services.evaluate.figure_tables import with_limits
+from lensapp.services.evaluate.figure_tables import shortcut_words, with_limits
+from lensapp.services.evaluate.label_noise import suspects_in_words, suspicion_doubt
 from lensapp.services.evaluate.realism import areas_in_words, realism_outcomes
 from lensapp.services.reports.checks import WHO, StoredChecks, label_noise_in_words, share_of
 from lensapp.storage.files import SOURCE_CHECKS
 from lensapp.storage.records import Run, Source
 from lensapp.storage.workspace import Workspace
 
+PERFECT = ": even a perfect network would seem to err."
 AUDIT, REALISM, SHIFT = "Audit", "Realism", "Shift"
 COMPLETENESS, NUISANCE = "Completeness by injection", "What should not matter"
 
@@ -121,7 +123,7 @@ def _limits_of_audit(kept: KeptAudit) -> Iterator[str]:
         yield f"{kept.new_votes} votes were cast since the audit, which told label noise without them."
     for one in found["shortcuts"].get("found", ()):
         if is_strong(one):
-            yield one["words"]
+            yield shortcut_words(one, found)
     if "reason" not in found["leakage"]:
         for one in found["leakage"]:
             leaked = one["cutouts"].get("test", 0)
@@ -131,7 +133,7 @@ def _limits_of_audit(kept: KeptAudit) -> Iterator[str]:
                     f"{shared}: {leaked} test cutouts and some of earlier parts. Where they show the same "
                     "object, the figures are too good."
                 )
-    suspects = found["label_noise"].get("suspects")
-    if suspects:
-        judged = found["label_noise"]["judged"]
-        yield f"{suspects} of {judged} labels are probably wrong: even a perfect network would seem to err."
+    noise = found["label_noise"]
+    if noise.get("suspects"):
+        doubt = suspicion_doubt(noise)
+        yield f"{suspects_in_words(noise)}{f'. {doubt}' if doubt else PERFECT}"

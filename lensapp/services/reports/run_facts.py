@@ -142,8 +142,9 @@ def _limits(ws: Workspace, run: Run, evaluation: Measured, used: tuple[Source, .
         yield f"Measured on the {evaluation.part} part, which training has seen or was chosen by."
     if used and all(source.kind in SIMULATED_LENSES for source in used):
         yield (
-            "All lenses that it was trained and measured on are simulated. Networks trained so have lost "
-            "half of their completeness on real data; measure on confirmed lenses first."
+            "All lenses that it was trained and measured on are simulated. Networks trained in this way "
+            "have been seen to lose half of their completeness on real data: measure on confirmed lenses "
+            "first."
         )
     if isinstance(evaluation, Evaluation):
         counts = evaluation.counts

@@ -9,7 +9,7 @@ from typing import Any
 
 import pandas as pd
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
 from lensapp import __version__
 from lensapp.core.data.column_names import column_label
@@ -38,6 +38,7 @@ TEMPLATES = Path(__file__).parent / "templates"
 REPORT, CARD = "report.html.jinja", "card.md.jinja"
 SUBGROUP_BINS = 5
 NAME_OF_PART = re.compile(r' id="[A-Za-z0-9.]+_\d+"')
+COMMAND = re.compile("`([^`]*)`")
 MARKDOWN = str.maketrans({character: f"\\{character}" for character in "\\`*[]<>|#"} | {"\n": " ", "\r": " "})
 
 
@@ -208,8 +209,14 @@ def _environment() -> Environment:
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
+    environment.filters["commands"] = _with_commands
     environment.filters["text"] = lambda value: str(value).translate(MARKDOWN)
     return environment
+
+
+def _with_commands(sentence: str) -> Markup:
+    """Return a sentence as HTML, what stands between backticks as code."""
+    return Markup(COMMAND.sub(r"<code>\1</code>", str(escape(sentence))))  # noqa: S704 - escaped
 
 
 def _score_tables(ws: Workspace, evaluation: Evaluation, threshold: float) -> tuple[ReportTable, ...]:
@@ -222,9 +229,6 @@ def _score_tables(ws: Workspace, evaluation: Evaluation, threshold: float) -> tu
             "refused": [confusion.fn, confusion.tn],
         }
     )
-    resampled = (
-        "cutouts of one object together" if evaluation.stored.group_ids is not None else "cutout by cutout"
-    )
     tables = [
         as_table(
             figure_tables.figures_table([evaluation], threshold=threshold),
@@ -234,7 +238,7 @@ def _score_tables(ws: Workspace, evaluation: Evaluation, threshold: float) -> tu
         as_table(
             figure_tables.interval_table([evaluation]),
             title="Figures with 95 % limits",
-            caption=f"{part}: AUROC after DeLong, the others resampled {resampled}",
+            caption=f"{part}: limits {evaluation.limits_by}",
         ),
         as_table(decisions, title="Truth against decision", caption=f"{part}, at {at_least(threshold)}"),
     ]

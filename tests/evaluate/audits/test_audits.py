@@ -75,7 +75,7 @@ def test_a_corner_marker_and_a_leak_are_exposed(ws: Workspace) -> None:
     found = audit(ws, run_name="husky", spec=AuditSpec())
     told = {one["kind"]: one for one in found["shortcuts"]["found"]}
     assert told["border"]["low"] > 0.9
-    assert "told by border pixels alone" in told["border"]["words"]
+    assert "Border pixels alone" in told["border"]["words"]
     assert "einstein_radius_arcsec" in found["shortcuts"]["columns_left_out"]
     leaks = {leak["reason"]: leak for leak in found["leakage"]}
     assert leaks["parent"]["cutouts"] == {"test": 1}

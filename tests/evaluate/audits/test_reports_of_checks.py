@@ -114,7 +114,7 @@ def test_the_completeness_of_a_report_is_that_of_the_command(
 def test_limits_and_card_name_what_the_checks_found_and_what_was_not_checked(ws: Workspace) -> None:
     report = run_report(ws, RUN, threshold=THRESHOLD)
     limits, card = " ".join(report.facts.limits), card_markdown(report)
-    assert "told by border pixels alone" in limits
+    assert "Border pixels alone" in limits
     assert "Same ID or parent object: 1 test cutouts and some of earlier parts" in limits
     assert "No source has been compared with the training part" in limits
     assert "was not measured by injection" not in limits
@@ -125,6 +125,21 @@ def test_limits_and_card_name_what_the_checks_found_and_what_was_not_checked(ws:
         assert words in card, words
 
 
+def test_a_report_doubts_suspect_labels_in_the_words_of_the_page(ws: Workspace) -> None:
+    path = ws.run_folder(RUN) / "audit.json"
+    kept = json.loads(path.read_text())
+    found = kept.get("found", kept)
+    found["label_noise"] |= {"suspects": 39, "judged": 880, "auroc": 0.77}
+    path.write_text(json.dumps(kept))
+    limits = " ".join(run_report(ws, RUN).facts.limits)
+    assert "39 of 880 labels contradict the scores" in limits
+    assert "most suspects will be mistakes of the network" in limits
+    assert "probably wrong" not in report_html(run_report(ws, RUN))
+    found["label_noise"]["auroc"] = 0.95
+    path.write_text(json.dumps(kept))
+    assert "even a perfect network" in " ".join(run_report(ws, RUN).facts.limits)
+
+
 def test_a_report_of_a_run_that_nobody_checked_says_so(ws: Workspace) -> None:
     folder = ws.run_folder(RUN)
     for path in (folder / "audit.json", folder / "vetoes.json", evaluations.injections_path(folder, SOURCE),
@@ -132,6 +147,9 @@ def test_a_report_of_a_run_that_nobody_checked_says_so(ws: Workspace) -> None:
         path.unlink()
     report = run_report(ws, RUN)
     limits = " ".join(report.facts.limits)
+    text = report_html(report)
+    assert f"<code>audit {RUN}</code>" in text
+    assert f"`audit {RUN}`" not in text
     for words in ("Shortcuts, leaks between the parts and wrong labels were not looked for",
                   "was not measured by injection", "answer to seeing, noise"):  # fmt: skip
         assert words in limits

@@ -50,7 +50,7 @@ def test_a_mark_in_the_corner_is_exposed_by_border_pixels_and_not_by_central_one
     network = Interval(0.98, 0.96, 0.99)
     found = audited(pixels, network=network)
     assert found["border"].auroc > 0.97
-    assert found["border"].words.startswith("As much as by the network is told by border pixels alone.")
+    assert found["border"].words.startswith("Border pixels alone do as well as the network.")
     assert found["central"].auroc < 0.62
 
 

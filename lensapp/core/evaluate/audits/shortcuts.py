@@ -55,6 +55,13 @@ MEANINGS: dict[Kind, str] = {
     "columns.",
     "position": "The classes lie in different fields, and depth and seeing change with the field.",
 }
+INPUTS = (
+    "The cutouts are simulated, and their columns are what went into the simulation: no catalogue of real "
+    "objects has them, and the network does not read them. That the classes differ in them can still be "
+    "seen in the images."
+)
+"""What columns that tell lenses mean of a dataset that is simulated from end to end."""
+PLURALS = ("pixels", "columns")
 
 
 @dataclass(frozen=True, eq=False)
@@ -341,9 +348,11 @@ def find_shortcuts(
             words = f"Nothing is told by {title}."
         elif area.value < STRONG:
             words = f"A little is told by {title}{by}."
+        elif network is None or area.value < network.low:
+            words = f"Much is told by {title} alone{by}. {MEANINGS[kind]}"
         else:
-            much = "Much" if network is None or area.value < network.low else "As much as by the network"
-            words = f"{much} is told by {title} alone{by}. {MEANINGS[kind]}"
+            do = "do" if title.endswith(PLURALS) else "does"
+            words = f"{title[0].upper()}{title[1:]} alone {do} as well as the network{by}. {MEANINGS[kind]}"
         columns = measures.values.shape[1]
         shortcuts.append(Shortcut(kind, area.value, area.low, area.high, columns, telling, words))
     return shortcuts

@@ -11,7 +11,7 @@ from lensapp.core.evaluate.audits.shortcuts import is_strong
 from lensapp.services.data.sources import ready_sources
 from lensapp.services.evaluate.audits import KIND, kept_audit, start_audit
 from lensapp.services.evaluate.figure_tables import leakage_table, realism_table, shortcut_table
-from lensapp.services.evaluate.label_noise import suspicion_doubt
+from lensapp.services.evaluate.label_noise import suspects_title, suspicion_doubt
 from lensapp.storage.records import Cutout, Run
 from lensapp.storage.workspace import Workspace
 from lensapp.ui.data.realism import offered_as_real, show_result
@@ -131,7 +131,8 @@ def _show_label_noise(ws: Workspace, run: Run, noise: dict[str, Any]) -> None:
     if "reason" in noise:
         st.info(f"Label noise: {plain(noise['reason'])}")
         return
-    heading("Label noise: labels that are probably wrong")
+    title = suspects_title(noise)
+    heading(f"Label noise: {title[0].lower()}{title[1:]}")
     ranked = " The most suspect first, with the probability of their label." if noise["listed"] else ""
     st.caption(
         f"Confident learning holds {number(noise['suspects'])} of {counted(noise['judged'], 'label')} for "
