@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 import pytest
+from streamlit.testing.v1 import AppTest
 
 from lensapp import jobs
 from lensapp.core.evaluate.audits.realism import chance_scatter
@@ -21,7 +22,7 @@ from lensapp.services.evaluate.realism import start_audit
 from lensapp.storage import queue, sources
 from lensapp.ui.data import quality_view
 from lensapp.ui.data.catalogue_view import safe_csv
-from lensapp.ui.data.realism import called, offered_as_real, roles_of
+from lensapp.ui.data.realism import by_what_they_tell, called, offered_as_real, roles_of
 from lensapp.ui.data.sky_view import (
     Positions,
     facts_in_words,
@@ -33,6 +34,10 @@ from support.pages_workspace import add_survey, figures_of, open_page, sheets_of
 from support.small_surveys import add_source, make_survey, pack_source
 
 open_data = partial(open_page, "data", patience=60)
+
+
+def titles_of(app: AppTest) -> list[str]:
+    return [one.value.removeprefix("#### ") for one in app.markdown if one.value.startswith("#### ")]
 
 
 def test_the_contact_sheet_holds_a_tile_for_each_cutout(workspace):
@@ -135,6 +140,21 @@ def test_sources_that_are_not_real_are_offered_last_and_say_so():
     ]  # fmt: skip
 
 
+def test_what_is_proposed_first_is_real_beside_simulated_or_of_the_other_class_and_never_of_the_same_pixels():
+    kinds = {"lenses": "", "sky": "", "found": "", "arcs": "painted"}
+    of = {"lenses": "ingest", "sky": "ingest", "found": "objects", "arcs": "paint"}
+    every = {name: SimpleNamespace(name=name, kind=of[name], spec={"source": "sky"}) for name in kinds}
+    classes = {"lenses": "lens", "sky": "nonlens", "found": None, "arcs": "lens"}
+    ready = [*every.values()]
+    proposed = {one.name: by_what_they_tell(one, ready, kinds, classes) for one in ready}
+    assert proposed == {
+        "lenses": ["arcs", "sky", "found"],
+        "sky": ["arcs", "lenses", "found"],
+        "found": ["arcs", "lenses", "sky"],
+        "arcs": ["sky", "lenses", "found"],
+    }
+
+
 def test_few_cutouts_are_not_audited_and_two_simulations_say_that_they_tell_nothing(workspace):
     add_survey(workspace, "demo1")
     add_survey(workspace, "demo2")
@@ -177,6 +197,19 @@ def test_sources_that_cannot_be_compared_are_not_offered_and_say_why(workspace):
     assert any("elsewhere (bands z, Y, none in common)" in text.value for text in app.caption)
 
 
+def test_cutouts_alike_in_noise_are_shown_as_the_deepest_and_the_shallowest(workspace):
+    pixels = np.random.default_rng(1).normal(0, 1, (30, 40, 40, 3)).astype(np.float32)
+    source = pack_source(
+        workspace, "alike", pixels, [{"row": row, "candidate_id": f"n-{row}"} for row in range(30)]
+    )
+    found = noise_of_cutouts(workspace, source)
+    worst = found.relative.max(1)
+    assert worst[found.extremes(3)].tolist() == [*np.sort(worst)[:3], *np.sort(worst)[-3:]]
+    app = open_data(view="quality", source="alike")
+    assert "The deepest and the shallowest cutouts" in titles_of(app)
+    assert "None of the sample stands out from the others of its band." in [one.value for one in app.caption]
+
+
 def test_data_opens_on_what_the_other_pages_are_about_and_says_so_in_its_address(workspace):
     make_survey(workspace, count=20)
     pack_source(workspace, "one", np.ones((1, 8, 8, 3), np.float32), [{"row": 0, "candidate_id": "one"}])
@@ -207,6 +240,7 @@ def test_cutouts_much_noisier_than_the_others_are_named(workspace):
     assert any(
         one.value == "1 cutout of the sample stands out from the others of its band." for one in app.caption
     )
+    assert "Noisiest cutouts" in titles_of(app)
     few = pack_source(workspace, "few", pixels[:4], rows[:4])
     assert noise_of_cutouts(workspace, few) is None
 
@@ -214,7 +248,7 @@ def test_cutouts_much_noisier_than_the_others_are_named(workspace):
 def test_masked_pixels_of_a_sample_are_told_from_those_of_all_cutouts():
     simulated = SimpleNamespace(quality={})
     note = quality_view.what_is_of_a_sample(simulated, sampled=256, total=2000)
-    assert note == "Masked: in 256 cutouts, evenly spread. "
+    assert note == "Masked in the table: in 256 of the cutouts, evenly spread. "
     assert not quality_view.what_is_of_a_sample(simulated, sampled=90, total=90)
     imported = SimpleNamespace(quality={"bands": {"g": {"nan": 3}}})
     assert not quality_view.what_is_of_a_sample(imported, sampled=256, total=2000)
@@ -288,7 +322,7 @@ def test_the_simulated_one_of_two_sources_is_audited_as_such_whichever_is_shown(
     assert roles_of("sky", "deep", kinds) == {"real": "deep", "simulated": "sky"}
     of_neither = roles_of("arcs", "demo", kinds)
     assert of_neither == {"real": "demo", "simulated": "arcs"}
-    assert called(of_neither, kinds) == {"real": "demo (taken as real)", "simulated": "arcs (painted)"}
+    assert called(of_neither, kinds) == {"real": "demo (simulated)", "simulated": "arcs (painted)"}
     assert called(roles_of("sky", "demo", kinds), kinds)["real"] == "sky (real)"
     assert called(roles_of("sky", "deep", kinds), kinds) == {"real": "deep", "simulated": "sky"}
 

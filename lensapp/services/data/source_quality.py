@@ -137,12 +137,22 @@ class CutoutNoise:
 
         These are noisier than the cutouts differ among each other, and by a fifth at least.
         """
-        logs = np.log(self.relative)
+        logs, worst = np.log(self.relative), self.worst
         limit = np.maximum(OUTSTANDING * 1.4826 * np.nanmedian(np.abs(logs), axis=0), np.log(LEAST_NOISIER))
-        worst = np.nan_to_num(logs, nan=-np.inf).max(1)
         standing_out = int(np.count_nonzero((np.nan_to_num(logs, nan=-np.inf) > limit).any(1)))
         order = np.argsort(-worst, kind="stable")[:most]
-        return np.asarray(order[np.isfinite(worst[order])], np.int64), standing_out
+        return np.asarray(order[worst[order] > 0], np.int64), standing_out
+
+    def extremes(self, of_each: int) -> NDArray[np.int64]:
+        """Return the deepest and then the shallowest, each where it is noisiest, in the order of noise."""
+        order = np.argsort(self.worst, kind="stable")
+        known = np.asarray(order[self.worst[order] > 0], np.int64)
+        return known if len(known) <= 2 * of_each else np.concatenate([known[:of_each], known[-of_each:]])
+
+    @property
+    def worst(self) -> NDArray[np.float64]:
+        """Noise of each cutout in the band where it is noisiest for that band; 0 where none is known."""
+        return np.asarray(np.nan_to_num(self.relative, nan=0.0).max(1))
 
 
 def noise_of_cutouts(ws: Workspace, source: Source) -> CutoutNoise | None:

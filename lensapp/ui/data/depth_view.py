@@ -18,6 +18,7 @@ from lensapp.ui.shared.widgets import counted, heading, number
 MOST_BINS = 40
 OUTER = 0.5  # per cent at either end that a few strays may lie beyond
 MOST_SHOWN = 6
+SMALLEST = 104  # pixels across: all of them in one row on a wide screen, in two on others
 
 
 def show_depths(source: Source) -> None:
@@ -73,9 +74,14 @@ def _show_spread(source: Source, found: CutoutNoise) -> None:
 
 def _show_noisiest(source: Source, found: CutoutNoise) -> None:
     ws, (rows, standing_out) = get_workspace(), found.noisiest(MOST_SHOWN)
-    heading("Noisiest cutouts")
-    told = f"{counted(standing_out, 'cutout')} of the sample" if standing_out else "None of the sample"
-    st.caption(f"{told} {'stand' if standing_out > 1 else 'stands'} out from the others of its band.")
+    heading("Noisiest cutouts" if standing_out else "The deepest and the shallowest cutouts")
+    if standing_out:
+        told = f"{counted(standing_out, 'cutout')} of the sample {'stand' if standing_out > 1 else 'stands'}"
+        st.caption(f"{told} out from the others of its band.")
+        rows = rows[:standing_out]
+    else:
+        st.caption("None of the sample stands out from the others of its band.")
+        rows = found.extremes(MOST_SHOWN // 2)
     cutouts = cutouts_by_id(ws, found.cutout_ids[rows].tolist())
     by_id = dict(zip(found.cutout_ids.tolist(), found.relative, strict=True))
     colours = figures.class_colours()
@@ -86,6 +92,7 @@ def _show_noisiest(source: Source, found: CutoutNoise) -> None:
         captions=[f"{one.candidate_id}\n{_in_words(source, one, by_id)}" for one in cutouts],
         hints=[describe_cutout(one) for one in cutouts],
         colours=[colours[one.label or "unlabelled"] for one in cutouts],
+        smallest=SMALLEST,
     )
 
 

@@ -12,7 +12,7 @@ import streamlit as st
 from lensapp.core.numerals import true_minus
 from lensapp.core.powers import superscript
 from lensapp.services.data.pictures import cutouts_by_id
-from lensapp.services.data.source_quality import account_of, pixel_sky, remarks_on
+from lensapp.services.data.source_quality import PixelSky, account_of, pixel_sky, remarks_on
 from lensapp.services.data.source_tables import SAMPLE, column_of, sampled_pixels
 from lensapp.services.data.sources import rejections
 from lensapp.storage.records import Rejection, Source
@@ -102,7 +102,11 @@ def rejection_table(rejected: Sequence[Rejection]) -> pd.DataFrame:
 def what_is_of_a_sample(source: Source, *, sampled: int, total: int) -> str:
     """Return that the masked share of each band is of a sample, where the import did not count all."""
     counted_all = all("nan" in report for report in (source.quality.get("bands") or {"": {}}).values())
-    return "" if counted_all or sampled >= total else f"Masked: in {sampled} cutouts, evenly spread. "
+    return (
+        ""
+        if counted_all or sampled >= total
+        else (f"Masked in the table: in {number(sampled)} of the cutouts, evenly spread. ")
+    )
 
 
 def _show_masked(source: Source) -> None:
@@ -112,8 +116,11 @@ def _show_masked(source: Source) -> None:
     with_mask = int(np.count_nonzero(share > 0))
     heading(f"{counted(with_mask, 'cutout')} with masked pixels")
     masked_share = 100 * float(share.mean()) if len(share) else 0.0
-    st.caption(f"{masked_share:.2f} % of all cutouts' pixels are NaN or 'no data'.")
+    st.caption(
+        f"Of all {counted(len(share), 'cutout')} {masked_share:.2f} % of the pixels are NaN or 'no data'."
+    )
     pixels, _ = sampled_pixels(ws, source)
+    of_which = what_is_of_a_sample(source, sampled=len(pixels), total=len(share))
     of_bands = source.quality.get("bands") or {}
     rows = []
     for index, band in enumerate(source.bands):
@@ -128,33 +135,28 @@ def _show_masked(source: Source) -> None:
     table["sky"], table["noise"] = levels.sky, levels.noise
     if levels.noise_mag_arcsec2 is not None:
         table["depth"] = levels.noise_mag_arcsec2
-    flux, power = f"%.{levels.decimals}f", f" (10{superscript(levels.power)})" if levels.power else ""
-    st.dataframe(
-        table,
-        hide_index=True,
-        width="stretch",
-        column_config={
-            "masked": st.column_config.NumberColumn(format="%.3g %%", help="Share of pixels, in a sample."),
-            "NaN": st.column_config.NumberColumn(help="Pixels without a number."),
-            "no data": st.column_config.NumberColumn(
-                help="Pixels with a value such as 100 or -99 that means 'no data', masked on import."
-            ),
-            "sky": st.column_config.NumberColumn(
-                f"sky{power}", format=flux, help="Median flux of a pixel at the borders."
-            ),
-            "noise": st.column_config.NumberColumn(
-                f"noise{power}", format=flux, help="Robust scatter of pixels at the borders."
-            ),
-            "depth": st.column_config.NumberColumn(
-                "mag/arcsec²", format="%.2f", help="Surface brightness equal to the noise."
-            ),
-        },
-    )
+    columns = _columns_of_bands(levels, f"masked, of {number(len(pixels))}" if of_which else None)
+    st.dataframe(table, hide_index=True, width="stretch", column_config=columns)
     also = "" if levels.noise_mag_arcsec2 is None else "; last the noise as a surface brightness"
-    of_which = what_is_of_a_sample(source, sampled=len(pixels), total=len(share))
     st.caption(plain(f"{of_which}Sky and noise of a pixel, {levels.unit}{also}."))
     for warning in remarks_on(source):
         st.caption(f":material/warning: {plain(in_page_words(warning))}")
+
+
+def _columns_of_bands(levels: PixelSky, masked: str | None) -> dict[str, Any]:
+    """Return how the columns of the table of bands are shown; `masked` heads the share of a sample."""
+    flux, power = f"%.{levels.decimals}f", f" (10{superscript(levels.power)})" if levels.power else ""
+    figure = st.column_config.NumberColumn
+    return {
+        "masked": figure(masked, format="%.3g %%", help="Share of pixels, in a sample."),
+        "NaN": figure(help="Pixels without a number."),
+        "no data": figure(
+            help="Pixels with a value such as 100 or -99 that means 'no data', masked on import."
+        ),
+        "sky": figure(f"sky{power}", format=flux, help="Median flux of a pixel at the borders."),
+        "noise": figure(f"noise{power}", format=flux, help="Robust scatter of pixels at the borders."),
+        "depth": figure("mag/arcsec²", format="%.2f", help="Surface brightness equal to the noise."),
+    }
 
 
 def _show_pixel_histogram(source: Source) -> None:

@@ -13,10 +13,11 @@ from plotly.subplots import make_subplots
 from lensapp.core.evaluate.audits.realism import FEWEST, chance_scatter
 from lensapp.core.evaluate.audits.realism_spec import RealismSpec
 from lensapp.services.data.object_finding import KIND as OBJECTS
-from lensapp.services.data.sources import count_cutouts, ready_sources
+from lensapp.services.data.sources import count_cutouts, label_counts, ready_sources
 from lensapp.services.evaluate.realism import pictures_beside, reason_against, start_audit, verdict
 from lensapp.services.train import job_control
 from lensapp.storage.records import Source
+from lensapp.storage.workspace import Workspace
 from lensapp.ui.data.realism_example import show_example
 from lensapp.ui.shared import figures
 from lensapp.ui.shared.address import kept, one_of
@@ -28,7 +29,6 @@ from lensapp.ui.shared.state import ask_to_go, get_workspace, go
 from lensapp.ui.shared.widgets import counted, empty_state, errors_shown
 
 NOT_REAL = {"demo": "simulated", "paint": "painted"}  # by the kind of source
-TAKEN_AS_REAL = "taken as real"  # of two that are not
 ACROSS, FIGURE_HEIGHT = 3, 270
 PICTURES = 6
 MAIN_FIELDS = ("label", "run", "sample")
@@ -41,13 +41,43 @@ def offered_as_real(sources: Iterable[Source]) -> dict[str, str]:
     Objects found in a source are what it is.
     """
     named = {one.name: one for one in sources}
-    kinds = {}
-    for name, one in named.items():
-        root = one
-        while root.kind == OBJECTS and (parent := named.get(root.spec.get("source", ""))) is not None:
-            root = parent
-        kinds[name] = NOT_REAL.get(root.kind, "")
+    kinds = {name: NOT_REAL.get(found_in(one, named).kind, "") for name, one in named.items()}
     return dict(sorted(kinds.items(), key=lambda pair: bool(pair[1])))
+
+
+def found_in(source: Source, named: Mapping[str, Source]) -> Source:
+    """Return the source in which objects were found, at the end of a chain of such; else the source."""
+    while source.kind == OBJECTS and (parent := named.get(source.spec.get("source", ""))) is not None:
+        source = parent
+    return source
+
+
+def by_what_they_tell(
+    shown: Source, others: Sequence[Source], kinds: Mapping[str, str], of_one_class: Mapping[str, str | None]
+) -> list[str]:
+    """Return the names of sources to compare with one, first those whose comparison tells most.
+
+    A real source tells most beside one that is not, of two alike one of another class. Objects and the
+    source in which they were found hold the same pixels.
+
+    Parameters
+    ----------
+    of_one_class
+        Source → the label of all its labelled cutouts, None where it has both or none.
+    """
+    named = {one.name: one for one in (*others, shown)}
+
+    def order(name: str) -> tuple[bool, ...]:
+        kin = found_in(named[name], named).name == found_in(shown, named).name
+        classes = of_one_class[name], of_one_class[shown.name]
+        return kin, bool(kinds[name]) == bool(kinds[shown.name]), None in classes or len({*classes}) == 1
+
+    return sorted((name for name in kinds if name in named and name != shown.name), key=order)
+
+
+def _class_of_all(ws: Workspace, source: Source) -> str | None:
+    labels = [*label_counts(ws, source)]
+    return labels[0] if len(labels) == 1 else None
 
 
 def roles_of(shown: str, other: str, kinds: Mapping[str, str]) -> dict[str, str]:
@@ -63,10 +93,10 @@ def show_realism(source: Source) -> None:
     ready = ready_sources(ws)
     kinds = offered_as_real(ready)
     reasons = {one.name: reason_against(ws, source, one) for one in ready if one.id != source.id}
-    others = [name for name in kinds if name in reasons and reasons[name] is None]
     counts = {one.name: count_cutouts(ws, one) for one in ready}
-    if not kinds[source.name]:  # then those come first that are not real
-        others.sort(key=lambda name: not kinds[name])
+    of_one_class = {one.name: _class_of_all(ws, one) for one in ready}
+    every = by_what_they_tell(source, ready, kinds, of_one_class)
+    others = [name for name in every if reasons[name] is None]
     others.sort(key=lambda name: counts[name] < FEWEST)
     if not others:
         _show_without_others(source, reasons)
@@ -194,7 +224,7 @@ def called(pair: Mapping[str, Any], kinds: Mapping[str, str]) -> dict[str, str]:
     if not kinds[simulated]:  # `roles_of` takes one that is not real as simulated
         return {"real": real, "simulated": simulated}
     return {
-        "real": f"{real} ({TAKEN_AS_REAL if kinds[real] else 'real'})",
+        "real": f"{real} ({kinds[real] or 'real'})",
         "simulated": f"{simulated} ({kinds[simulated]})",
     }
 

@@ -18,7 +18,7 @@ from lensapp.services.overview import (
 )
 from lensapp.services.train.run_listing import studies_last
 from lensapp.services.train.starter import install_starter
-from lensapp.storage.records import Source
+from lensapp.storage.records import Run, Source
 from lensapp.ui.shared.figures import class_colours, line_colours, part_colours
 from lensapp.ui.shared.pictures import Pictures, bars, line, mosaic, picture_data, stacked
 from lensapp.ui.shared.state import get_workspace, go
@@ -83,12 +83,18 @@ def _losses(facts: Overview) -> tuple[str, str]:
     for run in runs[:LOOKED_AT]:
         losses = validation_losses(get_workspace(), run)
         if len(losses) > 1:
-            return line(losses, colour=line_colours()[0]), f"validation loss, lowest {np.nanmin(losses):.3g}"
+            return line(losses, colour=line_colours()[0]), f"validation loss, {_best_of(losses, run)}"
     aurocs = [(run.evaluation or {}).get("auroc") for run in runs]
     measured = [float(value) for value in aurocs[:LOOKED_AT] if value is not None]
     if measured:
         return bars(measured, colours=[line_colours()[0]]), "AUROC of runs"
     return "", ""
+
+
+def _best_of(losses: list[float], run: Run) -> str:
+    """Return the loss that the table of Train has: the best epoch may be chosen by another figure."""
+    loss = (run.summary.get("best") or {}).get("val_loss")
+    return f"lowest {np.nanmin(losses):.3g}" if loss is None else f"best epoch {loss:.4f}"
 
 
 def _scores(facts: Overview) -> tuple[str, str]:
