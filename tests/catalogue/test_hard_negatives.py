@@ -7,10 +7,15 @@ import numpy as np
 import pytest
 
 from lensapp.cli import main
+from lensapp.core.catalogue.feedback_rules import BETWEEN_PARTS, OBJECT_IN_TEST
 from lensapp.core.catalogue.negatives_spec import HardNegativesSpec
 from lensapp.core.errors import BandMismatch, InvalidInput, NotFound
 from lensapp.core.split.splits import SplitSpec
-from lensapp.services.catalogue.hard_negatives import add_hard_negatives, plan_hard_negatives
+from lensapp.services.catalogue.hard_negatives import (
+    add_hard_negatives,
+    none_placed_words,
+    plan_hard_negatives,
+)
 from lensapp.services.split import datasets as dataset_service
 from lensapp.storage import datasets, runs
 from lensapp.storage.records import Dataset, Source
@@ -152,3 +157,16 @@ def test_the_command_adds_them(ws, parent, scored, capsys, monkeypatch):
     assert main(["--workspace", str(ws.folder), *words, "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["added"] == {"Merger": 1, "Ring": 1}
     assert added_to(ws, "hard", scored) == [18, 19]
+
+
+def test_why_no_part_takes_the_hardest_nonlenses_is_said_in_sentences():
+    assert none_placed_words({OBJECT_IN_TEST: 16}, source_name="sky") == (
+        "No further non-lens of sky can be added. Of the 16 with the highest scores all show an object "
+        "that the test part holds, or look like one of its cutouts. Take another source."
+    )
+    assert "Of the 3 with the highest scores 2 show an object that" in none_placed_words(
+        {OBJECT_IN_TEST: 2, BETWEEN_PARTS: 1}, source_name="sky"
+    )
+    assert none_placed_words({OBJECT_IN_TEST: 1}, source_name="sky").startswith(
+        "The only non-lens of sky left is kept out of training: its object, or a near-duplicate, is in the"
+    )

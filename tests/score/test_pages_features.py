@@ -14,7 +14,7 @@ from lensapp.services.inspect.consensus import grades_of
 from lensapp.services.score import features, map_density
 from lensapp.services.score.map_density import map_points
 from lensapp.services.score.scores import aligned_scores
-from lensapp.storage import queue, sources
+from lensapp.storage import queue, runs, sources
 from lensapp.storage.features import FeatureMap, features_folder, open_store, save_map
 from lensapp.storage.files import checksum_of
 from lensapp.storage.workspace import Workspace
@@ -30,6 +30,7 @@ from support.pages_workspace import (
     full_workspace,
     open_page,
 )
+from support.small_surveys import pack_source
 
 
 def add_map(ws: Workspace, run_name: str = "elu_cnn-2") -> None:
@@ -64,6 +65,23 @@ def test_a_map_is_started_from_its_form(folder: Path) -> None:
         "sky",
         "hdbscan",
     )
+
+
+def test_larger_cutouts_are_mapped_by_their_middle_with_the_switch_that_score_has(folder: Path) -> None:
+    ws = Workspace.open(folder)
+    run = add_run(ws, add_dataset(ws, add_survey(ws)), "elu_cnn-1")
+    cutouts = [{"row": row, "candidate_id": f"K{row}"} for row in range(4)]
+    pixels = np.random.default_rng(2).normal(0, 1, (4, 20, 20, 3)).astype(np.float32)
+    large = pack_source(ws, "large", pixels, cutouts, bands=("g", "r", "i"), pixel_scale_arcsec=0.25)
+    page = open_page("features", run="elu_cnn-1", source="large")
+    assert not page.error
+    page.toggle(key=f"crop-{run.id}-{large.id}").set_value(False).run()
+    assert not [one for one in page.button if one.label == "Make the map"]
+    page.toggle(key=f"crop-{run.id}-{large.id}").set_value(True).run()
+    next(button for button in page.button if button.label == "Make the map").click().run()
+    assert not page.exception
+    assert queue.list_jobs(ws.database)[0].payload["source"] == "large"
+    runs.require_fit(ws, run, large)  # the run remembers it: the job is not refused
 
 
 def test_a_map_is_drawn_with_its_clusters(folder: Path) -> None:

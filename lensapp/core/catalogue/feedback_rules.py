@@ -28,6 +28,12 @@ OBJECT_IN_TEST = "its object, or a near-duplicate, is in the test part"
 IN_SECOND_TEST = "in the second test part, which no training sees"
 OBJECT_IN_SECOND_TEST = "its object is in a second test part, which no training sees"
 BETWEEN_PARTS = "links objects of different parts or folds"
+OF_SEVERAL = {
+    OBJECT_IN_TEST: "show an object that the test part holds, or look like one of its cutouts",
+    OBJECT_IN_SECOND_TEST: "show an object of a second test part, which no training sees",
+    BETWEEN_PARTS: "link objects of different parts or folds",
+}
+"""The same reasons as a predicate of several cutouts."""
 TEST = PARTS[2]
 
 

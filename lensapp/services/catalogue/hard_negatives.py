@@ -1,7 +1,7 @@
 """Add the known non-lenses that a network takes for lenses to the next dataset version."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from lensapp.core.acting import needs
 from lensapp.core.align import rows_of
+from lensapp.core.catalogue.feedback_rules import OF_SEVERAL
 from lensapp.core.catalogue.negatives_spec import HardNegativesSpec
 from lensapp.core.errors import InvalidInput
 from lensapp.core.plurals import thin_spaced
@@ -118,9 +119,7 @@ def plan_hard_negatives(
     NotFound, BandMismatch
         When the dataset, source or run does not exist, or the cutouts do not fit the dataset.
     NoneLeft
-        When no non-lens is left to add.
-    InvalidInput
-        When no part of the dataset takes any.
+        When no non-lens is left to add, or no part of the dataset takes any.
     """
     parent = datasets.get_dataset(ws.database, dataset_name)
     source, run = sources.get_source(ws.database, source_name), runs.get_run(ws.database, run_name)
@@ -141,8 +140,7 @@ def plan_hard_negatives(
     accepted = placement.accepted
     refused = dict(Counter(placement.refusal[~accepted].tolist()))
     if not accepted.any():
-        why = ", ".join(f"{count} {reason}" for reason, count in refused.items())
-        raise InvalidInput(f"None of the {len(chosen)} non-lenses can be added: {why}. Take another source.")
+        raise NoneLeft(none_placed_words(refused, source_name=source_name))
     best_first = np.flatnonzero(accepted)[np.argsort(-score[accepted], kind="stable")]
     columns = {"cutout_id": new.columns["id"].astype(np.int64), "kind": new.kind, "score": score}
     rows = placed_rows(placement, cutout_id=new.columns["id"], label=label, label_from=new.label_from)
@@ -331,6 +329,20 @@ def _none_left(
     return NoneLeft(
         f"None of the {thin_spaced(len(known.kind))} known non-lenses of {source_name} is left to add: "
         f"{why or 'there are none'}. {advice}."
+    )
+
+
+def none_placed_words(refused: Mapping[str, int], *, source_name: str) -> str:
+    """Return why no part of a version takes any of the non-lenses that were chosen: reason -> number."""
+    total = sum(refused.values())
+    said = [(count, OF_SEVERAL.get(one, f"are left out ({one})")) for one, count in refused.items()]
+    why = "; ".join(f"{thin_spaced(count)} {words}" for count, words in said)
+    return (
+        f"No further non-lens of {source_name} can be added. Of the {thin_spaced(total)} with the highest "
+        f"scores {why if len(said) > 1 else 'all ' + said[0][1]}. Take another source."
+        if total > 1
+        else f"The only non-lens of {source_name} left is kept out of training: {next(iter(refused))}. "
+        "Take another source."
     )
 
 

@@ -27,10 +27,19 @@ UNLABELLED = "unlabelled"
 
 
 @needs("work")
-def start_features(ws: Workspace, *, run_name: str, name: str, spec: MapSpec | None = None) -> Job:
+def start_features(
+    ws: Workspace,
+    *,
+    run_name: str,
+    name: str,
+    spec: MapSpec | None = None,
+    crop: bool = False,
+    allow_unknown_units: bool = False,
+) -> Job:
     """Queue the features of a source or a dataset version through a run, and a map of them.
 
-    One that waits or runs already with the same map is returned.
+    One that waits or runs already with the same map is returned. What `crop` and `allow_unknown_units` permit
+    is what they do for scores; the run remembers it.
 
     Raises
     ------
@@ -45,8 +54,15 @@ def start_features(ws: Workspace, *, run_name: str, name: str, spec: MapSpec | N
     features_folder(ws, run_name, name)
     if run.model not in GIVE_FEATURES:
         require_network(ws, run)
-    for source in sources_of(ws, name):
-        check_source_fits(ws, run, source)
+    given = {"crop": crop, "allow_unknown_units": allow_unknown_units}
+    every = sources_of(ws, name)
+    for source in every:
+        check_source_fits(ws, run, source, **given)
+    for source in every:
+        if allow_unknown_units:
+            runs.allow_unknown_units(ws, run, source)
+        if crop:
+            runs.allow_crop(ws, run, source)
     payload: FeaturesPayload = {"run": run.name, "source": name, "spec": spec.saved() if spec else None}
     title = f"Features of {name} through {run.name}"
     return jobs.enqueue(ws.database, kind="features", title=title, payload=payload, once=True)

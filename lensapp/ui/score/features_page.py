@@ -29,6 +29,7 @@ from lensapp.ui.score.feature_map import (
     within_axes,
 )
 from lensapp.ui.score.map_example import show_example
+from lensapp.ui.score.permissions import ask_permissions
 from lensapp.ui.score.selection import show_clusters, show_selected_cutouts
 from lensapp.ui.shared import figures
 from lensapp.ui.shared.address import kept, one_of
@@ -97,15 +98,19 @@ def _show_or_offer_map(ws: Workspace, run: Run, name: str, trained: Sequence[Run
         return
     try:
         methods = features.maps_made(ws, run.name, name)
-        if not methods:
-            for source in features.sources_of(ws, name):
-                runs.check_source_fits(ws, run, source)
+        shown = features.sources_of(ws, name)
     except LensAppError as error:
         error_box(error)
         return
     if methods:
         _show_map(ws, run, name, methods)
         return
+    given: dict[str, bool] = {}
+    for source in shown:
+        asked = ask_permissions(ws, run, source, verb="Map")
+        if asked is None:
+            return
+        given |= asked
     left, right = st.columns([4, 5], gap="medium")
     with right:
         show_example()
@@ -119,7 +124,7 @@ def _show_or_offer_map(ws: Workspace, run: Run, name: str, trained: Sequence[Run
         other = next((one.name for one in trained if features.maps_made(ws, one.name, name)), None)
         if other and st.button(f"Show its map through {plain(other)}", icon=ICON, key="features-other"):
             go("features", run=other)
-        _show_form(ws, run, name, key="first")
+        _show_form(ws, run, name, key="first", given=given)
 
 
 def _choose(ws: Workspace, trained: list[Run], imported: list[Source]) -> tuple[Run, str]:
@@ -160,8 +165,13 @@ def fields_used(choices: Mapping[str, Any]) -> tuple[str, ...]:
     return tuple(name for name, reads in used.items() if reads)
 
 
-def _show_form(ws: Workspace, run: Run, name: str, *, key: str) -> None:
-    """Show projection and clusters, with when to choose which, and folded what is rarely changed."""
+def _show_form(
+    ws: Workspace, run: Run, name: str, *, key: str, given: Mapping[str, bool] | None = None
+) -> None:
+    """Show projection and clusters, with when to choose which, and folded what is rarely changed.
+
+    `given` are permissions to read cutouts that differ from the network's.
+    """
     form = f"map-{key}-{run.name}-{name}"
     entered = spec_fields(MapSpec, key=form, only=CHOICES, keep="map.", columns=1)
     st.caption(f"{WHEN[entered['method']]} {CLUSTERS_WHEN[entered['clusters']]}")
@@ -173,7 +183,7 @@ def _show_form(ws: Workspace, run: Run, name: str, *, key: str) -> None:
     if spec is None:
         return
     try:
-        features.start_features(ws, run_name=run.name, name=name, spec=spec)
+        features.start_features(ws, run_name=run.name, name=name, spec=spec, **(given or {}))
     except LensAppError as error:
         error_box(error)
         return

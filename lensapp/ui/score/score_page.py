@@ -8,7 +8,7 @@ import numpy as np
 import streamlit as st
 from numpy.typing import NDArray
 
-from lensapp.core.errors import LensAppError, SizeMismatch, UnitMismatch
+from lensapp.core.errors import LensAppError
 from lensapp.core.evaluate.score_axis import at_least
 from lensapp.core.inspect.review_spec import ReviewSpec
 from lensapp.core.numerals import score_text
@@ -41,6 +41,7 @@ from lensapp.ui.evaluate.evaluation_figures import score_histogram_csv
 from lensapp.ui.evaluate.survey_view import show_survey_numbers
 from lensapp.ui.evaluate.threshold import current_threshold
 from lensapp.ui.score.estimates import offer_probabilities, show_estimates
+from lensapp.ui.score.permissions import ask_permissions
 from lensapp.ui.score.recall import show_recall
 from lensapp.ui.score.score_figure import scored_figure
 from lensapp.ui.score.score_import import show_score_import
@@ -57,11 +58,9 @@ from lensapp.ui.shared.state import choose, get_workspace, go, selected
 from lensapp.ui.shared.widgets import (
     counted,
     empty_state,
-    error_box,
     errors_shown,
     heading,
     number,
-    offer_middle,
 )
 
 ICON = ":material/stacked_bar_chart:"
@@ -293,7 +292,7 @@ def _offer(ws: Workspace, run: Run, source: Source, *, verb: str, done: int, tot
     """Offer to score, or to estimate the values of, the cutouts of a source where that is not done."""
     if done >= total > 0:
         return
-    allowed = _permissions(ws, run, source)
+    allowed = ask_permissions(ws, run, source, verb="Score")
     if allowed is None:
         return
     participle = {"Score": "scored", "Estimate": "estimated"}[verb]
@@ -316,40 +315,6 @@ def _offer(ws: Workspace, run: Run, source: Source, *, verb: str, done: int, tot
             source_name=source.name,
             **allowed,
         )
-
-
-def _permissions(ws: Workspace, run: Run, source: Source) -> dict[str, bool] | None:
-    """Ask for what scoring a source that differs needs; None where it cannot be or is not wanted."""
-    given: dict[str, bool] = {}
-    key, remembered = f"{run.id}-{source.id}", "The run remembers it, and the scores and exports say so."
-    for _ in range(3):  # sizes are compared first, then units
-        try:
-            runs.check_source_fits(ws, run, source, **given)
-        except SizeMismatch as error:
-            given["crop"] = offer_middle(
-                error, label="Look at the middle of each only", key=f"crop-{key}", help_text=remembered
-            )
-            if not given["crop"]:
-                empty_state(
-                    f"{source.name} cannot be scored whole by {run.name}",
-                    f"Its cutouts have {source.width}×{source.height} pixels, more than the network takes. "
-                    "Look at the middle of each, or choose another run.",
-                    icon=ICON,
-                )
-                return None
-        except UnitMismatch as error:
-            error_box(error)
-            given["allow_unknown_units"] = st.toggle(
-                "Score all the same", key=f"allow-units-{key}", help=remembered
-            )
-            if not given["allow_unknown_units"]:
-                return None
-        except LensAppError as error:
-            error_box(error)
-            return None
-        else:
-            return given
-    return given
 
 
 def _show_review_row(
