@@ -114,6 +114,7 @@ def test_the_first_view_says_in_four_cards_how_the_workspace_stands(ws: Workspac
     assert any(f"**{counted(wrong, 'finding')}**" in one for one in told)
     sizes = page.dataframe[0].value.set_index("what")
     assert (sizes["size"]["checkpoints"], sizes["can be cleared"]["checkpoints"]) == (10_000, 5_000)
+    assert sizes["share"].sum() == pytest.approx(100)
     largest = page.dataframe[1].value.set_index("name")
     assert largest["what"].to_dict() == {"sky": "source", "done": "run", "going": "run"}
     [review] = reviews.list_reviews(ws.database)

@@ -14,6 +14,7 @@ from lensapp.core.errors import InvalidInput, NotFound
 from lensapp.core.inspect import acquisition
 from lensapp.core.inspect import replay as core
 from lensapp.services.inspect.replay import (
+    AS_SHOWN,
     LABELS,
     NO_SCORE,
     describe_replay,
@@ -234,8 +235,8 @@ def test_a_review_that_nobody_has_graded_gives_way_and_that_is_said(ws):
 
 
 def test_orders_are_told_apart_by_colour_and_dashes():
-    is_lens = np.arange(8) % 2 == 0
-    result = core.replay(is_lens, {name: np.arange(8) for name in LABELS})
+    rng = np.random.default_rng(5)
+    result = core.replay(np.arange(64) % 2 == 0, {name: rng.permutation(64) for name in LABELS})
     for theme in ("dark", "light"):
         colours = LINE_COLOURS[theme]
         figure = replay_figure.replay_figure(result, names=LABELS, colours=colours, marked=4)
@@ -245,6 +246,15 @@ def test_orders_are_told_apart_by_colour_and_dashes():
         ]
         assert len(set(looks)) == len(LABELS)
         assert all(looks[k][1] != looks[k + 1][1] for k in range(len(looks) - 1))
+
+
+def test_orders_that_coincide_are_one_line_and_say_with_which():
+    result = core.replay(np.arange(8) % 2 == 0, {name: np.arange(8) for name in LABELS})
+    figure = replay_figure.replay_figure(result, names=LABELS, colours=LINE_COLOURS["dark"], marked=4)
+    drawn = [name for order, name in LABELS.items() if order != AS_SHOWN]
+    of = {trace.name: (trace.line.color, trace.line.dash) for trace in figure.data}
+    assert {of[f"{name} (as {drawn[0]})"] for name in drawn[1:]} == {of[drawn[0]]}
+    assert LABELS[AS_SHOWN] in of
 
 
 def test_the_commands_tell_replays_and_similar_candidates(ws, capsys):

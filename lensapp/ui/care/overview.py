@@ -154,22 +154,27 @@ def _show_largest(used: disk.DiskUse) -> None:
 
 
 def _show_sizes(rows: Sequence[Mapping[str, object]]) -> None:
-    """Show a table whose sizes have bars, to sort by."""
+    """Show a table whose sizes are written as in the text and sort as numbers, each with a bar."""
     table = pd.DataFrame(rows)
-    largest = int(table["size"].max()) if len(table) else 1
+    sizes = [name for name in ("size", "can be cleared") if name in table]
+    table[sizes] = table[sizes].astype(float)
+    table.insert(
+        table.columns.get_loc("size") + 1, "share", 100 * table["size"] / max(table["size"].sum(), 1)
+    )
     st.dataframe(
-        table,
+        table.style.format(lambda size: size_in_words(int(size)), subset=sizes, na_rep="–"),
         hide_index=True,
         width="stretch",
         height="content" if len(table) <= 12 else 440,
         placeholder="–",
         column_config={
-            "size": st.column_config.ProgressColumn(
-                format="bytes", min_value=0, max_value=max(largest, 1), width=150
+            "size": st.column_config.NumberColumn(width=75),
+            "share": st.column_config.ProgressColumn(
+                format="%.0f %%", min_value=0, max_value=100, width=95, help="Of the sizes in this table."
             ),
-            "can be cleared": st.column_config.NumberColumn(format="bytes", width=105),
-            "name": st.column_config.TextColumn(width=210),
-            "what": st.column_config.TextColumn(width=70 if "name" in table else 115),
+            "can be cleared": st.column_config.NumberColumn(width=112),
+            "name": st.column_config.TextColumn(width=180),
+            "what": st.column_config.TextColumn(width=65 if "name" in table else 100),
             "files": st.column_config.NumberColumn(format="localized", width=50),
         },
     )

@@ -1,6 +1,6 @@
 """The figure of a replay: completeness against candidates inspected, chance with its band."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -25,7 +25,8 @@ def replay_figure(
     Parameters
     ----------
     names
-        Order → its name; an order keeps the colour and the dashes of its position here.
+        Order → its name; an order keeps the colour and the dashes of its position here, and one that
+        coincides with an earlier one takes those of it and says so.
     """
     figure = go.Figure()
     views = np.unique(np.linspace(0, result.candidates, 201).round().astype(np.int64))
@@ -42,15 +43,18 @@ def replay_figure(
     )
     dashed = {"color": GREY, "width": 2, "dash": "dash"}
     figure.add_scatter(x=views, y=mean, name=RANDOM, mode="lines", line=dashed, hoverinfo="skip")
-    for index, (order, name) in sorted(enumerate(names.items()), key=lambda one: one[1][0] != AS_SHOWN):
+    places, same = [*names], coinciding(result, names)
+    for order, name in sorted(names.items(), key=lambda one: one[0] != AS_SHOWN):
         if order in result.found:
+            first = same.get(order)
+            index = places.index(order if first is None else first)  # one line, not stripes of several
             share = result.found[order] / result.lenses
             inspected = np.arange(len(share), dtype=np.float64)
             points = thinned(inspected / max(len(share) - 1, 1), share)
             figure.add_scatter(
                 x=inspected[points],
                 y=100 * share[points],
-                name=name,
+                name=name if first is None else f"{name} (as {names[first]})",
                 mode="lines",
                 line={
                     "color": colours[index % len(colours)],
@@ -67,6 +71,17 @@ def replay_figure(
     figure.update_xaxes(title="candidates inspected", rangemode="tozero")
     figure.update_yaxes(title="lenses found (%)", range=[0, 101])
     return figure
+
+
+def coinciding(result: Replay, names: Iterable[str]) -> dict[str, str]:
+    """Return each order that finds the lenses exactly as an earlier one does, and that; but for AS_SHOWN."""
+    drawn = [order for order in names if order in result.found and order != AS_SHOWN]
+    same: dict[str, str] = {}
+    for place, order in enumerate(drawn):
+        earlier = (one for one in drawn[:place] if np.array_equal(result.found[one], result.found[order]))
+        if (first := next(earlier, None)) is not None:
+            same[order] = first
+    return same
 
 
 def replay_columns(result: Replay, *, most: int) -> dict[str, NDArray[Any]]:

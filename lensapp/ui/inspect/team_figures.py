@@ -15,6 +15,7 @@ from lensapp.ui.shared.widgets import counted, number
 
 HEIGHT = 340
 NAME_LETTERS = 12  # in a line of a name beside or below a matrix
+SECONDS = (0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 60)  # marked on the axis; no look is shorter than the first
 SYMBOLS = ("circle", "square", "diamond", "x", "cross", "triangle-up", "star", "pentagon", "hexagon")
 
 
@@ -136,14 +137,17 @@ def show_pace(record: InspectorRecord, scheme: GradeScheme) -> None:
         if own:
             figure.add_scatter(
                 x=[place for place, _, _ in own],
-                y=[seconds for _, _, seconds in own],
+                y=[max(seconds, SECONDS[0]) for _, _, seconds in own],
                 mode="markers",
                 name=grade.letter,
                 marker={"size": 8, "color": grade_ink(grade.colour), "symbol": symbol},
                 hovertemplate="%{y:.1f} s, number %{x}",
             )
     figure.update_xaxes(title="Candidates in the order graded", range=[0, len(record.looks) + 1])
-    figure.update_yaxes(title="Seconds", rangemode="tozero")
+    # One long look would press all others onto the axis of a linear scale.
+    figure.update_yaxes(
+        title="Seconds (logarithmic)", type="log", tickvals=SECONDS, ticktext=[*map(str, SECONDS)]
+    )
     figure.update_layout(showlegend=True)
     figures.show_figure(
         figure,
