@@ -24,6 +24,7 @@ from lensapp.services.evaluate.calibrations import (
     calibration_of,
     compare_methods,
     remove_calibration,
+    why_none_fits,
 )
 from lensapp.services.evaluate.evaluation import load_evaluation
 from lensapp.services.inspect.gallery import open_review
@@ -145,6 +146,20 @@ def test_a_run_not_evaluated_on_validation_says_what_to_do(tmp_path):
     fresh = train_tiny(tmp_path / "workspace")
     with pytest.raises(NotFound, match="Evaluate it first"):
         calibrate(fresh.workspace, "first", method="platt")
+
+
+def test_a_part_too_small_for_a_calibration_says_so_before_and_after_its_evaluation(tmp_path):
+    fresh = train_tiny(tmp_path / "workspace")
+    evaluate_run(fresh.workspace, run_name="first", part="test")
+    evaluation = load_evaluation(fresh.workspace, "first")
+    told = "The validation part has 5 lenses and 5 non-lenses; a calibration needs at least 10 of each."
+    assert why_none_fits(fresh.workspace, evaluation).startswith(told)
+    evaluate_run(fresh.workspace, run_name="first", part="validation")
+    assert why_none_fits(fresh.workspace, evaluation).startswith(told)
+
+
+def test_a_run_with_enough_on_validation_can_be_calibrated(trained):
+    assert why_none_fits(trained.workspace, load_evaluation(trained.workspace, "first")) == ""
 
 
 def test_a_part_with_few_lenses_gives_the_raw_figures_only(tmp_path):

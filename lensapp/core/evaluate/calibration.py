@@ -15,6 +15,7 @@ from lensapp.core.evaluate.calibration_spec import CalibrationMethod
 from lensapp.core.evaluate.curves import FloatArray, checked
 from lensapp.core.evaluate.intervals import wilson_band
 from lensapp.core.log_odds import log_odds_terms, probability
+from lensapp.core.plurals import counted
 
 FEWEST = 10  # of each class
 LARGE_C = 1e6
@@ -118,12 +119,19 @@ def fit_calibration(
 def require_enough(truth: NDArray[np.bool_], *, part: str, what: str) -> tuple[int, int]:
     """Return the numbers of lenses and non-lenses of a part; refuse to fit on too few."""
     positive, negative = int(truth.sum()), int((~truth).sum())
-    if min(positive, negative) < FEWEST:
-        raise InvalidInput(
-            f"The {part} part has {positive} lenses and {negative} non-lenses; {what} needs at least "
-            f"{FEWEST} of each. Use a larger part."
-        )
+    if reason := too_few(positive, negative, part=part, what=what):
+        raise InvalidInput(reason)
     return positive, negative
+
+
+def too_few(positive: int, negative: int, *, part: str, what: str) -> str:
+    """Return why nothing can be fitted on so few lenses or non-lenses; nothing where there are enough."""
+    if min(positive, negative) >= FEWEST:
+        return ""
+    return (
+        f"The {part} part has {counted(positive, 'lens')} and {counted(negative, 'non-lens')}; {what} needs "
+        f"at least {FEWEST} of each. Use a larger part."
+    )
 
 
 def _fit_beta(

@@ -16,6 +16,7 @@ from lensapp.core.evaluate.calibration import (
     Reliability,
     fit_calibration,
     measure_reliability,
+    too_few,
 )
 from lensapp.core.evaluate.calibration_spec import METHODS, CalibrationMethod
 from lensapp.core.evaluate.curves import FloatArray
@@ -110,6 +111,21 @@ def reliability(evaluation: Evaluation, calibration: Calibration | None) -> Reli
     if scores.min() < 0 or scores.max() > 1:
         return None
     return measure_reliability(evaluation.labels, scores)
+
+
+def why_none_fits(ws: Workspace, evaluation: Evaluation) -> str:
+    """Return why no calibration of a run can be fitted, its validation part being too small; else nothing."""
+    try:
+        counts = scored(ws, evaluation.run, part=PART).counts
+    except InvalidInput as error:
+        return str(error)
+    except NotFound:  # what chose the thresholds has counted the part
+        if evaluation.proposals is None:
+            return ""
+        positive, negative = evaluation.proposals.n_positive, evaluation.proposals.n_negative
+    else:
+        positive, negative = counts.n_positive, counts.n_negative
+    return too_few(positive, negative, part=PART, what="a calibration")
 
 
 def compare_methods(ws: Workspace, evaluation: Evaluation) -> list[CalibrationFigures]:

@@ -22,6 +22,8 @@ from lensapp.storage.workspace import Workspace
 NOT_PROPERTIES = frozenset({"parent", "host", "host_id"})  # names, each of hardly more than one cutout
 FIRST_CHOICE = ("einstein_radius_arcsec", "arc_snr")  # where both classes have no magnitude
 ERROR_WORDS = frozenset({"err", "error", "errors", "magerr", "fluxerr", "sigma", "std", "unc", "uncertainty"})
+RADIUS = re.compile(r"einstein|theta_?e(_|$)|(^|_)r_?ein", re.IGNORECASE)
+PLACE = re.compile(r"(^|_)(ra|dec|raj2000|dej2000|declination|l|b|x|y)(_|$)|^right_ascension", re.IGNORECASE)
 LEAST_FOR_TREND = 4  # lenses
 SHARED = 0.5  # share of each class that has a value
 
@@ -61,7 +63,11 @@ def usual_column(ws: Workspace, evaluation: Evaluation) -> str:
     magnitudes = [name for name in shared if is_magnitude(name)]
     if magnitudes:
         return next((name for name in magnitudes if name.lower().endswith(("_i", "_r"))), magnitudes[0])
-    wanted = (*FIRST_CHOICE, *shared, "object_class", *told)
+    # A lens is missed for its radius or its light sooner than for its place on the sky.
+    radii = [name for name in told if RADIUS.search(name)]
+    bright = [name for name in told if is_magnitude(name)]
+    elsewhere = [name for name in (*shared, "object_class", *told) if not PLACE.search(name)]
+    wanted = (*FIRST_CHOICE, *radii, *bright, *elsewhere, *told)
     usable = [name for name in wanted if name in columns]
     return next((name for name in usable if name not in without), next(iter(usable or columns)))
 

@@ -4,6 +4,7 @@ import numpy as np
 import plotly.graph_objects as go
 import streamlit as st
 
+from lensapp.core.errors import LensAppError
 from lensapp.core.evaluate.calibration import Calibration, Reliability
 from lensapp.services.evaluate import calibrations as service
 from lensapp.services.evaluate.evaluation import Evaluation, is_evaluated
@@ -14,10 +15,13 @@ from lensapp.storage.workspace import Workspace
 from lensapp.ui.evaluate.tables import show_table
 from lensapp.ui.shared import figures
 from lensapp.ui.shared.job_controls import start_button
-from lensapp.ui.shared.widgets import errors_shown, number
+from lensapp.ui.shared.markup import plain
+from lensapp.ui.shared.page_words import in_page_words
+from lensapp.ui.shared.widgets import error_box, number
 
 BIN_COLUMNS = ("mean_score", "share", "low", "high", "number")
 METHOD_KEY = "evaluate-calibration"
+REFUSED_KEY = "evaluate-calibration-refused"
 TERMS = {
     "ECE": "Mean distance of score and share of lenses over 15 bins of equal numbers (Naeini et al. 2015).",
     "Brier": "Mean squared difference of score and truth, reliability − resolution + uncertainty "
@@ -61,6 +65,9 @@ def _show_methods(ws: Workspace, run: Run, evaluation: Evaluation, used: Calibra
         file_name="calibrations",
         key="evaluate-calibrations",
     )
+    if used is None and (reason := service.why_none_fits(ws, evaluation)):
+        st.caption(f":material/block: No calibration can be fitted. {plain(in_page_words(reason))}")
+        return
     if not is_evaluated(ws, run, part=service.PART):
         st.caption(
             "A calibration is fitted to the scores of the validation part. The thresholds above were chosen "
@@ -73,13 +80,15 @@ def _show_methods(ws: Workspace, run: Run, evaluation: Evaluation, used: Calibra
     current = "none" if used is None else used.method
     st.session_state[METHOD_KEY] = current
 
-    def take_method() -> None:
-        with errors_shown():
-            method = st.session_state[METHOD_KEY]
+    def take_method() -> None:  # shows nothing itself: what it showed would stand at the top of the page
+        method = st.session_state[METHOD_KEY]
+        try:
             if method == "none":
                 service.remove_calibration(ws, run.name)
             else:
                 service.calibrate(ws, run.name, method=method)
+        except LensAppError as error:
+            st.session_state[REFUSED_KEY] = error
 
     st.segmented_control(
         "Show and export beside the raw score",
@@ -91,6 +100,8 @@ def _show_methods(ws: Workspace, run: Run, evaluation: Evaluation, used: Calibra
         help="On Score, in the gallery, in catalogues and in exports. The calibrated score is a probability "
         "for the prevalence of the validation part. It keeps the order of the candidates.",
     )
+    if REFUSED_KEY in st.session_state:
+        error_box(st.session_state.pop(REFUSED_KEY))
 
 
 def reliability_figure(bins: dict[str, Reliability], *, colours: tuple[str, ...]) -> go.Figure:

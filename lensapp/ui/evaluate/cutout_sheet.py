@@ -1,6 +1,6 @@
 """Cutouts of a list as a contact sheet, with the button that makes a review of all of them."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 import streamlit as st
@@ -29,11 +29,14 @@ def show_cutouts(
     drawn: Callable[[Cutout, Picture], Picture] | None = None,
     seen: tuple[int, int] | None = None,
     smallest: int = USUAL_SIDE,
+    colours: Sequence[str] | None = None,
+    legend: Mapping[str, str] | None = None,
 ) -> None:
     """Show the first `limit` cutouts, and the button that opens a review of them all, called `review_name`.
 
     `drawn` returns what is shown in place of a cutout's picture; of larger cutouts only the middle of height
     and width `seen` is shown. As many as fit at `smallest` screen pixels stand in a row at first.
+    `colours` are those of a dot before each caption, which `legend` names.
     """
     pictures = None
     if seen is not None:
@@ -43,6 +46,7 @@ def show_cutouts(
     else:
         cutouts, plain = pictures_by_id(ws, cutout_ids[:limit])
         pictures = np.array([drawn(*pair) for pair in zip(cutouts, plain, strict=True)])
+    dots = dict(zip(cutout_ids, colours or (), strict=False))
     contact_sheet(
         ws,
         cutouts,
@@ -51,6 +55,8 @@ def show_cutouts(
         run_name=run_name,
         drawn=pictures,
         smallest=smallest,
+        colours=None if colours is None else [dots[cutout.id] for cutout in cutouts],
+        legend=legend,
     )
     if review_name and st.button(
         f"Review {'it' if len(cutout_ids) == 1 else f'these {number(len(cutout_ids))}'}",

@@ -62,13 +62,13 @@ def roc_figure(
     """
     figure = go.Figure()
     floor = smallest or 0.0
+    for name, band in (bands or {}).items():  # below all curves
+        figures.add_band(
+            figure, np.maximum(band["false_positive_rate"], floor), band["low"], band["high"],
+            colour=colours[list(curves).index(name) % len(colours)], group=name,
+            among_others=len(bands or {}) > 1,
+        )  # fmt: skip
     for index, (name, columns) in enumerate(curves.items()):
-        if bands and name in bands:
-            band = bands[name]
-            figures.add_band(
-                figure, np.maximum(band["false_positive_rate"], floor), band["low"], band["high"],
-                colour=colours[index % len(colours)], group=name,
-            )  # fmt: skip
         figure.add_scatter(
             x=np.maximum(columns["false_positive_rate"], floor),
             y=columns["completeness"],

@@ -196,6 +196,10 @@ def show_example(figure: go.Figure, *, title: str, caption: str, key: str, heigh
     """Show an example of what will appear here, without downloads: it is drawn from no data."""
     guard_figure(figure)
     figure.update_layout(template=template(), height=height, title=None)
+    figure.add_annotation(
+        text="Example", x=0.5, y=0.5, xref="paper", yref="paper", showarrow=False,
+        font={"size": 44, "color": faded(ink(), 0.35)},
+    )  # fmt: skip
     heading(title)
     draw(figure, key=f"figure-{key}", title=title, caption=caption, height=height)
     st.caption(plain(caption))
@@ -248,18 +252,20 @@ def add_band(
     colour: str,
     name: str = "",
     group: str | None = None,
+    among_others: bool = False,
 ) -> None:
     """Shade what lies between two lines; a band without a name is not in the legend.
 
-    One of a `group` vanishes with the line of that group when the legend is clicked.
+    One of a `group` vanishes with the line of that group when the legend is clicked. One `among_others` is
+    fainter and has an edge in its colour: tints that lie over each other would mix to grey.
     """
     figure.add_scatter(
         x=np.concatenate([x, x[::-1]]),
         y=np.concatenate([low, high[::-1]]),
         fill="toself",
-        mode="none",
-        fillcolor=colour,
-        opacity=0.17,
+        mode="lines" if among_others else "none",
+        line={"color": faded(colour, 0.55), "width": 1},
+        fillcolor=faded(colour, 0.07 if among_others else 0.17),
         hoverinfo="skip",
         name=name,
         legendgroup=group,

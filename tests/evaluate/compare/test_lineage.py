@@ -6,9 +6,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from lensapp.core.evaluate.score_axis import ScoreAxis
 from lensapp.services.evaluate.compare.lineage import beginnings_in_words
-from lensapp.services.evaluate.compare.scatter import alike
+from lensapp.services.evaluate.compare.scatter import fitted_axes
 from lensapp.services.train.comparisons import Compared, compared_runs
 from lensapp.storage import runs
 from lensapp.storage.workspace import Workspace
@@ -38,15 +37,22 @@ def test_a_run_that_began_from_anothers_weights_says_so_and_what_that_cost(ws: W
     assert [row.after for row in compared_runs(ws, ["second", "first"])] == [f"first's {epochs}", ""]
 
 
-def test_axes_of_scores_are_of_one_kind_where_one_has_to_be_by_logit() -> None:
-    linear, logit = ScoreAxis(logit=False, low=0.0, high=1.0), ScoreAxis(logit=True, low=1e-4, high=0.9)
-    across, upwards = alike(logit, linear)
-    assert across == upwards
+def test_axes_fit_the_scores_and_are_one_where_both_fill_it() -> None:
+    across, upwards = fitted_axes(np.linspace(0.3, 0.9, 50), np.linspace(0.35, 0.95, 50))
+    assert across == upwards, "equal scores lie on the diagonal"
+    assert 0.2 < across.low < 0.3
+    assert 0.95 < across.high < 1
+    across, upwards = fitted_axes(np.linspace(0.1, 0.9, 50), np.linspace(0.45, 0.5, 50))
+    assert across.high - across.low > 0.8
+    assert upwards.high - upwards.low < 0.06, "no smear"
+
+
+def test_axes_are_both_by_logit_where_one_has_to_be() -> None:
+    near = 1 / (1 + np.exp(-np.linspace(-12, 2, 60)))
+    across, upwards = fitted_axes(near, np.linspace(0.0, 0.999, 60))
     assert across.logit
-    assert across.low < 1e-4
-    assert across.high > 0.9
-    narrow = ScoreAxis(logit=False, low=0.05, high=0.31)
-    assert alike(linear, narrow) == (linear, linear)  # equal scores lie on the diagonal
+    assert upwards.logit
+    assert across.low < near.min()
 
 
 def compared(label: str, auroc: float) -> Compared:

@@ -1,15 +1,19 @@
 """The scores of one run against those of another: every cutout where there are few, else their density."""
 
+import math
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from lensapp.core.evaluate.score_axis import CLOSEST, ScoreAxis
+from lensapp.core.evaluate.score_axis import CLOSEST, LEAST_WIDTH, ScoreAxis, axis_of
 from lensapp.services.evaluate.compare.side_by_side import SideBySide
 
 MOST_MARKS = 3_000
 CELLS = 64
+OWN_AXIS = 0.5  # share of a common axis, less of which the scores of a run are not drawn on it
+MARGIN = 0.04
 
 
 @dataclass(frozen=True, eq=False)
@@ -19,7 +23,7 @@ class Scatter:
     Attributes
     ----------
     axes
-        On which the scores of each are drawn; the same for both.
+        On which the scores of each are drawn; see `fitted_axes`.
     lenses, nonlenses : shape (k,)
         Rows of the cutouts drawn one by one.
     density : int64, shape (64, 64) or None
@@ -37,14 +41,29 @@ class Scatter:
         return np.linspace(low, high, CELLS + 1)
 
 
-def alike(first: ScoreAxis, second: ScoreAxis) -> tuple[ScoreAxis, ScoreAxis]:
-    """Return one axis for both runs: equal scores lie on the diagonal. It is by logit where one has to be."""
-    low, high = min(first.low, second.low), max(first.high, second.high)
-    logit = first.logit or second.logit
+def fitted_axes(first: NDArray[Any], second: NDArray[Any]) -> tuple[ScoreAxis, ScoreAxis]:
+    """Return axes that the scores of two runs fill, with a margin; both by logit where one has to be.
+
+    They are one axis, on which equal scores lie on the diagonal, unless the scores of a run would fill less
+    than half of it.
+    """
+    logit = axis_of(first).logit or axis_of(second).logit
+    whole = ScoreAxis(logit=logit, low=CLOSEST if logit else 0.0, high=1 - CLOSEST if logit else 1.0)
+    ends = [whole.positions([np.min(scores), np.max(scores)]) for scores in (first, second)]
+    both = np.array([min(low for low, _ in ends), max(high for _, high in ends)])
+    if min(np.ptp(one) for one in ends) >= OWN_AXIS * np.ptp(both):
+        ends = [both, both]
+    across, upwards = (_with_margin(one, logit=logit) for one in ends)
+    return across, upwards
+
+
+def _with_margin(ends: NDArray[np.float64], *, logit: bool) -> ScoreAxis:
+    margin = max(MARGIN * float(np.ptp(ends)), LEAST_WIDTH)
+    low, high = (float(end) for end in ends + np.array([-margin, margin]))
     if logit:
-        low, high = max(low, CLOSEST), min(high, 1 - CLOSEST)
-    both = ScoreAxis(logit=logit, low=low, high=high)
-    return both, both
+        low, high = (1 / (1 + math.exp(-end)) for end in (low, high))
+        return ScoreAxis(logit=True, low=max(low, CLOSEST), high=min(high, 1 - CLOSEST))
+    return ScoreAxis(logit=False, low=max(low, 0.0), high=min(high, 1.0))
 
 
 def scatter(compared: SideBySide, first: int, second: int) -> Scatter:
@@ -53,7 +72,7 @@ def scatter(compared: SideBySide, first: int, second: int) -> Scatter:
     Above 3 000 of a class every k-th lens is drawn, and the non-lenses as a density with those on which the
     runs disagree most.
     """
-    axes = alike(compared.evaluations[first].score_axis, compared.evaluations[second].score_axis)
+    axes = fitted_axes(compared.scores[first], compared.scores[second])
     lenses, others = np.flatnonzero(compared.labels), np.flatnonzero(~compared.labels)
     lenses = lenses[:: -(-len(lenses) // MOST_MARKS)]
     if len(others) <= MOST_MARKS:

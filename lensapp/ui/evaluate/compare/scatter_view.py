@@ -5,6 +5,7 @@ import pandas as pd
 import streamlit as st
 from numpy.typing import NDArray
 
+from lensapp.core.numerals import score_text
 from lensapp.services.evaluate.compare.scatter import disagreements, scatter
 from lensapp.services.evaluate.compare.side_by_side import SideBySide
 from lensapp.services.evaluate.compare.tables import named_cutouts
@@ -15,11 +16,9 @@ from lensapp.ui.evaluate.cutout_sheet import show_cutouts
 from lensapp.ui.shared import figures
 from lensapp.ui.shared.address import NO_ROWS, digest, kept, one_of, ticked
 from lensapp.ui.shared.markup import plain
-from lensapp.ui.shared.scores import score_by
 from lensapp.ui.shared.widgets import counted, heading, number
 
 LISTED, SHOWN = 200, 24
-LENS_MARK = "●"
 ACROSS, UPWARDS = "→", "↑"
 CLASSES = {"both": "all", "lens": "lenses", "nonlens": "non-lenses"}
 
@@ -119,12 +118,16 @@ def _show_marked(
     by_hand: bool,
 ) -> None:
     names = [compared.runs[run] for run in pair]
+    classes = figures.class_colours()
     row_of = dict(zip(compared.cutout_ids[rows].tolist(), rows.tolist(), strict=True))
 
     def caption_of(cutout: Cutout) -> str:
         row = row_of[cutout.id]
-        scores = "\n".join(score_by(compared.runs[run], float(compared.scores[run, row])) for run in pair)
-        return f"{LENS_MARK} {scores}" if compared.labels[row] else scores
+        told = [
+            (axis, score_text(float(compared.scores[run, row])), number(round(compared.ranks[run, row])))
+            for run, axis in zip(pair, (ACROSS, UPWARDS), strict=True)
+        ]
+        return "\n".join(f"{axis} {score} · rank {rank}" for axis, score, rank in told)
 
     heading("Marked cutouts" if by_hand else "Cutouts on which the runs differ most")
     show_cutouts(
@@ -135,8 +138,10 @@ def _show_marked(
         review_name=f"{names[0]}-against-{names[1]}"[:80],
         run_name=names[0],
         key="compare-marked",
+        colours=[classes["lens" if compared.labels[row] else "nonlens"] for row in rows.tolist()],
+        legend={figures.CLASS_NAMES[label]: classes[label] for label in ("lens", "nonlens")},
     )
     st.caption(
-        f"{number(min(SHOWN, len(rows)))} of {number(len(rows))}; below each its scores by {names[0]} and "
-        f"{names[1]}, {LENS_MARK} lens."
+        f"{number(min(SHOWN, len(rows)))} of {number(len(rows))}; below each its score and its rank among "
+        f"{number(len(compared.labels))}, by {plain(names[0])} ({ACROSS}) and {plain(names[1])} ({UPWARDS})."
     )

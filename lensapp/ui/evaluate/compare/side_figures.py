@@ -135,13 +135,16 @@ def scatter_figure(
             },
             hovertemplate="scores %{text}",
         )
-    ends = [drawn.edges(0)[0], drawn.edges(0)[-1]]
-    figure.add_scatter(
-        x=ends, y=ends, mode="lines", line=figures.CHANCE, hoverinfo="skip", name="equal scores"
-    )
+    lows, highs = zip(*((drawn.edges(run)[0], drawn.edges(run)[-1]) for run in (0, 1)), strict=True)
+    if max(lows) < min(highs):
+        ends = [max(lows), min(highs)]
+        figure.add_scatter(
+            x=ends, y=ends, mode="lines", line=figures.CHANCE, hoverinfo="skip", name="equal scores"
+        )
     names = [compared.runs[run] for run in runs]
+    square = {"scaleanchor": "x"} if drawn.axes[0] == drawn.axes[1] else {}
     figure.update_xaxes(**_axis(drawn.axes[0], names[0]), constrain="domain")
-    figure.update_yaxes(**_axis(drawn.axes[1], names[1]), constrain="domain", scaleanchor="x")  # a square
+    figure.update_yaxes(**_axis(drawn.axes[1], names[1]), constrain="domain", **square)
     figure.update_layout(dragmode="lasso", hovermode="closest", legend={"itemsizing": "constant"})
     return figure
 
