@@ -16,7 +16,7 @@ from lensapp.services.data.sources import is_labelled, label_counts, ready_sourc
 from lensapp.services.inspect.queues import create_review
 from lensapp.services.inspect.vote_log import graded_candidates
 from lensapp.services.score.scores import name_for_best
-from lensapp.services.selected_chain import Chain, Kind, chain_of, trained_on
+from lensapp.services.selected_chain import Chain, Kind, chain_of, reads, trained_on
 from lensapp.services.split.datasets import freeze_split
 from lensapp.services.split.previews import complements_of
 from lensapp.services.train import runs as trainings
@@ -392,7 +392,11 @@ def _with_trained(ws: Workspace, chain: Chain, run: Run, source: Source) -> Next
     survey = None if chain.scored else _to_search(ws, chain, run)
     if survey is not None:
         return _next_step(ws, chain_of(ws, {**names, "source": survey.name, "run": run.name}))
-    if not chain.scored and trainings.what_differs(ws, run, source):
+    differs = "" if chain.scored else trainings.what_differs(ws, run, source)
+    if differs and not is_labelled(ws, source) and reads(ws, run, source):  # which Score asks about
+        here = f"Score {source.name} with {run.name} ({differs})."
+        return NextStep(f"Score {source.name}", here, "score", names, {})
+    if differs:
         if chain.dataset is not None and source.id in chain.dataset.source_ids:
             return _training(chain.dataset, names)
         return _first_network(ws, source, names) if is_labelled(ws, source) else _inspect(source, names)
@@ -405,7 +409,8 @@ def _with_trained(ws: Workspace, chain: Chain, run: Run, source: Source) -> Next
 def _to_search(ws: Workspace, chain: Chain, run: Run) -> Source | None:
     """Return a source without labels that a network reads, where the one of a chain is what it learned from.
 
-    That made beside it comes first, then the newest.
+    One that the network has not seen comes first, then one that it reads as it is, and not in its middle only
+    or in a unit unknown; of these that made beside the source, then the newest.
     """
     source, dataset = chain.source, chain.dataset
     if source is None or dataset is None or not is_labelled(ws, source):
@@ -413,5 +418,8 @@ def _to_search(ws: Workspace, chain: Chain, run: Run) -> Source | None:
     if run.dataset_id != dataset.id or source.id not in dataset.source_ids:
         return None
     offered = [one for one in ready_sources(ws) if not is_labelled(ws, one)]
-    offered.sort(key=lambda one: one.name != survey_name(source.name))
-    return next((one for one in offered if not trainings.what_differs(ws, run, one)), None)
+    differs = {one.id: trainings.what_differs(ws, run, one) for one in offered}
+    offered = [one for one in offered if not differs[one.id] or reads(ws, run, one)]
+    seen, beside = dataset.source_ids, survey_name(source.name)
+    offered.sort(key=lambda one: (one.id in seen, bool(differs[one.id]), one.name != beside))
+    return next(iter(offered), None)

@@ -4,6 +4,7 @@ import time
 
 import numpy as np
 import pytest
+from sqlalchemy import update
 
 from lensapp import jobs
 from lensapp.core.catalogue.feedback_spec import FeedbackRules
@@ -19,7 +20,7 @@ from lensapp.services.overview import last_graded
 from lensapp.services.selected_chain import Kind, reads
 from lensapp.services.split.datasets import freeze_split
 from lensapp.services.train.starter import install_starter
-from lensapp.storage import reviews, runs, sources, studies
+from lensapp.storage import datasets, reviews, runs, sources, studies, tables
 from lensapp.storage.arrays import FLUX_SCALES
 from lensapp.storage.workspace import Workspace
 from lensapp.ui.main import GROUPS
@@ -415,6 +416,20 @@ def test_of_a_demo_survey_the_usual_parts_are_frozen_at_once(ws):
     assert (step.label, step.page, step.done_on) == ("Split demo1", "train", "split")
     assert take_step(ws, step)["dataset"] == "demo1-v1"
     assert stands(ws).next_step.label == "Train on demo1-v1"
+
+
+def test_a_source_without_labels_that_is_larger_comes_before_what_the_network_learned_from(ws):
+    source = rooms.add_survey(ws, "fields-objects1")
+    seen = rooms.add_survey(ws, "seen", labelled=False)
+    dataset = rooms.add_dataset(ws, source, "objects-v1")
+    with ws.database.engine.begin() as connection:  # as a version that takes in cutouts without labels
+        connection.execute(update(tables.datasets).values(source_ids=[source.id, seen.id]))
+    run = rooms.add_run(ws, datasets.get_dataset(ws.database, dataset.name), "first")
+    rooms.add_evaluation(ws, run, dataset)
+    assert stands(ws, source=source.name).next_step.label == "Score seen", "for want of another one"
+    add_source(ws, "fields", bands=("g", "r", "i"), size=30, pixel_scale_arcsec=0.25, labelled=False, count=6)
+    step = led(ws, "run", source=source.name, run="first").next_step
+    assert (step.label, step.page, step.starts) == ("Score fields", "score", None), "which asks about the size"
 
 
 def test_what_a_network_learned_from_leads_on_to_the_survey_without_labels_and_round_again(ws):
