@@ -16,7 +16,7 @@ from lensapp.services.data.sources import is_labelled, label_counts, ready_sourc
 from lensapp.services.inspect.queues import create_review
 from lensapp.services.inspect.vote_log import graded_candidates
 from lensapp.services.score.scores import name_for_best
-from lensapp.services.selected_chain import Chain, Kind, chain_of, reads, trained_on
+from lensapp.services.selected_chain import Chain, Kind, chain_of, done_of_source, reads, trained_on
 from lensapp.services.split.datasets import freeze_split
 from lensapp.services.split.previews import complements_of
 from lensapp.services.train import runs as trainings
@@ -55,7 +55,7 @@ class RoundStage:
     hint
         One line on it, such as the name of the dataset version.
     remark
-        What the count is of where it is not of the source selected, as in "2 sources".
+        What the count is of where it is not of what is selected, as in "2 sources" or "by other-run".
     """
 
     name: str
@@ -140,7 +140,7 @@ def round_of(
             step = NextStep(f"Watch: {job.title}", f"{job.title} is under way.", step.page, names, {})
             break
     measured = chain.run is not None and chain.run.evaluation is not None
-    return Round(_stages(chain, busy, networks), step, chain.names, measured)
+    return Round(_stages(chain, done_of_source(ws, chain), busy, networks), step, chain.names, measured)
 
 
 def take_step(ws: Workspace, step: NextStep) -> Mapping[str, str]:
@@ -205,8 +205,12 @@ def _works_on_network(job: Job, networks: Collection[str]) -> bool:
     return JOB_KINDS[job.kind].page in STAGES["Network"] and _made(job).get("run") in networks
 
 
-def _stages(chain: Chain, busy: set[str], networks: Mapping[str, Run]) -> tuple[RoundStage, ...]:
-    source, dataset, run, review = chain.source, chain.dataset, chain.run, chain.review
+def _stages(
+    chain: Chain, of_source: Chain, busy: set[str], networks: Mapping[str, Run]
+) -> tuple[RoundStage, ...]:
+    """Return the stages of a chain; scores, votes and the export are `of_source`."""
+    source, dataset, run = chain.source, chain.dataset, chain.run
+    scored_by, review = of_source.run, of_source.review
     members = sum(sum(part.values()) for part in dataset.counts.values()) if dataset else None
     auroc = (run.evaluation or {}).get("auroc") if run else None
     measured = "" if auroc is None else f", AUROC {auroc:.3f}"
@@ -214,6 +218,8 @@ def _stages(chain: Chain, busy: set[str], networks: Mapping[str, Run]) -> tuple[
     if source is not None and dataset is not None and len(dataset.source_ids) > 1:
         remarks["Dataset"] = f"{len(dataset.source_ids)} sources"
         together = f", from {remarks['Dataset']}; the other counts are those of {source.name}"
+    if run is not None and scored_by is not None and run.id != scored_by.id:
+        remarks["Scores"] = f"by {scored_by.name}"
     facts: dict[str, tuple[bool, int | None, int | None, str]] = {
         "Cutouts": (
             source is not None, chain.cutouts or None, None,
@@ -228,15 +234,17 @@ def _stages(chain: Chain, busy: set[str], networks: Mapping[str, Run]) -> tuple[
             f"{run.name}, {run.state}{measured}" if run else "No network trained on them yet.",
         ),
         "Scores": (
-            chain.scored > 0, chain.scored or None, None,
-            f"by {run.name}" if run and chain.scored else "Not scored yet.",
+            of_source.scored > 0, of_source.scored or None, None,
+            f"by {scored_by.name}" if scored_by and of_source.scored else "Not scored yet.",
         ),
         "Votes": (
-            review is not None and chain.graded >= review.size, chain.graded if review else None,
+            review is not None and of_source.graded >= review.size, of_source.graded if review else None,
             review.size if review else None,
             f"candidates of {review.name} graded" if review else "No review of them yet.",
         ),
-        "Catalogue": (chain.exported, None, None, "Exported." if chain.exported else "Not exported yet."),
+        "Catalogue": (
+            of_source.exported, None, None, "Exported." if of_source.exported else "Not exported yet."
+        ),
     }  # fmt: skip
     return tuple(
         RoundStage(name, STAGES[name][0], done, name in busy, count, of, hint, remarks.get(name, ""))
@@ -392,18 +400,23 @@ def _with_trained(ws: Workspace, chain: Chain, run: Run, source: Source) -> Next
     survey = None if chain.scored else _to_search(ws, chain, run)
     if survey is not None:
         return _next_step(ws, chain_of(ws, {**names, "source": survey.name, "run": run.name}))
-    differs = "" if chain.scored else trainings.what_differs(ws, run, source)
-    if differs and not is_labelled(ws, source) and reads(ws, run, source):  # which Score asks about
-        here = f"Score {source.name} with {run.name} ({differs})."
-        return NextStep(f"Score {source.name}", here, "score", names, {})
-    if differs:
-        if chain.dataset is not None and source.id in chain.dataset.source_ids:
-            return _training(chain.dataset, names)
-        return _first_network(ws, source, names) if is_labelled(ws, source) else _inspect(source, names)
     if not chain.scored:
+        return _scoring(ws, chain, run, source)
+    return _review_of_best(ws, chain, source, "Review the top {}")
+
+
+def _scoring(ws: Workspace, chain: Chain, run: Run, source: Source) -> NextStep:
+    """Return the step to the scores of a network, or past it where it cannot read the cutouts."""
+    names, differs = chain.names, trainings.what_differs(ws, run, source)
+    if not differs:
         here = f"Score {source.name} with {run.name}."
         return NextStep(f"Score {source.name}", here, "score", names, {}, "score")
-    return _review_of_best(ws, chain, source, "Review the top {}")
+    if not is_labelled(ws, source) and reads(ws, run, source):  # only in its middle, which Score asks about
+        here = f"Score {source.name} with {run.name} ({differs})."
+        return NextStep(f"Score {source.name}", here, "score", names, {})
+    if chain.dataset is not None and source.id in chain.dataset.source_ids:
+        return _training(chain.dataset, names)
+    return _first_network(ws, source, names) if is_labelled(ws, source) else _inspect(source, names)
 
 
 def _to_search(ws: Workspace, chain: Chain, run: Run) -> Source | None:

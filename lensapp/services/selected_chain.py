@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal, TypeVar
 
 from lensapp.core.errors import BandMismatch, NotFound
@@ -78,17 +78,32 @@ def _chain(ws: Workspace, led_by: Kind, *pairs: tuple[str, str]) -> Chain:
     dataset, run = _with_cutouts(ws, source, dataset, run)
     if led_by != "review" or review is None:
         run, review = _with_its_review(ws, source, run, selected)
+    return _counted(ws, Chain(source, dataset, run, review, cutouts=count_cutouts(ws, source)), source)
+
+
+def _counted(ws: Workspace, chain: Chain, source: Source) -> Chain:
+    """Return a chain with what its run has scored of a source, and how its review stands."""
+    run, review = chain.run, chain.review
     graded = 0 if review is None else voted_per_review(ws).get(review.id, 0)
-    return Chain(
-        source,
-        dataset,
-        run,
-        review,
-        cutouts=count_cutouts(ws, source),
+    return replace(
+        chain,
         scored=0 if run is None else stored_scores.count_of(ws, run.id, source.id),
         graded=graded,
         exported=review is not None and bool(graded) and exported_after(ws, source.name, review.created_at),
     )
+
+
+def done_of_source(ws: Workspace, chain: Chain) -> Chain:
+    """Return a chain with what another run did for its source, where its own has not come to that yet.
+
+    Scores are those of the newest run that has any; votes and the export those of the review worked on last.
+    """
+    source = chain.source
+    if source is None or (chain.scored and chain.review is not None):
+        return chain
+    run = chain.run if chain.scored else _scored_by(ws, source) or chain.run
+    review = chain.review or _with_its_review(ws, source, None, {})[1]
+    return _counted(ws, replace(chain, run=run, review=review), source)
 
 
 @once

@@ -89,6 +89,24 @@ def test_grades_count_towards_the_review_and_an_export_ends_the_round(ws):
     assert (step.label, step.done_on) == ("Train on sky-v2", "catalogue"), "whose own button retrains"
 
 
+def test_what_is_done_for_a_source_stays_done_when_another_network_takes_its_place(ws):
+    source = rooms.add_survey(ws)
+    dataset = rooms.add_dataset(ws, source, label_from="someone")
+    run = rooms.add_run(ws, dataset, "first")
+    rooms.add_scores(ws, run, source)
+    rooms.add_votes(ws, run, source)
+    export(ws, CatalogueQuery(of=("sky",)), out=ws.folder / "sky.csv")
+    before = counts(stands(ws, run="first"))
+    rooms.add_evaluation(ws, rooms.add_run(ws, dataset, "second"), dataset)
+    of = stands(ws, run="second")
+    assert counts(of) == before
+    stages = {stage.name: stage for stage in of.stages}
+    assert (stages["Scores"].remark, stages["Scores"].hint) == ("by first", "by first")
+    assert stages["Votes"].hint == "candidates of round-1 graded"
+    assert of.next_step.label == "Score sky", "by the second, which has scored nothing"
+    assert not {stage.name: stage.remark for stage in stands(ws, run="first").stages}["Scores"]
+
+
 def test_an_export_ends_the_grading_of_its_review_but_not_of_a_later_one(ws):
     source = rooms.add_survey(ws)
     run = rooms.add_run(ws, rooms.add_dataset(ws, source, label_from="someone"), "first")
@@ -216,7 +234,7 @@ def test_a_network_trained_on_the_grades_of_a_review_begins_its_own_round(ws):
     for selected in ({}, {"run": "second"}, {"run": "second", "review": review.name}):
         of = stands(ws, **selected)
         assert of.next_step.label == "Evaluate second"
-        assert counts(of)["Votes"] == (False, None)
+        assert counts(of)["Votes"] == (False, 6), "which are of the source"
     rooms.add_evaluation(ws, second, new)
     assert stands(ws).next_step.label == "Score sky"
     # The review itself, opened again, is that of the first network.
@@ -429,7 +447,7 @@ def test_a_source_without_labels_that_is_larger_comes_before_what_the_network_le
     assert stands(ws, source=source.name).next_step.label == "Score seen", "for want of another one"
     add_source(ws, "fields", bands=("g", "r", "i"), size=30, pixel_scale_arcsec=0.25, labelled=False, count=6)
     step = led(ws, "run", source=source.name, run="first").next_step
-    assert (step.label, step.page, step.starts) == ("Score fields", "score", None), "which asks about the size"
+    assert (step.label, step.page, step.starts) == ("Score fields", "score", None), "which asks of the size"
 
 
 def test_what_a_network_learned_from_leads_on_to_the_survey_without_labels_and_round_again(ws):

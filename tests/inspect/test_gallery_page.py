@@ -92,6 +92,10 @@ def test_a_run_that_has_not_scored_the_source_is_offered_to_score_it(ws: Workspa
     page = page_of(*sky.bands)
     assert any("run-1 has not scored sky yet" in text.value for text in page.caption)
     assert "new-review-score" in [button.key for button in page.button]
+    jobs.enqueue(ws.database, kind="score", title="Score", payload={"run": "run-1", "source": "sky"})
+    page = open_page("inspect", source="sky", run="run-1")
+    assert any("Scores of sky by run-1 are under way (queued)" in text.value for text in page.caption)
+    assert "new-review-score" not in [button.key for button in page.button]
     page = open_page("inspect", source="sky", run="nobody")
     assert any("There is no “nobody” here" in text.value for text in page.caption)
 

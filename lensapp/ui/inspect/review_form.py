@@ -175,6 +175,13 @@ def _say_why_absent(ws: Workspace, *, run_name: str, source_name: str) -> None:
     if refusal:
         st.caption(f":material/info: {plain(run_name)} cannot score {plain(source_name)}: {plain(refusal)}.")
         return
+    job = latest_job(ws, "score", run=run_name, source=source_name)
+    if job is not None and job.state in WAITING_STATES:
+        st.caption(
+            f":material/info: Scores of {plain(source_name)} by {plain(run_name)} are under way "
+            f"({job.state}); they can be chosen here once there are any."
+        )
+        return
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
         st.caption(
             f":material/info: {plain(run_name)} has not scored {plain(source_name)} yet.", width="content"

@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from lensapp import jobs
 from lensapp.services.evaluate import differences
 from lensapp.services.evaluate.compare import side_by_side
 from lensapp.services.evaluate.compare.scatter import scatter
@@ -275,19 +276,28 @@ def test_a_single_run_leads_to_the_one_that_is_missing(folder: Path) -> None:
     add_evaluation(ws, add_run(ws, dataset, "one"), dataset)
     page = open_page("compare")
     assert any("A second run is missing" in text.value for text in page.markdown)
-    add_run(ws, dataset, "two")
+    learning = runs.create_run(ws.database, name="two", dataset_id=dataset.id, model="elu_cnn", spec={})
+    jobs.enqueue(ws.database, kind="train", title="Train two", payload={"run": "two"})
+    page = open_page("compare")
+    assert any("The second run is under way" in text.value for text in page.markdown)
+    assert any("two waits to be trained" in text.value for text in page.markdown)
+    page.button(key="compare-to-training").click().run()
+    assert [title.value for title in page.title] == ["Train"]
+    runs.update_run(ws.database, learning.id, state="failed")
+    jobs.stop(ws.database, jobs.active(ws.database)[0].id)
+    add_run(ws, dataset, "three")
     page = open_page("compare")
     button = page.button(key="compare-to-missing")
-    assert button.label == "Evaluate two"
+    assert button.label == "Evaluate three"
     button.click().run()
     assert [title.value for title in page.title] == ["Evaluate"]
-    assert page.query_params["run"] in ("two", ["two"])
-    assert job_control.latest_job(ws, "evaluate", run="two") is not None, "the button does what it says"
+    assert page.query_params["run"] in ("three", ["three"])
+    assert job_control.latest_job(ws, "evaluate", run="three") is not None, "the button does what it says"
     page = open_page("compare")  # its job waits or runs: there is nothing to start, but something to follow
     assert "compare-to-missing" not in [button.key for button in page.button]
     told = " ".join(text.value for text in page.markdown)
-    assert "one is evaluated, two is being evaluated." in told.replace("\\", "")
-    assert "Evaluate two" in told, "the bar of the job"
+    assert "one is evaluated, three is being evaluated." in told.replace("\\", "")
+    assert "Evaluate three" in told, "the bar of the job"
 
 
 def test_times_of_one_column_are_in_the_unit_of_the_longest() -> None:

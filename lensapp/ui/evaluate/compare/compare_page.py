@@ -28,7 +28,13 @@ from lensapp.ui.evaluate.compare.side_view import number_text, show_beside
 from lensapp.ui.evaluate.tables import TERMS, number_columns, show_caption_and_copy
 from lensapp.ui.shared import figures
 from lensapp.ui.shared.address import NO_ROWS, Kind, digest, in_fragment_run, kept, one_of, ticked
-from lensapp.ui.shared.job_controls import POLL_SECONDS, job_progress, warn_without_worker, watch_job
+from lensapp.ui.shared.job_controls import (
+    POLL_SECONDS,
+    job_progress,
+    training_text,
+    warn_without_worker,
+    watch_job,
+)
 from lensapp.ui.shared.markup import plain
 from lensapp.ui.shared.page_head import ButtonType, page_head
 from lensapp.ui.shared.scores import USUAL_THRESHOLD
@@ -116,6 +122,10 @@ def _ask_for_a_run(ws: Workspace, statuses: Sequence[RunStatus], evaluated: Sequ
     if under_way is not None:
         _follow_evaluation(ws, under_way, evaluated)
         return False
+    learning = next((one for one in statuses if one.active and one.name not in evaluated), None)
+    if learning is not None and not trained:
+        _say_that_it_learns(learning, evaluated)
+        return False
     then = (
         f"{trained[0]} is trained and needs to be evaluated."
         if trained
@@ -140,6 +150,21 @@ def _ask_for_a_run(ws: Workspace, statuses: Sequence[RunStatus], evaluated: Sequ
                 select("run", trained[0])
             go(page)
     return bool(trained)
+
+
+def _say_that_it_learns(learning: RunStatus, evaluated: Sequence[str]) -> None:
+    """Say that the run for which the page waits is being trained, with the way to its curves."""
+    lead = f"{evaluated[0]} is evaluated. " if evaluated else ""
+    box = empty_state(
+        f"The {'second' if evaluated else 'first'} run is under way",
+        f"{lead}{learning.name} {training_text(learning)}. Once it is trained and evaluated as well, two "
+        "runs are laid side by side here.",
+        icon=":material/leaderboard:",
+    )
+    if box.button(
+        "Watch its training", icon=":material/show_chart:", type="secondary", key="compare-to-training"
+    ):
+        go("train", run=learning.name)
 
 
 def _is_evaluated_now(ws: Workspace, name: str) -> bool:
