@@ -94,7 +94,7 @@ def _losses(facts: Overview) -> tuple[str, str]:
 def _best_of(losses: list[float], run: Run) -> str:
     """Return the loss that the table of Train has: the best epoch may be chosen by another figure."""
     loss = (run.summary.get("best") or {}).get("val_loss")
-    return f"lowest {np.nanmin(losses):.3g}" if loss is None else f"best epoch {loss:.4f}"
+    return f"lowest {np.nanmin(losses):.3g}" if loss is None else f"{loss:.4f} in its best epoch"
 
 
 def _scores(facts: Overview) -> tuple[str, str]:

@@ -5,7 +5,7 @@ from typing import Any
 
 import streamlit as st
 
-from lensapp.core.acting import may
+from lensapp.core.acting import may, mode
 from lensapp.job_kinds import JOB_KINDS, selection_of
 from lensapp.services.train.job_control import (
     WAITING_STATES,
@@ -72,8 +72,8 @@ def _show_jobs() -> None:
     for job in sorted(live, key=lambda one: (order.index(one.state), one.id)):
         with st.container(border=True, gap="xsmall", key=f"drawer-live-{job.id}"):
             job_progress(job, key="drawer", live=live)
-            if job.enqueued_by:
-                st.caption(plain(f"started by {job.enqueued_by}"))
+            if by := _started_by(job):
+                st.caption(by)
             if job.state == "running":
                 _show_log(job)
     if ended:
@@ -86,7 +86,7 @@ def _show_ended(job: Job) -> None:
     """Show a job that has ended: how, when, how long it took, and the way to what it made or to a retry."""
     took = None if job.started_at is None else (job.finished_at or job.started_at) - job.started_at
     said = state_text(job, []) if took is None else f"{state_text(job, [])} after {duration(max(took, 0.0))}"
-    said += f" · started by {plain(job.enqueued_by)}" if job.enqueued_by else ""
+    said += f" · {by}" if (by := _started_by(job)) else ""
     with st.container(key=f"drawer-ended-{job.id}", gap=None):
         with st.container(horizontal=True, vertical_alignment="center", gap="small"):
             st.markdown(f"{ENDED_ICONS[job.state]} {plain(job.title)}", width="stretch")
@@ -113,6 +113,11 @@ def _show_ended(job: Job) -> None:
         with st.expander(plain(job.error[:160])):
             st.code(job.traceback or job.error, language=None, wrap_lines=True)
     _show_log(job)
+
+
+def _started_by(job: Job) -> str:
+    """Return who has started a job, where it may have been somebody else."""
+    return plain(f"started by {job.enqueued_by}") if job.enqueued_by and mode() != "alone" else ""
 
 
 def _show_log(job: Job) -> None:
