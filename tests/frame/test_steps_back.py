@@ -8,7 +8,7 @@ from support.node import evaluate
 FOLDER = Path(client_modules.__file__).parent
 HISTORY = """({ inSteps }, steps) => {
   const entries = ['http://app/experiments'];
-  let [at, calls] = [0, []];
+  let [at, calls, tops] = [0, [], []];
   const location = {
     get href() { return entries[at]; },
     get pathname() { return new URL(entries[at]).pathname; },
@@ -18,11 +18,14 @@ HISTORY = """({ inSteps }, steps) => {
     pushState(state, title, url) { entries.splice(at + 1, Infinity, whole(url)); at += 1; },
     replaceState(state, title, url) { entries[at] = whole(url); },
   };
-  const { acted, wentBack } = inSteps(history, location, (call) => calls.push(call));
+  const { acted, wentBack } = inSteps(history, location, {
+    later: (call) => calls.push(call), opened: () => tops.push(location.pathname),
+  });
   for (const [what, url] of steps) {
     if (what === 'acts') acted();
     if (what === 'waits') { const due = calls; calls = []; for (const call of due) call(); }
     if (what === 'back') { at -= 1; wentBack(); }
+    if (what === 'tops') return tops;
     if (what === 'address') history.pushState({}, '', url);
   }
   return entries.map((entry) => entry.replace('http://app', ''));
@@ -61,3 +64,10 @@ def test_who_goes_back_before_a_step_is_taken_does_not_take_it_afterwards() -> N
     assert entries(
         ("acts",), ("address", "/train"), ("acts",), ("address", "/train?run=b"), ("back",), ("waits",)
     ) == ["/experiments", "/train?run=b"]
+
+
+def test_a_page_begins_at_its_top_when_it_is_opened_and_not_by_back() -> None:
+    assert entries(
+        ("acts",), ("address", "/experiments?epochs=7"), ("waits",), ("acts",), ("address", "/train"),
+        ("back",), ("tops",),
+    ) == ["/train"]  # fmt: skip

@@ -1,9 +1,11 @@
 """What parts of a dataset version are too small to measure."""
 
+import numpy as np
 import pytest
 
 from lensapp.core.evaluate.intervals import largest_half_width, trials_for, wilson_interval
 from lensapp.services.split.part_sizes import too_few
+from lensapp.services.split.previews import apart_by_source
 
 
 def counts(train: tuple[int, int], validation: tuple[int, int], test: tuple[int, int]):
@@ -44,3 +46,11 @@ def test_large_parts_parts_not_asked_for_and_absent_classes_are_not_told():
     assert too_few(counts((100, 900), (21, 100), (40, 300))) == ()
     assert too_few(counts((5, 900), (0, 0), (40, 300))) == ()  # without a validation part
     assert too_few(counts((50, 0), (10, 0), (10, 0))) == ()  # no non-lens at all is told by the preview
+
+
+def test_lenses_of_one_source_and_non_lenses_of_another_are_warned_of():
+    label = np.array(["lens", "lens", "nonlens"], object)
+    [said] = apart_by_source(np.array(["a", "a", "b"], object), label)
+    assert said.startswith("All lenses are of a, all non-lenses of b:")
+    assert apart_by_source(np.array(["a", "b", "b"], object), label) == ()
+    assert apart_by_source(np.array(["a", "a"], object), label[:2]) == ()

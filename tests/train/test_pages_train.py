@@ -1,5 +1,6 @@
 """The training page, run by Streamlit's own test harness inside the frame."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,7 @@ from lensapp.storage.runs import update_run
 from lensapp.storage.workspace import Workspace
 from lensapp.ui.shared import state
 from lensapp.ui.train import curves
+from lensapp.ui.train.train_page import summary_line
 from support.pages_workspace import (
     add_dataset,
     add_fold,
@@ -232,3 +234,13 @@ def test_the_starter_network_is_no_recipe_for_a_version_of_other_bands(
     shown = [text.value for text in page.markdown if "trained further" in text.value]
     assert [said is not None and said in text for text in shown] == ([] if said is None else [True])
     assert ("starter" in page.selectbox(key=start).options) == (said is None)
+
+
+def test_of_the_starter_network_no_training_here_is_told(folder: Path) -> None:
+    ws = full_workspace(folder)
+    run = next(one.run for one in runs.list_statuses(ws) if one.name == "elu_cnn-1")
+    assert "took 12 s" in summary_line(run)
+    shipped = summary_line(replace(run, summary=run.summary | {"starter": True}))
+    assert "comes with the program" in shipped
+    assert "took" not in shipped
+    assert "ended" not in shipped

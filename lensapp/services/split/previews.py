@@ -207,6 +207,7 @@ def summarise(
         conflicts=_members_by_group(ids[conflicts], objects),
         left_out=_left_out(labelled, split, total=total),
         warnings=warnings
+        + apart_by_source(table.source[inside & ~drawn], table.label[inside & ~drawn])
         + ((f"{listing(contradictions)}. Correct their labels.",) if contradictions else ()),
         notes=notes,
         contradictions=contradictions,
@@ -254,6 +255,21 @@ def _of_drawn(objects: NDArray[np.int64], drawn: NDArray[np.bool_], label: NDArr
     """Return which rows show an object whose lenses are all painted ones."""
     real = np.unique(objects[(label == LABELS[0]) & ~drawn])
     return np.asarray(~np.isin(objects, real))
+
+
+def apart_by_source(source: NDArray[Any], label: NDArray[Any]) -> tuple[str, ...]:
+    """Return that no source has both lenses and non-lenses, if so: what a network may learn from it.
+
+    Arrays have one entry per cutout; painted lenses, whose hosts are of another source, are left out.
+    """
+    lenses, others = (sorted({*source[label == kind].tolist()}) for kind in LABELS)
+    if not lenses or not others or {*lenses} & {*others}:
+        return ()
+    return (
+        f"All lenses are of {', '.join(lenses)}, all non-lenses of {', '.join(others)}: a network may learn "
+        "to tell the sources apart. Add non-lenses of the lenses' survey, alike in size and depth, and run "
+        "the Audits of its first network.",
+    )
 
 
 def remarks_on(

@@ -8,12 +8,13 @@
 const FOLLOWS = 150; // ms, within which the page follows its address
 
 /**
- * Have `history` take such steps from now on; returns what to call when the reader does something, and goes back.
+ * Have `history` take such steps from now on; returns what to call when the reader does something, and goes back;
+ * `opened` is called when another page is, though not by Back.
  * @param {History} history
  * @param {Location} location
- * @param {(call: () => void, ms: number) => unknown} later
+ * @param {{later?: (call: () => void, ms: number) => unknown, opened?: () => void}} ways
  */
-export function inSteps(history, location, later = setTimeout) {
+export function inSteps(history, location, { later = setTimeout, opened = () => {} } = {}) {
   const push = history.pushState.bind(history);
   const replace = history.replaceState.bind(history);
   let begins = null; // where a step begins that is to be taken, and whose end the address says already
@@ -34,6 +35,7 @@ export function inSteps(history, location, later = setTimeout) {
       if (begins !== null) replace({}, '', begins);
       begins = null;
       push(state, title, url);
+      opened();
       untouched = true;
       return;
     }
@@ -52,10 +54,15 @@ export function inSteps(history, location, later = setTimeout) {
   };
 }
 
+/** Show the top of a page that is opened anew: the one before may have been scrolled down. */
+function toTheTop() {
+  for (const box of document.querySelectorAll('[data-testid="stMain"], [data-testid="stAppViewContainer"]')) box.scrollTop = 0;
+}
+
 export default function stepsBack() {
   if (window.lensappSteps) return;
   window.lensappSteps = true; // once per page, however often the module is loaded
-  const { acted, wentBack } = inSteps(window.history, window.location);
+  const { acted, wentBack } = inSteps(window.history, window.location, { opened: toTheTop });
   for (const event of ['pointerdown', 'keydown', 'change', 'beforeunload']) addEventListener(event, acted, true);
   addEventListener('popstate', wentBack, true);
 }

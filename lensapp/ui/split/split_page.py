@@ -231,13 +231,19 @@ def _choose_split(
 
 def _show_remarks(source_names: list[str], preview: SplitPreview) -> None:
     """Show what a version leaves out, what it lacks, and what its parts are too small to measure."""
-    for warning in preview.warnings:
-        st.warning(plain(warning), icon=":material/warning:")
+    lines, asides = [*preview.warnings], []
+    for sentence in too_few(preview.counts):
+        first, _, rest = sentence.partition(". ")
+        lines.append(f"{first}.")
+        asides.append(rest)
+    if lines:
+        listed = [f"- {plain(line)}" for line in lines] if len(lines) > 1 else [plain(lines[0])]
+        st.warning("\n".join(listed), icon=":material/warning:")
+    if asides:
+        st.caption(":material/straighten: How many would do", help="\n\n".join(map(plain, asides)))
     for label in LABELS:
         if not any(part.get(label) for part in preview.counts.values()):
             offer_class(source_names, label)
-    if sentences := too_few(preview.counts):
-        st.warning("\n\n".join(map(plain, sentences)), icon=":material/straighten:")
     for reason, count in preview.left_out.items():
         st.caption(f"Left out: {counted(count, 'cutout')} {plain(reason)}. {REMEDIES.get(reason, '')}")
     for note in preview.notes:

@@ -21,7 +21,7 @@ from lensapp.services.train.best_epochs import (
 )
 from lensapp.services.train.run_listing import studies_last
 from lensapp.services.train.runs import RunStatus
-from lensapp.services.train.starter import is_starter
+from lensapp.services.train.starter import REMARK, is_starter
 from lensapp.services.train.task_checks import cutouts_of_run
 from lensapp.services.train.unlabelled import unlabelled_count
 from lensapp.storage.records import Run
@@ -203,11 +203,13 @@ def summary_line(run: Run) -> str:
         parts.append(":orange[no score reached 0.5]")
     if summary.get("epochs"):
         parts.append(best_epoch_in_words(run) or counted(summary["epochs"], "epoch"))
-    if summary.get("seconds"):
+    if is_starter(run):
+        parts.append(REMARK)
+    elif summary.get("seconds"):
         parts.append(f"took {duration(float(summary['seconds']))}")
     if summary.get("parameters"):
         parts.append(f"{rounded_count(summary['parameters'])} parameters")
-    if run.finished_at is not None:
+    if run.finished_at is not None and not is_starter(run):
         parts.append(f"ended {clock_time(run.finished_at)}")
     return " · ".join(parts)
 

@@ -54,3 +54,11 @@ test('so are the rest of a page, a withdrawal and a star', () => {
   assert.equal(unpainted.told.length, 2);
   assert.deepEqual(empty.told, ['No vote taken: no candidate is shown.']);
 });
+
+test('where a page has none left to grade, the rest of it says how many are left elsewhere', () => {
+  const made = gallery({});
+  made.votes.get = () => ({ grade: 'A' });
+  made.shelf.total = 37; made.shelf.graded = 2;
+  made.gradeRest();
+  assert.deepEqual([made.given, made.told], [[], ['All on this page are graded; 35 are left: press G.']]);
+});

@@ -373,6 +373,11 @@ export class Gallery extends Browsing {
     if (this.single.open) { this.notices.toast('The rest of the page is graded in the mosaic (Esc).'); return; }
     if (!this.pictures.pageReady) { this.refuse(); return; }
     const rest = [...shelf.idsOf(shelf.page)].filter((id) => !votes.get(id));
+    if (!rest.length) {
+      const left = shelf.total - shelf.graded;
+      this.notices.toast(left ? `All on this page are graded; ${left} ${left === 1 ? 'is' : 'are'} left: press G.` : 'All are graded.');
+      return;
+    }
     const before = shelf.graded;
     this.voting.give(rest, { grade: letter, contaminant: null });
     this.celebrate(before);
