@@ -16,11 +16,14 @@ from streamlit.testing.v1 import AppTest
 
 from lensapp import jobs, worker
 from lensapp.core.progress import Progress, phase_of
+from lensapp.job_kinds import JOB_KINDS, selection_of
+from lensapp.services.next_step import STAGES
 from lensapp.services.train.job_control import state_of_queue
 from lensapp.storage import queue
 from lensapp.storage.records import Job
 from lensapp.storage.workspace import Workspace
 from lensapp.ui import pulse, sidebar
+from lensapp.ui.main import GROUPS
 from lensapp.ui.shared import state
 from lensapp.ui.shared.job_controls import polling, progress_text, queue_text, state_text
 from lensapp.ui.shared.widgets import clock_time, time_left
@@ -242,3 +245,23 @@ def test_a_moment_is_told_so_that_it_stays_true():
     assert clock_time(noon.timestamp() - 3600, now=noon.timestamp()) == "at 11:00"
     assert clock_time(noon.timestamp() - 86_400, now=noon.timestamp()) == "on 2 May at 12:00"
     assert clock_time(noon.timestamp(), now=noon.timestamp() + 300 * 86_400) == "on 3 May 2026 at 12:00"
+
+
+def test_every_kind_of_job_leads_to_a_page_that_a_stage_is_about():
+    about = {page for pages in STAGES.values() for page in pages}
+    assert {kind.page for kind in JOB_KINDS.values()} <= about
+    assert about == {page for group in GROUPS.values() for page, *_ in group} - {"home", "workspace"}
+
+
+@pytest.mark.parametrize(
+    ("kind", "payload", "selection"),
+    [
+        ("demo", {"name": "demo", "spec": {}}, {"source": "demo"}),
+        ("score", {"run": "first", "source": "sky", "dask": None}, {"run": "first", "source": "sky"}),
+        ("import-scores", {"names": ["cnn", "vit"], "source": "sky"}, {"run": "cnn", "source": "sky"}),
+        ("baselines", {"runs": ["svm"]}, {"run": "svm"}),
+        ("member", {"part_of": "folds", "place": 2}, {"study": "folds"}),
+    ],
+)
+def test_the_work_of_a_job_is_found_by_what_its_payload_names(kind, payload, selection):
+    assert selection_of(kind, payload) == selection

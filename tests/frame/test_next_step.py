@@ -10,12 +10,11 @@ from lensapp import jobs
 from lensapp.core.catalogue.feedback_spec import FeedbackRules
 from lensapp.core.catalogue.query import CatalogueQuery
 from lensapp.core.split.splits import SplitSpec
-from lensapp.job_kinds import JOB_KINDS, selection_of
 from lensapp.services.catalogue.export import export
 from lensapp.services.catalogue.feedback import feed_back
 from lensapp.services.inspect.queues import review_of_cutouts
 from lensapp.services.inspect.vote_import import import_votes
-from lensapp.services.next_step import STAGES, Round, round_of, take_step
+from lensapp.services.next_step import Round, round_of, take_step
 from lensapp.services.overview import last_graded
 from lensapp.services.selected_chain import Kind, reads
 from lensapp.services.split.datasets import freeze_split
@@ -23,7 +22,6 @@ from lensapp.services.train.starter import install_starter
 from lensapp.storage import datasets, reviews, runs, sources, studies, tables
 from lensapp.storage.arrays import FLUX_SCALES
 from lensapp.storage.workspace import Workspace
-from lensapp.ui.main import GROUPS
 from support import pages_workspace as rooms
 from support.small_surveys import add_source, add_votes, make_survey, pack_source
 
@@ -406,26 +404,6 @@ def test_a_look_aside_is_the_rounds_review_only_where_it_is_selected(ws):
 def test_without_labels_the_next_step_goes_past_the_network(ws, bands, label):
     add_source(ws, "bare", labelled=False, count=6, bands=bands)
     assert stands(ws).next_step.label == label
-
-
-def test_every_kind_of_job_leads_to_a_page_that_a_stage_is_about():
-    about = {page for pages in STAGES.values() for page in pages}
-    assert {kind.page for kind in JOB_KINDS.values()} <= about
-    assert about == {page for group in GROUPS.values() for page, *_ in group} - {"home", "workspace"}
-
-
-@pytest.mark.parametrize(
-    ("kind", "payload", "selection"),
-    [
-        ("demo", {"name": "demo", "spec": {}}, {"source": "demo"}),
-        ("score", {"run": "first", "source": "sky", "dask": None}, {"run": "first", "source": "sky"}),
-        ("import-scores", {"names": ["cnn", "vit"], "source": "sky"}, {"run": "cnn", "source": "sky"}),
-        ("baselines", {"runs": ["svm"]}, {"run": "svm"}),
-        ("member", {"part_of": "folds", "place": 2}, {"study": "folds"}),
-    ],
-)
-def test_the_work_of_a_job_is_found_by_what_its_payload_names(kind, payload, selection):
-    assert selection_of(kind, payload) == selection
 
 
 def test_of_a_demo_survey_the_usual_parts_are_frozen_at_once(ws):
