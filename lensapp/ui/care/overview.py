@@ -174,7 +174,7 @@ def _show_sizes(rows: Sequence[Mapping[str, object]]) -> None:
             ),
             "can be cleared": st.column_config.NumberColumn(width=112),
             "name": st.column_config.TextColumn(width=180),
-            "what": st.column_config.TextColumn(width=65 if "name" in table else 100),
+            "what": st.column_config.TextColumn(width=65 if "name" in table else 112),
             "files": st.column_config.NumberColumn(format="localized", width=50),
         },
     )
