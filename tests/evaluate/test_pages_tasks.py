@@ -58,7 +58,7 @@ def test_values_are_shown_beside_the_document(ws: Workspace) -> None:
     run = run_of(ws, "values-1", RegressionTask())
     add_values(ws, run)
     page = open_page("evaluate", run="values-1")
-    assert len(figures_of(page)) == 6
+    assert len(figures_of(page)) == 7  # with the example of what should not matter
     errors = page.dataframe[0].value
     assert list(errors.columns) == ["network", "θE", "εx", "εy", "x", "y"]
     assert errors["network"].iloc[0] == "values-1"
