@@ -1,7 +1,6 @@
 """What an audit of realism shows, drawn as an example where nothing has been compared yet."""
 
 import numpy as np
-import streamlit as st
 from plotly.graph_objects import Bar, Figure, Scatter
 from plotly.subplots import make_subplots
 
@@ -23,12 +22,10 @@ def show_example() -> None:
     figures.show_example(
         example_figure(figures.line_colours(), ink=figures.ink()),
         title="What an audit shows",
-        caption="An example, not your data.",
         key="realism-example",
         height=HEIGHT,
+        words=WORDS,
     )
-    for cell, words in zip(st.columns(len(WORDS), gap="medium"), WORDS, strict=True):
-        cell.caption(words)
 
 
 def example_figure(colours: tuple[str, ...], *, ink: str) -> Figure:

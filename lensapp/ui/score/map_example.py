@@ -2,7 +2,6 @@
 
 import numpy as np
 import pandas as pd
-import streamlit as st
 from plotly.graph_objects import Figure
 
 from lensapp.ui.score.feature_map import map_figure, number_clusters
@@ -31,12 +30,10 @@ def show_example() -> None:
     figures.show_example(
         map_example_figure(theme=theme(), ink=figures.ink(), ground=figures.ground()),
         title="What a map shows",
-        caption="An example, not your data.",
         key="map-example",
         height=HEIGHT,
+        words=WORDS,
     )
-    for cell, words in zip(st.columns(len(WORDS), gap="medium"), WORDS, strict=True):
-        cell.caption(words)
 
 
 def map_example_figure(*, theme: str, ink: str, ground: str) -> Figure:

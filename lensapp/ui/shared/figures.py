@@ -192,8 +192,19 @@ def show_figure(
     return chosen
 
 
-def show_example(figure: go.Figure, *, title: str, caption: str, key: str, height: int) -> None:
-    """Show an example of what will appear here, without downloads: it is drawn from no data."""
+def show_example(
+    figure: go.Figure,
+    *,
+    title: str,
+    key: str,
+    height: int,
+    caption: str = "An example, not your data.",
+    words: Sequence[str] = (),
+) -> None:
+    """Show an example of what will appear here, with `words` on it beside each other below.
+
+    It has no downloads: it is drawn from no data.
+    """
     guard_figure(figure)
     figure.update_layout(template=template(), height=height, title=None)
     figure.add_annotation(
@@ -203,6 +214,8 @@ def show_example(figure: go.Figure, *, title: str, caption: str, key: str, heigh
     heading(title)
     draw(figure, key=f"figure-{key}", title=title, caption=caption, height=height)
     st.caption(plain(caption))
+    for cell, told in zip(st.columns(len(words), gap="medium") if words else (), words, strict=True):
+        cell.caption(told)
 
 
 def _name_in_hover(figure: go.Figure) -> None:

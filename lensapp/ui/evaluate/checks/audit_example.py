@@ -1,7 +1,6 @@
 """What an audit of a run shows, drawn as an example where none has been made yet."""
 
 import numpy as np
-import streamlit as st
 from plotly.graph_objects import Bar, Figure, Scatter
 from plotly.subplots import make_subplots
 
@@ -30,12 +29,10 @@ def show_example() -> None:
     figures.show_example(
         audit_example_figure(colours, classes=figures.class_colours(), ink=figures.ink()),
         title="What an audit shows",
-        caption="An example, not your data.",
         key="audit-example",
         height=HEIGHT,
+        words=WORDS,
     )
-    for cell, words in zip(st.columns(len(WORDS), gap="medium"), WORDS, strict=True):
-        cell.caption(words)
 
 
 def audit_example_figure(colours: tuple[str, ...], *, classes: dict[str, str], ink: str) -> Figure:
