@@ -487,15 +487,14 @@ def test_a_new_review_asks_three_questions_beside_fields_of_readable_width(
     page = open_gallery(context, gallery, "asks")
     page.set_viewport_size({"width": 1920, "height": 1000})
     page.get_by_role("button", name="New review").click()
-    dialog = page.get_by_role("dialog")
     asked = {
         "Which candidates?": "Source",
         "How many, graded by whom?": "Number of candidates",
         "Under which name?": "Name",
     }
     for question, label in asked.items():
-        field = dialog.get_by_label(label, exact=True).bounding_box()
-        stands = dialog.get_by_text(question).bounding_box()
+        field = page.get_by_role("dialog").get_by_label(label, exact=True).bounding_box()
+        stands = page.get_by_role("dialog").get_by_text(question).bounding_box()
         assert stands["x"] + stands["width"] <= field["x"]
         assert stands["y"] < field["y"] < stands["y"] + 60
         assert 150 < field["width"] <= 560

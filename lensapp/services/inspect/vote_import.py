@@ -3,7 +3,7 @@
 import math
 import time
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from operator import itemgetter
@@ -346,15 +346,7 @@ def import_votes(
     importing.identify(ws)
     importing.check_two_readings(table.columns.get("voted_at", ""))
     importing.drop_duplicates()
-    here = {target.review_id for target in targets.values() if target.name == name}
-    if here:  # what the source has in other reviews is no duplicate in one that was asked for
-        every = [
-            one
-            for source_id in {target.source.id for target in targets.values()}
-            for one in reviews.votes_of(ws.database, source_id=source_id, with_late=True)
-        ]
-        names = {one.id: one.name for one in reviews.list_reviews(ws.database)}
-        importing.warn_of_copies((one for one in every if one.review_id not in here), names)
+    _warn_of_copies(ws, importing, [one for one in targets.values() if one.name == name])
     if importing.refused and not importing.votes and not importing.already_there and not dry_run:
         first = min(importing.refused, key=itemgetter("row"))
         raise InvalidInput(
@@ -364,6 +356,20 @@ def import_votes(
     if not dry_run:
         importing.store(ws)
     return importing.report() | {"dry_run": dry_run}
+
+
+def _warn_of_copies(ws: Workspace, importing: _Import, here: Sequence[TargetReview]) -> None:
+    """Say which votes other reviews hold: they are no duplicates in those asked for, which are `here`."""
+    if not here:
+        return
+    votes = [
+        vote
+        for source_id in {target.source.id for target in here}
+        for vote in reviews.votes_of(ws.database, source_id=source_id, with_late=True)
+    ]
+    asked = {target.review_id for target in here}
+    names = {one.id: one.name for one in reviews.list_reviews(ws.database)}
+    importing.warn_of_copies((vote for vote in votes if vote.review_id not in asked), names)
 
 
 def read_vote_table(path: Path, named: Mapping[str, str | None]) -> VoteTable:

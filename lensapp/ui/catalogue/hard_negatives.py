@@ -65,14 +65,7 @@ def show_hard_negatives(
         return
     names = parent_names(ws, source.name, run_name=run_name)
     if not names:
-        box = empty_state(
-            "There is no dataset version yet",
-            "Non-lenses are added to a version that has lenses too: split labelled cutouts first, or feed "
-            "votes back.",
-            icon=":material/call_split:",
-        )
-        if box.button("Split", type="primary", icon=":material/call_split:", key="negatives-split"):
-            go("split")
+        _say_no_version()
         return
     left, right = st.columns([2, 3], gap="large")
     with left, errors_shown():
@@ -112,6 +105,17 @@ def show_hard_negatives(
         retrains = show_retraining(ws, negatives_of=source)
         if plan is not None:
             _show_plan(ws, plan, below=below, kind="secondary" if retrains else "primary")
+
+
+def _say_no_version() -> None:
+    box = empty_state(
+        "There is no dataset version yet",
+        "Non-lenses are added to a version that has lenses too: split labelled cutouts first, or feed "
+        "votes back.",
+        icon=":material/call_split:",
+    )
+    if box.button("Split", type="primary", icon=":material/call_split:", key="negatives-split"):
+        go("split")
 
 
 def _show_unscored(source: Source, scored: Sequence[Source]) -> None:

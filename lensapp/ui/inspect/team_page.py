@@ -1,7 +1,7 @@
 """The page about inspectors: their rates on blind tests, their agreement, consensus and disputes."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from operator import attrgetter
 
@@ -22,7 +22,7 @@ from lensapp.services.inspect.consensus import (
 )
 from lensapp.services.inspect.gallery import open_review
 from lensapp.services.inspect.queues import close_review, late_votes, list_reviews
-from lensapp.services.inspect.shares import shares_in
+from lensapp.services.inspect.shares import Share, shares_in
 from lensapp.services.inspect.team import InspectorRecord, Team, grades_by_cutout, team_of
 from lensapp.storage.records import Review
 from lensapp.storage.workspace import Workspace
@@ -96,17 +96,7 @@ def show_team_page() -> None:
     if warning := retirement_doubt(ws, review):
         st.warning(warning, icon=":material/warning:")
     if not team.inspectors:
-        show_shares(ws, review, shares)
-        box = empty_state(
-            "Nobody has graded this review",
-            f"{counted(review.size, 'candidate')} to grade in {review.name}. Send its address to your "
-            "colleagues: "
-            + ("each begins with their share." if shares else "everyone grades the same queue."),
-            icon=ICON,
-        )
-        if box.button("Inspect", type="primary", icon=":material/grid_view:", key="team-inspect"):
-            go("inspect", review=review.name)
-        show_voters(ws, review)
+        _say_nobody_voted(ws, review, shares)
         return
     right.caption(team_in_words(team))
     alone = len(team.inspectors) == 1
@@ -122,6 +112,19 @@ def show_team_page() -> None:
     _show_consensus(ws, review, alone=alone)
     show_voters(ws, review)
     _show_end(ws, review)
+
+
+def _say_nobody_voted(ws: Workspace, review: Review, shares: Sequence[Share]) -> None:
+    show_shares(ws, review, shares)
+    box = empty_state(
+        "Nobody has graded this review",
+        f"{counted(review.size, 'candidate')} to grade in {review.name}. Send its address to your "
+        "colleagues: " + ("each begins with their share." if shares else "everyone grades the same queue."),
+        icon=ICON,
+    )
+    if box.button("Inspect", type="primary", icon=":material/grid_view:", key="team-inspect"):
+        go("inspect", review=review.name)
+    show_voters(ws, review)
 
 
 def team_in_words(team: Team) -> str:
