@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from lensapp.core.data.flux_units import REFERENCE_ZERO_POINT_MAG
 from lensapp.simulation.deflectors import DISPERSION_RANGE_KM_S, EVOLUTION_MAG_PER_REDSHIFT
 from lensapp.simulation.populations import PASSIVE_COLOURS, PASSIVE_REDSHIFTS
+from lensapp.simulation.sky_model import MAD_TO_SIGMA
 from lensapp.simulation.star_psf import windowed_moments
 
 Pixels = NDArray[np.float32]
@@ -104,19 +105,18 @@ def marked_in_one_band(light: FloatArray, sigma: FloatArray, core: FloatArray) -
     bands = light.shape[3]
     if bands < 2 or not len(light):
         return np.zeros(len(light), np.bool_)
-    scatter = 1.4826 * np.nanmedian(np.abs(light), axis=(1, 2))
+    scatter = MAD_TO_SIGMA * np.nanmedian(np.abs(light), axis=(1, 2))
     noise = np.maximum(np.nan_to_num(scatter), sigma)[:, None, None, :]
     usual = np.maximum(np.median(core, axis=0), 1e-30)
     marked = np.zeros(light.shape[:3], np.bool_)
     with np.errstate(invalid="ignore"):
         for band in range(bands):
-            own, others = light[..., band : band + 1], [one for one in range(bands) if one != band]
+            own, own_noise = light[..., band : band + 1], noise[..., band : band + 1]
+            others = [one for one in range(bands) if one != band]
             expected = np.maximum(own, 0) * (usual[others] / usual[band])
             lacking = (expected > MARK_SIGMA * noise[..., others]) & (light[..., others] < LACKING * expected)
-            shines = (own > MARK_SIGMA * noise[..., band : band + 1])[..., 0]
-            marked |= (shines & lacking.all(3)) | (own < -DARK_MARK_SIGMA * noise[..., band : band + 1])[
-                ..., 0
-            ]
+            shines = (own > MARK_SIGMA * own_noise) & lacking.all(3, keepdims=True)
+            marked |= (shines | (own < -DARK_MARK_SIGMA * own_noise))[..., 0]
     return np.asarray(marked.sum((1, 2)) >= MARK_PIXELS, np.bool_)
 
 

@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import fft, ndimage
 
+from lensapp.core.sampling import evenly_spread
 from lensapp.core.train.own_noise import MOST_OFF
 from lensapp.simulation.star_psf import known_psf, measure_psf
 
@@ -89,8 +90,7 @@ def evenly_taken(count: int, pixels: int, *, most: int, most_pixels: int) -> NDA
 
     Large images show more sky each: fewer of them tell as much, in the time that small ones take.
     """
-    few = min(count, most, max(FEWEST_IMAGES, most_pixels // max(pixels, 1)))
-    return np.unique(np.linspace(0, count - 1, few).astype(np.int64))
+    return evenly_spread(count, min(most, max(FEWEST_IMAGES, most_pixels // max(pixels, 1))))
 
 
 def middle_of(images: NDArray[Any], side: int) -> NDArray[Any]:

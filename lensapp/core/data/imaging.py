@@ -24,6 +24,7 @@ from lensapp.core.config import Spec
 from lensapp.core.data.bands import wavelength_order
 from lensapp.core.data.zscale import zscale_limits
 from lensapp.core.errors import BandMismatch, InvalidInput
+from lensapp.core.sampling import evenly_spread
 
 Pixels = NDArray[np.float32]
 Floats = NDArray[np.float64]
@@ -167,8 +168,7 @@ class Levels:
 def level_rows(shape: Sequence[int]) -> NDArray[np.int64]:
     """Return which of cutouts (n, y, x, band) tell the levels of all: a few hundred, evenly spread."""
     slots, *of_one = shape
-    most = max(8, min(LEVEL_CUTOUTS, LEVEL_PIXELS // math.prod(of_one)))
-    return np.unique(np.linspace(0, slots - 1, min(slots, most)).astype(np.int64))
+    return evenly_spread(slots, max(8, min(LEVEL_CUTOUTS, LEVEL_PIXELS // math.prod(of_one))))
 
 
 def usual_display(levels: Levels) -> DisplaySpec:

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from lensapp.core.data import imaging
 from lensapp.core.data.find_spec import FindObjectsSpec
 from lensapp.core.progress import ignore_progress, never_stop
+from lensapp.core.sampling import evenly_spread
 from lensapp.services.data.object_finding import cut
 from lensapp.services.data.object_search import corners, detect_all, magnitudes, open_fields, select_objects
 from lensapp.services.data.pictures import source_levels
@@ -58,7 +59,7 @@ def preview_finding(ws: Workspace, source_name: str, spec: FindObjectsSpec) -> F
     """
     every = open_fields(ws, source_name, spec)
     images = len(every.north_deg)
-    few = np.unique(np.linspace(0, images - 1, min(images, IMAGES)).astype(np.int64))
+    few = evenly_spread(images, IMAGES)
     fields = replace(
         every,
         columns={name: column[few] for name, column in every.columns.items()},
@@ -67,7 +68,7 @@ def preview_finding(ws: Workspace, source_name: str, spec: FindObjectsSpec) -> F
     )
     finds = detect_all(fields, spec, ignore_progress, never_stop)
     kept, left_out = select_objects(ws, fields, finds, spec)
-    shown = kept[np.unique(np.linspace(0, len(kept) - 1, min(len(kept), PICTURES)).astype(np.int64))]
+    shown = kept[evenly_spread(len(kept), PICTURES)]
     x, y = corners(finds, spec.size)
     of_image = finds.field[shown]
     read = fields.packed.read(fields.columns["row"][of_image])

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from lensapp.core.data.paint_spec import HostChoice, PaintSpec
 from lensapp.core.errors import BandMismatch, InvalidInput
+from lensapp.core.sampling import evenly_spread
 from lensapp.simulation.host_galaxies import (
     HostShapes,
     absolute_magnitudes,
@@ -230,7 +231,7 @@ def kept_psf(ws: Workspace, source: Source, rows: Rows) -> Pixels | None:
     word = next((plane.word for plane in packed.planes.values() if plane.kind == PSF_PLANE), None)
     if word is None:
         return None
-    some = np.unique(np.linspace(0, len(rows) - 1, min(len(rows), SKY_IMAGES)).astype(np.int64))
+    some = evenly_spread(len(rows), SKY_IMAGES)
     planes = np.moveaxis(packed.read_plane(word, rows[some]), -1, 1)
     kernels = unit_kernels(list(planes.reshape(-1, *planes.shape[2:]))).astype(np.float64)
     kernels = kernels.reshape(*planes.shape[:2], *kernels.shape[1:])

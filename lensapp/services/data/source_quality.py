@@ -3,12 +3,15 @@
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
 
 from lensapp.core.data.flux_units import REFERENCE_ZERO_POINT_MAG, factor_of_zero_point
+from lensapp.core.data.imaging import MAD_TO_SIGMA
 from lensapp.core.plurals import imported_of
+from lensapp.core.train.own_noise import sky_sigma
 from lensapp.services.data.object_finding import KIND as OBJECTS
 from lensapp.services.data.object_search import left_out_sentence, reasons_in_words
 from lensapp.services.data.painting import KIND as PAINTED
@@ -28,7 +31,7 @@ from lensapp.storage.workspace import Workspace
 FloatArray = NDArray[np.float64]
 COMMON_ZERO_POINT_MAG = 27.0  # where those of cutouts or bands differ
 SIGNIFICANT, MOST_DECIMALS = 3, 4
-FEWEST_COMPARED, BORDER = 8, 8  # cutouts; part of a side
+FEWEST_COMPARED = 8  # cutouts
 OUTSTANDING, LEAST_NOISIER = 4.0, 1.2  # scatters of the others; times the usual noise
 SMALLEST_WRITTEN, LARGEST_WRITTEN = 1e-3, 1e5
 
@@ -138,7 +141,8 @@ class CutoutNoise:
         These are noisier than the cutouts differ among each other, and by a fifth at least.
         """
         logs, worst = np.log(self.relative), self.worst
-        limit = np.maximum(OUTSTANDING * 1.4826 * np.nanmedian(np.abs(logs), axis=0), np.log(LEAST_NOISIER))
+        scatter = MAD_TO_SIGMA * np.nanmedian(np.abs(logs), axis=0)
+        limit = np.maximum(OUTSTANDING * scatter, np.log(LEAST_NOISIER))
         standing_out = int(np.count_nonzero((np.nan_to_num(logs, nan=-np.inf) > limit).any(1)))
         order = np.argsort(-worst, kind="stable")[:most]
         return np.asarray(order[worst[order] > 0], np.int64), standing_out
@@ -160,19 +164,21 @@ def noise_of_cutouts(ws: Workspace, source: Source) -> CutoutNoise | None:
 
     It is the robust scatter of the pixels at the border, as that of the source is.
     """
+    return _noise_of_sample(ws, source.name, source.created_at)
+
+
+@lru_cache(maxsize=4)
+def _noise_of_sample(ws: Workspace, name: str, _created_at: float) -> CutoutNoise | None:
+    source = sources.get_source(ws.database, name)
     ids = column_of(ws, source, "id")
     sample = ids[which_are_sampled(len(ids))]
     if len(sample) < FEWEST_COMPARED:
         return None
     pixels, _ = sampled_pixels(ws, source)
-    edge = max(1, min(pixels.shape[1:3]) // BORDER)
-    border = np.ones(pixels.shape[1:3], bool)
-    border[edge:-edge, edge:-edge] = False
-    outer = pixels[:, border]
+    noise = sky_sigma(pixels).astype(np.float64)
+    noise = np.where(noise > 0, noise, np.nan)
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", RuntimeWarning)  # of borders that are masked
-        noise = 1.4826 * np.nanmedian(np.abs(outer - np.nanmedian(outer, axis=1, keepdims=True)), axis=1)
-        noise = np.where(noise > 0, noise, np.nan).astype(np.float64)
+        warnings.simplefilter("ignore", RuntimeWarning)  # of a band in which all are masked
         relative = noise / np.nanmedian(noise, axis=0)
     depth = None
     calibrated = open_cutouts(ws, source.name, calibrated=True).flux_scales is not None

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from lensapp.core.data import imaging
 from lensapp.core.data.conditions import Texts
+from lensapp.core.sampling import evenly_spread
 from lensapp.services.data.pictures import sample_levels
 from lensapp.storage.columns.source_columns import column_infos, cutout_columns, read_columns
 from lensapp.storage.cutouts import open_cutouts
@@ -95,4 +96,4 @@ def _sampled(
 
 def which_are_sampled(count: int) -> NDArray[np.int64]:
     """Return which of so many cutouts `sampled_pixels` reads."""
-    return np.unique(np.linspace(0, count - 1, min(count, SAMPLE)).astype(np.int64))
+    return evenly_spread(count, SAMPLE)

@@ -48,7 +48,6 @@ KIND = "audit"
 VERSION = 2
 CHUNK = 512
 SIMULATED = frozenset({"demo", "paint"})
-DEMO = "demo"  # a kind of source of which all is simulated
 PAINT, PAINTED = "paint", "painted"  # a kind of source, and in it whether arcs were painted: the label
 BOOKKEEPING = frozenset({"place_in_file", "object_class", "source"})  # of the import, or the truth itself
 
@@ -216,7 +215,7 @@ def _shortcuts(
         "found": [one.as_dict() for one in shortcuts],
         "columns_left_out": left_out,
         "label_columns": labels_themselves,
-        "simulated": all(source.kind == DEMO for source in used),
+        "simulated": all(source.kind == sources.SIMULATED for source in used),
     }
 
 

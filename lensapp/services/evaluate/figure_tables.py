@@ -170,6 +170,12 @@ def p_text(p_value: float | None) -> str:
     return f"< {SMALLEST_P}" if p_value < SMALLEST_P else f"{p_value:.{P_DIGITS}f}"
 
 
+def p_equals(p_value: float) -> str:
+    """Return a p-value in a sentence: "p = 0.012" or "p < 0.001", with which no line begins."""
+    text = p_text(p_value)
+    return f"p\u00a0{text}" if p_value < SMALLEST_P else f"p\u00a0=\u00a0{text}"
+
+
 def with_limits(interval: Interval | None) -> str:
     """Return a figure with its limits in brackets; a dash for none."""
     if interval is None:

@@ -14,6 +14,7 @@ from lensapp.core.evaluate.audits.realism import Probe, Table, aperture_photomet
 from lensapp.core.evaluate.audits.realism_spec import RealismSpec
 from lensapp.core.evaluate.metrics import COIN
 from lensapp.core.progress import Report, ShouldStop, ignore_progress, never_stop
+from lensapp.core.sampling import evenly_spread
 from lensapp.job_kinds import RealismPayload
 from lensapp.services.data.pictures import read_pictures
 from lensapp.services.data.source_tables import column_of
@@ -186,7 +187,7 @@ def pictures_beside(ws: Workspace, real: str, simulated: str, *, count: int) -> 
     shown = []
     for source, (rows, places) in zip(pair, _same_sky(pair), strict=True):
         ids = column_of(ws, source, "id")
-        some = np.unique(np.linspace(0, len(ids) - 1, min(len(ids), count)).astype(np.int64))
+        some = evenly_spread(len(ids), count)
         _, pictures = read_pictures(ws, source, ids[some].tolist())
         shown.append(pictures[:, rows, places])
     return shown

@@ -143,17 +143,16 @@ def _wider(ws: Workspace, cutout: Cutout, *, own: Pixels) -> Iterator[Sky]:
 def has_surroundings(ws: Workspace, cutout: Cutout) -> bool:
     """Return whether anything can be shown around a cutout: tiles of its own, or another source there."""
     source = sources.source_by_id(ws.database, cutout.source_id)
-    return open_tiles(ws.cutouts_folder(source.name)) is not None or bool(_covering(ws, cutout))
+    return open_tiles(ws.cutouts_folder(source.name)) is not None or any(True for _ in _covering(ws, cutout))
 
 
-def _covering(ws: Workspace, cutout: Cutout) -> list[tuple[Source, int, int]]:
-    """Return the other sources that show the position of a candidate, the finest pixels first.
+def _covering(ws: Workspace, cutout: Cutout) -> Iterator[tuple[Source, int, int]]:
+    """Yield the other sources that show the position of a candidate.
 
     Each comes with its cutout nearest to the position, and by how much wider a field of that reaches it.
     """
     if cutout.ra_deg is None or cutout.dec_deg is None:
-        return []
-    covering: list[tuple[Source, int, int]] = []
+        return
     for source in sources.list_sources(ws.database):
         if source.state != sources.READY or source.id == cutout.source_id or not source.pixel_scale_arcsec:
             continue
@@ -162,17 +161,16 @@ def _covering(ws: Workspace, cutout: Cutout) -> list[tuple[Source, int, int]]:
             reach = times * source.pixel_scale_arcsec * min(source.height, source.width) / 2
             nearest = _nearest(ws, source, cutout.ra_deg, cutout.dec_deg, within_arcsec=reach)
             if nearest is not None:
-                covering.append((source, nearest, times))
+                yield source, nearest, times
                 break
-    return sorted(covering, key=lambda one: one[0].pixel_scale_arcsec or math.inf)
 
 
 def _elsewhere(ws: Workspace, cutout: Cutout) -> list[Sky]:
     """Return how other sources show the position of a candidate, the finest pixels first."""
     own = sources.source_by_id(ws.database, cutout.source_id)
     field = (own.pixel_scale_arcsec or 0.0) * own.width
-    covering = _covering(ws, cutout)[:MOST_OTHERS]
-    return [_other(ws, *one, seen=cutout, field_arcsec=field) for one in covering]
+    covering = sorted(_covering(ws, cutout), key=lambda one: one[0].pixel_scale_arcsec or math.inf)
+    return [_other(ws, *one, seen=cutout, field_arcsec=field) for one in covering[:MOST_OTHERS]]
 
 
 def _nearest(

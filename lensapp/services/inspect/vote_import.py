@@ -52,6 +52,8 @@ ROUNDING = 1e-5
 NEUTRALISED = (".csv", ".ecsv", ".tsv", ".txt")
 PLAIN = (".parquet", ".pq")
 SECOND_TABLES = {".fits": "fits", ".fit": "fits", ".vot": "votable", ".votable": "votable", ".xml": "votable"}
+Content = tuple[int, str, str | None, int]
+"""Cutout, inspector, grade and time of a vote."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -131,21 +133,16 @@ class _Import:
             (one.client, one.seq, one.inspector, one.review_id): tuple(getattr(one, name) for name in SAME)
             for one in self.stored
         }
-        moments = {(one.cutout_id, one.inspector, one.grade, _rounded(one.voted_at)) for one in self.stored}
+        contents = {_content_of(one) for one in self.stored}
         new = []
         for vote in self.votes:
             target = vote["target"]
             key = (vote["client"], vote["seq"], vote["inspector"], target.review_id or target.name)
             content = tuple(vote[name] for name in SAME)
-            by_content = (vote["cutout_id"], vote["inspector"], vote["grade"])
-            # A time that was written and read may have moved by less than a microsecond.
-            near = {_rounded(vote["voted_at"] + shift) for shift in (-ROUNDING, ROUNDING)}
             if key in by_key and by_key[key] != content:
                 reason = f"another vote has the client {vote['client']} and the running number {vote['seq']}"
                 self.refused.append({"row": vote["row"], "id": "", "reason": reason})
-            elif key in by_key or (
-                vote["has_time"] and any((*by_content, moment) in moments for moment in near)
-            ):
+            elif key in by_key or (vote["has_time"] and not contents.isdisjoint(_may_be_stored_as(vote))):
                 self.already_there += 1
             else:
                 by_key[key] = content
@@ -154,15 +151,12 @@ class _Import:
 
     def warn_of_copies(self, elsewhere: Iterable[Vote], names: Mapping[int, str]) -> None:
         """Warn of votes that other reviews, of these `names` by ID, hold already: they are added here too."""
-        holders: dict[tuple[Any, ...], set[str]] = {}
+        holders: dict[Content, set[str]] = {}
         for one in elsewhere:
-            key = (one.cutout_id, one.inspector, one.grade, _rounded(one.voted_at))
-            holders.setdefault(key, set()).add(names[one.review_id])
+            holders.setdefault(_content_of(one), set()).add(names[one.review_id])
         copied, held_by = 0, set[str]()
         for vote in self.votes:
-            content = (vote["cutout_id"], vote["inspector"], vote["grade"])
-            near = {_rounded(vote["voted_at"] + shift) for shift in (-ROUNDING, ROUNDING)}
-            if found := set().union(*(holders.get((*content, moment), ()) for moment in near)):
+            if found := set().union(*(holders.get(content, ()) for content in _may_be_stored_as(vote))):
                 copied, held_by = copied + 1, held_by | found
         if copied:
             self.warnings.append(
@@ -427,6 +421,17 @@ def _is_time(text: str | None) -> bool:
         return parse_time(text) is not None
     except InvalidInput:
         return False
+
+
+def _content_of(vote: Vote) -> Content:
+    """Return what a stored vote says, by which one without a running number is known."""
+    return vote.cutout_id, vote.inspector, vote.grade, _rounded(vote.voted_at)
+
+
+def _may_be_stored_as(vote: Mapping[str, Any]) -> set[Content]:
+    """Return what a vote may be stored as: its time may have moved by less than a microsecond since."""
+    moments = {_rounded(vote["voted_at"] + shift) for shift in (-ROUNDING, ROUNDING)}
+    return {(vote["cutout_id"], vote["inspector"], vote["grade"], moment) for moment in moments}
 
 
 def _rounded(seconds: float) -> int:

@@ -37,7 +37,6 @@ def examined(ws: Workspace) -> tuple[dict[str, Any] | None, float]:
 
 def show_health(ws: Workspace) -> None:
     """Show what an examination finds: at once where that is quick, else when it is asked for."""
-    examined(ws)
     seconds = seconds_to_examine(ws)
     with st.container(horizontal=True, vertical_alignment="center", gap="medium"):
         kind: ButtonType = "secondary" if seconds < AT_ONCE_SECONDS else "primary"

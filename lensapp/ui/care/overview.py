@@ -46,7 +46,7 @@ def show_overview(ws: Workspace) -> None:
             st.caption(plain(detail), width="stretch")
             if view:
                 st.button(
-                    VIEW_BUTTONS[view],
+                    view.capitalize(),
                     key=f"care-to-{view}",
                     type="tertiary",
                     icon=":material/arrow_forward:",
@@ -62,14 +62,6 @@ def show_overview(ws: Workspace) -> None:
         heading("Largest sources and runs")
         _show_largest(used)
     _show_clearable(ws, used)
-
-
-VIEW_BUTTONS = {
-    "changes": "Changes",
-    "trash": "Trash",
-    "people": "People",
-    "health": "Health",
-}
 
 
 def _room(ws: Workspace, used: disk.DiskUse) -> Card:

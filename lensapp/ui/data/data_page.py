@@ -19,7 +19,7 @@ from lensapp.ui.data.realism import show_realism
 from lensapp.ui.data.sky_view import show_sky
 from lensapp.ui.gallery.contact_sheet import contact_sheet
 from lensapp.ui.shared.address import kept, one_of, put, switch, whole
-from lensapp.ui.shared.figures import CLASS_NAMES, class_colours
+from lensapp.ui.shared.figures import CLASS_NAMES, class_colours, label_colours
 from lensapp.ui.shared.filters import PAGE_NUMBER, WHERE, ask_kept_ids
 from lensapp.ui.shared.markup import plain
 from lensapp.ui.shared.page_head import page_head
@@ -150,7 +150,7 @@ def _show_cutouts(source: Source) -> None:
         key="data",
         captions=[_caption(cutout, order_by) for cutout in cutouts],
         hints=[describe_cutout(cutout, with_columns=True) for cutout in cutouts],
-        colours=[colours[cutout.label or "unlabelled"] for cutout in cutouts],
+        colours=label_colours(cutout.label for cutout in cutouts),
         legend={CLASS_NAMES[key]: colours[key] for key in CLASSES[1:] if key in present},
     )
 

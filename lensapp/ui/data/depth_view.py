@@ -84,14 +84,13 @@ def _show_noisiest(source: Source, found: CutoutNoise) -> None:
         rows = found.extremes(MOST_SHOWN // 2)
     cutouts = cutouts_by_id(ws, found.cutout_ids[rows].tolist())
     by_id = dict(zip(found.cutout_ids.tolist(), found.relative, strict=True))
-    colours = figures.class_colours()
     contact_sheet(
         ws,
         cutouts,
         key="noisiest",
         captions=[f"{one.candidate_id}\n{_in_words(source, one, by_id)}" for one in cutouts],
         hints=[describe_cutout(one) for one in cutouts],
-        colours=[colours[one.label or "unlabelled"] for one in cutouts],
+        colours=figures.label_colours(one.label for one in cutouts),
         smallest=SMALLEST,
     )
 

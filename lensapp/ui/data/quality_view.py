@@ -65,13 +65,12 @@ def _show_most_masked(source: Source) -> None:
         return
     heading("Most masked")
     cutouts = cutouts_by_id(ws, column_of(ws, source, "id")[rows].tolist())
-    colours = figures.class_colours()
     contact_sheet(
         ws,
         cutouts,
         key="masked",
         captions=[f"{one.candidate_id}\n{100 * one.masked_fraction:.2g} % masked" for one in cutouts],
-        colours=[colours[one.label or "unlabelled"] for one in cutouts],
+        colours=figures.label_colours(one.label for one in cutouts),
     )
 
 

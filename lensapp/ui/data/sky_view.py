@@ -236,7 +236,6 @@ def show_field(ws: Workspace, source: Source, *, count: int, place: int | None =
 def show_cutouts(ws: Workspace, cutout_ids: list[int], *, below: list[str] | None = None) -> None:
     """Show the first of some cutouts, with a line below each."""
     cutouts = cutouts_by_id(ws, cutout_ids[:MOST_CHOSEN])
-    colours = figures.class_colours()
     names = [cutout.candidate_id for cutout in cutouts]
     contact_sheet(
         ws,
@@ -244,7 +243,7 @@ def show_cutouts(ws: Workspace, cutout_ids: list[int], *, below: list[str] | Non
         key="sky",
         captions=[f"{name}\n{line}" for name, line in zip(names, below, strict=True)] if below else names,
         hints=[describe_cutout(cutout, with_columns=True) for cutout in cutouts],
-        colours=[colours[cutout.label or "unlabelled"] for cutout in cutouts],
+        colours=figures.label_colours(cutout.label for cutout in cutouts),
     )
     if len(cutout_ids) > MOST_CHOSEN:
         st.caption(f"The first {number(MOST_CHOSEN)} are shown.")

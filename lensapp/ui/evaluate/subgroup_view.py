@@ -10,7 +10,7 @@ from lensapp.core.numerals import true_minus
 from lensapp.services.data.filters import is_magnitude
 from lensapp.services.evaluate.compare.verdict import tells_apart
 from lensapp.services.evaluate.evaluation import Evaluation
-from lensapp.services.evaluate.figure_tables import auroc_against, p_text, subgroup_table
+from lensapp.services.evaluate.figure_tables import auroc_against, p_equals, subgroup_table
 from lensapp.services.evaluate.subgroups import (
     LensTrend,
     lens_trend,
@@ -106,16 +106,10 @@ def trend_in_words(trend: LensTrend, *, by: str, threshold: float) -> str:
     if trend.correlation is None or trend.p_value is None:
         return said
     rho = true_minus(f"{trend.correlation:.2f}")
-    found = f"(Spearman ρ\u00a0=\u00a0{rho}, p\u00a0{p_words(trend.p_value)})"
+    found = f"(Spearman ρ\u00a0=\u00a0{rho}, {p_equals(trend.p_value)})"
     if not tells_apart(trend.p_value):
         return f"{said} Their scores do not visibly go with {by}: what is seen below can be chance {found}."
     return f"{said} Their scores **{'rise' if trend.correlation > 0 else 'fall'}** with {by} {found}."
-
-
-def p_words(p_value: float) -> str:
-    """Return "= 0.012" or "< 0.001"."""
-    text = p_text(p_value)
-    return text if text.startswith("<") else f"=\u00a0{text}"
 
 
 def _label(column: str) -> str:

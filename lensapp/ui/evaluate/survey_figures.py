@@ -17,7 +17,7 @@ from lensapp.services.evaluate.expectations import person_time
 from lensapp.services.evaluate.figure_tables import INTERVAL_NAMES
 from lensapp.services.evaluate.subgroups import LensTrend
 from lensapp.ui.shared import figures
-from lensapp.ui.shared.scores import spread_scores
+from lensapp.ui.shared.scores import score_axis, spread_scores
 from lensapp.ui.shared.widgets import number
 
 Columns = Mapping[str, NDArray[Any]]
@@ -196,10 +196,7 @@ def each_lens_figure(
     line = {"color": figures.ink(), "width": 1.5, "dash": "dash"}
     figure.add_hline(y=float(axis.positions(threshold)), line=line, name=figures.THRESHOLD)
     figure.update_xaxes(title=by)
-    figure.update_yaxes(title="score, by logit" if axis.logit else "score")
-    if axis.logit:
-        ticks = axis.ticks()
-        figure.update_yaxes(tickvals=axis.positions(ticks), ticktext=figures.score_ticks(ticks))
+    figure.update_yaxes(**score_axis(axis, "score"))
     figure.update_layout(legend_traceorder="reversed")
     return figure
 

@@ -44,7 +44,7 @@ def show_clusters(rows: Sequence[Mapping[str, Any]]) -> list[int]:
     table = table.drop(columns=[name for name in told if not table[name].map(bool).any()])
     names = [cell["cluster"] for cell in cells]
     event = st.dataframe(
-        table.style.format(dict.fromkeys(("size", "votes")[: 1 + ("votes" in table)], number)),
+        table.style.format({name: number for name in ("size", "votes") if name in table}),
         hide_index=True,
         placeholder="–",
         on_select="rerun",

@@ -2,7 +2,7 @@
 
 import html
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import lru_cache
 from typing import Any
 
@@ -72,6 +72,12 @@ def power_of_ten(value: float) -> str:
         return f"{value:g}"
     mantissa, exponent = f"{value:.0e}".split("e")
     return scientific(mantissa, int(exponent))
+
+
+def label_colours(labels: Iterable[str | None]) -> list[str]:
+    """Return the colour of each label in the theme in use; None is without a label."""
+    colours = class_colours()
+    return [colours[label or "unlabelled"] for label in labels]
 
 
 def decade_ticks(lowest: int, highest: int) -> dict[str, Any]:

@@ -1,6 +1,7 @@
 """How scores are written, and what is said where none of them speaks for a lens."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from typing import Any
 
 import numpy as np
 import plotly.graph_objects as go
@@ -35,11 +36,17 @@ def spread_scores(figure: go.Figure, axis: ScoreAxis, *, title: str) -> None:
     """Let an axis of scores show the part that there is, with its ticks."""
     low, high = axis.positions([axis.low, axis.high])
     margin = 0.01 * (high - low)
-    figure.update_xaxes(title=f"{title}, by logit" if axis.logit else title)
-    figure.update_xaxes(range=[low - margin, high + margin])
+    figure.update_xaxes(range=[low - margin, high + margin], **score_axis(axis, title, ticks_apart(axis)))
     if axis.logit:
-        ticks = ticks_apart(axis)
-        figure.update_xaxes(tickvals=axis.positions(ticks), ticktext=score_ticks(ticks), tickangle=0)
+        figure.update_xaxes(tickangle=0)
+
+
+def score_axis(axis: ScoreAxis, title: str, ticks: Sequence[float] | None = None) -> dict[str, Any]:
+    """Return title and, where it is by logit, ticks of an axis of scores: `ticks` or the usual ones."""
+    if not axis.logit:
+        return {"title": title}
+    ticks = axis.ticks() if ticks is None else ticks
+    return {"title": f"{title}, by logit", "tickvals": axis.positions(ticks), "ticktext": score_ticks(ticks)}
 
 
 def ticks_apart(axis: ScoreAxis) -> list[float]:

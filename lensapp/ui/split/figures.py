@@ -137,7 +137,6 @@ def show_groups(
     """Show groups of cutouts as pictures under a title, a row for each; nothing where there is none."""
     if not groups:
         return
-    colours = figures.class_colours()
     with st.expander(title):
         st.caption(text)
         ws = get_workspace()
@@ -148,7 +147,7 @@ def show_groups(
                 cutouts,
                 key=f"{title}-{number_of_group}",
                 captions=[f"{one.candidate_id} ({source_names[one.source_id]})" for one in cutouts],
-                colours=[colours[cutout.label or "unlabelled"] for cutout in cutouts],
+                colours=figures.label_colours(cutout.label for cutout in cutouts),
                 with_controls=not number_of_group,
             )
             if len(cutout_ids) > MOST_OF_GROUP:

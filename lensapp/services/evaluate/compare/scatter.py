@@ -1,6 +1,5 @@
 """The scores of one run against those of another: every cutout where there are few, else their density."""
 
-import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -8,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lensapp.core.evaluate.score_axis import CLOSEST, LEAST_WIDTH, ScoreAxis, axis_of
+from lensapp.core.log_odds import probability
 from lensapp.services.evaluate.compare.side_by_side import SideBySide
 
 MOST_MARKS = 3_000
@@ -61,7 +61,7 @@ def _with_margin(ends: NDArray[np.float64], *, logit: bool) -> ScoreAxis:
     margin = max(MARGIN * float(np.ptp(ends)), LEAST_WIDTH)
     low, high = (float(end) for end in ends + np.array([-margin, margin]))
     if logit:
-        low, high = (1 / (1 + math.exp(-end)) for end in (low, high))
+        low, high = probability([low, high]).tolist()
         return ScoreAxis(logit=True, low=max(low, CLOSEST), high=min(high, 1 - CLOSEST))
     return ScoreAxis(logit=False, low=max(low, 0.0), high=min(high, 1.0))
 

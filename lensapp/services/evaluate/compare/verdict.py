@@ -9,7 +9,7 @@ from lensapp.core.evaluate.resampling import Difference
 from lensapp.core.numerals import true_minus
 from lensapp.services.evaluate.compare.side_by_side import SideBySide
 from lensapp.services.evaluate.differences import compare_pair
-from lensapp.services.evaluate.figure_tables import INTERVAL_NAMES, P_DIGITS, SMALLEST_P, p_text
+from lensapp.services.evaluate.figure_tables import INTERVAL_NAMES, P_DIGITS, p_equals
 
 LEVEL = 0.05
 TPR10 = "tpr10"
@@ -94,7 +94,7 @@ def in_words(told: Verdict, *, named: Named = str) -> str:
     lead = round(first.first, DIGITS) - round(first.second, DIGITS)  # as the two numbers shown differ
     by = (
         f"{name} {_signed(first.first)} against {_signed(first.second)}, a difference of {_signed(lead)} "
-        f"(95\u00a0% limits {_signed(first.low)} to {_signed(first.high)}), {_p_equals(told.p_values[0])}"
+        f"(95\u00a0% limits {_signed(first.low)} to {_signed(first.high)}), {p_equals(told.p_values[0])}"
     )
     if len(told.runs) == 2:
         if near:
@@ -128,14 +128,9 @@ def at_few_false_positives(compared: SideBySide, told: Verdict, *, named: Named 
     surely = "finds more lenses" if tells_apart(p_value) else "finds more lenses, which can be chance"
     return (
         f"{FEW} {named(leading)} {surely}: {values[leading]:.3f} against "
-        f"{values[best]:.3f} of {named(best)}, {_p_equals(p_value)}."
+        f"{values[best]:.3f} of {named(best)}, {p_equals(p_value)}."
     )
 
 
 def _signed(value: float) -> str:
     return true_minus(f"{value:.{DIGITS}f}")
-
-
-def _p_equals(p_value: float) -> str:
-    text = p_text(p_value)
-    return f"p\u00a0{text}" if p_value < SMALLEST_P else f"p\u00a0=\u00a0{text}"

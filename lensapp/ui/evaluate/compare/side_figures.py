@@ -16,6 +16,7 @@ from lensapp.services.evaluate.compare.scatter import Scatter
 from lensapp.services.evaluate.compare.side_by_side import SideBySide
 from lensapp.services.evaluate.compare.tables import HIGH, LOW
 from lensapp.ui.shared import figures
+from lensapp.ui.shared.scores import score_axis
 
 TWO = 2
 SYMBOLS = {"lens": "circle", "nonlens": "x-thin-open"}
@@ -153,14 +154,7 @@ def _axis(axis: ScoreAxis, name: str) -> dict[str, Any]:
     """Return title, range and ticks of an axis of scores."""
     low, high = axis.positions([axis.low, axis.high])
     margin = 0.02 * (high - low)
-    look: dict[str, Any] = {
-        "title": f"score by {name}" + (", by logit" if axis.logit else ""),
-        "range": [low - margin, high + margin],
-    }
-    if axis.logit:
-        ticks = axis.ticks()
-        look |= {"tickvals": axis.positions(ticks), "ticktext": figures.score_ticks(ticks)}
-    return look
+    return score_axis(axis, f"score by {name}") | {"range": [low - margin, high + margin]}
 
 
 def overlap_columns(overlap: Overlap, runs: Sequence[str]) -> dict[str, NDArray[Any]]:
