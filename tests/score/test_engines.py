@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import onnx
 import pytest
 
 from lensapp.core.config import read_json
@@ -54,6 +55,16 @@ def test_each_engine_gives_what_keras_gives_within_its_precision(trained: Traine
     tolerance = TOLERANCES[engine.split()[1]]
     np.testing.assert_allclose(received.score(pixels), expected, rtol=0, atol=tolerance)
     assert np.ptp(expected) > 10 * tolerance
+
+
+def test_weights_of_the_integer_network_fit_processors_without_vnni(trained: Trained) -> None:
+    """There two products are summed in 16 bits: 2 * 255 * 64 fits, 2 * 255 * 127 does not."""
+    pixels = trained.pixels().read(np.arange(1, 33))
+    path = write_integer_network(trained.folder, TrainedNetwork.open(trained.folder).normalisation.apply(pixels))
+    stored = onnx.load(path).graph.initializer
+    weights = [onnx.numpy_helper.to_array(one) for one in stored if one.data_type == onnx.TensorProto.INT8]
+    largest = max(np.abs(one.astype(int)).max() for one in weights if one.size > 1)
+    assert 32 < largest <= 64
 
 
 def test_openvino_does_not_round_to_bfloat16_unless_asked(trained: Trained) -> None:

@@ -106,7 +106,7 @@ def open_openvino(path: Path, *, hint: str) -> Callable[[Pixels], Outputs]:
 
 
 def write_integer_network(folder: Path, images: Pixels) -> Path:
-    """Write the network of a run with weights and activations as 8-bit integers and return its path.
+    """Write the network of a run with weights (of 7 bits) and activations as 8-bit integers and return its path.
 
     Parameters
     ----------
@@ -143,6 +143,8 @@ def write_integer_network(folder: Path, images: Pixels) -> Path:
             str(partial),
             Reader(),
             per_channel=True,
+            # Weights of seven bits: two products of eight-bit weights overflow the 16-bit sums of AVX2.
+            reduce_range=True,
             activation_type=quantization.QuantType.QUInt8,
             op_types_to_quantize=INTEGER_OPERATIONS,
         )
