@@ -60,7 +60,9 @@ def test_each_engine_gives_what_keras_gives_within_its_precision(trained: Traine
 def test_weights_of_the_integer_network_fit_processors_without_vnni(trained: Trained) -> None:
     """There two products are summed in 16 bits: 2 * 255 * 64 fits, 2 * 255 * 127 does not."""
     pixels = trained.pixels().read(np.arange(1, 33))
-    path = write_integer_network(trained.folder, TrainedNetwork.open(trained.folder).normalisation.apply(pixels))
+    path = write_integer_network(
+        trained.folder, TrainedNetwork.open(trained.folder).normalisation.apply(pixels)
+    )
     stored = onnx.load(path).graph.initializer
     weights = [onnx.numpy_helper.to_array(one) for one in stored if one.data_type == onnx.TensorProto.INT8]
     largest = max(np.abs(one.astype(int)).max() for one in weights if one.size > 1)

@@ -177,6 +177,29 @@ def test_both_forms_start_what_they_describe(folder: Path) -> None:
     assert [job.kind for job in queue.list_jobs(ws.database)] == ["search", "kfold"]
 
 
+def test_what_a_search_tries_is_shown_once_with_its_range(folder: Path) -> None:
+    survey(folder)
+    page = open_page("experiments", kind="Search")
+
+    def shown(name: str) -> tuple[bool, bool]:
+        """Return whether a setting has a range, and whether it has one value."""
+        keys = {one.key for one in (*page.text_input, *page.number_input, *page.button_group)}
+        nested = name.replace(".", "-").replace("network_options", "elu_cnn")
+        return f"new-search-FAST-range-{name}" in keys, f"new-search-FAST-{nested}" in keys
+
+    assert shown("learning_rate") == shown("batch_size") == shown("weight_decay") == (True, False)
+    assert shown("epochs") == shown("augmentation.noise_sigma") == (False, True)
+    nested = ["augmentation.noise_sigma", "network_options.filters"]
+    page.multiselect(key="new-search-FAST-space").set_value(["epochs", *nested]).run()
+    assert not page.exception
+    assert [shown(name) for name in ("epochs", *nested)] == [(True, False)] * 3
+    assert shown("learning_rate") == (False, True)
+    assert page.number_input(key="new-search-FAST-learning_rate").value == 1e-3  # as in the recipe
+    linked = open_page("experiments", kind="Search", space="loss")
+    assert {one.key for one in linked.number_input} >= {"new-search-FAST-learning_rate"}
+    assert "new-search-FAST-loss" not in {one.key for one in linked.button_group}
+
+
 def test_the_best_so_far_never_worsens_and_leaves_out_what_has_no_value() -> None:
     values = np.array([np.nan, 3.0, 5.0, 1.0])
     np.testing.assert_array_equal(best_so_far(values, minimises=True), [np.nan, 3, 3, 1])

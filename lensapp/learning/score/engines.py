@@ -106,7 +106,7 @@ def open_openvino(path: Path, *, hint: str) -> Callable[[Pixels], Outputs]:
 
 
 def write_integer_network(folder: Path, images: Pixels) -> Path:
-    """Write the network of a run with weights (of 7 bits) and activations as 8-bit integers and return its path.
+    """Write the network of a run with weights (of 7 bits) and activations in 8 bits and return its path.
 
     Parameters
     ----------

@@ -216,8 +216,7 @@ def kept(
     st.session_state.setdefault(KEYS, {})[key] = name
     texts = st.query_params.get_all(name)
     own, usual = st.session_state.setdefault(OWN, {}), st.session_state.setdefault(USUAL, {})
-    arriving = st.session_state.get(ARRIVED, False) and not in_fragment_run()
-    arriving |= name in own and texts not in own[name]
+    arriving = _address_wins(name, texts)
     if arriving or key not in st.session_state:
         value = st.session_state[key] = _value(name, kind, default, texts, say=arriving)
     else:
@@ -240,6 +239,22 @@ def kept(
     # A rerun that was asked for before the browser had heard of this comes with what it said before.
     own[name] = (written, st.session_state.get(BEFORE, {}).get(name, texts))
     return {"key": key}
+
+
+def will_hold(name: str, kind: Kind[T], default: T, *, key: str) -> T:
+    """Return what a widget will hold that is `kept` so, for what is drawn before it and depends on it."""
+    texts = st.query_params.get_all(name)
+    if _address_wins(name, texts) or key not in st.session_state:
+        return _value(name, kind, default, texts, say=False)
+    value: T = st.session_state[key]
+    return default if kind.write(value) == st.session_state.get(USUAL, {}).get(key) else value
+
+
+def _address_wins(name: str, texts: Sequence[str]) -> bool:
+    """Whether the reader arrives with what the address says, so that it counts and not the widget."""
+    own = st.session_state.get(OWN, {})
+    arriving = st.session_state.get(ARRIVED, False) and not in_fragment_run()
+    return arriving or (name in own and texts not in own[name])
 
 
 def _value(name: str, kind: Kind[T], default: T, texts: list[str], *, say: bool) -> T:

@@ -1,7 +1,7 @@
 """Forms made from specifications: one widget per field, its description as help, its bounds enforced."""
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal, TypeVar, get_args, get_origin
@@ -126,12 +126,14 @@ def spec_fields(
     unfolded: Sequence[str] = (),
     keep: str | None = None,
     room: int | None = None,
+    elsewhere: Collection[str] = (),
 ) -> dict[str, Any]:
     """Show a widget for each field, nested specifications below; return what is entered, unvalidated.
 
     `offered` names, for fields of words, also nested ones, those there are to choose from; `unfolded` the
-    nested specifications that are open at first. Of `room` letters in a column, what needs more has a row of
-    its own. Unless `keep` is None the address keeps what differs from
+    nested specifications that are open at first; `elsewhere` the fields, those of nested ones after a dot,
+    that the page asks for in another place: they are not shown and keep `values`. Of `room` letters in a
+    column, what needs more has a row of its own. Unless `keep` is None the address keeps what differs from
     what is shown at first, under the fields' names after `keep`; those of nested ones follow a dot.
     """
     fields = [
@@ -139,8 +141,9 @@ def spec_fields(
         for name, info in spec.model_fields.items()
         if name not in skip and (only is None or name in only) and not is_fixed(info)
     ]
+    entered: dict[str, Any] = {field.name: field.value for field in fields if field.name in elsewhere}
+    fields = [field for field in fields if field.name not in elsewhere]
     plain = [field for field in fields if not inner_specs(field.info.annotation)]
-    entered: dict[str, Any] = {}
     for row in _rows(plain, columns=columns, room=room):
         alone = len(row) == 1 and _letters(row[0]) > (room or WIDEST)
         cells = st.columns(1 if alone else columns, vertical_alignment="bottom")  # below labels of two lines
@@ -158,8 +161,14 @@ def spec_fields(
                 unfolded=field.name in unfolded,
                 keep=None if keep is None else f"{keep}{field.name}.",
                 room=room,
+                elsewhere=within(elsewhere, field.name),
             )
     return entered
+
+
+def within(paths: Collection[str], name: str) -> list[str]:
+    """Return the fields of a nested specification that paths lead to, as `spec_fields` takes them of it."""
+    return [path.removeprefix(f"{name}.") for path in paths if path.startswith(f"{name}.")]
 
 
 def _rows(fields: Sequence[Field], *, columns: int, room: int | None) -> list[list[Field]]:
@@ -207,6 +216,7 @@ def _nested(
     unfolded: bool,
     keep: str | None,
     room: int | None,
+    elsewhere: Collection[str],
 ) -> dict[str, Any]:
     specs = inner_specs(field.info.annotation)
     values = field.value.model_dump() if isinstance(field.value, Spec) else dict(field.value or {})
@@ -222,16 +232,13 @@ def _nested(
                 offered=offered,
                 keep=keep,
                 room=room,
+                elsewhere=elsewhere,
             )
         by_kind = {str(get_args(spec.model_fields["kind"].annotation)[0]): spec for spec in specs}
         kinds = list(by_kind)
-        index = kinds.index(values["kind"]) if values.get("kind") in kinds else 0
-        if keep is not None:
-            others = [name for name in st.query_params if name.startswith(keep)]
-            kept(f"{keep}kind", one_of(kinds), kinds[index], key=f"{field.key}-kind", resets=others)
-        kind = st.selectbox(
-            "Kind", kinds, index=index, key=f"{field.key}-kind", format_func=lambda one: one.replace("_", " ")
-        )
+        kind = values["kind"] if values.get("kind") in kinds else kinds[0]
+        if "kind" not in elsewhere:
+            kind = _choose_kind(kinds, kind, key=f"{field.key}-kind", keep=keep)
         same = values if values.get("kind") == kind else {}
         return {
             "kind": kind,
@@ -243,8 +250,19 @@ def _nested(
                 offered=offered,
                 keep=keep,
                 room=room,
+                elsewhere=elsewhere,
             ),
         }
+
+
+def _choose_kind(kinds: Sequence[str], at_first: str, *, key: str, keep: str | None) -> str:
+    """Show the kinds of a nested specification to choose from."""
+    if keep is not None:
+        others = [name for name in st.query_params if name.startswith(keep)]
+        kept(f"{keep}kind", one_of(kinds), at_first, key=key, resets=others)
+    return st.selectbox(
+        "Kind", kinds, index=kinds.index(at_first), key=key, format_func=lambda one: one.replace("_", " ")
+    )
 
 
 def in_address(field: Field) -> tuple[Kind[Any], Any]:

@@ -34,6 +34,7 @@ from lensapp.ui.shared.widgets import (
 )
 from lensapp.ui.split.folds_figure import show_folds
 from lensapp.ui.train.kfold import show_kfold
+from lensapp.ui.train.run_form import FORM_AND_RUN
 from lensapp.ui.train.search import show_search
 from lensapp.ui.train.search_plan import show_search_plan
 from lensapp.ui.train.study_form import Plan, show_study_form
@@ -104,7 +105,7 @@ def show_experiments_page() -> None:
     if selected("study") in [one.study.name for one in others]:  # the reader turned from it to the other kind
         select("study", None)
     with st.container(key="train-columns"):
-        form, results = st.columns([5, 9], gap="large")
+        form, results = st.columns(FORM_AND_RUN, gap="medium")
     with form, st.container(key="study-form"):
         plan = show_study_form(ws, kind, busy=busy)
     with results, st.container(key="study-results"):

@@ -33,7 +33,7 @@ SEEN_LETTERS = 76  # of title and text, in two lines beside the form at 1280 px
 MEANING = (
     "AUROC: on the test part of the demo survey, after a training by the recommended recipe. Time: of all "
     "epochs, with the training part chosen, as measured here or, unless one was, by our own trainings. "
-    "Parameters: for the cutouts chosen."
+    "Param.: parameters of the network for the cutouts chosen."
 )
 FURTHER_LEARNING_RATE = 3e-4  # a third of that from scratch, as docs/real-sky.md trains further
 WORDS = {one.preset: one.word for one in RECOMMENDED.values()}
@@ -111,18 +111,22 @@ def _preset(name: str, title: str, group: int) -> Recipe:
 
 
 def figures_line(recipe: Recipe, time: Duration | None, parameters: int | None) -> str:
-    """Return what was measured on the demo survey, the time here and the number of parameters, in a line."""
+    """Return what was measured on the demo survey, epochs, the time here and the parameters, in a line."""
     network, task, unlabelled = learning_of(recipe.spec)
     changed = bool(recipe.spec.get("network_options"))
     from_scratch = recipe.name != STARTER_NAME and not recipe.spec.get("initial_run")
     parts = []
     if network in MEASURED and not changed and from_scratch and (task, unlabelled) == ("binary", "none"):
-        where = " by our recipe" if recipe.group > 1 else ""
-        parts.append(f"AUROC {MEASURED[network].auroc:.2f}{where}")
-    parts.append(time_words(time))
+        parts.append(f"AUROC {MEASURED[network].auroc:.2f}")
+    parts.append(f"{counted(epochs_of(recipe), 'epoch')}{' · ' if time is None else ' '}{time_words(time)}")
     if parameters is not None:
-        parts.append(f"{rounded_count(parameters)} parameters")
+        parts.append(f"{rounded_count(parameters)} param.")
     return " · ".join(parts)
+
+
+def epochs_of(recipe: Recipe) -> int:
+    """Return how many epochs a recipe trains for, unless it stops early."""
+    return int(recipe.spec.get("epochs", TrainingSpec.model_fields["epochs"].default))
 
 
 def time_words(time: Duration | None) -> str:
@@ -224,7 +228,8 @@ def _headings_style(key: str, recipes: Sequence[Recipe]) -> str:
     for group, heading in enumerate(HEADINGS):
         first = next((place for place, one in enumerate(recipes, start=1) if one.group == group), None)
         measured = any("AUROC" in figures_line(one, None, None) for one in recipes if one.group == group)
-        of_demo = " (AUROC: demo survey)" if measured else ""
+        by_ours = ", by our recipe" if group > 1 else ""
+        of_demo = f" (AUROC: demo survey{by_ours})" if measured else ""
         if first is not None:
             card = f'.st-key-{key} [role="radiogroup"] > :nth-child({first})::before'
             rules.append(f'{card} {{ content: "{heading}{of_demo}"; }}')

@@ -1,6 +1,6 @@
 """The form of the next run: a published recipe, then every hyper-parameter."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
@@ -25,7 +25,7 @@ from lensapp.services.train.task_checks import task_words
 from lensapp.storage.records import Dataset, Run
 from lensapp.storage.workspace import Workspace
 from lensapp.ui.shared.address import begin_with, kept, names_said_of, one_of, text, typed
-from lensapp.ui.shared.forms import spec_fields, validated
+from lensapp.ui.shared.forms import spec_fields, validated, within
 from lensapp.ui.shared.markup import plain
 from lensapp.ui.shared.page_head import ButtonType
 from lensapp.ui.shared.state import choose, select
@@ -66,6 +66,10 @@ OTHER_FIELDS = ("seed", "precision", "shuffle", "event_files", "mlflow")
 TRANSFER_FIELDS = ("frozen_fraction", "unfreeze_epoch", "unfreeze_factor", "initial_weights")
 OF_CLASSES = ("binary", "classes")
 NESTED_FIELDS = ("schedule", "augmentation", "normalisation", "input")
+FORM_AND_RUN = (
+    3,
+    5,
+)  # widths of the form and of what stands beside it: a card's figures fit a line at 1280 px
 SLOWER = 1.4  # times the time expected, from which on the slowest training of late is told too
 DEVICES = ("auto", "cpu", "gpu:0", "gpu:1")
 
@@ -175,6 +179,7 @@ def recipe_form(
     columns: int,
     suggest: Callable[[str], str],
     clear_name: bool,
+    asked_apart: Callable[[str, dict[str, Any]], Collection[str]] = lambda _key, _values: (),
 ) -> Filled:
     """Show dataset version, recipe and the settings most often changed; all others are folded.
 
@@ -190,6 +195,9 @@ def recipe_form(
         Makes a name from the name of the network.
     clear_name
         Empties the name, which has been taken.
+    asked_apart
+        Returns the settings that are asked for below the recipe and not among its values, of the key of the
+        form and the recipe with its network.
     """
     versions = {dataset.name: dataset for dataset in runs.training_datasets(ws)}
     dataset = versions[choose("dataset", list(versions), label="Dataset version") or ""]
@@ -200,11 +208,15 @@ def recipe_form(
     below_recipe, usual = st.container(gap="small"), st.container(gap="small")
     with st.expander("All settings", expanded=recipe.looks_at_unlabelled):
         network = _choose_network(recipe, key=key)
-        values = _recipe_fields(ws, dataset.name, recipe, network, key=key, columns=columns)
+        begun = recipe.spec | {"network": network.name, "network_options": _options(recipe, network)}
+        apart = asked_apart(key, begun)
+        values = _recipe_fields(ws, dataset.name, recipe, network, key=key, columns=columns, apart=apart)
     with usual:
         if clear_name:
             st.session_state[f"{key}-name"] = ""
-        usual_fields = partial(spec_fields, TrainingSpec, key=key, values=recipe.spec, keep="")
+        usual_fields = partial(
+            spec_fields, TrainingSpec, key=key, values=recipe.spec, keep="", elsewhere=apart
+        )
         naming, lasting = st.columns(2)
         name = naming.text_input(
             "Name",
@@ -278,11 +290,56 @@ def _choose_start(
 
 
 def _recipe_fields(
-    ws: Workspace, dataset_name: str, recipe: Recipe, network: NetworkInfo, *, key: str, columns: int
+    ws: Workspace,
+    dataset_name: str,
+    recipe: Recipe,
+    network: NetworkInfo,
+    *,
+    key: str,
+    columns: int,
+    apart: Collection[str],
 ) -> dict[str, Any]:
     """Show the tasks that a network can learn with the fields of one, then the other settings."""
-    task_of_recipe = recipe.spec.get("task") or {"kind": "binary"}
     unlabelled = tuple(source.name for source in ready_sources(ws))
+    task = _task_fields(ws, dataset_name, recipe, key=key, columns=columns, unlabelled=unlabelled)
+    kind = task["kind"]
+    fields = partial(
+        spec_fields,
+        TrainingSpec,
+        key=key,
+        values=recipe.spec,
+        offered={"source": unlabelled},
+        keep="",
+        elsewhere=apart,
+    )
+    values: dict[str, Any] = {"task": task}
+    values |= fields(only=fields_of(kind), columns=columns)
+    of_network = within(apart, "network_options")
+    values["network_options"] = _network_fields(recipe, network, key=key, columns=columns, apart=of_network)
+    values |= fields(
+        only=(*NESTED_FIELDS, "unlabelled") if kind in OF_CLASSES else NESTED_FIELDS,
+        columns=columns,
+        unfolded=("unlabelled",) if recipe.looks_at_unlabelled else (),
+    )
+    with st.expander("Transfer: frozen layers, published weights"):
+        values |= fields(only=TRANSFER_FIELDS, columns=min(columns, 2))
+    with st.expander("Device, seed and precision"):
+        values |= fields(only=OTHER_FIELDS, columns=min(columns, 2))
+        values["device"] = st.selectbox(
+            "Device",
+            DEVICES,
+            help=TrainingSpec.model_fields["device"].description,
+            accept_new_options=True,
+            **kept("device", typed(DEVICES), str(recipe.spec.get("device", "auto")), key=f"{key}-device"),
+        )
+    return values
+
+
+def _task_fields(
+    ws: Workspace, dataset_name: str, recipe: Recipe, *, key: str, columns: int, unlabelled: Sequence[str]
+) -> dict[str, Any]:
+    """Show the tasks that a network can learn, and the fields of the chosen one."""
+    task_of_recipe = recipe.spec.get("task") or {"kind": "binary"}
     kind = st.segmented_control(
         "Task",
         list(TASKS),
@@ -305,29 +362,7 @@ def _recipe_fields(
         offered={**task_words(ws, dataset_name, kind), "source": unlabelled},
         keep="task.",
     )
-    fields = partial(
-        spec_fields, TrainingSpec, key=key, values=recipe.spec, offered={"source": unlabelled}, keep=""
-    )
-    values: dict[str, Any] = {"task": {"kind": kind, **task}}
-    values |= fields(only=fields_of(kind), columns=columns)
-    values["network_options"] = _network_fields(recipe, network, key=key, columns=columns)
-    values |= fields(
-        only=(*NESTED_FIELDS, "unlabelled") if kind in OF_CLASSES else NESTED_FIELDS,
-        columns=columns,
-        unfolded=("unlabelled",) if recipe.looks_at_unlabelled else (),
-    )
-    with st.expander("Transfer: frozen layers, published weights"):
-        values |= fields(only=TRANSFER_FIELDS, columns=min(columns, 2))
-    with st.expander("Device, seed and precision"):
-        values |= fields(only=OTHER_FIELDS, columns=min(columns, 2))
-        values["device"] = st.selectbox(
-            "Device",
-            DEVICES,
-            help=TrainingSpec.model_fields["device"].description,
-            accept_new_options=True,
-            **kept("device", typed(DEVICES), str(recipe.spec.get("device", "auto")), key=f"{key}-device"),
-        )
-    return values
+    return {"kind": kind, **task}
 
 
 def fields_of(kind: str) -> tuple[str, ...]:
@@ -338,17 +373,24 @@ def fields_of(kind: str) -> tuple[str, ...]:
     return tuple(name for name in MAIN_FIELDS if name not in left_out)
 
 
-def _network_fields(recipe: Recipe, network: NetworkInfo, *, key: str, columns: int) -> dict[str, Any]:
+def _options(recipe: Recipe, network: NetworkInfo) -> dict[str, Any]:
+    """Return the options of a network in a recipe; none where the recipe is of another network."""
+    return recipe.spec.get("network_options", {}) if network.name == recipe.spec["network"] else {}
+
+
+def _network_fields(
+    recipe: Recipe, network: NetworkInfo, *, key: str, columns: int, apart: Collection[str]
+) -> dict[str, Any]:
     """Show the options of a network, and what speaks against those that are chosen."""
     with st.expander(f"Options of {network.title}"):
         st.caption(network.document)
-        options = recipe.spec.get("network_options", {}) if network.name == recipe.spec["network"] else {}
         chosen = spec_fields(
             network.spec,
             key=f"{key}-{network.name}",
-            values=options,
+            values=_options(recipe, network),
             columns=columns,
             keep="network_options.",
+            elsewhere=apart,
         )
         if network.family == "own":
             st.warning("Training, scoring and explaining with this network run its code on this machine.")

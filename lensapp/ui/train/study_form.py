@@ -1,6 +1,6 @@
 """The form of the next cross-validation or search: a recipe as on the Train page, and what to do with it."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
@@ -17,7 +17,7 @@ from lensapp.services.train.durations import Paces, paces_of
 from lensapp.services.train.runs import list_statuses
 from lensapp.storage.records import Run
 from lensapp.storage.workspace import Workspace
-from lensapp.ui.shared.address import kept, several_of, text
+from lensapp.ui.shared.address import kept, several_of, text, will_hold
 from lensapp.ui.shared.forms import spec_fields, validated
 from lensapp.ui.shared.job_controls import spread_field
 from lensapp.ui.shared.markup import plain
@@ -97,6 +97,7 @@ def _fields(
         columns=2,
         suggest=lambda _network: studies.suggest_study_name(ws, kind),
         clear_name=clear_name,
+        **({"asked_apart": _searched} if kind == "search" else {}),
     )
     with filled.below_recipe:
         return filled, _kfold_fields(ws, filled) if kind == "kfold" else _search_fields(filled)
@@ -159,6 +160,19 @@ def _search_fields(filled: Filled) -> dict[str, Any]:
     return values
 
 
+def _searched(key: str, recipe: Mapping[str, Any]) -> list[str]:
+    """Return the settings that a search tries, each shown with its range and not with one value too."""
+    with suppress(InvalidInput):  # said when the study is started
+        settings = list(settings_of(TrainingSpec.parse(dict(recipe))))
+        return will_hold("space", several_of(settings), _usually_tried(settings), key=f"{key}-space")
+    return []
+
+
+def _usually_tried(settings: Iterable[str]) -> list[str]:
+    there = {*settings}
+    return [name for name in USUAL if name in there]
+
+
 def _space_fields(filled: Filled, settings: Mapping[str, Setting]) -> str:
     """Show the settings to try, each with a field for its range; return them as text."""
     names = st.multiselect(
@@ -169,7 +183,7 @@ def _space_fields(filled: Filled, settings: Mapping[str, Setting]) -> str:
         **kept(
             "space",
             several_of(list(settings)),
-            [name for name in USUAL if name in settings],
+            _usually_tried(settings),
             key=f"{filled.key}-space",
         ),
     )

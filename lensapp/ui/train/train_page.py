@@ -48,7 +48,7 @@ from lensapp.ui.shared.widgets import (
     time_left,
 )
 from lensapp.ui.train import curves
-from lensapp.ui.train.run_form import show_run_form
+from lensapp.ui.train.run_form import FORM_AND_RUN, show_run_form
 from lensapp.ui.train.run_notes import show_notes
 from lensapp.ui.train.run_table import ANCHOR, show_runs, ticked_runs
 
@@ -72,7 +72,7 @@ def show_train_page() -> None:
             go("split")
         return
     with st.container(key="train-columns"):
-        form, followed = st.columns([5, 9], gap="large")
+        form, followed = st.columns(FORM_AND_RUN, gap="medium")
     with form:
         show_run_form(ws, statuses, start="primary" if starts else "secondary")
     with followed:

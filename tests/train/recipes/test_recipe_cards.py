@@ -123,6 +123,17 @@ def test_a_card_tells_what_was_measured_of_the_network_it_trains():
     assert "AUROC" not in figures_line(offered["FIXMATCH"], None, None)  # measured with all labels
 
 
+def test_a_card_names_the_epochs_of_its_recipe_in_a_line_of_the_form_at_1280_pixels():
+    offered = recipes_offered(None)
+    best = offered["BEST"]
+    line = figures_line(best, Duration(4_200.0, measured=True), 89_800)
+    assert line == f"AUROC 0.97 · {best.spec['epochs']} epochs ≈ 70 min · 89.8\u202fk param."
+    assert len(line) <= 49  # letters that the form has room for
+    assert figures_line(replace(best, spec=best.spec | {"epochs": 1}), None, None).endswith(
+        "· 1 epoch · time unknown"
+    )
+
+
 def test_a_card_fits_two_short_lines_and_what_is_said_of_it_names_its_source():
     offered = recipes_offered(None)
     assert all(len(figures_line(recipe, None, 123_456_789)) <= 64 for recipe in offered.values())
@@ -135,7 +146,7 @@ def test_a_card_tells_the_parameters_for_the_cutouts_chosen(ws: Workspace):
     demo = replace(paces, shapes=dict.fromkeys(dataset.source_ids, (64, 64)))
     three = replace(dataset, bands=("g", "r", "i"))
     assert demo.parameters_of(recipe.spec, three) == 415_969
-    assert figures_line(recipe, None, 415_969).endswith("time unknown · 416\u202fk parameters")
+    assert figures_line(recipe, None, 415_969).endswith("time unknown · 416\u202fk param.")
     cropped = recipe.spec | {"input": {"crop_pixels": 40}}
     smaller = replace(paces, shapes=dict.fromkeys(dataset.source_ids, (40, 40)))
     assert demo.parameters_of(cropped, three) == smaller.parameters_of(recipe.spec, three) < 415_969
