@@ -258,6 +258,16 @@ def test_scores_are_told_only_when_asked_for(client: TestClient, ids: list[int],
     assert ids_by_row(ws, open_review(ws, 1).source)[4] == ids[4]
 
 
+def test_why_nothing_lies_around_a_candidate_is_told_only_when_asked_for(
+    client: TestClient, ids: list[int]
+) -> None:
+    shown = client.get(f"{API}/candidates?ids={ids[0]}").json()[0]
+    asked = client.get(f"{API}/candidates?ids={ids[0]}&alone=1").json()[0]
+    assert "alone" not in shown
+    assert asked == shown | {"alone": client.get(f"{API}/around?ids={ids[0]}").json()["note"]}
+    assert asked["alone"]
+
+
 def test_streamlit_takes_the_routes() -> None:
     import streamlit as st
 

@@ -16,7 +16,7 @@ from lensapp.services.catalogue.ledger import ledger_of_candidate
 from lensapp.services.data.pictures import read_pictures, source_levels
 from lensapp.services.evaluate import explanations
 from lensapp.services.inspect.gallery import ORIENTATION, facing_of, known_lenses_at
-from lensapp.services.inspect.surroundings import has_surroundings, surroundings_of
+from lensapp.services.inspect.surroundings import surroundings_of, why_nothing_around
 from lensapp.services.inspect.tokens import LookClaims
 from lensapp.services.train.job_control import WAITING_STATES, latest_job
 from lensapp.services.train.runs import has_network
@@ -81,7 +81,7 @@ class Lightbox:
         -------
         dict
             What the gallery shows beside a picture: id, name, ra, dec, score and probability by the run of
-            the page, known, and whether anything can be shown around it; and source, label, object_class,
+            the page, known, and why nothing can be shown around it, if so; and source, label, object_class,
             columns (name, value, unit), scores, votes, datasets, trained as in the ledger, and whether the
             run can explain it.
         """
@@ -93,7 +93,7 @@ class Lightbox:
         return {
             **{"id": row.id, "name": row.candidate_id, "ra": row.ra_deg, "dec": row.dec_deg},
             **facing_of(row),
-            "around": has_surroundings(self.workspace, row),
+            "alone": why_nothing_around(self.workspace, row),
             "known": known_lenses_at(self.workspace, source, [row]).get(row.id),
             **({} if own is None else {"score": own[0], "probability": own[1]}),
             "source": source.name,

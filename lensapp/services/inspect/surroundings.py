@@ -140,10 +140,20 @@ def _wider(ws: Workspace, cutout: Cutout, *, own: Pixels) -> Iterator[Sky]:
     yield Sky(source, name, pixels, scale, box, facing_of(cutout))
 
 
-def has_surroundings(ws: Workspace, cutout: Cutout) -> bool:
-    """Return whether anything can be shown around a cutout: tiles of its own, or another source there."""
+def why_nothing_around(ws: Workspace, cutout: Cutout, *, with_others: bool = True) -> str:
+    """Return why nothing can be shown around a cutout; "" where its tiles or another source show something."""
     source = sources.source_by_id(ws.database, cutout.source_id)
-    return open_tiles(ws.cutouts_folder(source.name)) is not None or any(True for _ in _covering(ws, cutout))
+    if open_tiles(ws.cutouts_folder(source.name)) is not None:
+        return ""
+    if not with_others:
+        return BLIND
+    return "" if any(True for _ in _covering(ws, cutout)) else NOTHING
+
+
+def why_nothing_around_candidate(opened: OpenReview, shown_id: int) -> str:
+    """Return why nothing can be shown around a candidate, given as browsers know it; "" where something can."""
+    [cutout] = sources.get_cutouts(opened.workspace.database, opened.cutout_ids([shown_id]))
+    return why_nothing_around(opened.workspace, cutout, with_others=not opened.blind_tests)
 
 
 def _covering(ws: Workspace, cutout: Cutout) -> Iterator[tuple[Source, int, int]]:

@@ -20,7 +20,7 @@ from lensapp.services.inspect.parts import PartSpec, part_columns, part_of, sort
 from lensapp.services.inspect.picked import review_of_picked
 from lensapp.services.inspect.shares import next_task, share_shown
 from lensapp.services.inspect.similar import review_more_like
-from lensapp.services.inspect.surroundings import surroundings
+from lensapp.services.inspect.surroundings import surroundings, why_nothing_around_candidate
 from lensapp.services.inspect.team import agreement_of
 from lensapp.services.inspect.tokens import Claims, read_token
 from lensapp.services.inspect.votes import (
@@ -163,13 +163,18 @@ def around(call: Call) -> Response:
 
 @_authorised
 def candidates(call: Call) -> Response:
-    """Answer with names and positions of `ids`; with scores when `scores=1`, known lenses when `known=1`."""
+    """Answer with names and positions of `ids`; with scores when `scores=1`, known lenses when `known=1`.
+
+    With `alone=1` each comes with why nothing can be shown around it, "" where something can.
+    """
     rows = call.opened.facts(
         asked_ids(call.query),
         inspector=call.claims.inspector,
         with_scores=call.query.get("scores") == "1",
         with_known=call.query.get("known") == "1",
     )
+    if call.query.get("alone") == "1":
+        rows = [row | {"alone": why_nothing_around_candidate(call.opened, row["id"])} for row in rows]
     return JSONResponse(rows, headers=FRESH)
 
 

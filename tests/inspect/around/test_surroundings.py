@@ -148,13 +148,14 @@ def test_it_is_said_where_nothing_wider_is_known(ws):
 
 def test_a_look_around_is_offered_where_tiles_or_another_source_show_something(ws, sky):
     [tiled, *_] = sources.get_cutouts(ws.database, [1])
-    assert surroundings.has_surroundings(ws, tiled)
+    assert not surroundings.why_nothing_around(ws, tiled)
     place = {"ra_deg": 30.0, "dec_deg": -5.0, "properties": {}}
     row = {"row": 0, "candidate_id": "alone"} | place
     pixels = np.ones((1, SIZE, SIZE, 1), np.float32)
     pack_source(ws, "alone", pixels, [row], bands=("g",), zero_point=None)
     alone = sources.get_cutouts(ws.database, [3])[0]
-    assert not surroundings.has_surroundings(ws, alone), "no other source shows its position"
+    assert surroundings.why_nothing_around(ws, alone) == surroundings.NOTHING, "none other shows its position"
     pack_source(ws, "beside", pixels, [row], bands=("g",), zero_point=None)
-    told = surroundings.surroundings_of(ws, alone, own=pixels)
-    assert surroundings.has_surroundings(ws, alone) == bool(told["views"])
+    assert surroundings.surroundings_of(ws, alone, own=pixels)["views"]
+    assert not surroundings.why_nothing_around(ws, alone)
+    assert surroundings.why_nothing_around(ws, alone, with_others=False) == surroundings.BLIND

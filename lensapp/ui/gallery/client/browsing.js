@@ -105,6 +105,7 @@ export class Browsing extends Showing {
     const drawing = this.pictures.showOne(current);
     Promise.resolve(drawing).then(() => this.pictures.prefetchOnes([...view.subarray(cursor + 1, cursor + 3)]));
     this.describeSingle();
+    this.offerAround(current);
     if (this.around) this.showAround();
     if (!this.data.review.blind_to_others) this.facts.renew(current).then((renewed) => renewed && this.describeSingle());
   }
@@ -128,15 +129,22 @@ export class Browsing extends Showing {
     this.openSingle();
   }
 
-  /** Show what lies around the candidate, or no longer; ask again where nothing was there to show. */
-  toggleAround() {
-    const shown = this.around && this.beside?.around?.length;
+  /** Offer to show what lies around a candidate where something does, or say why there is nothing. */
+  async offerAround(id) {
+    const why = await this.facts.alone(id);
+    if (id === this.shelf.current) this.toolbar.refuse('toggleAround', why);
+  }
+
+  /** Show what lies around the candidate, or no longer; where nothing does it is said, and no more is looked for. */
+  async toggleAround() {
+    const shown = this.around && this.beside?.around?.length, { current } = this.shelf;
     this.around = !shown;
     this.notices.take(this.aroundNote);
     this.aroundNote = null;
     this.openSingle();
-    if (this.around) this.showAround();
-    else this.showBeside('around', []);
+    if (!this.around) { this.showBeside('around', []); return; }
+    await this.showAround();
+    if (this.aroundOf === current && !this.beside.around.length) this.around = false;
   }
 
   async showAround() {

@@ -47,9 +47,7 @@ class Viewer extends Gallery {
 
   describeSingle() {
     super.describeSingle();
-    const known = this.facts.cache.get(this.shelf.current);
-    if (this.single.open) this.record.show(known);
-    this.root.querySelector('[data-do="toggleAround"]').hidden = known?.around === false; // nothing is there to show
+    if (this.single.open) this.record.show(this.facts.cache.get(this.shelf.current));
   }
 
   closeSingle() { this.trigger('close', true); }

@@ -134,8 +134,9 @@ export class Remote {
     return (await this.get('labels')).json();
   }
 
-  async candidates(ids, { scores, known }) {
-    return (await this.get(`candidates?ids=${ids.join('-')}${scores ? '&scores=1' : ''}${known ? '&known=1' : ''}`)).json();
+  async candidates(ids, { scores, known, alone }) {
+    const asked = Object.entries({ scores, known, alone }).filter(([, wanted]) => wanted).map(([name]) => `&${name}=1`);
+    return (await this.get(`candidates?ids=${ids.join('-')}${asked.join('')}`)).json();
   }
 
   /** What lies around a candidate: {views, note}. */
@@ -290,9 +291,19 @@ export class Facts {
     }
   }
 
-  async add(ids) {
+  /** Why nothing can be shown around a candidate: '' where something can, undefined while the server is away. */
+  async alone(id) {
+    try {
+      if (this.cache.get(id)?.alone === undefined) await this.add([id], { alone: true });
+    } catch {
+      return undefined;
+    }
+    return this.cache.get(id)?.alone;
+  }
+
+  async add(ids, more = {}) {
     if (this.cache.size > CACHED_FACTS) this.cache.clear();
-    const columns = { scores: this.scoresShown, known: this.lensesShown };
+    const columns = { scores: this.scoresShown, known: this.lensesShown, ...more };
     for (const facts of await this.remote.candidates(ids, columns)) {
       this.cache.set(facts.id, { ...this.cache.get(facts.id), ...facts });
     }

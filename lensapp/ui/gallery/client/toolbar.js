@@ -69,6 +69,14 @@ export class Toolbar {
     this.root.querySelector(`[data-do="${name}"]`)?.setAttribute('aria-pressed', String(on));
   }
 
+  /** Grey a button out and say in its tooltip why; without a reason it is as it was. It still answers. */
+  refuse(name, why) {
+    const button = this.root.querySelector(`[data-do="${name}"]`);
+    button.dataset.title ??= button.title;
+    button.title = why || button.dataset.title;
+    button.setAttribute('aria-disabled', String(Boolean(why)));
+  }
+
   showProgress({ graded, total, all, pace, tally }) {
     const box = this.root.querySelector('.progress'), left = (total - graded) * pace;
     if (!box.firstChild) {
