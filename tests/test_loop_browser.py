@@ -193,6 +193,7 @@ def test_the_exported_catalogue_opens_in_astropy(page, workspace, tmp_path):
         press(page, "Export CSV")
     assert started.value.suggested_filename == "demo1-survey.csv"
     choose_view(page, "Export")
+    choose_view(page, "FITS")
     for button, path in (
         ("Download demo1-survey.fits", "catalogue.fits"),
         ("Every vote", "votes.fits"),

@@ -25,9 +25,9 @@ from lensapp.services.recent import recent_changes
 from lensapp.storage import datasets, queue, reviews, runs, sources
 from lensapp.storage.scores import stored_scores
 from lensapp.storage.workspace import Workspace
-from lensapp.ui.catalogue import export
 from lensapp.ui.catalogue.catalogue_page import listed_catalogue
 from lensapp.ui.catalogue.feedback_plan import why_nothing_changes
+from lensapp.ui.catalogue.file_format import FORMATS
 from lensapp.ui.catalogue.ledger_figure import ledger_figure
 from lensapp.ui.catalogue.next_version import MOST_PICTURES
 from lensapp.ui.catalogue.table import in_order, matched_in_words, with_thumbnails
@@ -335,9 +335,31 @@ def test_a_review_of_two_sources_lists_both_and_tells_which_is_whose(folder: Pat
 def test_every_format_can_be_chosen(folder: Path) -> None:
     full_workspace(folder)
     page = open_page("catalogue", source="sky", view="export")
-    for format_name in export.FORMATS:
+    for format_name in FORMATS:
         page.segmented_control(key="export-format").set_value(format_name).run()
         assert not page.exception
+
+
+def test_the_button_and_the_view_export_are_of_one_format(folder: Path) -> None:
+    ws = full_workspace(folder)
+
+    def label() -> str:
+        [button] = [one for one in page.get("download_button") if one.proto.id.endswith("catalogue-export")]
+        return str(button.label)
+
+    page = open_page("catalogue", source="sky")
+    assert label() == "Export CSV"
+    page.get_by_key("catalogue-view").set_value("export").run()
+    assert page.get_by_key("export-format").value == "CSV"
+    page.get_by_key("export-format").set_value("VOTable").run()
+    page.get_by_key("catalogue-view").set_value("candidates").run()
+    assert label() == "Export VOTable", "what was chosen there, before any file is written"
+    out = ws.exports_folder / "sky.fits"
+    exported_bytes(ws, QUERY, out, out)
+    page = open_page("catalogue", source="sky")
+    assert label() == "Export FITS"
+    page.get_by_key("catalogue-view").set_value("export").run()
+    assert page.get_by_key("export-format").value == "FITS", "what was used last, on both"
 
 
 def test_the_export_shows_the_first_rows_of_the_file_and_one_coloured_button(folder: Path) -> None:

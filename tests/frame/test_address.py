@@ -46,7 +46,7 @@ PAGES: list[tuple[str, dict[str, str], list[tuple[str, str, Any, str, list[str]]
         ("multiselect", "catalogue-reviews-sky", ["round-1"], "votes_of", ["round-1"]),
     ]),
     ("catalogue", {"source": "sky", "view": "export"}, [
-        ("button_group", "export-format", "CSV", "format", ["CSV"]),
+        ("button_group", "export-format", "ECSV", "format", ["ECSV"]),
         ("number_input", "export-columns", 4, "side_by_side", ["4"]),
     ]),
     ("catalogue", {"source": "sky", "view": "feed-back"}, [

@@ -141,7 +141,7 @@ def _wider(ws: Workspace, cutout: Cutout, *, own: Pixels) -> Iterator[Sky]:
 
 
 def why_nothing_around(ws: Workspace, cutout: Cutout, *, with_others: bool = True) -> str:
-    """Return why nothing can be shown around a cutout; "" where its tiles or another source show something."""
+    """Return why nothing can be shown around a cutout; "" where its tiles or other sources show it."""
     source = sources.source_by_id(ws.database, cutout.source_id)
     if open_tiles(ws.cutouts_folder(source.name)) is not None:
         return ""
@@ -151,7 +151,7 @@ def why_nothing_around(ws: Workspace, cutout: Cutout, *, with_others: bool = Tru
 
 
 def why_nothing_around_candidate(opened: OpenReview, shown_id: int) -> str:
-    """Return why nothing can be shown around a candidate, given as browsers know it; "" where something can."""
+    """Return why nothing can be shown around a candidate as browsers know it; "" where something can."""
     [cutout] = sources.get_cutouts(opened.workspace.database, opened.cutout_ids([shown_id]))
     return why_nothing_around(opened.workspace, cutout, with_others=not opened.blind_tests)
 

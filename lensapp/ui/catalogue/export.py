@@ -17,21 +17,14 @@ from lensapp.services.catalogue.formats import MIME, files_of
 from lensapp.services.catalogue.query import settled_consensus
 from lensapp.services.catalogue.usual_export import exported_bytes, own_folder, taken_bytes
 from lensapp.storage.workspace import Workspace
+from lensapp.ui.catalogue.file_format import FORMATS, choose_format
 from lensapp.ui.catalogue.table import show_rows
-from lensapp.ui.shared.address import kept, one_of, several_of, whole
+from lensapp.ui.shared.address import kept, several_of, whole
 from lensapp.ui.shared.cutout_export import show_cutout_export
 from lensapp.ui.shared.markup import plain_all
 from lensapp.ui.shared.page_head import on_export
 from lensapp.ui.shared.widgets import counted, counts_spaced, empty_state, errors_shown, heading, number
 
-FORMATS = {
-    "FITS": (".fits", "A binary table with units, for TOPCAT, astropy and most tools of astronomy."),
-    "CSV": (".csv", "A plain table for spreadsheets and any program."),
-    "ECSV": (".ecsv", "A plain table with units, for astropy."),
-    "Parquet": (".parquet", "A compact table for pandas and databases."),
-    "VOTable": (".vot", "A table with units and UCDs, for TOPCAT and Aladin."),
-    "DS9 regions": (".reg", "Circles with id, grade and score, to lay over images."),
-}
 FIRST_ROWS = 5
 REGION_COLUMNS = ("id", "ra", "dec", "grade", "score")  # what DS9 is told
 FURTHER_FILES = {
@@ -51,12 +44,7 @@ def show_export(ws: Workspace, query: CatalogueQuery, table: pd.DataFrame) -> No
         )
         return
     with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
-        picked = st.segmented_control(
-            "Format",
-            list(FORMATS),
-            required=True,
-            **kept("format", one_of(list(FORMATS)), "FITS", key="export-format"),
-        )
+        picked = choose_format(ws)
         buttons = st.container(horizontal=True, gap="small", width="content")
     ending, meaning = FORMATS[picked]
     st.caption(meaning)

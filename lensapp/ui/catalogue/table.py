@@ -15,11 +15,12 @@ from lensapp.core.inspect.grades import COLOURS
 from lensapp.core.numerals import score_text
 from lensapp.services.catalogue.formats import MIME
 from lensapp.services.catalogue.query import graded_again
-from lensapp.services.catalogue.usual_export import exported_bytes, usual_ending
+from lensapp.services.catalogue.usual_export import exported_bytes
 from lensapp.services.data.pictures import cutouts_by_id, read_pictures
 from lensapp.storage.records import Source
 from lensapp.storage.workspace import Workspace
 from lensapp.ui.catalogue import ledger
+from lensapp.ui.catalogue.file_format import FORMATS, chosen_format
 from lensapp.ui.gallery.contact_sheet import contact_sheet
 from lensapp.ui.shared import figures
 from lensapp.ui.shared.address import NO_ROWS, digest, kept, one_of, ticked
@@ -105,11 +106,12 @@ def matched_in_words(table: pd.DataFrame, query: CatalogueQuery) -> str:
 
 
 def _offer_export(ws: Workspace, query: CatalogueQuery, table: pd.DataFrame) -> None:
-    """Show the button that gives the browser all candidates as one file, in the format last used."""
-    ending = usual_ending(ws)
+    """Show the button that exports all candidates in one file, of the format chosen or last used."""
+    picked = chosen_format(ws)
+    ending, _ = FORMATS[picked]
     out = ws.exports_folder / f"{query.name}{ending}"
     st.download_button(
-        f"Export {ending.removeprefix('.').upper()}",
+        f"Export {picked}",
         partial(exported_bytes, ws, query, out, out, order=table["cutout_id"].tolist()),
         file_name=out.name,
         mime=MIME[ending],

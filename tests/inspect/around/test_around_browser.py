@@ -1,4 +1,4 @@
-"""The switch *Around* in a real Chromium: greyed out, and never lit, where nothing lies around a candidate."""
+"""The switch *Around* in a real Chromium: greyed out, never lit, where nothing lies around a candidate."""
 
 from typing import Any
 
