@@ -9,6 +9,7 @@ from itertools import pairwise
 from statistics import median
 from typing import Any
 
+from lensapp import jobs
 from lensapp.core.errors import InvalidInput
 from lensapp.core.split.folds import DEVELOPMENT
 from lensapp.core.train.input_spec import InputSpec
@@ -19,11 +20,11 @@ from lensapp.storage import datasets, runs, sources
 from lensapp.storage.records import Dataset, Run
 from lensapp.storage.workspace import Workspace
 
-BEGIN_SECONDS = 10.0  # until a fresh process has loaded its libraries and prepared the cutouts
+BEGIN_SECONDS = 10.0  # of a training before its first epoch and after its last, where none tells them here
 MOST_CORES = 8  # networks of small cutouts keep no more of them busy
 USUAL_LEARNING = ("binary", "none")  # of what was measured on the demo survey
 LATEST_EPOCHS = 5  # of a training under way, that tell its pace
-REMEMBERED = 3  # trainings of a kind, whose slowest is told too
+REMEMBERED = 3  # trainings of a kind, whose slowest is told too, and those that tell how long one begins
 SIZELESS_OPTIONS = ("dropout",)  # of networks: parameters are as many
 
 Learning = tuple[str, str, str]
@@ -43,12 +44,15 @@ class Duration:
         The training under way whose latest epochs tell it.
     slowest
         Seconds at the pace of the slowest of the last few trainings, as where others share the machine.
+    begin
+        Those of all seconds that go before the first epoch and after the last; once for trainings of one job.
     """
 
     seconds: float
     measured: bool
     by_epochs_of: str | None = None
     slowest: float | None = None
+    begin: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -67,6 +71,8 @@ class Paces:
         The same seconds of the slowest of the last few trainings of each kind.
     under_way
         The training under way that tells the pace of a kind by its epochs.
+    begin
+        Seconds of a training before its first epoch and after its last.
     """
 
     seconds: Mapping[Learning, float]
@@ -74,6 +80,7 @@ class Paces:
     on_processor: bool
     slowest: Mapping[Learning, float] = field(default_factory=dict)
     under_way: Mapping[Learning, str] = field(default_factory=dict)
+    begin: float = BEGIN_SECONDS
 
     def expected(self, recipe: Mapping[str, Any], dataset: Dataset, *, folds: int = 0) -> Duration | None:
         """Return how long a recipe will take if it is not stopped early; None where nothing tells it.
@@ -96,14 +103,16 @@ class Paces:
         pace = self.seconds.get(learning)
         if pace is not None:
             return Duration(
-                BEGIN_SECONDS + pace * work,
+                self.begin + pace * work,
                 measured=True,
                 by_epochs_of=self.under_way.get(learning),
-                slowest=BEGIN_SECONDS + self.slowest.get(learning, pace) * work,
+                slowest=self.begin + self.slowest.get(learning, pace) * work,
+                begin=self.begin,
             )
         if network not in MEASURED or (kind, unlabelled) != USUAL_LEARNING or not self.on_processor:
             return None
-        return Duration(BEGIN_SECONDS + self._slowness() * _demo_pace(network) * work, measured=False)
+        seconds = self.begin + self._slowness() * _demo_pace(network) * work
+        return Duration(seconds, measured=False, begin=self.begin)
 
     def _slowness(self) -> float:
         """Return how many times as long the newest training here took as it would have on the demo survey."""
@@ -182,7 +191,27 @@ def paces_of(ws: Workspace, newest_first: Iterable[Run]) -> Paces:
         on_processor=not devices or devices[0].startswith("cpu"),
         slowest={learning: max(of_kind[:REMEMBERED]) for learning, of_kind in paces.items()},
         under_way=under_way,
+        begin=_seconds_around_epochs(ws),
     )
+
+
+def _seconds_around_epochs(ws: Workspace) -> float:
+    """Return what the last trainings here took beside their epochs, from their begin to their end.
+
+    That is loading of libraries, preparing of cutouts, and saving; those that were interrupted tell nothing.
+    """
+    ended = [
+        max(job.finished_at - job.started_at - float(job.result["seconds"]), 0.0)
+        for job in jobs.recent(ws.database, limit=jobs.JOBS_SEARCHED)
+        if job.kind == "train"
+        and job.state == "done"
+        and job.attempt == 1
+        and job.started_at
+        and job.finished_at
+        and job.result
+        and job.result.get("seconds")
+    ]
+    return median(ended[:REMEMBERED]) if ended else BEGIN_SECONDS
 
 
 def _seconds_on_average(run: Run) -> tuple[float, str]:

@@ -137,17 +137,18 @@ def time_words(time: Duration | None) -> str:
 
 
 def time_in_all(times: Sequence[Duration | None], *, at_most: float | None = None) -> str:
-    """Return how long trainings take one after the other, as far as it is known.
+    """Return how long trainings take one after the other in one job, as far as it is known.
 
     `at_most` are seconds after which no further one begins.
     """
-    known = [time.seconds for time in times if time is not None]
+    known = [time for time in times if time is not None]
     if not known:
         which = "none of these was" if len(times) > 1 else "this network has not been"
         return f"Time unknown: {which} trained here yet."
     unknown = len(times) - len(known)
     more = f", and {counted(unknown, 'network')} not trained here yet" if unknown else ""
-    seconds = sum(known) if at_most is None else min(sum(known), at_most)
+    seconds = known[0].begin + sum(time.seconds - time.begin for time in known)
+    seconds = seconds if at_most is None else min(seconds, at_most)
     return f"≈ {duration(seconds)} in all{more}."
 
 

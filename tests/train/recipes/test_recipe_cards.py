@@ -9,7 +9,7 @@ import pytest
 from lensapp.core.train.recommended import MEASURED
 from lensapp.core.train.training_spec import TrainingSpec
 from lensapp.services.train.durations import BEGIN_SECONDS, Duration, paces_of
-from lensapp.storage import datasets, runs
+from lensapp.storage import datasets, queue, runs, tables
 from lensapp.storage.workspace import Workspace
 from lensapp.ui.train.recipe_cards import (
     HEADINGS,
@@ -56,7 +56,7 @@ def test_the_newest_training_tells_how_long_the_next_will_take(ws: Workspace):
         BEGIN_SECONDS + 2 * 12.0
     )
     assert time_words(time) == "≈ 58 s"
-    assert time_in_all([time] * 5) == "≈ 5 min in all."
+    assert time_in_all([time] * 5) == "≈ 4 min in all."  # libraries are loaded once: 10 + 5 * 48 s
     assert time_in_all([time] * 5, at_most=60.0) == "≈ 60 s in all."
     assert time_in_all([time, None]) == "≈ 58 s in all, and 1 network not trained here yet."
     split = replace(dataset, counts={"train": {"lens": 12}, "validation": {"lens": 8}})
@@ -113,6 +113,29 @@ def test_the_latest_epochs_of_a_training_under_way_tell_how_long_the_next_takes(
     # By hand: after the first its epochs took 4, 6, 90, 8, 6 and 7 s; the median of the last five is 7.
     going = expected_after(30.0, 34.0, 40.0, 130.0, 138.0, 144.0, 151.0)
     assert (going.seconds, going.by_epochs_of) == (pytest.approx(BEGIN_SECONDS + 20 * 7.0), "slow")
+
+
+def test_what_the_last_trainings_took_beside_their_epochs_is_counted_in(tmp_path: Path):
+    ws = Workspace.open(tmp_path / "workspace")
+    dataset = add_dataset(ws, add_survey(ws))
+    recipe = {"network": "elu_cnn", "epochs": 5}
+    for name, around in (("old", 90.0), ("one", 31.0), ("two", 33.0), ("new", 39.0)):
+        run = add_run(ws, dataset, name)  # 12 s for five epochs
+        train_job(ws, run.name, lasted=12.0 + around, attempts=1)
+    train_job(ws, "resumed", lasted=500.0, attempts=2)  # the pause counts too
+    paces = paces_of(ws, runs.list_runs(ws.database))
+    # By hand: of the newest three, 31, 33 and 39 s, the middle one.
+    assert paces.begin == pytest.approx(33.0, abs=0.1)
+    assert paces.expected(recipe, dataset).seconds == pytest.approx(33.0 + 12.0, abs=0.1)
+
+
+def train_job(ws: Workspace, run: str, *, lasted: float, attempts: int) -> None:
+    """Store a job that trained a run, ended after so many seconds and was taken up so many times."""
+    job = queue.add_job(ws.database, kind="train", title=f"Train {run}", payload={"run": run})
+    with ws.database.write() as connection:
+        ended = {"state": "done", "attempt": attempts, "started_at": 100.0, "finished_at": 100.0 + lasted}
+        changed = tables.jobs.update().where(tables.jobs.c.id == job.id)
+        connection.execute(changed.values(result={"seconds": 12.0}, **ended))
 
 
 def test_a_card_tells_what_was_measured_of_the_network_it_trains():
