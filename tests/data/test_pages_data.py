@@ -333,8 +333,8 @@ def test_what_positions_tell_of_a_field():
     assert (round(facts.width_deg, 6), facts.height_deg) == (1.0, 0.01)
     assert (round(facts.closest_arcsec, 6), round(facts.median_arcsec, 6)) == (36.0, 36.0)
     assert (facts.sharing, facts.mixed) == (2, 1)
-    rows, separations = closest_rows(ra_deg, dec_deg, most=3)
-    assert (rows.tolist(), separations) == ([0, 1, 2], [0.0, 0.0, 36.0])
+    rows, separations, together = closest_rows(ra_deg, dec_deg, most=3)
+    assert (rows.tolist(), separations, together) == ([0, 1, 2], [0.0, 0.0, 36.0], [3])
     heaps = np.array([10.0, 11.0, 10.0, 11.0, 10.0])
     assert closest_rows(heaps, np.zeros(5), most=4)[0].tolist() == [0, 2, 4]  # not one of the next two
     pair = sky_maps.map_of(np.array([10.0, 10.0 + 0.04 / 3600, 10.5, 11.0]), np.zeros(4))
@@ -345,6 +345,16 @@ def test_what_positions_tell_of_a_field():
     assert "Within" not in facts_in_words(replace(facts, sharing=0, mixed=0))
     alone = field_facts(ra_deg[:1], dec_deg[:1], np.array(["lens"], object))
     assert alone.median_arcsec is None
+
+
+def test_the_cutouts_of_a_pair_or_heap_are_in_one_frame():
+    """A pair 36″ apart, a heap of three at one position, and a pair of which each is nearest to the other."""
+    ra_deg = np.array([10.0, 20.0, 30.0, 20.0, 10.0, 20.0, 30.0])
+    dec_deg = np.array([0.0, 0.0, 0.0, 0.0, 0.01, 0.0, 0.005])
+    rows, separations, together = closest_rows(ra_deg, dec_deg, most=8)
+    assert (rows.tolist(), together) == ([1, 3, 5, 2, 6, 0, 4], [3, 2, 2])
+    assert separations == [0.0, 0.0, 0.0, 18.0, 18.0, 36.0, 36.0]
+    assert closest_rows(ra_deg[:1], dec_deg[:1], most=8)[2] == []
 
 
 def test_cutouts_that_lie_together_far_from_others_are_a_place():

@@ -13,6 +13,7 @@ from lensapp.core.evaluate.curves import Confusion
 from lensapp.core.evaluate.explain_spec import ExplainSpec
 from lensapp.core.evaluate.metrics import propose_thresholds
 from lensapp.core.evaluate.score_axis import axis_of
+from lensapp.core.evaluate.selection_function import InjectionSpec
 from lensapp.core.train.training_spec import TrainingSpec
 from lensapp.services.catalogue.export import export
 from lensapp.services.evaluate import differences
@@ -22,7 +23,7 @@ from lensapp.services.evaluate.explanations import explanation_key
 from lensapp.services.evaluate.figure_tables import figures_table
 from lensapp.services.inspect.queues import review_of_cutouts
 from lensapp.storage import datasets, evaluations, queue, reviews, runs, sources
-from lensapp.storage.evaluations import StoredEvaluation
+from lensapp.storage.evaluations import StoredEvaluation, StoredInjections
 from lensapp.storage.explanations import StoredExplanation, save_explanation
 from lensapp.storage.scores import stored_scores
 from lensapp.storage.workspace import Workspace
@@ -376,3 +377,28 @@ def test_subgroups_follow_the_column_of_the_address(folder: Path) -> None:
     page = open_page("evaluate", run="elu_cnn-1", view="lenses", by="seeing_arcsec")
     assert not page.exception
     assert any("By subgroup" in heading.value for heading in page.subheader)
+
+
+def test_a_map_of_completeness_without_a_share_says_at_which_threshold_half_is_found(folder: Path) -> None:
+    ws = full_workspace(folder)
+    page = open_page("evaluate", run="elu_cnn-1", view="lenses")
+    assert any(
+        "share of such lenses that the network accepts" in one.value.replace("\n", " ")
+        for one in page.caption
+    )
+    theta_e, snr = (one.ravel() for one in np.meshgrid([1.0, 2.0], [20.0, 60.0]))
+    told = {"spec": InjectionSpec().saved(), "galaxies": 60, "learned_from": False, "made_at": 0.0}
+    stored = StoredInjections(
+        theta_e, snr, np.full(4, np.nan), np.arange(4), np.array([0.001, 0.002, 0.003, 0.004]),
+        told | {"psf_fwhm_arcsec": [0.7]}, np.zeros(0, np.int64), np.zeros(0),
+    )  # fmt: skip
+    evaluations.save_injections(ws.run_folder("elu_cnn-1"), "sky", stored)
+    page = open_page("evaluate", run="elu_cnn-1", view="lenses", threshold="0.99")
+    said = next(info.value for info in page.info if "injected lenses" in info.value)
+    assert "accepts 0 of 4 injected lenses at score ≥ 0.99: the highest of their scores is 0.004" in said
+    assert "Half would be found at score ≥ 0.003, where " in said
+    assert " non-lenses of the test part are accepted too" in said
+    page.button(key="evaluate-completeness-half").click().run()
+    assert not page.exception
+    assert float(np.ravel(page.query_params["threshold"])[0]) == 0.003
+    assert not any("injected lenses" in info.value for info in page.info)

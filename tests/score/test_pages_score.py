@@ -219,22 +219,40 @@ def test_what_fits_and_has_no_labels_is_proposed_before_what_was_learned_from(fo
     assert page.selectbox(key="choose-source").value == "sky"  # it has scores to look at
 
 
-def test_a_small_source_or_part_gives_no_figures_of_a_survey_but_what_they_take(
+def test_few_lenses_give_the_same_figures_of_a_survey_on_score_as_on_evaluate_and_it_is_said(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     ws = full_workspace(folder)
-    page = open_page("score", run="elu_cnn-1", source="sky")
-    assert not page.metric
-    assert any("sky has 40 cutouts, too few for the figures of a survey" in one.value for one in page.caption)
+    pages = [
+        open_page("score", run="elu_cnn-1", source="sky", threshold="0.3"),
+        open_page("evaluate", run="elu_cnn-1", view="survey", threshold="0.3"),
+    ]
+    told, said = ([] for _ in range(2))
+    for page in pages:
+        assert not page.exception
+        told.append({one.label: one.value for one in page.metric})
+        said.append(next(one.value for one in page.caption if "few for a survey" in one.value))
+        limits = next(one.value for one in page.caption if "Expected at score ≥ 0.3" in one.value)
+        assert "completeness 0." in limits
+    assert told[0] == told[1]
+    assert "Completeness" in told[0]
+    assert "holds 3 lenses and 9 non-lenses, few for a survey" in said[0]
+    assert "21 lenses tell completeness to ±\u202f0.2, 100 non-lenses" in said[0]
+    assert said[0] == said[1]
     evaluation = load_evaluation(ws, "elu_cnn-1")
     assert isinstance(evaluation, Evaluation)
-    said = expectations.too_few_for_survey(evaluation, source_name="sky", galaxies=100)
-    assert said is not None
-    assert "holds 3 lenses and 9 non-lenses" in said
-    assert "take 21 lenses, which tell completeness to ±\u202f0.2, and 100 non-lenses" in said
     monkeypatch.setattr(expectations, "LEAST_LENSES", 3)
     monkeypatch.setattr(expectations, "LEAST_NONLENSES", 9)
-    assert expectations.too_few_for_survey(evaluation, source_name="sky", galaxies=100) is None
+    assert expectations.few_for_survey(evaluation) is None
+
+
+def test_a_run_keeps_its_threshold_from_evaluate_to_score(folder: Path) -> None:
+    full_workspace(folder)
+    page = open_page("evaluate", run="elu_cnn-1", threshold="0.3")
+    page.query_params.clear()
+    page.switch_page("../../pages/score.py").run()
+    assert not page.exception
+    assert any("at score ≥ 0.3, the threshold of Evaluate" in one.value for one in page.caption)
 
 
 @pytest.fixture

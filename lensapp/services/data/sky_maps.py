@@ -7,6 +7,7 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
+from lensapp.core.align import ABSENT, rows_of
 from lensapp.core.data.groups import components
 from lensapp.core.data.sky import angle_arcsec, hammer, overlapping, span_of_ra, tree_of, unit_vectors
 from lensapp.core.numerals import true_minus
@@ -123,12 +124,15 @@ class Field:
     Attributes
     ----------
     closest_ids, separations_arcsec
-        Those of a pair side by side.
+        Those of a set, such as a pair, one after the other.
+    together
+        How many each set holds.
     """
 
     facts: FieldFacts
     closest_ids: list[int]
     separations_arcsec: list[float]
+    together: list[int]
 
 
 @dataclass(frozen=True, eq=False)
@@ -201,9 +205,9 @@ def _field_of(ws: Workspace, source_id: int, _created_at: float, most: int, plac
     rows = rows if place is None else places_of(ws, source)[place].rows
     ra_deg, dec_deg = ra_deg[rows], dec_deg[rows]
     few = len(rows) <= MOST_NEIGHBOURS
-    closest, separations = closest_rows(ra_deg, dec_deg, most=most) if few else (NOBODY, [])
+    closest, separations, together = closest_rows(ra_deg, dec_deg, most=most) if few else (NOBODY, [], [])
     facts = field_facts(ra_deg, dec_deg, labels_of(ws, source)[rows])
-    return Field(facts, column_of(ws, source, "id")[rows][closest].tolist(), separations)
+    return Field(facts, column_of(ws, source, "id")[rows][closest].tolist(), separations, together)
 
 
 def field_facts(ra_deg: FloatArray, dec_deg: FloatArray, labels: NDArray[np.object_]) -> FieldFacts:
@@ -228,14 +232,15 @@ def field_facts(ra_deg: FloatArray, dec_deg: FloatArray, labels: NDArray[np.obje
 
 def closest_rows(
     ra_deg: FloatArray, dec_deg: FloatArray, *, most: int
-) -> tuple[NDArray[np.int64], list[float]]:
-    """Return the rows that lie closest to another one and how far (arcsec), those of a pair side by side.
+) -> tuple[NDArray[np.int64], list[float], list[int]]:
+    """Return the rows closest to another one, how far (arcsec) they are, and how many are in each set.
 
-    Of the last pair or heap that has no room, none; none without the one that it lies closest to.
+    A set is a pair, or more that lie closest to one of it; the rows of one follow each other. Of the last
+    pair or heap that has no room, none; none without the one that it lies closest to.
     """
     points = unit_vectors(ra_deg, dec_deg)
     if len(points) < 2:
-        return NOBODY, []
+        return NOBODY, [], []
     chords, other = _nearest(points)
     own = np.arange(len(points))
     separation = np.round(angle_arcsec(chords), 3)
@@ -249,7 +254,13 @@ def closest_rows(
         rows = rows[~parted[rows]] if not parted[rows].all() else rows
         whole = np.isin(other[rows], rows)
         rows = rows[whole] if whole.any() else rows
-    return rows, separation[rows].tolist()
+    links = [rows_of(linked[rows], rows) for linked in (other, pair)]  # of a heap each has another nearest
+    left, right = np.tile(np.arange(len(rows)), 2), np.concatenate(links)
+    of_set = components(len(rows), left[right != ABSENT], right[right != ABSENT])
+    _, first, of_row = np.unique(of_set, return_index=True, return_inverse=True)
+    by_set = np.argsort(first[of_row], kind="stable")
+    together = np.unique(first[of_row], return_counts=True)[1]
+    return rows[by_set], separation[rows[by_set]].tolist(), together.tolist()
 
 
 def _nearest(points: FloatArray) -> tuple[FloatArray, NDArray[np.int64]]:

@@ -347,6 +347,11 @@ def injections_outdated(ws: Workspace, run: Run, stored: StoredInjections) -> bo
     return network_has_changed(ws, run, since=since, checksum=checksum)
 
 
+def half_accepted_from(stored: StoredInjections) -> float:
+    """Return the highest threshold that at least half of the injected lenses reach."""
+    return float(np.sort(stored.scores)[len(stored.scores) // 2])
+
+
 def selection_function(
     ws: Workspace, run_name: str, source_name: str, *, threshold: float
 ) -> SelectionFunction:

@@ -41,25 +41,16 @@ def expectation_columns(evaluation: Evaluation, survey: SurveySpec) -> Columns:
     return {name: values[keep] for name, values in columns.items()}
 
 
-def too_few_for_survey(evaluation: Evaluation, *, source_name: str, galaxies: int) -> str | None:
-    """Say what the figures of a survey take where a source or part is too small for them; else None.
-
-    What is expected of tens of cutouts is a fraction of a lens, and the rates of a part with few lenses or
-    non-lenses have limits so wide that the figures say nothing.
-    """
+def few_for_survey(evaluation: Evaluation) -> str | None:
+    """Say that the rates of a part with few lenses or non-lenses hardly tell those of a survey; else None."""
     lenses, nonlenses = evaluation.counts.n_positive, evaluation.counts.n_negative
-    if galaxies < LEAST_GALAXIES:
-        return (
-            f"{source_name} has {counted(galaxies, 'cutout')}, too few for the figures of a survey: score "
-            f"one of {LEAST_GALAXIES} or more, or say on Evaluate, In your survey, how many yours has."
-        )
     if lenses >= LEAST_LENSES and nonlenses >= LEAST_NONLENSES:
         return None
     return (
         f"The {evaluation.part} part of {evaluation.run} holds {counted(lenses, 'lens')} and "
-        f"{counted(nonlenses, 'non-lens')}, too few for the figures of a survey: they take "
-        f"{LEAST_LENSES} lenses, which tell completeness to ±\u202f{COARSE:.1f}, and {LEAST_NONLENSES} "
-        f"non-lenses, which tell a false positive rate of {100 * LEAST_FPR:g} % from 0."
+        f"{counted(nonlenses, 'non-lens')}, few for a survey: trust the limits of these numbers, not the "
+        f"numbers. {LEAST_LENSES} lenses tell completeness to ±\u202f{COARSE:.1f}, {LEAST_NONLENSES} "
+        f"non-lenses a false positive rate of {100 * LEAST_FPR:g} % from 0."
     )
 
 

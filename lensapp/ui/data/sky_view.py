@@ -2,6 +2,7 @@
 
 import html
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -230,11 +231,13 @@ def show_field(ws: Workspace, source: Source, *, count: int, place: int | None =
     if field.closest_ids:
         heading("Closest together")
         apart = [f"{angle(one)} apart" if one else "same position" for one in field.separations_arcsec]
-        show_cutouts(ws, field.closest_ids, below=apart)
+        show_cutouts(ws, field.closest_ids, below=apart, together=field.together)
 
 
-def show_cutouts(ws: Workspace, cutout_ids: list[int], *, below: list[str] | None = None) -> None:
-    """Show the first of some cutouts, with a line below each."""
+def show_cutouts(
+    ws: Workspace, cutout_ids: list[int], *, below: list[str] | None = None, together: Sequence[int] = ()
+) -> None:
+    """Show the first of some cutouts, with a line below each, and so many `together` in a frame."""
     cutouts = cutouts_by_id(ws, cutout_ids[:MOST_CHOSEN])
     names = [cutout.candidate_id for cutout in cutouts]
     contact_sheet(
@@ -244,6 +247,7 @@ def show_cutouts(ws: Workspace, cutout_ids: list[int], *, below: list[str] | Non
         captions=[f"{name}\n{line}" for name, line in zip(names, below, strict=True)] if below else names,
         hints=[describe_cutout(cutout, with_columns=True) for cutout in cutouts],
         colours=figures.label_colours(cutout.label for cutout in cutouts),
+        together=together,
     )
     if len(cutout_ids) > MOST_CHOSEN:
         st.caption(f"The first {number(MOST_CHOSEN)} are shown.")

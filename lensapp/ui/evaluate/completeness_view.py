@@ -7,20 +7,25 @@ import streamlit as st
 from lensapp.core.evaluate.intervals import wilson_interval
 from lensapp.core.evaluate.score_axis import at_least
 from lensapp.core.evaluate.selection_function import HUMAN, JOINT, NETWORK, InjectionSpec, SelectionFunction
+from lensapp.core.numerals import score_text
 from lensapp.services.data.sources import ready_sources
 from lensapp.services.evaluate import completeness as service
+from lensapp.services.evaluate.evaluation import Evaluation
 from lensapp.services.inspect.joint_completeness import Search, completeness_of
 from lensapp.services.train import runs
 from lensapp.storage.records import Run
 from lensapp.storage.workspace import Workspace
+from lensapp.ui.evaluate.survey_figures import share
+from lensapp.ui.evaluate.threshold import offer_threshold
 from lensapp.ui.shared import figures
 from lensapp.ui.shared.forms import spec_form
 from lensapp.ui.shared.job_controls import watch_job
 from lensapp.ui.shared.markup import plain
 from lensapp.ui.shared.page_words import in_page_words
 from lensapp.ui.shared.state import selected
-from lensapp.ui.shared.widgets import download, errors_shown, number
+from lensapp.ui.shared.widgets import counted, download, errors_shown, number
 
+SHOWN_FROM = 0.005  # smallest share that a cell does not show as 0.00
 WHO = {NETWORK: "network", HUMAN: "inspectors", JOINT: "both"}
 WHOSE = {
     NETWORK: "injected lenses that the network accepts",
@@ -28,8 +33,17 @@ WHOSE = {
     JOINT: "blind tests that the network accepts and inspectors call a lens",
 }
 
+EXAMPLE_TRIED, EXAMPLE_HALF = 100, (1.1, 32.0)  # lenses in each cell; radius and S/N where half are found
+EXAMPLE_HEIGHT = 320
+EXAMPLE_WORDS = (
+    "**A cell is a kind of lens**: its Einstein radius and how bright its arcs are. The number is the share "
+    "of such lenses that the network accepts at the threshold; below it stand its limits.",
+    "**Where completeness falls off** is what your search misses: small rings, and arcs lost in the noise.",
+    "**Correct a count of lenses** with it: the file holds the share for each radius, S/N and seeing.",
+)
 
-def show_completeness(ws: Workspace, run: Run, *, threshold: float) -> None:
+
+def show_completeness(ws: Workspace, run: Run, evaluation: Evaluation, *, threshold: float) -> None:
     """Show the completeness of a run in a source over Einstein radius, S/N and seeing, or measure it."""
     measured = service.measured_sources(ws, run.name)
     differences = runs.fitting_first(ws, run, ready_sources(ws))
@@ -58,15 +72,59 @@ def show_completeness(ws: Workspace, run: Run, *, threshold: float) -> None:
             search = completeness_of(ws, run.name, source, threshold=threshold)
             with right:
                 chosen = _choose_function(search)
+            _say_why_empty(ws, evaluation, search.network)
             _show_function(ws, run, search, chosen)
     with st.expander("Measure again" if source in measured else "Measure", expanded=source not in measured):
         spec = spec_form(
             InjectionSpec, key=f"evaluate-injections-{source}", submit="Measure completeness", columns=3
         )
+    if source not in measured:
+        _show_example()
     if spec is not None:
         with errors_shown():
             service.start_completeness(ws, run_name=run.name, source_name=source, spec=spec)
             st.rerun()
+
+
+def _show_example() -> None:
+    """Show what a measurement will tell, with shares that are no measurement."""
+    figures.show_example(
+        completeness_figure(_example(), ink=figures.ink()),
+        title="What completeness by injection shows",
+        key="completeness-example",
+        height=EXAMPLE_HEIGHT,
+        words=EXAMPLE_WORDS,
+    )
+
+
+def _example() -> SelectionFunction:
+    """Return shares that rise with Einstein radius and S/N, as those of most networks do."""
+    usual = InjectionSpec()
+    radii, snr = np.array(usual.theta_e_arcsec), np.array(usual.arc_snr)
+    odds = 3.2 * np.log2(radii[:, None] / EXAMPLE_HALF[0]) + 1.6 * np.log2(snr / EXAMPLE_HALF[1])
+    number = np.full((len(radii), len(snr), 1), EXAMPLE_TRIED)
+    accepted = (EXAMPLE_TRIED * 0.97 / (1 + np.exp(-odds))).round().astype(np.int64)[:, :, None]
+    return SelectionFunction(radii, snr, np.array([np.nan]), number, accepted, threshold=0.5)
+
+
+def _say_why_empty(ws: Workspace, evaluation: Evaluation, network: SelectionFunction) -> None:
+    """Say, where no cell of the network's map has a share to show, at which threshold half would be found."""
+    if np.nanmax(network.completeness) >= SHOWN_FROM:
+        return
+    stored = service.load_injections(ws, evaluation.run, network.settings["source"])
+    half = service.half_accepted_from(stored)
+    confusion = evaluation.figures_at(half).confusion
+    others = counted(evaluation.counts.n_negative, "non-lens")
+    offer_threshold(
+        f"The network accepts {number(int(network.accepted.sum()))} of "
+        f"{counted(len(stored.scores), 'injected lens')} at {at_least(network.threshold)}: the highest of "
+        f"their scores is {score_text(float(stored.scores.max()))}. Half would be found at {at_least(half)}, "
+        f"where {number(confusion.fp)} of the {others} of the {evaluation.part} part are accepted too "
+        f"({share(confusion.false_positive_rate)}).",
+        half,
+        icon=":material/lightbulb:",
+        key="evaluate-completeness-half",
+    )
 
 
 def _choose_function(search: Search) -> SelectionFunction:

@@ -83,7 +83,7 @@ def _show_at_threshold(
             show_vetoes(ws, evaluation, threshold=threshold)
         elif view == "lenses":
             show_subgroups(ws, evaluation, threshold=threshold)
-            show_completeness(ws, run, threshold=threshold)
+            show_completeness(ws, run, evaluation, threshold=threshold)
         else:
             show_audit(ws, run)
             show_nuisances(ws, evaluation, threshold=threshold)

@@ -12,6 +12,7 @@ from lensapp.services.evaluate.expectations import (
     budget_columns,
     expectation,
     expectation_columns,
+    few_for_survey,
     person_time,
 )
 from lensapp.services.evaluate.figure_tables import expectation_table, expected_count, purity_in_words
@@ -25,6 +26,7 @@ from lensapp.ui.evaluate.tables import show_table
 from lensapp.ui.shared import figures
 from lensapp.ui.shared.address import kept, one_of, switch
 from lensapp.ui.shared.forms import spec_fields, validated
+from lensapp.ui.shared.markup import plain
 from lensapp.ui.shared.state import address_of
 from lensapp.ui.shared.widgets import counted, number
 
@@ -94,7 +96,7 @@ def show_survey_numbers(
     Parameters
     ----------
     galaxies
-        How many the survey has at first; those of the source that is scored.
+        How many the survey has at first; those of the source that is scored, where it is as large as one.
     lens_share
         Share of lenses among the labels of that source, the prevalence at first; None without both.
     reached
@@ -105,6 +107,8 @@ def show_survey_numbers(
     The survey chosen, None while a field cannot be used, and the inspectors' rates if these are used.
     """
     st.subheader("Your survey, in numbers")
+    if few := few_for_survey(evaluation):
+        st.caption(f":material/warning: {plain(few)}")
     answer = st.container()
     survey, rates = _choose_survey(ws, galaxies=galaxies, lens_share=lens_share)
     if survey is None:
@@ -144,7 +148,8 @@ def _show_answer(
         link = f"{base_path()}/evaluate{address_of({'run': evaluation.run})}"
         here = f"{number(reached)} of those scored here reach it"
         said += f", not counted: {here}, the threshold of [Evaluate]({link})"
-    st.caption(f"{said}. Purity, 95\u00a0%: {purity}.")
+    low, high = evaluation.figures_at(threshold).completeness_interval
+    st.caption(f"{said}. 95\u00a0%: purity {purity}, completeness {low:.3f}–{high:.3f}.")
 
 
 def assumption_text(survey: SurveySpec, *, lens_share: float | None) -> str:

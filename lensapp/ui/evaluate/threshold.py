@@ -163,12 +163,17 @@ def _say_beside_usual(evaluation: Evaluation, threshold: float) -> None:
         said = (
             f"{_accepted_in_words(evaluation, threshold)} At {USUAL_THRESHOLD:g}, the usual one, {at_usual}"
         )
+    offer_threshold(said, other, icon=icon, key="evaluate-set-better")
+
+
+def offer_threshold(said: str, threshold: float, *, icon: str, key: str) -> None:
+    """Say why another threshold is worth a look, with the button that sets it."""
     words, button = st.columns([6, 1], vertical_alignment="center")
     words.info(said, icon=icon)
     button.button(
-        f"Set {threshold_text(other)}",
-        key="evaluate-set-better",
+        f"Set {threshold_text(threshold)}",
+        key=key,
         width="stretch",
         on_click=select,
-        args=("threshold", repr(other)),
+        args=("threshold", repr(threshold)),
     )

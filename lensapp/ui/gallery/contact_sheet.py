@@ -32,6 +32,7 @@ def contact_sheet(
     smallest: int = USUAL_SIDE,
     legend: Mapping[str, str] | None = None,
     with_controls: bool = True,
+    together: Sequence[int] = (),
 ) -> None:
     """Show cutouts in rows that fill the width; a click opens the lightbox, which makes no review.
 
@@ -57,6 +58,8 @@ def contact_sheet(
         Meaning → colour of the dots before captions, shown above.
     with_controls
         Whether stretch and size can be chosen above; sheets without follow the others.
+    together
+        How many of the cutouts, one after the other, each frame holds, as the two of a pair; default: none.
     """
     if cutouts:
         data = sheet_data(
@@ -69,7 +72,7 @@ def contact_sheet(
             drawn=drawn,
             smallest=smallest,
         )
-        data |= {"controls": with_controls, "legend": [*(legend or {}).items()]}
+        data |= {"controls": with_controls, "legend": [*(legend or {}).items()], "together": [*together]}
         sheet_component()(key=f"sheet-{key}", data=data)
 
 

@@ -16,7 +16,7 @@ from lensapp.core.train.tasks import target_symbol
 from lensapp.services.data.sources import lens_share, only_lenses, ready_sources
 from lensapp.services.evaluate.calibrations import calibrated_by_id
 from lensapp.services.evaluate.evaluation import Evaluation, load_evaluation, task_of, usual_threshold
-from lensapp.services.evaluate.expectations import LEAST_GALAXIES, too_few_for_survey
+from lensapp.services.evaluate.expectations import LEAST_GALAXIES
 from lensapp.services.evaluate.seen_pictures import size_where_cropped
 from lensapp.services.inspect.queues import create_review, feedback_warning
 from lensapp.services.score.estimates import load_estimates
@@ -192,16 +192,11 @@ def _show_survey(
             "your survey*."
         )
     elif evaluation is not None:
-        too_few = too_few_for_survey(evaluation, source_name=source.name, galaxies=scored.total)
-        if too_few is not None:
-            st.subheader("Your survey, in numbers")
-            st.caption(plain(too_few))
-            return
         show_survey_numbers(
             ws,
             evaluation,
             threshold=threshold,
-            galaxies=scored.total,
+            galaxies=scored.total if scored.total >= LEAST_GALAXIES else None,
             lens_share=lens_share(ws, source, of_at_least=LEAST_GALAXIES),
             reached=count_at_least(ws, scored, run=run, source=source, threshold=threshold),
         )

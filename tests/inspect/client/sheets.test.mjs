@@ -5,7 +5,7 @@ import { test } from 'node:test';
 
 globalThis.addEventListener ??= () => {};
 
-const { halves, partsOf } = await import('../../../lensapp/ui/gallery/client/contact_sheet.js');
+const { framesOf, halves, partsOf } = await import('../../../lensapp/ui/gallery/client/contact_sheet.js');
 const { agreed } = await import('../../../lensapp/ui/gallery/client/guide.js');
 const { actionOf, helpSections } = await import('../../../lensapp/ui/gallery/client/keys.js');
 const { csvOf } = await import('../../../lensapp/ui/gallery/client/picks.js');
@@ -20,6 +20,11 @@ test('a request holds cutouts of one source only, in the order of the sheet, and
   assert.ok(parts.every((part) => part.length <= 100 && new Set(part.map(({ source }) => source)).size === 1));
   assert.deepEqual(parts.flat().map(({ index }) => index).sort((a, b) => a - b), items.map((_, index) => index));
   assert.ok(parts.flat().every(({ id, index }) => items[index][0] === id));
+});
+
+test('the cutouts of a pair are in one frame, and sheets without pairs have none', () => {
+  assert.deepEqual(framesOf(['a', 'b', 'c', 'd', 'e'], [2, 3]), [['a', 'b'], ['c', 'd', 'e']]);
+  assert.deepEqual(framesOf(['a', 'b'], []), []);
 });
 
 test('a long caption keeps its end, which tells objects of one image apart', () => {

@@ -31,6 +31,12 @@ export function halves(line) {
   return line.length <= UNCUT ? [line] : [line.slice(0, -LAST_LETTERS), line.slice(-LAST_LETTERS)];
 }
 
+/** Gather cells that belong together, so many in each set, into frames; none without `sizes`. */
+export function framesOf(cells, sizes) {
+  let taken = 0;
+  return sizes.map((size) => cells.slice(taken, taken += size));
+}
+
 const inTwo = (line) => halves(line).map((half) => element('span', {}, half));
 
 /** Cutouts in rows that fill the width. */
@@ -70,7 +76,7 @@ export class ContactSheet {
 
   /** Show other cutouts, or the same with other words. */
   renew(data) {
-    const shown = ({ items, sprite }) => JSON.stringify([items, sprite]), same = this.data && shown(data) === shown(this.data);
+    const shown = ({ items, sprite, together }) => JSON.stringify([items, sprite, together]), same = this.data && shown(data) === shown(this.data);
     const before = this.data && this.display, whose = (of) => `${this.first(of).id} ${of.inspector}`;
     if (this.data && whose(this.data) !== whose(data)) {
       this.settings.close();
@@ -88,7 +94,7 @@ export class ContactSheet {
       if (before !== this.display) this.drawSoon();
       return;
     }
-    this.cells.replaceChildren(...data.items.map(([id, source, caption, hint, colour], index) => {
+    this.tiles = data.items.map(([id, source, caption, hint, colour], index) => {
       const { width, height, source: name, seen } = data.sources[source];
       const marks = colour ? [element('i', { className: 'mark', '--mark': colour })] : [];
       const words = element('span', { className: 'words' }, ...caption.split('\n').map((line, number) => element('span', { className: 'line' }, ...(number ? [] : marks), ...inTwo(line))));
@@ -97,7 +103,10 @@ export class ContactSheet {
       if (seen) tile.append(element('i', { className: 'seen', '--down': `${100 * seen[0]}%`, '--across': `${100 * seen[1]}%`, title: 'What the network saw' }));
       const about = hint || caption || name;
       return element('button', { type: 'button', className: 'cell', title: about, 'aria-label': about.split('\n')[0], 'data-index': index }, tile, ...(caption ? [words] : []));
-    }));
+    });
+    const frames = framesOf(this.tiles, data.together).map((cells) => element('div', { className: 'together', '--count': cells.length }, ...cells));
+    this.cells.toggleAttribute('data-together', frames.length > 0);
+    this.cells.replaceChildren(...(frames.length ? frames : this.tiles));
     this.draw();
   }
 
@@ -179,7 +188,7 @@ export class ContactSheet {
   place(indices, address) {
     const across = Math.ceil(Math.sqrt(indices.length)), down = Math.ceil(indices.length / across);
     indices.forEach((index, number) => {
-      const tile = this.cells.children[index]?.querySelector('.picture');
+      const tile = this.tiles[index]?.querySelector('.picture');
       if (!tile) return;
       const x = (100 * (number % across)) / Math.max(across - 1, 1), y = (100 * Math.floor(number / across)) / Math.max(down - 1, 1);
       Object.assign(tile.style, { backgroundImage: `url("${address}")`, backgroundSize: `${across * 100}% ${down * 100}%`, backgroundPosition: `${x}% ${y}%` });
@@ -205,8 +214,8 @@ export class ContactSheet {
 
   /** Arrows go from tile to tile. */
   step(event) {
-    const cells = [...this.cells.children], at = cells.indexOf(event.target.closest('.cell'));
-    const columns = getComputedStyle(this.cells).gridTemplateColumns.split(' ').length;
+    const cells = this.tiles, at = cells.indexOf(event.target.closest('.cell'));
+    const columns = cells.filter(({ offsetTop }) => offsetTop === cells[0].offsetTop).length;
     const by = { ArrowRight: 1, ArrowLeft: -1, ArrowDown: columns, ArrowUp: -columns }[event.key];
     if (at < 0 || !by) return;
     event.preventDefault();
