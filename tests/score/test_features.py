@@ -176,6 +176,8 @@ def test_a_map_stands_beside_labels_scores_and_clusters(trained: Trained) -> Non
     rows = service.cluster_rows(table)
     assert sum(row["size"] for row in rows) == 60
     assert max(row["lens_share"] for row in rows) > 0.8
+    named = table.assign(object_class=["ring", "ring", "spiral", *[""] * 57], cluster=[0, 0, 0, *[1] * 57])
+    assert [row["most_frequent"] for row in service.cluster_rows(named)] == ["ring 67\u202f%", ""]
 
 
 ALONE = """

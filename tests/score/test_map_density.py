@@ -68,6 +68,10 @@ def test_the_middle_of_each_cluster_is_its_point_nearest_to_the_median(points):
         apart = np.hypot(members["x"] - members["x"].median(), members["y"] - members["y"].median())
         nearest.append(int(apart.idxmin()))
     assert points.middles.tolist() == nearest
+    for first, rows in zip(nearest, points.nearest_middles(3), strict=True):
+        assert rows[0] == first
+        assert len({*points.clusters[rows].tolist()}) == 1
+        assert len({*rows.tolist()}) == min(3, np.count_nonzero(points.clusters == points.clusters[first]))
     none = MapPoints(points.cutout_ids, points.positions, np.full(COUNT, -1, np.int32))
     assert not len(none.middles)
 

@@ -29,6 +29,7 @@ from support.pages_workspace import (
     figures_of,
     full_workspace,
     open_page,
+    sheets_of,
 )
 from support.small_surveys import pack_source
 
@@ -111,6 +112,9 @@ def test_the_map_numbers_its_clusters_and_shows_the_cutout_in_the_middle_of_each
     numbers = [f"<b>{cluster}</b>" for cluster in sorted({*points.clusters.tolist()} - {-1})]
     assert [one["text"] for one in figures_of(page)[-1]["layout"]["annotations"]] == numbers
     assert any("In the middle of each cluster" in text.value for text in page.markdown)
+    sheet = sheets_of(page)["features-middles"]
+    assert len(sheet["together"]) == len(numbers)
+    assert sum(sheet["together"]) == len(sheet["items"]) > len(numbers)  # several of each
 
 
 def test_each_colouring_draws_every_cutout_once(folder: Path) -> None:

@@ -148,8 +148,8 @@ def _ungraded_table(
 def cluster_rows(table: pd.DataFrame) -> list[dict[str, Any]]:
     """Return the figures of each cluster of a `map_table`, largest first, those in none last.
 
-    Keys: cluster, size, lens_share (of the labelled), mean_score, votes (graded cutouts) and
-    grades (how many A, B, C, X).
+    Keys: cluster, size, lens_share (of the labelled), most_frequent (the class of most of its cutouts, and
+    of which share), mean_score, votes (graded cutouts) and grades (how many A, B, C, X).
     """
     clusters = {int(key): members for key, members in table.groupby("cluster")}
     rows = []
@@ -158,11 +158,17 @@ def cluster_rows(table: pd.DataFrame) -> list[dict[str, Any]]:
         labelled = members[members["label"] != UNLABELLED]
         graded = members[members["grade"] != ""]
         counts = graded["grade"].value_counts().sort_index()
+        classes = members["object_class"].value_counts()
         rows.append(
             {
                 "cluster": cluster,
                 "size": len(members),
                 "lens_share": float((labelled["label"] == "lens").mean()) if len(labelled) else None,
+                "most_frequent": f"{classes.index[0]} {classes.iloc[0] / len(members):.0%}".replace(
+                    "%", "\u202f%"
+                )
+                if len(classes) and classes.index[0]
+                else "",
                 "mean_score": float(members["score"].mean()) if members["score"].notna().any() else None,
                 "votes": len(graded),
                 "grades": " · ".join(f"{count} {grade}" for grade, count in counts.items()),

@@ -63,15 +63,19 @@ class MapPoints:
     @cached_property
     def middles(self) -> Rows:
         """The row of the point nearest to the median of each cluster, in the order of their numbers."""
+        return np.array([rows[0] for rows in self.nearest_middles(1)], np.int64)
+
+    def nearest_middles(self, each: int) -> list[Rows]:
+        """Return so many rows of each cluster, those nearest to its median first; see `middles`."""
         order = np.argsort(self.clusters, kind="stable")
         numbers = np.arange(self.clusters.max(initial=-1) + 2)
-        rows = []
+        nearest: list[Rows] = []
         for first, end in pairwise(np.searchsorted(self.clusters[order], numbers).tolist()):
             if first < end:
                 places = self.positions[order[first:end]]
                 apart = ((places - np.median(places, axis=0)) ** 2).sum(axis=1)
-                rows.append(order[first + int(np.argmin(apart))])
-        return np.array(rows, np.int64)
+                nearest.append(order[first + np.argsort(apart, kind="stable")[:each]])
+        return nearest
 
 
 @dataclass(frozen=True, eq=False)
@@ -232,6 +236,7 @@ def cluster_counts(
             "cluster": cluster,
             "size": int(size[cluster + 1]),
             "lens_share": None,
+            "most_frequent": "",
             "mean_score": float(total[cluster + 1] / scored[cluster + 1]) if scored[cluster + 1] else None,
             "votes": int(votes[cluster + 1]),
             "grades": "",

@@ -31,12 +31,13 @@ def show_cutouts(
     smallest: int = USUAL_SIDE,
     colours: Sequence[str] | None = None,
     legend: Mapping[str, str] | None = None,
+    together: Sequence[int] = (),
 ) -> None:
     """Show the first `limit` cutouts, and the button that opens a review of them all, called `review_name`.
 
     `drawn` returns what is shown in place of a cutout's picture; of larger cutouts only the middle of height
     and width `seen` is shown. As many as fit at `smallest` screen pixels stand in a row at first.
-    `colours` are those of a dot before each caption, which `legend` names.
+    `colours` are those of a dot before each caption, which `legend` names; so many `together` are in a frame.
     """
     pictures = None
     if seen is not None:
@@ -57,6 +58,7 @@ def show_cutouts(
         smallest=smallest,
         colours=None if colours is None else [dots[cutout.id] for cutout in cutouts],
         legend=legend,
+        together=together,
     )
     if review_name and st.button(
         f"Review {'it' if len(cutout_ids) == 1 else f'these {number(len(cutout_ids))}'}",

@@ -35,12 +35,11 @@ Overlays = dict[str, NDArray[np.int64]]
 
 @dataclass(frozen=True)
 class Places:
-    """Where a map is drawn, what it is coloured by is asked, all else of it and what is chosen stands."""
+    """Where a map is drawn, all else of it and what is chosen stands, and what it is coloured by is asked."""
 
     figure: DeltaGenerator
     beside: DeltaGenerator
     controls: DeltaGenerator
-    below: DeltaGenerator
 
 
 def choose_overlays(ws: Workspace, name: str) -> Overlays:
@@ -124,9 +123,7 @@ def show_density(
         ticked = show_clusters(map_density.cluster_counts(points, scores, graded=graded))
         rows = _rows_chosen(points, cells, chosen, ticked)
         drawn = bool(chosen)
-        _show_selected(
-            ws, run, name, points, rows, ticked=ticked, grades=grades, drawn=drawn, below=places.below
-        )
+        _show_selected(ws, run, name, points, rows, ticked=ticked, grades=grades, drawn=drawn)
 
 
 def _rows_chosen(
@@ -215,7 +212,6 @@ def _show_selected(
     ticked: list[int],
     grades: dict[int, str],
     drawn: bool,
-    below: DeltaGenerator,
 ) -> None:
     table = pd.DataFrame()
     if len(rows):
@@ -226,7 +222,7 @@ def _show_selected(
             f"{number(len(rows))} cutouts are selected; the {number(len(table))} of the highest score are "
             "taken."
         )
-    show_selected_cutouts(ws, run, table, ticked, drawn=drawn, of=name, points=points, below=below)
+    show_selected_cutouts(ws, run, table, ticked, drawn=drawn, of=name, points=points)
 
 
 def cells_csv(cells: map_density.Cells, means: NDArray[np.float64] | None) -> str:

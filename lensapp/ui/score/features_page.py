@@ -205,7 +205,7 @@ def _show_map(ws: Workspace, run: Run, name: str, methods: list[str]) -> None:
             overlays = choose_overlays(ws, name)
             with st.popover("Another map", icon=":material/tune:"):
                 _show_form(ws, run, name, key="again")
-    places = Places(left, right, controls, below=st.container())
+    places = Places(left, right, controls)
     shown(ws, run, name, method=method, points=points, overlays=overlays, places=places)
 
 
@@ -256,9 +256,7 @@ def _show_dots(
     with places.beside:
         selected = in_ticked if ticked else table
         selected = selected.loc[selected.index.intersection(lassoed)] if lassoed or not ticked else selected
-        show_selected_cutouts(
-            ws, run, selected, ticked, drawn=bool(lassoed), of=name, points=points, below=places.below
-        )
+        show_selected_cutouts(ws, run, selected, ticked, drawn=bool(lassoed), of=name, points=points)
 
 
 def _dots(

@@ -6,7 +6,6 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import streamlit as st
-from streamlit.delta_generator import DeltaGenerator
 
 from lensapp.services.evaluate.calibrations import calibrated_by_id
 from lensapp.services.inspect.acquisition import runs_that_scored
@@ -23,6 +22,7 @@ from lensapp.ui.shared.scores import scores_text
 from lensapp.ui.shared.widgets import heading, number
 
 SHOWN, LONGEST_NAME = 24, 80
+MOST_EACH, SMALL_SIDE = 8, 88  # cutouts of the middle of a cluster; pixels of the screen, for a row of them
 IN_NONE, MOST_ROWS = "in none", 14
 
 
@@ -40,7 +40,7 @@ def show_clusters(rows: Sequence[Mapping[str, Any]]) -> list[int]:
     ]
     heading("Clusters")
     table = pd.DataFrame(cells)
-    told = ("mean_score", "grades", "votes")
+    told = ("most_frequent", "mean_score", "grades", "votes")
     table = table.drop(columns=[name for name in told if not table[name].map(bool).any()])
     names = [cell["cluster"] for cell in cells]
     event = st.dataframe(
@@ -58,6 +58,9 @@ def show_clusters(rows: Sequence[Mapping[str, Any]]) -> list[int]:
             "size": st.column_config.NumberColumn(width=50, help="Cutouts."),
             "lens_share": st.column_config.NumberColumn(
                 "lenses", width=60, format="%.1f %%", help="Share of lenses among its labelled cutouts."
+            ),
+            "most_frequent": st.column_config.TextColumn(
+                "most frequent", help="The class that most of its cutouts have, and how many of them have it."
             ),
             "mean_score": st.column_config.NumberColumn(
                 "score", width=54, format="%.3f", help="Mean of its cutouts."
@@ -90,13 +93,12 @@ def show_selected_cutouts(
     drawn: bool,
     of: str,
     points: MapPoints,
-    below: DeltaGenerator,
 ) -> None:
-    """Show how many cutouts are selected and the button that opens them; the first of them `below`.
+    """Show how many cutouts are selected, the button that opens them, and the first of them.
 
     They are those of the clusters `ticked`, where some are, within the lasso or box, where one is `drawn`,
     of the source or dataset version `of`, after which, the clusters and the lasso their review is called.
-    Where nothing is selected the middle of each cluster of the `points` is shown.
+    Where nothing is selected the cutouts in the middle of each cluster of the `points` are shown.
     """
     if not len(selected) and drawn and ticked:
         st.info(f"{selection_words(0, ticked, drawn=True)}.", icon=":material/lasso_select:")
@@ -105,8 +107,7 @@ def show_selected_cutouts(
         st.caption(
             ":material/lasso_select: Draw a lasso or a box on the map, or tick clusters, to see cutouts."
         )
-        with below:
-            _show_middles(ws, run, points)
+        _show_middles(ws, run, points)
         return
     ordered, order = best_first(ws, selected, of)
     ids = ordered["cutout_id"].tolist()
@@ -125,24 +126,27 @@ def show_selected_cutouts(
         truth = row["object_class"] or ("" if row["label"] == UNLABELLED else CLASS_NAMES[row["label"]])
         return "  ".join(part for part in (row["grade"], score, truth) if part)
 
-    with below:
-        show_cutouts(
-            ws,
-            ids,
-            limit=SHOWN,
-            caption_of=caption_of,
-            review_name=None,
-            run_name=run.name,
-            key="features-chosen",
-        )
-        st.caption(f"{min(SHOWN, len(ids))} of {number(len(ids))}, {plain(order)}.")
+    show_cutouts(
+        ws,
+        ids,
+        limit=SHOWN,
+        caption_of=caption_of,
+        review_name=None,
+        run_name=run.name,
+        key="features-chosen",
+        smallest=SMALL_SIDE,
+    )
+    st.caption(f"{min(SHOWN, len(ids))} of {number(len(ids))}, {plain(order)}.")
 
 
 def _show_middles(ws: Workspace, run: Run, points: MapPoints) -> None:
-    """Show one cutout of each cluster, that in its middle: what the groups of the map are."""
-    rows = points.middles[:SHOWN]
-    if not len(rows):
+    """Show some cutouts from the middle of each cluster, in a frame each: what the groups of the map are."""
+    clusters = len(points.middles)
+    if not clusters:
         return
+    each = min(max(SHOWN // clusters, 1), MOST_EACH)
+    nearest = points.nearest_middles(each)[:SHOWN]
+    rows = np.concatenate(nearest)
     ids = points.cutout_ids[rows].tolist()
     cluster = dict(zip(ids, points.clusters[rows].tolist(), strict=True))
 
@@ -154,11 +158,13 @@ def _show_middles(ws: Workspace, run: Run, points: MapPoints) -> None:
     show_cutouts(
         ws,
         ids,
-        limit=SHOWN,
+        limit=len(ids),
         caption_of=caption_of,
         review_name=None,
         run_name=run.name,
         key="features-middles",
+        smallest=SMALL_SIDE,
+        together=[len(one) for one in nearest] if each > 1 else (),
     )
 
 
