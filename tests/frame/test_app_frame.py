@@ -1,5 +1,6 @@
 """The frame of the web app: navigation, selection in the address, sidebar, hosts."""
 
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -363,3 +364,17 @@ def test_what_stands_in_on_one_page_is_not_taken_to_the_next(workspace):
 def test_the_style_sheet_of_pages_holds_nothing_that_looks_like_markup():
     sheet = (PROJECT / "lensapp" / "ui" / "frame.css").read_text("utf-8")
     assert "<" not in sheet  # one, in a comment or a text, and the browser is given none of it
+
+
+def test_no_style_asks_each_element_of_a_page_what_it_holds():
+    """`:has` without a name before it is looked up for all of them, at each change of the page."""
+    of_any = re.compile(r"(?:^|[\s,>+~])(?::not\()?:has\([^{}]*", re.MULTILINE)
+    assert of_any.findall(
+        ".row > :has(> p) { }\n:has(p) { }\na + :not(:has(b)) { }\nli:has(p), td:not(:has(b)) { }"
+    ) == [
+        " :has(> p) ",
+        "\n:has(p) ",
+        " :not(:has(b)) ",
+    ]
+    for sheet in (PROJECT / "lensapp").rglob("*.css"):
+        assert of_any.findall(sheet.read_text("utf-8")) == [], sheet.name
