@@ -349,3 +349,22 @@ def test_one_label_for_all_takes_the_place_of_a_column_of_labels(workspace, tmp_
     assert not app.error
     values = app.session_state["import-values"]
     assert (values["label_column"], values["same_label"]) == (None, "lens")
+
+
+def test_where_no_labels_are_recognised_one_for_all_is_a_click(workspace, tmp_path):
+    app = open_data()
+    app.text_input(key="import-path").input(str(write_npy(tmp_path / "stack.npy")))
+    app.text_input(key="import-bands").input("g, r")
+    next(button for button in app.button if button.label == "Dry run").click().run()
+    next(button for button in app.button if button.label == "All are non-lenses").click().run()
+    assert not app.exception
+    assert app.session_state["import-values"]["same_label"] == "nonlens"
+    assert not any(button.label.startswith("All are ") for button in app.button)
+
+
+def test_a_folder_that_is_missing_unfolds_no_settings(workspace, tmp_path):
+    app = open_data()
+    app.text_input(key="import-path").input(str(tmp_path / "nowhere"))
+    next(button for button in app.button if button.label == "Dry run").click().run()
+    assert ["does not exist" in error.value for error in app.error] == [True]
+    assert not next(one for one in app.expander if one.label == "All settings").proto.expanded

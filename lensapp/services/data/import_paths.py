@@ -114,6 +114,12 @@ def catalogues_near(ws: Workspace, path: str) -> list[str]:
     return [str(table) for table in folders.tables_near(place.absolute(), roots=roots_to_browse(ws))]
 
 
+def is_there(ws: Workspace, path: str) -> bool:
+    """Whether a path leads to a folder or file that may be read."""
+    place = Path(path).expanduser()
+    return bool(path) and folders.within(place.absolute(), roots_to_browse(ws)) and place.exists()
+
+
 def look_at_catalogue(ws: Workspace, path: str) -> CatalogueLook:
     """Return the columns of a catalogue, those recognised, and the values of those that have few.
 

@@ -10,7 +10,7 @@ import streamlit as st
 from lensapp.core.data.ingest_spec import IngestSpec
 from lensapp.core.errors import InvalidInput, LensAppError
 from lensapp.job_kinds import selection_of
-from lensapp.services.data.import_paths import catalogues_near, note_path, try_import
+from lensapp.services.data.import_paths import catalogues_near, is_there, note_path, try_import
 from lensapp.services.data.sources import (
     DryRun,
     discard_unfinished,
@@ -97,10 +97,9 @@ def show_import() -> None:
             error_box(failed)
             if asked_for:
                 entered, again = _ask_for(asked_for, failed, values)
-    with (
-        st.container(width=CHOICE_WIDTH),
-        st.expander("All settings", expanded=bool(failed and path and not named), icon=":material/tune:"),
-    ):
+    open_first = failed is not None and not named and is_there(get_workspace(), path)
+    everything = st.container(width=CHOICE_WIDTH)
+    with everything.expander("All settings", expanded=open_first, icon=":material/tune:"):
         entered |= {"path": path} | _all_settings(values, skip=asked_for)
     if asked or again:
         _try_out(entered)
@@ -116,6 +115,7 @@ def show_import() -> None:
     with st.container(width=CHOICE_WIDTH):
         with st.container(border=True, gap="small"):
             show_sentence(dry_run, values, key=_key("part"), change=_change)
+            _ask_for_label(dry_run, values)
             if values.get("catalogue"):
                 is_settled = _show_columns(values)
         _show_remarks(dry_run)
@@ -250,6 +250,19 @@ def _change(entered: Mapping[str, Any]) -> None:
         values["label_meanings"] = ()
     _try_out(values)
     st.rerun()
+
+
+def _ask_for_label(dry_run: DryRun, values: Mapping[str, Any]) -> None:
+    """Offer one label for all, where none was recognised or asked for."""
+    read = any(dry_run.preview.labels.get(label) for label in ("lens", "nonlens"))
+    if read or values.get("same_label") or values.get("label_column"):
+        return
+    with st.container(horizontal=True, vertical_alignment="center", gap="small", key=_key("no-labels")):
+        st.markdown("No labels. Give all of them one:", width="content")
+        for label, words in {"lens": "All are lenses", "nonlens": "All are non-lenses"}.items():
+            if st.button(words, key=_key(f"all-{label}")):
+                _change({"same_label": label})
+        st.caption("or import without: they can be scored and graded.", width="content")
 
 
 def _show_columns(values: Mapping[str, Any]) -> bool:
