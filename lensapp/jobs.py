@@ -75,6 +75,11 @@ def stop(database: Database, job_id: int) -> None:
     queue.command_job(database, job_id, "stop")
 
 
+def put_first(database: Database, job_id: int) -> bool:
+    """Let a job that waits be done before all others that wait; return whether it waits."""
+    return queue.put_job_first(database, job_id)
+
+
 def resume(database: Database, job_id: int) -> bool:
     """Queue a paused, failed or cancelled job again; return whether it was."""
     return queue.requeue_job(database, job_id)

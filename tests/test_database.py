@@ -126,8 +126,8 @@ def take_away_what_came_later(connection: Connection, version: str) -> None:
     of_accounts = ("invitations", "log_in_failures", "sessions", "accounts")
     for table in ("inspectors", "trash", "trail", "score_shards", "shares", *of_accounts):
         connection.execute(text(f"DROP TABLE {table}"))
-    columns = (("runs", "note"), ("runs", "tags"), ("sources", "first_name"), ("jobs", "enqueued_by"))
-    for table, column in columns:
+    of_jobs = (("jobs", "enqueued_by"), ("jobs", "put_first_at"))
+    for table, column in (("runs", "note"), ("runs", "tags"), ("sources", "first_name"), *of_jobs):
         connection.execute(text(f"ALTER TABLE {table} DROP COLUMN {column}"))
     connection.execute(text("UPDATE alembic_version SET version_num = :version"), {"version": version})
 

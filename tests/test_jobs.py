@@ -53,6 +53,15 @@ def test_jobs_are_claimed_oldest_first_and_only_while_they_wait(database: Databa
     assert queue.claim_job(database, worker="w") is None
 
 
+def test_a_job_put_first_is_claimed_before_those_that_wait_longer(database: Database) -> None:
+    first, second, third = (add(database, title) for title in "123")
+    assert jobs.put_first(database, second.id)
+    assert jobs.put_first(database, third.id)
+    assert [key for key, *_ in queue.active_states(database)] == [third.id, second.id, first.id]
+    assert [claim(database).id for _ in range(3)] == [third.id, second.id, first.id]
+    assert not jobs.put_first(database, first.id), "it waits no more"
+
+
 def test_one_job_can_be_claimed_by_number(database: Database) -> None:
     add(database)
     second = add(database)

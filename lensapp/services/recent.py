@@ -15,7 +15,7 @@ from lensapp.storage.sources import HIDDEN_PREFIX
 from lensapp.storage.workspace import Workspace
 
 JOBS_LOOKED_AT = 50
-TOLD_BY_JOBS = ("queued", "asked to stop", "asked to pause")
+TOLD_BY_JOBS = ("queued", "asked to stop", "asked to pause", "put first")
 MADE = "made"
 GONE = ("deleted", "removed")
 PAGES = {"source": "data", "dataset": "split", "run": "train", "review": "team"}

@@ -29,6 +29,12 @@ STARTING = "starting"  # stands for a worker that was started but has not report
 REPORTED = tables.workers.c.name != STARTING
 ALIVE = and_(REPORTED, tables.workers.c.heartbeat_at > DatabaseTime() - STALE_SECONDS)
 """Conditions of a worker: it has reported once, and lately."""
+CLAIMED_IN_ORDER = (
+    tables.jobs.c.put_first_at.is_(None),
+    tables.jobs.c.put_first_at.desc(),
+    tables.jobs.c.id,
+)
+"""The order in which jobs are claimed: those put first, the latest of them before others, then the oldest."""
 ABANDONED = and_(
     tables.jobs.c.state == "running", tables.jobs.c.heartbeat_at < DatabaseTime() - STALE_SECONDS
 )
@@ -91,22 +97,23 @@ def list_jobs(database: Database, *, active: bool | None = None, limit: int = 10
 
 @once
 def active_states(database: Database) -> list[tuple[int, str, str | None]]:
-    """Return number, state and command of the jobs that are queued, running or paused, oldest first."""
+    """Return number, state and command of the jobs that are queued, running or paused, first to last."""
     table = tables.jobs
     statement = select(table.c.id, table.c.state, table.c.command).where(table.c.state.in_(ACTIVE))
     with database.read() as connection:
         return [
-            (row.id, row.state, row.command) for row in connection.execute(statement.order_by(table.c.id))
+            (row.id, row.state, row.command)
+            for row in connection.execute(statement.order_by(*CLAIMED_IN_ORDER))
         ]
 
 
 def claim_job(database: Database, *, worker: str, job_id: int | None = None) -> Job | None:
-    """Take the oldest job that waits, or that runs without a heartbeat, in one statement."""
+    """Take the first job that waits, or that runs without a heartbeat, in one statement."""
     table = tables.jobs
     waiting = select(table.c.id).where(or_(table.c.state == "queued", ABANDONED))
     if job_id is not None:
         waiting = waiting.where(table.c.id == job_id)
-    waiting = waiting.order_by(table.c.id).limit(1).with_for_update(skip_locked=True)
+    waiting = waiting.order_by(*CLAIMED_IN_ORDER).limit(1).with_for_update(skip_locked=True)
     with database.write() as connection:
         row = connection.execute(
             update(table)
@@ -162,6 +169,21 @@ def command_job(database: Database, job_id: int, command: str) -> None:
         )
         title = connection.scalar(select(table.c.title).where(table.c.id == job_id)) or ""
         note(connection, f"asked to {command}", kind="job", name=title, detail=str(job_id))
+
+
+def put_job_first(database: Database, job_id: int) -> bool:
+    """Let a job that waits be claimed before all others; return whether it waits."""
+    table = tables.jobs
+    with database.write() as connection:
+        title = connection.scalar(
+            update(table)
+            .where(table.c.id == job_id, table.c.state == "queued")
+            .values(put_first_at=time.time())
+            .returning(table.c.title)
+        )
+        if title is not None:
+            note(connection, "put first", kind="job", name=title, detail=str(job_id))
+        return title is not None
 
 
 def requeue_job(database: Database, job_id: int) -> bool:

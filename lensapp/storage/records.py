@@ -193,6 +193,7 @@ class Job:
     started_at: float | None
     finished_at: float | None
     enqueued_by: str | None = None
+    put_first_at: float | None = None
     silent_seconds: float | None = None  # since it was last heard of, by the database's clock
 
 

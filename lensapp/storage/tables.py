@@ -320,6 +320,7 @@ jobs = Table(
     Column("started_at", Float),
     Column("finished_at", Float),
     Column("enqueued_by", Words(200)),  # who queued it; jobs of older versions do not know
+    Column("put_first_at", Float),  # when it was put before the others that wait
     sqlite_autoincrement=True,
 )
 

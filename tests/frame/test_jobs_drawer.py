@@ -96,7 +96,7 @@ def test_the_page_that_shows_what_a_job_made_needs_no_notice(workspace):
 
 def test_the_drawer_shows_jobs_in_their_order_and_goes_to_what_they_made(workspace):
     end(workspace, score(workspace, "Earlier"), state="done")
-    running, *_ = score(workspace, "Now"), score(workspace, "Next"), score(workspace, "After it")
+    running, _, last = score(workspace, "Now"), score(workspace, "Next"), score(workspace, "After it")
     claimed = queue.claim_job(workspace.database, worker="w-1", job_id=running.id)
     queue.update_job(
         workspace.database, claimed,
@@ -109,6 +109,12 @@ def test_the_drawer_shows_jobs_in_their_order_and_goes_to_what_they_made(workspa
     ]
     assert [title.split("**")[1] for title in titles[:3]] == ["Now", "Next", "After it"]
     assert "place 2 of 2 in the queue" in text_of(app)
+    app.button(key=f"drawer-{last.id}-run-first").click().run()
+    cards = [line.value for line in app.markdown if "**" in line.value]
+    assert [card.split("**")[1] for card in cards if "Now" in card or "Next" in card or "After" in card] == [
+        "Now", "After it", "Next",
+    ]  # fmt: skip
+    assert f"drawer-{last.id}-run-first" not in {button.key for button in app.button}, "it is the first"
     app.button(key=f"drawer-{running.id}-stop").click().run()
     assert queue.get_job(workspace.database, running.id).command == "stop"
     [opening] = [

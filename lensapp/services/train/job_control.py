@@ -168,6 +168,12 @@ def active_jobs(ws: Workspace) -> list[Job]:
     return jobs.active(ws.database)
 
 
+def waiting_in_order(live: Iterable[Job]) -> list[Job]:
+    """Return those of some jobs that wait in the queue, in the order in which they are done."""
+    waiting = [job for job in live if job.state == "queued"]
+    return sorted(waiting, key=lambda job: (-(job.put_first_at or 0.0), job.id))
+
+
 def latest_job(ws: Workspace, kind: str, **payload: Any) -> Job | None:
     """Return the newest job of a kind whose payload holds `payload`, whatever its state."""
     return jobs.latest_job(ws.database, kind, **payload)
@@ -186,6 +192,12 @@ def stop_job(ws: Workspace, job_id: int) -> None:
     job = queue.get_job(ws.database, job_id)
     if job.state == "cancelled":
         settle(ws, job, job.state)
+
+
+@needs("work")
+def run_first(ws: Workspace, job_id: int) -> bool:
+    """Let a job that waits be done before all others that wait; return whether it waits."""
+    return jobs.put_first(ws.database, job_id)
 
 
 @needs("work")

@@ -142,44 +142,44 @@ def job_progress(job: Job, *, key: str = "job", live: Sequence[Job] | None = Non
             st.progress(fraction_done(job), text=plain(" · ".join([*share, progress_text(job)])))
         if job.error:
             st.error(plain(in_page_words(job.error)), icon=":material/error:")
-        if not may("work"):
-            return
-        with st.container(horizontal=True, gap="small"):
-            ws = get_workspace()
-            key = f"{key}-{job.id}"
-            resume: Callable[..., Any] = job_control.resume_job  # Streamlit leaves what it returns alone
-            if job.state == "running" and JOB_KINDS[job.kind].can_pause:
-                st.button(
-                    "Pause",
-                    icon=":material/pause:",
-                    key=f"{key}-pause",
-                    on_click=job_control.pause_job,
-                    args=(ws, job.id),
-                    disabled=job.command is not None,
-                )
-            else:
-                st.empty()  # or what stood here would stay until the page is drawn
-            if job.state in ("paused", "failed", "cancelled"):
-                st.button(
-                    "Resume",
-                    icon=":material/play_arrow:",
-                    key=f"{key}-resume",
-                    on_click=resume,
-                    args=(ws, job.id),
-                )
-            else:
-                st.empty()
-            if job.state in ("queued", "running", "paused"):
-                st.button(
-                    "Stop",
-                    icon=":material/stop:",
-                    key=f"{key}-stop",
-                    on_click=job_control.stop_job,
-                    args=(ws, job.id),
-                    disabled=job.command == "stop",
-                )
-            else:
-                st.empty()
+        if may("work"):
+            with st.container(horizontal=True, gap="small"):
+                _show_buttons(job, live, key=f"{key}-{job.id}")
+
+
+def _show_buttons(job: Job, live: Sequence[Job], *, key: str) -> None:
+    """Show the buttons that the state of a job allows; an empty place where one is not, or it would stay."""
+    ws, pausable = get_workspace(), JOB_KINDS[job.kind].can_pause
+    waiting = job_control.waiting_in_order(live)
+    resume: Callable[..., Any] = job_control.resume_job  # Streamlit leaves what it returns alone
+    first: Callable[..., Any] = job_control.run_first
+    stop, up = job_control.stop_job, "Before all others that wait; what runs goes on."
+    buttons: tuple[tuple[bool, str, str, Callable[..., Any], bool, str | None], ...] = (
+        (
+            job.state == "running" and pausable,
+            "Pause",
+            "pause",
+            job_control.pause_job,
+            bool(job.command),
+            None,
+        ),
+        (job in waiting[1:], "Run first", "vertical_align_top", first, False, up),
+        (job.state in ("paused", "failed", "cancelled"), "Resume", "play_arrow", resume, False, None),
+        (job.state in WAITING_STATES, "Stop", "stop", stop, job.command == "stop", None),
+    )
+    for allowed, label, icon, action, disabled, help_text in buttons:
+        if not allowed:
+            st.empty()
+            continue
+        st.button(
+            label,
+            icon=f":material/{icon}:",
+            key=f"{key}-{label.lower().replace(' ', '-')}",
+            help=help_text,
+            on_click=action,
+            args=(ws, job.id),
+            disabled=disabled,
+        )
 
 
 def fraction_done(job: Job | None) -> float:
@@ -224,7 +224,7 @@ def state_text(job: Job, live: Sequence[Job]) -> str:
 
 def queue_text(job: Job, live: Sequence[Job]) -> str:
     """Return since when a job waits, and at which place where others wait too."""
-    waiting = sorted(other.id for other in live if other.state == "queued")
+    waiting = [other.id for other in job_control.waiting_in_order(live)]
     place = f"place {waiting.index(job.id) + 1} of {len(waiting)} in the queue" if len(waiting) > 1 else ""
     return " · ".join(filter(None, (f"queued {relative_time(job.created_at)}", place)))
 

@@ -12,6 +12,7 @@ from lensapp.services.train.job_control import (
     active_jobs,
     recent_jobs,
     resume_job,
+    waiting_in_order,
 )
 from lensapp.services.workers import last_log_lines, worker_alive
 from lensapp.storage.records import Job
@@ -68,8 +69,10 @@ def _show_jobs() -> None:
         )
     elif live and not worker_alive(ws):
         st.warning(no_worker())
-    order = ("running", "queued", "paused")
-    for job in sorted(live, key=lambda one: (order.index(one.state), one.id)):
+    running, paused = (
+        [one for one in reversed(live) if one.state == state] for state in ("running", "paused")
+    )
+    for job in (*running, *waiting_in_order(live), *paused):
         with st.container(border=True, gap="xsmall", key=f"drawer-live-{job.id}"):
             job_progress(job, key="drawer", live=live)
             if by := _started_by(job):
