@@ -7,6 +7,7 @@ import streamlit as st
 
 from lensapp.core.errors import NotFound
 from lensapp.core.train.committees import MODEL as COMMITTEE
+from lensapp.services.data.sources import ready_sources
 from lensapp.services.evaluate.compare.same_part import run_before
 from lensapp.services.evaluate.evaluation import (
     Evaluation,
@@ -22,12 +23,13 @@ from lensapp.services.train.starter import REMARK, STARTER_NAME, is_starter, sta
 from lensapp.storage.records import Run
 from lensapp.storage.workspace import Workspace
 from lensapp.ui.evaluate.checks.audit_view import show_audit
+from lensapp.ui.evaluate.page_example import show_evaluate_example
 from lensapp.ui.evaluate.score_view import show_classes, show_scores
 from lensapp.ui.evaluate.value_view import show_values
 from lensapp.ui.shared.address import digest, in_fragment_run
 from lensapp.ui.shared.job_controls import POLL_SECONDS, start_button, training_text, watch_job
 from lensapp.ui.shared.markup import plain
-from lensapp.ui.shared.page_head import page_head
+from lensapp.ui.shared.page_head import lead_to_cutouts, page_head
 from lensapp.ui.shared.state import choose, get_workspace, go, say_what_stands_in, select, selected
 from lensapp.ui.shared.widgets import empty_state
 
@@ -55,14 +57,7 @@ def show_evaluate_page() -> None:
         _follow_training(ws, next(iter(under_way)))
         return
     if not trained and not starter:
-        box = empty_state(
-            "No trained network yet",
-            "ROC, confusion matrix, purity and completeness, and the worst mistakes of a run will appear "
-            "here, measured on the test part that training never sees.",
-            icon=ICON,
-        )
-        if box.button("Train a network", icon=":material/model_training:", type="primary", key="to-train"):
-            go("train")
+        _show_nothing(ws)
         return
     left, middle, right = st.columns([4, 2, 3], vertical_alignment="top")  # several runs take several rows
     with left:
@@ -89,6 +84,21 @@ def show_evaluate_page() -> None:
             _follow_training(ws, run.name, part=part)
         return
     _show_measured(ws, run, part=part, compared=compared)
+
+
+def _show_nothing(ws: Workspace) -> None:
+    """Say that there is no network yet, lead to the first, and show what will be told of it."""
+    box = empty_state(
+        "No trained network yet",
+        "ROC, confusion matrix, purity and completeness, and the worst mistakes of a run will appear "
+        "here, measured on the test part that training never sees.",
+        icon=ICON,
+    )
+    if not ready_sources(ws):
+        lead_to_cutouts(box, key="evaluate-to-cutouts")
+    elif box.button("Train a network", icon=":material/model_training:", type="primary", key="to-train"):
+        go("train")
+    show_evaluate_example()
 
 
 def _follow_training(ws: Workspace, run_name: str, *, part: str | None = None) -> None:

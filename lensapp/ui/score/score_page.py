@@ -43,6 +43,7 @@ from lensapp.ui.evaluate.threshold import current_threshold
 from lensapp.ui.score.estimates import offer_probabilities, show_estimates
 from lensapp.ui.score.permissions import ask_permissions
 from lensapp.ui.score.recall import show_recall
+from lensapp.ui.score.score_example import show_example
 from lensapp.ui.score.score_figure import scored_figure
 from lensapp.ui.score.score_import import show_score_import
 from lensapp.ui.score.source_check import show_source_check
@@ -52,7 +53,7 @@ from lensapp.ui.shared.address import kept, switch, text, whole
 from lensapp.ui.shared.filters import ask_filter, filter_fold
 from lensapp.ui.shared.job_controls import start_button, watch_job
 from lensapp.ui.shared.markup import plain
-from lensapp.ui.shared.page_head import page_head
+from lensapp.ui.shared.page_head import lead_to_cutouts, page_head
 from lensapp.ui.shared.scores import USUAL_THRESHOLD, hint_at_low_scores, scores_text
 from lensapp.ui.shared.state import choose, get_workspace, go, selected
 from lensapp.ui.shared.widgets import (
@@ -275,11 +276,14 @@ def _show_nothing(ws: Workspace, imported: list[Source]) -> None:
         "here. " + ("Train a network first." if imported else "Import a source first."),
         icon=ICON,
     )
-    label = "Train a network" if imported else "Import cutouts"
-    if box.button(label, type="primary", icon=":material/arrow_forward:", key="score-first"):
-        go("train" if imported else "data")
+    if not imported:
+        lead_to_cutouts(box, key="score-to-cutouts")
+    elif box.button("Train a network", type="primary", icon=":material/arrow_forward:", key="score-first"):
+        go("train")
     if imported:
         offer_starter()
+    show_example()
+    if imported:
         show_score_import(ws, imported)
 
 

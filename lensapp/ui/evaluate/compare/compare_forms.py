@@ -11,6 +11,7 @@ from lensapp.core.train.committees import COMBINATIONS, CommitteeSpec
 from lensapp.core.train.comparison_spec import ComparisonSpec
 from lensapp.core.train.presets import PRESETS
 from lensapp.core.train.recommended import RECOMMENDED, offered_networks
+from lensapp.services.data.sources import ready_sources
 from lensapp.services.evaluate.combinations import compare_combinations
 from lensapp.services.evaluate.committees import make_committee, suggest_committee_name
 from lensapp.services.evaluate.figure_tables import ways_table
@@ -20,6 +21,7 @@ from lensapp.services.train.durations import Paces, paces_of
 from lensapp.storage.records import Dataset
 from lensapp.storage.workspace import Workspace
 from lensapp.ui.evaluate.compare.compare_preview import recipe_of, show_preview, title_of
+from lensapp.ui.evaluate.page_example import show_compare_example
 from lensapp.ui.evaluate.tables import show_table
 from lensapp.ui.shared.address import (
     decimal,
@@ -35,9 +37,17 @@ from lensapp.ui.shared.address import (
 from lensapp.ui.shared.forms import validated
 from lensapp.ui.shared.job_controls import spread_field
 from lensapp.ui.shared.markup import plain, plain_all
-from lensapp.ui.shared.page_head import ButtonType
+from lensapp.ui.shared.page_head import ButtonType, lead_to_cutouts
 from lensapp.ui.shared.state import VIEW, choose, go, select
-from lensapp.ui.shared.widgets import duration, error_box, errors_shown, heading, number, question
+from lensapp.ui.shared.widgets import (
+    duration,
+    empty_state,
+    error_box,
+    errors_shown,
+    heading,
+    number,
+    question,
+)
 from lensapp.ui.train.recipe_cards import time_in_all
 
 NEW, COSTS = "new", "costs"
@@ -58,6 +68,20 @@ INPUTS = ComparisonSpec.model_fields["baselines_on"].default
 QUEUED = "compare-queued"
 MOST = 10**9  # that the address takes; the specification says what may be
 MADE = "compare-committee-made"
+
+
+def show_no_dataset(ws: Workspace) -> None:
+    """Say that networks need a dataset version to be compared on, and lead to where one is made."""
+    box = empty_state(
+        "No dataset to compare networks on yet",
+        "Networks are compared on one frozen dataset version. Split a source first.",
+        icon=":material/leaderboard:",
+    )
+    if not ready_sources(ws):
+        lead_to_cutouts(box, key="compare-to-cutouts")
+    elif box.button("Split a source", icon=":material/call_split:", type="primary", key="compare-to-split"):
+        go("split")
+    show_compare_example()
 
 
 def show_committee_form(ws: Workspace, rows: list[Compared], ticked: list[str]) -> None:

@@ -73,13 +73,7 @@ def show_compare_page() -> None:
     if not runs.training_datasets(ws):
         with head:
             page_head("Compare")
-        box = empty_state(
-            "No dataset to compare networks on yet",
-            "Networks are compared on one frozen dataset version. Split a source first.",
-            icon=":material/leaderboard:",
-        )
-        if box.button("Split a source", icon=":material/call_split:", type="primary", key="compare-to-split"):
-            go("split")
+        compare_forms.show_no_dataset(ws)
         return
     comparisons_made = studies.list_studies(ws, comparisons.KIND)
     statuses = studies_last(ws, runs.list_statuses(ws))
