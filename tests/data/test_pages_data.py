@@ -165,6 +165,11 @@ def test_few_cutouts_are_not_audited_and_two_simulations_say_that_they_tell_noth
     assert len(figures_of(app)) == 1  # the example
     assert not any("Neither is real" in one.value for one in app.markdown)
     app = open_data(view="realism", source="demo1", real="demo2")
+    pictures = [
+        one for one in app.columns if [text.value for text in one.caption][:1] == ["demo1 (simulated)"]
+    ]
+    bottom = type(pictures[0].proto).VerticalAlignment.Value("BOTTOM")
+    assert pictures[0].proto.vertical_alignment == bottom  # in one row, also below a name of two lines
     assert any("Neither is real" in one.value for one in app.markdown)
     assert any(button.label == "Import real cutouts" for button in app.button)
 
@@ -276,6 +281,7 @@ def test_positions_all_over_the_sky_are_on_a_map_of_the_whole_sky():
     assert not figure.layout.xaxis.visible
     marks = [trace for trace in figure.data if trace.mode == "markers"]
     assert max(abs(x) for trace in marks for x in trace.x) < 2 * np.sqrt(2)
+    assert "Galactic plane" in {trace.name for trace in figure.data}
     assert {trace.marker.symbol for trace in marks} == {"circle", "x"}
     assert overlapping == 1
     assert [one.text for one in figure.layout.annotations] == ["<b>2</b>"]
@@ -345,16 +351,6 @@ def test_what_positions_tell_of_a_field():
     assert "Within" not in facts_in_words(replace(facts, sharing=0, mixed=0))
     alone = field_facts(ra_deg[:1], dec_deg[:1], np.array(["lens"], object))
     assert alone.median_arcsec is None
-
-
-def test_the_cutouts_of_a_pair_or_heap_are_in_one_frame():
-    """A pair 36″ apart, a heap of three at one position, and a pair of which each is nearest to the other."""
-    ra_deg = np.array([10.0, 20.0, 30.0, 20.0, 10.0, 20.0, 30.0])
-    dec_deg = np.array([0.0, 0.0, 0.0, 0.0, 0.01, 0.0, 0.005])
-    rows, separations, together = closest_rows(ra_deg, dec_deg, most=8)
-    assert (rows.tolist(), together) == ([1, 3, 5, 2, 6, 0, 4], [3, 2, 2])
-    assert separations == [0.0, 0.0, 0.0, 18.0, 18.0, 36.0, 36.0]
-    assert closest_rows(ra_deg[:1], dec_deg[:1], most=8)[2] == []
 
 
 def test_cutouts_that_lie_together_far_from_others_are_a_place():

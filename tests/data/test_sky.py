@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 
 from lensapp.core.data import sky
 from lensapp.core.errors import InvalidInput
+from lensapp.services.data.sky_maps import closest_rows, galactic_plane_of
 
 
 def test_separations_equal_astropys() -> None:
@@ -93,3 +94,23 @@ def test_every_pair_within_the_radius_shares_a_group(
     apart = sky.separation_arcsec(ra[:, None], dec[:, None], ra[None], dec[None])
     close = apart < radius * (1 - 1e-9) - 1e-6
     assert (groups[:, None] == groups[None])[close].all()
+
+
+def test_the_galactic_plane_runs_through_the_centre_of_the_galaxy_on_a_map_of_the_whole_sky() -> None:
+    """Sagittarius A* lies at RA 266.4°, Dec −28.9°."""
+    for centre_deg in (0.0, 180.0):
+        x, y = galactic_plane_of(centre_deg)
+        for ra_deg, dec_deg in ((266.405, -28.936), (86.405, 28.936)):
+            there = sky.hammer(ra_deg, dec_deg, centre_deg=centre_deg)
+            assert np.nanmin(np.hypot(x - there[0], y - there[1])) < 0.01
+        assert np.nanmax(np.hypot(np.diff(x), np.diff(y))) < 0.2  # no line from one edge to the other
+
+
+def test_the_cutouts_of_a_pair_or_heap_are_in_one_frame() -> None:
+    """A pair 36″ apart, a heap of three at one position, and a pair of which each is nearest to the other."""
+    ra_deg = np.array([10.0, 20.0, 30.0, 20.0, 10.0, 20.0, 30.0])
+    dec_deg = np.array([0.0, 0.0, 0.0, 0.0, 0.01, 0.0, 0.005])
+    rows, separations, together = closest_rows(ra_deg, dec_deg, most=8)
+    assert (rows.tolist(), together) == ([1, 3, 5, 2, 6, 0, 4], [3, 2, 2])
+    assert separations == [0.0, 0.0, 0.0, 18.0, 18.0, 36.0, 36.0]
+    assert closest_rows(ra_deg[:1], dec_deg[:1], most=8)[2] == []

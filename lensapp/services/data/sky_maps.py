@@ -297,6 +297,17 @@ def grid_of(centre_deg: float) -> tuple[FloatArray, FloatArray]:
     return x, y
 
 
+def galactic_plane_of(centre_deg: float) -> tuple[FloatArray, FloatArray]:
+    """Return the plane of the Milky Way on a map of the whole sky as a line, broken by NaN at its edge."""
+    from astropy.coordinates import SkyCoord  # takes a while to load: only maps of the whole sky need it
+
+    along = np.linspace(0, 360, 361)
+    plane = SkyCoord(l=along, b=np.zeros_like(along), unit="deg", frame="galactic").icrs
+    x, y = hammer(plane.ra.deg, plane.dec.deg, centre_deg=centre_deg)
+    across_edge = np.flatnonzero(np.abs(np.diff(x)) > WHOLE_SKY_WIDTH / 4) + 1
+    return np.insert(x, across_edge, np.nan), np.insert(y, across_edge, np.nan)
+
+
 def right_ascensions_of(centre_deg: float) -> tuple[FloatArray, FloatArray, list[str]]:
     """Return where on a map of the whole sky which right ascensions are written, away from the equator.
 

@@ -233,7 +233,9 @@ def _show_beside(pair: Mapping[str, str], kinds: Mapping[str, str]) -> None:
     """Show some cutouts of both sources side by side, of the same part of the sky."""
     pictures = pictures_beside(get_workspace(), pair["real"], pair["simulated"], count=PICTURES)
     words = called(pair, kinds)
-    for cell, kind, shown in zip(st.columns(2, gap="medium"), ("real", "simulated"), pictures, strict=True):
+    # Pictures of both stand in one row, also where one name takes two lines.
+    cells = st.columns(2, gap="medium", vertical_alignment="bottom")
+    for cell, kind, shown in zip(cells, ("real", "simulated"), pictures, strict=True):
         with cell:
             st.caption(plain(words[kind]))
             sheet(shown, columns=PICTURES)

@@ -24,6 +24,7 @@ from lensapp.services.data.sky_maps import (
     SkyMap,
     declinations_of,
     field_of,
+    galactic_plane_of,
     grid_of,
     map_of,
     places_of,
@@ -432,10 +433,13 @@ def _shape_field(figure: go.Figure, at: SkyMap) -> None:
 
 
 def _draw_grid(figure: go.Figure, centre_deg: float) -> None:
-    """Draw meridians and parallels of a map of the whole sky, with their degrees, and hide its axes."""
+    """Draw meridians, parallels and the Galactic plane on a map of the whole sky, with degrees for axes."""
     x, y = grid_of(centre_deg)
     line = {"color": figures.faded(figures.ink(), 0.25), "width": 1}
     figure.add_scatter(x=x, y=y, mode="lines", line=line, hoverinfo="skip", showlegend=False)
+    x, y = galactic_plane_of(centre_deg)
+    plane = {"color": figures.faded(figures.ink(), 0.6), "width": 1.5, "dash": "dash"}
+    figure.add_scatter(x=x, y=y, mode="lines", line=plane, hoverinfo="skip", name="Galactic plane")
     _write(figure, *right_ascensions_of(centre_deg), place="middle center")
     _write(figure, *declinations_of(centre_deg), place="middle left")
     figure.update_xaxes(visible=False, constrain="domain")
