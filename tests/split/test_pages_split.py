@@ -182,3 +182,9 @@ def test_how_a_version_was_made_is_said_in_a_few_words():
     )
     assert made_in_words({"kind": "feedback"}) == "from votes"
     assert made_in_words({}) == ""
+
+
+def test_the_frozen_versions_stand_beside_the_form_which_is_as_tall_as_the_window(workspace):
+    make_survey(workspace, count=40)
+    page = open_split()
+    assert any("Frozen versions" in [one.value for one in column.subheader] for column in page.columns)

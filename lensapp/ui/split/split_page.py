@@ -1,6 +1,7 @@
 """The split page: class balance and sky position of the parts, live as the sliders move."""
 
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
 from lensapp.core.errors import LensAppError
 from lensapp.core.split.splits import LABELS, SplitSpec
@@ -64,7 +65,12 @@ def show_split_page() -> None:
         return
     labelled = [source.name for source in ready if is_labelled(get_workspace(), source)]
     if labelled:
-        _show_split({source.name: source for source in ready}, labelled, trains=trains)
+        controls, picture = st.columns([1.3, 2.7], gap="large")
+        with picture:
+            parts, versions = st.container(), st.container()
+        _show_split(controls, parts, {source.name: source for source in ready}, labelled, trains=trains)
+        with versions:  # beside the form, which is as tall as the window
+            show_versions()
     else:
         box = empty_state(
             "No source has labels yet",
@@ -83,16 +89,22 @@ def show_split_page() -> None:
                 go("score", run=install_starter(get_workspace()).name)
             if st.button("Import with labels", icon=":material/download:", key="split-import"):
                 go("data")
-    show_versions()
+        show_versions()
 
 
-def _show_split(ready: dict[str, Source], labelled: list[str], *, trains: bool) -> None:
+def _show_split(
+    controls: DeltaGenerator,
+    picture: DeltaGenerator,
+    ready: dict[str, Source],
+    labelled: list[str],
+    *,
+    trains: bool,
+) -> None:
     """Show the form on the left, filter and parts on the right, groups of cutouts below.
 
     What freezes the settings stays in sight. It is not the coloured button once a
     version waits for a training, to which the next step `trains`.
     """
-    controls, picture = st.columns([1.3, 2.7], gap="large")
     with controls, st.container(key="split-form", gap="small"):
         fields = st.container(key="split-form-fields", gap="small")
         ending = st.container(key="split-form-start", gap="small")

@@ -201,7 +201,7 @@ def test_limits_of_tpr10_are_those_of_the_evaluation_and_costs_follow_the_figure
     told = [text.value for text in page.markdown]
     assert "TPR10 against cost" in " ".join(told)
     assert ["chance, or worse: **elu_cnn-2**." in one.value for one in page.warning] == [True]
-    assert any("95\u00a0% (resampling, which" in text.value for text in page.caption)
+    assert any("95\u00a0% (resampling)" in text.value for text in page.caption)
     page.get_by_key("compare-merit").set_value("auroc").run()
     assert "AUROC against cost" in " ".join(text.value for text in page.markdown)
 

@@ -21,8 +21,8 @@ MERITS = {
 LOWER_IS_BETTER = "rotation_std"
 INTERVALS = {
     "accuracy": "Wilson",
-    "auroc": "DeLong, or resampling where several cutouts show one object",
-    "tpr10": "resampling, which counts that its threshold hangs on few non-lenses",
+    "auroc": "DeLong or resampling",
+    "tpr10": "resampling",
 }
 """How the limits of a figure were found."""
 COSTS = {
