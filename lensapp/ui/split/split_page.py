@@ -136,7 +136,11 @@ def _show_split(
     if name is not None:
         with ending, errors_shown():
             _freeze(source_names, spec, name, without, second)
-    names = {source.id: source.name for source in used}
+    _show_groups(preview, {source.id: source.name for source in used})
+
+
+def _show_groups(preview: SplitPreview, names: dict[int, str]) -> None:
+    """Show the objects with both labels and the images that look alike, of sources with these names."""
     figures.show_groups(
         preview.conflicts,
         names,
