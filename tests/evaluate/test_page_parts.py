@@ -11,7 +11,7 @@ from lensapp.core.numerals import fixed
 from lensapp.services.data.pictures import read_pictures
 from lensapp.services.evaluate import subgroups
 from lensapp.services.evaluate.expectations import time_unit
-from lensapp.services.evaluate.figure_tables import shortcut_words
+from lensapp.services.evaluate.figure_tables import audited_shortcut_words
 from lensapp.services.evaluate.histogram_bins import bins_for
 from lensapp.services.evaluate.run_colours import colours_of_runs
 from lensapp.services.evaluate.seen_pictures import seen_pictures
@@ -62,18 +62,18 @@ def test_what_tells_lenses_is_said_in_words_beside_the_network() -> None:
         "kind": "columns", "title": "catalogue columns", "auroc": 0.95, "low": 0.9,
         "telling": [["magnitude_i", 0.9]],
     }  # fmt: skip
-    assert shortcut_words(found, {"network": {"low": 0.92}}).startswith(
+    assert audited_shortcut_words(found, {"network": {"low": 0.92}}).startswith(
         "Catalogue columns alone do as well as the network (most: magnitude i). The classes"
     )
-    better = shortcut_words(found, {"network": {"low": 0.8, "high": 0.88}})
+    better = audited_shortcut_words(found, {"network": {"low": 0.8, "high": 0.88}})
     assert better.startswith("Catalogue columns alone do better than the network")
-    behind = shortcut_words(found, {"network": {"low": 0.97}})
+    behind = audited_shortcut_words(found, {"network": {"low": 0.97}})
     assert behind.startswith("Catalogue columns alone tell much (most")
-    inputs = shortcut_words(found, {"network": {"low": 0.92}, "shortcuts": {"simulated": True}})
+    inputs = audited_shortcut_words(found, {"network": {"low": 0.92}, "shortcuts": {"simulated": True}})
     assert "what went into the simulation" in inputs
     noise = {"kind": "noise", "title": "noise", "auroc": 0.6, "low": 0.55, "telling": []}
-    assert shortcut_words(noise, {}) == "Noise tells a little."
-    assert shortcut_words(noise | {"low": 0.45}, {}) == "Noise tells nothing."
+    assert audited_shortcut_words(noise, {}) == "Noise tells a little."
+    assert audited_shortcut_words(noise | {"low": 0.45}, {}) == "Noise tells nothing."
 
 
 def test_bins_have_short_limits_on_two_lines() -> None:

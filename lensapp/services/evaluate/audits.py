@@ -1,7 +1,7 @@
 """The audit of a run: shortcuts, leaks, label noise, and how its dataset and other sources compare."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
@@ -142,9 +142,7 @@ def audit(
     }
     step(0.0, "measuring cutouts")
     try:
-        found["shortcuts"] = _shortcuts(
-            ws, run, dataset, spec, network=area, before=lambda kind: step(0.3, f"shortcuts: {TITLES[kind]}")
-        )
+        found["shortcuts"] = _shortcuts(ws, run, dataset, spec, network=found["network"], step=step)
     except InvalidInput as error:
         found["shortcuts"] = {"reason": str(error)}
     step(0.6, "looking for leaks between the parts")
@@ -173,8 +171,8 @@ def _shortcuts(
     dataset: Dataset,
     spec: AuditSpec,
     *,
-    network: Interval | None,
-    before: Callable[[Kind], None],
+    network: Mapping[str, Any] | None,
+    step: Callable[[float, str], None],
 ) -> dict[str, Any]:
     """Measure a sample of the dataset and return what logistic regressions reach on each kind of measures."""
     members = datasets.member_columns(ws.database, dataset.id, extra=("ra_deg", "dec_deg"))
@@ -207,15 +205,15 @@ def _shortcuts(
         groups=members["group_id"],
         folds=spec.folds,
         seed=spec.seed,
-        network=network,
-        before=before,
+        before=lambda kind: step(0.3, f"shortcuts: {TITLES[kind]}"),
     )
+    simulated = all(source.kind == sources.SIMULATED for source in used)
     return {
         "cutouts": {"lens": int(labels.sum()), "nonlens": int((~labels).sum())},
-        "found": [one.as_dict() for one in shortcuts],
+        "found": [one.as_dict(network=network, simulated=simulated) for one in shortcuts],
         "columns_left_out": left_out,
         "label_columns": labels_themselves,
-        "simulated": all(source.kind == sources.SIMULATED for source in used),
+        "simulated": simulated,
     }
 
 

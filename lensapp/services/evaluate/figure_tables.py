@@ -5,9 +5,8 @@ from typing import Any
 
 import pandas as pd
 
-from lensapp.core.data.column_names import column_label
 from lensapp.core.errors import InvalidInput
-from lensapp.core.evaluate.audits.shortcuts import INPUTS, MEANINGS, PLURALS, is_strong
+from lensapp.core.evaluate.audits.shortcuts import shortcut_words
 from lensapp.core.evaluate.estimation import HEZAVEH_ERRORS, EstimateFigures
 from lensapp.core.evaluate.multiclass import ClassFigures
 from lensapp.core.evaluate.nuisance import Nuisance
@@ -278,7 +277,7 @@ def subgroup_table(groups: Sequence[Subgroup]) -> pd.DataFrame:
 def shortcut_table(audit: Mapping[str, Any]) -> pd.DataFrame:
     """Return one row for the network of an audit and per kind of measures: AUROC and what it means."""
     network = audit["network"]
-    told = [(one, shortcut_words(one, audit)) for one in audit["shortcuts"]["found"]]
+    told = [(one, audited_shortcut_words(one, audit)) for one in audit["shortcuts"]["found"]]
     rows = [("the network", network, "On the test part.")] if network else []
     rows += [(one["title"], one, words) for one, words in told]
     return pd.DataFrame(
@@ -292,25 +291,10 @@ def shortcut_table(audit: Mapping[str, Any]) -> pd.DataFrame:
     )
 
 
-def shortcut_words(found: Mapping[str, Any], audit: Mapping[str, Any]) -> str:
-    """Return what one kind of measures tells of lenses, beside the network: "Noise tells nothing."."""
-    network = audit.get("network")
-    simulated = found["kind"] == "columns" and audit.get("shortcuts", {}).get("simulated")
-    meaning = INPUTS if simulated else MEANINGS[found["kind"]]
-    title = found["title"]
-    name = title[:1].upper() + title[1:]
-    ending = "" if title.endswith(PLURALS) else "s"
-    columns = [column_label(column) for column, _ in found["telling"]]
-    by = f" (most: {', '.join(columns)})" if columns and found["kind"] != "position" else ""
-    if found["low"] <= 0.5:
-        return f"{name} tell{ending} nothing."
-    if not is_strong(found):
-        return f"{name} tell{ending} a little{by}."
-    if network and found["auroc"] >= network["low"]:
-        does = "does" if ending else "do"
-        well = "better than" if found["low"] > network.get("high", 1.0) else "as well as"
-        return f"{name} alone {does} {well} the network{by}. {meaning}"
-    return f"{name} alone tell{ending} much{by}. {meaning}"
+def audited_shortcut_words(found: Mapping[str, Any], audit: Mapping[str, Any]) -> str:
+    """Return what one kind of measures of an audit tells of lenses, beside the network that it audits."""
+    simulated = bool(audit.get("shortcuts", {}).get("simulated"))
+    return shortcut_words(found, network=audit.get("network"), simulated=simulated)
 
 
 def realism_table(outcomes: Sequence[Mapping[str, Any]]) -> pd.DataFrame:

@@ -8,7 +8,7 @@ from lensapp.core.evaluate.audits.shortcuts import is_strong
 from lensapp.core.evaluate.score_axis import at_least
 from lensapp.services.evaluate.audits import KeptAudit
 from lensapp.services.evaluate.evaluation import Evaluation, Measured
-from lensapp.services.evaluate.figure_tables import shortcut_words, with_limits
+from lensapp.services.evaluate.figure_tables import audited_shortcut_words, with_limits
 from lensapp.services.evaluate.label_noise import suspects_in_words, suspicion_doubt
 from lensapp.services.evaluate.realism import areas_in_words, realism_outcomes
 from lensapp.services.reports.checks import WHO, StoredChecks, label_noise_in_words, share_of
@@ -123,7 +123,7 @@ def _limits_of_audit(kept: KeptAudit) -> Iterator[str]:
         yield f"{kept.new_votes} votes were cast since the audit, which told label noise without them."
     for one in found["shortcuts"].get("found", ()):
         if is_strong(one):
-            yield shortcut_words(one, found)
+            yield audited_shortcut_words(one, found)
     if "reason" not in found["leakage"]:
         for one in found["leakage"]:
             leaked = one["cutouts"].get("test", 0)

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from scipy.stats import norm
 
+from lensapp.core.data.column_names import column_label
 from lensapp.core.errors import InvalidInput
 from lensapp.core.evaluate.audits.shortcuts import (
     Measures,
@@ -16,7 +17,6 @@ from lensapp.core.evaluate.audits.shortcuts import (
     pixel_measures,
     position_measures,
 )
-from lensapp.core.evaluate.resampling import Interval
 
 COUNT, SIDE = 240, 32
 LABELS = np.arange(COUNT) % 2 == 1
@@ -30,10 +30,10 @@ def galaxies(seed=1):
     return (light + rng.normal(0, 1, (COUNT, SIDE, SIDE, 2))).astype(np.float32)
 
 
-def audited(pixels, kinds=("central", "border", "background", "noise", "psf"), **options):
+def audited(pixels, kinds=("central", "border", "background", "noise", "psf")):
     measured = pixel_measures(pixels, bands=("g", "r"), pixel_scale_arcsec=0.4, scale=noise_of(pixels))
     measured = {kind: measured[kind] for kind in kinds}
-    found = find_shortcuts(measured, LABELS, groups=np.arange(COUNT), folds=4, seed=0, **options)
+    found = find_shortcuts(measured, LABELS, groups=np.arange(COUNT), folds=4, seed=0)
     return {one.kind: one for one in found}
 
 
@@ -47,10 +47,10 @@ def test_a_mark_in_the_corner_is_exposed_by_border_pixels_and_not_by_central_one
     """Husky against wolf: the snow is behind the wolves."""
     pixels = galaxies()
     pixels[LABELS, :3, :3] += 2.0
-    network = Interval(0.98, 0.96, 0.99)
-    found = audited(pixels, network=network)
+    found = audited(pixels)
     assert found["border"].auroc > 0.97
-    assert found["border"].words.startswith("Border pixels alone do as well as the network.")
+    told = found["border"].as_dict(network={"auroc": 0.98, "low": 0.96, "high": 1.0})
+    assert told["words"].startswith("Border pixels alone do as well as the network.")
     assert found["central"].auroc < 0.62
 
 
@@ -80,7 +80,7 @@ def test_what_differs_is_named(kind, name, change):
     shortcut = audited(pixels, kinds=(kind,))[kind]
     assert shortcut.auroc > 0.9
     assert name in [column for column, _ in shortcut.telling]
-    assert name in shortcut.words
+    assert column_label(name) in shortcut.as_dict()["words"]
 
 
 def test_a_class_on_both_sides_of_the_other_is_told():

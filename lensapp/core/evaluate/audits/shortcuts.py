@@ -14,10 +14,11 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from lensapp.core.data.column_names import column_label
 from lensapp.core.data.sky import unit_vectors
 from lensapp.core.errors import InvalidInput
 from lensapp.core.evaluate.audits.realism import aperture_photometry
-from lensapp.core.evaluate.resampling import Interval, figure_intervals
+from lensapp.core.evaluate.resampling import figure_intervals
 
 FloatArray = NDArray[np.float64]
 Kind = Literal["central", "border", "background", "noise", "psf", "columns", "position"]
@@ -90,16 +91,48 @@ class Shortcut:
     high: float
     columns: int
     telling: tuple[tuple[str, float], ...]
-    words: str
 
-    def as_dict(self) -> dict[str, Any]:
-        """Return plain JSON values."""
-        return asdict(self) | {"title": TITLES[self.kind], "telling": [list(one) for one in self.telling]}
+    def as_dict(self, *, network: Mapping[str, Any] | None = None, simulated: bool = False) -> dict[str, Any]:
+        """Return plain JSON values, with what they tell in words, as `shortcut_words`."""
+        told = asdict(self) | {"title": TITLES[self.kind], "telling": [list(one) for one in self.telling]}
+        return told | {"words": shortcut_words(told, network=network, simulated=simulated)}
 
 
 def is_strong(shortcut: Mapping[str, Any]) -> bool:
     """Return whether one kind of measures, as `Shortcut.as_dict` gives it, tells much."""
     return bool(shortcut["low"] > 0.5 and shortcut["auroc"] >= STRONG)
+
+
+def shortcut_words(
+    shortcut: Mapping[str, Any], *, network: Mapping[str, Any] | None, simulated: bool = False
+) -> str:
+    """Return what one kind of measures tells of lenses: "Noise tells nothing.".
+
+    Parameters
+    ----------
+    shortcut
+        As `Shortcut.as_dict` gives it.
+    network
+        AUROC of the network that is audited with its limits, `low` and `high`, where it is known.
+    simulated
+        Whether all cutouts are simulated.
+    """
+    of_inputs = simulated and shortcut["kind"] == "columns"
+    meaning = INPUTS if of_inputs else MEANINGS[shortcut["kind"]]
+    title = shortcut["title"]
+    name = title[:1].upper() + title[1:]
+    ending = "" if title.endswith(PLURALS) else "s"
+    columns = [column_label(column) for column, _ in shortcut["telling"]]
+    by = f" (most: {', '.join(columns)})" if columns and shortcut["kind"] != "position" else ""
+    if shortcut["low"] <= 0.5:
+        return f"{name} tell{ending} nothing."
+    if not is_strong(shortcut):
+        return f"{name} tell{ending} a little{by}."
+    if network and shortcut["auroc"] >= network["low"]:
+        does = "does" if ending else "do"
+        well = "better than" if shortcut["low"] > network.get("high", 1.0) else "as well as"
+        return f"{name} alone {does} {well} the network{by}. {meaning}"
+    return f"{name} alone tell{ending} much{by}. {meaning}"
 
 
 def central_pixels(pixels: NDArray[np.float32], pixel_scale_arcsec: float | None) -> NDArray[np.float32]:
@@ -312,7 +345,6 @@ def find_shortcuts(
     groups: NDArray[Any],
     folds: int,
     seed: int,
-    network: Interval | None = None,
     before: Callable[[Kind], None] = lambda _kind: None,
 ) -> list[Shortcut]:
     """Return what logistic regressions on each kind of measures reach, in the order of `TITLES`.
@@ -321,8 +353,6 @@ def find_shortcuts(
     ----------
     labels, groups : shape (n,)
         Truth, and what must not be in two folds.
-    network
-        AUROC of the network that is audited.
     before
         Called with each kind before it is looked at.
 
@@ -333,7 +363,7 @@ def find_shortcuts(
     """
     shortcuts = []
     independent = len(np.unique(groups)) == len(groups)
-    for kind, title in TITLES.items():
+    for kind in TITLES:
         if kind not in measured or not measured[kind].values.shape[1]:
             continue
         before(kind)
@@ -343,18 +373,8 @@ def find_shortcuts(
             labels, scores, rng=np.random.default_rng(seed), groups=None if independent else groups
         )["auroc"]
         telling = _telling(measures, labels)
-        by = f", most by {', '.join(name for name, _ in telling)}" if telling and kind != "position" else ""
-        if area.low <= 0.5:
-            words = f"Nothing is told by {title}."
-        elif area.value < STRONG:
-            words = f"A little is told by {title}{by}."
-        elif network is None or area.value < network.low:
-            words = f"Much is told by {title} alone{by}. {MEANINGS[kind]}"
-        else:
-            do = "do" if title.endswith(PLURALS) else "does"
-            words = f"{title[0].upper()}{title[1:]} alone {do} as well as the network{by}. {MEANINGS[kind]}"
         columns = measures.values.shape[1]
-        shortcuts.append(Shortcut(kind, area.value, area.low, area.high, columns, telling, words))
+        shortcuts.append(Shortcut(kind, area.value, area.low, area.high, columns, telling))
     return shortcuts
 
 
