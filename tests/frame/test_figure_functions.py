@@ -29,12 +29,12 @@ from lensapp.services.evaluate.subgroups import LensTrend
 from lensapp.services.score.map_density import COLUMNS, ROWS, Cells
 from lensapp.ui.catalogue import ledger_figure
 from lensapp.ui.data import corner_figure, field_example, realism, realism_example, sky_view
-from lensapp.ui.evaluate import calibration_view, completeness_view, survey_figures
+from lensapp.ui.evaluate import calibration_view, completeness_view, page_example, survey_figures
 from lensapp.ui.evaluate import evaluation_figures as evaluated
 from lensapp.ui.evaluate.checks import audit_example, nuisance_view
 from lensapp.ui.evaluate.compare import compare_figures, side_figures
 from lensapp.ui.inspect import replay_figure
-from lensapp.ui.score import feature_map, map_example, score_figure
+from lensapp.ui.score import feature_map, map_example, score_example, score_figure
 from lensapp.ui.shared import figures
 from lensapp.ui.split import folds_figure
 from lensapp.ui.train import study_plots
@@ -182,6 +182,11 @@ TABLE: dict[str, Callable[[], go.Figure]] = {
         [Subgroup("18 – 20", 18.0, 20.0, 5, 9, INTERVAL, INTERVAL, INTERVAL)], by="magnitude",
         colours=figures.class_colours(),
     ),
+    "evaluate_example_figure": lambda: page_example.evaluate_example_figure(
+        LINES, classes=figures.CLASS_COLOURS["dark"], ink=INK
+    ),
+    "compare_example_figure": lambda: page_example.compare_example_figure(LINES, ink=INK),
+    "score_example_figure": lambda: score_example.score_example_figure(LINES, ink=INK),
     "audit_example_figure": lambda: audit_example.audit_example_figure(
         LINES, classes=figures.class_colours(), ink=INK
     ),
@@ -333,8 +338,7 @@ def test_classes_have_their_colours_and_differ_without_them(figure):
 
 def test_bars_have_their_limits():
     for merit, low, high in (("auroc", 0.85, 0.95), ("accuracy", 0.8, 0.95)):
-        bar = compare_figures.bar_figure(rows(), merit, colours=LINES, ink=INK).data[0]
-        assert bar.error_x.visible
+        bar, *_ = compare_figures.bar_figure(rows(), merit, colours=LINES, ink=INK).data
         assert (bar.x[0] - bar.error_x.arrayminus[0], bar.x[0] + bar.error_x.array[0]) == pytest.approx(
             (low, high)
         )

@@ -59,13 +59,13 @@ def evaluate_example_figure(colours: tuple[str, ...], *, classes: dict[str, str]
     figure.add_vline(x=0.5, line={"color": ink, "width": 1.5, "dash": "dash"}, row=1, col=2)
     for label, mean, dash in (("nonlens", NONLENS, "dash"), ("lens", LENS, "solid")):
         drawn = np.exp(-0.5 * (THRESHOLD - mean) ** 2)
-        line = _line(scores, drawn, name=label, colour=classes[label], dash=dash)
+        line = _line(scores, drawn, name=figures.CLASS_NAMES[label], colour=classes[label], dash=dash)
         line.update(fill="tozeroy", fillcolor=figures.faded(classes[label], 0.15))
         figure.add_trace(line, row=1, col=3)
     figure.update_xaxes(title="threshold", range=[0, 1], row=1, col=2)
-    figure.update_yaxes(range=[0, 1.05], row=1, col=2)
+    figure.update_yaxes(title="share", range=[0, 1.05], row=1, col=2)
     figure.update_xaxes(title="score", range=[0, 1], row=1, col=3)
-    figure.update_yaxes(title="share", showticklabels=False, row=1, col=3)
+    figure.update_yaxes(title="cutouts", showticklabels=False, row=1, col=3)
     figure.update_traces(hoverinfo="skip", showlegend=False)
     return figure
 
@@ -84,7 +84,7 @@ def compare_example_figure(colours: tuple[str, ...], *, ink: str) -> Figure:
     )  # fmt: skip
     figure.add_vline(x=0.0, line=figures.CHANCE, row=1, col=2)
     figure.update_xaxes(title="difference of AUROC", range=[-0.02, 0.06], row=1, col=2)
-    figure.update_yaxes(visible=False, range=[0, 1], row=1, col=2)
+    figure.update_yaxes(showticklabels=False, ticks="", showgrid=False, range=[0, 1], row=1, col=2)
     figure.update_traces(hoverinfo="skip", showlegend=False)
     return figure
 

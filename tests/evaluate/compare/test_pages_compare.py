@@ -175,7 +175,9 @@ def test_runs_are_sorted_with_the_best_on_top_and_carry_their_intervals(folder: 
     better = replace(second, accuracy=0.99, accuracy_low=0.9, accuracy_high=1.0, kind="committee")
     figure = compare_figures.bar_figure([better, first], "accuracy", colours=["#000"] * 8, ink="#fff")
     assert list(figure.layout.yaxis.categoryarray) == ["elu_cnn-1", "elu_cnn-2"]
-    assert figure.data[1].error_x.array[0] == pytest.approx(0.01)
+    bars = {trace.name: trace.error_x for trace in figure.data if trace.error_x.array}
+    assert bars[better.label].array[0] == pytest.approx(0.01)
+    assert bars[better.label].color == "#000"
     scatter = replace(first, rotation_std=0.2), replace(second, rotation_std=0.1)
     figure = compare_figures.bar_figure(scatter, "rotation_std", colours=["#000"] * 8, ink="#fff")
     assert list(figure.layout.yaxis.categoryarray) == ["elu_cnn-1", "elu_cnn-2"]
@@ -211,8 +213,10 @@ def test_costs_are_written_as_round_numbers_and_names_of_near_points_apart() -> 
     assert compare_figures.cost_ticks([5e3, 5e7]) == [1e4, 1e5, 1e6, 1e7, 1e8]
     assert [rounded_count(count) for count in (50, 317_665, 1e6)] == ["50", "318\u202fk", "1\u202fM"]
     names = ["a network", "another network", "a large network"]
-    near = compare_figures.name_positions([1e5, 1.1e5, 1e7], [0.50, 0.51, 0.5], names)
-    assert near == ["bottom center", "middle right", "middle left"]
+    near = [1e5, 1.1e5, 1e7, 1e7], [0.50, 0.51, 0.5, 0.0], [*names, "the lowest"]
+    assert compare_figures.name_positions(*near)[:3] == ["bottom center", "middle right", "middle left"]
+    alone = compare_figures.name_positions(*(part[:3] for part in near))
+    assert alone == ["middle right", "middle right", "middle left"]  # where the axis spans but these
     assert compare_figures.name_positions([1e5], [0.2], ["alone"]) == ["middle right"]
     facing = compare_figures.name_positions(
         [9e4, 3.2e5], [0.5, 0.5], ["Equivariant ResNet · BEST", "ELU CNN"]
@@ -221,16 +225,24 @@ def test_costs_are_written_as_round_numbers_and_names_of_near_points_apart() -> 
 
 
 def test_names_are_placed_as_the_height_of_the_figure_has_room_for_them() -> None:
-    near, names = ([1e5, 1e5, 1e7], [0.50, 0.44, 0.50]), ["a network", "another network", "a third"]
+    near, names = ([1e5, 1e5, 2e6], [0.50, 0.44, 0.0]), ["a network", "another network", "a third"]
     tall, low = (compare_figures.name_positions(*near, names, height=height) for height in (600, 90))
     assert tall == ["middle right", "middle right", "middle right"]
     assert low != tall
 
 
+def test_names_lie_on_no_bar() -> None:
+    costs, shares, names = [1e5, 1.2e5, 1e6], [0.6, 0.9, 0.1], ["a network", "b", "c"]
+    assert compare_figures.name_positions(costs, shares, names)[0] == "middle right"
+    bars = [(0.55, 0.65), (0.3, 0.95), (0.1, 0.1)]  # that of the second stands where the first is named
+    assert compare_figures.name_positions(costs, shares, names, bars=bars)[0] == "middle left"
+
+
 def test_values_stand_above_their_points_and_names_apart_from_the_axis(folder: Path) -> None:
     rows = compared_runs(full_workspace(folder), ["elu_cnn-1", "elu_cnn-2"])
     figure = compare_figures.bar_figure(rows, "auroc", colours=["#000"] * 8, ink="#fff")
-    assert figure.data[0].textposition == "top center"
+    [points] = [trace for trace in figure.data if trace.text]
+    assert points.textposition == "top center"
     assert figure.layout.xaxis.rangemode is None  # near values are told apart
     assert all(text.endswith("\u2002") for text in figure.layout.yaxis.ticktext)
 

@@ -32,7 +32,7 @@ COSTS = {
 }
 NAMES = {"network": "network", "committee": "committee", "baseline": "classical baseline"}
 PLOT_PIXELS = (420, 260)  # about those of the figure of costs on a narrow page: where names would overlap
-NAME_PIXELS, LETTER_PIXELS, MARK_PIXELS = 14, 6.2, 7
+NAME_PIXELS, LETTER_PIXELS, MARK_PIXELS, BAR_PIXELS = 14, 6.2, 7, 3
 MOST_NAMES, NAME_LETTERS = 16, 26  # of more points only those that no cheaper one reaches are named
 MARGIN_PIXELS, MOST_LISTED = 8, 4
 # Costs that differ by less would stand on one another: their points are drawn beside each other, so far from
@@ -68,6 +68,7 @@ def bar_figure(
     measured = [row for row in rows if getattr(row, merit) is not None]
     measured.sort(key=lambda row: getattr(row, merit), reverse=lower_is_better)
     figure = go.Figure()
+    _draw_bars(figure, measured, merit=merit, inks=_colours(measured, run_colours, colours))
     for kind, name in NAMES.items():
         of_kind = [row for row in measured if row.kind == kind]
         if not of_kind:
@@ -81,8 +82,6 @@ def bar_figure(
             name=name,
             mode="markers+text",
             marker={"size": 11, "color": _colours(of_kind, run_colours, colours), "symbol": SYMBOLS[kind]},
-            error_x=_error_bars(of_kind, merit)
-            | {"thickness": 2, "width": 5, "visible": has_intervals(of_kind, merit)},
             text=[f"{value:.3f}" for value in values],
             textposition="top center",
             cliponaxis=False,  # the value of the topmost stands above the axis
@@ -146,7 +145,8 @@ def _error_bars(rows: Sequence[Compared], merit: str) -> dict[str, Any]:
     intervals = [interval_of(row, merit) for row in rows]
     return {
         "type": "data",
-        "color": figures.CHANCE["color"],
+        "width": 5,
+        "thickness": 1.5,
         "symmetric": False,
         "array": [high - value for value, (_, high) in zip(values, intervals, strict=True)],
         "arrayminus": [value - low for value, (low, _) in zip(values, intervals, strict=True)],
@@ -174,11 +174,14 @@ def cost_figure(
     shares = [float(getattr(row, merit)) for row in measured]
     names = _names_drawn(measured, costs, shares, cost=cost, merit=merit)
     across = drawn_beside(costs)
-    top = max((interval_of(row, merit)[1] for row in measured), default=1.0)  # the bars end there
-    positions = name_positions(across, shares, names, height=height - AXIS_PIXELS, top=top)
-    if has_intervals(measured, merit):
-        inks = _colours(measured, run_colours, colours)
-        _draw_bars(figure, measured, across, merit=merit, inks=inks)
+    positions = name_positions(
+        across,
+        shares,
+        names,
+        height=height - AXIS_PIXELS,
+        bars=[interval_of(row, merit) for row in measured],
+    )
+    _draw_bars(figure, measured, merit=merit, inks=_colours(measured, run_colours, colours), across=across)
     for kind, name in NAMES.items():
         places = [place for place, row in enumerate(measured) if row.kind == kind]
         if not places:
@@ -210,18 +213,27 @@ def cost_figure(
 
 
 def _draw_bars(
-    figure: go.Figure, rows: Sequence[Compared], across: Sequence[float], *, merit: str, inks: Sequence[str]
+    figure: go.Figure,
+    rows: Sequence[Compared],
+    *,
+    merit: str,
+    inks: Sequence[str],
+    across: Sequence[float] | None = None,
 ) -> None:
-    """Draw the intervals in the colours of their points, which lie over them."""
-    for row, place, colour in zip(rows, across, inks, strict=True):
+    """Draw the intervals in the colours of their points, which lie over them.
+
+    They are upright at the places `across`, or else lie in the rows of their names.
+    """
+    for place, (row, colour) in enumerate(zip(rows, inks, strict=True)):
         if len({*interval_of(row, merit)}) == 1:
             continue
+        value = float(getattr(row, merit))
+        bars = _error_bars([row], merit) | {"color": colour}
+        lying: dict[str, Any] = {"x": [value], "y": [row.label], "error_x": bars}
         figure.add_scatter(
-            x=[place],
-            y=[float(getattr(row, merit))],
+            **(lying if across is None else {"x": [across[place]], "y": [value], "error_y": bars}),
             mode="markers",
             marker={"size": 1, "color": colour},
-            error_y=_error_bars([row], merit) | {"width": 5, "thickness": 1.5, "color": colour},
             hoverinfo="skip",
             showlegend=False,
             name=row.label,
@@ -271,20 +283,30 @@ def name_positions(
     names: Sequence[str],
     *,
     height: int = PLOT_PIXELS[1],
-    top: float | None = None,
+    bars: Sequence[tuple[float, float]] = (),
 ) -> list[str]:
-    """Return where the name of each point goes: where it covers least of points and other names.
+    """Return where the name of each point goes: where it covers least of points, bars and other names.
 
-    `height` is that of the plot in pixels, `top` where its axis of shares ends.
+    `height` is that of the plot in pixels, whose axis of shares spans the `bars`, or else the points.
     """
     if not costs:
         return []
-    width, top = PLOT_PIXELS[0], top or max(shares) or 1.0
+    spans = bars or [(share, share) for share in shares]
+    lowest, highest = min(low for low, _ in spans), max(high for _, high in spans)
+    width, pixel = PLOT_PIXELS[0], (highest - lowest or 1.0) / height
+
+    def level(share: float) -> float:
+        return (share - lowest) / pixel
+
     points = [
-        (math.log10(AXIS_MARGIN * cost / min(costs)) / _decades(costs) * width, share / top * height)
+        (math.log10(AXIS_MARGIN * cost / min(costs)) / _decades(costs) * width, level(share))
         for cost, share in zip(costs, shares, strict=True)
     ]
     taken = [(x - MARK_PIXELS, y - MARK_PIXELS, x + MARK_PIXELS, y + MARK_PIXELS) for x, y in points]
+    taken += [
+        (x - BAR_PIXELS, level(low), x + BAR_PIXELS, level(high))
+        for (x, _), (low, high) in zip(points, spans, strict=True)
+    ]
     positions = []
     for (x, y), name in zip(points, names, strict=True):
         boxes = {position: _box_of_name(x, y, name, position) for position in POSITIONS}
