@@ -174,13 +174,8 @@ def cost_figure(
     shares = [float(getattr(row, merit)) for row in measured]
     names = _names_drawn(measured, costs, shares, cost=cost, merit=merit)
     across = drawn_beside(costs)
-    positions = name_positions(
-        across,
-        shares,
-        names,
-        height=height - AXIS_PIXELS,
-        bars=[interval_of(row, merit) for row in measured],
-    )
+    bars = [interval_of(row, merit) for row in measured]
+    positions = name_positions(across, shares, names, height=height - AXIS_PIXELS, bars=bars)
     _draw_bars(figure, measured, merit=merit, inks=_colours(measured, run_colours, colours), across=across)
     for kind, name in NAMES.items():
         places = [place for place, row in enumerate(measured) if row.kind == kind]
