@@ -65,14 +65,14 @@ def recent(database: Database, *, limit: int = 20) -> list[Job]:
     return queue.list_jobs(database, limit=limit)
 
 
-def pause(database: Database, job_id: int) -> None:
-    """Ask a running job to store its state and give up its place."""
-    queue.command_job(database, job_id, "pause")
+def pause(database: Database, job_id: int) -> bool:
+    """Ask a running job to store its state and give up its place; return whether it runs."""
+    return queue.command_job(database, job_id, "pause")
 
 
-def stop(database: Database, job_id: int) -> None:
-    """Ask a job to end; one that waits, is paused or whose worker is gone ends at once."""
-    queue.command_job(database, job_id, "stop")
+def stop(database: Database, job_id: int) -> bool:
+    """Ask a job to end, one that waits, is paused or lost its worker at once; return whether it had not."""
+    return queue.command_job(database, job_id, "stop")
 
 
 def put_first(database: Database, job_id: int) -> bool:

@@ -4,6 +4,7 @@ import os
 import signal
 import sys
 import time
+from contextlib import suppress
 from typing import Any, cast
 
 from lensapp import worker
@@ -37,7 +38,8 @@ def finish_here(workspace: Workspace, job: Job, *, claimed: Job | None = None) -
     JobCancelled
         When it was stopped or paused from elsewhere.
     """
-    resume_job(workspace, job.id)  # unless it waits or runs
+    with suppress(InvalidInput):  # it waits or runs
+        resume_job(workspace, job.id)
     if claimed is not None:
         ended = worker.run_job(workspace, claimed, watch=show_progress)
     else:

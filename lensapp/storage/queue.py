@@ -153,22 +153,28 @@ def keep_alive(database: Database, job: Job) -> None:
         raise StorageError(f"The database does not answer, job {job.id} cannot report: {reason}.") from error
 
 
-def command_job(database: Database, job_id: int, command: str) -> None:
-    """Ask a running job to pause or stop; one that waits, is paused or lost its worker is stopped at once."""
-    table = tables.jobs
+def command_job(database: Database, job_id: int, command: str) -> bool:
+    """Ask a running job to pause or stop; one that waits, is paused or lost its worker is stopped at once.
+
+    Return whether it was in a state in which that can be asked.
+    """
+    table, heard = tables.jobs, 0
     with database.write() as connection:
         if command == "stop":
             idle = table.c.state.in_(["queued", "paused"])
-            connection.execute(
+            heard += connection.execute(
                 update(table)
                 .where(table.c.id == job_id, or_(idle, ABANDONED))
                 .values(state="cancelled", finished_at=time.time(), attempt=table.c.attempt + 1)
-            )
-        connection.execute(
+            ).rowcount
+        heard += connection.execute(
             update(table).where(table.c.id == job_id, table.c.state == "running").values(command=command)
-        )
+        ).rowcount
+        if not heard:
+            return False
         title = connection.scalar(select(table.c.title).where(table.c.id == job_id)) or ""
         note(connection, f"asked to {command}", kind="job", name=title, detail=str(job_id))
+    return True
 
 
 def put_job_first(database: Database, job_id: int) -> bool:

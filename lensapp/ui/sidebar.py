@@ -41,7 +41,7 @@ from lensapp.ui.shared.state import (
     selected,
     theme,
 )
-from lensapp.ui.shared.widgets import time_left
+from lensapp.ui.shared.widgets import tell_refused, time_left
 
 REFRESH_SECONDS = 2.0
 KEEPER = "inspector-kept"
@@ -82,6 +82,7 @@ def show_sidebar() -> None:
         else:
             st.caption(f"Workspace: {plain(folder.name)}")
     _tell_ended()
+    tell_refused()
     show_drawer()
 
 

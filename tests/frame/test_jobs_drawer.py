@@ -139,6 +139,28 @@ def test_a_job_that_failed_is_tried_again_from_the_drawer(workspace):
     assert queue.get_job(workspace.database, job.id).state == "queued"
 
 
+@pytest.mark.parametrize(
+    ("shown_as", "by_now", "pressed", "told"),
+    [
+        ("running", "done", "stop", "is finished by now: there is nothing to stop."),
+        ("queued", "cancelled", "stop", "is stopped by now: there is nothing to stop."),
+        ("paused", "running", "resume", "is running by now: there is nothing to resume."),
+        ("failed", "queued", "retry", "waits in the queue by now: there is nothing to resume."),
+    ],
+)
+def test_a_job_that_went_on_since_the_page_was_drawn_is_told_so(workspace, shown_as, by_now, pressed, told):
+    job = score(workspace)
+    queue.update_job(workspace.database, job, state=shown_as)
+    app = run_app("split")
+    app.button(key="jobs").click().run()
+    key = f"drawer-retry-{job.id}" if pressed == "retry" else f"drawer-{job.id}-{pressed}"
+    queue.update_job(workspace.database, job, state=by_now)
+    app.button(key=key).click().run()
+    assert not app.exception
+    assert f"Score sky with first {told}" in [notice.value for notice in app.toast]
+    assert queue.get_job(workspace.database, job.id).state == by_now
+
+
 def test_an_idle_page_asks_for_nothing_and_a_busy_one_does(workspace, monkeypatch):
     asked: list[float | None] = []
     fragment = st.fragment

@@ -1,5 +1,6 @@
 """The training page, run by Streamlit's own test harness inside the frame."""
 
+import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -244,3 +245,25 @@ def test_of_the_starter_network_no_training_here_is_told(folder: Path) -> None:
     assert "comes with the program" in shipped
     assert "took" not in shipped
     assert "ended" not in shipped
+
+
+@pytest.mark.parametrize(
+    ("shown_as", "by_now", "pressed", "told"),
+    [
+        ("running", "done", "pause", "is finished by now: there is nothing to pause."),
+        ("running", "done", "stop", "is finished by now: there is nothing to stop."),
+        ("paused", "queued", "resume", "waits in the queue by now: there is nothing to resume."),
+    ],
+)
+def test_a_training_that_went_on_since_the_page_was_drawn_is_told_so(
+    folder: Path, shown_as: str, by_now: str, pressed: str, told: str
+) -> None:
+    ws = full_workspace(folder)
+    open_page("train").button(key="train-start").click().run()
+    [job] = queue.list_jobs(ws.database)
+    queue.update_job(ws.database, job, state=shown_as, heartbeat_at=time.time())
+    page = open_page("train", run="elu_cnn-3")
+    queue.update_job(ws.database, job, state=by_now)
+    page.button(key=f"train-{pressed}").click().run()
+    assert not page.exception
+    assert any(notice.value.endswith(told) for notice in page.toast)

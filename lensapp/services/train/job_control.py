@@ -19,7 +19,14 @@ WAITING_STATES = ("queued", "running", "paused")
 MOVING_STATES = ("queued", "running")
 STATE_AFTER_JOB = {"done": "finished", "paused": "paused", "cancelled": "stopped", "failed": "failed"}
 """State of a run or a study whose job has ended so."""
-
+STANDS_BY_NOW = {
+    "queued": "waits in the queue",
+    "running": "is running",
+    "paused": "is paused",
+    "done": "is finished",
+    "failed": "has failed",
+    "cancelled": "is stopped",
+}
 RECENT_SECONDS = 3600.0
 
 
@@ -106,11 +113,11 @@ def pause(ws: Workspace, standing: JobStanding) -> None:
     Raises
     ------
     InvalidInput
-        When it is not running.
+        When it is not running, or runs no more.
     """
     if standing.job is None or not standing.can_pause:
         raise _wrong_state(standing, f"only a running {standing.what} can be paused")
-    jobs.pause(ws.database, standing.job.id)
+    pause_job(ws, standing.job.id)
 
 
 @needs("work")
@@ -120,7 +127,7 @@ def stop(ws: Workspace, standing: JobStanding) -> None:
     Raises
     ------
     InvalidInput
-        When there is nothing to stop.
+        When there is nothing to stop, or no more.
     """
     if standing.job is None or not standing.can_stop:
         raise _wrong_state(standing, "there is nothing to stop")
@@ -134,15 +141,22 @@ def resume(ws: Workspace, standing: JobStanding) -> Job:
     Raises
     ------
     InvalidInput
-        When it is neither paused, stopped nor failed.
+        When it is neither paused, stopped nor failed, or no more.
     """
-    if standing.job is None or not standing.can_resume or not resume_job(ws, standing.job.id):
+    if standing.job is None or not standing.can_resume:
         raise _wrong_state(standing, f"there is nothing to resume; start a new {standing.what}")
+    resume_job(ws, standing.job.id)
     return queue.get_job(ws.database, standing.job.id)
 
 
 def _wrong_state(standing: JobStanding, consequence: str) -> InvalidInput:
     return InvalidInput(f"The {standing.what} {standing.name} is {standing.state}: {consequence}.")
+
+
+def _too_late(ws: Workspace, job_id: int, consequence: str) -> InvalidInput:
+    """Return how a job stands by now, where whoever asks something of it has seen it otherwise."""
+    job = queue.get_job(ws.database, job_id)
+    return InvalidInput(f"{job.title} {STANDS_BY_NOW[job.state]} by now: {consequence}.")
 
 
 def state_of_queue(ws: Workspace) -> str:
@@ -181,30 +195,57 @@ def latest_job(ws: Workspace, kind: str, **payload: Any) -> Job | None:
 
 @needs("work")
 def pause_job(ws: Workspace, job_id: int) -> None:
-    """Ask a running job of any kind to store its state and give up its place."""
-    jobs.pause(ws.database, job_id)
+    """Ask a running job of any kind to store its state and give up its place.
+
+    Raises
+    ------
+    InvalidInput
+        When it does not run, or no more.
+    """
+    if not jobs.pause(ws.database, job_id):
+        raise _too_late(ws, job_id, "there is nothing to pause")
 
 
 @needs("work")
 def stop_job(ws: Workspace, job_id: int) -> None:
-    """Ask a job of any kind to end; one that waits, is paused or whose worker is gone ends at once."""
-    jobs.stop(ws.database, job_id)
+    """Ask a job of any kind to end; one that waits, is paused or whose worker is gone ends at once.
+
+    Raises
+    ------
+    InvalidInput
+        When it has ended.
+    """
+    if not jobs.stop(ws.database, job_id):
+        raise _too_late(ws, job_id, "there is nothing to stop")
     job = queue.get_job(ws.database, job_id)
     if job.state == "cancelled":
         settle(ws, job, job.state)
 
 
 @needs("work")
-def run_first(ws: Workspace, job_id: int) -> bool:
-    """Let a job that waits be done before all others that wait; return whether it waits."""
-    return jobs.put_first(ws.database, job_id)
+def run_first(ws: Workspace, job_id: int) -> None:
+    """Let a job that waits be done before all others that wait.
+
+    Raises
+    ------
+    InvalidInput
+        When it does not wait, or no more.
+    """
+    if not jobs.put_first(ws.database, job_id):
+        raise _too_late(ws, job_id, "only what waits can be put first")
 
 
 @needs("work")
-def resume_job(ws: Workspace, job_id: int) -> bool:
-    """Queue a paused, failed or cancelled job of any kind again; return whether it was."""
+def resume_job(ws: Workspace, job_id: int) -> None:
+    """Queue a paused, failed or cancelled job of any kind again.
+
+    Raises
+    ------
+    InvalidInput
+        When it waits, runs or is done.
+    """
     if not jobs.resume(ws.database, job_id):
-        return False
+        raise _too_late(ws, job_id, "there is nothing to resume")
     job, study = queue.get_job(ws.database, job_id), None
     if "study" in job.payload:
         study = studies.get_study(ws.database, job.payload["study"])
@@ -212,7 +253,6 @@ def resume_job(ws: Workspace, job_id: int) -> bool:
     for run in _unfinished_runs(ws, job, study):
         if run.state in ("paused", "stopped", "failed"):
             runs.update_run(ws.database, run.id, state="queued", finished_at=None)
-    return True
 
 
 def settle(ws: Workspace, job: Job, job_state: str) -> None:

@@ -12,7 +12,7 @@ from lensapp.services.inspect.votes import own_votes
 from lensapp.ui.access.identity import session_secret
 from lensapp.ui.shared.markup import plain
 from lensapp.ui.shared.state import get_workspace
-from lensapp.ui.shared.widgets import counted, error_box, number
+from lensapp.ui.shared.widgets import counted, error_box, number, told_instead
 
 
 def show_account() -> None:
@@ -26,7 +26,9 @@ def show_account() -> None:
             show_own_account()
         if mode() == "passwords":
             _change_password()
-        st.button("Log out", icon=":material/logout:", on_click=_leave, key="log-out", width="stretch")
+        st.button(
+            "Log out", icon=":material/logout:", on_click=told_instead(_leave), key="log-out", width="stretch"
+        )
 
 
 @st.dialog("Your account", width="medium", icon=":material/account_circle:")

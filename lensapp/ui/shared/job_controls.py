@@ -20,7 +20,15 @@ from lensapp.ui.shared.address import in_fragment_run, kept, switch
 from lensapp.ui.shared.markup import plain
 from lensapp.ui.shared.page_words import in_page_words
 from lensapp.ui.shared.state import choose, get_workspace
-from lensapp.ui.shared.widgets import duration, error_box, number, relative_time, time_left
+from lensapp.ui.shared.widgets import (
+    duration,
+    error_box,
+    number,
+    relative_time,
+    tell_refused,
+    time_left,
+    told_instead,
+)
 
 Standing = TypeVar("Standing", bound=JobStanding)
 REDRAW_SECONDS = 2.0
@@ -96,6 +104,7 @@ def polling(watched: Iterable[Job]) -> float | None:
 
 def _follow(kind: str, payload: dict[str, Any], job_id: int) -> None:
     ws = get_workspace()
+    tell_refused()
     job = job_control.latest_job(ws, kind, **payload)
     if job is None or job.id != job_id or job.state not in WAITING_STATES:
         if in_fragment_run():
@@ -120,6 +129,7 @@ def live_jobs(*kinds: str) -> None:
 
 
 def _live_jobs(kinds: Sequence[str]) -> None:
+    tell_refused()
     live = job_control.active_jobs(get_workspace())
     for job in reversed(live):
         if job.kind in kinds:
@@ -151,18 +161,11 @@ def _show_buttons(job: Job, live: Sequence[Job], *, key: str) -> None:
     """Show the buttons that the state of a job allows; an empty place where one is not, or it would stay."""
     ws, pausable = get_workspace(), JOB_KINDS[job.kind].can_pause
     waiting = job_control.waiting_in_order(live)
-    resume: Callable[..., Any] = job_control.resume_job  # Streamlit leaves what it returns alone
-    first: Callable[..., Any] = job_control.run_first
-    stop, up = job_control.stop_job, "Before all others that wait; what runs goes on."
-    buttons: tuple[tuple[bool, str, str, Callable[..., Any], bool, str | None], ...] = (
-        (
-            job.state == "running" and pausable,
-            "Pause",
-            "pause",
-            job_control.pause_job,
-            bool(job.command),
-            None,
-        ),
+    pause, resume = job_control.pause_job, job_control.resume_job
+    stop, first = job_control.stop_job, job_control.run_first
+    up = "Before all others that wait; what runs goes on."
+    buttons: tuple[tuple[bool, str, str, Callable[..., None], bool, str | None], ...] = (
+        (job.state == "running" and pausable, "Pause", "pause", pause, bool(job.command), None),
         (job in waiting[1:], "Run first", "vertical_align_top", first, False, up),
         (job.state in ("paused", "failed", "cancelled"), "Resume", "play_arrow", resume, False, None),
         (job.state in WAITING_STATES, "Stop", "stop", stop, job.command == "stop", None),
@@ -176,7 +179,7 @@ def _show_buttons(job: Job, live: Sequence[Job], *, key: str) -> None:
             icon=f":material/{icon}:",
             key=f"{key}-{label.lower().replace(' ', '-')}",
             help=help_text,
-            on_click=action,
+            on_click=told_instead(action),
             args=(ws, job.id),
             disabled=disabled,
         )
@@ -270,6 +273,7 @@ def badge_and_buttons(
     ws: Workspace, standing: JobStanding, *, page: str, resume_help: str, stop_help: str
 ) -> None:
     """Show the state of a run or a study and the buttons that it allows; `page` begins their keys."""
+    tell_refused()
     st.badge(standing.state, color=STATE_COLOURS.get(standing.state, "gray"))  # type: ignore[arg-type]
     buttons: tuple[tuple[bool, str, str, Callable[..., Any], str | None], ...] = (
         (standing.can_pause, "Pause", ":material/pause:", job_control.pause, None),
@@ -279,7 +283,8 @@ def badge_and_buttons(
     for allowed, label, icon, action, help_text in buttons:
         if allowed and may("work"):
             key = f"{page}-{label.lower()}"
-            st.button(label, icon=icon, on_click=action, args=(ws, standing), key=key, help=help_text)
+            pressed = told_instead(action)
+            st.button(label, icon=icon, on_click=pressed, args=(ws, standing), key=key, help=help_text)
         else:
             st.empty()  # or what stood here would stay until the page is drawn: Stop beside a finished run
 

@@ -1,8 +1,5 @@
 """The drawer of all jobs: what runs and waits, with phase, rate and log, and what has ended."""
 
-from collections.abc import Callable
-from typing import Any
-
 import streamlit as st
 
 from lensapp.core.acting import may, mode
@@ -20,7 +17,7 @@ from lensapp.ui.base_path import base_path
 from lensapp.ui.shared.job_controls import job_progress, no_worker, polling, state_text
 from lensapp.ui.shared.markup import plain
 from lensapp.ui.shared.state import address_of, get_workspace, go
-from lensapp.ui.shared.widgets import counted, duration, when
+from lensapp.ui.shared.widgets import counted, duration, tell_refused, told_instead, when
 
 OPEN = "jobs-drawer-open"
 MOST = 40
@@ -59,6 +56,7 @@ def _drawer() -> None:
 
 def _show_jobs() -> None:
     """Show the jobs under way in the order in which they are done, then those that have ended."""
+    tell_refused()
     ws = get_workspace()
     live = active_jobs(ws)
     ended = [job for job in recent_jobs(ws, limit=MOST) if job.state not in WAITING_STATES]
@@ -99,14 +97,13 @@ def _show_ended(job: Job) -> None:
                     close_drawer()
                     go(JOB_KINDS[job.kind].page, view=None, **selection_of(job.kind, job.payload))
             elif may("work"):
-                retry: Callable[..., Any] = resume_job  # Streamlit leaves what it returns alone
                 st.button(
                     "Retry" if job.state == "failed" else "Resume",
                     key=f"drawer-retry-{job.id}",
                     type="tertiary",
                     icon=":material/replay:",
                     help="Goes on from what it had stored.",
-                    on_click=retry,
+                    on_click=told_instead(resume_job),
                     args=(get_workspace(), job.id),
                 )
         with st.container(horizontal=True, gap="small"):

@@ -5,7 +5,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from datetime import datetime
-from functools import partial
+from functools import partial, wraps
 from typing import Any, TypeVar
 
 import pandas as pd
@@ -21,6 +21,7 @@ from lensapp.ui.shared.page_words import in_page_words, without_commands
 
 Rules = TypeVar("Rules", bound=Spec)
 Plan = TypeVar("Plan")
+REFUSED = "refused-in-a-click"
 
 
 def empty_state(
@@ -83,6 +84,29 @@ def errors_shown() -> Iterator[None]:
         yield
     except LensAppError as error:
         error_box(error)
+
+
+def told_instead(action: Callable[..., object]) -> Callable[..., None]:
+    """Return what a click calls: `action`, whose refusal becomes a notice and no error of the page.
+
+    The page that was clicked on can be older than what it asks for: a job has ended since, or was resumed
+    elsewhere.
+    """
+
+    @wraps(action)
+    def act(*args: object, **kwargs: object) -> None:
+        try:
+            action(*args, **kwargs)
+        except LensAppError as error:  # nothing may be shown before the page is
+            st.session_state[REFUSED] = in_page_words(without_commands(str(error))[0]).partition("\n")[0]
+
+    return act
+
+
+def tell_refused() -> None:
+    """Tell what was refused in the click that began this run, if anything."""
+    if refused := st.session_state.pop(REFUSED, None):
+        st.toast(plain(refused), icon=":material/info:", duration="long")
 
 
 def relative_time(moment: float | None, *, now: float | None = None) -> str:
