@@ -39,6 +39,14 @@ def test_few_decades_have_ticks_between_them() -> None:
     assert axis_of([1e-3, 2e-3, 2.5e-2]).ticks() == [1e-3, 2e-3, 5e-3, 1e-2, 2e-2]
 
 
+def test_ticks_that_would_touch_are_left_out() -> None:
+    axis = axis_of([2e-4, 5e-4, 1e-3, 0.25])  # 7.4 logits long
+    apart = axis.ticks(apart=0.2)
+    assert apart[0] == axis.ticks()[0]
+    assert len(axis.ticks()) > len(apart) > 2
+    assert min(np.diff(logit(apart))) >= 0.2 * (logit(0.25) - logit(2e-4))
+
+
 @given(SCORES)
 def test_every_score_lies_on_the_axis_in_its_order(scores: np.ndarray) -> None:
     axis = axis_of(scores)

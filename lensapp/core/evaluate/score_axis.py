@@ -73,8 +73,11 @@ class ScoreAxis:
         """Return scores, those outside of the axis at its ends."""
         return np.clip(np.asarray(scores, np.float64), self.low, self.high)
 
-    def ticks(self) -> list[float]:
-        """Return the scores to write at an axis by logit: decades, and 2 and 5 times these if few."""
+    def ticks(self, *, apart: float = 0.0) -> list[float]:
+        """Return the scores to write at an axis by logit: decades, and 2 and 5 times these if few.
+
+        From one to the next it is `apart` of the axis's length at least, so that they can be read level.
+        """
         inner = [0.1, 0.5, 0.9]
         whole = [*DECADES, *inner, *(1 - decade for decade in reversed(DECADES))]
         fine = [factor * decade for decade in [*DECADES, 0.1] for factor in (1, 2, 5)]
@@ -82,7 +85,13 @@ class ScoreAxis:
         chosen = [score for score in whole if self.low <= score <= self.high]
         if len(chosen) < 4:
             chosen = [score for score in fine if self.low <= score <= self.high]
-        return chosen[:: -(-len(chosen) // MOST_TICKS)] if chosen else []
+        chosen = chosen[:: -(-len(chosen) // MOST_TICKS)] if chosen else []
+        least = apart * np.ptp(self.positions([self.low, self.high]))
+        ticks = chosen[:1]
+        for tick in chosen[1:]:
+            if np.ptp(self.positions([ticks[-1], tick])) >= least:
+                ticks.append(tick)
+        return ticks
 
 
 def axis_of(scores: ArrayLike) -> ScoreAxis:

@@ -52,6 +52,8 @@ STYLE: dict[str, Any] = {
     "svg.fonttype": "none",  # text stays text: it can be searched, copied and edited
     "pdf.fonttype": 42,  # TrueType, as journals ask
 }
+TICKS_APART = 0.16  # of the axis of scores, from one to the next, so that they do not touch
+LETTERS_IN_HALF = 26  # of a name of a line, beside which another finds room
 _DRAWING = Lock()  # matplotlib's settings hold for the whole process
 
 
@@ -141,7 +143,7 @@ def score_figures(
             axes.plot(columns["completeness"], columns["purity"], label=literal(one.run), **_line(index))
         axes.axhline(counts.n_positive / counts.n, color=CHANCE, linestyle=":", linewidth=0.8)
         axes.set(xlabel="completeness", ylabel="purity", xlim=(-0.02, 1.02), ylim=(-0.02, 1.03))
-        axes.legend(loc="lower left")
+        _name_lines(axes)
 
     figures = [
         PaperFigure(
@@ -177,7 +179,7 @@ def _threshold_figures(evaluation: Evaluation, threshold: float, n: str) -> list
         axes.axvline(float(axis.positions(threshold)), color=TEXT, linestyle="--", linewidth=0.8)
         axes.set(ylabel="share", ylim=(-0.02, 1.03))
         _spread_scores(axes, axis, title="threshold (score)")
-        axes.legend(loc="lower center")
+        _name_lines(axes)
 
     def draw_scores(axes: Any) -> None:
         columns = service.score_histogram(evaluation)
@@ -188,7 +190,7 @@ def _threshold_figures(evaluation: Evaluation, threshold: float, n: str) -> list
         axes.axvline(float(axis.positions(threshold)), color=TEXT, linestyle="--", linewidth=0.8)
         axes.set(yscale="log", ylabel="cutouts", ylim=(0.5, None))
         _spread_scores(axes, axis, title="score")
-        axes.legend(loc="upper center")
+        _name_lines(axes)
 
     return [
         PaperFigure(
@@ -223,7 +225,7 @@ def _stability_figures(
                 axes.plot(x, scatter, mark, color=colour, ms=2, alpha=0.6, label=name, rasterized=True)
             axes.set(ylabel="standard deviation", ylim=(0, None))
             _spread_scores(axes, axis, title="mean score of the four rotations")
-            axes.legend(loc="upper right")
+            _name_lines(axes)
 
         figures.append(
             PaperFigure(
@@ -242,7 +244,7 @@ def _stability_figures(
                               elinewidth=0.8, **_line(index))  # fmt: skip
             axes.plot([0, 1], [0, 1], color=CHANCE, linestyle=":", linewidth=0.8, label="equal")
             axes.set(xlabel="mean score", ylabel="share of lenses", xlim=(-0.02, 1.02), ylim=(-0.02, 1.04))
-            axes.legend(loc="upper left")
+            _name_lines(axes)
 
         figures.append(
             PaperFigure(
@@ -272,7 +274,7 @@ def _survey_figures(
         axes.axvline(float(axis.positions(threshold)), color=TEXT, linestyle="--", linewidth=0.8)
         axes.set(yscale="log", ylabel="candidates in the survey")
         _spread_scores(axes, axis, title="threshold (score)")
-        axes.legend(loc="upper right")
+        _name_lines(axes)
 
     def draw_budget(axes: Any) -> None:
         columns = expectations.budget_columns(evaluation, survey)
@@ -322,7 +324,7 @@ def _subgroup_figure(column: str, groups: Sequence[Subgroup], n: str) -> PaperFi
             range(len(groups)), names, rotation=30 if slanted else 0, ha="right" if slanted else "center"
         )
         axes.set(xlabel=literal(column_label(column)), ylabel="share accepted", ylim=(-0.02, 1.03))
-        axes.legend(loc="best")
+        _name_lines(axes)
 
     words = "".join(character if character.isalnum() else " " for character in column).split()
     title = f"Share accepted by {column_label(column)}"
@@ -341,7 +343,7 @@ def value_figures(evaluation: ValueEvaluation) -> list[PaperFigure]:
             )
         axes.plot([0, 1], [0, 1], color=CHANCE, linestyle=":", linewidth=0.8)
         axes.set(xlabel="stated probability", ylabel="share of truths within", xlim=(0, 1), ylim=(0, 1.02))
-        axes.legend(loc="upper left")
+        _name_lines(axes)
 
     recovered = [
         PaperFigure(
@@ -385,7 +387,14 @@ def draw_roc(
     if point is not None:
         axes.plot(max(point[0], smallest), point[1], "o", mfc="none", mec=TEXT, ms=6)
     axes.set(xscale="log", xlabel="false positive rate", ylabel="completeness", ylim=(-0.02, 1.02))
-    axes.legend(loc="upper left" if len(evaluations) < 2 else "lower right")
+    _name_lines(axes)
+
+
+def _name_lines(axes: Any) -> None:
+    """Write what is drawn above the axes, where it covers nothing."""
+    names = axes.get_legend_handles_labels()[1]
+    wide = max(map(len, names), default=0) > LETTERS_IN_HALF
+    axes.legend(loc="lower left", bbox_to_anchor=(0, 1.0), ncols=1 if wide else 2, borderaxespad=0.1)
 
 
 def _line(index: int) -> dict[str, Any]:
@@ -397,7 +406,7 @@ def _spread_scores(axes: Any, axis: ScoreAxis, *, title: str) -> None:
     margin = 0.01 * (high - low)
     axes.set(xlabel=f"{title}, by logit" if axis.logit else title, xlim=(low - margin, high + margin))
     if axis.logit:
-        ticks = axis.ticks()
+        ticks = axis.ticks(apart=TICKS_APART)
         axes.set_xticks(axis.positions(ticks), [f"{tick:.7g}" for tick in ticks])
 
 
@@ -412,4 +421,4 @@ def _draw_recovered(axes: Any, *, evaluation: ValueEvaluation, target: str) -> N
     unit = " (arcsec)" if target.endswith("_arcsec") else ""
     name = literal(target_symbol(target)) + unit
     axes.set(xlabel=f"true {name}", ylabel=f"estimated {name}")
-    axes.legend(loc="upper left")
+    _name_lines(axes)

@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from lensapp.core.evaluate.metrics import FALSE_POSITIVE_RATES, resolves
+from lensapp.core.plurals import thin_spaced
 from lensapp.core.train.network_specs import NETWORKS
 from lensapp.core.train.normalisation import FittedNormalisation
 from lensapp.services.data.sources import unit_in_words
@@ -112,10 +113,12 @@ def _training(run: Run) -> Iterator[tuple[str, str]]:
     yield "begun", _date(run.created_at)
     if run.finished_at is not None:
         yield "finished", _date(run.finished_at)
-    for name in ("device", "epochs", "best_epoch", "parameters", "seconds"):
+    for name in ("device", "epochs", "best_epoch", "parameters"):
         value = run.summary.get(name)
         if value is not None:
-            yield name.replace("_", " "), f"{value:.6g}" if isinstance(value, float) else str(value)
+            yield name.replace("_", " "), thin_spaced(value) if name == "parameters" else str(value)
+    if (seconds := run.summary.get("seconds")) is not None:
+        yield "time", f"{thin_spaced(round(seconds))} s"
 
 
 def _date(moment: float) -> str:

@@ -1,9 +1,8 @@
 """How scores are written, and what is said where none of them speaks for a lens."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from typing import Any
 
-import numpy as np
 import plotly.graph_objects as go
 import streamlit as st
 from pandas.io.formats.style import Styler
@@ -36,27 +35,17 @@ def spread_scores(figure: go.Figure, axis: ScoreAxis, *, title: str) -> None:
     """Let an axis of scores show the part that there is, with its ticks."""
     low, high = axis.positions([axis.low, axis.high])
     margin = 0.01 * (high - low)
-    figure.update_xaxes(range=[low - margin, high + margin], **score_axis(axis, title, ticks_apart(axis)))
+    figure.update_xaxes(range=[low - margin, high + margin], **score_axis(axis, title, apart=LEAST_APART))
     if axis.logit:
         figure.update_xaxes(tickangle=0)
 
 
-def score_axis(axis: ScoreAxis, title: str, ticks: Sequence[float] | None = None) -> dict[str, Any]:
-    """Return title and, where it is by logit, ticks of an axis of scores: `ticks` or the usual ones."""
+def score_axis(axis: ScoreAxis, title: str, *, apart: float = 0.0) -> dict[str, Any]:
+    """Return title and, where it is by logit, ticks of an axis of scores, so far `apart` of its length."""
     if not axis.logit:
         return {"title": title}
-    ticks = axis.ticks() if ticks is None else ticks
+    ticks = axis.ticks(apart=apart)
     return {"title": f"{title}, by logit", "tickvals": axis.positions(ticks), "ticktext": score_ticks(ticks)}
-
-
-def ticks_apart(axis: ScoreAxis) -> list[float]:
-    """Return the scores to write at an axis by logit that leave each other room to be read level."""
-    low, high = axis.positions([axis.low, axis.high])
-    ticks: list[float] = []
-    for tick in axis.ticks():
-        if not ticks or np.diff(axis.positions([ticks[-1], tick]))[0] >= LEAST_APART * (high - low):
-            ticks.append(tick)
-    return ticks
 
 
 def hint_at_low_scores(what: str) -> None:

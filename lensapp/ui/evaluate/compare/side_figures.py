@@ -16,7 +16,7 @@ from lensapp.services.evaluate.compare.scatter import Scatter
 from lensapp.services.evaluate.compare.side_by_side import SideBySide
 from lensapp.services.evaluate.compare.tables import HIGH, LOW
 from lensapp.ui.shared import figures
-from lensapp.ui.shared.scores import score_axis
+from lensapp.ui.shared.scores import LEAST_APART, score_axis
 
 TWO = 2
 SYMBOLS = {"lens": "circle", "nonlens": "x-thin-open"}
@@ -154,7 +154,10 @@ def _axis(axis: ScoreAxis, name: str) -> dict[str, Any]:
     """Return title, range and ticks of an axis of scores."""
     low, high = axis.positions([axis.low, axis.high])
     margin = 0.02 * (high - low)
-    return score_axis(axis, f"score by {name}") | {"range": [low - margin, high + margin]}
+    return score_axis(axis, f"score by {name}", apart=LEAST_APART) | {
+        "tickangle": 0,
+        "range": [low - margin, high + margin],
+    }
 
 
 def overlap_columns(overlap: Overlap, runs: Sequence[str]) -> dict[str, NDArray[Any]]:
