@@ -12,6 +12,7 @@ from lensapp.job_kinds import JOB_KINDS, selection_of
 from lensapp.services.catalogue.feedback import usual_votes_change
 from lensapp.services.data.demo import KIND as DEMO
 from lensapp.services.data.demo import labelled_beside, survey_name
+from lensapp.services.data.host_choice import PAINTED
 from lensapp.services.data.sources import is_labelled, label_counts, ready_sources
 from lensapp.services.inspect.queues import create_review
 from lensapp.services.inspect.vote_log import graded_candidates
@@ -342,13 +343,7 @@ def _training(dataset: Dataset, names: Mapping[str, str]) -> NextStep:
 def _first_network(ws: Workspace, source: Source, names: Mapping[str, str]) -> NextStep:
     """Return the step to a first network, or past it where nothing has labels."""
     if is_labelled(ws, source):
-        here = "Look at the parts, then freeze this version."
-        if (other := _of_other_label(ws, source)) is not None:
-            both = {"sources": [source.name, other]}
-            return NextStep(f"Split {source.name} and {other}", here, "split", names, both)
-        if source.kind == DEMO:  # of one's own cutouts one looks at the parts first
-            return NextStep(f"Split {source.name}", here, "train", names, {}, "split", done_on="split")
-        return NextStep(f"Split {source.name}", here, "split", names, {})
+        return _first_version(ws, source, names)
     labelled = labelled_beside(ws, source)
     if labelled is not None:  # of a demo: the network that searches it learns there
         return _next_step(ws, chain_of(ws, {"source": labelled.name}))
@@ -362,17 +357,36 @@ def _inspect(source: Source, names: Mapping[str, str]) -> NextStep:
     return NextStep(f"Inspect {source.name}", "Make a review of these cutouts.", "inspect", names, {})
 
 
-def _of_other_label(ws: Workspace, source: Source) -> str | None:
-    """Return the source that has what one of lenses or of non-lenses only lacks, or None.
+def _first_version(ws: Workspace, source: Source, names: Mapping[str, str]) -> NextStep:
+    """Return the step to a version of labelled cutouts, with another source where they lack a class.
+
+    One painted on them holds their non-lenses already and is split alone; without lenses anywhere they are
+    painted on.
+    """
+    here = "Look at the parts, then freeze this version."
+    missing = [label for label in LABELS if not label_counts(ws, source).get(label)]
+    other = _with_label(ws, source, missing[0]) if len(missing) == 1 else None
+    if other is not None and other.kind == PAINTED and source.name in other.spec.get("hosts", ()):
+        return NextStep(f"Split {other.name}", here, "split", {**names, "source": other.name}, {})
+    if other is not None:
+        both = {"sources": [source.name, other.name]}
+        return NextStep(f"Split {source.name} and {other.name}", here, "split", names, both)
+    if missing == ["lens"]:
+        here = "Paint lenses on these galaxies: none of them is a lens."
+        return NextStep(f"Paint lenses on {source.name}", here, "paint", names, {})
+    if source.kind == DEMO:  # of one's own cutouts one looks at the parts first
+        return NextStep(f"Split {source.name}", here, "train", names, {}, "split", done_on="split")
+    return NextStep(f"Split {source.name}", here, "split", names, {})
+
+
+def _with_label(ws: Workspace, source: Source, label: str) -> Source | None:
+    """Return the source that has the label which one lacks, or None.
 
     One that has nothing else comes first, then the newest.
     """
-    missing = [label for label in LABELS if not label_counts(ws, source).get(label)]
-    if len(missing) != 1:
-        return None
-    fitting = complements_of(ws, [source.name], label=missing[0])
+    fitting = complements_of(ws, [source.name], label=label)
     fitting.sort(key=lambda one: len(one[1]) > 1)
-    return fitting[0][0] if fitting else None
+    return sources.get_source(ws.database, fitting[0][0]) if fitting else None
 
 
 def _with_network(ws: Workspace, chain: Chain, run: Run, source: Source) -> NextStep:

@@ -233,8 +233,12 @@ def _with_its_review(
 
 
 def trained_on(ws: Workspace, dataset: Dataset) -> Run | None:
-    """Return the newest run of a version, one that is no fold or trial of a study where there is one."""
+    """Return the newest run of a version, if it has one that was not stopped and is no fold or trial.
+
+    One that was stopped leads nowhere by itself, unless it was measured all the same.
+    """
     own = [one for one in runs.list_runs(ws.database) if one.dataset_id == dataset.id]
+    own.sort(key=lambda one: one.state == "stopped" and one.evaluation is None)
     return next(iter(studies_last(ws, own)), None)
 
 

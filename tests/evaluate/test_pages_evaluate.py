@@ -22,6 +22,7 @@ from lensapp.services.evaluate.evaluation import Evaluation, load_evaluation, th
 from lensapp.services.evaluate.explanations import explanation_key
 from lensapp.services.evaluate.figure_tables import figures_table
 from lensapp.services.inspect.queues import review_of_cutouts
+from lensapp.services.train.runs import start_evaluation
 from lensapp.storage import datasets, evaluations, queue, reviews, runs, sources
 from lensapp.storage.evaluations import StoredEvaluation, StoredInjections
 from lensapp.storage.explanations import StoredExplanation, save_explanation
@@ -87,6 +88,17 @@ def test_a_training_under_way_is_told_with_its_epoch_and_does_not_hide_what_is_m
     page = open_page("evaluate", run="first")
     labels = [one.label for one in page.main.button]
     assert {"Watch its training", "Evaluate its best network so far"} <= set(labels)
+
+
+def test_what_is_measured_stays_in_sight_while_another_part_is_evaluated(folder: Path) -> None:
+    ws = full_workspace(folder)
+    start_evaluation(ws, run_name="elu_cnn-1", part="validation")
+    page = open_page("evaluate", run="elu_cnn-1")
+    assert not page.exception
+    assert any("Evaluate elu_cnn-1 on the validation part" in text.value for text in page.markdown)
+    assert figures_of(page)
+    page = open_page("evaluate", run="elu_cnn-1", part="validation")
+    assert not figures_of(page)  # these are awaited
 
 
 def random_scores(ws: Workspace, run: str) -> None:

@@ -218,6 +218,8 @@ def test_the_next_version_of_the_same_cutouts_is_trained_on(ws):
     assert stands(ws, dataset=new.name, run="first").next_step.label == "Train on sky-v2"
     rooms.add_run(ws, new, "second")
     assert stands(ws, dataset=new.name, run="first").selection["run"] == "first"
+    runs.update_run(ws.database, rooms.add_run(ws, new, "third").id, state="stopped")
+    assert stands(ws, dataset=new.name).selection["run"] == "second", "which was not ended half way"
 
 
 def test_a_network_trained_on_the_grades_of_a_review_begins_its_own_round(ws):
@@ -379,11 +381,21 @@ def test_lenses_alone_are_split_together_with_the_non_lenses_that_fit_them(ws):
         cutouts=[{"candidate_id": f"o{row}", "label": "nonlens", "row": row} for row in range(6)],
         count=6,
     )
-    assert stands(ws).next_step.label == "Split objects"
+    step = stands(ws).next_step
+    assert (step.label, step.page) == ("Paint lenses on objects", "paint"), "for there are lenses nowhere"
     add_source(ws, "painted1", lens_every=1, count=6)
     for name, other in (("objects", "painted1"), ("painted1", "objects")):
         step = stands(ws, source=name).next_step
         assert (step.label, step.view) == (f"Split {name} and {other}", {"sources": [name, other]})
+
+
+def test_cutouts_that_were_painted_on_are_not_split_beside_their_copies(ws):
+    add_source(ws, "objects", lens_every=100, cutouts=[{"candidate_id": "o", "label": "nonlens", "row": 0}])
+    add_source(ws, "painted1", kind="paint")
+    with ws.database.engine.begin() as connection:
+        of_painted = tables.sources.c.name == "painted1"
+        connection.execute(update(tables.sources).where(of_painted).values(spec={"hosts": ["objects"]}))
+    assert stands(ws, source="objects").next_step.label == "Split painted1"
 
 
 def test_a_look_aside_is_the_rounds_review_only_where_it_is_selected(ws):

@@ -9,7 +9,7 @@ import sqlalchemy
 from lensapp.core.errors import BandMismatch, InvalidInput, NotFound, StorageError
 from lensapp.core.split.splits import SplitSpec
 from lensapp.services.split import datasets as service
-from lensapp.services.split.previews import preview_split
+from lensapp.services.split.previews import in_several_sources, preview_split
 from lensapp.services.split.split_tables import preferred_magnitude
 from lensapp.services.split.versions import joined_name, require_both_classes, split_spec_of
 from lensapp.storage import datasets, sources
@@ -327,3 +327,12 @@ def test_hosts_with_and_without_painted_arcs_are_no_contradiction(ws: Workspace)
     assert not preview.warnings
     assert preview.notes[0].startswith("The largest group, 20 of 60 cutouts, is of hosts that were painted")
     assert preview.notes[1].startswith("60 cutouts are of hosts with and without painted arcs")
+
+
+def test_images_in_several_sources_are_told_of_since_they_count_as_often() -> None:
+    source = np.array(["objects", "objects", "objects", "painted", "painted", "painted"], object)
+    label = np.array(["nonlens"] * 5 + ["lens"], object)
+    looks = np.array([0, 1, 2, 0, 1, 2])  # the third is painted on in the other
+    [sentence] = in_several_sources(source, label, looks)
+    assert sentence.startswith("2 non-lens images are in more than one of objects, painted: each counts as ")
+    assert in_several_sources(source, label, np.array([0, 1, 1, 2, 2, 3])) == ()  # alike within one source

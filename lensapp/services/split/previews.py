@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lensapp.core.errors import BandMismatch, InvalidInput
+from lensapp.core.plurals import counted
 from lensapp.core.split.splits import IGNORED, LABELS, Grouping, Split, SplitSpec, split_cutouts
 from lensapp.services.data.host_choice import PAINTED
 from lensapp.services.data.sources import count_cutouts, label_counts, ready_sources
@@ -42,6 +43,7 @@ from lensapp.storage.queries import Columns
 from lensapp.storage.workspace import Workspace
 
 LARGE_GROUP_SHARE = 0.1
+FEWEST_REPEATED, REPEATED_SHARE = 2, 0.01  # images of a label in several sources, from which on they are told
 OUTSIDE_FILTER = "outside the filter"
 
 
@@ -208,6 +210,7 @@ def summarise(
         left_out=_left_out(labelled, split, total=total),
         warnings=warnings
         + apart_by_source(table.source[inside & ~drawn], table.label[inside & ~drawn])
+        + in_several_sources(table.source[inside], table.label[inside], grouping.near_duplicate[inside])
         + ((f"{listing(contradictions)}. Correct their labels.",) if contradictions else ()),
         notes=notes,
         contradictions=contradictions,
@@ -270,6 +273,30 @@ def apart_by_source(source: NDArray[Any], label: NDArray[Any]) -> tuple[str, ...
         "to tell the sources apart. Add non-lenses of the lenses' survey, alike in size and depth, and run "
         "the Audits of its first network.",
     )
+
+
+def in_several_sources(
+    source: NDArray[Any], label: NDArray[Any], looks: NDArray[np.int64]
+) -> tuple[str, ...]:
+    """Return that images of one label are in several sources, if so, each label a sentence.
+
+    Arrays have one entry per cutout; those that look alike are one number in `looks`.
+    """
+    sentences = []
+    for kind, words in zip(LABELS, ("lens", "non-lens"), strict=True):
+        own = label == kind
+        images = np.unique(np.stack([looks[own], np.unique(source[own], return_inverse=True)[1]]), axis=1)
+        shown, sources_of_each = np.unique(images[0], return_counts=True)
+        repeated = shown[sources_of_each > 1]
+        if len(repeated) < max(FEWEST_REPEATED, REPEATED_SHARE * len(shown)):
+            continue
+        names = sorted({*source[own & np.isin(looks, repeated)].tolist()})
+        sentences.append(
+            f"{counted(len(repeated), f'{words} image')} are in more than one of {', '.join(names)}: each "
+            "counts as often in training and in every figure. Choose one of these sources, or leave its "
+            "copies out by the filter."
+        )
+    return tuple(sentences)
 
 
 def remarks_on(

@@ -130,11 +130,12 @@ def _say_training(run_name: str, part: str | None) -> None:
 
 def _show_measured(ws: Workspace, run: Run, *, part: str, compared: Sequence[str]) -> None:
     """Show what a run reached on a part of its dataset beside others, or offer to measure it."""
-    if watch_job(ws, "evaluate", run=run.name):
-        return
+    under_way = watch_job(ws, "evaluate", run=run.name)
     try:
         evaluation = load_evaluation(ws, run.name, part=part)
     except NotFound:
+        if under_way:
+            return
         box = empty_state(
             f"{run.name} has not been evaluated" + ("" if part == TEST else f" on the {part} part"),
             _what_evaluation_does(ws, run, part=part),
@@ -143,7 +144,7 @@ def _show_measured(ws: Workspace, run: Run, *, part: str, compared: Sequence[str
         with box:
             _start_button("Evaluate", ws, run, part=part)
         return
-    if evaluation.outdated:
+    if evaluation.outdated and not under_way:
         st.warning("The network has changed since it was evaluated.", icon=":material/history:")
         _start_button("Evaluate again", ws, run, part=part)
     others = [load_evaluation(ws, name, part=part) for name in compared]

@@ -24,14 +24,16 @@ export function linesOf(panel, board) {
   const alone = runs.length === 1;
   return runs.flatMap((run, index) => {
     if (board.hidden.has(run.name)) return [];
+    const holds = (name) => run.columns[name]?.some(isNumber);
+    const inParts = panel.parted && Object.keys(run.columns).some((name) => name.startsWith('val_') && holds(name));
     return panel.figures.flatMap(({ name, key }, number) => {
       const colour = (alone ? number : index) % colours.length;
       const base = { run, index, colour, dash: alone ? null : dashOf(index, colours.length) };
-      const validated = run.columns[`val_${key}`]?.some(isNumber);
+      const validated = holds(`val_${key}`);
       const made = [];
       if (run.columns[key] && (!validated || board.withTraining)) {
         const words = panel.parted ? `${name}, training` : name;
-        made.push({ ...base, key, label: words, faint: panel.parted && validated });
+        made.push({ ...base, key, label: words, faint: inParts });
       }
       if (validated) made.push({ ...base, key: `val_${key}`, label: panel.parted ? `${name}, validation` : name, faint: false });
       return made;
