@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from lensapp.core.errors import BandMismatch, InvalidInput
 from lensapp.core.plurals import counted
-from lensapp.core.split.splits import IGNORED, LABELS, Grouping, Split, SplitSpec, split_cutouts
+from lensapp.core.split.splits import IGNORED, LABELS, CutoutTable, Grouping, Split, SplitSpec, split_cutouts
 from lensapp.services.data.host_choice import PAINTED
 from lensapp.services.data.sources import count_cutouts, label_counts, ready_sources
 from lensapp.services.split.contradictions import (
@@ -209,8 +209,7 @@ def summarise(
         conflicts=_members_by_group(ids[conflicts], objects),
         left_out=_left_out(labelled, split, total=total),
         warnings=warnings
-        + apart_by_source(table.source[inside & ~drawn], table.label[inside & ~drawn])
-        + in_several_sources(table.source[inside], table.label[inside], grouping.near_duplicate[inside])
+        + _remarks_on_sources(table, grouping.near_duplicate, inside=inside, drawn=drawn)
         + ((f"{listing(contradictions)}. Correct their labels.",) if contradictions else ()),
         notes=notes,
         contradictions=contradictions,
@@ -258,6 +257,16 @@ def _of_drawn(objects: NDArray[np.int64], drawn: NDArray[np.bool_], label: NDArr
     """Return which rows show an object whose lenses are all painted ones."""
     real = np.unique(objects[(label == LABELS[0]) & ~drawn])
     return np.asarray(~np.isin(objects, real))
+
+
+def _remarks_on_sources(
+    table: CutoutTable, looks: NDArray[np.int64], *, inside: NDArray[np.bool_], drawn: NDArray[np.bool_]
+) -> tuple[str, ...]:
+    """Return what is odd about the sources of the cutouts that are `inside` a part."""
+    real = inside & ~drawn
+    return apart_by_source(table.source[real], table.label[real]) + in_several_sources(
+        table.source[inside], table.label[inside], looks[inside]
+    )
 
 
 def apart_by_source(source: NDArray[Any], label: NDArray[Any]) -> tuple[str, ...]:
