@@ -250,6 +250,21 @@ def test_it_is_offered_where_only_own_networks_were_trained(tmp_path, monkeypatc
     assert page.selectbox(key="new-run-starter-equivariant_resnet-initial").value == "starter"
 
 
+def test_it_is_trained_further_only_where_a_version_has_its_bands(tmp_path, monkeypatch):
+    monkeypatch.setenv("LENSAPP_WORKSPACE", str(tmp_path / "own"))
+    own = Workspace.open(tmp_path / "own")
+    spec = SplitSpec(near_duplicate_bits=0)
+    for name, bands in (("two", ("g", "r", "z")), ("of-three", ("g", "r", "i")), ("newest", ("g", "r", "z"))):
+        survey(own, name, bands=bands)
+        freeze_split(own, source_names=[name], spec=spec, name=f"{name}-v1")
+        keys = {button.key for button in open_page("home").button}
+        assert "score-with-starter" in keys
+        assert ("train-from-starter" in keys) is (name != "two")
+    page = open_page("home")
+    page.button(key="train-from-starter").click().run()
+    assert page.query_params["dataset"] == "of-three-v1"
+
+
 def test_the_explanation_of_a_larger_cutout_covers_it_all(ws, capsys):
     survey(ws, "large", size=48)
     out = lensapp(

@@ -40,7 +40,7 @@ SCORES = ("score", "calibrated")
 KIND_NAMES = {
     "import": "imported with the survey",
     "objects": "found in the images",
-    "paint": "painted",
+    "paint": "a painted source: lenses drawn, others as found",
     "demo": "truth of the simulation",
     "votes": "votes",
 }

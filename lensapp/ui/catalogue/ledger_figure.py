@@ -12,7 +12,7 @@ ORIGINS = {
     "votes": "votes",
     "demo": "simulated truth",
     "objects": "found in the images",
-    "paint": "painted",
+    "paint": "a painted source",
 }
 VERSION, RUN, HELD, SCORES = "version", "run", "held", "scores"
 ROLES = (*ORIGINS, VERSION, RUN, HELD, SCORES)  # a role has the same colour whatever else is drawn

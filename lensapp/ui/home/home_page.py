@@ -60,7 +60,7 @@ def show_home() -> None:
         if st.button("Import cutouts", icon=":material/download:", type="tertiary", key="import"):
             go("data", view={"view": "import"})
     show_tour(stands, under_way=any(one.name == chosen and one.kind == DEMO for one in facts.sources))
-    offer_starter(can_train=bool(facts.datasets))
+    offer_starter(facts.datasets)
     changes, runs, reviews = st.columns([1.7, 1, 1], gap="medium")
     with changes.container(gap="xsmall"):
         _show_changes()

@@ -6,8 +6,15 @@ import streamlit as st
 
 from lensapp.services.selected_chain import proposed_run
 from lensapp.services.train.run_listing import studies_last
-from lensapp.services.train.starter import REMARK, STARTER_NAME, install_starter, is_starter, starter_card
-from lensapp.storage.records import Run, Source
+from lensapp.services.train.starter import (
+    REMARK,
+    STARTER_NAME,
+    install_starter,
+    is_starter,
+    starter_card,
+    why_not_further,
+)
+from lensapp.storage.records import Dataset, Run, Source
 from lensapp.storage.workspace import Workspace
 from lensapp.ui.shared.state import choose, get_workspace, go, recipe_key, selected
 
@@ -37,8 +44,11 @@ def choose_run(
     return next((run for run in trained if run.name == name), None) or install_starter(ws)
 
 
-def offer_starter(*, can_train: bool = False) -> None:
-    """Offer to score cutouts with the starter network, and to train it further, beside its card."""
+def offer_starter(versions: Sequence[Dataset] = ()) -> None:
+    """Offer to score cutouts with the starter network, beside its card.
+
+    Of the dataset versions it is trained further on the newest whose bands it reads.
+    """
     with st.container(border=True, key="starter", gap="small"):
         st.markdown("A small trained network comes with the program, for ground-based cutouts in g, r and i.")
         buttons = st.container(horizontal=True)
@@ -50,13 +60,14 @@ def offer_starter(*, can_train: bool = False) -> None:
             key="score-with-starter",
         ):
             go("score", run=install_starter(get_workspace()).name)
-        if can_train and st.button(
+        fitting = [one.name for one in versions if why_not_further(one.bands) is None]
+        if fitting and st.button(
             "Train it further on your labels",
             icon=":material/model_training:",
             key="train-from-starter",
             help="Opens Train with its recipe, and with its weights to start from.",
         ):
-            go("train", view={recipe_key("train"): STARTER_NAME})
+            go("train", dataset=fitting[0], view={recipe_key("train"): STARTER_NAME})
 
 
 def show_starter_card() -> None:

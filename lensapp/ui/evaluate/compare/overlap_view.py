@@ -1,6 +1,7 @@
 """The view of the Compare page of what runs accept together, as a matrix and as cutouts."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -100,16 +101,16 @@ def _choose_thresholds(compared: SideBySide, way: str) -> NDArray[np.float64]:
 
 def _show_counts(compared: SideBySide, overlap: Overlap, thresholds: NDArray[np.float64], what: str) -> None:
     runs = range(len(compared.runs))
+    columns: dict[str, Any] = {
+        "run": compared.runs,
+        "from score": [score_text(threshold) for threshold in thresholds.tolist()],
+        what.split()[1]: overlap.number,
+        "only by it": [int(overlap.by_only(run).sum()) for run in runs],
+    }
+    if len(runs) > 2:  # of two it is what only the other has
+        columns["by all but it"] = [int(overlap.by_all_but(run).sum()) for run in runs]
     show_table(
-        pd.DataFrame(
-            {
-                "run": compared.runs,
-                "from score": [score_text(threshold) for threshold in thresholds.tolist()],
-                what.split()[1]: overlap.number,
-                "only by it": [int(overlap.by_only(run).sum()) for run in runs],
-                "not by it alone": [int(overlap.by_all_but(run).sum()) for run in runs],
-            }
-        ),
+        pd.DataFrame(columns),
         title=f"{what.capitalize()} by all runs: {number(int(overlap.by_all.sum()))}, by none: "
         f"{number(int(overlap.by_none.sum()))}",
         caption=f"{compared.part} part: n = {number(len(compared.labels))}.",
