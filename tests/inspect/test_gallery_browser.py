@@ -203,3 +203,19 @@ def test_keys_of_a_fast_hand_change_no_vote_behind_the_card_of_the_end(
     wait_until(lambda: "5 of 6 graded" in other.text_content(".progress"))
     other.keyboard.press("b")
     wait_until(lambda: "6 of 6 graded" in other.text_content(".progress"))
+
+
+def test_candidates_side_by_side_have_their_names_and_a_way_back(
+    gallery: GalleryServer, context: Any
+) -> None:
+    page = open_gallery(context, gallery, "dora")
+    for key in ("Space", "ArrowRight", "Space", "Shift+P"):
+        page.keyboard.press(key)
+    back = page.get_by_role("button", name="Comparing 2")
+    back.wait_for()
+    wait_until(lambda: page.locator(".tile .name:not(:empty)").count() == 2)
+    assert not page.locator(".pager.in-mosaic").is_visible()
+    back.click()
+    page.locator(".pager.in-mosaic").wait_for()
+    assert page.locator(".tile .name:not(:empty)").count() == 0
+    assert not back.is_visible()

@@ -136,7 +136,7 @@ export class Mosaic {
   }
 
   /** Show a candidate's vote, score and marks on its tile. */
-  mark(index, { name, vote, note, score, probability, lens, picked, earlier }) {
+  mark(index, { name, named, vote, note, score, probability, lens, picked, earlier }) {
     const tile = this.tiles[index], grade = vote && this.grades.get(vote.grade);
     if (picked !== ('picked' in tile.dataset)) tile.toggleAttribute('data-picked', picked);
     if (vote) {
@@ -148,6 +148,7 @@ export class Mosaic {
       delete tile.dataset.grade;
     }
     setText(tile, 'earlier', vote ? '' : earlier ?? '');
+    setText(tile, 'name', named ? name : ''); // beside each other pictures are few, and spoken of by name
     setText(tile, 'score', score == null ? '' : scoreText(score));
     setText(tile, 'probability', probability == null ? '' : `P ${scoreText(probability)}`);
     setText(tile, 'flags', [note.starred && 'star', note.comment && 'chat', lens && 'my_location'].filter(Boolean).join(' '));

@@ -88,6 +88,7 @@ export class Showing {
     const { shelf, mosaic, pictures } = this;
     this.shownPage = shelf.page;
     this.toolbar.showPage(shelf.page + 1, shelf.pages, shelf.perPage);
+    this.toolbar.showCompared(this.compared ?? 0);
     this.part.showCount(shelf.view.length, shelf.queue.length);
     this.showProgress();
     if (!shelf.view.length) { this.notices.empty(this.emptiness); return; }
@@ -132,6 +133,7 @@ export class Showing {
     this.mosaic.mark(index, {
       name: facts.name(id), vote: votes.get(id), note: votes.note(id), score: facts.score(id), probability: facts.probability(id),
       lens: facts.lens(id), picked: this.picks.ids.has(id), earlier: facts.earlier(id),
+      named: this.compared > 0,
     });
   }
 

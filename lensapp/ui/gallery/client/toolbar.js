@@ -110,6 +110,14 @@ export class Toolbar {
     });
   }
 
+  /** Show how many are compared, with the way back in place of the pages, of which there is one. */
+  showCompared(count) {
+    const button = this.root.querySelector('.beside');
+    button.hidden = !count;
+    button.lastElementChild.textContent = `Comparing ${count}`;
+    this.root.querySelector('.pager.in-mosaic').hidden = count > 0;
+  }
+
   showPage(number, count, perPage) {
     const box = this.root.querySelector('.page');
     box.textContent = `${number.toLocaleString('en')} / ${count.toLocaleString('en')}`;
