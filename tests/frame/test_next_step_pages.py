@@ -35,6 +35,16 @@ def test_pressing_the_next_step_opens_its_page_with_the_source(tmp_path, monkeyp
     assert app.query_params["source"] == "first"
 
 
+@pytest.mark.parametrize(
+    "name",
+    ["catalogue", "compare", "evaluate", "inspect", "paint", "replay", "score", "split", "team", "train"],
+)
+def test_an_empty_page_has_one_coloured_button_at_most(name, folder):
+    page = rooms.open_page(name)
+    assert not page.exception
+    assert len([one.key for one in page.main.button if one.proto.type == "primary"]) <= 1
+
+
 def test_after_the_export_the_next_step_opens_the_view_that_feeds_back(tmp_path, monkeypatch):
     monkeypatch.setenv("LENSAPP_WORKSPACE", str(tmp_path / "workspace"))
     monkeypatch.setenv("LENSAPP_WORKER", "0")

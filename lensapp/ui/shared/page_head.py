@@ -108,7 +108,8 @@ def _show_round(
             for stage in stands.stages:
                 _show_stage(stage, stands, page)
         if page not in BESIDE_THE_ROUND:
-            show_next_step(stands.next_step, page, key=f"{key}-next", kind=step)
+            kind = step if stands.selection else "secondary"  # an empty page leads to the first cutouts itself
+            show_next_step(stands.next_step, page, key=f"{key}-next", kind=kind)
         follow_export()  # in here, where it moves nothing of the page
 
 
