@@ -108,7 +108,7 @@ def _show_round(
             for stage in stands.stages:
                 _show_stage(stage, stands, page)
         if page not in BESIDE_THE_ROUND:
-            kind = step if stands.selection else "secondary"  # an empty page leads to the first cutouts itself
+            kind = step if stands.selection else "secondary"  # an empty page leads on itself
             show_next_step(stands.next_step, page, key=f"{key}-next", kind=kind)
         follow_export()  # in here, where it moves nothing of the page
 
