@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 
 from lensapp.core.errors import BandMismatch, InvalidInput
@@ -292,16 +293,17 @@ def in_several_sources(
     Arrays have one entry per cutout; those that look alike are one number in `looks`.
     """
     sentences = []
+    of_source, names = pd.factorize(source)
     for kind, words in zip(LABELS, ("lens", "non-lens"), strict=True):
         own = label == kind
-        images = np.unique(np.stack([looks[own], np.unique(source[own], return_inverse=True)[1]]), axis=1)
-        shown, sources_of_each = np.unique(images[0], return_counts=True)
+        images = np.unique(looks[own] * len(names) + of_source[own])  # each once per source
+        shown, sources_of_each = np.unique(images // max(len(names), 1), return_counts=True)
         repeated = shown[sources_of_each > 1]
         if len(repeated) < max(FEWEST_REPEATED, REPEATED_SHARE * len(shown)):
             continue
-        names = sorted({*source[own & np.isin(looks, repeated)].tolist()})
+        told = sorted({*source[own & np.isin(looks, repeated)].tolist()})
         sentences.append(
-            f"{counted(len(repeated), f'{words} image')} are in more than one of {', '.join(names)}: each "
+            f"{counted(len(repeated), f'{words} image')} are in more than one of {', '.join(told)}: each "
             "counts as often in training and in every figure. Choose one of these sources, or leave its "
             "copies out by the filter."
         )
