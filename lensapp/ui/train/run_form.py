@@ -66,10 +66,7 @@ OTHER_FIELDS = ("seed", "precision", "shuffle", "event_files", "mlflow")
 TRANSFER_FIELDS = ("frozen_fraction", "unfreeze_epoch", "unfreeze_factor", "initial_weights")
 OF_CLASSES = ("binary", "classes")
 NESTED_FIELDS = ("schedule", "augmentation", "normalisation", "input")
-FORM_AND_RUN = (
-    3,
-    5,
-)  # widths of the form and of what stands beside it: a card's figures fit a line at 1280 px
+FORM_AND_RUN = 3, 5  # widths of the form and of what is beside it: a card's figures fit a line at 1280 px
 SLOWER = 1.4  # times the time expected, from which on the slowest training of late is told too
 DEVICES = ("auto", "cpu", "gpu:0", "gpu:1")
 
