@@ -41,6 +41,11 @@ ABANDONED = and_(
 """Condition of a job: it runs, and its worker has not been heard of lately."""
 
 
+def claim_key(job: Job) -> tuple[float, int]:
+    """Return what sorts jobs that are read already as CLAIMED_IN_ORDER does those in the database."""
+    return -(job.put_first_at or 0.0), job.id
+
+
 def add_job(database: Database, *, kind: str, title: str, payload: dict[str, Any], once: bool = False) -> Job:
     """Queue a job; with `once`, return the one with the same payload that waits, runs or is paused."""
     table = tables.jobs

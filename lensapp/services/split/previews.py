@@ -292,12 +292,14 @@ def in_several_sources(
 
     Arrays have one entry per cutout; those that look alike are one number in `looks`.
     """
-    sentences = []
     of_source, names = pd.factorize(source)
+    if len(names) < 2:
+        return ()
+    sentences = []
     for kind, words in zip(LABELS, ("lens", "non-lens"), strict=True):
         own = label == kind
         images = np.unique(looks[own] * len(names) + of_source[own])  # each once per source
-        shown, sources_of_each = np.unique(images // max(len(names), 1), return_counts=True)
+        shown, sources_of_each = np.unique(images // len(names), return_counts=True)
         repeated = shown[sources_of_each > 1]
         if len(repeated) < max(FEWEST_REPEATED, REPEATED_SHARE * len(shown)):
             continue

@@ -184,8 +184,7 @@ def active_jobs(ws: Workspace) -> list[Job]:
 
 def waiting_in_order(live: Iterable[Job]) -> list[Job]:
     """Return those of some jobs that wait in the queue, in the order in which they are done."""
-    waiting = [job for job in live if job.state == "queued"]
-    return sorted(waiting, key=lambda job: (-(job.put_first_at or 0.0), job.id))
+    return sorted((job for job in live if job.state == "queued"), key=queue.claim_key)
 
 
 def latest_job(ws: Workspace, kind: str, **payload: Any) -> Job | None:

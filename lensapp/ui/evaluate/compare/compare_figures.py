@@ -139,17 +139,17 @@ def interval_of(row: Compared, merit: str) -> tuple[float, float]:
     return (value, value) if low is None or high is None else (low, high)
 
 
-def _error_bars(rows: Sequence[Compared], merit: str) -> dict[str, Any]:
-    """Return how far the interval of each row reaches above and below its value, as plotly takes it."""
-    values = [float(getattr(row, merit)) for row in rows]
-    intervals = [interval_of(row, merit) for row in rows]
+def _error_bar(row: Compared, merit: str, *, colour: str) -> dict[str, Any]:
+    """Return how far the interval of a row reaches above and below its value, as plotly takes it."""
+    value, (low, high) = float(getattr(row, merit)), interval_of(row, merit)
     return {
         "type": "data",
+        "color": colour,
         "width": 5,
         "thickness": 1.5,
         "symmetric": False,
-        "array": [high - value for value, (_, high) in zip(values, intervals, strict=True)],
-        "arrayminus": [value - low for value, (low, _) in zip(values, intervals, strict=True)],
+        "array": [high - value],
+        "arrayminus": [value - low],
     }
 
 
@@ -223,10 +223,10 @@ def _draw_bars(
         if len({*interval_of(row, merit)}) == 1:
             continue
         value = float(getattr(row, merit))
-        bars = _error_bars([row], merit) | {"color": colour}
-        lying: dict[str, Any] = {"x": [value], "y": [row.label], "error_x": bars}
+        bar = _error_bar(row, merit, colour=colour)
+        lying: dict[str, Any] = {"x": [value], "y": [row.label], "error_x": bar}
         figure.add_scatter(
-            **(lying if across is None else {"x": [across[place]], "y": [value], "error_y": bars}),
+            **(lying if across is None else {"x": [across[place]], "y": [value], "error_y": bar}),
             mode="markers",
             marker={"size": 1, "color": colour},
             hoverinfo="skip",

@@ -27,7 +27,7 @@ export class Gallery extends Browsing {
   /** @param trigger tells Streamlit: trigger('open', name of a review) or trigger('create', part that is shown) */
   constructor(root, data, trigger) {
     super();
-    Object.assign(this, { root, data, trigger });
+    Object.assign(this, { root, data, trigger, compared: 0 });
     this.stage = root.querySelector('.stage');
     this.help = root.querySelector('.help');
     this.levels = root.querySelector('.levels');

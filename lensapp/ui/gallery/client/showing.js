@@ -88,7 +88,7 @@ export class Showing {
     const { shelf, mosaic, pictures } = this;
     this.shownPage = shelf.page;
     this.toolbar.showPage(shelf.page + 1, shelf.pages, shelf.perPage);
-    this.toolbar.showCompared(this.compared ?? 0);
+    this.toolbar.showCompared(this.compared);
     this.part.showCount(shelf.view.length, shelf.queue.length);
     this.showProgress();
     if (!shelf.view.length) { this.notices.empty(this.emptiness); return; }
