@@ -55,6 +55,8 @@ def visit(page: Any, name: str) -> None:
 
 
 def press(page: Any, name: str) -> None:
+    """Press a button of a page at rest: what another run draws anew takes no click."""
+    page.locator(AT_REST).wait_for()
     page.get_by_role("button", name=name).first.click()
 
 

@@ -18,7 +18,7 @@ from lensapp.storage import queue, sources, tables
 from lensapp.storage.workspace import Workspace
 
 PROJECT = Path(__file__).parents[1]
-SLOW_DEMO = {"name": "slow", "spec": {"count": 1200, "size": 32, "bands": ["r"]}}
+SLOW_DEMO = {"name": "slow", "spec": {"count": 500, "size": 32, "bands": ["r"]}}
 
 
 @pytest.fixture
@@ -62,13 +62,22 @@ def test_a_job_whose_processes_were_killed_is_taken_up_again(workspace, start_wo
     first = start_worker()
     wait_for(lambda: bool(queue.get_job(workspace.database, job.id).progress.get("fraction")))
     os.killpg(first.pid, signal.SIGKILL)
+    _let_20_seconds_pass(workspace)
     start_worker()
     wait_for(lambda: queue.get_job(workspace.database, job.id).state == "done", seconds=120)
     ended = queue.get_job(workspace.database, job.id)
     assert ended.attempt == 2
     assert (
-        sources.count_cutouts(workspace.database, sources.get_source(workspace.database, "slow").id) == 1200
+        sources.count_cutouts(workspace.database, sources.get_source(workspace.database, "slow").id)
+        == SLOW_DEMO["spec"]["count"]
     )
+
+
+def _let_20_seconds_pass(workspace: Workspace) -> None:
+    """Have what works be silent for longer than is waited for it."""
+    with workspace.database.write() as connection:
+        connection.execute(tables.jobs.update().values(heartbeat_at=0.0))
+        connection.execute(tables.workers.update().values(heartbeat_at=0.0))
 
 
 def test_a_job_whose_process_dies_keeps_its_last_words(workspace, start_worker):
@@ -141,9 +150,7 @@ def test_the_keeper_replaces_a_killed_worker_and_its_job_goes_on(workspace, monk
         )
         first = workers.STARTED[-1].process.pid
         os.killpg(first, signal.SIGKILL)
-        with workspace.database.write() as connection:  # as it is 20 seconds later
-            connection.execute(tables.jobs.update().values(heartbeat_at=0.0))
-            connection.execute(tables.workers.update().values(heartbeat_at=0.0))
+        _let_20_seconds_pass(workspace)
         await asyncio.to_thread(
             wait_for, lambda: queue.get_job(workspace.database, job.id).state == "done", seconds=120
         )

@@ -1,5 +1,7 @@
 """Forms made from specifications."""
 
+import ast
+from pathlib import Path
 from typing import Literal
 
 import pytest
@@ -9,6 +11,8 @@ from streamlit.testing.v1 import AppTest
 from lensapp.core.config import Spec
 from lensapp.core.train.training_spec import TrainingSpec
 from lensapp.ui.shared.forms import make_field
+
+UI = Path(__file__).parents[2] / "lensapp" / "ui"
 
 
 class SkySpec(Spec):
@@ -135,3 +139,17 @@ def test_what_a_component_tells_is_none_where_its_place_in_the_session_is_not_kn
 
     page = AppTest.from_function(script).run()
     assert page.text[0].value == "Ada None None"
+
+
+def test_every_button_has_a_key():
+    """Without one it is known by its words, colour and help: a click is lost as one of them changes."""
+    without = [
+        f"{path.relative_to(UI)}:{call.lineno}"
+        for path in sorted(UI.rglob("*.py"))
+        for call in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(call, ast.Call)
+        and isinstance(call.func, ast.Attribute)
+        and call.func.attr in ("button", "download_button", "link_button")
+        and not {"key", None} & {keyword.arg for keyword in call.keywords}
+    ]
+    assert not without

@@ -128,6 +128,7 @@ def _browse() -> None:
         with st.container(horizontal=True, vertical_alignment="center", gap="small"):
             st.button(
                 "Use this folder",
+                key="import-use-folder",
                 icon=":material/check:",
                 disabled=not importable,
                 on_click=_take,
@@ -232,7 +233,9 @@ def _upload(*, take: bool) -> None:
         with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
             with st.container(width=320):
                 name = st.text_input("Name of the set", "upload", key="import-upload-name")
-            sent = st.button(f"Take {counted(len(files), 'file')}", icon=":material/check:")
+            sent = st.button(
+                f"Take {counted(len(files), 'file')}", key="import-take", icon=":material/check:"
+            )
         if sent or take:
             with errors_shown():
                 folder = keep_upload(get_workspace(), files, name=name)

@@ -79,7 +79,7 @@ def show_import() -> None:
             _show_unfinished(source)
     if _own_under_way() and not st.session_state.get(ANOTHER):
         st.caption("The new source is shown here as soon as it is ready.")
-        st.button("Import another set", icon=":material/add:", on_click=_begin_another)
+        st.button("Import another set", key="import-another", icon=":material/add:", on_click=_begin_another)
         return
     take_upload()
     st.markdown("#### 1 · Choose")
@@ -276,7 +276,9 @@ def _show_columns(values: Mapping[str, Any]) -> bool:
         value != (values.get(name, usual[name].default) or usual[name].default)
         for name, value in chosen.items()
     )
-    if changed and st.button("Look again with these columns", type="primary", icon=":material/science:"):
+    if changed and st.button(
+        "Look again with these columns", key="import-columns-again", type="primary", icon=":material/science:"
+    ):
         if chosen["label_column"]:
             chosen |= {"labels_from_folders": False, "same_label": None}
         _change(chosen)
@@ -373,7 +375,9 @@ def _try_pattern(dry_run: DryRun) -> None:
     preview = dry_run.preview
     pairs = "; ".join(f"{name} → {spec.shared_id(name)}" if pattern else name for name in preview.ids)
     st.text(f"IDs of the files: {pairs}\nIDs of the catalogue: {'; '.join(preview.catalogue_ids)}")
-    if spec != dry_run.spec and st.button("Dry run with this pattern", icon=":material/science:"):
+    if spec != dry_run.spec and st.button(
+        "Dry run with this pattern", key="import-pattern-again", icon=":material/science:"
+    ):
         _try_out({**st.session_state[VALUES], "id_pattern": spec.id_pattern})
         st.rerun()
 
@@ -391,6 +395,7 @@ def _confirm(dry_run: DryRun, *, is_settled: bool) -> None:
             name = st.text_input("Name of the source", suggestion, key=f"name-{dry_run.spec.path}")
         sure = st.button(
             label,
+            key="import-sure",
             type="primary" if is_settled else "secondary",
             icon=":material/download:",
             disabled=not preview.accepted,

@@ -38,7 +38,12 @@ def show_tour(stands: Round, *, under_way: bool) -> None:
         with st.container(gap="xsmall", key="tour-steps"):
             _show_steps(steps, stands)
         with st.container(horizontal=True, gap="medium"):
-            if st.button("Begin anew on another demo survey", icon=":material/replay:", type="tertiary"):
+            if st.button(
+                "Begin anew on another demo survey",
+                key="tour-anew",
+                icon=":material/replay:",
+                type="tertiary",
+            ):
                 start_tour()
                 st.rerun()
             if st.button("End the tour", icon=":material/close:", type="tertiary", key="tour-end"):

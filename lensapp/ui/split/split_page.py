@@ -294,6 +294,7 @@ def _ask_to_freeze(preview: SplitPreview, *, usual: str, trains: bool) -> str | 
     )
     frozen = st.button(
         "Freeze this dataset version",
+        key="split-freeze",
         icon=":material/lock:",
         type="secondary" if lacks_a_class or trains else "primary",  # what is missing comes first
         width="stretch",
