@@ -159,6 +159,15 @@ def test_a_running_job_hears_the_command(database: Database, ask: Any, word: str
     assert queue.get_job(database, running.job.id).state == "running"
 
 
+def test_a_stop_stays_one_when_a_pause_comes_after_it(database: Database) -> None:
+    add(database)
+    job = claim(database)
+    assert jobs.pause(database, job.id)
+    assert jobs.stop(database, job.id)  # what is pausing may still be stopped
+    assert not jobs.pause(database, job.id)
+    assert queue.get_job(database, job.id).command == "stop"
+
+
 def test_a_paused_job_resumes_from_the_queue_and_forgets_the_command(database: Database) -> None:
     add(database)
     running = jobs.RunningJob(database, claim(database))

@@ -161,9 +161,12 @@ def keep_alive(database: Database, job: Job) -> None:
 def command_job(database: Database, job_id: int, command: str) -> bool:
     """Ask a running job to pause or stop; one that waits, is paused or lost its worker is stopped at once.
 
-    Return whether it was in a state in which that can be asked.
+    Return whether it was in a state in which that can be asked. A stop stays one when a pause comes after it.
     """
     table, heard = tables.jobs, 0
+    hears = table.c.state == "running"
+    if command == "pause":
+        hears &= or_(table.c.command.is_(None), table.c.command == "pause")
     with database.write() as connection:
         if command == "stop":
             idle = table.c.state.in_(["queued", "paused"])
@@ -173,7 +176,7 @@ def command_job(database: Database, job_id: int, command: str) -> bool:
                 .values(state="cancelled", finished_at=time.time(), attempt=table.c.attempt + 1)
             ).rowcount
         heard += connection.execute(
-            update(table).where(table.c.id == job_id, table.c.state == "running").values(command=command)
+            update(table).where(table.c.id == job_id, hears).values(command=command)
         ).rowcount
         if not heard:
             return False

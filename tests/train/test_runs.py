@@ -128,6 +128,10 @@ def test_pause_stop_and_resume_follow_the_job(ws: Workspace) -> None:
     assert job is not None
     job_control.pause(ws, runs.run_status(ws, run.name))
     assert runs.run_status(ws, run.name).state == "pausing"
+    seen = runs.run_status(ws, run.name)
+    job_control.stop(ws, seen)
+    with pytest.raises(InvalidInput, match="is stopping by now: there is nothing to pause"):
+        job_control.pause_job(ws, job.id)  # as another tab asks, which has not seen the stop
     queue.update_job(ws.database, job, state="paused", command=None)
     assert runs.run_status(ws, run.name).can_resume
     job_control.resume(ws, runs.run_status(ws, run.name))

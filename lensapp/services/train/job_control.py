@@ -156,7 +156,9 @@ def _wrong_state(standing: JobStanding, consequence: str) -> InvalidInput:
 def _too_late(ws: Workspace, job_id: int, consequence: str) -> InvalidInput:
     """Return how a job stands by now, where whoever asks something of it has seen it otherwise."""
     job = queue.get_job(ws.database, job_id)
-    return InvalidInput(f"{job.title} {STANDS_BY_NOW[job.state]} by now: {consequence}.")
+    stopping = job.state == "running" and job.command == "stop"
+    stands = "is stopping" if stopping else STANDS_BY_NOW[job.state]
+    return InvalidInput(f"{job.title} {stands} by now: {consequence}.")
 
 
 def state_of_queue(ws: Workspace) -> str:
