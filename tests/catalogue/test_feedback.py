@@ -243,14 +243,14 @@ def test_rules_that_make_no_sense_are_refused(change: dict[str, Any], what: str)
 
 
 def test_the_rules_can_be_read() -> None:
-    assert FeedbackRules().sentences() == (
-        "A, B → lens",
-        "X → non-lens",
-        "C → ignored",
-        "Candidates without a vote → ignored",
-        "New cutouts → training, never to test",
-        "Another view of an object that a part holds → that part, whatever the fraction",
-        "The test part stays as it is",
+    assert FeedbackRules().meanings() == (
+        ("grade A or B", "lens"),
+        ("grade X", "non-lens"),
+        ("grade C", "ignored"),
+        ("no vote", "ignored"),
+        ("new cutout", "to training, never to test"),
+        ("another view of an object that a part holds", "to that part, whatever the fraction"),
+        ("cutout of the test part", "stays as it is"),
     )
 
 

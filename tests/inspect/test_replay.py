@@ -242,7 +242,9 @@ def test_orders_are_told_apart_by_colour_and_dashes():
         figure = replay_figure.replay_figure(result, names=LABELS, colours=colours, marked=4)
         assert {trace.mode for trace in figure.data} == {"lines"}, "few points would be dots"
         looks = [
-            (trace.line.color, trace.line.dash) for trace in figure.data if trace.name in LABELS.values()
+            (trace.line.color, trace.line.dash)
+            for trace in figure.data
+            if trace.name in map(replay_figure.short_name, LABELS.values())
         ]
         assert len(set(looks)) == len(LABELS)
         assert all(looks[k][1] != looks[k + 1][1] for k in range(len(looks) - 1))
@@ -251,10 +253,13 @@ def test_orders_are_told_apart_by_colour_and_dashes():
 def test_orders_that_coincide_are_one_line_and_say_with_which():
     result = core.replay(np.arange(8) % 2 == 0, {name: np.arange(8) for name in LABELS})
     figure = replay_figure.replay_figure(result, names=LABELS, colours=LINE_COLOURS["dark"], marked=4)
-    drawn = [name for order, name in LABELS.items() if order != AS_SHOWN]
+    drawn = [replay_figure.short_name(name) for order, name in LABELS.items() if order != AS_SHOWN]
     of = {trace.name: (trace.line.color, trace.line.dash) for trace in figure.data}
     assert {of[f"{name} (as {drawn[0]})"] for name in drawn[1:]} == {of[drawn[0]]}
     assert LABELS[AS_SHOWN] in of
+    told = {trace.name for trace in figure.data if trace.showlegend is not False}
+    assert told == {drawn[0], LABELS[AS_SHOWN], replay_figure.RANDOM}
+    assert all(name in replay_figure.same_lines(result, LABELS) for name in drawn)
 
 
 def test_the_commands_tell_replays_and_similar_candidates(ws, capsys):

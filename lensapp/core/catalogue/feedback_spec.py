@@ -71,10 +71,10 @@ class FeedbackRules(ConsensusSpec):
             return "lens"
         return "nonlens" if grade in self.nonlens_grades else None
 
-    def sentences(self) -> tuple[str, ...]:
-        """Return the rules in words, one line each."""
+    def meanings(self) -> tuple[tuple[str, str], ...]:
+        """Return the rules in words: what candidates have or are, and what becomes of them."""
         lines = [
-            f"{', '.join(grades)} → {meaning}"
+            (f"grade {' or '.join(grades)}", meaning)
             for grades, meaning in (
                 (self.lens_grades, "lens"),
                 (self.nonlens_grades, "non-lens"),
@@ -85,16 +85,15 @@ class FeedbackRules(ConsensusSpec):
         if self.method != "mean":
             automatic = self.method == "swap" and self.prior is None and self.reject_below is None
             below = "1/2000 of the prior's odds" if automatic else f"{self.rejected_below:g}"
-            lines.append(
-                f"Grade A above a probability of {self.detect_above:g}, X below {below}, by {self.method}"
-            )
-        lines.append("Candidates without a vote → ignored")
+            lines.append((f"probability above {self.detect_above:g}", "grade A"))
+            lines.append((f"probability below {below}", "grade X"))
+        lines.append(("no vote", "ignored"))
         if self.min_votes > 1:
-            lines.append(f"Fewer than {self.min_votes} votes → ignored")
+            lines.append((f"fewer than {self.min_votes} votes", "ignored"))
         share = f"{100 * self.validation_share:g} % to validation, the rest to training"
-        lines.append(f"New cutouts → {share if self.validation_share else 'training'}, never to test")
-        lines.append("Another view of an object that a part holds → that part, whatever the fraction")
+        lines.append(("new cutout", f"{share if self.validation_share else 'to training'}, never to test"))
+        lines.append(("another view of an object that a part holds", "to that part, whatever the fraction"))
         if self.crop:
-            lines.append("Larger cutouts → their middle")
-        lines.append("The test part stays as it is")
+            lines.append(("larger cutout", "its middle"))
+        lines.append(("cutout of the test part", "stays as it is"))
         return tuple(lines)

@@ -4,9 +4,17 @@ from collections.abc import Iterable
 from typing import NamedTuple
 from urllib.parse import unquote
 
+ORIGINS = {  # kind → what a reader calls it
+    "import": "imported labels",
+    "votes": "votes",
+    "demo": "simulated truth",
+    "objects": "found in the images",
+    "paint": "a painted source",
+}
+
 
 class LabelOrigin(NamedTuple):
-    """Where a label comes from: "import", "demo", or "votes" with reviews and inspectors."""
+    """Where a label comes from: one of the ORIGINS, votes with reviews and inspectors."""
 
     kind: str
     reviews: tuple[str, ...]

@@ -143,7 +143,7 @@ def score_figures(
             axes.plot(columns["completeness"], columns["purity"], label=literal(one.run), **_line(index))
         axes.axhline(counts.n_positive / counts.n, color=CHANCE, linestyle=":", linewidth=0.8)
         axes.set(xlabel="completeness", ylabel="purity", xlim=(-0.02, 1.02), ylim=(-0.02, 1.03))
-        _name_lines(axes)
+        name_lines(axes)
 
     figures = [
         PaperFigure(
@@ -179,7 +179,7 @@ def _threshold_figures(evaluation: Evaluation, threshold: float, n: str) -> list
         axes.axvline(float(axis.positions(threshold)), color=TEXT, linestyle="--", linewidth=0.8)
         axes.set(ylabel="share", ylim=(-0.02, 1.03))
         _spread_scores(axes, axis, title="threshold (score)")
-        _name_lines(axes)
+        name_lines(axes)
 
     def draw_scores(axes: Any) -> None:
         columns = service.score_histogram(evaluation)
@@ -190,7 +190,7 @@ def _threshold_figures(evaluation: Evaluation, threshold: float, n: str) -> list
         axes.axvline(float(axis.positions(threshold)), color=TEXT, linestyle="--", linewidth=0.8)
         axes.set(yscale="log", ylabel="cutouts", ylim=(0.5, None))
         _spread_scores(axes, axis, title="score")
-        _name_lines(axes)
+        name_lines(axes)
 
     return [
         PaperFigure(
@@ -225,7 +225,7 @@ def _stability_figures(
                 axes.plot(x, scatter, mark, color=colour, ms=2, alpha=0.6, label=name, rasterized=True)
             axes.set(ylabel="standard deviation", ylim=(0, None))
             _spread_scores(axes, axis, title="mean score of the four rotations")
-            _name_lines(axes)
+            name_lines(axes)
 
         figures.append(
             PaperFigure(
@@ -244,7 +244,7 @@ def _stability_figures(
                               elinewidth=0.8, **_line(index))  # fmt: skip
             axes.plot([0, 1], [0, 1], color=CHANCE, linestyle=":", linewidth=0.8, label="equal")
             axes.set(xlabel="mean score", ylabel="share of lenses", xlim=(-0.02, 1.02), ylim=(-0.02, 1.04))
-            _name_lines(axes)
+            name_lines(axes)
 
         figures.append(
             PaperFigure(
@@ -274,7 +274,7 @@ def _survey_figures(
         axes.axvline(float(axis.positions(threshold)), color=TEXT, linestyle="--", linewidth=0.8)
         axes.set(yscale="log", ylabel="candidates in the survey")
         _spread_scores(axes, axis, title="threshold (score)")
-        _name_lines(axes)
+        name_lines(axes)
 
     def draw_budget(axes: Any) -> None:
         columns = expectations.budget_columns(evaluation, survey)
@@ -324,7 +324,7 @@ def _subgroup_figure(column: str, groups: Sequence[Subgroup], n: str) -> PaperFi
             range(len(groups)), names, rotation=30 if slanted else 0, ha="right" if slanted else "center"
         )
         axes.set(xlabel=literal(column_label(column)), ylabel="share accepted", ylim=(-0.02, 1.03))
-        _name_lines(axes)
+        name_lines(axes)
 
     words = "".join(character if character.isalnum() else " " for character in column).split()
     title = f"Share accepted by {column_label(column)}"
@@ -343,7 +343,7 @@ def value_figures(evaluation: ValueEvaluation) -> list[PaperFigure]:
             )
         axes.plot([0, 1], [0, 1], color=CHANCE, linestyle=":", linewidth=0.8)
         axes.set(xlabel="stated probability", ylabel="share of truths within", xlim=(0, 1), ylim=(0, 1.02))
-        _name_lines(axes)
+        name_lines(axes)
 
     recovered = [
         PaperFigure(
@@ -387,10 +387,10 @@ def draw_roc(
     if point is not None:
         axes.plot(max(point[0], smallest), point[1], "o", mfc="none", mec=TEXT, ms=6)
     axes.set(xscale="log", xlabel="false positive rate", ylabel="completeness", ylim=(-0.02, 1.02))
-    _name_lines(axes)
+    name_lines(axes)
 
 
-def _name_lines(axes: Any) -> None:
+def name_lines(axes: Any) -> None:
     """Write what is drawn above the axes, where it covers nothing."""
     names = axes.get_legend_handles_labels()[1]
     wide = max(map(len, names), default=0) > LETTERS_IN_HALF
@@ -421,4 +421,4 @@ def _draw_recovered(axes: Any, *, evaluation: ValueEvaluation, target: str) -> N
     unit = " (arcsec)" if target.endswith("_arcsec") else ""
     name = literal(target_symbol(target)) + unit
     axes.set(xlabel=f"true {name}", ylabel=f"estimated {name}")
-    _name_lines(axes)
+    name_lines(axes)

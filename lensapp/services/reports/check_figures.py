@@ -7,7 +7,7 @@ import numpy as np
 
 from lensapp.core.evaluate.nuisance import Nuisance
 from lensapp.core.evaluate.selection_function import SelectionFunction
-from lensapp.services.evaluate.paper_figures import CHANCE, LINES, TEXT
+from lensapp.services.evaluate.paper_figures import CHANCE, LINES, TEXT, name_lines
 
 LIGHT_CELL = 0.55  # of the colour scale, above which black letters can be read
 
@@ -24,7 +24,7 @@ def draw_shortcuts(axes: Any, *, audit: Mapping[str, Any]) -> None:
     if network:
         axes.axvspan(network["low"], network["high"], color=LINES[1], alpha=0.15, linewidth=0)
         axes.axvline(network["auroc"], color=LINES[1], linestyle="--", label="the network")
-        axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.18))
+        name_lines(axes)
     axes.axvline(0.5, color=CHANCE, linestyle=":", linewidth=0.8)
     axes.set_yticks(rows, [one["title"] for one in found])
     axes.set(xlabel="AUROC", xlim=(min(0.45, low.min(initial=1) - 0.02), 1.01))
@@ -38,7 +38,7 @@ def draw_nuisances(axes: Any, *, told: Sequence[Nuisance]) -> None:
     axes.axvline(0, color=CHANCE, linestyle=":", linewidth=0.8)
     axes.set_yticks(rows, [one.change for one in told], fontsize=5)
     axes.set(xlabel="change of the score")
-    axes.legend(loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=2)
+    name_lines(axes)
 
 
 def draw_completeness(axes: Any, *, function: SelectionFunction) -> None:

@@ -24,7 +24,7 @@ from lensapp.ui.shared.address import kept, one_of
 from lensapp.ui.shared.forms import spec_fields, validated
 from lensapp.ui.shared.markup import plain
 from lensapp.ui.shared.state import go
-from lensapp.ui.shared.widgets import empty_state, errors_shown
+from lensapp.ui.shared.widgets import empty_state, errors_shown, heading, text_table
 
 RULES_KEY = "feedback-rules"
 FIRST_RULES = ("lens_grades", "nonlens_grades", "relabel")
@@ -46,9 +46,11 @@ def show_feedback(ws: Workspace, source: Source, review_names: Sequence[str], *,
     with left:
         parent = _choose_version(ws, source)
         rules = _choose_rules(relabel=parent is None or not has_known_labels(ws, parent))
-        below = st.container()
-    if rules is None:
-        return
+        below = st.container()  # of one plan, above what holds for all
+        if rules is None:
+            return
+        heading("What becomes of candidates")
+        text_table([{"candidates": which, "become": meaning} for which, meaning in rules.meanings()])
     with right, errors_shown():
         say_what_is_doubtful(ws, review_names, rules)
         if parent is None:
@@ -104,10 +106,7 @@ def _choose_rules(*, relabel: bool) -> FeedbackRules | None:
             skip=(*without_meaning(method), *FIRST_RULES, "crop"),
             keep="",
         )
-    rules = validated(FeedbackRules, {**entered, "method": method})
-    if rules is not None:
-        st.caption("\n".join(f"- {plain(line)}" for line in rules.sentences()))
-    return rules
+    return validated(FeedbackRules, {**entered, "method": method})
 
 
 def _choose_method() -> str:

@@ -18,10 +18,10 @@ from lensapp.ui.catalogue.table import class_name, show_rows
 from lensapp.ui.gallery.contact_sheet import contact_sheet
 from lensapp.ui.shared.figures import PART_NAMES
 from lensapp.ui.shared.markup import plain
-from lensapp.ui.shared.widgets import counted, heading, number
+from lensapp.ui.shared.widgets import counted, heading, number, text_table
 
 ORIGIN_WORDS = {"demo": "the demo's truth", "import": "the imported catalogue"}
-UNGRADED = "without a vote"
+UNGRADED = "no vote"
 STAYS = "Nothing to do: networks of all versions are measured on the same."
 REMEDIES = {
     feedback_rules.CONFIRMED: "Nothing to do: the version has the same label.",
@@ -119,19 +119,19 @@ def _caption(plan: FeedbackPlan, row: int) -> str:
 
 def show_what_stays_out(plan: FeedbackPlan) -> None:
     """Show how many candidates become no label, why, and what can be done about it."""
-    if lines := stays_out(plan):
+    if rows := stays_out(plan):
         heading("What becomes no new label")
-        st.caption("\n".join(f"- {plain(line)}" for line in lines))
+        text_table(rows)
 
 
-def stays_out(plan: FeedbackPlan) -> list[str]:
-    """Return a line per reason why candidates add or change no label, with what can be done about it."""
+def stays_out(plan: FeedbackPlan) -> list[dict[str, str | int]]:
+    """Return a row per reason why candidates add or change no label, with what can be done about it."""
     counts = {name: count for name, count in plan.outcomes.items() if name not in (ADDED, RELABELLED)}
     if plan.ungraded:
         counts[UNGRADED] = plan.ungraded
     return [
-        f"{counted(count, 'candidate')}: {reason}. {REMEDIES.get(reason, '')}".rstrip()
-        for reason, count in counts.items()
+        {"reason": reason, "candidates": count, "what to do": REMEDIES.get(reason, "–")}
+        for reason, count in sorted(counts.items(), key=lambda one: -one[1])
     ]
 
 

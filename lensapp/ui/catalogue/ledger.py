@@ -1,12 +1,13 @@
 """The ledger: what made a network, and what is known about a candidate."""
 
-from datetime import UTC, datetime
+from collections.abc import Sequence
 from typing import Any
 
 import pandas as pd
 import streamlit as st
 
-from lensapp.services.catalogue.label_origin import read_origin
+from lensapp.core.numerals import score_text
+from lensapp.services.catalogue.label_origin import ORIGINS, read_origin
 from lensapp.services.catalogue.ledger import (
     CandidateLedger,
     RunLedger,
@@ -17,14 +18,13 @@ from lensapp.services.catalogue.ledger import (
 from lensapp.services.data.pictures import read_pictures
 from lensapp.services.inspect.similar import review_alike, run_to_make_features
 from lensapp.services.score.neighbours import DEFAULT_COUNT, runs_with_features
-from lensapp.storage.records import Source
+from lensapp.storage.records import Source, Vote
 from lensapp.storage.workspace import Workspace
 from lensapp.ui.catalogue.ledger_figure import ledger_figure
 from lensapp.ui.shared import figures
 from lensapp.ui.shared.markup import plain, plain_all
 from lensapp.ui.shared.page_head import go_to_features
 from lensapp.ui.shared.pictures import picture_data
-from lensapp.ui.shared.scores import with_scores_written
 from lensapp.ui.shared.state import choose, go, selected
 from lensapp.ui.shared.widgets import (
     absolute_time,
@@ -33,17 +33,9 @@ from lensapp.ui.shared.widgets import (
     empty_state,
     number,
     relative_time,
+    text_table,
 )
 from lensapp.ui.split.versions import changes_in_words
-
-SCORES = ("score", "calibrated")
-KIND_NAMES = {
-    "import": "imported with the survey",
-    "objects": "found in the images",
-    "paint": "a painted source: lenses drawn, others as found",
-    "demo": "truth of the simulation",
-    "votes": "votes",
-}
 
 
 def show_ledger_of_candidate(ws: Workspace, source: Source, cutout_id: int) -> None:
@@ -87,64 +79,66 @@ def _offer_more_like(ws: Workspace, source: Source, cutout_id: int) -> None:
 
 def _show_record(record: CandidateLedger) -> None:
     st.markdown("**Whose votes**")
-    votes = [
-        {
-            "inspector": vote.inspector,
-            "grade": f"{vote.grade}, withdrawn" if vote.id in record.withdrawn else vote.grade or "withdrawn",
-            "contaminant": vote.contaminant or "",
-            "comment": vote.comment or "",
-            "review": review,
-            "voted": datetime.fromtimestamp(vote.voted_at, UTC),
-            "seconds": vote.seconds_spent,
-            "score seen": "yes" if vote.score_seen else "no",
-            "counts": "yes" if counts else "no",
-        }
-        for review, vote, counts in record.votes
-    ]
-    _show_ledger_table(votes, key="ledger-votes", empty="No vote yet.")
+    _table_or([_vote_row(record, *vote) for vote in record.votes], empty="No vote yet.")
     st.markdown("**Which run gave which score**")
     scores = [
-        {"run": run, "score": score, "calibrated": probability, "dataset": dataset}
+        {
+            "run": run,
+            "score": score_text(score),
+            "calibrated": "" if probability is None else score_text(probability),
+            "dataset": dataset,
+        }
         for run, dataset, score, probability in record.scores
     ]
-    _show_ledger_table(scores, key="ledger-scores", empty="Not scored.")
+    _table_or(scores, empty="Not scored.")
     st.markdown("**Which dataset versions hold it**")
     memberships = []
     for entry in record.memberships:
         origin = read_origin(str(entry["label_from"]))
-        label_from = f"votes of {', '.join(origin.inspectors)}" if origin.inspectors else origin.kind
+        label_from = ORIGINS.get(origin.kind, origin.kind)
+        if origin.inspectors:
+            label_from = f"votes of {', '.join(origin.inspectors)}"
         part, label = str(entry["part"]), str(entry["label"])
         row = {
-            "dataset": entry["dataset"],
+            "dataset": str(entry["dataset"]),
             "part": figures.PART_NAMES.get(part, part),
             "label": figures.CLASS_NAMES.get(label, label),
         }
         memberships.append(row | {"label from": label_from})
-    _show_ledger_table(memberships, key="ledger-members", empty="None: no network has learned from it.")
+    _table_or(memberships, empty="None: no network has learned from it.")
     if record.trained:
         st.caption(f"Networks that learned from it: {plain_all(record.trained)}.")
 
 
-def _show_ledger_table(rows: list[dict[str, Any]], *, key: str, empty: str = "") -> None:
-    """Show rows without the columns that are empty everywhere; `empty` says what no row means."""
-    if not rows and empty:
+def _vote_row(record: CandidateLedger, review: str, vote: Vote, counts: bool) -> dict[str, str]:  # noqa: FBT001
+    """Return what the ledger tells of a vote."""
+    grade = vote.grade or "withdrawn"
+    remarks = [] if counts else ["counts no more"]
+    remarks += [vote.contaminant] if vote.contaminant else []
+    remarks += [f"“{vote.comment}”"] if vote.comment else []
+    remarks += ["score was seen"] if vote.score_seen else []
+    seconds = vote.seconds_spent
+    return {
+        "inspector": vote.inspector,
+        "grade": f"{grade}, withdrawn" if vote.id in record.withdrawn else grade,
+        "review": review,
+        "voted": relative_time(vote.voted_at) + (f" in {number(seconds, digits=2)} s" if seconds else ""),
+        "remarks": ", ".join(remarks),
+    }
+
+
+def _table_or(rows: Sequence[dict[str, str]], *, empty: str) -> None:
+    """Show rows in the narrow place beside the candidates, or say what no row means."""
+    if rows:
+        text_table(rows)
+    else:
         st.caption(empty)
-        return
-    table = pd.DataFrame(rows)
-    used = [name for name in table.columns if (table[name].notna() & (table[name].astype(str) != "")).any()]
-    st.dataframe(
-        with_scores_written(counts_spaced(table[used]), SCORES),
-        hide_index=True,
-        key=key,
-        height="content",
-        placeholder="–",
-        column_config={
-            "voted": st.column_config.DatetimeColumn(format="distance"),
-            "seconds": st.column_config.NumberColumn(format="%.1f", help="Time spent on the candidate."),
-            "score seen": st.column_config.TextColumn(help="Whether the score stood beside the picture."),
-            "counts": st.column_config.TextColumn(help="Whether the vote is the inspector's last."),
-        },
-    )
+
+
+def _show_ledger_table(rows: list[dict[str, Any]], *, key: str) -> None:
+    """Show a small table as it is."""
+    table = counts_spaced(pd.DataFrame(rows))
+    st.dataframe(table, hide_index=True, key=key, height="content", placeholder="–")
 
 
 def show_ledger_of_network(ws: Workspace) -> None:
@@ -225,7 +219,7 @@ def _with_class_names(labels: dict[str, int]) -> dict[str, int]:
 def _show_origins(record: RunLedger) -> None:
     st.markdown("**Where the labels come from**")
     rows = [
-        {"origin": KIND_NAMES.get(kind, kind), **_with_class_names(labels)}
+        {"origin": ORIGINS.get(kind, kind), **_with_class_names(labels)}
         for kind, labels in record.labels.items()
     ]
     _show_ledger_table(rows, key="ledger-origins")

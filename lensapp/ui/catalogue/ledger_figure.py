@@ -5,15 +5,9 @@ from dataclasses import dataclass, field
 
 import plotly.graph_objects as go
 
+from lensapp.services.catalogue.label_origin import ORIGINS
 from lensapp.services.catalogue.ledger import RunLedger
 
-ORIGINS = {
-    "import": "imported labels",
-    "votes": "votes",
-    "demo": "simulated truth",
-    "objects": "found in the images",
-    "paint": "a painted source",
-}
 VERSION, RUN, HELD, SCORES = "version", "run", "held", "scores"
 ROLES = (*ORIGINS, VERSION, RUN, HELD, SCORES)  # a role has the same colour whatever else is drawn
 

@@ -26,23 +26,10 @@ def replay_figure(
     ----------
     names
         Order → its name; an order keeps the colour and the dashes of its position here, and one that
-        coincides with an earlier one takes those of it and says so.
+        coincides with an earlier one takes those of it and stands in the legend with it (see `same_lines`).
     """
     figure = go.Figure()
-    views = np.unique(np.linspace(0, result.candidates, 201).round().astype(np.int64))
-    mean, low, high = (100 * values / result.lenses for values in result.chance(views))
-    figure.add_scatter(
-        x=np.concatenate([views, views[::-1]]),
-        y=np.concatenate([high, low[::-1]]),
-        mode="lines",
-        fill="toself",
-        fillcolor=BAND_FILL,
-        line={"width": 0},
-        hoverinfo="skip",
-        name="random, 95 %",
-    )
-    dashed = {"color": GREY, "width": 2, "dash": "dash"}
-    figure.add_scatter(x=views, y=mean, name=RANDOM, mode="lines", line=dashed, hoverinfo="skip")
+    _add_chance(figure, result)
     places, same = [*names], coinciding(result, names)
     for order, name in sorted(names.items(), key=lambda one: one[0] != AS_SHOWN):
         if order in result.found:
@@ -54,7 +41,11 @@ def replay_figure(
             figure.add_scatter(
                 x=inspected[points],
                 y=100 * share[points],
-                name=name if first is None else f"{name} (as {names[first]})",
+                name=short_name(name)
+                if first is None
+                else f"{short_name(name)} (as {short_name(names[first])})",
+                legendgroup=order if first is None else first,
+                showlegend=first is None,
                 mode="lines",
                 line={
                     "color": colours[index % len(colours)],
@@ -71,6 +62,41 @@ def replay_figure(
     figure.update_xaxes(title="candidates inspected", rangemode="tozero")
     figure.update_yaxes(title="lenses found (%)", range=[0, 101])
     return figure
+
+
+def _add_chance(figure: go.Figure, result: Replay) -> None:
+    """Draw what random orders find, with the band of 95 % of them."""
+    views = np.unique(np.linspace(0, result.candidates, 201).round().astype(np.int64))
+    mean, low, high = (100 * values / result.lenses for values in result.chance(views))
+    figure.add_scatter(
+        x=np.concatenate([views, views[::-1]]),
+        y=np.concatenate([high, low[::-1]]),
+        mode="lines",
+        fill="toself",
+        fillcolor=BAND_FILL,
+        line={"width": 0},
+        hoverinfo="skip",
+        name="random, 95 %",
+        legendgroup=RANDOM,
+        showlegend=False,
+    )
+    dashed = {"color": GREY, "width": 2, "dash": "dash"}
+    figure.add_scatter(
+        x=views, y=mean, name=RANDOM, mode="lines", line=dashed, legendgroup=RANDOM, hoverinfo="skip"
+    )
+
+
+def short_name(name: str) -> str:
+    """Return the name of an order without what explains it, to fit into a legend."""
+    return name.partition(" (")[0]
+
+
+def same_lines(result: Replay, names: Mapping[str, str]) -> str:
+    """Return which orders lie on which in words; empty where all differ."""
+    on: dict[str, list[str]] = {}
+    for order, first in coinciding(result, names).items():
+        on.setdefault(first, []).append(short_name(names[order]))
+    return "".join(f"; same as {short_name(names[first])}: {', '.join(same)}" for first, same in on.items())
 
 
 def coinciding(result: Replay, names: Iterable[str]) -> dict[str, str]:

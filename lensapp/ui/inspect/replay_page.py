@@ -172,7 +172,8 @@ def _show_replayed(replayed: Replayed, *, views: int) -> None:
         replay_figure.replay_figure(result, names=LABELS, colours=_colours(), marked=views),
         title=f"Lenses found against candidates inspected, {replayed.name}",
         caption=f"n = {counted(result.candidates, 'candidate')}, {counted(result.lenses, 'lens')}{left}; "
-        f"orders by {replayed.run_name}; band: 95 % of random orders; dotted: {counted(views, 'view')}",
+        f"orders by {replayed.run_name}; band: 95 % of random orders; dotted: {counted(views, 'view')}"
+        f"{replay_figure.same_lines(result, LABELS)}",
         csv=lambda: figures.csv_text(replay_figure.replay_columns(result, most=CSV_ROWS)),
         key="replay",
         height=420,

@@ -327,7 +327,6 @@ def _list_consensus(ws: Workspace, head: pd.DataFrame) -> None:
         listed.style.map(grade_style, subset=[name for name in ("grade",) if name in listed]),
         hide_index=True,
         placeholder="–",
-        width="content" if {*ALIKE_OF_ONE}.isdisjoint(listed) else "stretch",  # few columns stay narrow
         row_height=ROW_PIXELS,
         height=40 + ROW_PIXELS * min(MOST_ROWS_SEEN, len(head)),
         key="team-consensus",

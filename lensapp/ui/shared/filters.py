@@ -14,7 +14,7 @@ from lensapp.storage.records import Source
 from lensapp.storage.workspace import Workspace
 from lensapp.ui.shared.address import kept, text
 from lensapp.ui.shared.markup import plain
-from lensapp.ui.shared.widgets import counted, error_box, number
+from lensapp.ui.shared.widgets import counted, error_box, number, text_table
 
 NAMES = "Column names"
 WHERE, PAGE_NUMBER = "where", "page"  # in the address
@@ -66,12 +66,16 @@ def ask_filter(
         with st.popover(NAMES, icon=":material/list:", help="What a filter may name, with units."):
             units = {one.name: one.unit for one in columns}
             texts = {one.name for one in columns if one.is_text}
-            listed = [
-                f"| {plain(name)} | {plain(column_label(name, unit=units.get(name, '')))}"
-                f"{' – text' if name in texts else ''} |"
-                for name in dict.fromkeys(names)
-            ]
-            st.markdown("\n".join(["| column | meaning |", "|---|---|", *listed]))
+            text_table(
+                [
+                    {
+                        "column": name,
+                        "meaning": column_label(name, unit=units.get(name, ""))
+                        + (" – text" if name in texts else ""),
+                    }
+                    for name in dict.fromkeys(names)
+                ]
+            )
     where = str(entered).strip()
     if not where:
         return None, True

@@ -2,7 +2,7 @@
 
 import math
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from functools import partial, wraps
@@ -37,6 +37,20 @@ def empty_state(
 def heading(text: str, *, meaning: str | None = None) -> None:
     """Show the title of a figure, a table or a sheet as a heading, by which screen readers find it."""
     st.markdown(f"#### {plain(text)}", help=meaning)
+
+
+def text_table(rows: Sequence[Mapping[str, str | int]]) -> None:
+    """Show a small table whose texts take several lines where they need them; counts stand to the right.
+
+    Columns that are empty everywhere are left out.
+    """
+    names = [name for name in (rows[0] if rows else ()) if any(row[name] != "" for row in rows)]
+    counts = [isinstance(rows[0][name], int) for name in names]
+    lines = [[*map(plain, names)], ["---:" if count else "---" for count in counts]]
+    for row in rows:
+        values = (row[name] for name in names)
+        lines.append([plain(number(one) if isinstance(one, int) else one) for one in values])
+    st.markdown("\n".join(f"| {' | '.join(line)} |" for line in lines if line))
 
 
 def error_box(error: LensAppError) -> None:
