@@ -27,6 +27,7 @@ from lensapp.services.evaluate.calibrations import (
     why_none_fits,
 )
 from lensapp.services.evaluate.evaluation import load_evaluation
+from lensapp.services.evaluate.figure_tables import calibration_table
 from lensapp.services.inspect.gallery import open_review
 from lensapp.services.inspect.queues import create_review
 from lensapp.storage import runs
@@ -170,6 +171,23 @@ def test_a_part_with_few_lenses_gives_the_raw_figures_only(tmp_path):
     assert [one.method for one in compare_methods(fresh.workspace, evaluation)] == ["none"]
     with pytest.raises(InvalidInput, match="5 lenses and 5 non-lenses"):
         calibrate(fresh.workspace, "first", method="platt")
+
+
+def test_the_method_of_the_smallest_loss_is_marked_and_offered(trained, monkeypatch):
+    ws = trained.workspace
+    evaluation = load_evaluation(ws, "first")
+    methods = compare_methods(ws, evaluation)
+    [best] = [one for one in methods if one.best]
+    assert round(best.log_loss, 4) == min(round(one.log_loss, 4) for one in methods)
+    assert calibration_table(methods)["scores"].str.endswith("(best)").sum() == 1
+    monkeypatch.setenv("LENSAPP_WORKSPACE", str(ws.folder))
+    monkeypatch.setenv("LENSAPP_DATABASE_URL", f"sqlite:///{ws.folder / 'workspace.db'}")
+    page = open_page("evaluate", run="first", view="survey")
+    page.button(key="evaluate-use-best").click().run()
+    assert not page.exception
+    run = runs.get_run(ws.database, "first")
+    assert calibration_of(ws, run).method == best.method
+    assert "evaluate-use-best" not in {one.key for one in page.button}
 
 
 def test_the_command_fits_tells_what_it_changes_and_removes(trained, capsys):

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from scipy.special import logit
 
-from lensapp.core.evaluate.score_axis import at_least, axis_of, threshold_text
+from lensapp.core.evaluate.score_axis import at_least, axis_of, shared_axis, threshold_text
 
 SCORES = arrays(np.float32, st.integers(1, 60), elements=st.floats(0, 1, width=32))
 
@@ -63,3 +63,12 @@ def test_a_threshold_below_1_is_never_written_as_1() -> None:
     assert texts == ["0.5", "0.123", "0.99997", "0.9999999", "1"]
     assert at_least(0.9996) == "score ≥ 0.9996"
     assert at_least(0.9) == "score ≥ 0.9"
+
+
+def test_scores_near_an_end_are_told_apart_beside_others() -> None:
+    """As raw scores are, most near 0, beside the probabilities that a calibration makes of them."""
+    raw, calibrated = [1e-4, 2e-4, 1e-3, 5e-3], [0.02, 0.1, 0.4, 0.8]
+    axis = shared_axis([raw, calibrated])
+    assert axis.logit
+    assert (axis.low, axis.high) == pytest.approx((1e-4, 0.8))
+    assert shared_axis([[0.1, 0.5, 0.9], calibrated]).whole

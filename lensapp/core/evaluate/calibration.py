@@ -11,13 +11,14 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from lensapp.core.errors import InvalidInput
-from lensapp.core.evaluate.calibration_spec import CalibrationMethod
+from lensapp.core.evaluate.calibration_spec import METHODS, CalibrationMethod
 from lensapp.core.evaluate.curves import FloatArray, checked
 from lensapp.core.evaluate.intervals import wilson_band
 from lensapp.core.log_odds import log_odds_terms, probability
 from lensapp.core.plurals import counted
 
 FEWEST = 10  # of each class
+FOLDS = 5
 LARGE_C = 1e6
 
 
@@ -84,15 +85,25 @@ def fit_calibration(
     Platt 1999, Advances in Large Margin Classifiers, 61; Zadrozny & Elkan 2002, KDD, 694 (isotonic);
     Kull, Silva Filho & Flach 2017, AISTATS 54, 623 (beta); Guo et al. 2017, ICML 70, 1321 (temperature).
     """
+    truth, values = checked(labels, scores)
+    require_enough(truth, part=part, what="a calibration")
+    _require_probabilities(values)
+    return _fit(truth, values, method=method, part=part)
+
+
+def _require_probabilities(values: FloatArray) -> None:
+    if values.min() < 0 or values.max() > 1:
+        raise InvalidInput("Scores outside 0–1 are no probabilities. Calibrate scores between 0 and 1.")
+
+
+def _fit(
+    truth: NDArray[np.bool_], values: FloatArray, *, method: CalibrationMethod, part: str
+) -> Calibration:
     from scipy.optimize import minimize_scalar  # slow to import, and pages only apply what was fitted
     from sklearn.isotonic import IsotonicRegression
     from sklearn.linear_model import LogisticRegression
 
-    truth, values = checked(labels, scores)
-    positive, negative = require_enough(truth, part=part, what="a calibration")
-    if values.min() < 0 or values.max() > 1:
-        raise InvalidInput("Scores outside 0–1 are no probabilities. Calibrate scores between 0 and 1.")
-    fitted = partial(Calibration, method, part, positive, negative)
+    fitted = partial(Calibration, method, part, int(truth.sum()), int((~truth).sum()))
     if method == "isotonic":
         steps = IsotonicRegression(y_min=0, y_max=1, out_of_bounds="clip").fit(values, truth)
         return fitted(
@@ -114,6 +125,55 @@ def fit_calibration(
         return fitted(slope=slope, slope_of_complement=slope, intercept=float(line.intercept_[0]))
     a, b, c = _fit_beta(truth, rising, falling)
     return fitted(slope=a, slope_of_complement=b, intercept=c)
+
+
+def log_losses(labels: ArrayLike, scores: ArrayLike, *, groups: ArrayLike | None = None) -> dict[str, float]:
+    """Return the mean negative log likelihood of the raw scores, as "none", and of each method's maps.
+
+    Each fifth of the cutouts is judged by a map fitted on the other four: one judged by what it was fitted
+    on would be the better the more freely it bends.
+
+    Parameters
+    ----------
+    labels, scores : shape (n,)
+        Scores between 0 and 1.
+    groups : shape (n,)
+        Equal for cutouts that share a fifth, of one object; without them each stands for itself.
+
+    References
+    ----------
+    Gneiting & Raftery 2007, JASA 102, 359 (the logarithmic score).
+    """
+    truth, values = checked(labels, scores)
+    require_enough(truth, part="fitted", what="a calibration")
+    _require_probabilities(values)
+    fold = _folds(truth, np.arange(len(truth)) if groups is None else np.asarray(groups))
+    parts = [(fold != one, fold == one) for one in range(FOLDS)]
+    parts = [(kept, left) for kept, left in parts if left.any() and 0 < truth[kept].sum() < kept.sum()]
+    if not parts:  # all lenses, or all others, are of one object
+        return {}
+    judged = np.concatenate([truth[left] for _, left in parts])
+    losses = {"none": _log_loss(judged, np.concatenate([values[left] for _, left in parts]))}
+    for method in METHODS:
+        maps = [_fit(truth[kept], values[kept], method=method, part="") for kept, _ in parts]
+        probabilities = [one(values[left]) for one, (_, left) in zip(maps, parts, strict=True)]
+        losses[method] = _log_loss(judged, np.concatenate(probabilities))
+    return losses
+
+
+def _folds(truth: NDArray[np.bool_], groups: NDArray[Any]) -> NDArray[np.int64]:
+    """Return the fifth of each cutout: by chance, whole groups, those with lenses evenly."""
+    _, group_of = np.unique(groups, return_inverse=True)
+    has_lens = np.bincount(group_of, weights=truth) > 0
+    order = np.lexsort((np.random.default_rng(0).random(len(has_lens)), has_lens))
+    fold_of = np.empty(len(order), np.int64)
+    fold_of[order] = np.arange(len(order)) % FOLDS
+    return fold_of[group_of]
+
+
+def _log_loss(truth: NDArray[np.bool_], probabilities: FloatArray) -> float:
+    of_lens, of_other = log_odds_terms(probabilities)
+    return float(-np.where(truth, of_lens, of_other).mean())
 
 
 def require_enough(truth: NDArray[np.bool_], *, part: str, what: str) -> tuple[int, int]:
@@ -192,8 +252,7 @@ def measure_reliability(labels: ArrayLike, scores: ArrayLike, *, bins: int = 15)
     Naeini, Cooper & Hauskrecht 2015, AAAI, 2901 (ECE); Murphy 1973, J. Applied Meteorology 12, 595 (terms).
     """
     truth, values = checked(labels, scores)
-    if values.min() < 0 or values.max() > 1:
-        raise InvalidInput("Scores outside 0–1 are no probabilities. Calibrate scores between 0 and 1.")
+    _require_probabilities(values)
     edges = np.unique(np.quantile(values, np.linspace(0, 1, bins + 1)[1:-1]))
     bin_of = np.searchsorted(edges, values, side="right")
     number = np.bincount(bin_of)

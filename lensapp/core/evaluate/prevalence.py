@@ -15,6 +15,7 @@ from pydantic import Field
 from lensapp.core.config import Spec
 from lensapp.core.errors import InvalidInput
 from lensapp.core.evaluate.curves import FloatArray, ThresholdCounts, roc
+from lensapp.core.evaluate.intervals import wilson_band
 from lensapp.core.log_odds import probability
 
 SECONDS_PER_HOUR = 3600.0
@@ -91,6 +92,8 @@ class Expectation:
     purity_low: float
     purity_high: float
     completeness: float
+    completeness_low: float
+    completeness_high: float
     hours: float
     graded_lenses: float
     graded_false: float
@@ -117,6 +120,7 @@ def survey_columns(counts: ThresholdCounts, survey: SurveySpec) -> dict[str, Flo
     """
     true, false = expected_candidates(counts, survey)
     low, high = purity_limits(counts, survey.prevalence)
+    least, most = wilson_band(counts.true_positives, np.full(len(true), counts.n_positive))
     inspected = (true + false) * survey.inspectors
     return {
         "threshold": counts.thresholds,
@@ -126,6 +130,8 @@ def survey_columns(counts: ThresholdCounts, survey: SurveySpec) -> dict[str, Flo
         "purity_low": low,
         "purity_high": high,
         "completeness": counts.true_positives / counts.n_positive,
+        "completeness_low": least,
+        "completeness_high": most,
         "hours": inspected * survey.seconds_per_candidate / SECONDS_PER_HOUR,
         "graded_lenses": true * survey.inspector_completeness,
         "graded_false": false * survey.inspector_false_positive_rate,

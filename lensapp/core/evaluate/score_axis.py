@@ -1,5 +1,6 @@
 """How an axis of scores is spread, by logit where most are near 0 or 1, and how thresholds are called."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,6 +15,7 @@ LEAST_LOGITS = 2.5  # a factor of 12 in the odds; less is as clear on a linear a
 CLOSEST = 1e-6  # to 0 or 1: float32 holds no more of a score near 1
 DECADES = [10.0**power for power in range(-6, -1)]
 MOST_TICKS = 9
+EQUAL_POINTS = 100  # of a line of equal score and share, which is bent on an axis by logit
 WHOLE_STOPS, STOPS = 1001, 400  # of the slider of a threshold
 EVERY_DIGIT = 18  # which a number of double precision has
 AIM_LABELS = {  # of the thresholds that are suggested
@@ -123,6 +125,15 @@ def axis_of(scores: ArrayLike) -> ScoreAxis:
         return ScoreAxis(logit=False, low=0.0, high=1.0)
     margin = max(0.05 * (high - low), LEAST_WIDTH / 2)
     return ScoreAxis(logit=False, low=max(low - margin, 0.0), high=min(high + margin, 1.0))
+
+
+def shared_axis(scores: Sequence[ArrayLike]) -> ScoreAxis:
+    """Return one axis for several kinds of scores: by logit where one of them needs it, over all of them."""
+    together = np.concatenate([np.asarray(one, np.float64) for one in scores])
+    if not any(axis_of(one).logit for one in scores):
+        return axis_of(together)
+    low, high = np.clip([together.min(), together.max()], CLOSEST, 1 - CLOSEST).tolist()
+    return ScoreAxis(logit=True, low=low, high=high)
 
 
 def threshold_text(threshold: float, *, digits: int = 3) -> str:

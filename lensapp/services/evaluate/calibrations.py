@@ -15,6 +15,7 @@ from lensapp.core.evaluate.calibration import (
     Calibration,
     Reliability,
     fit_calibration,
+    log_losses,
     measure_reliability,
     too_few,
 )
@@ -29,13 +30,25 @@ from lensapp.storage.workspace import Workspace
 
 PART = "validation"
 RAW = "none"
+LOSS_DIGITS = 4  # of which two methods that agree are as good: the simpler one comes first
 
 
 @dataclass(frozen=True)
 class CalibrationFigures:
-    """How well scores are probabilities on one part, raw or calibrated by a method fitted on validation."""
+    """How well scores are probabilities on one part, raw or calibrated by a method fitted on validation.
+
+    Attributes
+    ----------
+    log_loss
+        Mean negative log likelihood of the validation part, each fifth by a map fitted on the others; None
+        where it was not evaluated or has too few of a class.
+    best
+        Whether this is the smallest.
+    """
 
     method: str
+    log_loss: float | None
+    best: bool
     expected_error: float
     brier: float
     reliability: float
@@ -134,14 +147,38 @@ def compare_methods(ws: Workspace, evaluation: Evaluation) -> list[CalibrationFi
     Only the raw scores where the run was not evaluated on validation, or that has too few of a class.
     """
     maps: dict[str, Calibration | None] = {RAW: None}
+    losses: dict[str, float] = {}
     with suppress(NotFound, InvalidInput):  # the raw scores can be judged all the same
-        maps |= fitted_maps(scored(ws, evaluation.run, part=PART))
+        validation = scored(ws, evaluation.run, part=PART)
+        maps |= fitted_maps(validation)
+        losses = losses_of_methods(validation)
+    best = min(losses, key=lambda name: round(losses[name], LOSS_DIGITS), default=None)
     measured = {name: reliability(evaluation, one) for name, one in maps.items()}
     return [
-        CalibrationFigures(name, one.expected_error, one.brier, one.reliability, one.resolution)
+        CalibrationFigures(
+            name,
+            losses.get(name),
+            name == best,
+            one.expected_error,
+            one.brier,
+            one.reliability,
+            one.resolution,
+        )
         for name, one in measured.items()
         if one is not None
     ]
+
+
+def best_map(ws: Workspace, evaluation: Evaluation) -> Calibration | None:
+    """Return the map of the method that is best on the validation part; None where that is no map."""
+    best = next((one.method for one in compare_methods(ws, evaluation) if one.best), RAW)
+    return None if best == RAW else fitted_maps(scored(ws, evaluation.run, part=PART))[best]
+
+
+@lru_cache(maxsize=8)
+def losses_of_methods(evaluation: Evaluation) -> dict[str, float]:
+    """Return the mean negative log likelihood of a part by the raw scores and by each method."""
+    return log_losses(evaluation.labels, evaluation.scores, groups=evaluation.stored.group_ids)
 
 
 @lru_cache(maxsize=8)  # evaluations are the same objects until one is made anew

@@ -89,21 +89,27 @@ def expectation_table(evaluation: Evaluation, survey: SurveySpec, *, threshold: 
                     "score ≥": threshold_text(at, digits=4),
                     "candidates": expected_count(expected.true_candidates + expected.false_candidates),
                     "true lenses": expected_count(expected.true_candidates),
-                    "completeness": f"{expected.completeness:.3f}",
-                    **purity_in_words(expected),
+                    **rates_with_limits(expected),
                     f"person-time ({unit})": expected_count(per_hour * expected.hours),
                 }
             )
     return pd.DataFrame(rows)
 
 
-def purity_in_words(expected: Expectation) -> dict[str, str]:
+def rates_with_limits(expected: Expectation) -> dict[str, str]:
+    """Return completeness and purity, each with its 95 % limits in brackets."""
+    completeness = Interval(expected.completeness, expected.completeness_low, expected.completeness_high)
+    purity, limits = purity_in_words(expected)
+    return {"completeness": with_limits(completeness), "purity": f"{purity} ({limits})"}
+
+
+def purity_in_words(expected: Expectation) -> tuple[str, str]:
     """Return a purity and its limits; where a part shows no false positive only the lower limit is known."""
     low = f"{100 * expected.purity_low:.3g}"
     if not expected.false_candidates:
-        return {"purity": "not known", "purity, 95 %": f"above {low} %"}
+        return "not known", f"above {low} %"
     purity, high = f"{100 * expected.purity:.3g} %", f"{100 * expected.purity_high:.3g}"
-    return {"purity": purity, "purity, 95 %": f"{low}–{high} %"}
+    return purity, f"{low}–{high} %"
 
 
 def expected_count(value: float) -> str:
@@ -237,16 +243,28 @@ def error_table(evaluations: Sequence[ValueEvaluation]) -> pd.DataFrame:
 
 
 def calibration_table(methods: Sequence[CalibrationFigures]) -> pd.DataFrame:
-    """Return one row per calibration: how well it makes probabilities of scores."""
-    return pd.DataFrame(
+    """Return one row per calibration, the best marked: how well it makes probabilities of scores."""
+    table = pd.DataFrame(
         {
-            "scores": METHOD_NAMES[one.method],
+            "scores": f"{METHOD_NAMES[one.method]} (best)" if one.best else METHOD_NAMES[one.method],
+            "NLL": one.log_loss,
             "ECE": one.expected_error,
             "Brier": one.brier,
             "reliability": one.reliability,
             "resolution": one.resolution,
         }
         for one in methods
+    )
+    return table if any(one.best for one in methods) else table.drop(columns="NLL", errors="ignore")
+
+
+def why_best(methods: Sequence[CalibrationFigures]) -> str:
+    """Return why one calibration is marked the best; nothing where none is."""
+    if not any(one.best for one in methods):
+        return ""
+    return (
+        "Best: smallest negative log likelihood (NLL) of the validation part, each fifth of it by a map "
+        "fitted on the others."
     )
 
 

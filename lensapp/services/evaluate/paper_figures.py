@@ -20,7 +20,7 @@ from lensapp.core.data.column_names import column_label
 from lensapp.core.errors import InvalidInput
 from lensapp.core.evaluate.calibration import Reliability
 from lensapp.core.evaluate.prevalence import SurveySpec
-from lensapp.core.evaluate.score_axis import ScoreAxis
+from lensapp.core.evaluate.score_axis import EQUAL_POINTS, ScoreAxis, shared_axis
 from lensapp.core.evaluate.subgroups import Subgroup
 from lensapp.core.plurals import thin_spaced
 from lensapp.core.train.tasks import target_symbol
@@ -236,25 +236,28 @@ def _stability_figures(
             )
         )
     if reliabilities:
-
-        def draw_reliability(axes: Any) -> None:
-            for index, (name, one) in enumerate(reliabilities.items()):
-                bars = np.maximum(one.share - one.low, 0), np.maximum(one.high - one.share, 0)
-                axes.errorbar(one.mean_score, one.share, bars, label=name, marker="os"[index % 2], ms=3,
-                              elinewidth=0.8, **_line(index))  # fmt: skip
-            axes.plot([0, 1], [0, 1], color=CHANCE, linestyle=":", linewidth=0.8, label="equal")
-            axes.set(xlabel="mean score", ylabel="share of lenses", xlim=(-0.02, 1.02), ylim=(-0.02, 1.04))
-            name_lines(axes)
-
         figures.append(
             PaperFigure(
                 "reliability",
                 "Share of lenses against score (reliability)",
-                f"{n}; bars: 95 % (Wilson)",
-                draw_reliability,
+                f"{n}, in bins of equal numbers; bars: 95 % (Wilson)",
+                partial(_draw_reliability, reliabilities=reliabilities),
             )
         )
     return figures
+
+
+def _draw_reliability(axes: Any, *, reliabilities: Mapping[str, Reliability]) -> None:
+    axis = shared_axis([one.mean_score for one in reliabilities.values()])
+    equal = axis.grid(EQUAL_POINTS)
+    for index, (name, one) in enumerate(reliabilities.items()):
+        bars = np.maximum(one.share - one.low, 0), np.maximum(one.high - one.share, 0)
+        axes.errorbar(axis.positions(one.mean_score), one.share, bars, label=name, marker="os"[index % 2],
+                      ms=3, elinewidth=0.8, **_line(index))  # fmt: skip
+    axes.plot(axis.positions(equal), equal, color=CHANCE, linestyle=":", linewidth=0.8, label="equal")
+    axes.set(ylabel="share of lenses", ylim=(-0.02, 1.04))
+    _spread_scores(axes, axis, title="mean score")
+    name_lines(axes)
 
 
 def _survey_figures(

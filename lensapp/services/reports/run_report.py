@@ -257,7 +257,7 @@ def _score_tables(ws: Workspace, evaluation: Evaluation, threshold: float) -> tu
         tables.append(as_table(pd.DataFrame(proposed), title="Proposed thresholds", caption=caption))
     methods = calibrations.compare_methods(ws, evaluation)
     if methods:
-        caption = f"{part}; fitted on the validation part only"
+        caption = f"{part}; fitted on the validation part only. {figure_tables.why_best(methods)}".strip()
         table = figure_tables.calibration_table(methods)
         tables.append(as_table(table, title="Scores as probabilities", caption=caption))
     if evaluation.classes:
@@ -281,8 +281,7 @@ def _survey_table(evaluation: Evaluation, survey: SurveySpec, threshold: float) 
                     "threshold for": f"{aim} ({value:.4g})",
                     "true lenses": thin_spaced(one.true_candidates),
                     "false candidates": thin_spaced(one.false_candidates),
-                    "purity": "{} ({})".format(*figure_tables.purity_in_words(one).values()),
-                    "completeness": one.completeness,
+                    **figure_tables.rates_with_limits(one),
                     "person-hours": f"{one.hours:,.3g}",
                 }
             )

@@ -1,14 +1,20 @@
 """The part of the Evaluate page that says how well scores are probabilities, and calibrates them."""
 
+from collections.abc import Mapping
+from functools import partial
+from typing import Any
+
 import numpy as np
+import pandas as pd
 import plotly.graph_objects as go
 import streamlit as st
 
 from lensapp.core.errors import LensAppError
 from lensapp.core.evaluate.calibration import Calibration, Reliability
+from lensapp.core.evaluate.score_axis import EQUAL_POINTS, shared_axis
 from lensapp.services.evaluate import calibrations as service
 from lensapp.services.evaluate.evaluation import Evaluation, is_evaluated
-from lensapp.services.evaluate.figure_tables import METHOD_NAMES, calibration_table
+from lensapp.services.evaluate.figure_tables import METHOD_NAMES, calibration_table, why_best
 from lensapp.services.train import runs
 from lensapp.storage.records import Run
 from lensapp.storage.workspace import Workspace
@@ -17,12 +23,15 @@ from lensapp.ui.shared import figures
 from lensapp.ui.shared.job_controls import start_button
 from lensapp.ui.shared.markup import plain
 from lensapp.ui.shared.page_words import in_page_words
+from lensapp.ui.shared.scores import spread_scores
 from lensapp.ui.shared.widgets import error_box, number
 
 BIN_COLUMNS = ("mean_score", "share", "low", "high", "number")
 METHOD_KEY = "evaluate-calibration"
 REFUSED_KEY = "evaluate-calibration-refused"
 TERMS = {
+    "NLL": "Mean of −ln of the probability of the true class, on the validation part, each fifth by a map "
+    "fitted on the others; smaller is better (Gneiting & Raftery 2007).",
     "ECE": "Mean distance of score and share of lenses over 15 bins of equal numbers (Naeini et al. 2015).",
     "Brier": "Mean squared difference of score and truth, reliability − resolution + uncertainty "
     "(Murphy 1973).",
@@ -32,36 +41,59 @@ TERMS = {
 
 
 def show_calibration(ws: Workspace, run: Run, evaluation: Evaluation) -> None:
-    """Show the reliability diagram of the raw scores and, where there is one, of the calibrated ones."""
+    """Show the reliability diagram of the raw scores, of those in use and of those best calibrated."""
     used = service.calibration_of(ws, run)
     raw = service.reliability(evaluation, None)
     if raw is None:
         return
     st.subheader("Scores as probabilities")
+    best = service.best_map(ws, evaluation)
     left, right = st.columns(2)
     with left:
         bins = {"raw score": raw}
-        if used is not None:
-            calibrated = service.reliability(evaluation, used)
-            bins |= {f"calibrated ({METHOD_NAMES[used.method]})": calibrated} if calibrated else {}
+        for name, one in _named_maps(used, best).items():
+            calibrated = service.reliability(evaluation, one)
+            bins |= {name: calibrated} if calibrated else {}
         figures.show_figure(
             reliability_figure(bins, colours=figures.line_colours()),
             title="Share of lenses against score (reliability)",
-            caption=f"{evaluation.part} part: n = {number(evaluation.counts.n)}; bars: 95 % (Wilson)",
-            csv=lambda: figures.csv_text({name: getattr(raw, name) for name in BIN_COLUMNS}),
+            caption=f"{evaluation.part} part: n = {number(evaluation.counts.n)}, in bins of equal numbers; "
+            "bars: 95 % (Wilson)",
+            csv=partial(_bins_csv, bins),
             key="evaluate-reliability",
+            height=340 + figures.legend_height([*bins, "equal"]),
         )
     with right:
         _show_methods(ws, run, evaluation, used)
 
 
+def _named_maps(used: Calibration | None, best: Calibration | None) -> dict[str, Calibration]:
+    """Return the map that is in use and the best one by the names that the figure gives them."""
+    maps = {}
+    if used is not None:
+        both = best is not None and best.method == used.method
+        maps[f"{METHOD_NAMES[used.method]} (in use{', best' if both else ''})"] = used
+    if best is not None and (used is None or best.method != used.method):
+        maps[f"{METHOD_NAMES[best.method]} (best, not in use)"] = best
+    return maps
+
+
+def _bins_csv(bins: Mapping[str, Reliability]) -> str:
+    tables = [
+        pd.DataFrame({"scores": name} | {column: getattr(one, column) for column in BIN_COLUMNS})
+        for name, one in bins.items()
+    ]
+    return str(pd.concat(tables).to_csv(index=False))
+
+
 def _show_methods(ws: Workspace, run: Run, evaluation: Evaluation, used: Calibration | None) -> None:
+    methods = service.compare_methods(ws, evaluation)
     show_table(
-        calibration_table(service.compare_methods(ws, evaluation)),
+        calibration_table(methods),
         title="Calibrations",
-        caption=f"{evaluation.part} part; fitted on the validation part only.",
+        caption=f"{evaluation.part} part; fitted on the validation part only. {why_best(methods)}".strip(),
         terms=TERMS,
-        digits=4,
+        digits=service.LOSS_DIGITS,
         file_name="calibrations",
         key="evaluate-calibrations",
     )
@@ -77,41 +109,60 @@ def _show_methods(ws: Workspace, run: Run, evaluation: Evaluation, used: Calibra
             "Evaluate on validation", start=runs.start_evaluation, ws=ws, run_name=run.name, part=service.PART
         )
         return
-    current = "none" if used is None else used.method
+    best = next((one.method for one in methods if one.best), service.RAW)
+    _choose_method(ws, run, current=service.RAW if used is None else used.method, best=best)
+
+
+def _choose_method(ws: Workspace, run: Run, *, current: str, best: str) -> None:
+    """Ask which calibration stands beside the raw score, the best one proposed where none does."""
     st.session_state[METHOD_KEY] = current
 
-    def take_method() -> None:  # shows nothing itself: what it showed would stand at the top of the page
-        method = st.session_state[METHOD_KEY]
+    def take_method(method: Any = None) -> None:  # what it showed would stand at the top of the page
+        method = method or st.session_state[METHOD_KEY]
         try:
-            if method == "none":
+            if method == service.RAW:
                 service.remove_calibration(ws, run.name)
             else:
                 service.calibrate(ws, run.name, method=method)
         except LensAppError as error:
             st.session_state[REFUSED_KEY] = error
 
+    names = METHOD_NAMES | {service.RAW: "nothing"}
     st.segmented_control(
         "Show and export beside the raw score",
         list(METHOD_NAMES),
         key=METHOD_KEY,
         required=True,
-        format_func=lambda method: "nothing" if method == "none" else METHOD_NAMES[method],
+        format_func=lambda method: f"{names[method]} (best)" if method == best else names[method],
         on_change=take_method,
         help="On Score, in the gallery, in catalogues and in exports. The calibrated score is a probability "
         "for the prevalence of the validation part. It keeps the order of the candidates.",
     )
+    if current == service.RAW and best != service.RAW:
+        st.button(
+            f"Use the best: {METHOD_NAMES[best]}",
+            icon=":material/done:",
+            key="evaluate-use-best",
+            on_click=take_method,
+            args=(best,),
+        )
     if REFUSED_KEY in st.session_state:
         error_box(st.session_state.pop(REFUSED_KEY))
 
 
 def reliability_figure(bins: dict[str, Reliability], *, colours: tuple[str, ...]) -> go.Figure:
-    """Draw the share of lenses against the mean score of each bin, with 95 % limits."""
+    """Draw the share of lenses against the mean score of each bin, with 95 % limits.
+
+    By logit where most scores of one kind lie near 0 or 1; there equal score and share make a bent line.
+    """
+    axis = shared_axis([one.mean_score for one in bins.values()])
     figure = go.Figure()
-    for (name, one), colour in zip(bins.items(), colours, strict=False):
+    symbols = ("circle", "square", "diamond")
+    for (name, one), colour, symbol in zip(bins.items(), colours, symbols, strict=False):
         figure.add_scatter(
-            x=one.mean_score,
+            x=axis.positions(one.mean_score),
             y=one.share,
-            customdata=one.number,
+            customdata=np.stack([one.mean_score, one.number], axis=1),
             error_y={
                 "array": np.maximum(one.high - one.share, 0),
                 "arrayminus": np.maximum(one.share - one.low, 0),
@@ -120,10 +171,13 @@ def reliability_figure(bins: dict[str, Reliability], *, colours: tuple[str, ...]
             name=name,
             mode="lines+markers",
             line={"color": colour, "width": 1.5},
-            marker={"size": 7},
-            hovertemplate="mean score %{x:.4f}<br>lenses %{y:.3f} of %{customdata:,}",
+            marker={"size": 7, "symbol": symbol},
+            hovertemplate="mean score %{customdata[0]:.4g}<br>lenses %{y:.3f} of %{customdata[1]:,}",
         )
-    figure.add_scatter(x=[0, 1], y=[0, 1], mode="lines", line=figures.CHANCE, name="equal", hoverinfo="skip")
-    figure.update_xaxes(title="mean score", range=[-0.02, 1.02])
+    equal = axis.grid(EQUAL_POINTS)
+    figure.add_scatter(
+        x=axis.positions(equal), y=equal, mode="lines", line=figures.CHANCE, name="equal", hoverinfo="skip"
+    )
+    spread_scores(figure, axis, title="mean score")
     figure.update_yaxes(title="share of lenses", range=[-0.02, 1.04])
     return figure

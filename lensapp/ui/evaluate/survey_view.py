@@ -121,8 +121,8 @@ def show_survey_numbers(
         title="At each threshold",
         caption=f"From the {evaluation.part} part: n = {number(evaluation.counts.n)}, "
         f"{number(evaluation.counts.n_positive)} of them lenses. Each threshold is named by what it was "
-        "chosen for on the validation part; the columns say what it gives at the prevalence above. Where the "
-        "part shows no false positive, the purity is not known but for its lower limit.",
+        "chosen for on the validation part; the columns say what it gives at the prevalence above. In "
+        "brackets: 95 % limits; without any false positive in the part only the lower one of purity.",
         terms={},
         digits=3,
         file_name="survey",
@@ -142,13 +142,13 @@ def _show_answer(
         )
         return
     _show_expected(expected, survey)
-    purity = purity_in_words(expected)["purity, 95 %"]
+    _, purity = purity_in_words(expected)
     said = f"Expected at {at_least(threshold)} from the rates of the {evaluation.part} part"
     if reached is not None:  # of a page without a slider of thresholds
         link = f"{base_path()}/evaluate{address_of({'run': evaluation.run})}"
         here = f"{number(reached)} of those scored here reach it"
         said += f", not counted: {here}, the threshold of [Evaluate]({link})"
-    low, high = evaluation.figures_at(threshold).completeness_interval
+    low, high = expected.completeness_low, expected.completeness_high
     st.caption(f"{said}. 95\u00a0%: purity {purity}, completeness {low:.3f}–{high:.3f}.")
 
 
@@ -233,7 +233,7 @@ def _show_expected(expected: Expectation, survey: SurveySpec) -> None:
         *per_area,
         (
             "Purity",
-            purity_in_words(expected)["purity"],
+            purity_in_words(expected)[0],
             "Share of the candidates that are lenses. Where the part shows no false positive, the survey "
             "still has some: its purity is not known but for the lower limit.",
         ),
