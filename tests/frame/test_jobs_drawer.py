@@ -15,6 +15,7 @@ from starlette.requests import Request
 from streamlit.testing.v1 import AppTest
 
 from lensapp import jobs, worker
+from lensapp.core.errors import NotFound
 from lensapp.core.progress import Progress, phase_of
 from lensapp.job_kinds import JOB_KINDS, selection_of
 from lensapp.services.next_step import STAGES
@@ -24,7 +25,7 @@ from lensapp.storage.records import Job
 from lensapp.storage.workspace import Workspace
 from lensapp.ui import pulse, sidebar
 from lensapp.ui.main import GROUPS
-from lensapp.ui.shared import state
+from lensapp.ui.shared import job_controls, state
 from lensapp.ui.shared.job_controls import polling, progress_text, queue_text, state_text
 from lensapp.ui.shared.widgets import clock_time, time_left
 from support.small_surveys import make_survey
@@ -293,3 +294,20 @@ def test_every_kind_of_job_leads_to_a_page_that_a_stage_is_about():
 )
 def test_the_work_of_a_job_is_found_by_what_its_payload_names(kind, payload, selection):
     assert selection_of(kind, payload) == selection
+
+
+def test_where_what_is_followed_has_been_deleted_the_page_is_drawn_again(monkeypatch):
+    asked: list[str] = []
+    monkeypatch.setattr(job_controls.st, "rerun", lambda *, scope: asked.append(scope))
+    monkeypatch.setattr(job_controls.st, "fragment", lambda draw, run_every: draw)
+
+    def draw(name: str) -> None:
+        raise NotFound(f"There is no run called '{name}'.")
+
+    follow = job_controls.following(draw, moving=True)
+    monkeypatch.setattr(job_controls, "in_fragment_run", lambda: True)
+    follow("gone")
+    assert asked == ["app"]
+    monkeypatch.setattr(job_controls, "in_fragment_run", lambda: False)
+    with pytest.raises(NotFound, match="no run called 'gone'"):
+        follow("gone")

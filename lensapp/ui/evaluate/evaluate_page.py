@@ -27,7 +27,7 @@ from lensapp.ui.evaluate.page_example import show_evaluate_example
 from lensapp.ui.evaluate.score_view import show_classes, show_scores
 from lensapp.ui.evaluate.value_view import show_values
 from lensapp.ui.shared.address import digest, in_fragment_run
-from lensapp.ui.shared.job_controls import POLL_SECONDS, start_button, training_text, watch_job
+from lensapp.ui.shared.job_controls import following, start_button, training_text, watch_job
 from lensapp.ui.shared.markup import plain
 from lensapp.ui.shared.page_head import lead_to_cutouts, page_head
 from lensapp.ui.shared.state import choose, get_workspace, go, say_what_stands_in, select, selected
@@ -106,8 +106,7 @@ def _follow_training(ws: Workspace, run_name: str, *, part: str | None = None) -
 
     Where a `part` is named its best network so far can be measured on it.
     """
-    moving = runs.run_status(ws, run_name).moving
-    st.fragment(_say_training, run_every=POLL_SECONDS if moving else None)(run_name, part)
+    following(_say_training, moving=runs.run_status(ws, run_name).moving)(run_name, part)
 
 
 def _say_training(run_name: str, part: str | None) -> None:

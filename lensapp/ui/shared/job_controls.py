@@ -2,12 +2,13 @@
 
 import time
 from collections.abc import Callable, Iterable, Sequence
+from functools import wraps
 from typing import Any, TypeVar
 
 import streamlit as st
 
 from lensapp.core.acting import may
-from lensapp.core.errors import LensAppError
+from lensapp.core.errors import LensAppError, NotFound
 from lensapp.core.typed_commands import as_typed_here
 from lensapp.job_kinds import JOB_KINDS
 from lensapp.services.train import job_control
@@ -256,8 +257,26 @@ def choose_followed(
         )
     standing = next(standing for standing in standings if standing.name == name)
     with right:
-        st.fragment(live_status, run_every=POLL_SECONDS if standing.moving else None)(standing.name)
+        following(live_status, moving=standing.moving)(standing.name)
     return standing
+
+
+def following(draw: Callable[..., None], *, moving: bool) -> Callable[..., None]:
+    """Return what draws a run or a study, once a second by itself while it moves.
+
+    Where that has been deleted meanwhile, in another tab, the whole page is drawn again, without it.
+    """
+
+    @wraps(draw)
+    def draw_while_there(*arguments: Any, **named: Any) -> None:
+        try:
+            draw(*arguments, **named)
+        except NotFound:
+            if not in_fragment_run():
+                raise
+            st.rerun(scope="app")
+
+    return st.fragment(draw_while_there, run_every=POLL_SECONDS if moving else None)
 
 
 def redraw_when_changed(stage: tuple[Any, ...], *, key: str) -> None:

@@ -27,8 +27,8 @@ from lensapp.services.train.unlabelled import unlabelled_count
 from lensapp.storage.records import Run
 from lensapp.storage.workspace import Workspace
 from lensapp.ui.shared.job_controls import (
-    POLL_SECONDS,
     badge_and_buttons,
+    following,
     fraction_done,
     redraw_when_changed,
     show_troubles,
@@ -78,8 +78,7 @@ def show_train_page() -> None:
     with followed:
         if statuses:
             status = _choose_followed(studies_last(ws, statuses))
-            run_every = POLL_SECONDS if status.moving else None
-            st.fragment(_follow, run_every=run_every)(
+            following(_follow, moving=status.moving)(
                 status.name, ticked_runs(statuses), measured_next=status.name == measures
             )
             show_notes(ws, status, statuses)

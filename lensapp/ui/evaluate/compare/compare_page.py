@@ -8,7 +8,6 @@ import pandas as pd
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
-from lensapp.core.errors import NotFound
 from lensapp.core.evaluate.score_axis import at_least
 from lensapp.core.train.network_specs import NETWORKS
 from lensapp.core.train.presets import PRESETS
@@ -29,7 +28,7 @@ from lensapp.ui.evaluate.tables import TERMS, number_columns, show_caption_and_c
 from lensapp.ui.shared import figures
 from lensapp.ui.shared.address import NO_ROWS, Kind, digest, in_fragment_run, kept, one_of, ticked
 from lensapp.ui.shared.job_controls import (
-    POLL_SECONDS,
+    following,
     job_progress,
     training_text,
     warn_without_worker,
@@ -218,7 +217,7 @@ def _choose_rows(
             limits = "".join(f" · {key.replace('_', ' ')} {value}" for key, value in budget.items())
             st.markdown(f"**{status.state}** on {plain(dataset.name)}{limits}")
         if status.active or status.state == "failed":
-            st.fragment(_follow, run_every=POLL_SECONDS if status.moving else None)(status.study.name)
+            following(_follow, moving=status.moving)(status.study.name)
     return rows, beside
 
 
@@ -258,10 +257,7 @@ def _choose_by_hand(ws: Workspace, evaluated: list[str]) -> tuple[list[str], lis
 def _follow(name: str) -> None:
     """Show the progress once a second; redraw the page when a network is done."""
     ws = get_workspace()
-    try:
-        status = studies.study_status(ws, name)
-    except NotFound:
-        return
+    status = studies.study_status(ws, name)
     stage = (
         status.state,
         [(entry.run.state, bool(entry.run.evaluation)) for entry in studies.members(ws, status.study)],
