@@ -76,7 +76,8 @@ def test_the_page_clears_deletes_after_the_name_is_typed_and_brings_back(
     page.button("delete-do").click().run()
     assert sources.list_sources(ws.database) == []
     page = open_page("workspace", view="trash")
-    assert any("deleted by Grace" in one.value for one in page.markdown)
+    assert any("deleted by Grace" in one.value for one in page.caption)
+    assert any("emptying frees **" in one.value for one in page.markdown)
     page.button("back-source sky").click().run()
     assert [one.name for one in sources.list_sources(ws.database)] == ["sky"]
     assert not any(one.key == "back-all" for one in page.button)
@@ -113,7 +114,7 @@ def test_the_first_view_says_in_four_cards_how_the_workspace_stands(ws: Workspac
     wrong = len(examine(ws, quick=True, noted=False)["findings"])
     assert any(f"**{counted(wrong, 'finding')}**" in one for one in told)
     sizes = page.dataframe[0].value.set_index("what")
-    assert (sizes["size"]["checkpoints"], sizes["can be cleared"]["checkpoints"]) == (10_000, 5_000)
+    assert (sizes["size"]["checkpoints"], sizes["clearable"]["checkpoints"]) == (10_000, 5_000)
     assert sizes["share"].sum() == pytest.approx(100)
     largest = page.dataframe[1].value.set_index("name")
     assert largest["what"].to_dict() == {"sky": "source", "done": "run", "going": "run"}
@@ -125,7 +126,7 @@ def test_the_first_view_says_in_four_cards_how_the_workspace_stands(ws: Workspac
     assert any("1 deletion in the trash" in one for one in told)
     assert any("1 inspector, no accounts" in one for one in told)
     page.button("care-to-trash").click().run()
-    assert any("deleted by" in one.value for one in page.markdown)
+    assert any("deleted by" in one.value for one in page.caption)
 
 
 def test_people_lists_the_names_that_signed_votes_where_nobody_logs_in(ws: Workspace) -> None:

@@ -14,7 +14,14 @@ from lensapp.core.data.ingest_spec import IngestSpec
 from lensapp.core.errors import InvalidInput, NotFound
 from lensapp.core.train.training_spec import TrainingSpec
 from lensapp.ingest.importer import run_import
-from lensapp.services.care.removal import delete, empty_trash, list_trash, plan_deletion, undelete
+from lensapp.services.care.removal import (
+    bytes_in_trash,
+    delete,
+    empty_trash,
+    list_trash,
+    plan_deletion,
+    undelete,
+)
 from lensapp.services.data.tiled_demo import TiledDemoSpec, simulate_tiles
 from lensapp.services.inspect.gallery import open_review
 from lensapp.services.inspect.vote_log import graded_last, voted_per_review
@@ -154,7 +161,7 @@ def test_runs_that_learned_from_a_source_without_labels_stay_and_are_told(ws: Wo
 @on_every_backend
 def test_what_was_deleted_is_nowhere_and_comes_back_as_it_was(ws: Workspace) -> None:
     before, look = listed(ws), reviews.get_review(ws.database, "look")
-    delete(ws, "source", "sky")
+    planned = delete(ws, "source", "sky")
     assert listed(ws) == {"source other"}
     assert (reviews.votes_of(ws.database), reviews.count_votes(ws.database)) == ([], 0)
     assert (graded_last(ws), voted_per_review(ws)) == (None, {})
@@ -165,6 +172,7 @@ def test_what_was_deleted_is_nowhere_and_comes_back_as_it_was(ws: Workspace) -> 
     with pytest.raises(InvalidInput, match=r"'sky' is in the trash.*'untrash source sky'"):
         make_survey(ws, name="sky")
     (entry,) = list_trash(ws)
+    assert entry["bytes"] == bytes_in_trash(ws) == planned.bytes > 0
     assert (entry["deletion"], sorted(entry["items"]), entry["days_left"]) == (
         "source sky",
         sorted(WHOLE),

@@ -229,10 +229,7 @@ def test_what_changes_is_told_and_shown_before_it_is_frozen_and_training_follows
     assert "(" not in counts.loc["test", "lens"]
     said = "\n".join(one.value for one in page.markdown)
     assert "| grade ignored | 1 | Grade them anew" in said
-    assert (
-        "| no vote | 34 | Grade them in Inspect\\." in said
-        or "| no vote | 34 | Grade them in Inspect." in said
-    )
+    assert "| no vote | 34 | Grade them in Inspect." in said
     sheets = sheets_of(page)
     assert [len(sheets[f"feedback-{kind}"]["items"]) for kind in ("lens", "nonlens")] == [3, 2]
     page.button(key="feedback-freeze").click().run()

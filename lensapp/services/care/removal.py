@@ -2,7 +2,9 @@
 
 import shutil
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from lensapp.core.acting import needs
@@ -10,7 +12,7 @@ from lensapp.core.errors import InvalidInput, NotFound
 from lensapp.services.care.dependents import Dependent, dependents, find_item, jobs_about, losses
 from lensapp.services.inspect.tokens import HOUR, VALID_HOURS
 from lensapp.storage.care import trash
-from lensapp.storage.care.inventory import ORPHANS, bytes_at, paths_of, uploads_of
+from lensapp.storage.care.inventory import ORPHANS, bytes_at, paths_of, sizes_at, uploads_of
 from lensapp.storage.care.trash import Item, Trashed
 from lensapp.storage.workspace import Workspace
 
@@ -64,10 +66,15 @@ def plan_deletion(ws: Workspace, kind: str, name: str) -> Deletion:
     """
     item = find_item(ws, kind, name)
     goes = dependents(ws, item)
-    sent = uploads_of(ws, [one.item for one in goes])
-    size = bytes_at(ws, [*sent, *(path for one in goes for path in paths_of(ws, one.item))])
+    items = [one.item for one in goes]
+    sent, size = uploads_of(ws, items), bytes_at(ws, _files_of(ws, items))
     along = [f"What it was read from in {path.relative_to(ws.folder)} goes with it." for path in sent]
     return Deletion(item, tuple(goes), (*losses(ws, goes), *along), size)
+
+
+def _files_of(ws: Workspace, items: Sequence[Item]) -> list[Path]:
+    """Return every folder and file of some items, with what was sent for them alone."""
+    return [*uploads_of(ws, items), *(path for item in items for path in paths_of(ws, item))]
 
 
 @needs("keep")
@@ -102,20 +109,27 @@ def refuse_busy(ws: Workspace, items: list[Item]) -> None:
 
 
 def list_trash(ws: Workspace) -> list[dict[str, Any]]:
-    """Return the deletions in the trash, newest first: name, what went, who deleted it, days left."""
+    """Return the deletions in the trash, newest first: name, what went, its bytes, by whom, days left."""
     by_name: dict[str, list[Trashed]] = {}
     for one in trash.list_trash(ws.database):
         by_name.setdefault(one.deletion, []).append(one)
+    sizes = sizes_at(ws, [_files_of(ws, [one.item for one in gone]) for gone in by_name.values()])
     return [
         {
             "deletion": deletion,
             "items": [f"{one.item.kind} {one.item.name}" for one in gone],
+            "bytes": size,
             "deleted_by": gone[0].deleted_by,
             "deleted_at": gone[0].deleted_at,
             "days_left": max(0.0, round(DAYS_KEPT - (time.time() - gone[0].deleted_at) / DAY, 1)),
         }
-        for deletion, gone in by_name.items()
+        for (deletion, gone), size in zip(by_name.items(), sizes, strict=True)
     ]
+
+
+def bytes_in_trash(ws: Workspace) -> int:
+    """Return the bytes of the files that emptying the trash frees."""
+    return bytes_at(ws, _files_of(ws, [one.item for one in trash.list_trash(ws.database)]))
 
 
 @needs("keep")
@@ -160,10 +174,9 @@ def empty_trash(ws: Workspace, *, overdue: bool = True) -> dict[str, Any]:
     young = [one.item for one in listed if one.item.kind == "review" and now - one.deleted_at <= TOKENS_LIVE]
     kept = {*young, *(() if overdue else trash.needs_of(ws.database, young))}
     gone = [one.item for one in listed if now - one.deleted_at > age and one.item not in kept]
-    sent = uploads_of(ws, gone)
+    paths = _files_of(ws, gone)
     about = [job.id for job in jobs_about(ws, gone, active=False)] if gone else []
     trash.empty(ws.database, gone, job_ids=about)  # also what earlier calls had to leave
-    paths = [*sent, *(path for item in gone for path in paths_of(ws, item))]
     paths += [one for one in (ws.folder / ORPHANS).glob("*") if now - one.stat().st_mtime > age]
     freed = bytes_at(ws, paths)
     for path in paths:

@@ -2,7 +2,7 @@
 
 import os
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
@@ -160,5 +160,18 @@ def _uploads_in(ws: Workspace, values: object) -> set[Path]:
 
 def bytes_at(ws: Workspace, paths: Iterable[Path]) -> int:
     """Return the bytes of the files at some paths of a workspace and in the folders there, each once."""
-    within = tuple(f"{path.relative_to(ws.folder).as_posix()}/" for path in paths if path.exists())
-    return sum(file.size for file in stored_files(ws) if f"{file.path}/".startswith(within)) if within else 0
+    return sizes_at(ws, [paths])[0]
+
+
+def sizes_at(ws: Workspace, groups: Sequence[Iterable[Path]]) -> list[int]:
+    """Return the same of several groups of paths, whose files are listed once."""
+    within = [
+        tuple(f"{path.relative_to(ws.folder).as_posix()}/" for path in paths if path.exists())
+        for paths in groups
+    ]
+    sizes = [0] * len(within)
+    for file in stored_files(ws) if any(within) else ():
+        for place, folders in enumerate(within):
+            if folders and f"{file.path}/".startswith(folders):
+                sizes[place] += file.size
+    return sizes

@@ -125,12 +125,12 @@ def _show_kinds(used: disk.DiskUse) -> None:
         {
             "what": KINDS.get(usage.kind, usage.kind),
             "size": usage.bytes,
-            "can be cleared": usage.clearable or None,
+            "clearable": usage.clearable or None,
             "files": usage.files,
         }
         for usage in used.kinds
     ]
-    _show_sizes(rows)
+    _show_sizes(rows, whole=used.bytes)
 
 
 def _show_largest(used: disk.DiskUse) -> None:
@@ -142,17 +142,18 @@ def _show_largest(used: disk.DiskUse) -> None:
         kind, _, own = name.partition(" ")
         whole = (kind, own) if kind in ("source", "run") else ("review", name)
         rows.append({"name": whole[1], "what": whole[0], "size": size})
-    _show_sizes(rows)
+    _show_sizes(rows, whole=used.bytes)
 
 
-def _show_sizes(rows: Sequence[Mapping[str, object]]) -> None:
-    """Show a table whose sizes are written as in the text and sort as numbers, each with a bar."""
+def _show_sizes(rows: Sequence[Mapping[str, object]], *, whole: int) -> None:
+    """Show a table whose sizes are written as in the text and sort as numbers, each with a bar.
+
+    The bars are of the `whole` workspace, so that those of two tables can be compared.
+    """
     table = pd.DataFrame(rows)
-    sizes = [name for name in ("size", "can be cleared") if name in table]
+    sizes = [name for name in ("size", "clearable") if name in table]
     table[sizes] = table[sizes].astype(float)
-    table.insert(
-        table.columns.get_loc("size") + 1, "share", 100 * table["size"] / max(table["size"].sum(), 1)
-    )
+    table.insert(table.columns.get_loc("size") + 1, "share", 100 * table["size"] / max(whole, 1))
     st.dataframe(
         table.style.format(lambda size: size_in_words(int(size)), subset=sizes, na_rep="–"),
         hide_index=True,
@@ -162,11 +163,11 @@ def _show_sizes(rows: Sequence[Mapping[str, object]]) -> None:
         column_config={
             "size": st.column_config.NumberColumn(width=75),
             "share": st.column_config.ProgressColumn(
-                format="%.0f %%", min_value=0, max_value=100, width=95, help="Of the sizes in this table."
+                "of workspace", format="%.0f %%", min_value=0, max_value=100, width=105
             ),
-            "can be cleared": st.column_config.NumberColumn(width=112),
+            "clearable": st.column_config.NumberColumn(width=78, help="What of it can be cleared, below."),
             "name": st.column_config.TextColumn(width=180),
-            "what": st.column_config.TextColumn(width=65 if "name" in table else 112),
+            "what": st.column_config.TextColumn(width=65 if "name" in table else 105),
             "files": st.column_config.NumberColumn(format="localized", width=50),
         },
     )

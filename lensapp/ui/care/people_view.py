@@ -1,5 +1,6 @@
 """People of the page Workspace: accounts, what they may do, where they are logged in and invited to."""
 
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
@@ -12,18 +13,21 @@ from lensapp.core.typed_commands import as_typed_here
 from lensapp.services.access import accounts, people
 from lensapp.services.access.accounts import LONGEST_PASSWORD, SHORTEST_PASSWORD
 from lensapp.services.inspect.queues import list_reviews
-from lensapp.services.inspect.vote_log import signatures
+from lensapp.services.inspect.vote_log import Signature, signatures
 from lensapp.storage.workspace import Workspace
 from lensapp.ui.access.invitations import change_invitations
 from lensapp.ui.care.told import tell
 from lensapp.ui.shared.address import NO_ROWS, digest, kept, ticked
 from lensapp.ui.shared.markup import plain, plain_all
-from lensapp.ui.shared.widgets import counted, counts_spaced, errors_shown, heading
+from lensapp.ui.shared.widgets import counted, counts_spaced, errors_shown, heading, text_table
 
-ROLE_HELP = (
-    "An administrator may do everything; a scientist imports, trains, scores and opens reviews; an inspector "
-    "votes in the reviews that name or invite them and sees nothing else; a reader looks."
-)
+MAY = {  # role → what it may do
+    "administrator": "do everything",
+    "scientist": "import, train, score and open reviews",
+    "inspector": "vote in the reviews that name or invite them, and see nothing else",
+    "reader": "look",
+}
+ROLE_HELP = f"May: {'; '.join(f'{role} – {may}' for role, may in MAY.items())}."
 
 
 def _show_names(ws: Workspace) -> None:
@@ -48,10 +52,9 @@ def _show_names(ws: Workspace) -> None:
             column_config={"last vote": st.column_config.DatetimeColumn(format="distance")},
         )
     heading("Accounts for a team")
-    st.markdown(
-        "With accounts everybody logs in, and each may do what their role allows. "
-        f"{ROLE_HELP}\n\nMake the first account, then start the app again so that it asks for passwords:"
-    )
+    st.markdown("With accounts everybody logs in, and each may do what their role allows:")
+    text_table([{"role": role, "may": may} for role, may in MAY.items()])
+    st.markdown("Make the first account, then start the app again so that it asks for passwords:")
     typed = [as_typed_here(one, workspace=ws.folder) for one in ("user add NAME --role administrator", "web")]
     st.code(f"{typed[0]}\nLENSAPP_MODE=passwords {typed[1]}", language="bash")
     st.caption(
@@ -74,7 +77,7 @@ def show_people(ws: Workspace) -> None:
             add_person(ws)
     names = [one["name"] for one in every]
     event = st.dataframe(
-        _table_of(every),
+        _table_of(every, {one.inspector: one for one in signatures(ws)}),
         hide_index=True,
         width="stretch",
         height="content" if len(every) <= 12 else 440,
@@ -82,16 +85,18 @@ def show_people(ws: Workspace) -> None:
         selection_mode="single-row",
         placeholder="–",
         column_config={
-            "name": st.column_config.TextColumn(width=230),
+            "name": st.column_config.TextColumn(width=170),
             "role": st.column_config.TextColumn(width=105),
             "e-mail": st.column_config.TextColumn(width=150),
             "password": st.column_config.TextColumn(width=75, help="Without one nobody logs in under it."),
             "last seen": st.column_config.DatetimeColumn(
-                format="distance", width=130, help="When the app was used last under this account."
+                format="distance", width=110, help="When the app was used last under this account."
             ),
             "sessions": st.column_config.NumberColumn(
                 width=75, help="Browsers in which it is logged in now."
             ),
+            "votes": st.column_config.NumberColumn(width=60, help="Votes that count."),
+            "graded": st.column_config.NumberColumn(width=70, help="Reviews that these votes are in."),
             "invited to": st.column_config.ListColumn(help="Reviews; those that name it are not listed."),
         },
         **kept("person", ticked(names), NO_ROWS, key=f"people-{digest(names)}"),
@@ -103,7 +108,8 @@ def show_people(ws: Workspace) -> None:
     _show_person(ws, every[rows[0]])
 
 
-def _table_of(every: list[dict[str, Any]]) -> pd.DataFrame:
+def _table_of(every: list[dict[str, Any]], signed: Mapping[str, Signature]) -> pd.DataFrame:
+    """Return one row per account, with the votes under its name."""
     now, own = pd.Timestamp.now(tz="UTC"), current_actor()
     lacking = mode() == "passwords" and not all(one["password"] for one in every)
     return pd.DataFrame(
@@ -117,6 +123,8 @@ def _table_of(every: list[dict[str, Any]]) -> pd.DataFrame:
                 if one["seen_days"] is None
                 else now - pd.Timedelta(days=one["seen_days"]),
                 "sessions": one["sessions"],
+                "votes": signed[one["name"]].votes if one["name"] in signed else 0,
+                "graded": signed[one["name"]].reviews if one["name"] in signed else 0,
                 "invited to": one["reviews"],
             }
             for one in every

@@ -1,6 +1,7 @@
 """The page about the workspace: room, people, deletion, trash, changes and health."""
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import pandas as pd
 import streamlit as st
@@ -122,28 +123,38 @@ def _show_trash(ws: Workspace) -> None:
         empty_state("The trash is empty", "What you delete stays here for 30 days.", icon=":material/delete:")
         return
     for entry in held:
-        with st.container(horizontal=True, vertical_alignment="center"):
-            if st.button("Bring back", icon=":material/undo:", key=f"back-{entry['deletion']}"):
-                _bring_back(ws, [entry["deletion"]])
-            others = len(entry["items"]) - 1
-            along = f" with {counted(others, 'other item')}" if others else ""
-            st.markdown(
-                plain(
-                    f"{entry['deletion']}{along}, deleted by {entry['deleted_by']} "
-                    f"{relative_time(entry['deleted_at'])}, goes in {entry['days_left']:.0f} days"
-                )
-            )
-    with st.container(horizontal=True):
+        _show_deleted(ws, entry)
+    size = size_in_words(removal.bytes_in_trash(ws))
+    with st.container(horizontal=True, vertical_alignment="center"):
         if len(held) > 1 and st.button("Bring all back", icon=":material/undo:", key="back-all"):
             _bring_back(ws, [entry["deletion"] for entry in held])
         with st.popover("Empty the trash", icon=":material/delete_forever:"):
             st.markdown(
-                "Everything in it is gone for good. Reviews stay for a day, since open pages may still vote."
+                f"Everything in it is gone for good and {size} are free. Reviews stay for a day, since open "
+                "pages may still vote."
             )
             if st.button("Empty it", type="primary", key="empty-trash"):
                 freed = removal.empty_trash(ws, overdue=False)
                 size = size_in_words(freed["bytes"])
                 tell(f"{counted(len(freed['removed']), 'item')} removed, {size} free.")
+        st.markdown(f"{counted(len(held), 'deletion')}: emptying frees **{size}**.")
+
+
+def _show_deleted(ws: Workspace, entry: Mapping[str, Any]) -> None:
+    """Show a deletion with its size and how long it stays, and offer to bring it back."""
+    kind, _, name = entry["deletion"].partition(" ")
+    others = len(entry["items"]) - 1
+    along = f" and {counted(others, 'other item')}" if others else ""
+    with st.container(border=True, key=f"deleted-{entry['deletion']}"):
+        what, size, who, left, back = st.columns([4, 1, 3, 2, 2], vertical_alignment="center")
+        what.markdown(f"**{plain(name)}**, {plain(KINDS.get(kind, 'Study').lower())}{along}")
+        size.markdown(size_in_words(entry["bytes"]) if entry["bytes"] else "no files")
+        who.caption(plain(f"deleted by {entry['deleted_by']} {relative_time(entry['deleted_at'])}"))
+        left.caption(f"goes in {counted(round(entry['days_left']), 'day')}")
+        if back.button(
+            "Bring back", icon=":material/undo:", key=f"back-{entry['deletion']}", width="stretch"
+        ):
+            _bring_back(ws, [entry["deletion"]])
 
 
 def _bring_back(ws: Workspace, deletions: Sequence[str]) -> None:
