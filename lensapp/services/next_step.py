@@ -6,7 +6,7 @@ from typing import Literal
 
 import numpy as np
 
-from lensapp.core.inspect.review_spec import ReviewSpec
+from lensapp.core.inspect.review_spec import REVIEWED_FIRST, ReviewSpec
 from lensapp.core.split.splits import LABELS, SplitSpec
 from lensapp.job_kinds import JOB_KINDS, selection_of
 from lensapp.services.catalogue.feedback import usual_votes_change
@@ -29,7 +29,6 @@ from lensapp.storage.scores import stored_scores
 from lensapp.storage.workspace import Workspace
 
 Action = Literal["split", "evaluate", "score", "review", "export"]
-REVIEWED_FIRST = 100
 STAGES = {
     "Cutouts": ("data", "paint"),
     "Dataset": ("split",),

@@ -115,3 +115,23 @@ def test_a_preview_is_what_the_painting_would_be(with_hosts: Workspace) -> None:
     radii = preview.columns["einstein_radius_arcsec"]
     assert any(np.array_equal(trace.x, radii) for trace in figure.data if trace.type == "scatter")
     assert [trace.y.sum() for trace in figure.data if trace.type == "bar"] == [len(radii)] * count
+
+
+def test_how_often_hosts_are_used_is_said_and_a_number_that_uses_each_four_times_is_offered():
+    assert paint_page.uses_in_words(54, 1000).startswith("54 hosts: each is used about 19 times")
+    assert "216 lenses would use each 4 times." in paint_page.uses_in_words(54, 1000)
+    assert paint_page.uses_in_words(300, 1000) == "300 hosts: each is used about 3.3 times."
+    assert (
+        paint_page.uses_in_words(2000, 1000)
+        == "2\u202f000 hosts for 1\u202f000 lenses: each is used once at most."
+    )
+
+
+def test_the_number_offered_is_asked_for_with_a_click(with_hosts: Workspace) -> None:
+    app = open_paint()
+    offered = app.button(key="paint-fewer")
+    offered.click().run()
+    assert not app.exception
+    count = app.number_input(key="paint-count").value
+    assert f"Set {count} lenses" == offered.label.replace("\u202f", "")
+    assert "paint-fewer" not in [one.key for one in app.button]

@@ -13,6 +13,7 @@ from lensapp.core.colours import LINE_COLOURS
 from lensapp.core.errors import InvalidInput, NotFound
 from lensapp.core.inspect import acquisition
 from lensapp.core.inspect import replay as core
+from lensapp.core.inspect.review_spec import REVIEWED_FIRST, ReviewSpec
 from lensapp.services.inspect.replay import (
     AS_SHOWN,
     LABELS,
@@ -260,6 +261,10 @@ def test_orders_that_coincide_are_one_line_and_say_with_which():
     told = {trace.name for trace in figure.data if trace.showlegend is not False}
     assert told == {drawn[0], LABELS[AS_SHOWN], replay_figure.RANDOM}
     assert all(name in replay_figure.same_lines(result, LABELS) for name in drawn)
+
+
+def test_a_new_review_has_as_many_candidates_as_the_next_step_offers():
+    assert ReviewSpec().limit == REVIEWED_FIRST
 
 
 def test_the_commands_tell_replays_and_similar_candidates(ws, capsys):

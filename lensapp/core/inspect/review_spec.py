@@ -21,6 +21,7 @@ from lensapp.core.inspect.inspector_names import inspector_key
 from lensapp.core.inspect.review_orders import ORDERS, Order
 from lensapp.core.inspect.swap import DETECT_ABOVE, PRIOR
 
+REVIEWED_FIRST = 100  # candidates, unless more are asked for
 ORDER_LABELS = {name: order.label for name, order in ORDERS.items()}
 
 
@@ -37,7 +38,7 @@ class ReviewSpec(Spec):
         json_schema_extra={"words": dict(ORDER_LABELS)},
     )
     limit: int | None = Field(
-        500,
+        REVIEWED_FIRST,
         ge=1,
         le=5_000_000,
         title="Number of candidates",

@@ -39,6 +39,8 @@ class PaintPreview:
         Whether the unit of the hosts' flux is known.
     psf_fwhm_arcsec, psf_stars
         Width of the PSF in each band, and on how many stars it was measured.
+    hosts
+        How many galaxies can be painted on; None where only some of the cutouts were tried.
     nonlenses
         How many non-lenses there can be; None where only some of the cutouts were tried.
     """
@@ -51,6 +53,7 @@ class PaintPreview:
     bands: tuple[str, ...]
     psf_fwhm_arcsec: tuple[float, ...]
     psf_stars: tuple[int, ...]
+    hosts: int | None
     nonlenses: int | None
 
 
@@ -85,5 +88,6 @@ def preview_painting(ws: Workspace, spec: PaintSpec) -> PaintPreview:
         bands=survey.bands,
         psf_fwhm_arcsec=tuple(survey.sky.psf_fwhm_arcsec.tolist()),
         psf_stars=tuple(survey.sky.stars.tolist()),
+        hosts=None if tried >= MOST_MEASURED else len(plan.sample.galaxies),
         nonlenses=None if tried >= MOST_MEASURED else len(plan.sample.galaxies) + len(plan.sample.others),
     )

@@ -7,6 +7,7 @@ import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from lensapp.core.catalogue.negatives_spec import HardNegativesSpec
+from lensapp.core.inspect.review_spec import REVIEWED_FIRST
 from lensapp.core.numerals import score_text
 from lensapp.services.catalogue.feedback import parent_names
 from lensapp.services.catalogue.hard_negatives import (
@@ -21,7 +22,7 @@ from lensapp.services.catalogue.hard_negatives import (
     plan_hard_negatives,
 )
 from lensapp.services.data.pictures import cutouts_by_id
-from lensapp.services.next_step import REVIEWED_FIRST, NextStep
+from lensapp.services.next_step import NextStep
 from lensapp.storage.records import Source
 from lensapp.storage.workspace import Workspace
 from lensapp.ui.catalogue.next_version import (

@@ -40,8 +40,9 @@ OWN_FIELDS = ("count", "nonlens_ratio", "host_share", "psf_source", "psf_file", 
 LONG_FIELD = "nonlens_where"  # whose example takes a line
 CELL_LETTERS = 22  # that fit beside another field at 1280 px
 PARTS: dict[str, type[Spec]] = {"choice": HostChoice, "mass": MassSpec, "source": LensedSourceSpec}
-PREVIEW = "paint-preview"
+PREVIEW, COUNT = "paint-preview", "paint-count"
 HARD_TO_SEE = 10  # S/N of arcs
+USES = 4  # of each host, more of which are told of: as many orientations of it are not alike
 AT_ONCE = 20_000  # cutouts to choose hosts from, up to which a page opens with a preview: some seconds
 PSF_OF_STARS = {0: "no stars: compact objects", 1: "as kept or given"}
 
@@ -69,9 +70,9 @@ def show_paint_page() -> None:
         live_jobs("paint")  # above the preview, which is longer than a screen
         _lead_to_painted(ready)
         preview = _show_preview(spec)
-    if preview is not None:
+    if preview is not None and spec is not None:
         with hosts:
-            _show_hosts(preview)
+            _show_hosts(preview, spec)
 
 
 def _settings(sources: list[Source]) -> PaintSpec | None:
@@ -207,14 +208,49 @@ def _warn_of_nonlenses(preview: PaintPreview, spec: PaintSpec) -> None:
             st.warning(sentence, icon=":material/warning:")
 
 
-def _show_hosts(preview: PaintPreview) -> None:
-    """Show how many hosts are left after each cut, and the PSF."""
+def uses_in_words(hosts: int, lenses: int) -> str:
+    """Return how often each host is painted on, and how many lenses use them as often as is well told."""
+    have = counted(hosts, "host")
+    if lenses <= hosts:
+        return f"{have} for {counted(lenses, 'lens')}: each is used once at most."
+    often = f"{have}: each is used about {number(lenses / hosts, digits=2)} times"
+    fitting = USES * hosts
+    if lenses <= fitting:
+        return f"{often}."
+    return (
+        f"{often}, and a network may learn so few galaxies by heart. {counted(fitting, 'lens')} would use "
+        f"each {USES} times."
+    )
+
+
+def _show_uses(preview: PaintPreview, spec: PaintSpec) -> None:
+    """Say how often each host is used; where too often, offer a number of lenses that is not."""
+    if preview.hosts is None:
+        return
+    words, fitting = uses_in_words(preview.hosts, spec.count), USES * preview.hosts
+    if spec.count <= fitting:
+        st.caption(words)
+        return
+    with st.container(border=True, gap="small", key="paint-uses"):
+        st.markdown(f":material/warning: {words}")
+        st.button(f"Set {counted(fitting, 'lens')}", key="paint-fewer", on_click=_ask_for, args=(fitting,))
+
+
+def _ask_for(count: int) -> None:
+    """Ask for another number of lenses, which the next preview is of."""
+    st.session_state[COUNT] = count
+    st.session_state.pop(PREVIEW, None)
+
+
+def _show_hosts(preview: PaintPreview, spec: PaintSpec) -> None:
+    """Show how many hosts are left after each cut, how often each is used, and the PSF."""
     widths = ", ".join(
         f"{band} {width:.2f}″ ({PSF_OF_STARS.get(stars, f'{stars} stars')})"
         for band, width, stars in zip(preview.bands, preview.psf_fwhm_arcsec, preview.psf_stars, strict=True)
     )
     unit = "" if preview.calibrated else " · unit of flux unknown: arcs by signal to noise"
     cuts = [{"cut": what, "left": count} for what, count in preview.counts.items()]
+    _show_uses(preview, spec)
     heading("Hosts, cut by cut")
     st.dataframe(
         counts_spaced(pd.DataFrame(cuts)),

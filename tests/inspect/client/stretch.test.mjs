@@ -40,7 +40,7 @@ test('the single view shows the panels that are asked for', () => {
   const ids = (panels) => panelsOf({ bands, rgb, view: { panels, model: 'smooth' }, stretch: 'soft' }).map(({ id }) => id);
   assert.deepEqual(ids([]), ['colour']);
   assert.deepEqual(ids(['bands']), ['colour', 'band 0', 'band 1', 'band 2']);
-  assert.deepEqual(ids(['residual', 'difference']), ['colour', 'residual', 'residual 2', 'residual 1', 'residual 0', 'difference']);
+  assert.deepEqual(ids(['residual', 'difference']), ['colour', 'residual', 'residual 0', 'residual 1', 'residual 2', 'difference']);
   assert.equal(ids(['stretches']).length, stretchesOf({}).length);
 });
 

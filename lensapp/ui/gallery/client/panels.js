@@ -298,7 +298,7 @@ export function panelsOf({ bands, rgb, luminance = null, composite = null, given
   }
   if (shown.has('residual')) {
     panels.push({ id: 'residual', label: `− ${residual}`, control: 'model' });
-    if (rgb.length > 1) panels.push(...rgb.map((band) => ({ id: `residual ${band}`, label: `${bands[band]} − ${residual}` })));
+    if (rgb.length > 1) panels.push(...[...rgb].sort((one, other) => one - other).map((band) => ({ id: `residual ${band}`, label: `${bands[band]} − ${residual}` })));
   }
   if (shown.has('difference') && bands.length > 1) panels.push({ id: 'difference', label: '', control: 'difference' });
   return panels;
