@@ -11,6 +11,7 @@ from lensapp.services.catalogue.usual_export import exported_after
 from lensapp.services.data.sources import HANDFUL, count_cutouts, ready_sources
 from lensapp.services.inspect.queues import is_fed_back
 from lensapp.services.inspect.vote_log import standing, voted_per_review, worked_on_last
+from lensapp.services.train.better_runs import best_of, better_run
 from lensapp.services.train.run_listing import studies_last
 from lensapp.services.train.starter import is_starter
 from lensapp.storage import datasets, reviews, runs, sources
@@ -235,17 +236,29 @@ def _with_its_review(
 def trained_on(ws: Workspace, dataset: Dataset) -> Run | None:
     """Return the newest run of a version, if it has one that was not stopped and is no fold or trial.
 
-    One that was stopped leads nowhere by itself, unless it was measured all the same.
+    One that was stopped leads nowhere by itself, unless it was measured all the same. Where the newest is
+    measured, the best of those measured on the same part takes its place.
     """
     own = [one for one in runs.list_runs(ws.database) if one.dataset_id == dataset.id]
     own.sort(key=lambda one: one.state == "stopped" and one.evaluation is None)
-    return next(iter(studies_last(ws, own)), None)
+    newest = next(iter(studies_last(ws, own)), None)
+    return newest and (better_run(ws, newest) or newest)
 
 
 def proposed_run(ws: Workspace, offered: Sequence[Run], source: Source | None) -> Run:
-    """Return the first of the runs that takes the cutouts of a source, else the first, of those offered."""
-    fitting = (one for one in offered if source is not None and reads(ws, one, source))
-    return next(fitting, offered[0])
+    """Return the best of those offered that have scored a source, else of those that take its cutouts.
+
+    Without a source it is of those that have scored any. The best is of the version of the first of them.
+    """
+    pairs = (
+        stored_scores.score_counts(ws)
+        if source is None
+        else stored_scores.score_counts(ws, source_id=source.id)
+    )
+    done = {run_id for run_id, _, _ in pairs}
+    with_scores = [one for one in offered if one.id in done]
+    fitting = [one for one in offered if source is not None and reads(ws, one, source)]
+    return best_of(with_scores or fitting or offered)
 
 
 def _belongs(ws: Workspace, run: Run, dataset: Dataset, source: Source, *, alone: bool) -> bool:

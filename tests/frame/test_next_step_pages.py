@@ -1,4 +1,4 @@
-"""The next step as pages show it: a button that leads there, beside stages that make room for it."""
+"""The next step as pages show it: a button, beside stages that make room for it, and for the best run."""
 
 from pathlib import Path
 
@@ -8,8 +8,9 @@ from streamlit.testing.v1 import AppTest
 from lensapp.core.catalogue.query import CatalogueQuery
 from lensapp.core.split.splits import SplitSpec
 from lensapp.services.catalogue.export import export
-from lensapp.services.next_step import STAGES, NextStep, Round, RoundStage
+from lensapp.services.next_step import STAGES, NextStep, Round, RoundStage, round_of
 from lensapp.services.split.datasets import freeze_split
+from lensapp.storage import runs
 from lensapp.storage.workspace import Workspace
 from lensapp.ui.shared.page_head import is_full
 from support import pages_workspace as rooms
@@ -83,3 +84,31 @@ def test_counts_of_the_stages_give_way_where_the_next_step_would_not_fit_beside_
     stages = [RoundStage(name, "data", True, False, cutouts, None, "of it") for name in STAGES]
     step = NextStep("Review the next 100", "Review the top candidates.", "inspect", {}, {})
     assert is_full(Round(tuple(stages), step, {}), page) is full
+
+
+def stands(ws: Workspace, **selected: str) -> Round:
+    return round_of(ws, selected, [])
+
+
+def test_the_round_goes_on_with_the_better_of_two_runs_of_a_version(ws):
+    """And says which; one that was trained since is measured first, one with scores goes on with these."""
+    source = rooms.add_survey(ws)
+    dataset = rooms.add_dataset(ws, source)
+    first = rooms.add_run(ws, dataset, "first")
+    rooms.add_evaluation(ws, first, dataset)
+    second = rooms.add_run(ws, dataset, "second")
+    assert stands(ws).next_step.label == "Evaluate second"
+    rooms.add_evaluation(ws, second, dataset)
+    reached = runs.get_run(ws.database, "first").evaluation["auroc"]
+    runs.update_run(ws.database, second.id, evaluation={"auroc": reached - 0.1})
+    assert stands(ws).selection["run"] == "first"
+    assert stands(ws).next_step.label == "Score sky"
+    step = stands(ws, run="second").next_step
+    assert (step.label, step.selection["run"]) == ("Score with first", "first")
+    assert step.here.endswith(
+        f"first is better than second: AUROC {reached:.3f}, second {reached - 0.1:.3f}."
+    )
+    rooms.add_scores(ws, first, source)
+    assert stands(ws, run="second").next_step.label == "Review the top 40 of first"
+    rooms.add_scores(ws, second, source)
+    assert stands(ws, run="second").next_step.label == "Review the top 40"

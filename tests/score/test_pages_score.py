@@ -25,6 +25,7 @@ from support.pages_workspace import (
     MAIN,
     SIZE,
     add_dataset,
+    add_evaluation,
     add_fold,
     add_run,
     add_scores,
@@ -159,6 +160,28 @@ def test_a_fold_is_not_proposed_before_a_run_that_is_none(folder: Path) -> None:
     for name, view in {"evaluate": {}, "features": {}, "catalogue": {"view": "ledger"}}.items():
         runs_of_page = open_page(name, **view).selectbox(key="choose-run")
         assert (runs_of_page.value, runs_of_page.options[-1]) == ("elu_cnn-2", "five-fold0")
+
+
+def test_the_run_that_has_scored_the_source_is_shown_first_and_told_of_beside_another(folder: Path) -> None:
+    ws = Workspace.open(folder)
+    dataset = add_dataset(ws, source := add_survey(ws))
+    first = add_run(ws, dataset, "first")
+    add_evaluation(ws, first, dataset)
+    add_scores(ws, first, source)
+    newest = add_run(ws, dataset, "newest")
+    assert open_page("score").selectbox(key="choose-run").value == "first"
+    page = open_page("score", run="newest", source="sky")
+    assert any("first has scored sky already: test AUROC" in one.value for one in page.caption)
+    page.button(key="score-to-other-run").click().run()
+    assert not page.exception
+    assert page.selectbox(key="choose-run").value == "first"
+    assert "score-to-other-run" not in {one.key for one in page.button}  # the other is not measured
+    measured = runs.get_run(ws.database, "first").evaluation
+    reached = measured["auroc"]
+    runs.update_run(ws.database, newest.id, evaluation=measured | {"auroc": reached + 0.02})
+    page = open_page("score", run="first", source="sky")
+    told = f"newest is better: test AUROC {reached + 0.02:.3f}, first {reached:.3f}"
+    assert any(told in one.value for one in page.caption)
 
 
 def test_a_source_in_the_address_is_shown_with_a_run_that_takes_it(folder: Path) -> None:

@@ -41,6 +41,7 @@ from lensapp.ui.evaluate.evaluation_figures import score_histogram_csv
 from lensapp.ui.evaluate.survey_view import show_survey_numbers
 from lensapp.ui.evaluate.threshold import current_threshold
 from lensapp.ui.score.estimates import offer_probabilities, show_estimates
+from lensapp.ui.score.other_run import show_other_run
 from lensapp.ui.score.permissions import ask_permissions
 from lensapp.ui.score.recall import show_recall
 from lensapp.ui.score.score_example import show_example
@@ -73,7 +74,7 @@ LEARNED_MARK = " †"
 def show_score_page() -> None:
     """Show the scores of a source by a run, or offer to compute them."""
     ws = get_workspace()
-    page_head("Score")
+    page_head("Score", step="secondary")  # its own button is the coloured one
     statuses = [status for status in runs.list_statuses(ws) if runs.is_scored(ws, status.run)]
     trained = [status.run for status in statuses]
     imported = ready_sources(ws)
@@ -87,6 +88,7 @@ def show_score_page() -> None:
         source = _choose_source(ws, run, imported)
     if is_starter(run):
         show_starter_card()
+    show_other_run(ws, run, source, trained)
     busy = watch_job(ws, "score", run=run.name, source=source.name)
     for warning in runs.fit_warnings(ws, run, source):
         st.warning(warning, icon=":material/straighten:")

@@ -26,7 +26,8 @@ def choose_run(
 ) -> Run:
     """Show the runs that have a network, the starter network among them always, and return the chosen one.
 
-    The first that takes the selected source of those `imported` is proposed. Folds and trials come last, as
+    The best that has scored the selected source of those `imported` is proposed, else the best that takes
+    it. Folds and trials come last, as
     do those `under_way`, which say that they still learn. The starter network becomes a run of the workspace
     when it is chosen first; a run of the user's own with its name stays.
     """
