@@ -278,6 +278,20 @@ def test_a_refusal_asks_for_the_one_setting_that_is_unknown_and_folds_the_others
     assert app.session_state["import-values"]["bands"] == ("z", "i", "r")
 
 
+def test_enter_in_the_one_field_that_is_asked_for_looks_at_the_files(workspace, tmp_path):
+    app = open_data()
+    app.text_input(key="import-path").input(str(write_pngs(tmp_path / "pictures")))
+    next(button for button in app.button if button.label == "Dry run").click().run()
+    app.text_input(key="import-1-bands").input("z,i,r").run()
+    assert not app.exception
+    assert not app.error
+    assert app.session_state["import-values"]["bands"] == ("z", "i", "r")
+    typed = next(one for one in app.text_input if one.label == "Bands" and "part" in str(one.key))
+    typed.input("g,r,i").run()
+    assert not app.exception
+    assert app.session_state["import-values"]["bands"] == ("g", "r", "i")
+
+
 def test_usual_bands_of_colour_images_are_taken_by_a_click(workspace, tmp_path):
     app = open_data()
     app.text_input(key="import-path").input(str(write_pngs(tmp_path / "pictures")))

@@ -89,8 +89,20 @@ def show_sentence(dry_run: DryRun, values: Values, *, key: str, change: Callable
                 if part.title == "Bands" and not values.get("bands"):
                     known = {**values, "bands": tuple(preview.bands)}
                 entered = _fields(part, known, key=f"{key}-{part.title}", path=dry_run.spec.path)
-                if st.button("Change and look again", type="primary", key=f"{key}-{part.title}-change"):
+                typed = part.title == "Bands" and is_typed(entered, key=f"{key}-{part.title}")
+                if (
+                    st.button("Change and look again", type="primary", key=f"{key}-{part.title}-change")
+                    or typed
+                ):
                     change(entered)
+
+
+def is_typed(entered: Values, *, key: str) -> bool:
+    """Return whether a field was changed since it was shown: by Enter, or by leaving it."""
+    place = f"{key}-shown"
+    shown = st.session_state.setdefault(place, entered)
+    st.session_state[place] = entered
+    return bool(shown != entered)
 
 
 def _fields(part: Part, values: Values, *, key: str, path: str) -> dict[str, Any]:

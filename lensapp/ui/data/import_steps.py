@@ -21,7 +21,7 @@ from lensapp.services.train.job_control import active_jobs
 from lensapp.storage.records import Source
 from lensapp.ui.data.import_choice import choose_path, take_upload
 from lensapp.ui.data.import_columns import choose_columns, readable_labels
-from lensapp.ui.data.import_sentence import TILE_FIELDS, show_sentence
+from lensapp.ui.data.import_sentence import TILE_FIELDS, is_typed, show_sentence
 from lensapp.ui.data.quality_view import rejection_summary, rejection_table
 from lensapp.ui.shared.address import put
 from lensapp.ui.shared.forms import spec_fields, validated
@@ -186,6 +186,7 @@ def _ask_for(
                 IngestSpec, key=_key("import"), values=values, only=names, columns=len(names)
             )
         again = st.button("Dry run with this", icon=":material/science:", key=_key("import-again"))
+        again |= len(names) == 1 and is_typed(entered, key=_key(f"import-asked-{names[0]}"))
         for bands in _likely_bands(str(failed)):
             if st.button(", ".join(bands), key=_key(f"import-{''.join(bands)}")):
                 return {"bands": bands}, True

@@ -21,7 +21,7 @@ def show_example() -> None:
     """Show what each figure of an audit will be, with values that are no measurement."""
     figures.show_example(
         example_figure(figures.line_colours(), ink=figures.ink()),
-        title="What an audit shows",
+        title="What an audit shows, by an example",
         key="realism-example",
         height=HEIGHT,
         words=WORDS,

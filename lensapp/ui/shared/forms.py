@@ -185,8 +185,13 @@ def _rows(fields: Sequence[Field], *, columns: int, room: int | None) -> list[li
 
 
 def _letters(field: Field) -> int:
-    """Return how many letters a field needs to be read whole: alternatives side by side, or its example."""
+    """Return how many letters a field needs to be read whole: alternatives side by side, or its example.
+
+    A switch has its label beside it.
+    """
     kind = next((kind for kind in field.kinds if kind is not type(None)), str)
+    if kind is bool:
+        return len(field.label) + AROUND
     if get_origin(kind) is Literal:
         return _letters_of(field, get_args(kind)) if _is_row(field, list(get_args(kind))) else 0
     return len(field.example) if get_origin(kind) in (tuple, list) and not field.offered else 0
