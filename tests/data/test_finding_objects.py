@@ -28,6 +28,7 @@ from lensapp.services.split.previews import preview_split
 from lensapp.storage import sources
 from lensapp.storage.arrays import FLUX_SCALES, PackedCutouts, write_flux_scales
 from lensapp.storage.workspace import Workspace
+from lensapp.ui.data.object_search import image_figure
 from support.cutout_files import header, write_fits
 from support.small_surveys import pack_source
 
@@ -215,6 +216,10 @@ def test_what_was_left_out_is_told_as_what_it_is_and_not_as_a_warning(ws: Worksp
 def test_a_preview_shows_what_the_search_will_keep_and_stores_nothing(ws: Workspace) -> None:
     add_fields(ws)
     preview = preview_finding(ws, "fields", FindObjectsSpec(size=24))
+    assert preview.image.ndim == 3
+    assert 0 < preview.marks["kept"].sum() <= len(preview.marks["x"]) <= preview.detected
+    drawn = image_figure(preview, colours=("#111111", "#222222")).data
+    assert sum(len(trace.x) for trace in drawn) == len(preview.marks["x"])
     assert [one.name for one in sources.list_sources(ws.database)] == ["fields"]
     answer = search(ws)
     assert (preview.detected, preview.kept) == (answer["detected"], answer["accepted"])

@@ -28,7 +28,7 @@ from lensapp.core.train.search_space import Choices, FloatRange
 from lensapp.services.evaluate.subgroups import LensTrend
 from lensapp.services.score.map_density import COLUMNS, ROWS, Cells
 from lensapp.ui.catalogue import ledger_figure
-from lensapp.ui.data import corner_figure, field_example, realism, realism_example, sky_view
+from lensapp.ui.data import corner_figure, field_example, object_search, realism, realism_example, sky_view
 from lensapp.ui.evaluate import calibration_view, completeness_view, page_example, survey_figures
 from lensapp.ui.evaluate import evaluation_figures as evaluated
 from lensapp.ui.evaluate.checks import audit_example, nuisance_view
@@ -136,6 +136,15 @@ def compared_measures() -> go.Figure:
 
 
 NUISANCES = [Nuisance("g missing", 0.36, -0.36, -0.68, None), Nuisance("rotated by 90°", 0.0, 0.0, 0.0, 0.0)]
+
+
+def circled() -> go.Figure:
+    marks = {"x": np.array([2.0, 6.0]), "y": np.array([3.0, 5.0]), "snr": np.array([8.0, 30.0])}
+    marks |= {"kept": np.array([False, True])}
+    preview: Any = SimpleNamespace(image=np.zeros((8, 8, 3), np.uint8), marks=marks)
+    return object_search.image_figure(preview, colours=LINES)
+
+
 TABLE: dict[str, Callable[[], go.Figure]] = {
     "roc_figure": lambda: evaluated.roc_figure(
         {"a": ROC, "b": ROC}, colours=LINES, point=(0.1, 0.5), bands={"a": BAND}, smallest=0.001,
@@ -248,6 +257,7 @@ TABLE: dict[str, Callable[[], go.Figure]] = {
     "corner_figure": lambda: corner_figure.corner_figure(
         {"einstein_radius_arcsec": RISING, "arc_snr": np.array([5.0, 50.0, 500.0])}, colour=LINES[0]
     ),
+    "image_figure": circled,
     "replay_figure": replayed,
     "ledger_figure": streamed,
 }  # fmt: skip

@@ -3,6 +3,7 @@
 from collections import Counter
 from dataclasses import dataclass, replace
 from functools import lru_cache
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -34,6 +35,10 @@ class FindPreview:
         How many objects these hold, and how many of them are kept.
     left_out
         How many are not, by reason (see `object_search.LEFT_OUT`).
+    image : uint8, shape (row, column, 3)
+        The searched image of which most is kept, called `image_name`.
+    marks
+        Its objects, an entry each: x and y (pixels), snr, and whether each is kept.
     """
 
     pictures: NDArray[np.uint8]
@@ -46,6 +51,9 @@ class FindPreview:
     detected: int
     kept: int
     left_out: Counter[str]
+    image: NDArray[np.uint8]
+    image_name: str
+    marks: dict[str, NDArray[Any]]
 
 
 @lru_cache(maxsize=8)
@@ -76,9 +84,12 @@ def preview_finding(ws: Workspace, source_name: str, spec: FindObjectsSpec) -> F
         cut(image, left=int(x[row]), bottom=int(y[row]), size=spec.size)
         for image, row in zip(read, shown.tolist(), strict=True)
     ]
+    levels = source_levels(ws, fields.source)
+    fullest = int(np.bincount(finds.field[kept], minlength=len(few)).argmax())
+    whole = fields.packed.read(fields.columns["row"][[fullest]])
+    mine = np.flatnonzero(finds.field == fullest)
     pictures = np.empty((0, spec.size, spec.size, 3), np.uint8)
     if cutouts:
-        levels = source_levels(ws, fields.source)
         pictures = imaging.render(np.stack(cutouts), bands=fields.source.bands, levels=levels)
     flux = finds.objects.flux[shown, fields.band]
     return FindPreview(
@@ -92,4 +103,12 @@ def preview_finding(ws: Workspace, source_name: str, spec: FindObjectsSpec) -> F
         detected=len(finds.objects),
         kept=len(kept),
         left_out=left_out,
+        image=imaging.render(whole, bands=fields.source.bands, levels=levels)[0],
+        image_name=str(fields.columns["candidate_id"][fullest]),
+        marks={
+            "x": finds.objects.x[mine],
+            "y": finds.objects.y[mine],
+            "snr": finds.snr[mine],
+            "kept": np.isin(mine, kept),
+        },
     )

@@ -1,13 +1,15 @@
 """The form that searches the cutouts of a source for objects, and what it would find."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 import streamlit as st
+from plotly.graph_objects import Figure
 
 from lensapp.core.data.find_spec import FindObjectsSpec
 from lensapp.core.errors import LensAppError
-from lensapp.services.data.find_preview import preview_finding
+from lensapp.services.data.find_preview import FindPreview, preview_finding
 from lensapp.services.data.object_finding import (
     SMALL_FIELD,
     reason_against,
@@ -21,11 +23,12 @@ from lensapp.services.data.source_names import free_name
 from lensapp.services.data.sources import ready_sources
 from lensapp.storage.records import Source
 from lensapp.ui.data.field_example import show_fields_wanted
+from lensapp.ui.shared import figures
 from lensapp.ui.shared.address import kept, one_of
 from lensapp.ui.shared.forms import spec_fields, validated
 from lensapp.ui.shared.job_controls import live_jobs
 from lensapp.ui.shared.markup import plain
-from lensapp.ui.shared.pictures import sheet
+from lensapp.ui.shared.pictures import picture_data, sheet
 from lensapp.ui.shared.state import ask_to_go, await_source, get_workspace, go, selected
 from lensapp.ui.shared.widgets import counted, empty_state, error_box, errors_shown, number
 
@@ -35,6 +38,7 @@ WIDE_FIELD = "keep"  # whose choices take a line
 PREVIEW, ALIKE = "find-preview", "alike"
 OWN_SIZE = "own size"
 MOST_OFFERED, MOST_NAMED = 4, 6
+IMAGE_PIXELS = 420
 SMALLEST = 96  # pixels of the screen for a picture of the preview
 
 
@@ -212,6 +216,7 @@ def _show_preview(source: Source, spec: FindObjectsSpec | None) -> None:
     )
     if preview.left_out:
         st.caption(f"Left out: {reasons_in_words(preview.left_out, write=number)}.")
+    _show_image(preview)
     with_magnitude = np.isfinite(preview.magnitudes)
     told = [
         f"{preview.band} {mag:.1f} mag" if known else f"S/N {snr:.0f}"
@@ -223,3 +228,44 @@ def _show_preview(source: Source, spec: FindObjectsSpec | None) -> None:
         hints=[f"{name}: {one}" for name, one in zip(preview.names, told, strict=True)],
         smallest=SMALLEST,
     )
+
+
+def _show_image(preview: FindPreview) -> None:
+    """Show one of the searched images, what was detected in it circled."""
+    if not len(preview.marks["x"]):
+        return
+    objects, kept = counted(len(preview.marks["x"]), "object"), int(preview.marks["kept"].sum())
+    figures.show_figure(
+        image_figure(preview, colours=figures.line_colours()),
+        title=f"Detected in {preview.image_name}",
+        caption=f"n = {objects} in one image, {number(kept)} kept",
+        csv=lambda: figures.csv_text(preview.marks),
+        key="find-image",
+        height=IMAGE_PIXELS,
+        aspect=preview.image.shape[1] / preview.image.shape[0],
+    )
+
+
+def image_figure(preview: FindPreview, *, colours: Sequence[str]) -> Figure:
+    """Draw a searched image with a circle around each object, dotted where it is left out."""
+    rows, columns = preview.image.shape[:2]
+    figure = Figure()
+    edges = {"x": -0.5, "y": rows - 0.5, "sizex": columns, "sizey": rows, "xref": "x", "yref": "y"}
+    figure.add_layout_image(source=picture_data(preview.image), layer="below", sizing="stretch", **edges)
+    for name, chosen, symbol, colour in (
+        ("kept", preview.marks["kept"], "circle-open", colours[0]),
+        ("left out", ~preview.marks["kept"], "circle-open-dot", colours[1]),
+    ):
+        figure.add_scatter(
+            x=preview.marks["x"][chosen],
+            y=preview.marks["y"][chosen],
+            customdata=preview.marks["snr"][chosen],
+            mode="markers",
+            name=name,
+            marker={"symbol": symbol, "size": 18, "color": colour, "line": {"width": 2}},
+            hovertemplate="S/N %{customdata:.0f}, pixel %{x:.0f}, %{y:.0f}",
+        )
+    axis = {"showgrid": False, "showticklabels": False, "ticks": ""}
+    figure.update_xaxes(range=[-0.5, columns - 0.5], **axis)
+    figure.update_yaxes(range=[-0.5, rows - 0.5], scaleanchor="x", **axis)
+    return figure
