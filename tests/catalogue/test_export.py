@@ -29,7 +29,7 @@ from lensapp.core.split.splits import SplitSpec
 from lensapp.ingest.catalogues import load_catalogue
 from lensapp.services.catalogue.export import export, write_whole
 from lensapp.services.catalogue.export_tables import CATALOGUE_MEANINGS, VOTE_MEANINGS
-from lensapp.services.catalogue.formats import ENDINGS, Export, write_csv
+from lensapp.services.catalogue.formats import ENDINGS, Export, csv_cell, with_short_scores, write_csv
 from lensapp.services.catalogue.query import catalogue, select
 from lensapp.services.data.known_lenses import read_known_lenses
 from lensapp.services.evaluate.metrics_table import metrics_of_table
@@ -188,6 +188,16 @@ def test_csv_is_one_line_per_candidate_with_plain_header(ws: Workspace, tmp_path
     assert len(lines) == len(NASTY) + 3
     frame = pd.read_csv(tmp_path / "out.csv")
     assert frame["score"].dtype == float
+
+
+def test_text_has_the_digits_of_a_score_and_no_more() -> None:
+    """As networks give it, in single precision; one of another program keeps its 16 digits."""
+    single = Table({"score": np.array([0.1582794, np.nan], np.float32).astype(float)}, copy=True)
+    short = with_short_scores(single)
+    assert [csv_cell(value) for value in short["score"]] == ["0.1582794", ""]
+    assert float(np.float32(csv_cell(short["score"][0]))) == float(np.float32(0.1582794))
+    double = with_short_scores(Table({"score": [0.1234567890123456]}))
+    assert csv_cell(double["score"].tolist()[0]) == "0.1234567890123456"
 
 
 def test_provenance_stands_in_every_header(ws: Workspace, tmp_path: Path) -> None:

@@ -148,6 +148,15 @@ def test_each_card_says_what_its_picture_shows_and_no_two_show_the_same(workspac
     ]  # fmt: skip
 
 
+def test_the_card_of_networks_says_by_what_the_best_epoch_was_chosen(workspace):
+    walk_the_round(workspace)
+    [run] = runs.list_runs(workspace.database)
+    best = {"val_loss": 0.5708, "val_auc": 0.98}
+    runs.update_run(workspace.database, run.id, summary=run.summary | {"best_by": "val_auc", "best": best})
+    app = AppTest.from_file(PROJECT / "lensapp" / "ui" / "main.py", default_timeout=60).run()
+    assert any("loss 0.5708, best by AUROC<" in one.value for one in app.main.get("html"))
+
+
 def test_the_picture_of_cutouts_is_of_the_source_that_the_round_is_about(workspace):
     walk_the_round(workspace)
     make_survey(workspace, name="streaks")

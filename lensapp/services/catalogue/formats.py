@@ -17,6 +17,7 @@ from lensapp.core.config import write_json
 from lensapp.core.inspect.grades import COLOURS
 from lensapp.core.numerals import ascii_signs, score_text
 from lensapp.services.catalogue.export_tables import (
+    CALIBRATED_SCORE,
     VOTE_MEANINGS,
     ColumnMeaning,
     TextRules,
@@ -102,14 +103,32 @@ Write = Callable[[Export, Path], None]
 
 def write_csv(export: Export, path: Path, *, part: int) -> None:
     """Write a part as CSV: UTF-8, texts quoted, missing values empty, no comment lines."""
-    table = export.parts[part].as_table(TextRules(neutralised=True))
-    columns = [[csv_cell(value) for value in table[name].tolist()] for name in table.colnames]
+    table = with_short_scores(export.parts[part].as_table(TextRules(neutralised=True)))
+    columns = [
+        [csv_cell(value) for value in (column if column.dtype == np.float32 else column.tolist())]
+        for column in table.itercols()
+    ]
     lines = [",".join(table.colnames), *(",".join(row) for row in zip(*columns, strict=True))]
     path.write_text("\n".join(lines) + "\n", "utf-8", newline="\n")
 
 
+def with_short_scores(table: Table) -> Table:
+    """Let scores in text have the digits of single precision, in which networks give them: 0.1582794.
+
+    Read in single precision they are what they were. Others, from a table of another program, keep all.
+    """
+    if "score" in table.colnames:
+        scores = np.asarray(table["score"], np.float64)
+        if np.array_equal(scores.astype(np.float32), scores, equal_nan=True):
+            for name in {"score", CALIBRATED_SCORE} & {*table.colnames}:
+                table[name] = table[name].astype(np.float32)
+    return table
+
+
 def csv_cell(value: object) -> str:
     """Return a value as a cell of CSV."""
+    if isinstance(value, np.float32):
+        return "" if np.isnan(value) else str(value)
     if isinstance(value, str):
         return '"' + value.replace('"', '""') + '"' if value else ""
     if isinstance(value, bool):
@@ -125,7 +144,7 @@ def write_provenance(export: Export, path: Path) -> None:
 def write_ecsv(export: Export, path: Path, *, part: int) -> None:
     """Write a part as ECSV with units, descriptions and provenance in its header."""
     rules = TextRules(neutralised=True)
-    table = export.parts[part].as_table(rules)
+    table = with_short_scores(export.parts[part].as_table(rules))
     table.meta.update(export.header(rules))
     table.write(path, format="ascii.ecsv", delimiter=",")
 

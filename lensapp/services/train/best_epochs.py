@@ -20,10 +20,19 @@ def best_epoch_in_words(run: Run) -> str:
     epochs, best = run.summary.get("epochs"), run.summary.get("best_epoch")
     if not epochs or not best:
         return ""
-    name = str(run.summary.get("best_by") or run.spec.get("monitor") or "val_loss")
+    name = _chosen_by(run)
     value = _best(run).get(name)
     chosen_by = "" if value is None else f" (validation {_words(run, name)} = {value:.3g})"
     return f"best epoch {best} of {epochs}{chosen_by}"
+
+
+def chosen_by(run: Run) -> str:
+    """Return the name of the figure of the validation part by which the best epoch is chosen."""
+    return _words(run, _chosen_by(run))
+
+
+def _chosen_by(run: Run) -> str:
+    return str(run.summary.get("best_by") or run.spec.get("monitor") or "val_loss")
 
 
 def why_chosen(run: Run) -> str:

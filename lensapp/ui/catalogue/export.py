@@ -26,6 +26,7 @@ from lensapp.ui.shared.page_head import on_export
 from lensapp.ui.shared.widgets import counted, counts_spaced, empty_state, errors_shown, heading, number
 
 FIRST_ROWS = 5
+POSITION_DIGITS = 6  # of degrees: 0.004 arcsec
 REGION_COLUMNS = ("id", "ra", "dec", "grade", "score")  # what DS9 is told
 FURTHER_FILES = {
     "Every vote": "Every vote on these candidates, in a file of the same format.",
@@ -89,7 +90,8 @@ def _show_first_rows(
     settled = ""
     if "prior" in query.consensus.settings():
         settled = f", prior {settled_consensus(ws, query).settings()['prior']:.3g}"
-    show_rows(counts_spaced(written), key="export-rows")
+    degrees = st.column_config.NumberColumn(format=f"%.{POSITION_DIGITS}f")
+    show_rows(counts_spaced(written), key="export-rows", ra=degrees, dec=degrees)
     first = f"The first {len(written)} of " if len(written) < len(table) else ""
     st.caption(
         f"{first}{counted(len(table), 'candidate')} of {plain_all(query.of)}, "

@@ -16,6 +16,7 @@ from lensapp.services.overview import (
     score_histogram,
     validation_losses,
 )
+from lensapp.services.train.best_epochs import chosen_by
 from lensapp.services.train.run_listing import studies_last
 from lensapp.services.train.starter import install_starter
 from lensapp.storage.records import Run, Source
@@ -83,7 +84,7 @@ def _losses(facts: Overview) -> tuple[str, str]:
     for run in runs[:LOOKED_AT]:
         losses = validation_losses(get_workspace(), run)
         if len(losses) > 1:
-            return line(losses, colour=line_colours()[0]), f"validation loss, {_best_of(losses, run)}"
+            return line(losses, colour=line_colours()[0]), _loss_in_words(losses, run)
     aurocs = [(run.evaluation or {}).get("auroc") for run in runs]
     measured = [float(value) for value in aurocs[:LOOKED_AT] if value is not None]
     if measured:
@@ -91,10 +92,12 @@ def _losses(facts: Overview) -> tuple[str, str]:
     return "", ""
 
 
-def _best_of(losses: list[float], run: Run) -> str:
-    """Return the loss that the table of Train has: the best epoch may be chosen by another figure."""
+def _loss_in_words(losses: list[float], run: Run) -> str:
+    """Return the loss that the table of Train has, and by what its epoch was chosen: not by it always."""
     loss = (run.summary.get("best") or {}).get("val_loss")
-    return f"lowest {np.nanmin(losses):.3g}" if loss is None else f"{loss:.4f} in its best epoch"
+    if loss is None:
+        return f"validation loss, lowest {np.nanmin(losses):.3g}"
+    return f"loss {loss:.4f}, best by {chosen_by(run)}"
 
 
 def _scores(facts: Overview) -> tuple[str, str]:
