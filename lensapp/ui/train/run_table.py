@@ -62,11 +62,11 @@ def show_runs(ws: Workspace, statuses: Sequence[RunStatus], *, followed: str) ->
         "Runs", anchor=ANCHOR, help="Tick runs to lay their validation curves over those of the run above."
     )
     _offer_undo(ws)
-    with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
+    with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
         words = st.text_input(
             "Search",
             placeholder="name, network, tag, note …",
-            width=300,
+            width=225,
             icon=":material/search:",
             **kept("find", text(), ""),
         )
