@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from lensapp.storage.workspace import Workspace
+from lensapp.ui.shared import widgets
 from support.app_in_browser import chromium
 from support.gallery_in_browser import GalleryServer, fill_workspace
 
@@ -28,6 +29,12 @@ LONGEST = (
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(key=lambda item: LONGEST.index(item.path.stem) if item.path.stem in LONGEST else len(LONGEST))
+
+
+@pytest.fixture(scope="session", autouse=True)
+def drawn_whole() -> None:
+    """Pages of AppTest show what lies in closed folds too, which browsers are not sent."""
+    widgets.SEND_CLOSED = True
 
 
 @pytest.fixture(scope="session")

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal, TypeVar, get_args, get_origin
 
@@ -13,7 +14,7 @@ from pydantic.fields import FieldInfo
 from lensapp.core.config import Spec, bound_of, inner_specs, is_fixed, kinds_of, label_of, limits_of, words_of
 from lensapp.core.errors import InvalidInput
 from lensapp.ui.shared.address import Kind, kept, one_of, several_of, switch, text, typed, words
-from lensapp.ui.shared.widgets import error_box
+from lensapp.ui.shared.widgets import error_box, fold
 
 AnySpec = TypeVar("AnySpec", bound=Spec)
 Values = Mapping[str, Any]
@@ -225,7 +226,9 @@ def _nested(
 ) -> dict[str, Any]:
     specs = inner_specs(field.info.annotation)
     values = field.value.model_dump() if isinstance(field.value, Spec) else dict(field.value or {})
-    with st.expander(field.label, expanded=unfolded):
+    kept_by_address = keep is not None  # else what it holds is lost where the browser has no field for it
+    folded = partial(fold, key=f"{field.key}-fold") if kept_by_address else st.expander
+    with folded(field.label, expanded=unfolded):
         if field.info.description:
             st.caption(field.info.description)
         if len(specs) == 1:

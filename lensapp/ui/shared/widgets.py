@@ -3,7 +3,7 @@
 import math
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from datetime import datetime
 from functools import partial, wraps
 from typing import Any, TypeVar
@@ -11,6 +11,8 @@ from typing import Any, TypeVar
 import pandas as pd
 import streamlit as st
 from pandas.io.formats.style import Styler
+from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
+from streamlit.runtime.scriptrunner import get_script_run_ctx
 
 from lensapp.core.config import Spec
 from lensapp.core.errors import LensAppError, SizeMismatch
@@ -22,6 +24,7 @@ from lensapp.ui.shared.page_words import in_page_words, without_commands
 Rules = TypeVar("Rules", bound=Spec)
 Plan = TypeVar("Plan")
 REFUSED = "refused-in-a-click"
+SEND_CLOSED = False  # whether browsers are sent what lies in a closed fold
 
 
 def empty_state(
@@ -32,6 +35,38 @@ def empty_state(
     box.markdown(f"### {icon}&ensp;{plain(title)}", text_alignment="center")
     box.markdown(plain(text), text_alignment="center")
     return box
+
+
+@contextmanager
+def fold(label: str, *, key: str, expanded: bool = False) -> Iterator[None]:
+    """Fold fields that the address keeps; the browser is sent them once the fold is open.
+
+    What they hold counts before, too: they are made in every run. Drawing what nobody sees takes a browser
+    longer than all that is seen.
+    """
+    box = st.expander(label, expanded=expanded, key=key, on_change="rerun")
+    with box, nullcontext() if box.open or SEND_CLOSED else _unsent(box):
+        yield
+
+
+@contextmanager
+def _unsent(box: st.delta_generator.DeltaGenerator) -> Iterator[None]:
+    """Keep what is drawn in a box from the browser; messages of other kinds are sent."""
+    context = get_script_run_ctx()
+    if context is None:
+        yield
+        return
+    inside, send = box._block_delta_path, context._enqueue
+
+    def send_others(message: ForwardMsg) -> None:
+        if list(message.metadata.delta_path[: len(inside)]) != inside:
+            send(message)
+
+    context._enqueue = send_others
+    try:
+        yield
+    finally:
+        context._enqueue = send
 
 
 def heading(text: str, *, meaning: str | None = None) -> None:

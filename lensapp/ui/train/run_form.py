@@ -29,7 +29,7 @@ from lensapp.ui.shared.forms import spec_fields, validated, within
 from lensapp.ui.shared.markup import plain
 from lensapp.ui.shared.page_head import ButtonType
 from lensapp.ui.shared.state import choose, select
-from lensapp.ui.shared.widgets import duration, errors_shown, heading, number
+from lensapp.ui.shared.widgets import duration, errors_shown, fold, heading, number
 from lensapp.ui.train.recipe_cards import Recipe, choose_recipe
 
 NAME_HELP = "Empty takes the name shown."
@@ -203,7 +203,7 @@ def recipe_form(
     recipe = choose_recipe(trained, purpose=purpose, dataset=dataset, paces=paces)
     key = f"{prefix}-{recipe.name}"
     below_recipe, usual = st.container(gap="small"), st.container(gap="small")
-    with st.expander("All settings", expanded=recipe.looks_at_unlabelled):
+    with fold("All settings", key=f"{key}-all", expanded=recipe.looks_at_unlabelled):
         network = _choose_network(recipe, key=key)
         begun = recipe.spec | {"network": network.name, "network_options": _options(recipe, network)}
         apart = asked_apart(key, begun)
@@ -318,9 +318,9 @@ def _recipe_fields(
         columns=columns,
         unfolded=("unlabelled",) if recipe.looks_at_unlabelled else (),
     )
-    with st.expander("Transfer: frozen layers, published weights"):
+    with fold("Transfer: frozen layers, published weights", key=f"{key}-transfer"):
         values |= fields(only=TRANSFER_FIELDS, columns=min(columns, 2))
-    with st.expander("Device, seed and precision"):
+    with fold("Device, seed and precision", key=f"{key}-machine"):
         values |= fields(only=OTHER_FIELDS, columns=min(columns, 2))
         values["device"] = st.selectbox(
             "Device",
@@ -379,7 +379,7 @@ def _network_fields(
     recipe: Recipe, network: NetworkInfo, *, key: str, columns: int, apart: Collection[str]
 ) -> dict[str, Any]:
     """Show the options of a network, and what speaks against those that are chosen."""
-    with st.expander(f"Options of {network.title}"):
+    with fold(f"Options of {network.title}", key=f"{key}-{network.name}-options"):
         st.caption(network.document)
         chosen = spec_fields(
             network.spec,

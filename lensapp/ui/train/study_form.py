@@ -22,7 +22,7 @@ from lensapp.ui.shared.forms import spec_fields, validated
 from lensapp.ui.shared.job_controls import spread_field
 from lensapp.ui.shared.markup import plain
 from lensapp.ui.shared.state import select
-from lensapp.ui.shared.widgets import errors_shown, heading
+from lensapp.ui.shared.widgets import errors_shown, fold, heading
 from lensapp.ui.train.recipe_cards import time_in_all
 from lensapp.ui.train.run_form import Filled, recipe_form
 from lensapp.ui.train.study_plots import words
@@ -153,7 +153,7 @@ def _search_fields(filled: Filled) -> dict[str, Any]:
     tried = st.container(gap="small")
     fields = partial(spec_fields, SearchSpec, key="search", columns=2, keep="search.", room=FOLDED_LETTERS)
     values = fields(only=OF_TRIALS)
-    with st.expander("How trials are chosen and ended"):
+    with fold("How trials are chosen and ended", key="search-trials"):
         values |= fields(skip=("training", "space", "version", *OF_TRIALS))
     with suppress(InvalidInput), tried:  # said when the study is started
         values["space"] = _space_fields(filled, settings_of(TrainingSpec.parse(filled.values)))
