@@ -1,4 +1,4 @@
-"""What unfolds at the lower edge of a list that scrolls, in a browser."""
+"""What unfolds, in a browser: it comes into sight, and fields keep what was entered when they are folded."""
 
 from pathlib import Path
 from typing import Any
@@ -6,6 +6,8 @@ from typing import Any
 import pytest
 
 from lensapp.ui.shared import client_modules
+from support.app_in_browser import Server, chromium, settled
+from support.pages_workspace import full_workspace
 
 pytestmark = pytest.mark.browser
 SCRIPT = Path(client_modules.__file__).with_name("unfolded.js")
@@ -25,3 +27,50 @@ def test_what_unfolds_at_the_lower_edge_comes_to_the_top_and_what_is_seen_stays(
     page.click("#high summary")
     page.click("#low summary")
     page.wait_for_function("document.querySelector('#list').scrollTop > 200")
+
+
+def test_what_is_sent_once_it_is_unfolded_comes_to_the_top_too(context: Any) -> None:
+    page = context.new_page()
+    page.set_content(PAGE.replace("600px", "0px"))
+    page.add_script_tag(content=SCRIPT.read_text("utf-8"), type="module")
+    page.click("#low summary")
+    page.wait_for_timeout(900)
+    assert page.evaluate("document.querySelector('#list').scrollTop") == 0
+    page.evaluate("document.querySelector('#low div').style.height = '600px'")
+    page.wait_for_function("document.querySelector('#list').scrollTop > 200")
+
+
+def test_a_field_keeps_what_was_entered_while_it_is_folded(tmp_path: Path) -> None:
+    folder = tmp_path / "workspace"
+    full_workspace(folder).database.close()
+    with Server(folder) as server, chromium() as browser:
+        page = browser.new_page(viewport={"width": 1280, "height": 900})
+        page.set_default_timeout(60_000)
+        page.goto(f"{server.address}/train")
+        everything, augmentation = (
+            page.get_by_text(name, exact=True) for name in ("All settings", "Augmentation")
+        )
+        noise = page.locator(".st-key-new-run-FAST-augmentation-noise_sigma input")
+        everything.wait_for()
+        settled(page)
+        assert not noise.count()
+        everything.click()
+        augmentation.click()
+        noise.fill("0.3")
+        noise.press("Tab")
+        page.wait_for_url("**augmentation.noise_sigma=0.3**")
+        settled(page)
+        everything.click()
+        noise.wait_for(state="detached")
+        epochs = page.locator(".st-key-new-run-FAST-epochs input")
+        epochs.fill("7")
+        epochs.press("Tab")
+        page.wait_for_url("**epochs=7**")
+        settled(page)
+        everything.click()
+        augmentation.wait_for()
+        settled(page)
+        if not noise.count():  # whether it was open is forgotten, its fields are not
+            augmentation.click()
+        noise.wait_for()
+        assert float(noise.input_value()) == 0.3

@@ -12,7 +12,7 @@ from lensapp.services.train.best_epochs import usual_threshold_misleads
 from lensapp.storage import datasets, queue, sources
 from lensapp.storage.runs import update_run
 from lensapp.storage.workspace import Workspace
-from lensapp.ui.shared import state
+from lensapp.ui.shared import state, widgets
 from lensapp.ui.train import curves
 from lensapp.ui.train.train_page import summary_line
 from support.pages_workspace import (
@@ -74,6 +74,23 @@ def test_start_registers_a_run_with_the_values_of_the_form(folder: Path) -> None
     run = runs.run_status(ws, "elu_cnn-3").run
     assert run.spec["epochs"] == 3
     assert page.query_params["run"] in ("elu_cnn-3", ["elu_cnn-3"])
+
+
+def test_what_lies_in_a_closed_fold_is_sent_once_it_is_open_and_counts_before(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(widgets, "SEND_CLOSED", False)
+    ws = full_workspace(folder)
+    page = open_page("train", **{"augmentation.noise_sigma": "0.2"})
+    drawn = len(list(page.main))
+    assert not [one for one in page.number_input if one.key == "new-run-FAST-augmentation-noise_sigma"]
+    page.button(key="train-start").click().run()
+    assert runs.run_status(ws, "elu_cnn-3").run.spec["augmentation"]["noise_sigma"] == 0.2
+    for fold in ("new-run-FAST-all-fold", "new-run-FAST-augmentation-fold"):
+        page.session_state[fold] = True
+    page.run()
+    assert page.number_input(key="new-run-FAST-augmentation-noise_sigma").value == 0.2
+    assert len(list(page.main)) > drawn
 
 
 def test_cutouts_too_small_for_a_network_are_told_before_the_start(folder: Path) -> None:

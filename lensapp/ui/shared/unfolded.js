@@ -1,6 +1,7 @@
 // Scrolls what unfolds at the lower edge of a list that scrolls to the top of it, where its content is seen.
 
-const DRAWN = 300; // ms until it has its height
+const DRAWN = 300; // ms until it has its height,
+const SENT = 3_000; // and at most, where its content is sent only then
 const LEAST = 160; // px of it that are to be seen
 
 /** @param {Element} part */
@@ -15,14 +16,17 @@ function scroller(part) {
 function bringIntoView({ target }) {
   const part = target instanceof Element ? target.closest('summary')?.closest('details') : null;
   if (!part) return;
-  setTimeout(() => {
+  const grows = new ResizeObserver(look);
+  function look() {
     const box = part.open ? scroller(part) : null;
     if (!box) return;
     const [inner, outer] = [part.getBoundingClientRect(), box.getBoundingClientRect()];
-    if (outer.bottom - inner.top < Math.min(inner.height, LEAST)) {
-      box.scrollTo({ top: box.scrollTop + inner.top - outer.top - 4, behavior: 'smooth' });
-    }
-  }, DRAWN);
+    if (outer.bottom - inner.top >= Math.min(inner.height, LEAST)) return;
+    grows.disconnect();
+    box.scrollTo({ top: box.scrollTop + inner.top - outer.top - 4, behavior: 'smooth' });
+  }
+  setTimeout(() => grows.observe(part), DRAWN); // which looks at once, too
+  setTimeout(() => grows.disconnect(), SENT);
 }
 
 if (!window.lensappUnfolded) {

@@ -203,7 +203,7 @@ def recipe_form(
     recipe = choose_recipe(trained, purpose=purpose, dataset=dataset, paces=paces)
     key = f"{prefix}-{recipe.name}"
     below_recipe, usual = st.container(gap="small"), st.container(gap="small")
-    with fold("All settings", key=f"{key}-all", expanded=recipe.looks_at_unlabelled):
+    with fold("All settings", key=f"{key}-all-fold", expanded=recipe.looks_at_unlabelled):
         network = _choose_network(recipe, key=key)
         begun = recipe.spec | {"network": network.name, "network_options": _options(recipe, network)}
         apart = asked_apart(key, begun)
@@ -318,9 +318,9 @@ def _recipe_fields(
         columns=columns,
         unfolded=("unlabelled",) if recipe.looks_at_unlabelled else (),
     )
-    with fold("Transfer: frozen layers, published weights", key=f"{key}-transfer"):
+    with fold("Transfer: frozen layers, published weights", key=f"{key}-transfer-fold"):
         values |= fields(only=TRANSFER_FIELDS, columns=min(columns, 2))
-    with fold("Device, seed and precision", key=f"{key}-machine"):
+    with fold("Device, seed and precision", key=f"{key}-machine-fold"):
         values |= fields(only=OTHER_FIELDS, columns=min(columns, 2))
         values["device"] = st.selectbox(
             "Device",
@@ -379,7 +379,7 @@ def _network_fields(
     recipe: Recipe, network: NetworkInfo, *, key: str, columns: int, apart: Collection[str]
 ) -> dict[str, Any]:
     """Show the options of a network, and what speaks against those that are chosen."""
-    with fold(f"Options of {network.title}", key=f"{key}-{network.name}-options"):
+    with fold(f"Options of {network.title}", key=f"{key}-{network.name}-fold"):
         st.caption(network.document)
         chosen = spec_fields(
             network.spec,

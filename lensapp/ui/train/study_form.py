@@ -153,7 +153,7 @@ def _search_fields(filled: Filled) -> dict[str, Any]:
     tried = st.container(gap="small")
     fields = partial(spec_fields, SearchSpec, key="search", columns=2, keep="search.", room=FOLDED_LETTERS)
     values = fields(only=OF_TRIALS)
-    with fold("How trials are chosen and ended", key="search-trials"):
+    with fold("How trials are chosen and ended", key="search-trials-fold"):
         values |= fields(skip=("training", "space", "version", *OF_TRIALS))
     with suppress(InvalidInput), tried:  # said when the study is started
         values["space"] = _space_fields(filled, settings_of(TrainingSpec.parse(filled.values)))
