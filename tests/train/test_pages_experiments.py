@@ -148,6 +148,9 @@ def test_both_forms_start_what_they_describe(folder: Path) -> None:
     page = open_page("experiments")
     assert any("No cross-validation yet" in text.value for text in page.markdown)
     assert any(text.value.startswith("≈ ") and text.value.endswith(" in all.") for text in page.caption)
+    members = [sum(dataset.counts[part].values()) for part in ("train", "validation")]
+    told = f"{sum(members)} cutouts of training and validation part"
+    assert any(text.value.startswith(told) for text in page.caption)
     page.number_input(key=f"kfold-{dataset.name}-folds").set_value(2).run()
     page.button(key="kfold-start").click().run()
     assert not page.exception

@@ -19,7 +19,7 @@ EVALUATE_WORDS = (
     "**How scores are spread**: lenses and non-lenses, and the worst mistakes as images.",
 )
 COMPARE_WORDS = (
-    "**Two runs on the same cutouts**: their curves with bands of what chance would give.",
+    "**Two runs on the same cutouts**: their curves, a dash for each run beside its colour.",
     "**Which is better, and by how much**: the difference of the areas with 95\u00a0% limits; where these "
     "hold 0, chance may give as much.",
 )

@@ -198,8 +198,6 @@ def recipe_form(
     """
     versions = {dataset.name: dataset for dataset in runs.training_datasets(ws)}
     dataset = versions[choose("dataset", list(versions), label="Dataset version") or ""]
-    counts = dataset.counts.get("train", {})
-    lenses = number(counts.get("lens", 0))
     recipe = choose_recipe(trained, purpose=purpose, dataset=dataset, paces=paces)
     key = f"{prefix}-{recipe.name}"
     below_recipe, usual = st.container(gap="small"), st.container(gap="small")
@@ -227,10 +225,20 @@ def recipe_form(
         with lasting:
             values |= usual_fields(only=("epochs",), columns=1)
         values |= usual_fields(only=("batch_size", "learning_rate"), columns=2)
-        st.caption(f"{number(sum(counts.values()))} training cutouts, {lenses} of them lenses")
+        st.caption(_learned_from(dataset, purpose=purpose))
         initial_run = _choose_start(ws, trained, dataset, recipe, network, key=key)
     values |= {"network": network.name, "initial_run": initial_run}
     return Filled(dataset, values, name.strip(), key, below_recipe)
+
+
+def _learned_from(dataset: Dataset, *, purpose: str) -> str:
+    """Return how many cutouts networks learn from; folds are dealt of two parts."""
+    parts, words = ["train"], "training cutouts"
+    if purpose == "kfold":
+        parts, words = ["train", "validation"], "cutouts of training and validation part"
+    counts = [dataset.counts.get(part, {}) for part in parts]
+    lenses = sum(part.get("lens", 0) for part in counts)
+    return f"{number(sum(sum(part.values()) for part in counts))} {words}, {number(lenses)} of them lenses"
 
 
 def _choose_network(recipe: Recipe, *, key: str) -> NetworkInfo:

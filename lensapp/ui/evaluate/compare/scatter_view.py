@@ -43,7 +43,7 @@ def show_scatter(ws: Workspace, compared: SideBySide) -> None:
             "are shown below.",
             csv=lambda: figures.csv_text(_columns(ws, compared, pair, np.arange(len(compared.labels)))),
             key="compare-scatter",
-            height=560,
+            height=500,  # with its controls in sight in a window of 900 pixels
             selectable=True,
         )
     with right:
