@@ -55,7 +55,7 @@ from lensapp.ui.shared.filters import ask_filter, filter_fold
 from lensapp.ui.shared.job_controls import start_button, watch_job
 from lensapp.ui.shared.markup import plain
 from lensapp.ui.shared.page_head import lead_to_cutouts, page_head
-from lensapp.ui.shared.scores import USUAL_THRESHOLD, hint_at_low_scores, scores_text
+from lensapp.ui.shared.scores import MEANING_OF_P, USUAL_THRESHOLD, hint_at_low_scores, scores_text
 from lensapp.ui.shared.state import choose, get_workspace, go, selected
 from lensapp.ui.shared.widgets import (
     counted,
@@ -399,7 +399,7 @@ def _show_best(
         if size_where_cropped(ws, run, ids)
         else ""
     )
-    meaning = "P: the score as a probability, by the calibration of the run. " if probabilities else ""
+    meaning = f"{MEANING_OF_P} " if probabilities else ""
     marked = f"{LEARNED_MARK.strip()}: the network learned from it." if seen else ""
     if frame or meaning or marked:
         st.caption(f"{frame}{meaning}{marked}")

@@ -18,7 +18,7 @@ from lensapp.ui.evaluate.cutout_sheet import open_in_gallery, show_cutouts
 from lensapp.ui.shared.address import NO_ROWS, digest, kept, ticked
 from lensapp.ui.shared.figures import CLASS_NAMES
 from lensapp.ui.shared.markup import plain
-from lensapp.ui.shared.scores import scores_text
+from lensapp.ui.shared.scores import MEANING_OF_P, scores_text
 from lensapp.ui.shared.widgets import heading, number
 
 SHOWN, LONGEST_NAME = 24, 80
@@ -136,7 +136,8 @@ def show_selected_cutouts(
         key="features-chosen",
         smallest=SMALL_SIDE,
     )
-    st.caption(f"{min(SHOWN, len(ids))} of {number(len(ids))}, {plain(order)}.")
+    meaning = f" {MEANING_OF_P}" if probabilities else ""
+    st.caption(f"{min(SHOWN, len(ids))} of {number(len(ids))}, {plain(order)}.{meaning}")
 
 
 def _show_middles(ws: Workspace, run: Run, points: MapPoints) -> None:

@@ -12,6 +12,7 @@ from lensapp.core.numerals import score_text
 from lensapp.ui.shared.figures import score_ticks, shortened
 
 USUAL_THRESHOLD = 0.5
+MEANING_OF_P = "P: the score as a probability, by the calibration of the run."
 LEAST_APART = 0.14  # of the width of a figure in half a page, from one tick to the next
 
 
