@@ -9,7 +9,7 @@ import numpy as np
 from lensapp.core.evaluate.histogram import lower_edges
 from lensapp.core.plurals import counted, noun, thin_spaced
 from lensapp.services.data.sources import count_cutouts, is_labelled, ready_sources
-from lensapp.services.inspect.vote_log import GOOD_GRADES, graded_last, standing
+from lensapp.services.inspect.vote_log import GOOD_GRADES, cutouts_graded, graded_last, standing
 from lensapp.services.score.scores import ScoresState, state_of_scores
 from lensapp.services.train.run_listing import studies_last, study_of_runs
 from lensapp.services.train.starter import starter_bands
@@ -156,10 +156,10 @@ def example_cutouts(ws: Workspace, source: Source, *, count: int = 4) -> list[in
 
 def best_graded(ws: Workspace, facts: Overview, *, count: int = 4) -> tuple[str, list[int]]:
     """Return the best grade that candidates of the newest reviewed source have, and some of these."""
-    graded = {review.source_id for review in facts.reviews if facts.voted.get(review.id)}
     for source in facts.sources:
-        for grade in GOOD_GRADES if source.id in graded else ():
-            ids = reviews.graded_last(ws.database, grade, source_ids=[source.id], limit=count)
+        graded = [one for one in facts.reviews if one.source_id == source.id and facts.voted.get(one.id)]
+        for grade in GOOD_GRADES if graded else ():
+            ids = cutouts_graded(ws, grade, graded, limit=count)
             if ids:
                 return grade, ids
     return "", []

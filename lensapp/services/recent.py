@@ -48,7 +48,7 @@ def recent_changes(ws: Workspace, *, since: float, limit: int) -> list[Change]:
     cast = reviews.votes_since(ws.database, since)
     names = {review.id: review.name for review in reviews.list_reviews(ws.database)} if cast else {}
     for inspector, review_id, count, last in cast:
-        if review_id in names:
+        if review_id in names and count:
             text = f"{inspector} graded {counted(count, 'candidate')} of {names[review_id]}"
             changes.append(Change(last, text, "team", {"review": names[review_id]}))
     for row in read_trail(ws.database, limit=JOBS_LOOKED_AT):

@@ -424,31 +424,26 @@ def count_votes_on_members(database: Database, dataset_id: int, *, since: float)
 
 
 def votes_since(database: Database, moment: float) -> list[tuple[str, int, int, float]]:
-    """Return inspector, review id, number of candidates voted on since a moment, and when the last."""
+    """Return inspector, review id, number of candidates graded since a moment, and when the last vote came.
+
+    A candidate whose vote was withdrawn again is not counted.
+    """
     table = tables.votes
-    candidates, last = func.count(func.distinct(table.c.cutout_id)), func.max(table.c.received_at)
-    statement = (
-        select(table.c.inspector, table.c.review_id, candidates, last)
+    last_votes = (
+        select(func.max(table.c.id).label("id"))
         .where(table.c.received_at > moment, OF_NONE_DELETED)
+        .group_by(table.c.inspector, table.c.review_id, table.c.cutout_id)
+        .subquery()
+    )
+    statement = (
+        select(
+            table.c.inspector, table.c.review_id, func.count(table.c.grade), func.max(table.c.received_at)
+        )
+        .join(last_votes, last_votes.c.id == table.c.id)
         .group_by(table.c.inspector, table.c.review_id)
     )
     with database.read() as connection:
         return [(row[0], row[1], row[2], row[3]) for row in connection.execute(statement)]
-
-
-def graded_last(database: Database, grade: str, *, source_ids: Sequence[int], limit: int) -> list[int]:
-    """Return the cutouts of some sources to which a grade was given last, newest first."""
-    votes, cutouts = tables.votes, tables.cutouts
-    statement = (
-        select(votes.c.cutout_id, func.max(votes.c.id))
-        .select_from(votes.join(cutouts, cutouts.c.id == votes.c.cutout_id))
-        .where(votes.c.grade == grade, cutouts.c.source_id.in_(list(source_ids)), OF_NONE_DELETED)
-        .group_by(votes.c.cutout_id)
-        .order_by(func.max(votes.c.id).desc())
-        .limit(limit)
-    )
-    with database.read() as connection:
-        return [row[0] for row in connection.execute(statement)]
 
 
 def late_votes(database: Database, review_id: int) -> int:

@@ -283,6 +283,32 @@ def test_a_page_that_shows_a_review_leaves_the_run_and_the_source_that_are_selec
         assert {kind: app.query_params[kind] for kind in made_of} == made_of
 
 
+def test_a_review_chosen_after_another_of_its_source_and_run_leaves_the_run_that_is_selected(workspace):
+    source = make_survey(workspace, name="sky")
+    first = add_scores(workspace, source, {0: 0.9}, name="first")
+    second = add_scores(workspace, source, {0: 0.9}, name="second")
+    for name, run in (("of-first", first), ("like-one", first), ("of-second", second)):
+        add_review(workspace, source, name, run_id=run.id)
+
+    def script() -> None:
+        import streamlit as st
+
+        from lensapp.ui.shared import state
+
+        if name := st.text_input("to", key="to"):
+            state.select_review(name, after="of-first")
+
+    app = AppTest.from_function(script, default_timeout=60)
+    app.query_params.update({"source": "sky", "run": "second", "dataset": "second-data"})
+    app.run()
+    app.text_input(key="to").set_value("like-one").run()
+    assert app.query_params["review"] == "like-one"
+    assert (app.query_params["run"], app.query_params["dataset"]) == ("second", "second-data")
+    app.query_params["run"] = "first"
+    app.text_input(key="to").set_value("of-second").run()
+    assert (app.query_params["review"], app.query_params["run"]) == ("of-second", "second")
+
+
 def test_inspect_begins_with_a_review_of_the_source_chosen_last(workspace):
     for source in ("older", "newer"):
         add_review(workspace, make_survey(workspace, name=source), f"of-{source}")

@@ -138,6 +138,15 @@ def graded_candidates(ws: Workspace, *, before: float | None = None) -> NDArray[
     return np.asarray(np.unique(votes.cutout[counted]), np.int64)
 
 
+def cutouts_graded(ws: Workspace, grade: str, of: Sequence[Review], *, limit: int) -> list[int]:
+    """Return cutouts of some reviews on which a vote that counts has a grade, the one graded last first."""
+    log = logged_votes(ws, [review.id for review in of], reviews.state_of_votes(ws.database))
+    counted = last_of(log.columns)
+    own = counted[grades_of_means(log.columns.value[counted]) == grade]
+    newest_first = log.columns.cutout[own[np.argsort(-log.id[own])]]
+    return list(dict.fromkeys(newest_first.tolist()))[:limit]
+
+
 def votes_in(ws: Workspace, review: Review, *, with_blind_tests: bool = False) -> list[Vote]:
     """Return the votes of a review that came in time, as `reviews.votes_of`; only new ones are read."""
     state = reviews.state_of_review(ws.database, review.id)

@@ -202,7 +202,7 @@ def _show_review(ws: Workspace, review: Review, running: list[str], admitted: Ad
 
     def open_another(name: str) -> None:
         put_part({})  # its columns may be others
-        state.select_review(name)
+        state.select_review(name, after=review.name)
 
     _offer_graded(ws, review)
     if may("work") and (warning := retirement_doubt(ws, review)):

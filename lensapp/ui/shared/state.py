@@ -175,12 +175,18 @@ def select(kind: str, name: str | None) -> None:
     put(kind, [name])
 
 
-def select_review(name: str) -> None:
+def select_review(name: str, *, after: str | None = None) -> None:
     """Select a review that the reader has chosen, with its source, its run and the version of that.
 
-    A page that shows a review for want of a choice leaves them as they were selected.
+    A page that shows a review for want of a choice leaves them as they were selected; so does a choice
+    `after` another review of the selected source and the same run, as of the candidates most alike one.
     """
-    for kind, one in names_with_review(get_workspace(), name).items():
+    ws = get_workspace()
+    names = names_with_review(ws, name)
+    alike = after is not None and names_with_review(ws, after) == names | {"review": after}
+    if alike and selected("source") == names["source"]:
+        names = {"review": name}
+    for kind, one in names.items():
         select(kind, one)
 
 

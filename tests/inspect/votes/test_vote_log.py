@@ -8,7 +8,7 @@ from sqlalchemy import delete
 
 from lensapp.core.inspect.consensus import consensus_of_columns, find_consensus
 from lensapp.services.inspect import vote_log
-from lensapp.services.inspect.vote_log import Standing, standing, votes_in
+from lensapp.services.inspect.vote_log import Standing, cutouts_graded, standing, votes_in
 from lensapp.storage import reviews, tables
 from lensapp.storage.records import Review
 from lensapp.storage.workspace import Workspace
@@ -152,3 +152,13 @@ def test_the_votes_of_a_review_are_read_again_after_a_vote_in_it_only(ws, monkey
     reviews.close_review(ws.database, "look")
     votes_in(ws, look)
     assert read == [other.id, look.id]
+
+
+def test_a_vote_that_was_withdrawn_is_neither_shown_as_graded_nor_counted(ws):
+    review = add_review(ws, "look")
+    add_votes(ws, review, "Ada", {1: "A", 2: "B", 3: "A"})
+    add_votes(ws, review, "Ada", {3: None, 2: "A"})
+    assert cutouts_graded(ws, "A", [review], limit=4) == [2, 1]
+    assert cutouts_graded(ws, "B", [review], limit=4) == []
+    [(inspector, review_id, graded, _)] = reviews.votes_since(ws.database, 0.0)
+    assert (inspector, review_id, graded) == ("Ada", review.id, 2)
