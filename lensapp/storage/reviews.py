@@ -436,9 +436,7 @@ def votes_since(database: Database, moment: float) -> list[tuple[str, int, int, 
         .subquery()
     )
     statement = (
-        select(
-            table.c.inspector, table.c.review_id, func.count(table.c.grade), func.max(table.c.received_at)
-        )
+        select(table.c.inspector, table.c.review_id, func.count(table.c.grade), func.max(table.c.received_at))
         .join(last_votes, last_votes.c.id == table.c.id)
         .group_by(table.c.inspector, table.c.review_id)
     )

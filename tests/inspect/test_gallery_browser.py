@@ -4,12 +4,14 @@ from typing import Any
 
 import pytest
 
+from lensapp.core.config import write_json
+from lensapp.core.evaluate.calibration import Calibration
 from lensapp.core.inspect.review_spec import ReviewSpec
 from lensapp.services.inspect.consensus import retired_in
 from lensapp.services.inspect.gallery import open_review
 from lensapp.services.inspect.queues import create_review
 from lensapp.services.inspect.votes import VotePost, record_votes
-from lensapp.storage import reviews
+from lensapp.storage import reviews, runs
 from support.app_in_browser import wait_until
 from support.gallery_in_browser import KEYS, GalleryServer, letters, open_gallery, press, ready
 
@@ -219,3 +221,20 @@ def test_candidates_side_by_side_have_their_names_and_a_way_back(
     page.locator(".pager.in-mosaic").wait_for()
     assert page.locator(".tile .name:not(:empty)").count() == 0
     assert not back.is_visible()
+
+
+def test_the_score_of_a_calibrated_run_comes_with_its_probability(
+    gallery: GalleryServer, context: Any
+) -> None:
+    """The logit of 0.005 is −5.2933: with that added it is a probability of one half."""
+    [run] = runs.list_runs(gallery.ws.database)
+    folder = gallery.ws.run_folder(run.name)
+    folder.mkdir(parents=True, exist_ok=True)
+    calibration = Calibration("platt", "validation", 10, 10, intercept=5.2933)
+    write_json(folder / "calibration.json", calibration.as_dict())
+    page = open_gallery(context, gallery, "calibrated")
+    assert page.locator("#tile-1 .probability").count() == 0
+    page.locator("[data-do='toggleScores']").click()
+    page.wait_for_selector("#tile-1 .score:text('0.005')")
+    page.wait_for_selector("#tile-1 .probability:text('P 0.50')")
+    (folder / "calibration.json").unlink()

@@ -4,11 +4,9 @@ from typing import Any
 
 import pytest
 
-from lensapp.core.config import write_json
-from lensapp.core.evaluate.calibration import Calibration
 from lensapp.services.inspect.gallery import open_review
 from lensapp.services.inspect.votes import vote_once
-from lensapp.storage import reviews, runs
+from lensapp.storage import reviews
 from support.app_in_browser import wait_until
 from support.contrast import FAINT_TEXT
 from support.gallery_in_browser import GalleryServer, move_fingers, open_gallery, press, ready
@@ -384,6 +382,9 @@ def test_more_like_a_candidate_open_and_lead_back_to_it(gallery: GalleryServer, 
     page.wait_for_selector(".tile[aria-selected='true'][aria-label*='sea-0000']")
     page.locator("[data-do='findAlike']").click()
     page.wait_for_selector(".toast:has-text('needs stored features, which run run-1 can compute')")
+    page.keyboard.press("Escape")
+    page.wait_for_selector(".toast", state="hidden")
+    page.locator("[data-do='findAlike']").click()
     page.locator(".toast button:text('Make features first')").click()
     page.wait_for_selector("h1:has-text('Features')")
     wait_until(lambda: {"source=sea", "run=run-1"} <= {*page.url.partition("?")[2].split("&")})
@@ -413,23 +414,6 @@ def test_blind_tests_are_told_at_once_and_votes_of_others_shown(gallery: Gallery
     page.keyboard.press("Escape")
     page.keyboard.press("Shift+X")
     page.wait_for_selector(".toast:has-text('of them were tests')")
-
-
-def test_the_score_of_a_calibrated_run_comes_with_its_probability(
-    gallery: GalleryServer, context: Any
-) -> None:
-    """The logit of 0.005 is −5.2933: with that added it is a probability of one half."""
-    [run] = runs.list_runs(gallery.ws.database)
-    folder = gallery.ws.run_folder(run.name)
-    folder.mkdir(parents=True, exist_ok=True)
-    calibration = Calibration("platt", "validation", 10, 10, intercept=5.2933)
-    write_json(folder / "calibration.json", calibration.as_dict())
-    page = open_gallery(context, gallery, "calibrated")
-    assert page.locator("#tile-1 .probability").count() == 0
-    page.locator("[data-do='toggleScores']").click()
-    page.wait_for_selector("#tile-1 .score:text('0.005')")
-    page.wait_for_selector("#tile-1 .probability:text('P 0.50')")
-    (folder / "calibration.json").unlink()
 
 
 def test_pixels_are_smooth_until_squares_are_asked_for_and_then_remembered(

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
 import { Gallery } from '../../../lensapp/ui/gallery/client/gallery.js';
-import { ACTIONS, SHIFTED, actionOf } from '../../../lensapp/ui/gallery/client/keys.js';
+import { ACTIONS, SHIFTED, actionOf, leaveNavigation } from '../../../lensapp/ui/gallery/client/keys.js';
 
 const DATA = {
   grades: [{ letter: 'A', keys: ['a', '1'] }, { letter: 'X', keys: ['x', '0'] }],
@@ -61,4 +61,15 @@ test('undo closes the card with which a review ends, and grading goes on', () =>
   gallery.act('undo');
   gallery.act('grade', 'A');
   assert.deepEqual(done, ['undo', 'grade A']);
+});
+
+test('the link in the sidebar that led here gives the keyboard back, other elements keep it', (context) => {
+  const left = [];
+  const focused = (place) => ({ closest: (asked) => (asked === `[data-testid="stSidebar"] a` && place === 'link' ? { blur: () => left.push(place) } : null) });
+  context.after(() => { delete globalThis.document; });
+  for (const place of ['link', 'field']) {
+    globalThis.document = { activeElement: focused(place) };
+    leaveNavigation();
+  }
+  assert.deepEqual(left, ['link']);
 });

@@ -90,6 +90,7 @@ export class Browsing extends Showing {
   }
 
   back() {
+    if (this.notices.dismissOffer()) return;
     if (!this.end.root.hidden) this.end.hide();
     else if (this.levels.open) this.levels.open = false;
     else if (this.part.open && this.part.menu.open) this.part.menu.open = false;

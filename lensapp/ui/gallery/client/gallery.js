@@ -5,7 +5,7 @@ import { DISPLAY_SETTINGS } from "./display_controls.js";
 import { EndCard, KeyStrip } from "./guide.js";
 import { element, returnAfterDialog } from "./dom.js";
 import { Fingers } from "./gestures.js";
-import { actionOf, fillHelp, fitHelp, isElsewhere } from "./keys.js";
+import { actionOf, fillHelp, fitHelp, isElsewhere, leaveNavigation } from "./keys.js";
 import { Mosaic } from "./mosaic.js";
 import { Notices } from "./notices.js";
 import { PartBar, samePart } from "./part.js";
@@ -103,6 +103,7 @@ export class Gallery extends Browsing {
   }
 
   listen() {
+    leaveNavigation();
     this.onKey = (event) => this.takeKey(event);
     this.onResize = () => this.scheduleLayout();
     document.addEventListener('keydown', this.onKey, true);
@@ -182,6 +183,7 @@ export class Gallery extends Browsing {
   }
 
   openPart() {
+    this.notices.dismissOffer();
     if (this.single.open) this.closeSingle();
     this.part.unfold();
   }

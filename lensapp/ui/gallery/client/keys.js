@@ -154,6 +154,11 @@ export function fitHelp(root) {
   }
 }
 
+/** Take the keyboard from the link in the sidebar that led here: Enter would follow it again. */
+export function leaveNavigation() {
+  document.activeElement?.closest('[data-testid="stSidebar"] a')?.blur();
+}
+
 /** Whether a key press belongs to a field, a dialog or a shortcut of the browser. */
 export function isElsewhere(event) {
   if (event.ctrlKey || event.metaKey || event.altKey) return true;

@@ -69,6 +69,13 @@ export class Notices {
     return button;
   }
 
+  /** Take a message with a button away, which stays long; return whether there was one. */
+  dismissOffer() {
+    const offers = !this.passing.hidden && this.passing.querySelector('button') !== null;
+    if (offers) this.passing.hidden = true;
+    return offers;
+  }
+
   /** Take a message away, if it is still shown. */
   take(message) {
     if (message && this.passing.textContent === message) this.passing.hidden = true;
