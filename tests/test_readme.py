@@ -12,6 +12,8 @@ from pathlib import Path
 
 import pytest
 
+from lensapp.core.train.network_specs import NETWORKS
+
 PROJECT = Path(__file__).parents[1]
 README = (PROJECT / "README.md").read_text("utf-8")
 ARCHITECTURE = (PROJECT / "docs" / "architecture.md").read_text("utf-8")
@@ -35,6 +37,11 @@ def test_every_make_target_of_the_readme_exists():
     targets = set(re.findall(r"^([a-z][a-z-]*):", (PROJECT / "Makefile").read_text("utf-8"), re.MULTILINE))
     named = set(re.findall(r"(?:`|^)make ([a-z-]+)", README, re.MULTILINE))
     assert {"run", "test"} <= named <= targets
+
+
+def test_the_readme_counts_the_networks_that_there_are():
+    told = re.findall(r"(\d+) networks", README)
+    assert set(told) == {str(sum(info.family != "own" for info in NETWORKS.values()))}
 
 
 def test_the_environment_of_the_tests_runs_the_app_too_until_requirements_change(tmp_path):
