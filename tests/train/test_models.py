@@ -1,6 +1,8 @@
 """The registry builds every network of the documents, and refuses what cannot work."""
 
+from collections.abc import Iterable
 from functools import cache, partial
+from typing import Any
 
 import keras
 import numpy as np
@@ -16,6 +18,14 @@ from models.outline import outline
 from models.registry import REGISTRY, build, describe_networks, outline_of
 from support.small_networks import SMALL
 
+DEEPEST = ("efficientnet_v2_s", "inception_v4")  # two of 28 take a third of the time of all
+SMALL_ONES = sorted(set(SMALL) - {"own_network"})
+
+
+def in_turn(names: Iterable[str]) -> list[Any]:
+    """Networks to try; the deepest only where it may take long."""
+    return [pytest.param(name, marks=pytest.mark.long) if name in DEEPEST else name for name in names]
+
 
 @cache
 def small_network(name: str) -> keras.Model:
@@ -28,7 +38,7 @@ def described() -> dict[str, dict[str, object]]:
     return {row["name"]: row for row in describe_networks()}
 
 
-@pytest.mark.parametrize("name", FIXED)
+@pytest.mark.parametrize("name", in_turn(FIXED))
 def test_cards_tell_the_parameters_that_networks_have(name: str):
     smallest = SMALLEST_PIXELS[name]
     shapes = {(smallest, smallest + 1, 1), (64, 64, 3), (101, 101, 4)} if name in LEFT else {(96, 97, 4)}
@@ -56,7 +66,7 @@ def test_every_network_with_a_form_can_be_built():
     assert set(REGISTRY) == set(NETWORKS) == {*SMALL, "keras_hub_backbone"}
 
 
-@pytest.mark.parametrize("name", sorted(set(SMALL) - {"own_network"}))
+@pytest.mark.parametrize("name", in_turn(SMALL_ONES))
 def test_smallest_size_works_and_one_pixel_less_is_refused(name):
     smallest = REGISTRY[name].smallest_size(SMALL[name])
     model = small_network(name)

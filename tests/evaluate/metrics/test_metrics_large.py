@@ -25,7 +25,7 @@ def drawn(count: int) -> tuple[np.ndarray, np.ndarray]:
     return labels, (1 / (1 + np.exp(-rng.normal(np.where(labels, 2.0, -3.0), 1.5)))).astype(np.float32)
 
 
-@pytest.mark.parametrize("suffix", ["parquet", "csv"])
+@pytest.mark.parametrize("suffix", ["parquet", pytest.param("csv", marks=pytest.mark.long)])
 def test_a_table_of_a_million_rows_gives_the_figures_of_scikit_learn(tmp_path, suffix):
     labels, scores = drawn(ROWS)
     words = np.where(labels, "lens", "nonlens").astype(object)
