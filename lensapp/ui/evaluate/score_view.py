@@ -11,6 +11,7 @@ from lensapp.services.evaluate import evaluation as service
 from lensapp.services.evaluate.evaluation import Evaluation
 from lensapp.services.evaluate.figure_tables import class_table, merit_table
 from lensapp.services.evaluate.run_colours import colours_of_runs
+from lensapp.services.train.low_scores import why_low_scores
 from lensapp.storage.records import Run
 from lensapp.storage.workspace import Workspace
 from lensapp.ui.evaluate import evaluation_figures as draw
@@ -70,7 +71,7 @@ def _show_at_threshold(
     beside_views: Callable[[], None],
 ) -> None:
     with asking_once(), errors_shown():
-        threshold = choose_threshold(evaluation)
+        threshold = choose_threshold(evaluation, lambda: why_low_scores(ws, run))
         warn_of_chance([evaluation, *others])
         with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
             view, survey = choose_view(VIEWS, key="evaluate-view"), None

@@ -54,8 +54,11 @@ def _slider(axis: ScoreAxis, current: float, *, on_change: Callable[[], None]) -
     )
 
 
-def choose_threshold(evaluation: Evaluation) -> float:
-    """Show the slider and the suggested thresholds; return the threshold, which the address keeps."""
+def choose_threshold(evaluation: Evaluation, why_low: Callable[[], str]) -> float:
+    """Show the slider and the suggested thresholds; return the threshold, which the address keeps.
+
+    `why_low` is asked for the reason where no score reaches 0.5.
+    """
     usual, why = usual_threshold(evaluation)
     current = current_threshold(evaluation.run, usual)
     st.session_state[SLIDER] = current
@@ -95,11 +98,13 @@ def choose_threshold(evaluation: Evaluation) -> float:
                 help="; ".join(meanings) + (f". Not offered: {'; '.join(absent)}." if absent else "."),
             )
     began = current == usual and selected("threshold") is None
-    _say_what_it_gives(evaluation, threshold, why=why if began else "")
+    _say_what_it_gives(evaluation, threshold, why=why if began else "", why_low=why_low)
     return threshold
 
 
-def _say_what_it_gives(evaluation: Evaluation, threshold: float, *, why: str) -> None:
+def _say_what_it_gives(
+    evaluation: Evaluation, threshold: float, *, why: str, why_low: Callable[[], str]
+) -> None:
     """Say what the threshold accepts, or what misleads at it; `why` tells where it begins in place of 0.5.
 
     A run that has something to be warned of at one threshold has a box at all of them, as high as that
@@ -114,14 +119,17 @@ def _say_what_it_gives(evaluation: Evaluation, threshold: float, *, why: str) ->
         if misleads:
             _say_beside_usual(evaluation, threshold)
         elif why:
-            st.info(
+            said = (
                 f"No score reaches {USUAL_THRESHOLD:g}: the highest is {score_text(highest)}. The threshold "
-                f"begins at {score_text(threshold)}, {why}. The order can be good all the same (AUROC).",
-                icon=":material/lightbulb:",
+                f"begins at {score_text(threshold)}, {why}.",
+                why_low(),
+                "The order can be good all the same (AUROC).",
             )
+            st.info(" ".join(filter(None, said)), icon=":material/lightbulb:")
         elif highest < threshold:
             hint_at_low_scores(
-                f"No score reaches {threshold_text(threshold)}: the highest is {score_text(highest)}."
+                f"No score reaches {threshold_text(threshold)}: the highest is {score_text(highest)}.",
+                why_low(),
             )
         else:
             st.info(_accepted_in_words(evaluation, threshold), icon=":material/rule:")

@@ -32,6 +32,7 @@ from lensapp.services.score.scores import (
 from lensapp.services.score.sources_to_score import to_score
 from lensapp.services.train import runs
 from lensapp.services.train.best_epochs import no_better_than_chance
+from lensapp.services.train.low_scores import why_low_scores
 from lensapp.services.train.starter import STARTER_NAME, is_starter
 from lensapp.storage.records import Cutout, Run, Source
 from lensapp.storage.workspace import Workspace
@@ -173,7 +174,10 @@ def _show_scores(
     with right:
         _show_best(ws, run, source, scored, learned=learned)
     if highest < USUAL_THRESHOLD:
-        hint_at_low_scores(f"No score reaches {USUAL_THRESHOLD:g}: the highest is {score_text(highest)}.")
+        hint_at_low_scores(
+            f"No score reaches {USUAL_THRESHOLD:g}: the highest is {score_text(highest)}.",
+            why_low_scores(ws, run),
+        )
     _show_survey(ws, run, source, everything, evaluation, threshold=threshold)
 
 

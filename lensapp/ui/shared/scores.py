@@ -49,11 +49,10 @@ def score_axis(axis: ScoreAxis, title: str, *, apart: float = 0.0) -> dict[str, 
     return {"title": f"{title}, by logit", "tickvals": axis.positions(ticks), "ticktext": score_ticks(ticks)}
 
 
-def hint_at_low_scores(what: str) -> None:
-    """Say what it means that no score speaks for a lens, and what to do; `what` says so of which scores."""
-    st.info(
-        f"{what} A short training with few lenses ends like this; the order can be good all the same "
-        "(AUROC). Choose a lower threshold or review the best; for higher scores train longer, or with "
-        "class weights balanced.",
-        icon=":material/lightbulb:",
-    )
+def hint_at_low_scores(what: str, why: str = "") -> None:
+    """Say that no score speaks for a lens, `why` as far as it is known, and what to do.
+
+    `what` says of which scores.
+    """
+    order = "The order can be good all the same (AUROC): choose a lower threshold or review the best."
+    st.info(" ".join(filter(None, (what, why, order))), icon=":material/lightbulb:")

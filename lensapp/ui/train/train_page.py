@@ -19,6 +19,7 @@ from lensapp.services.train.best_epochs import (
     usual_threshold_misleads,
     why_chosen,
 )
+from lensapp.services.train.low_scores import why_low_scores, without_lens_scores
 from lensapp.services.train.run_listing import studies_last
 from lensapp.services.train.runs import RunStatus
 from lensapp.services.train.starter import REMARK, is_starter
@@ -137,7 +138,9 @@ def _follow(run_name: str, ticked: list[str], *, measured_next: bool) -> None:
     if chance := no_better_than_chance(status.run):  # below the curves, which stay where they are
         st.warning(chance, icon=":material/warning:")
     elif without_lens_scores(status.run):
-        hint_at_low_scores("In the best epoch no score of the validation part reached 0.5.")
+        hint_at_low_scores(
+            "In the best epoch no score of the validation part reached 0.5.", why_low_scores(ws, status.run)
+        )
     elif misleads := usual_threshold_misleads(status.run):
         st.info(misleads, icon=":material/lightbulb:")
 
@@ -184,12 +187,6 @@ def progress_line(status: RunStatus, progress: dict[str, Any]) -> str:
             f"{float(progress['gpu_memory_bytes']) / 1e9:.1f} GB, {number(float(progress['gpu_power_w']))} W"
         )
     return " · ".join(parts)
-
-
-def without_lens_scores(run: Run) -> bool:
-    """Whether the best epoch of an ended training accepted no cutout of the validation part as a lens."""
-    best = run.summary.get("best") or {}
-    return best.get("val_completeness") == 0.0 and best.get("val_purity") is None
 
 
 def summary_line(run: Run) -> str:
