@@ -147,7 +147,7 @@ def test_both_forms_start_what_they_describe(folder: Path) -> None:
     ws, dataset = survey(folder)
     page = open_page("experiments")
     assert any("No cross-validation yet" in text.value for text in page.markdown)
-    assert any(text.value.startswith("≈ ") and text.value.endswith(" in all.") for text in page.caption)
+    assert any(text.value.startswith("≈ ") and " in all" in text.value for text in page.caption)
     members = [sum(dataset.counts[part].values()) for part in ("train", "validation")]
     told = f"{sum(members)} cutouts of training and validation part"
     assert any(text.value.startswith(told) for text in page.caption)
@@ -162,7 +162,10 @@ def test_both_forms_start_what_they_describe(folder: Path) -> None:
     ]
     page.segmented_control(key="experiments-tab").set_value("Search").run()
     assert any("No search yet" in text.value for text in page.markdown)
-    assert any(text.value.endswith(" in all. Trials that fall behind end earlier.") for text in page.caption)
+    assert any(
+        " in all" in text.value and text.value.endswith("Trials that fall behind end earlier.")
+        for text in page.caption
+    )
     [table] = [one.value for one in page.dataframe if "in the recipe" in one.value]
     assert table.iloc[0].tolist() == ["learning rate", "0.001", "10⁻⁵ to 0.1", "evenly in the logarithm"]
     assert "batch size" in table["setting"].tolist()

@@ -1,12 +1,17 @@
 """The best epoch of a training in words: which it is, what chose it, and whether it is better than chance."""
 
+from collections.abc import Mapping
 from typing import Any
 
+from lensapp.core.evaluate.intervals import wilson_interval
 from lensapp.core.evaluate.metrics import COIN
 from lensapp.core.train.training_spec import TrainingSpec
+from lensapp.storage import datasets, runs
 from lensapp.storage.records import Run
+from lensapp.storage.workspace import Workspace
 
 MISLEADS_FROM = 2  # times as many lenses at a lower threshold than at 0.5
+OTHERS_COMPARED = {"val_auc": 1, "val_loss": -1}  # figures of all cutouts: better where higher, or lower
 FIGURE_WORDS = {
     "val_loss": "loss",
     "val_auc": "AUROC",
@@ -48,6 +53,69 @@ def why_chosen(run: Run) -> str:
         f"The best epoch is chosen by the {_words(run, str(last))} of the validation part: "
         f"the {_words(run, monitor)} {why}."
     )
+
+
+def why_choice_unsure(ws: Workspace, run: Run) -> str:
+    """Return in a sentence that the last epoch of an ended training may be as good as its best one."""
+    rows = runs.metrics_of(ws.database, run.id)
+    if not rows or run.spec.get("fold") is not None:  # a fold holds out cutouts that are not counted here
+        return ""
+    counts = datasets.dataset_by_id(ws.database, run.dataset_id).counts
+    return no_surer_than_last(run, rows[-1], lenses=counts.get("validation", {}).get("lens", 0))
+
+
+def no_surer_than_last(run: Run, last: Mapping[str, Any], *, lenses: int) -> str:
+    """Return in a sentence that the best epoch is within its statistical error of the last; else nothing.
+
+    That is told where the last epoch is the better one by other figures. The error is that of a figure of
+    `lenses` cutouts (95 %); of the AUROC the one that was stored with it. A loss has none.
+
+    Parameters
+    ----------
+    last
+        Figures of the last epoch.
+    lenses
+        Lenses in the validation part.
+    """
+    best, name = _best(run), _chosen_by(run)
+    ours, theirs, error = best.get(name), last.get(name), _error_of(best, name, lenses=lenses)
+    if ours is None or theirs is None or error is None or abs(ours - theirs) > error:
+        return ""
+    better = [
+        f"{FIGURE_WORDS[other]} ({last[other]:.3g} in place of {best[other]:.3g})"
+        for other, sign in OTHERS_COMPARED.items()
+        if other != name
+        and None not in (best.get(other), last.get(other))
+        and sign * (last[other] - best[other]) > 0
+    ]
+    epoch = run.summary.get("best_epoch")
+    if not better or last.get("epoch") == epoch:
+        return ""
+    return (
+        f"The choice of epoch {epoch} rests on {lenses} lenses: its {_words(run, name)} ({ours:.3g} ± "
+        f"{error:.2g}) is within its error of that of the last epoch ({theirs:.3g}), which has the better "
+        f"{' and '.join(better)} of the validation part."
+    )
+
+
+def _error_of(best: Mapping[str, Any], name: str, *, lenses: int) -> float | None:
+    """Return half the width of the 95 % interval of a figure of the best epoch, None where none is known."""
+    value = best.get(name)
+    if value is None or lenses < 1:
+        return None
+    if name == "val_auc":
+        low, high = best.get("val_auc_low"), best.get("val_auc_high")
+        return None if low is None or high is None else (high - low) / 2
+    if name == "val_tpr_at_fpr":
+        return _half_width(value, lenses)
+    if name == "val_partial_auc":  # 0.5 is chance and 1 the best: half the mean share of lenses accepted
+        return _half_width(max(2 * value - 1, 0.0), lenses) / 2
+    return None
+
+
+def _half_width(share: float, lenses: int) -> float:
+    low, high = wilson_interval(round(share * lenses), lenses)
+    return (high - low) / 2
 
 
 def no_better_than_chance(run: Run) -> str:

@@ -46,6 +46,8 @@ class Duration:
         Seconds at the pace of the slowest of the last few trainings, as where others share the machine.
     begin
         Those of all seconds that go before the first epoch and after the last; once for trainings of one job.
+    others
+        Whether trainings of other networks here tell it too, beside the demo survey.
     """
 
     seconds: float
@@ -53,6 +55,7 @@ class Duration:
     by_epochs_of: str | None = None
     slowest: float | None = None
     begin: float = 0.0
+    others: bool = False
 
 
 @dataclass(frozen=True)
@@ -111,18 +114,22 @@ class Paces:
             )
         if network not in MEASURED or (kind, unlabelled) != USUAL_LEARNING or not self.on_processor:
             return None
-        seconds = self.begin + self._slowness() * _demo_pace(network) * work
-        return Duration(seconds, measured=False, begin=self.begin)
+        slowness = self._slowness()
+        seconds = self.begin + (slowness or 1.0) * _demo_pace(network) * work
+        return Duration(seconds, measured=False, begin=self.begin, others=slowness is not None)
 
-    def _slowness(self) -> float:
-        """Return how many times as long the newest training here took as it would have on the demo survey."""
+    def _slowness(self) -> float | None:
+        """Return how many times as long the newest training here took as it would have on the demo survey.
+
+        None where none was trained here.
+        """
         return next(
             (
                 pace / _demo_pace(network)
                 for (network, *learning), pace in self.seconds.items()
                 if network in MEASURED and tuple(learning) == USUAL_LEARNING
             ),
-            1.0,
+            None,
         )
 
     def parameters_of(self, recipe: Mapping[str, Any], dataset: Dataset) -> int | None:

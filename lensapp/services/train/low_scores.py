@@ -82,7 +82,7 @@ def _gap_in_words(best: Mapping[str, Any]) -> str:
         for name, (ours, theirs) in pairs.items()
         if (lost if name == "accuracy" else worse)
     )
-    return f"In its best epoch it has {told}: what it learned does not carry over. "
+    return f"{told[0].upper()}{told[1:]}: what it learned does not carry over. "
 
 
 def _cause_of_gap(best: Mapping[str, Any], spec: Mapping[str, Any]) -> str:
@@ -92,8 +92,8 @@ def _cause_of_gap(best: Mapping[str, Any], spec: Mapping[str, Any]) -> str:
     if not 0 < steps < SETTLED_STEPS or spec.get("batch_momentum") is not None:
         return f"That is over-fitting: {cures}."
     return (
-        f"That is over-fitting ({cures}) or, after only {steps} steps, batch normalisation that has not "
-        "settled (set its momentum from the number of steps)."
+        f"That is over-fitting ({cures}) or, after {steps} steps, batch normalisation that has not settled "
+        "(set its momentum from the number of steps)."
     )
 
 

@@ -115,7 +115,7 @@ def _say_what_it_gives(
         with st.container(key="evaluate-says"):
             st.caption(_accepted_in_words(evaluation, threshold))
         return
-    with st.container(key="evaluate-says-in-a-box"):
+    with st.container(key="evaluate-says-in-a-box" if misleads else "evaluate-says-why-low"):
         if misleads:
             _say_beside_usual(evaluation, threshold)
         elif why:

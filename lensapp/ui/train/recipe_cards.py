@@ -41,6 +41,7 @@ DEFAULT_RECIPE = next(iter(WORDS))
 OWN_PRESETS = ("OURS", *WORDS)
 OF_TODAY = ("SIMCLR", "FIXMATCH")
 HEADINGS = ("Recommended", "Networks and methods of today", "From the documents", "From a run")
+TOLD_BEGIN = 0.2  # of the time of a training, from which on what goes beside its epochs is told
 
 
 @dataclass(frozen=True)
@@ -149,7 +150,10 @@ def time_in_all(times: Sequence[Duration | None], *, at_most: float | None = Non
     more = f", and {counted(unknown, 'network')} not trained here yet" if unknown else ""
     seconds = known[0].begin + sum(time.seconds - time.begin for time in known)
     seconds = seconds if at_most is None else min(seconds, at_most)
-    return f"≈ {duration(seconds)} in all{more}."
+    once = ""
+    if len(known) > 1 and known[0].begin > TOLD_BEGIN * known[0].seconds:
+        once = f", with loading and saving, {duration(known[0].begin)}, only once"
+    return f"≈ {duration(seconds)} in all{once}{more}."
 
 
 def choose_recipe(trained: Sequence[Run], *, purpose: str, dataset: Dataset, paces: Paces) -> Recipe:

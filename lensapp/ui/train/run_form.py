@@ -30,7 +30,7 @@ from lensapp.ui.shared.markup import plain
 from lensapp.ui.shared.page_head import ButtonType
 from lensapp.ui.shared.state import choose, select
 from lensapp.ui.shared.widgets import duration, errors_shown, fold, heading, number
-from lensapp.ui.train.recipe_cards import Recipe, choose_recipe
+from lensapp.ui.train.recipe_cards import TOLD_BEGIN, Recipe, choose_recipe
 
 NAME_HELP = "Empty takes the name shown."
 QUEUED = "train-queued"
@@ -117,7 +117,7 @@ def show_run_form(ws: Workspace, statuses: Sequence[RunStatus], *, start: Button
                 width="stretch",
             )
             time = paces.expected(filled.values, filled.dataset)
-            st.caption(plain(_start_words(time)))
+            st.caption(plain(start_words(time)))
             if small := _too_small(filled, paces.side_of(filled.dataset)):
                 st.warning(plain(small), icon=":material/straighten:")
     if started:
@@ -149,7 +149,7 @@ def _too_small(filled: Filled, side: int | None) -> str | None:
     )
 
 
-def _start_words(time: Duration | None) -> str:
+def start_words(time: Duration | None) -> str:
     """Return how long a training will take, and how that is known."""
     if time is None:
         return "Time unknown: this network has not been trained here yet."
@@ -162,8 +162,14 @@ def _start_words(time: Duration | None) -> str:
             if slower > SLOWER * time.seconds
             else ""
         )
-        return f"≈ {duration(time.seconds)} here, going by its last training{at_worst}."
-    return f"≈ {duration(time.seconds)}, going by the demo survey and what others took here."
+        begin = (
+            f", {duration(time.begin)} of it loading and saving"
+            if time.begin > TOLD_BEGIN * time.seconds
+            else ""
+        )
+        return f"≈ {duration(time.seconds)} here{begin}, going by its last training{at_worst}."
+    others = " and what other networks took here" if time.others else ""
+    return f"≈ {duration(time.seconds)}, going by the demo survey{others}; longer while other work runs."
 
 
 def recipe_form(

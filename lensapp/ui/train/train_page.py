@@ -17,6 +17,7 @@ from lensapp.services.train.best_epochs import (
     best_epoch_in_words,
     no_better_than_chance,
     usual_threshold_misleads,
+    why_choice_unsure,
     why_chosen,
 )
 from lensapp.services.train.low_scores import why_low_scores, without_lens_scores
@@ -130,7 +131,10 @@ def _follow(run_name: str, ticked: list[str], *, measured_next: bool) -> None:
             if status.active:
                 st.progress(fraction_done(status.job), text=progress_line(status, progress))
             else:
-                st.markdown(summary_line(status.run), help=circumstances(status.run))
+                unsure = why_choice_unsure(ws, status.run)
+                st.markdown(
+                    summary_line(status.run, unsure=bool(unsure)), help=circumstances(status.run, unsure)
+                )
     show_troubles(ws, status)
     _show_curves(ws, status, others)
     if status.active:
@@ -189,8 +193,11 @@ def progress_line(status: RunStatus, progress: dict[str, Any]) -> str:
     return " · ".join(parts)
 
 
-def summary_line(run: Run) -> str:
-    """Return network, best epoch, time, size and end of a training in one line of Markdown."""
+def summary_line(run: Run, *, unsure: bool = False) -> str:
+    """Return network, best epoch, time, size and end of a training in one line of Markdown.
+
+    `unsure` tells that the best epoch is within its statistical error of the last.
+    """
     summary = run.summary
     parts = [f"**{plain(network_title(run.model))}**"]
     if no_better_than_chance(run):
@@ -199,6 +206,8 @@ def summary_line(run: Run) -> str:
         parts.append(":orange[no score reached 0.5]")
     if summary.get("epochs"):
         parts.append(best_epoch_in_words(run) or counted(summary["epochs"], "epoch"))
+    if unsure:
+        parts.append(":orange[the last epoch may be as good]")
     if is_starter(run):
         parts.append(REMARK)
     elif summary.get("seconds"):
@@ -210,10 +219,13 @@ def summary_line(run: Run) -> str:
     return " · ".join(parts)
 
 
-def circumstances(run: Run) -> str:
-    """Return what chose the best epoch of an ended training, when it began, on what and how fast it was."""
+def circumstances(run: Run, unsure: str = "") -> str:
+    """Return what chose the best epoch of an ended training, when it began, on what and how fast it was.
+
+    `unsure` says that the choice is within its statistical error.
+    """
     summary = run.summary
-    sentences = [why_chosen(run), f"Started {absolute_time(run.created_at)}."]
+    sentences = [why_chosen(run), unsure, f"Started {absolute_time(run.created_at)}."]
     if summary.get("device"):
         bits = str(summary.get("precision") or "float32").replace("_", " ")
         speed = summary.get("images_per_second")

@@ -10,7 +10,7 @@ ALIKE = {"accuracy": 0.81, "loss": 0.45, "val_accuracy": 0.80, "val_loss": 0.48,
 
 def test_a_gap_between_the_parts_is_told_as_over_fitting_and_balanced_weights_as_no_help() -> None:
     said = reason_for_low_scores(FITTED, {}, 0.68)
-    assert "accuracy 0.87 on the training part, 0.32 on the validation part" in said
+    assert "Accuracy 0.87 on the training part, 0.32 on the validation part" in said
     assert "loss 0.31 on the training part, 1.40 on the validation part" in said
     assert "over-fitting" in said
     assert "Class weights balanced would lower scores further: lenses are 68\u00a0%" in said
@@ -27,9 +27,9 @@ def test_of_a_gap_with_few_lenses_no_weights_are_spoken() -> None:
 def test_a_rising_loss_alone_is_a_gap_and_few_steps_leave_batch_normalisation_unsettled() -> None:
     best = ALIKE | {"val_loss": 0.92, "val_accuracy": 0.8}
     said = reason_for_low_scores(best, {}, 0.2)
-    assert "loss 0.45 on the training part, 0.92 on the validation part" in said
-    assert "accuracy" not in said
-    assert "after only 140 steps, batch normalisation" in said
+    assert "Loss 0.45 on the training part, 0.92 on the validation part" in said
+    assert "ccuracy" not in said
+    assert "after 140 steps, batch normalisation" in said
     assert "batch normalisation" not in reason_for_low_scores(best, {"batch_momentum": "auto"}, 0.2)
     assert "batch normalisation" not in reason_for_low_scores(best | {"batches": 500}, {}, 0.2)
 

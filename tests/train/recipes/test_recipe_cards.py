@@ -19,6 +19,7 @@ from lensapp.ui.train.recipe_cards import (
     time_in_all,
     time_words,
 )
+from lensapp.ui.train.run_form import start_words
 from support.pages_workspace import add_dataset, add_run, add_survey
 
 
@@ -57,6 +58,8 @@ def test_the_newest_training_tells_how_long_the_next_will_take(ws: Workspace):
     )
     assert time_words(time) == "≈ 58 s"
     assert time_in_all([time] * 5) == "≈ 4 min in all."  # libraries are loaded once: 10 + 5 * 48 s
+    quick = replace(time, seconds=30.0, begin=10.0)  # of each most is loading: why five take no 150 s
+    assert time_in_all([quick] * 5) == "≈ 2 min in all, with loading and saving, 10 s, only once."
     assert time_in_all([time] * 5, at_most=60.0) == "≈ 60 s in all."
     assert time_in_all([time, None]) == "≈ 58 s in all, and 1 network not trained here yet."
     split = replace(dataset, counts={"train": {"lens": 12}, "validation": {"lens": 8}})
@@ -190,3 +193,19 @@ def test_a_card_tells_the_parameters_for_the_cutouts_chosen(ws: Workspace):
 )
 def test_what_is_said_of_a_recipe_ends_at_a_whole_phrase(text: str, most: int, seen: str):
     assert opening(text, most) == seen
+
+
+def test_the_words_of_a_time_tell_only_what_it_goes_by():
+    guess = Duration(16.0, measured=False, begin=10.0)
+    assert start_words(guess) == "≈ 16 s, going by the demo survey; longer while other work runs."
+    assert "the demo survey and what other networks took here;" in start_words(replace(guess, others=True))
+    again = Duration(50.0, measured=True, begin=27.0)  # beside a training that took 23 s
+    assert start_words(again) == "≈ 50 s here, 27 s of it loading and saving, going by its last training."
+    assert "loading" not in start_words(replace(again, begin=5.0))
+
+
+def test_only_where_other_networks_were_trained_here_they_tell_the_time(ws: Workspace):
+    [dataset] = datasets.list_datasets(ws.database)
+    asked = {"network": "lenet5", "epochs": 20}
+    assert not paces_of(ws, []).expected(asked, dataset).others
+    assert paces_of(ws, runs.list_runs(ws.database)).expected(asked, dataset).others

@@ -1,0 +1,34 @@
+"""What is said where the best epoch is within its statistical error of the last one."""
+
+from typing import Any
+
+from lensapp.services.train.best_epochs import no_surer_than_last
+from lensapp.storage.records import Run
+
+
+def run_of(best: dict[str, float], **summary: Any) -> Run:
+    spec = {"monitor": summary["best_by"]}
+    return Run(1, "one", 1, None, "elu_cnn", "finished", spec, {"best": best} | summary, None, 0.0, 1.0)
+
+
+def test_a_choice_within_its_error_of_the_last_epoch_is_told_with_what_that_does_better() -> None:
+    best = {"val_partial_auc": 0.62, "val_auc": 0.71, "val_loss": 0.55}
+    last = {"epoch": 8, "val_partial_auc": 0.60, "val_auc": 0.80, "val_loss": 0.41}
+    run = run_of(best, best_by="val_partial_auc", best_epoch=3)
+    told = no_surer_than_last(run, last, lenses=28)
+    assert told.startswith("The choice of epoch 3 rests on 28 lenses: its AUROC to FPR 0.05 (0.62 ±")
+    assert "AUROC (0.8 in place of 0.71) and loss (0.41 in place of 0.55)" in told
+    assert no_surer_than_last(run, last, lenses=28_000) == ""  # surely the better one
+    assert (
+        no_surer_than_last(run, last | {"val_partial_auc": 0.51}, lenses=28) == ""
+    )  # by more than its error
+    assert no_surer_than_last(run, last | {"val_auc": 0.7, "val_loss": 0.6}, lenses=28) == ""
+    assert no_surer_than_last(run_of(best, best_by="val_partial_auc", best_epoch=8), last, lenses=28) == ""
+
+
+def test_the_error_of_the_auroc_is_its_stored_one_and_a_loss_has_none() -> None:
+    best = {"val_auc": 0.77, "val_auc_low": 0.70, "val_auc_high": 0.83, "val_loss": 0.92}
+    last = {"epoch": 8, "val_auc": 0.73, "val_loss": 0.74}
+    told = no_surer_than_last(run_of(best, best_by="val_auc", best_epoch=7), last, lenses=56)
+    assert "the better loss (0.74 in place of 0.92)" in told
+    assert no_surer_than_last(run_of(best, best_by="val_loss", best_epoch=7), last, lenses=56) == ""
