@@ -23,6 +23,7 @@ LISTED = 500
 SHARE_LISTED = 0.1
 DOUBTFUL = 0.55  # probability of the label by votes and scores, below which it is listed
 ABLE_AUROC = 0.9  # below, a network is wrong more often than labels usually are
+PAINT, LENS = "paint", "lens"  # a kind of source, and the label of what was painted in it
 PLAIN_CLASSES = ("nonlens", "lens")
 
 
@@ -58,7 +59,8 @@ def label_suspects(ws: Workspace, run: Run) -> dict[str, Any]:
         `origin`, `auroc` of the scores (None of several classes), `judged` and `suspects` (numbers of
         cutouts), `listed`: cutout, candidate, label, suggested
         label, the probability of the label and its quality, of those that confident learning holds for wrong,
-        at most 500. `doubtful` are those that come next, up to a tenth of the cutouts judged. `crowd` is what
+        at most 500. `painted` lenses are certain: as many are not among them. `doubtful` are those that
+        come next, up to a tenth of the cutouts judged. `crowd` is what
         `crowd_suspects` gives, `votes` how many there were.
 
     Raises
@@ -68,9 +70,11 @@ def label_suspects(ws: Workspace, run: Run) -> dict[str, Any]:
     """
     judged, votes = out_of_sample(ws, run), votes_that_count(ws, run)
     found = label_quality(judged.labels, judged.probabilities)
-    suspects = int(found.suspect.sum())
-    tenth = max(suspects, round(SHARE_LISTED * len(judged.labels)))
-    order = suspicion_order(found)[: min(LISTED, tenth)]
+    certain = np.isin(judged.cutout_ids, painted_lenses(ws, run))
+    suspects, count = int((found.suspect & ~certain).sum()), int((~certain).sum())
+    tenth = max(suspects, round(SHARE_LISTED * count))
+    order = suspicion_order(found)
+    order = order[~certain[order]][: min(LISTED, tenth)]
     cutouts = {
         cutout.id: cutout for cutout in sources.get_cutouts(ws.database, judged.cutout_ids[order].tolist())
     }
@@ -88,13 +92,21 @@ def label_suspects(ws: Workspace, run: Run) -> dict[str, Any]:
     return {
         "origin": judged.origin,
         "auroc": _auroc(judged),
-        "judged": len(judged.labels),
+        "judged": count,
+        "painted": int(certain.sum()),
         "suspects": suspects,
         "listed": listed[:suspects],
         "doubtful": listed[suspects:],
         "votes": votes,
         "crowd": crowd_suspects(ws, run, judged),
     }
+
+
+def painted_lenses(ws: Workspace, run: Run) -> NDArray[np.int64]:
+    """Return the cutouts of a run's dataset on which a lens was painted: their label is certain."""
+    members = datasets.member_columns(ws.database, run.dataset_id)
+    painted = [source.id for source in sources.list_sources(ws.database) if source.kind == PAINT]
+    return members["cutout_id"][np.isin(members["source_id"], painted) & (members["label"] == LENS)]
 
 
 def _auroc(judged: OutOfSample) -> float | None:

@@ -18,7 +18,7 @@ from lensapp.core.sampling import evenly_spread
 from lensapp.job_kinds import RealismPayload
 from lensapp.services.data.pictures import read_pictures
 from lensapp.services.data.source_tables import column_of
-from lensapp.storage import sources
+from lensapp.storage import datasets, sources
 from lensapp.storage.cutouts import open_cutouts, source_unit
 from lensapp.storage.features import load_features
 from lensapp.storage.queries import Columns
@@ -119,6 +119,13 @@ def realism_outcomes(ws: Workspace) -> list[dict[str, Any]]:
                 probed = (one["features"] or {}).get("run", "")
                 found.setdefault((one["real"], one["simulated"], probed), one | {"verdict": verdict(one)})
     return list(found.values())
+
+
+def realism_of_dataset(ws: Workspace, dataset_id: int) -> list[dict[str, Any]]:
+    """Return what audits of realism found of the sources of a dataset version, wherever asked for."""
+    keys = datasets.dataset_by_id(ws.database, dataset_id).source_ids
+    names = {sources.source_by_id(ws.database, key).name for key in keys}
+    return [one for one in realism_outcomes(ws) if one["simulated"] in names]
 
 
 def areas_in_words(outcome: dict[str, Any]) -> str:

@@ -7,13 +7,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 from sklearn.metrics import roc_auc_score
+from sqlalchemy import update
 
 from lensapp.cli import main
 from lensapp.core.errors import InvalidInput, NotFound
 from lensapp.core.evaluate.audits.audit_spec import AuditSpec
+from lensapp.services.evaluate import realism
 from lensapp.services.evaluate.audits import audit, keep_audit, kept_audit, start_audit
 from lensapp.services.evaluate.label_noise import label_suspects, out_of_sample, suspicion_doubt
-from lensapp.storage import datasets, queue, reviews, runs, sources, studies
+from lensapp.services.evaluate.realism import realism_of_dataset
+from lensapp.storage import datasets, queue, reviews, runs, sources, studies, tables
 from lensapp.storage.evaluations import load_evaluation, save_evaluation
 from lensapp.storage.scores import stored_scores
 from lensapp.storage.workspace import Workspace
@@ -100,6 +103,17 @@ def test_simulated_cutouts_of_the_dataset_are_told_from_a_real_source(ws: Worksp
     [outcome] = audit(ws, run_name="husky", spec=AuditSpec(source="sky"))["realism"]
     assert (outcome["real"], outcome["simulated"]) == ("sky", "wolves")
     assert outcome["photometry"]["auroc"] > 0.9
+
+
+def test_a_comparison_asked_for_under_data_stands_beside_the_audit_of_a_dataset(
+    ws: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = runs.get_run(ws.database, "husky")
+    assert realism_of_dataset(ws, run.dataset_id) == []
+    outcome = {"real": "sky", "simulated": "wolves", "features": None, "photometry": None}
+    stored = [outcome, outcome | {"simulated": "others"}]
+    monkeypatch.setattr(realism, "realism_outcomes", lambda ws: stored)
+    assert realism_of_dataset(ws, run.dataset_id) == [outcome]
 
 
 def test_an_audit_is_outdated_when_the_network_has_changed(ws: Workspace) -> None:
@@ -210,6 +224,15 @@ def test_suspects_are_listed_apart_from_labels_that_are_only_in_doubt(ws: Worksp
     assert (noise["judged"], noise["suspects"]) == (120, 4)
     assert noise["auroc"] == pytest.approx(roc_auc_score(labels, scores))
     assert suspicion_doubt(noise) == ""
+    with ws.database.write() as connection:
+        connection.execute(update(tables.sources).values(kind="paint"))
+    painted = label_suspects(ws, runs.get_run(ws.database, "husky"))
+    members = datasets.member_columns(ws.database, runs.get_run(ws.database, "husky").dataset_id)
+    lenses = set(members["cutout_id"][members["label"] == "lens"].tolist()) & set(ids.tolist())
+    assert lenses
+    assert (painted["painted"], painted["judged"]) == (len(lenses), 120 - len(lenses))
+    assert not lenses & {one["cutout"] for one in painted["listed"] + painted["doubtful"]}
+    assert painted["suspects"] == noise["suspects"] - len(lenses & {one["cutout"] for one in noise["listed"]})
     assert "AUROC of 0.66 only" in suspicion_doubt(noise | {"auroc": 0.66})
     assert noise["listed"][0]["cutout"] == ids[31]
     assert {one["cutout"] for one in noise["listed"]} == set(ids[wrong].tolist())

@@ -12,6 +12,7 @@ from lensapp.services.data.sources import ready_sources
 from lensapp.services.evaluate.audits import KIND, kept_audit, start_audit
 from lensapp.services.evaluate.figure_tables import leakage_table, realism_table, shortcut_table
 from lensapp.services.evaluate.label_noise import suspects_title, suspicion_doubt
+from lensapp.services.evaluate.realism import realism_of_dataset
 from lensapp.storage.records import Cutout, Run
 from lensapp.storage.workspace import Workspace
 from lensapp.ui.data.realism import offered_as_real, show_result
@@ -57,7 +58,7 @@ def show_audit(ws: Workspace, run: Run) -> None:
         _show_leakage(ws, run, kept.found["leakage"])
         _show_label_noise(ws, run, kept.found["label_noise"])
         _show_shift(ws, run, kept.found)
-        _show_realism(ws, kept.found)
+        _show_realism(ws, run, kept.found)
     with st.expander("Audit with other settings"):
         spec = spec_form(AuditSpec, key=f"audit-{run.id}", submit="Audit with these", columns=3)
     if spec is not None:
@@ -136,7 +137,7 @@ def _show_label_noise(ws: Workspace, run: Run, noise: dict[str, Any]) -> None:
     ranked = " The most suspect first, with the probability of their label." if noise["listed"] else ""
     st.caption(
         f"Confident learning holds {number(noise['suspects'])} of {counted(noise['judged'], 'label')} for "
-        f"wrong, by scores of {plain(noise['origin'])}.{ranked}"
+        f"wrong, by scores of {plain(noise['origin'])}.{ranked}{_left_out(noise)}"
     )
     if doubt := suspicion_doubt(noise):
         st.caption(f":material/warning: {doubt}")
@@ -155,6 +156,13 @@ def _show_label_noise(ws: Workspace, run: Run, noise: dict[str, Any]) -> None:
         f"doubt; how far each inspector can be believed: {people}."
     )
     _suspects(ws, run, crowd["listed"], "quality", name="crowd-suspects")
+
+
+def _left_out(noise: dict[str, Any]) -> str:
+    """Return that the labels of painted lenses are certain, where there are some."""
+    if not noise.get("painted"):
+        return ""
+    return f" Left out: {counted(noise['painted'], 'painted lens')}, whose label is certain."
 
 
 def _suspects(ws: Workspace, run: Run, listed: Sequence[dict[str, Any]], figure: str, *, name: str) -> None:
@@ -207,13 +215,17 @@ def _show_shift(ws: Workspace, run: Run, found: dict[str, Any]) -> None:
                 _sheet(ws, run, list(odd), odd, name=f"least-alike-{check['source']}", limit=SHOWN)
 
 
-def _show_realism(ws: Workspace, found: dict[str, Any]) -> None:
-    heading("Realism: simulated beside real cutouts")
-    if not found["realism"]:
-        st.caption(
-            "Needs simulated cutouts in the dataset, and real ones in it or named under other settings."
-        )
+def _show_realism(ws: Workspace, run: Run, found: dict[str, Any]) -> None:
+    heading("Realism: simulated or painted beside real cutouts")
     outcomes = [one for one in found["realism"] if "reason" not in one]
+    if not found["realism"]:
+        outcomes = realism_of_dataset(ws, run.dataset_id)
+        st.caption(
+            "As compared under Data, Realism."
+            if outcomes
+            else "Compares simulated or painted sources of the dataset with real sources in it, or with one "
+            "named under other settings; Data, Realism compares any two."
+        )
     kinds = offered_as_real(ready_sources(ws))
     for one in found["realism"]:
         if "reason" in one:
