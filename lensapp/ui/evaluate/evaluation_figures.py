@@ -155,6 +155,7 @@ def _add_point(figure: go.Figure, x: float, y: float) -> None:
         mode="markers",
         name=figures.THRESHOLD,
         marker={"size": 12, "color": "rgba(0,0,0,0)", "line": {"width": 2.5, "color": figures.ink()}},
+        cliponaxis=False,  # whole at 0 and 1 too
         hovertemplate="at the threshold<br>%{x:.4g}, %{y:.4f}<extra></extra>",
     )
 
