@@ -106,7 +106,9 @@ def painted_lenses(ws: Workspace, run: Run) -> NDArray[np.int64]:
     """Return the cutouts of a run's dataset on which a lens was painted: their label is certain."""
     members = datasets.member_columns(ws.database, run.dataset_id)
     painted = [source.id for source in sources.list_sources(ws.database) if source.kind == PAINT]
-    return members["cutout_id"][np.isin(members["source_id"], painted) & (members["label"] == LENS)]
+    certain = np.isin(members["source_id"], painted) & (members["label"] == LENS)
+    ids: NDArray[np.int64] = members["cutout_id"][certain]
+    return ids
 
 
 def _auroc(judged: OutOfSample) -> float | None:
