@@ -2,14 +2,17 @@
 
 import re
 from functools import partial
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from streamlit.testing.v1 import AppTest
 
 from lensapp import jobs
 from lensapp.core.data.paint_spec import PaintSpec
+from lensapp.services.care.removal import delete, empty_trash
 from lensapp.services.data.demo import simulate_survey
-from lensapp.services.data.paint_preview import preview_painting
+from lensapp.services.data.paint_preview import preview_painting, previewed
 from lensapp.services.data.painting import paint_source
 from lensapp.simulation.survey import DemoSpec
 from lensapp.storage import sources
@@ -51,7 +54,7 @@ def test_fewer_nonlenses_than_asked_for_are_told_of_before_and_after(with_hosts:
     app = open_paint()
     assert not any("Last: **" in one.value for one in app.markdown)
     app.number_input(key="paint-count").set_value(100)
-    app.button(key="paint-try").click().run()
+    app.number_input(key="paint-nonlens_ratio").set_value(1).run()
     hosts = preview_painting(with_hosts, PaintSpec(hosts=("sky",), count=100))
     assert hosts.nonlenses is not None
     told = f"{hosts.nonlenses} of the 100 non-lenses asked for: "
@@ -79,7 +82,7 @@ def test_of_many_cutouts_the_preview_waits_for_its_button(
     monkeypatch.setattr(paint_page, "AT_ONCE", 1)
     page = open_paint()
     assert not figures_of(page.main)
-    assert any("press Preview" in one.value for one in page.markdown)
+    assert any("Press Preview" in one.value for one in page.markdown)
     page.button(key="paint-try").click().run()
     assert len(figures_of(page.main)) == 1
 
@@ -129,9 +132,107 @@ def test_how_often_hosts_are_used_is_said_and_a_number_that_uses_each_four_times
 
 def test_the_number_offered_is_asked_for_with_a_click(with_hosts: Workspace) -> None:
     app = open_paint()
+    app.number_input(key="paint-count").set_value(1000).run()
     offered = app.button(key="paint-fewer")
     offered.click().run()
     assert not app.exception
     count = app.number_input(key="paint-count").value
     assert f"Set {count} lenses" == offered.label.replace("\u202f", "")
     assert "paint-fewer" not in [one.key for one in app.button]
+
+
+def test_a_page_opens_with_as_many_lenses_and_nonlenses_as_its_hosts_are_good_for(
+    with_hosts: Workspace,
+) -> None:
+    app = open_paint()
+    preview = preview_painting(with_hosts, PaintSpec(hosts=("sky",)))
+    assert preview.hosts is not None
+    assert preview.nonlenses is not None
+    count = app.number_input(key="paint-count").value
+    ratio = app.number_input(key="paint-nonlens_ratio").value
+    assert (count, round(ratio * count)) == (4 * preview.hosts, pytest.approx(preview.nonlenses, abs=1))
+    assert not app.warning
+    assert "paint-fewer" not in [one.key for one in app.button]
+
+
+def test_numbers_that_somebody_entered_stay_whatever_fits_the_hosts():
+    usual = {"count": 1000, "nonlens_ratio": 1.0}
+    few = SimpleNamespace(hosts=54, nonlenses=102)
+    spec = PaintSpec(hosts=("sky",))
+    fitted = paint_page.fitted_to(few, spec, usual)
+    assert fitted == {"count": 216, "nonlens_ratio": 0.47}
+    entered = spec.replaced(count=1000, nonlens_ratio=0.47)
+    assert paint_page.fitted_to(few, entered, fitted) == {"count": 216, "nonlens_ratio": 0.1}
+    entered = spec.replaced(count=216, nonlens_ratio=2)
+    assert paint_page.fitted_to(few, entered, fitted) == fitted
+    many = SimpleNamespace(hosts=None, nonlenses=None)
+    assert paint_page.fitted_to(many, spec.replaced(**fitted), fitted) == usual
+
+
+@pytest.mark.parametrize(
+    ("field", "other", "stays"),
+    [
+        ("paint-count", 7, True),
+        ("paint-nonlens_ratio", 0.5, True),
+        ("paint-host_share", 0.7, True),
+        ("paint-seed", 2, False),
+        ("paint-mass-largest_radius_arcsec", 2.5, False),
+    ],
+)
+def test_a_preview_is_shown_only_of_what_the_form_holds(
+    field: str, other: float, stays: bool, with_hosts: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    preview = preview_painting(with_hosts, PaintSpec(hosts=("sky",)))
+    monkeypatch.setattr(paint_page, "preview_painting", lambda _, spec: preview)
+    app = open_paint()
+    app.number_input(key=field).set_value(other).run()
+    assert bool(figures_of(app.main)) == bool(app.dataframe) == stays
+    assert any("Press Preview" in one.value for one in app.markdown) != stays
+
+
+def test_a_preview_is_of_every_setting_but_the_numbers_and_the_mix_of_what_is_made():
+    spec = PaintSpec(hosts=("sky",), psf_source="stars", psf_file="psf.fits")
+    alike = {name for name in PaintSpec.model_fields if _without(spec, name) == previewed(spec)}
+    assert alike == {"count", "nonlens_ratio", "host_share"}
+
+
+def _without(spec: PaintSpec, name: str) -> PaintSpec:
+    """Return what the preview of a specification depends on once one of its fields is another."""
+    others = {"hosts": ("other",), "psf_source": None, "psf_file": None, "nonlens_where": ("mag_r < 20",)}
+    inner = {"choice": {"unmarked": False}, "mass": {"even_radii": False}, "source": {"clumps": 1}}
+    if name in inner:
+        return previewed(spec.replaced(**{name: getattr(spec, name).replaced(**inner[name])}))
+    other = others[name] if name in others else getattr(spec, name) / 2 + 2 * (name == "seed")
+    return previewed(spec.replaced(**{name: int(other) if name in ("seed", "count") else other}))
+
+
+def test_a_preview_is_of_the_hosts_chosen(with_hosts: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
+    simulate_survey(
+        with_hosts, name="other", spec=DemoSpec(count=32, lens_fraction=0, size=40, seed=2), processes=1
+    )
+    app = open_paint(source="sky")
+    assert _cut_first(app) == "64"
+    app.multiselect(key="paint-hosts").set_value(["other"]).run()
+    assert _cut_first(app) == "32"
+    app.multiselect(key="paint-hosts").set_value(["other", "sky"]).run()
+    assert _cut_first(app) == "96"
+    monkeypatch.setattr(paint_page, "AT_ONCE", 1)
+    app.multiselect(key="paint-hosts").set_value(["sky"]).run()
+    assert not figures_of(app.main)
+    assert not app.dataframe
+
+
+def _cut_first(app: AppTest) -> str:
+    [table] = app.dataframe
+    return str(table.value["left"].iloc[0])
+
+
+def test_a_source_of_the_same_name_as_one_that_is_gone_is_previewed_anew(with_hosts: Workspace) -> None:
+    spec = PaintSpec(hosts=("sky",))
+    before = preview_painting(with_hosts, spec)
+    delete(with_hosts, "source", "sky")
+    empty_trash(with_hosts, overdue=False)
+    simulate_survey(
+        with_hosts, name="sky", spec=DemoSpec(count=32, lens_fraction=0, size=40, seed=2), processes=1
+    )
+    assert preview_painting(with_hosts, spec).counts != before.counts

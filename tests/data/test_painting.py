@@ -215,13 +215,37 @@ def test_field_galaxies_are_proposed_as_hosts_and_poor_ones_warned_of(ws: Worksp
         pack_source(ws, name, *alone, pixel_scale_arcsec=SCALE, kind=kind)
         for name, kind in (("arcs", "paint"), ("objects", "objects"))
     )
-    assert host_warning(ws, sky) is None
+    assert "89 of the 90 cutouts of sky have no label" in str(host_warning(ws, sky))
     assert "4 of the 4 cutouts of lenses are labelled as lenses" in str(host_warning(ws, lenses))
     assert "arcs is painted itself" in str(host_warning(ws, painted))
     assert usual_hosts(ws, [painted, lenses, sky], None) == "sky"
     assert usual_hosts(ws, [painted, lenses, sky, objects], "arcs") == "objects"
-    assert usual_hosts(ws, [painted, lenses, sky, objects], "sky") == "sky"
+    assert usual_hosts(ws, [painted, lenses, sky, objects], "sky") == "objects"
     assert usual_hosts(ws, [lenses], None) == "lenses"
+
+
+def test_cutouts_without_labels_are_hosts_only_where_no_others_are_and_said_to_be_no_nonlenses(
+    ws: Workspace,
+) -> None:
+    pixels = np.ones((4, SIZE, SIZE, 3), np.float32)
+    rows = [{"row": row, "candidate_id": f"u{row}"} for row in range(4)]
+    labelled = [one | {"candidate_id": f"n{row}", "label": "nonlens"} for row, one in enumerate(rows)]
+    survey, nonlenses, objects, painted = (
+        pack_source(ws, name, pixels, those, pixel_scale_arcsec=SCALE, kind=kind)
+        for name, those, kind in (
+            ("survey", rows, "import"),
+            ("nonlenses", labelled, "import"),
+            ("objects", rows, "objects"),
+            ("arcs", rows, "paint"),
+        )
+    )
+    assert usual_hosts(ws, [survey, nonlenses], "survey") == "nonlenses"
+    assert usual_hosts(ws, [survey, nonlenses, objects], "survey") == "objects"
+    assert usual_hosts(ws, [painted, survey], "arcs") == "survey"
+    told = str(host_warning(ws, survey))
+    assert told.startswith("4 of the 4 cutouts of survey have no label, which does not mean")
+    assert host_warning(ws, nonlenses) is None
+    assert host_warning(ws, objects) is None
 
 
 def test_hosts_are_red_and_extended_and_their_redshift_is_that_of_the_column(ws: Workspace) -> None:

@@ -1,5 +1,6 @@
 """The galaxies that lenses are painted on: chosen by columns, colour and size, with their masses."""
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field, fields, replace
 from typing import Any
@@ -9,6 +10,7 @@ from numpy.typing import NDArray
 
 from lensapp.core.data.paint_spec import HostChoice, PaintSpec
 from lensapp.core.errors import BandMismatch, InvalidInput
+from lensapp.core.once import once
 from lensapp.core.sampling import evenly_spread
 from lensapp.simulation.host_galaxies import (
     HostShapes,
@@ -36,7 +38,7 @@ Rows = NDArray[np.int64]
 FloatArray = NDArray[np.float64]
 Pixels = NDArray[np.float32]
 
-OBJECTS, PAINTED, LENS = "objects", "paint", "lens"
+OBJECTS, PAINTED, LENS, NONLENS = "objects", "paint", "lens", "nonlens"
 PSF_PLANE, LEAST_PSF_PIXELS = "PSF", 5
 SKY_IMAGES, SKY_PIXELS, MOST_MEASURED = 200, 200 * 128**2, 40_000
 AT_ONCE, PIXELS_AT_ONCE = 128, 128**3
@@ -187,11 +189,21 @@ def choose_hosts(
 def usual_hosts(ws: Workspace, ready: Sequence[Source], selected: str | None) -> str:
     """Return the name of the source that is painted on unless another is chosen.
 
-    That is the one selected, unless it is painted itself or nothing but lenses; else objects that were found
-    in larger images, else the newest source that will do.
+    Of those whose galaxies are known to be no lenses, as objects found in larger images or labelled so, that
+    is the one selected, else objects, else the newest. Unlabelled ones come after them, and before what is
+    painted itself or nothing but lenses.
     """
-    fitting = [one for one in ready if host_warning(ws, one) is None] or list(ready)
-    fitting.sort(key=lambda one: (one.name != selected, one.kind != OBJECTS))
+    warned = {one.name: host_warning(ws, one) is not None for one in ready}
+    unlabelled = {one.name: _is_unlabelled(ws, one) for one in ready}
+    fitting = sorted(
+        ready,
+        key=lambda one: (
+            warned[one.name] and not unlabelled[one.name],
+            unlabelled[one.name],
+            one.name != selected,
+            one.kind != OBJECTS,
+        ),
+    )
     return fitting[0].name
 
 
@@ -199,12 +211,31 @@ def host_warning(ws: Workspace, source: Source) -> str | None:
     """Return why the cutouts of a source make poor hosts, None where nothing speaks against them."""
     if source.kind == PAINTED:
         return f"{source.name} is painted itself: arcs would be painted beside painted arcs."
-    labels = cutout_columns(ws, [source.id], columns=("label",))["label"]
-    lenses = int((labels == LENS).sum())
-    if len(labels) and 2 * lenses > len(labels):
-        share = f"{lenses} of the {len(labels)} cutouts of {source.name}"
-        return f"{share} are labelled as lenses, which are left out."
+    labels = _label_counts(ws, source.id)
+    lenses, total = labels[LENS], labels.total()
+    if total and 2 * lenses > total:
+        return f"{lenses} of the {total} cutouts of {source.name} are labelled as lenses, which are left out."
+    if _is_unlabelled(ws, source):
+        left = total - labels[NONLENS] - lenses
+        return (
+            f"{left} of the {total} cutouts of {source.name} have no label, which does not mean that they "
+            "are no lenses: arcs may be painted on real lenses, and real lenses be added as non-lenses."
+        )
     return None
+
+
+def _is_unlabelled(ws: Workspace, source: Source) -> bool:
+    """Whether most galaxies of a source may be lenses: neither labelled nor objects of larger images."""
+    if source.kind in (OBJECTS, PAINTED):
+        return False
+    labels = _label_counts(ws, source.id)
+    return 2 * (labels[LENS] + labels[NONLENS]) < labels.total()
+
+
+@once
+def _label_counts(ws: Workspace, source_id: int) -> Counter[str | None]:
+    """Return how many cutouts of a source have each label; None counts those without one."""
+    return Counter(cutout_columns(ws, [source_id], columns=("label",))["label"].tolist())
 
 
 def _measured_hosts(

@@ -14,6 +14,7 @@ from lensapp.services.data.painting import BLOCK_SIZE, flux_scales, make_plan, p
 from lensapp.services.data.pictures import source_levels
 from lensapp.simulation.injection import painted_side
 from lensapp.simulation.sky_model import middle_of
+from lensapp.storage import sources
 from lensapp.storage.arrays import Packing
 from lensapp.storage.workspace import Workspace
 
@@ -57,7 +58,15 @@ class PaintPreview:
     nonlenses: int | None
 
 
-@lru_cache(maxsize=8)
+def previewed(spec: PaintSpec) -> PaintSpec:
+    """Return a specification with all that its preview depends on: specifications that share one are equal.
+
+    A preview is of a few lenses and of no non-lenses, however many of either are painted.
+    """
+    usual = PaintSpec.model_fields["host_share"].default
+    return spec.replaced(count=LENSES, nonlens_ratio=0, host_share=usual)
+
+
 def preview_painting(ws: Workspace, spec: PaintSpec) -> PaintPreview:
     """Paint a few lenses on some of the hosts.
 
@@ -66,7 +75,14 @@ def preview_painting(ws: Workspace, spec: PaintSpec) -> PaintPreview:
     InvalidInput, NotFound, BandMismatch
         Whatever would stop the painting.
     """
-    few = spec.replaced(count=LENSES, nonlens_ratio=0)
+    read = (*spec.hosts, spec.psf_source, spec.source.stamps)
+    ids = tuple(sources.get_source(ws.database, name).id for name in read if name is not None)
+    return _painted(ws, previewed(spec), ids)
+
+
+@lru_cache(maxsize=8)
+def _painted(ws: Workspace, few: PaintSpec, _ids: tuple[int, ...]) -> PaintPreview:
+    """Return the preview of a few lenses on sources with these numbers, which a later namesake has not."""
     plan = make_plan(ws, few, most_measured=MOST_MEASURED)
     first, survey = plan.sample.sources[0], plan.sample.survey
     packing = Packing.plan(slots=LENSES, height=first.height, width=first.width, bands=first.bands)

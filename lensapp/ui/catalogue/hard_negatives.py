@@ -263,7 +263,7 @@ def _show_plan(ws: Workspace, plan: HardNegativesPlan, *, below: DeltaGenerator,
         show_rows(classes_table(plan), key="negatives-classes")
     with below:
         name = choose_to_freeze(ws, plan.parent, key="negatives", kind=kind, stacked=True)
-        st.caption(f"{plain(left_out_of(plan))}The test part stays as it is.")
+        st.caption(" ".join(filter(None, [plain(left_out_of(plan)), "The test part stays as it is."])))
         if plan.graded:
             st.caption(f":material/info: {also_by_votes(plan)}")
     if name is not None:
@@ -280,9 +280,9 @@ def chosen_of(plan: HardNegativesPlan) -> str:
 
 def left_out_of(plan: HardNegativesPlan) -> str:
     """Return how many of the known non-lenses stay out, and why; nothing where all are added."""
-    reasons = plan.passed_over | plan.refused
-    told = ", ".join(f"{number(count)} {reason}" for reason, count in reasons.items())
-    return f"Not taken: {told}. " if told else ""
+    told = [f"{number(count)} {reason}" for reason, count in plan.passed_over.items()]
+    told += [f"{number(count)} ({reason})" for reason, count in plan.refused.items()]
+    return f"Not taken: {', '.join(told)}." if told else ""
 
 
 def also_by_votes(plan: HardNegativesPlan) -> str:

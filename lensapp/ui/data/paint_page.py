@@ -1,5 +1,7 @@
 """The page that paints lenses on real galaxies: what is drawn is edited, tried and seen before it is made."""
 
+import math
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -11,7 +13,7 @@ from lensapp.core.config import Spec
 from lensapp.core.data.paint_spec import HostChoice, LensedSourceSpec, MassSpec, PaintSpec
 from lensapp.core.errors import LensAppError
 from lensapp.services.data.host_choice import host_warning, usual_hosts
-from lensapp.services.data.paint_preview import PaintPreview, preview_painting
+from lensapp.services.data.paint_preview import PaintPreview, preview_painting, previewed
 from lensapp.services.data.painting import KIND, nonlenses_in_words, start_painting
 from lensapp.services.data.source_names import free_name
 from lensapp.services.data.source_quality import account_of
@@ -40,10 +42,12 @@ OWN_FIELDS = ("count", "nonlens_ratio", "host_share", "psf_source", "psf_file", 
 LONG_FIELD = "nonlens_where"  # whose example takes a line
 CELL_LETTERS = 22  # that fit beside another field at 1280 px
 PARTS: dict[str, type[Spec]] = {"choice": HostChoice, "mass": MassSpec, "source": LensedSourceSpec}
-PREVIEW, COUNT = "paint-preview", "paint-count"
+HOSTS, COUNT = "paint-hosts", "paint-count"
+PREVIEW, FITTED, PROPOSED = "paint-preview", "paint-fitted", "paint-proposed"
 HARD_TO_SEE = 10  # S/N of arcs
 USES = 4  # of each host, more of which are told of: as many orientations of it are not alike
 AT_ONCE = 20_000  # cutouts to choose hosts from, up to which a page opens with a preview: some seconds
+USUAL = {name: PaintSpec.model_fields[name].default for name in ("count", "nonlens_ratio")}
 PSF_OF_STARS = {0: "no stars: compact objects", 1: "as kept or given"}
 
 
@@ -62,27 +66,32 @@ def show_paint_page() -> None:
         if box.button("Import cutouts", type="primary", icon=":material/arrow_forward:", key="paint-first"):
             go("data")
         return
+    if HOSTS not in st.session_state:  # the page is opened, and its fields are as usual
+        for key in (PREVIEW, FITTED, PROPOSED):
+            st.session_state.pop(key, None)
     left, right = st.columns([2, 3], gap="large")
     with left:
-        spec = _settings(ready)
+        spec, tried = _settings(ready)
         hosts = st.container()
     with right:
         live_jobs("paint")  # above the preview, which is longer than a screen
         _lead_to_painted(ready)
-        preview = _show_preview(spec)
+        there = spec is not None and _is_previewed(spec, ready, tried=tried)
+        preview = _show_preview(spec if there else None, entered=spec)
     if preview is not None and spec is not None:
         with hosts:
             _show_hosts(preview, spec)
+        _fit_to_hosts(preview, spec)
 
 
-def _settings(sources: list[Source]) -> PaintSpec | None:
-    """Show the settings and the buttons; return the specification when it is one."""
+def _settings(sources: list[Source]) -> tuple[PaintSpec | None, bool]:
+    """Show the settings and the buttons; return the specification when it is one, and if it is tried."""
     ws, ready = get_workspace(), [source.name for source in sources]
     hosts = st.multiselect(
         "Paint on",
         ready,
         [usual_hosts(ws, sources, selected("source"))],
-        key="paint-hosts",
+        key=HOSTS,
         help="Sources whose cutouts show galaxies in their middle; cutouts labelled as lenses are left out.",
         select_all=False,
     )
@@ -98,31 +107,47 @@ def _settings(sources: list[Source]) -> PaintSpec | None:
         help="Of the new source; empty takes the name shown.",
     )
     buttons = st.container(horizontal=True)  # above the tabs, so that they stay in sight
-    tabs = st.tabs(["Set", "Hosts", "Lenses", "Sources"])
-    entered: dict[str, Any] = {"hosts": tuple(hosts)}
-    with tabs[0]:
-        entered |= spec_fields(PaintSpec, key="paint", only=OWN_FIELDS)
-        entered |= spec_fields(PaintSpec, key="paint", only=(LONG_FIELD,), columns=1)
-    for tab, (field, part) in zip(tabs[1:], PARTS.items(), strict=True):
-        with tab:
-            offered = {"stamps": ready} if field == "source" else None
-            entered[field] = spec_fields(part, key=f"paint-{field}", offered=offered, room=CELL_LETTERS)
+    entered = {"hosts": tuple(hosts), **_tabs(ready)}
     with buttons:
         tried = st.button("Preview", icon=":material/visibility:", key="paint-try")
         sent = st.button("Paint", type="primary", icon=ICON, key="paint-go")
-    if not tried and not sent:
-        many = sum(count_cutouts(ws, source) for source in sources if source.name in hosts) > AT_ONCE
-        if many or PREVIEW in st.session_state:
-            before: PaintSpec | None = st.session_state.get(PREVIEW)
-            return before
     spec = validated(PaintSpec, entered) if hosts else None
     if spec is not None and sent:
         with errors_shown():
             start_painting(get_workspace(), name=name.strip() or suggestion, spec=spec)
             await_source(name.strip() or suggestion)
             st.toast(f"{plain(name.strip() or suggestion)} is being painted.", icon=ICON)
-    st.session_state[PREVIEW] = spec
-    return spec
+    return spec, tried
+
+
+def _tabs(ready: list[str]) -> dict[str, Any]:
+    """Show the settings in tabs; return what is entered."""
+    tabs = st.tabs(["Set", "Hosts", "Lenses", "Sources"])
+    with tabs[0]:
+        for name, value in st.session_state.pop(PROPOSED, {}).items():
+            st.session_state[f"paint-{name}"] = value
+        entered = spec_fields(PaintSpec, key="paint", only=OWN_FIELDS)
+        entered |= spec_fields(PaintSpec, key="paint", only=(LONG_FIELD,), columns=1)
+    for tab, (field, part) in zip(tabs[1:], PARTS.items(), strict=True):
+        with tab:
+            offered = {"stamps": ready} if field == "source" else None
+            entered[field] = spec_fields(part, key=f"paint-{field}", offered=offered, room=CELL_LETTERS)
+    return entered
+
+
+def _is_previewed(spec: PaintSpec, sources: list[Source], *, tried: bool) -> bool:
+    """Whether there is a preview of just these settings, or is to be one: as asked, or of other hosts.
+
+    It takes some seconds: with a setting changed, or of very many cutouts, it waits for its button.
+    """
+    before: PaintSpec | None = st.session_state.get(PREVIEW)
+    now = previewed(spec)
+    if before is None or before.hosts != now.hosts:
+        cutouts = sum(count_cutouts(get_workspace(), one) for one in sources if one.name in now.hosts)
+        tried = tried or cutouts <= AT_ONCE
+    if tried:
+        st.session_state[PREVIEW] = now
+    return tried or before == now
 
 
 def _lead_to_painted(ready: list[Source]) -> None:
@@ -140,13 +165,18 @@ def _lead_to_painted(ready: list[Source]) -> None:
             go("split", source=painted.name)
 
 
-def _show_preview(spec: PaintSpec | None) -> PaintPreview | None:
-    """Show some lenses as they would be painted, and the distributions that they come from."""
+def _show_preview(spec: PaintSpec | None, *, entered: PaintSpec | None) -> PaintPreview | None:
+    """Show some lenses as they would be painted, and the distributions that they come from.
+
+    Without a `spec` it is said how to get a preview of what is `entered`.
+    """
     if spec is None:
+        title = "Nothing to preview" if entered is None else "No preview of these settings yet"
+        first = "Choose sources to paint on and press" if entered is None else "Press"
         empty_state(
-            "Nothing to preview",
-            "Choose sources to paint on and press Preview: some lenses, painted without storing any, and "
-            "their distributions will appear here.",
+            title,
+            f"{first} Preview: some lenses, painted without storing any, and their distributions will appear "
+            "here.",
             icon=ICON,
         )
         return None
@@ -239,7 +269,34 @@ def _show_uses(preview: PaintPreview, spec: PaintSpec) -> None:
 def _ask_for(count: int) -> None:
     """Ask for another number of lenses, which the next preview is of."""
     st.session_state[COUNT] = count
-    st.session_state.pop(PREVIEW, None)
+
+
+def fitted_to(preview: PaintPreview, spec: PaintSpec, before: Mapping[str, float]) -> dict[str, float]:
+    """Return as many lenses as use each host a few times, and no more non-lenses for each than there are.
+
+    Neither is more than usual. What differs from what was fitted `before` somebody has entered: it stays,
+    and so does what was fitted.
+    """
+    fitted = {**before}
+    if spec.count == before["count"]:
+        most = USUAL["count"] if preview.hosts is None else USES * preview.hosts
+        fitted["count"] = min(int(USUAL["count"]), int(most))
+    count = fitted["count"] if spec.count == before["count"] else spec.count
+    if spec.nonlens_ratio == before["nonlens_ratio"]:
+        each = USUAL["nonlens_ratio"] if preview.nonlenses is None else preview.nonlenses / count
+        fitted["nonlens_ratio"] = min(USUAL["nonlens_ratio"], math.floor(100 * each) / 100)
+    return fitted
+
+
+def _fit_to_hosts(preview: PaintPreview, spec: PaintSpec) -> None:
+    """Enter the numbers that fit the hosts where nobody has entered others."""
+    before = st.session_state.get(FITTED, USUAL)
+    fitted = fitted_to(preview, spec, before)
+    st.session_state[FITTED] = fitted
+    proposed = {name: value for name, value in fitted.items() if getattr(spec, name) == before[name] != value}
+    if proposed:
+        st.session_state[PROPOSED] = proposed
+        st.rerun()
 
 
 def _show_hosts(preview: PaintPreview, spec: PaintSpec) -> None:
