@@ -39,6 +39,7 @@ STAGES = {
     "Catalogue": ("catalogue",),
 }
 """The stages of the round and the pages about each, the first of them where it is done."""
+DESCRIBED_ON = "features"  # the page of jobs that describe cutouts, for which no stage waits
 
 
 @dataclass(frozen=True)
@@ -129,7 +130,7 @@ def round_of(
     """
     chain = chain_of(ws, selected, led_by=led_by)
     own = [job for job in active if _concerns(job, chain.names)]
-    pages = {JOB_KINDS[job.kind].page for job in own}
+    pages = {JOB_KINDS[job.kind].page for job in own} - {DESCRIBED_ON}
     busy = {name for name, about in STAGES.items() if not pages.isdisjoint(about)}
     networks = _networks_of(ws, chain)
     if any(_works_on_network(job, networks) for job in active):
@@ -203,7 +204,8 @@ def _networks_of(ws: Workspace, chain: Chain) -> dict[str, Run]:
 
 
 def _works_on_network(job: Job, networks: Collection[str]) -> bool:
-    return JOB_KINDS[job.kind].page in STAGES["Network"] and _made(job).get("run") in networks
+    about_networks = {*STAGES["Network"]} - {DESCRIBED_ON}
+    return JOB_KINDS[job.kind].page in about_networks and _made(job).get("run") in networks
 
 
 def _stages(
@@ -360,14 +362,14 @@ def _inspect(source: Source, names: Mapping[str, str]) -> NextStep:
 def _first_version(ws: Workspace, source: Source, names: Mapping[str, str]) -> NextStep:
     """Return the step to a version of labelled cutouts, with another source where they lack a class.
 
-    One painted on them holds their non-lenses already and is split alone; without lenses anywhere they are
-    painted on.
+    One painted on them holds their non-lenses already: the round goes on with it alone. Without lenses
+    anywhere they are painted on.
     """
     here = "Look at the parts, then freeze this version."
     missing = [label for label in LABELS if not label_counts(ws, source).get(label)]
     other = _with_label(ws, source, missing[0]) if len(missing) == 1 else None
     if other is not None and other.kind == PAINTED and source.name in other.spec.get("hosts", ()):
-        return NextStep(f"Split {other.name}", here, "split", {**names, "source": other.name}, {})
+        return _next_step(ws, chain_of(ws, {"source": other.name}))
     if other is not None:
         both = {"sources": [source.name, other.name]}
         return NextStep(f"Split {source.name} and {other.name}", here, "split", names, both)

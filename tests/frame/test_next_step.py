@@ -391,11 +391,13 @@ def test_lenses_alone_are_split_together_with_the_non_lenses_that_fit_them(ws):
 
 def test_cutouts_that_were_painted_on_are_not_split_beside_their_copies(ws):
     add_source(ws, "objects", lens_every=100, cutouts=[{"candidate_id": "o", "label": "nonlens", "row": 0}])
-    add_source(ws, "painted1", kind="paint")
+    painted = add_source(ws, "painted1", kind="paint", count=40)
     with ws.database.engine.begin() as connection:
         of_painted = tables.sources.c.name == "painted1"
         connection.execute(update(tables.sources).where(of_painted).values(spec={"hosts": ["objects"]}))
     assert stands(ws, source="objects").next_step.label == "Split painted1"
+    rooms.add_dataset(ws, painted, "painted1-v1")
+    assert stands(ws, source="objects").next_step.label == "Train on painted1-v1"
 
 
 def test_a_look_aside_is_the_rounds_review_only_where_it_is_selected(ws):

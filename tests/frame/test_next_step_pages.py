@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from lensapp import jobs
 from lensapp.core.catalogue.query import CatalogueQuery
 from lensapp.core.split.splits import SplitSpec
 from lensapp.services.catalogue.export import export
@@ -112,3 +113,14 @@ def test_the_round_goes_on_with_the_better_of_two_runs_of_a_version(ws):
     assert stands(ws, run="second").next_step.label == "Review the top 40 of first"
     rooms.add_scores(ws, second, source)
     assert stands(ws, run="second").next_step.label == "Review the top 40"
+
+
+def test_no_stage_runs_while_features_are_computed(ws):
+    source = rooms.add_survey(ws)
+    run = rooms.add_run(ws, rooms.add_dataset(ws, source), "first")
+    payload = {"run": run.name, "source": source.name}
+    for kind, running in (("features", []), ("evaluate", ["Network"])):
+        job = jobs.enqueue(ws.database, kind=kind, title=kind, payload=payload)
+        stages = round_of(ws, {"source": source.name}, jobs.active(ws.database)).stages
+        assert [stage.name for stage in stages if stage.running] == running
+        jobs.stop(ws.database, job.id)
