@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from lensapp.ui.shared import client_modules
-from support.app_in_browser import Server, chromium, settled
+from support.app_in_browser import Server, settled
 from support.pages_workspace import full_workspace
 
 pytestmark = pytest.mark.browser
@@ -40,10 +40,10 @@ def test_what_is_sent_once_it_is_unfolded_comes_to_the_top_too(context: Any) -> 
     page.wait_for_function("document.querySelector('#list').scrollTop > 200")
 
 
-def test_a_field_keeps_what_was_entered_while_it_is_folded(tmp_path: Path) -> None:
+def test_a_field_keeps_what_was_entered_while_it_is_folded(browser: Any, tmp_path: Path) -> None:
     folder = tmp_path / "workspace"
     full_workspace(folder).database.close()
-    with Server(folder) as server, chromium() as browser:
+    with Server(folder) as server:
         page = browser.new_page(viewport={"width": 1280, "height": 900})
         page.set_default_timeout(60_000)
         page.goto(f"{server.address}/train")

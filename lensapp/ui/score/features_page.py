@@ -193,6 +193,8 @@ def _show_form(
 def _show_map(ws: Workspace, run: Run, name: str, methods: list[str]) -> None:
     """Show a map at the left, as high up as the page has room, and beside it all that changes it."""
     left, right = st.columns(2, gap="medium")  # the table of clusters is read whole at 1280 px
+    with left:
+        figure = st.container(key="features-map")  # stays in sight beside the cutouts, see frame.css
     with right:
         method = methods[0]
         if len(methods) > 1:
@@ -205,7 +207,7 @@ def _show_map(ws: Workspace, run: Run, name: str, methods: list[str]) -> None:
             overlays = choose_overlays(ws, name)
             with st.popover("Another map", icon=":material/tune:"):
                 _show_form(ws, run, name, key="again")
-    places = Places(left, right, controls)
+    places = Places(figure, right, controls)
     shown(ws, run, name, method=method, points=points, overlays=overlays, places=places)
 
 
