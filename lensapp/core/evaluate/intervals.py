@@ -9,7 +9,6 @@ import math
 from statistics import NormalDist
 
 import numpy as np
-from astropy.stats import binom_conf_interval
 from numpy.typing import ArrayLike, NDArray
 
 from lensapp.core.errors import InvalidInput
@@ -31,6 +30,10 @@ def wilson_band(
     """Return the lower and upper Wilson limits of many proportions, each of shape (K,), with trials > 0."""
     if not 0 < confidence < 1:
         raise InvalidInput(f"A confidence of {confidence} is not between 0 and 1. Use 0.95.")
+    from astropy.stats import (
+        binom_conf_interval,
+    )  # takes a second, which the list of commands does not wait for
+
     low, high = binom_conf_interval(successes, trials, confidence_level=confidence, interval="wilson")
     share = np.asarray(successes) / np.asarray(trials)
     return np.minimum(low, share), np.maximum(high, share)  # rounding may leave a limit 1e-17 inside
