@@ -250,12 +250,8 @@ def proposed_run(ws: Workspace, offered: Sequence[Run], source: Source | None) -
 
     Without a source it is of those that have scored any. The best is of the version of the first of them.
     """
-    pairs = (
-        stored_scores.score_counts(ws)
-        if source is None
-        else stored_scores.score_counts(ws, source_id=source.id)
-    )
-    done = {run_id for run_id, _, _ in pairs}
+    source_id = None if source is None else source.id
+    done = {run_id for run_id, _, _ in stored_scores.score_counts(ws, source_id=source_id)}
     with_scores = [one for one in offered if one.id in done]
     fitting = [one for one in offered if source is not None and reads(ws, one, source)]
     return best_of(with_scores or fitting or offered)

@@ -15,10 +15,10 @@ from lensapp.core.errors import InvalidInput, NotFound
 from lensapp.core.train.training_spec import TrainingSpec
 from lensapp.ingest.importer import run_import
 from lensapp.services.care.removal import (
-    bytes_in_trash,
     delete,
     empty_trash,
     list_trash,
+    measured_trash,
     plan_deletion,
     undelete,
 )
@@ -172,7 +172,7 @@ def test_what_was_deleted_is_nowhere_and_comes_back_as_it_was(ws: Workspace) -> 
     with pytest.raises(InvalidInput, match=r"'sky' is in the trash.*'untrash source sky'"):
         make_survey(ws, name="sky")
     (entry,) = list_trash(ws)
-    assert entry["bytes"] == bytes_in_trash(ws) == planned.bytes > 0
+    assert entry["bytes"] == measured_trash(ws)[1] == planned.bytes > 0
     assert (entry["deletion"], sorted(entry["items"]), entry["days_left"]) == (
         "source sky",
         sorted(WHOLE),

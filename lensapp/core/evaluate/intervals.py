@@ -30,9 +30,8 @@ def wilson_band(
     """Return the lower and upper Wilson limits of many proportions, each of shape (K,), with trials > 0."""
     if not 0 < confidence < 1:
         raise InvalidInput(f"A confidence of {confidence} is not between 0 and 1. Use 0.95.")
-    from astropy.stats import (
-        binom_conf_interval,
-    )  # takes a second, which the list of commands does not wait for
+    # Loading it takes a second, which the list of commands does not wait for.
+    from astropy.stats import binom_conf_interval
 
     low, high = binom_conf_interval(successes, trials, confidence_level=confidence, interval="wilson")
     share = np.asarray(successes) / np.asarray(trials)

@@ -108,28 +108,42 @@ def refuse_busy(ws: Workspace, items: list[Item]) -> None:
         )
 
 
-def list_trash(ws: Workspace) -> list[dict[str, Any]]:
-    """Return the deletions in the trash, newest first: name, what went, its bytes, by whom, days left."""
-    by_name: dict[str, list[Trashed]] = {}
-    for one in trash.list_trash(ws.database):
-        by_name.setdefault(one.deletion, []).append(one)
-    sizes = sizes_at(ws, [_files_of(ws, [one.item for one in gone]) for gone in by_name.values()])
+def deletions(ws: Workspace) -> list[dict[str, Any]]:
+    """Return the deletions in the trash, newest first: name, what went, by whom, when, days left."""
     return [
         {
             "deletion": deletion,
             "items": [f"{one.item.kind} {one.item.name}" for one in gone],
-            "bytes": size,
             "deleted_by": gone[0].deleted_by,
             "deleted_at": gone[0].deleted_at,
             "days_left": max(0.0, round(DAYS_KEPT - (time.time() - gone[0].deleted_at) / DAY, 1)),
         }
-        for (deletion, gone), size in zip(by_name.items(), sizes, strict=True)
+        for deletion, gone in _by_deletion(ws).items()
     ]
 
 
-def bytes_in_trash(ws: Workspace) -> int:
-    """Return the bytes of the files that emptying the trash frees."""
-    return bytes_at(ws, _files_of(ws, [one.item for one in trash.list_trash(ws.database)]))
+def measured_trash(ws: Workspace) -> tuple[list[dict[str, Any]], int]:
+    """Return the deletions with the bytes of the files of each, and those that emptying the trash frees.
+
+    What was sent for several deletions is freed with the last of them only. All files of the workspace are
+    listed for it, once.
+    """
+    groups = [[one.item for one in gone] for gone in _by_deletion(ws).values()]
+    every = [item for group in groups for item in group]
+    whole, *sizes = sizes_at(ws, [_files_of(ws, items) for items in (every, *groups)])
+    return [entry | {"bytes": size} for entry, size in zip(deletions(ws), sizes, strict=True)], whole
+
+
+def list_trash(ws: Workspace) -> list[dict[str, Any]]:
+    """Return the deletions in the trash with their bytes, newest first."""
+    return measured_trash(ws)[0]
+
+
+def _by_deletion(ws: Workspace) -> dict[str, list[Trashed]]:
+    by_name: dict[str, list[Trashed]] = {}
+    for one in trash.list_trash(ws.database):
+        by_name.setdefault(one.deletion, []).append(one)
+    return by_name
 
 
 @needs("keep")

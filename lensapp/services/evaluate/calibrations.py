@@ -1,6 +1,6 @@
 """Calibrations of runs: fitted on the validation part, kept with the run, written beside its scores."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import lru_cache
@@ -169,10 +169,14 @@ def compare_methods(ws: Workspace, evaluation: Evaluation) -> list[CalibrationFi
     ]
 
 
-def best_map(ws: Workspace, evaluation: Evaluation) -> Calibration | None:
-    """Return the map of the method that is best on the validation part; None where that is no map."""
-    best = next((one.method for one in compare_methods(ws, evaluation) if one.best), RAW)
-    return None if best == RAW else fitted_maps(scored(ws, evaluation.run, part=PART))[best]
+def best_method(methods: Iterable[CalibrationFigures]) -> str:
+    """Return the method that is marked the best; RAW where that is none of them, or none is marked."""
+    return next((one.method for one in methods if one.best), RAW)
+
+
+def map_by(ws: Workspace, run_name: str, method: str) -> Calibration | None:
+    """Return the map that a method gives on the validation part of a run; None for its raw scores."""
+    return None if method == RAW else fitted_maps(scored(ws, run_name, part=PART))[method]
 
 
 @lru_cache(maxsize=8)

@@ -75,7 +75,7 @@ def _room(ws: Workspace, used: disk.DiskUse) -> Card:
 
 
 def _trash(ws: Workspace, used: disk.DiskUse) -> Card:
-    held = removal.list_trash(ws)
+    held = removal.deletions(ws)
     if not held:
         return "delete", "Trash empty", "What is deleted stays there for 30 days.", "trash"
     size = next((usage.bytes for usage in used.kinds if usage.kind == "trash"), 0)

@@ -118,13 +118,13 @@ def _show_actions(ws: Workspace, kind: str, name: str) -> None:
 
 
 def _show_trash(ws: Workspace) -> None:
-    held = removal.list_trash(ws)
+    held, freed_by_all = removal.measured_trash(ws)
     if not held:
         empty_state("The trash is empty", "What you delete stays here for 30 days.", icon=":material/delete:")
         return
     for entry in held:
         _show_deleted(ws, entry)
-    size = size_in_words(removal.bytes_in_trash(ws))
+    size = size_in_words(freed_by_all)
     with st.container(horizontal=True, vertical_alignment="center"):
         if len(held) > 1 and st.button("Bring all back", icon=":material/undo:", key="back-all"):
             _bring_back(ws, [entry["deletion"] for entry in held])

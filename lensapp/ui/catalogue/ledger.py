@@ -79,7 +79,8 @@ def _offer_more_like(ws: Workspace, source: Source, cutout_id: int) -> None:
 
 def _show_record(record: CandidateLedger) -> None:
     st.markdown("**Whose votes**")
-    _table_or([_vote_row(record, *vote) for vote in record.votes], empty="No vote yet.")
+    votes = [_vote_row(record, review, vote, counts=counts) for review, vote, counts in record.votes]
+    _table_or(votes, empty="No vote yet.")
     st.markdown("**Which run gave which score**")
     scores = [
         {
@@ -110,7 +111,7 @@ def _show_record(record: CandidateLedger) -> None:
         st.caption(f"Networks that learned from it: {plain_all(record.trained)}.")
 
 
-def _vote_row(record: CandidateLedger, review: str, vote: Vote, counts: bool) -> dict[str, str]:  # noqa: FBT001
+def _vote_row(record: CandidateLedger, review: str, vote: Vote, *, counts: bool) -> dict[str, str]:
     """Return what the ledger tells of a vote."""
     grade = vote.grade or "withdrawn"
     remarks = [] if counts else ["counts no more"]

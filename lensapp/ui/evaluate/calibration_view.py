@@ -1,6 +1,6 @@
 """The part of the Evaluate page that says how well scores are probabilities, and calibrates them."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -47,7 +47,8 @@ def show_calibration(ws: Workspace, run: Run, evaluation: Evaluation) -> None:
     if raw is None:
         return
     st.subheader("Scores as probabilities")
-    best = service.best_map(ws, evaluation)
+    methods = service.compare_methods(ws, evaluation)
+    best = service.map_by(ws, run.name, service.best_method(methods))
     left, right = st.columns(2)
     with left:
         bins = {"raw score": raw}
@@ -64,7 +65,7 @@ def show_calibration(ws: Workspace, run: Run, evaluation: Evaluation) -> None:
             height=340 + figures.legend_height([*bins, "equal"]),
         )
     with right:
-        _show_methods(ws, run, evaluation, used)
+        _show_methods(ws, run, evaluation, methods, used)
 
 
 def _named_maps(used: Calibration | None, best: Calibration | None) -> dict[str, Calibration]:
@@ -86,8 +87,13 @@ def _bins_csv(bins: Mapping[str, Reliability]) -> str:
     return str(pd.concat(tables).to_csv(index=False))
 
 
-def _show_methods(ws: Workspace, run: Run, evaluation: Evaluation, used: Calibration | None) -> None:
-    methods = service.compare_methods(ws, evaluation)
+def _show_methods(
+    ws: Workspace,
+    run: Run,
+    evaluation: Evaluation,
+    methods: Sequence[service.CalibrationFigures],
+    used: Calibration | None,
+) -> None:
     show_table(
         calibration_table(methods),
         title="Calibrations",
@@ -109,8 +115,8 @@ def _show_methods(ws: Workspace, run: Run, evaluation: Evaluation, used: Calibra
             "Evaluate on validation", start=runs.start_evaluation, ws=ws, run_name=run.name, part=service.PART
         )
         return
-    best = next((one.method for one in methods if one.best), service.RAW)
-    _choose_method(ws, run, current=service.RAW if used is None else used.method, best=best)
+    current = service.RAW if used is None else used.method
+    _choose_method(ws, run, current=current, best=service.best_method(methods))
 
 
 def _choose_method(ws: Workspace, run: Run, *, current: str, best: str) -> None:
