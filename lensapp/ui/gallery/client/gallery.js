@@ -113,7 +113,7 @@ export class Gallery extends Browsing {
     this.stage.addEventListener('pointerdown', () => { this.levels.open = false; this.part.menu.open = false; });
     this.fingers = new Fingers(this.mosaic.grid, {
       onSwipe: (direction) => this.turn(direction),
-      onPinch: (factor) => this.set('tile', this.settings.values.tile * factor, { live: true }),
+      onPinch: (factor) => this.set('tile', this.tile * factor, { live: true }),
     });
   }
 

@@ -2,8 +2,10 @@
 
 import { stretchesOf } from "./stretch.js";
 
+export const USUAL_TILE = 150; // CSS pixels
+
 const USUAL = {
-  tile: 150, thumbnail: null,
+  tile: USUAL_TILE, thumbnail: null,
   panels: ['bands'], main: 'colour', model: 'isophotes', difference: {}, alpha: null, blinkRate: 2,
   marks: true, known: false, pixels: false,
 };

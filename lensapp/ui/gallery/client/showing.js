@@ -3,17 +3,25 @@
 import { fitHelp } from "./keys.js";
 import { queryOf } from "./part.js";
 import { Refused } from "./remote.js";
+import { USUAL_TILE } from "./settings.js";
 import { NO_LUMINANCE, STRETCH_WORDS, shownBands, stretchesOf } from "./stretch.js";
 
 const BOTTOM_MARGIN = 10;
 const LEAST_HEIGHT = 260;
 const SETTLE_MS = 140; // a size that is still changing needs no pictures
 const TILE_STEP = 1.2;
+const LARGEST_OF_FEW = 320; // CSS pixels: cutouts of 40 to 100 pixels show no more in larger tiles
 
 /** Return the side of `count` squares that fill a room. */
 function sideOf(count, { width, height }) {
   const sides = Array.from({ length: count }, (_, index) => Math.min(width / (index + 1), height / Math.ceil(count / (index + 1))));
   return Math.floor(Math.max(...sides)) - 6;
+}
+
+/** Return the side of tiles in a room, as set; the usual one grows where `count` candidates leave much of the room empty. */
+export function tileFor(tile, count, room) {
+  const few = count > 0 && count * tile * tile < room.width * room.height;
+  return tile === USUAL_TILE && few ? Math.max(tile, Math.min(LARGEST_OF_FEW, sideOf(count, room))) : tile;
 }
 
 /** The part of a gallery that shows; what it shows with, the gallery makes. */
@@ -64,7 +72,9 @@ export class Showing {
 
   /** Fit tiles into the room, in as many rows as without filter bar and strip of keys; return how many. */
   fit(room) {
-    const tile = this.compared ? sideOf(this.compared, room) : this.settings.values.tile;
+    const { shelf } = this;
+    this.tile = tileFor(this.settings.values.tile, (shelf.share ?? shelf.queue).length, room);
+    const tile = this.compared ? sideOf(this.compared, room) : this.tile;
     return this.mosaic.layout({ ...room, tile, whole: room.whole + this.part.root.offsetHeight });
   }
 
@@ -210,7 +220,7 @@ export class Showing {
 
   zoom(step) {
     if (this.single.open) this.single.zoom.step(step);
-    else this.set('tile', this.settings.values.tile * TILE_STEP ** step, { live: false });
+    else this.set('tile', this.tile * TILE_STEP ** step, { live: false });
   }
 
   toggleFullscreen() {
