@@ -276,7 +276,12 @@ def similar(arguments: Arguments) -> dict[str, Any]:
     cutout_id = candidate_called(workspace, source, arguments.candidate)
     ensure_index(workspace, run_name=arguments.run, name=source.name)
     made, neighbours = review_alike(
-        workspace, run_name=arguments.run, source=source, cutout_id=cutout_id, count=arguments.count
+        workspace,
+        run_name=arguments.run,
+        source=source,
+        cutout_id=cutout_id,
+        count=arguments.count,
+        called="similar-",
     )
     cutouts = sources.get_cutouts(workspace.database, neighbours.cutout_ids.tolist())
     rows = [

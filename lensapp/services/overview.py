@@ -9,11 +9,12 @@ import numpy as np
 from lensapp.core.evaluate.histogram import lower_edges
 from lensapp.core.plurals import counted, noun, thin_spaced
 from lensapp.services.data.sources import count_cutouts, is_labelled, ready_sources
+from lensapp.services.inspect.queues import list_reviews
 from lensapp.services.inspect.vote_log import GOOD_GRADES, cutouts_graded, graded_last, standing
 from lensapp.services.score.scores import ScoresState, state_of_scores
 from lensapp.services.train.run_listing import studies_last, study_of_runs
 from lensapp.services.train.starter import starter_bands
-from lensapp.storage import datasets, reviews, runs, sources
+from lensapp.storage import datasets, runs, sources
 from lensapp.storage.records import Dataset, Review, Run, Source
 from lensapp.storage.scores import stored_scores
 from lensapp.storage.workspace import Workspace
@@ -79,7 +80,7 @@ def overview(ws: Workspace) -> Overview:
     ready = tuple(ready_sources(ws))
     versions = tuple(datasets.list_datasets(ws.database))
     trained = tuple(runs.list_runs(ws.database))
-    opened = tuple(reviews.list_reviews(ws.database))
+    opened = tuple(list_reviews(ws))
     cutouts = sum(count_cutouts(ws, source) for source in ready)
     of_studies = study_of_runs(ws)
     scores = sorted(stored_scores.score_counts(ws), key=lambda counted: counted[0] not in of_studies)

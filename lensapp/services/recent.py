@@ -8,6 +8,7 @@ from pathlib import PurePath
 from lensapp.core.acting import THIS_MACHINE
 from lensapp.core.plurals import counted
 from lensapp.job_kinds import JOB_KINDS, selection_of
+from lensapp.services.inspect.queues import is_passing
 from lensapp.services.train.job_control import WAITING_STATES, recent_jobs
 from lensapp.storage import reviews
 from lensapp.storage.care.trail import EXPORTED, read_trail
@@ -51,9 +52,12 @@ def recent_changes(ws: Workspace, *, since: float, limit: int) -> list[Change]:
         if review_id in names and count:
             text = f"{inspector} graded {counted(count, 'candidate')} of {names[review_id]}"
             changes.append(Change(last, text, "team", {"review": names[review_id]}))
+    passing = {one.name for one in reviews.list_reviews(ws.database) if is_passing(ws, one)}
     for row in read_trail(ws.database, limit=JOBS_LOOKED_AT):
         if row["kind"] == "source" and row["name"].startswith(HIDDEN_PREFIX):
             continue  # that of blind tests: the review tells of them
+        if row["kind"] == "review" and row["name"] in passing:
+            continue  # nobody has voted in it
         if row["at"] > since and row["did"] not in TOLD_BY_JOBS:
             who = _begins(row["who"])
             text = f"{who} {row['did']} {row['kind']} {row['name']}"

@@ -378,6 +378,9 @@ def test_more_like_a_candidate_open_and_lead_back_to_it(gallery: GalleryServer, 
     assert "review=first" in page.url
     assert page.locator("[data-do='goToOrigin']").is_hidden()
     page.keyboard.press("Escape")
+    offered = page.locator("[data-set='review'] option").all_inner_texts()
+    assert "first" in offered
+    assert "like-sky-0020" not in offered, "it is left, and nobody voted in it"
     page.select_option("[data-set='review']", "no-features")
     page.wait_for_selector(".tile[aria-selected='true'][aria-label*='sea-0000']")
     page.locator("[data-do='findAlike']").click()

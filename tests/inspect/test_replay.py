@@ -275,8 +275,8 @@ def test_the_commands_tell_replays_and_similar_candidates(ws, capsys):
     similar = ["similar", "elu_cnn-2", "sky", "--candidate", "J0003", "--count", "5"]
     assert main(["--workspace", folder, "--json", *similar]) == 0
     told = json.loads(capsys.readouterr().out)
-    assert (told["review"], len(told["similar"]), told["exact"]) == ("like-J0003", 5, True)
-    assert reviews.get_review(ws.database, "like-J0003").size == 6
+    assert (told["review"], len(told["similar"]), told["exact"]) == ("similar-J0003", 5, True)
+    assert reviews.get_review(ws.database, "similar-J0003").size == 6
 
 
 def test_orders_are_compared_at_first_after_as_many_views_as_there_are_lenses():

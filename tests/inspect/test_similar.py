@@ -5,9 +5,14 @@ import pytest
 
 from lensapp.core.errors import FeaturesMissing, InvalidInput
 from lensapp.core.inspect.review_spec import ReviewSpec
+from lensapp.services.catalogue.choices import catalogue_choices
 from lensapp.services.inspect.gallery import OpenReview, open_review
-from lensapp.services.inspect.queues import create_review
+from lensapp.services.inspect.queues import create_review, list_reviews
+from lensapp.services.inspect.shares import next_task
 from lensapp.services.inspect.similar import review_more_like
+from lensapp.services.inspect.votes import VoteOp, VotePost, record_votes
+from lensapp.services.overview import overview
+from lensapp.services.recent import recent_changes
 from lensapp.storage import reviews, runs
 from lensapp.storage.records import Review, Source
 from lensapp.storage.workspace import Workspace
@@ -58,6 +63,33 @@ def test_a_candidate_and_those_most_alike_it_open_under_the_same_rules(ws, sourc
     other = create_review(ws, name="other", source_name="sky", spec=ReviewSpec(order="given"))
     graded_otherwise = review_more_like(open_review(ws, other.id), int(ids[20]), count=4)
     assert (graded_otherwise.name, graded_otherwise.run_id) == ("like-sky-0020-2", None)
+
+
+def test_a_look_at_what_is_similar_stands_in_lists_while_it_is_shown_and_once_somebody_voted(ws, source):
+    add_scores(ws, source, {0: 0.4}, name="seer")
+    ids = store_features(ws, source, along_a_line(), run_name="seer")
+    first = opened(ws, ReviewSpec(order="given"), "seer")
+    made = [review_more_like(first, int(ids[row]), count=4) for row in (20, 30)]
+
+    def listed(**how) -> list[str]:
+        return [one.name for one in list_reviews(ws, **how)]
+
+    assert listed() == ["first"]
+    assert listed(shown=(made[0].name,)) == ["like-sky-0020", "first"]
+    assert [one.name for one in overview(ws).reviews] == ["first"]
+    assert [one.name for one in catalogue_choices(ws).reviews] == ["first"]
+    assert next_task(ws, inspector="ada", after="first") is None
+    assert not any("like-" in change.text for change in recent_changes(ws, since=0, limit=20))
+    # Another inspector, in whose window it is open still, grades in it.
+    op = VoteOp(seq=1, id=int(ids[20]), grade="A", voted_at=1.0)
+    post = VotePost(client="window-of-bob", ops=(op,))
+    record_votes(ws, review=made[0], inspector="bob", post=post)
+    assert listed() == ["like-sky-0020", "first"]
+    op = VoteOp(seq=2, id=int(ids[20]), grade=None, voted_at=2.0)
+    record_votes(ws, review=made[0], inspector="bob", post=post.replaced(ops=(op,)))
+    assert listed() == ["like-sky-0020", "first"], "a grade taken back can be brought back in it"
+    reviews.close_review(ws.database, made[1].name)
+    assert listed() == ["like-sky-0030", "like-sky-0020", "first"]
 
 
 def test_blind_tests_lead_to_real_candidates_and_are_not_told(ws, source) -> None:

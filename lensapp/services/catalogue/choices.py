@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from operator import attrgetter
 
 from lensapp.core.catalogue.query import CatalogueQuery
-from lensapp.services.inspect.queues import is_fed_back
+from lensapp.services.inspect.queues import is_fed_back, list_reviews
 from lensapp.services.inspect.vote_log import voted_per_review
 from lensapp.services.train.run_listing import studies_last
 from lensapp.storage import reviews, runs, sources
@@ -60,7 +60,7 @@ class CatalogueChoices:
 
 def catalogue_choices(ws: Workspace) -> CatalogueChoices:
     """Return what a catalogue can be made of."""
-    every = reviews.list_reviews(ws.database)
+    every = list_reviews(ws)
     shown_in = {review.name: frozenset(reviews.source_ids_of(ws.database, review)) for review in every}
     voted_ids = voted_per_review(ws)
     voted = frozenset(review.name for review in every if review.id in voted_ids)

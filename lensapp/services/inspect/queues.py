@@ -1,6 +1,6 @@
 """Reviews: choose and order their candidates, mix blind tests in, save the queue; find reviews again."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from itertools import count
 from operator import attrgetter
 
@@ -15,7 +15,7 @@ from lensapp.core.inspect.review_spec import ReviewSpec
 from lensapp.core.inspect.shares import Shares, deal
 from lensapp.services.inspect.acquisition import Candidates, Ordering, ordered_candidates
 from lensapp.services.inspect.blind_tests import REPEAT, Mixed, mix_in
-from lensapp.services.inspect.vote_log import graded_candidates, voted_per_review, votes_in
+from lensapp.services.inspect.vote_log import graded_candidates, standing, voted_per_review, votes_in
 from lensapp.services.score.scores import MOST_HELD, joint_scores, kept_scores, learned_cutouts
 from lensapp.services.split.split_tables import refuse_mismatch
 from lensapp.storage import datasets, reviews, runs, sources
@@ -28,6 +28,7 @@ from lensapp.storage.workspace import Workspace
 
 Ids = NDArray[np.int64]
 
+ALIKE = "like-"  # how the names of looks at candidates similar to one begin
 DISPUTED = "-disputed"
 TAKEN_OVER = ("blind", "blind_to_others", "inspectors", "grades", "own_grades", "contaminants")
 
@@ -304,9 +305,25 @@ def is_fed_back(ws: Workspace, review: Review) -> bool:
     return in_order or review.name.endswith(DISPUTED)
 
 
-def list_reviews(ws: Workspace, *, graded_first: bool = False) -> list[Review]:
-    """Return every review, newest first; on request those with votes before the others."""
-    every = reviews.list_reviews(ws.database)
+def is_passing(ws: Workspace, review: Review) -> bool:
+    """Whether a review is a look at candidates similar to one, in which nobody has voted.
+
+    Nobody has to decide on it: it can be opened by its address, and is a review as any other from the first
+    vote on, or once it is closed or has another name.
+    """
+    spec = review.spec
+    look = spec.get("order") == "given" and spec.get("feeds_back") is False and review.name.startswith(ALIKE)
+    return look and review.closed_at is None and review.id not in standing(ws).received
+
+
+def list_reviews(
+    ws: Workspace, *, graded_first: bool = False, shown: Collection[str | None] = ()
+) -> list[Review]:
+    """Return the reviews to choose from, newest first; on request those with votes before the others.
+
+    Passing looks at what is similar are left out, but for those `shown` now, by name.
+    """
+    every = [one for one in reviews.list_reviews(ws.database) if one.name in shown or not is_passing(ws, one)]
     if graded_first:
         voted = voted_per_review(ws)
         every.sort(key=lambda review: review.id not in voted)

@@ -17,6 +17,7 @@ from lensapp.core.inspect.review_spec import ReviewSpec
 from lensapp.services.access.accounts import admission
 from lensapp.services.inspect.consensus import retired_lately
 from lensapp.services.inspect.gallery import OpenReview
+from lensapp.services.inspect.queues import list_reviews
 from lensapp.services.inspect.vote_log import votes_in
 from lensapp.services.inspect.votes import current_votes
 from lensapp.storage import reviews
@@ -132,7 +133,7 @@ def next_task(ws: Workspace, *, inspector: str, after: str | None = None) -> Tas
     """
     admitted = admission(ws) if mode() != "alone" else None
     tasks = []
-    for review in reversed(reviews.list_reviews(ws.database)):
+    for review in reversed(list_reviews(ws)):
         if review.closed_at is not None or review.name == after:
             continue
         own, spec = reviews.share_of(ws.database, review.id, inspector), ReviewSpec.parse(review.spec)

@@ -4,7 +4,7 @@ from lensapp.core.acting import needs
 from lensapp.core.errors import FeaturesMissing, InvalidInput, NotFound
 from lensapp.core.typed_commands import as_typed_here
 from lensapp.services.inspect.gallery import OpenReview
-from lensapp.services.inspect.queues import review_of_cutouts
+from lensapp.services.inspect.queues import ALIKE, review_of_cutouts
 from lensapp.services.score.features import runs_that_give_features
 from lensapp.services.score.neighbours import DEFAULT_COUNT, Neighbours, find_neighbours, runs_with_features
 from lensapp.services.train.runs import what_differs
@@ -47,7 +47,7 @@ def review_more_like(opened: OpenReview, shown_id: int, *, count: int = DEFAULT_
     similar = find_neighbours(ws, run_name=run_name, source_name=source.name, cutout_id=begin, count=count)
     queue = similar.cutout_ids.tolist() if opened.blind_tests else [begin, *similar.cutout_ids.tolist()]
     return review_of_cutouts(
-        ws, name=f"like-{candidate.candidate_id}", cutout_ids=queue, run_name=own, like=opened.spec
+        ws, name=f"{ALIKE}{candidate.candidate_id}", cutout_ids=queue, run_name=own, like=opened.spec
     )
 
 
@@ -86,9 +86,17 @@ def run_to_make_features(ws: Workspace, source: Source, own: str | None = None) 
 
 @needs("work")
 def review_alike(
-    ws: Workspace, *, run_name: str, source: Source, cutout_id: int, count: int = DEFAULT_COUNT
+    ws: Workspace,
+    *,
+    run_name: str,
+    source: Source,
+    cutout_id: int,
+    count: int = DEFAULT_COUNT,
+    called: str = ALIKE,
 ) -> tuple[Review, Neighbours]:
     """Return a review of a candidate and those most similar to it, itself first, and how similar they are.
+
+    Its name begins as `called`. One called otherwise than a look stands among the reviews at once.
 
     Raises
     ------
@@ -104,7 +112,7 @@ def review_alike(
     )
     [cutout] = sources.get_cutouts(ws.database, [cutout_id])
     queue = [cutout_id, *similar.cutout_ids.tolist()]
-    name = f"like-{cutout.candidate_id}"
+    name = f"{called}{cutout.candidate_id}"
     return review_of_cutouts(ws, name=name, cutout_ids=queue, run_name=run_name), similar
 
 

@@ -31,6 +31,7 @@ from lensapp.ingest.formats.table_files import columns_of, read_columns, read_fi
 from lensapp.ingest.gate.guards import reading
 from lensapp.ingest.gate.subprocesses import isolated_once
 from lensapp.ingest.refusals import Refused
+from lensapp.services.inspect.queues import list_reviews
 from lensapp.services.inspect.vote_export import CANDIDATE
 from lensapp.services.inspect.vote_log import worked_on_last
 from lensapp.services.inspect.vote_reviews import TargetReview, shown_by, target_reviews
@@ -260,7 +261,7 @@ def vote_targets(
     source = sources.get_source(ws.database, source_name)
     own = [
         one
-        for one in reviews.list_reviews(ws.database)
+        for one in list_reviews(ws)
         if one.closed_at is None and source.id in reviews.source_ids_of(ws.database, one)
     ]
     ids = table.cells["id"]

@@ -168,7 +168,7 @@ def _show_person(ws: Workspace, person: dict[str, Any]) -> None:
 
 def _invitations_of(ws: Workspace, person: dict[str, Any]) -> None:
     """Let one account be invited to reviews that go on."""
-    running = [one.name for one in list_reviews(ws) if one.closed_at is None]
+    running = [one.name for one in list_reviews(ws, shown=person["reviews"]) if one.closed_at is None]
     present = [name for name in person["reviews"] if name in running]
     with st.container(horizontal=True, vertical_alignment="bottom"):
         wanted = st.multiselect(

@@ -51,9 +51,10 @@ def show_inspect_page() -> None:
     ws = state.get_workspace()
     before = st.empty()  # what stands in it goes at once, not with the end of the next run
     admitted = admission(ws)
-    reviews = {one.name: one for one in list_reviews(ws) if may("work") or admitted.admits(one)}
-    running = [name for name, review in reviews.items() if review.closed_at is None]
     selected = state.selected("review")
+    every = list_reviews(ws, shown=(selected,))
+    reviews = {one.name: one for one in every if may("work") or admitted.admits(one)}
+    running = [name for name, review in reviews.items() if review.closed_at is None]
     if selected in reviews and selected not in running:
         page_head("Inspect")
         empty_state(

@@ -122,7 +122,7 @@ def _ask_views(result: Replay) -> int:
 
 def _choose_name(ws: Workspace, names: Collection[str]) -> str:
     """Ask for a review or a source: what is selected is chosen, else what is most graded of the source."""
-    of_source = {review.name: review.source_id for review in list_reviews(ws)}
+    of_source = {review.name: review.source_id for review in list_reviews(ws, shown=(selected("review"),))}
     reviews, sources = ([name for name in names if (name in of_source) is of] for of in (True, False))
     shown = next((one.id for one in ready_sources(ws) if one.name == selected("source")), None)
     voted = voted_per_review(ws)
@@ -150,7 +150,7 @@ def _choose_name(ws: Workspace, names: Collection[str]) -> str:
 
 def _say_what_is_lacking(ws: Workspace, name: str) -> None:
     """Say what the review or the source selected lacks to be replayed, where something else stands in."""
-    of_source = {review.name: review.source_id for review in list_reviews(ws)}
+    of_source = {review.name: review.source_id for review in list_reviews(ws, shown=(selected("review"),))}
     if (ungraded := stood_in_for("review", name)) in of_source:
         say_what_stands_in(str(ungraded), name, reason="nobody has graded it yet")
         return

@@ -44,7 +44,7 @@ from lensapp.ui.shared.forms import validated
 from lensapp.ui.shared.markup import plain_all
 from lensapp.ui.shared.page_head import lead_to_cutouts, page_head
 from lensapp.ui.shared.pictures import grade_style, picture_data
-from lensapp.ui.shared.state import choose, get_workspace, go, remember
+from lensapp.ui.shared.state import choose, get_workspace, go, remember, selected
 from lensapp.ui.shared.widgets import counted, download, duration, empty_state, number
 
 ICON = ":material/groups:"
@@ -74,7 +74,7 @@ def show_team_page() -> None:
     """Show how well the inspectors of a review do, how far they agree, their consensus and disputes."""
     ws = get_workspace()
     page_head("Team")
-    names = [review.name for review in list_reviews(ws, graded_first=True)]
+    names = [review.name for review in list_reviews(ws, graded_first=True, shown=(selected("review"),))]
     if not names:
         box = empty_state(
             "No review yet",
