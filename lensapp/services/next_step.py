@@ -14,6 +14,7 @@ from lensapp.services.data.demo import KIND as DEMO
 from lensapp.services.data.demo import labelled_beside, survey_name
 from lensapp.services.data.host_choice import PAINTED
 from lensapp.services.data.sources import is_labelled, label_counts, ready_sources
+from lensapp.services.evaluate.compare.better_told import BetterRun, better_told
 from lensapp.services.inspect.queues import create_review
 from lensapp.services.inspect.vote_log import graded_candidates
 from lensapp.services.score.scores import name_for_best
@@ -21,7 +22,6 @@ from lensapp.services.selected_chain import Chain, Kind, chain_of, done_of_sourc
 from lensapp.services.split.datasets import freeze_split
 from lensapp.services.split.previews import complements_of
 from lensapp.services.train import runs as trainings
-from lensapp.services.train.better_runs import better_run, compared_in_words
 from lensapp.services.train.starter import install_starter, is_starter, starter_bands
 from lensapp.storage import datasets, reviews, runs, sources
 from lensapp.storage.columns.source_columns import cutout_columns
@@ -413,9 +413,9 @@ def _with_trained(ws: Workspace, chain: Chain, run: Run, source: Source) -> Next
     if run.evaluation is None and not chain.scored and tested and not is_starter(run):
         here = f"Evaluate {run.name} on the test part."
         return NextStep(f"Evaluate {run.name}", here, "evaluate", names, {}, "evaluate")
-    better = None if chain.scored else better_run(ws, run)
+    better = None if chain.scored else better_told(ws, run)
     if better is not None:
-        return _with_better(ws, chain, run, better)
+        return _with_better(ws, chain, better)
     survey = None if chain.scored else _to_search(ws, chain, run)
     if survey is not None:
         return _next_step(ws, chain_of(ws, {**names, "source": survey.name, "run": run.name}))
@@ -424,14 +424,15 @@ def _with_trained(ws: Workspace, chain: Chain, run: Run, source: Source) -> Next
     return _review_of_best(ws, chain, source, "Review the top {}")
 
 
-def _with_better(ws: Workspace, chain: Chain, run: Run, better: Run) -> NextStep:
+def _with_better(ws: Workspace, chain: Chain, better: BetterRun) -> NextStep:
     """Return the next step of the best run of a version, in place of that of a run that scored nothing."""
-    step = _next_step(ws, chain_of(ws, {**chain.names, "run": better.name}))
-    why = f"{better.name} is better than {run.name}: {compared_in_words(better, run)}."
+    name = better.run.name
+    step = _next_step(ws, chain_of(ws, {**chain.names, "run": name}))
     if step.starts == "score":
-        return replace(step, label=f"Score with {better.name}", here=f"{step.here} {why}")
+        return replace(step, label=f"Score with {name}", here=f"{step.here} {better.why}")
     if step.starts == "review":
-        return replace(step, label=f"{step.label} of {better.name}", here=f"{step.here} {why}", done_on=None)
+        label, here = f"{step.label} of {name}", f"{step.here} {better.why}"
+        return replace(step, label=label, here=here, done_on=None)
     return step
 
 

@@ -87,7 +87,7 @@ def overview(ws: Workspace) -> Overview:
     cast = standing(ws)
 
     # One line on the newest of each stage.
-    newest_source, newest_version, newest_run = "nothing imported", "no version frozen", "none trained"
+    newest_source, newest_version, newest_network = "nothing imported", "no version frozen", "none trained"
     newest_scores, inspecting = "none scored", "nobody has graded yet"
     if ready:
         newest_source = ready[0].name if len(ready) == 1 else f"in {counted(len(ready), 'source')}"
@@ -96,7 +96,7 @@ def overview(ws: Workspace) -> Overview:
         newest_version = f"{versions[0].name}: {counted(members, 'member')}"
     if trained:
         newest = studies_last(ws, trained)[0]
-        newest_run = f"{newest.name}, {newest.state}"
+        newest_network = f"{newest.name}, {newest.state}"
     unlabelled = bool(ready) and not versions and not any(is_labelled(ws, source) for source in ready)
     scorable = bool(trained) or any(source.bands == starter_bands() for source in ready)
     if unlabelled and scorable and not scores:
@@ -117,12 +117,17 @@ def overview(ws: Workspace) -> Overview:
             "Cutouts", cutouts, noun(cutouts, "cutout"), newest_source, "Look" if ready else "Import", "data"
         ),
         Stage("Dataset", len(versions), noun(len(versions), "version"), newest_version, "Split", "split"),
-        Stage("Network", len(trained), noun(len(trained), "run"), newest_run, "Train", "train"),
+        Stage("Network", len(trained), noun(len(trained), "run"), newest_network, "Train", "train"),
         Stage("Scores", total_scores, noun(total_scores, "score"), newest_scores, "Score", "score"),
         Stage("Votes", cast.votes, noun(cast.votes, "vote"), inspecting, "Inspect", "inspect"),
         Stage("Catalogue", cast.good, f"A or B {noun(cast.good, 'candidate')}", export, "Open", "catalogue"),
     )
     return Overview(ready, versions, trained, opened, cast.voted, dict(cast.grades), stages, tuple(scores))
+
+
+def newest_run(ws: Workspace, facts: Overview) -> Run | None:
+    """Return the run that the card of the networks names: the newest, folds and trials last; None without."""
+    return next(iter(studies_last(ws, facts.runs)), None)
 
 
 def last_graded(ws: Workspace) -> dict[str, str]:

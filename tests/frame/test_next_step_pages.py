@@ -107,7 +107,7 @@ def test_the_round_goes_on_with_the_better_of_two_runs_of_a_version(ws):
     step = stands(ws, run="second").next_step
     assert (step.label, step.selection["run"]) == ("Score with first", "first")
     assert step.here.endswith(
-        f"first is better than second: AUROC {reached:.3f}, second {reached - 0.1:.3f}."
+        f"first has a higher test AUROC than second: {reached:.3f} against {reached - 0.1:.3f}."
     )
     rooms.add_scores(ws, first, source)
     assert stands(ws, run="second").next_step.label == "Review the top 40 of first"

@@ -171,16 +171,16 @@ def test_the_run_that_has_scored_the_source_is_shown_first_and_told_of_beside_an
     newest = add_run(ws, dataset, "newest")
     assert open_page("score").selectbox(key="choose-run").value == "first"
     page = open_page("score", run="newest", source="sky")
-    assert any("first has scored sky already: test AUROC" in one.value for one in page.caption)
-    page.button(key="score-to-other-run").click().run()
+    assert any("first has scored sky already." in one.value for one in page.caption)
+    page.button(key="to-other-run").click().run()
     assert not page.exception
     assert page.selectbox(key="choose-run").value == "first"
-    assert "score-to-other-run" not in {one.key for one in page.button}  # the other is not measured
+    assert "to-other-run" not in {one.key for one in page.button}  # the other is not measured
     measured = runs.get_run(ws.database, "first").evaluation
     reached = measured["auroc"]
     runs.update_run(ws.database, newest.id, evaluation=measured | {"auroc": reached + 0.02})
     page = open_page("score", run="first", source="sky")
-    told = f"newest is better: test AUROC {reached + 0.02:.3f}, first {reached:.3f}"
+    told = f"newest has a higher test AUROC than first: {reached + 0.02:.3f} against {reached:.3f}"
     assert any(told in one.value for one in page.caption)
 
 

@@ -8,11 +8,15 @@ from numpy.typing import NDArray
 
 from lensapp.core.align import ABSENT, rows_of
 from lensapp.core.errors import InvalidInput
+from lensapp.core.evaluate.curves import checked, count_thresholds
+from lensapp.core.evaluate.delong import paired_auroc_test
+from lensapp.core.evaluate.metrics import auroc
 from lensapp.core.evaluate.resampling import Difference, compare_figures
 from lensapp.services.evaluate.evaluation import Evaluation, load_evaluation
 from lensapp.storage.workspace import Workspace
 
 FEWEST_SHARED = 20
+AUROC = "auroc"
 
 
 def differences(ws: Workspace, run: str, other: str, *, part: str = "test") -> dict[str, Any]:
@@ -68,12 +72,7 @@ def compare_pair(first: Evaluation, second: Evaluation) -> tuple[Difference, ...
     InvalidInput
         When they share too few.
     """
-    here, there = paired(first, second)
-    if len(here) < FEWEST_SHARED:
-        raise InvalidInput(
-            f"{first.run} and {second.run} were measured on {len(here)} cutouts in common, and a comparison "
-            f"needs {FEWEST_SHARED}. Evaluate both on one dataset version."
-        )
+    here, there = _enough(first, second)
     groups = first.stored.group_ids
     compared = compare_figures(
         first.labels[here],
@@ -83,3 +82,32 @@ def compare_pair(first: Evaluation, second: Evaluation) -> tuple[Difference, ...
         groups=None if groups is None else groups[here],
     )
     return tuple(compared)
+
+
+@lru_cache(maxsize=64)
+def compare_aurocs(first: Evaluation, second: Evaluation) -> Difference:
+    """Compare the AUROCs of two evaluations as `compare_pair` does, without resamples that it does not need.
+
+    Raises
+    ------
+    InvalidInput
+        When they share too few cutouts, or these lack a class.
+    """
+    if first.stored.group_ids is not None:
+        return next(one for one in compare_pair(first, second) if one.figure == AUROC)
+    here, there = _enough(first, second)
+    labels, one = checked(first.labels[here], first.scores[here])
+    _, other = checked(labels, second.scores[there])
+    (low, high), p_value = paired_auroc_test(labels, one, other)
+    values = [auroc(count_thresholds(labels, scores)) for scores in (one, other)]
+    return Difference(AUROC, *values, values[0] - values[1], low, high, p_value)
+
+
+def _enough(first: Evaluation, second: Evaluation) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    here, there = paired(first, second)
+    if len(here) < FEWEST_SHARED:
+        raise InvalidInput(
+            f"{first.run} and {second.run} were measured on {len(here)} cutouts in common, and a comparison "
+            f"needs {FEWEST_SHARED}. Evaluate both on one dataset version."
+        )
+    return here, there

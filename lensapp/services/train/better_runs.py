@@ -43,11 +43,3 @@ def better_run(ws: Workspace, run: Run) -> Run | None:
     ]
     others = [one for one in others if has_network(ws, one)]
     return best_of(others) if others else None
-
-
-def compared_in_words(run: Run, other: Run) -> str:
-    """Return the AUROC that one run reached beside that of another: "AUROC 0.980, second 0.930"."""
-    reached, others = auroc_on_test(run), auroc_on_test(other)
-    if reached is None:
-        return ""
-    return f"AUROC {reached:.{DIGITS}f}" + ("" if others is None else f", {other.name} {others:.{DIGITS}f}")

@@ -8,6 +8,7 @@ import streamlit as st
 from lensapp.core.errors import NotFound
 from lensapp.core.train.committees import MODEL as COMMITTEE
 from lensapp.services.data.sources import ready_sources
+from lensapp.services.evaluate.compare.better_told import better_told
 from lensapp.services.evaluate.compare.same_part import run_before
 from lensapp.services.evaluate.evaluation import (
     Evaluation,
@@ -23,6 +24,7 @@ from lensapp.services.train.starter import REMARK, STARTER_NAME, is_starter, sta
 from lensapp.storage.records import Run
 from lensapp.storage.workspace import Workspace
 from lensapp.ui.evaluate.checks.audit_view import show_audit
+from lensapp.ui.evaluate.compare.other_run import show_other_run
 from lensapp.ui.evaluate.page_example import show_evaluate_example
 from lensapp.ui.evaluate.score_view import show_classes, show_scores
 from lensapp.ui.evaluate.value_view import show_values
@@ -79,6 +81,8 @@ def show_evaluate_page() -> None:
         part = _choose_part()
     with right:
         compared = _choose_compared(comparable_runs(ws, run, part=part), run)
+    if part == TEST:
+        show_other_run(better_told(ws, run))
     if run.name in under_way and not is_evaluated(ws, run, part=part):
         if not watch_job(ws, "evaluate", run=run.name):
             _follow_training(ws, run.name, part=part)

@@ -8,13 +8,15 @@ import streamlit as st
 from lensapp.job_kinds import JOB_KINDS
 from lensapp.services.data.demo import KIND as DEMO
 from lensapp.services.data.demo import example_lenses
-from lensapp.services.overview import Overview, overview
+from lensapp.services.evaluate.compare.better_told import better_told
+from lensapp.services.overview import Overview, newest_run, overview
 from lensapp.services.recent import recent_changes
 from lensapp.services.train.job_control import active_jobs
 from lensapp.services.train.run_listing import study_of_runs
 from lensapp.services.train.starter import is_starter
 from lensapp.storage.records import Run
 from lensapp.ui.data.demo_dialog import demo_dialog
+from lensapp.ui.evaluate.compare.other_run import show_other_run
 from lensapp.ui.home.cards import show_cards
 from lensapp.ui.home.tour import show_tour, start_tour
 from lensapp.ui.score.starter import offer_starter, show_starter_card
@@ -54,6 +56,8 @@ def show_home() -> None:
     live_jobs(*JOB_KINDS)
     chosen = stands.selection.get("source")
     show_cards(facts, source_name=chosen)
+    newest = newest_run(get_workspace(), facts)
+    show_other_run(better_told(get_workspace(), newest) if newest else None, page="evaluate")
     with st.container(horizontal=True, vertical_alignment="center", key="more-cutouts"):
         if st.button("Make a demo survey", icon=":material/auto_awesome:", type="tertiary", key="demo"):
             demo_dialog()

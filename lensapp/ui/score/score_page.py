@@ -20,6 +20,7 @@ from lensapp.services.evaluate.expectations import LEAST_GALAXIES
 from lensapp.services.evaluate.seen_pictures import size_where_cropped
 from lensapp.services.inspect.queues import create_review, feedback_warning
 from lensapp.services.score.estimates import load_estimates
+from lensapp.services.score.other_runs import other_run
 from lensapp.services.score.scores import (
     Scored,
     count_at_least,
@@ -37,12 +38,12 @@ from lensapp.services.train.starter import STARTER_NAME, is_starter
 from lensapp.storage.records import Cutout, Run, Source
 from lensapp.storage.workspace import Workspace
 from lensapp.ui.evaluate.chance import warn_of_chance
+from lensapp.ui.evaluate.compare.other_run import show_other_run
 from lensapp.ui.evaluate.cutout_sheet import show_cutouts
 from lensapp.ui.evaluate.evaluation_figures import score_histogram_csv
 from lensapp.ui.evaluate.survey_view import show_survey_numbers
 from lensapp.ui.evaluate.threshold import current_threshold
 from lensapp.ui.score.estimates import offer_probabilities, show_estimates
-from lensapp.ui.score.other_run import show_other_run
 from lensapp.ui.score.permissions import ask_permissions
 from lensapp.ui.score.recall import show_recall
 from lensapp.ui.score.score_example import show_example
@@ -89,7 +90,7 @@ def show_score_page() -> None:
         source = _choose_source(ws, run, imported)
     if is_starter(run):
         show_starter_card()
-    show_other_run(ws, run, source, trained)
+    show_other_run(other_run(ws, run, source, trained))
     busy = watch_job(ws, "score", run=run.name, source=source.name)
     for warning in runs.fit_warnings(ws, run, source):
         st.warning(warning, icon=":material/straighten:")

@@ -1,0 +1,26 @@
+"""The line that tells of another run than the one a page is about, with a button that shows it."""
+
+from functools import partial
+
+import streamlit as st
+
+from lensapp.services.evaluate.compare.better_told import BetterRun
+from lensapp.ui.shared.markup import plain
+from lensapp.ui.shared.state import ask_to_go, select
+
+
+def show_other_run(other: BetterRun | None, *, page: str | None = None) -> None:
+    """Say in a line why one would look at another run, with a button that shows it here or on `page`."""
+    if other is None:
+        return
+    opened = partial(select, "run") if page is None else lambda run: ask_to_go(page, run=run)
+    with st.container(horizontal=True, vertical_alignment="center", gap="small", key="other-run"):
+        st.caption(f":material/info: {plain(other.why)}", width="content")
+        st.button(
+            f"Show {plain(other.run.name)}",
+            type="tertiary",
+            icon=":material/arrow_forward:",
+            key="to-other-run",
+            on_click=opened,
+            args=(other.run.name,),
+        )
