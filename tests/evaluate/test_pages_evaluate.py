@@ -19,6 +19,7 @@ from lensapp.services.catalogue.export import export
 from lensapp.services.evaluate import differences
 from lensapp.services.evaluate.compare import side_by_side
 from lensapp.services.evaluate.evaluation import Evaluation, load_evaluation, threshold_columns
+from lensapp.services.evaluate.expectations import few_for_threshold
 from lensapp.services.evaluate.explanations import explanation_key
 from lensapp.services.evaluate.figure_tables import figures_table
 from lensapp.services.inspect.queues import review_of_cutouts
@@ -152,7 +153,7 @@ def test_all_curves_follow_the_threshold_of_the_address(folder: Path) -> None:
 def test_a_suggested_threshold_is_taken_with_one_click(folder: Path) -> None:
     full_workspace(folder)
     page = open_page("evaluate", run="elu_cnn-1")
-    page.get_by_key("evaluate-aims").set_value("completeness_90").run()
+    page.get_by_key("evaluate-aims").set_value("youden").run()
     assert not page.exception
     assert page.slider(key="evaluate-threshold").value != 0.5
 
@@ -322,6 +323,22 @@ def test_slider_figures_and_a_hint_follow_scores_that_are_all_near_0(folder: Pat
     assert not any("No score reaches" in info.value for info in page.info)
 
 
+def test_a_threshold_chosen_among_few_is_offered_with_its_limits() -> None:
+    """Of 14 non-lenses none accepted leaves up to 21.5 % (Wilson, by hand: z² / (n + z²))."""
+    labels = np.arange(70) < 56
+
+    def few(labels: np.ndarray) -> str | None:
+        return few_for_threshold(propose_thresholds(labels, labels * 1.0, part="validation"))
+
+    assert few(labels) == (
+        "Chosen among 56 lenses and 14 non-lenses, which is few: each non-lens accepted is 7.1\u00a0% of "
+        "them, and where none is, 22\u00a0% may be (95\u00a0%). Take a larger validation part, or as many of "
+        "the best as can be looked at."
+    )
+    assert few(np.arange(300) < 100) is None
+    assert "completeness is known to ±" in str(few(np.arange(210) < 10))
+
+
 def test_where_a_half_misleads_it_is_said_and_the_proposed_threshold_is_set_by_a_button(folder: Path) -> None:
     ws = full_workspace(folder)
     run_folder = ws.run_folder("elu_cnn-1")
@@ -334,6 +351,7 @@ def test_where_a_half_misleads_it_is_said_and_the_proposed_threshold_is_set_by_a
     turned = np.repeat(scores[:, None], stored.rotated_scores.shape[1], axis=1)
     evaluations.save_evaluation(run_folder, "test", replace(stored, rotated_scores=turned, figures=figures))
     page = open_page("evaluate", run="elu_cnn-1")
+    assert any("Chosen among 3 lenses and 9 non-lenses" in text.value for text in page.caption)
     said = next(info.value for info in page.info if "misleads" in info.value)
     assert "accepts 1 of 3 lenses (completeness 33.3 %, purity 100 %)" in said
     assert "At 0.2, best F1 on the validation part, completeness is 100 % and purity 100 %" in said

@@ -3,6 +3,7 @@
 All follow scikit-learn's definitions to rounding. TPR0 and TPR10 are those of the Bologna challenge.
 """
 
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -27,6 +28,9 @@ COIN = 0.5  # the AUROC of scores that say nothing
 PARTIAL_RATE = 0.05  # of false positives, up to which a partial area is taken
 FALSE_POSITIVE_RATES = (1e-2, 1e-3, 1e-4)
 NEGATIVES_EXPECTED = 3  # accepted at a rate that is proposed: with fewer, the rate itself is not known
+EXCEPTIONS = 0.1  # lenses missed and non-lenses accepted at the aims of 90 %, of which as many are expected
+TELLING = round(NEGATIVES_EXPECTED / EXCEPTIONS)  # lenses, or cutouts accepted
+COUNTED_IN = 100  # non-lenses of a part in which 10 false positives are no more than a tenth
 
 
 @dataclass(frozen=True)
@@ -121,8 +125,10 @@ class ThresholdProposals:
     @classmethod
     def from_dict(cls, saved: dict[str, Any]) -> "ThresholdProposals":
         """Read what `as_dict` returned; aims out of reach, of which older ones say nothing, have a reason."""
-        thresholds = tuple(Suggestion(**one) for one in saved["thresholds"])
-        reasons = _with_unreached(saved["not_proposed"], thresholds, part=saved["part"])
+        part, offered = saved["part"], tuple(Suggestion(**one) for one in saved["thresholds"])
+        numbers = {name: saved[name] for name in ("n_positive", "n_negative")}
+        thresholds, untold = _told(offered, part=part, **numbers)
+        reasons = _with_unreached(untold | saved["not_proposed"], thresholds, part=part)
         return cls(**saved | {"thresholds": thresholds, "not_proposed": reasons})
 
 
@@ -268,8 +274,9 @@ def brier(labels: ArrayLike, scores: ArrayLike) -> float | None:
 def propose_thresholds(labels: ArrayLike, scores: ArrayLike, *, part: str) -> ThresholdProposals:
     """Propose thresholds for common aims on one part of a dataset, and say why others are not.
 
-    A false positive rate is proposed only where at least 3 non-lenses are expected above it. A part with
-    lenses or non-lenses only proposes nothing.
+    A false positive rate is proposed only where at least 3 non-lenses are expected above it, and a share of
+    90 % where 3 exceptions to it are; a number of false positives needs 100 non-lenses. A part with lenses or
+    non-lenses only proposes nothing.
 
     Parameters
     ----------
@@ -290,9 +297,32 @@ def propose_thresholds(labels: ArrayLike, scores: ArrayLike, *, part: str) -> Th
         for rate in FALSE_POSITIVE_RATES
         if not resolves(counts, rate)
     }
-    thresholds = tuple(suggest_thresholds(counts))
-    reasons = _with_unreached(not_proposed, thresholds, part=part)
+    numbers = {"n_positive": n_positive, "n_negative": counts.n_negative}
+    thresholds, untold = _told(suggest_thresholds(counts), part=part, **numbers)
+    reasons = _with_unreached(untold | not_proposed, thresholds, part=part)
     return ThresholdProposals(part, n, n_positive, n - n_positive, thresholds, reasons)
+
+
+def _told(
+    offered: Sequence[Suggestion], *, part: str, n_positive: int, n_negative: int
+) -> tuple[tuple[Suggestion, ...], dict[str, str]]:
+    """Return the thresholds whose aim a part of so many cutouts can tell, and why it cannot tell the others.
+
+    What no non-lens of a few passes, or most of a few lenses reach, is another threshold in another part.
+    """
+    few = {}
+    if n_negative < COUNTED_IN:
+        few = dict.fromkeys(
+            ("tpr0", "tpr10"), f"needs {COUNTED_IN} non-lenses, the {part} part has {n_negative}"
+        )
+    if n_positive < TELLING:
+        few["completeness_90"] = f"needs {TELLING} lenses, the {part} part has {n_positive}"
+    purity = next((one for one in offered if one.name == "purity_90" and one.accepted < TELLING), None)
+    if purity is not None:
+        few[purity.name] = (
+            f"only {purity.accepted} of the {part} part would be accepted, {TELLING} are needed to tell it"
+        )
+    return tuple(one for one in offered if one.name not in few), few
 
 
 def _with_unreached(

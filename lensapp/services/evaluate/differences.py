@@ -99,8 +99,8 @@ def compare_aurocs(first: Evaluation, second: Evaluation) -> Difference:
     labels, one = checked(first.labels[here], first.scores[here])
     _, other = checked(labels, second.scores[there])
     (low, high), p_value = paired_auroc_test(labels, one, other)
-    values = [auroc(count_thresholds(labels, scores)) for scores in (one, other)]
-    return Difference(AUROC, *values, values[0] - values[1], low, high, p_value)
+    area, others = (auroc(count_thresholds(labels, scores)) for scores in (one, other))
+    return Difference(AUROC, area, others, area - others, low, high, p_value)
 
 
 def _enough(first: Evaluation, second: Evaluation) -> tuple[NDArray[np.int64], NDArray[np.int64]]:

@@ -7,7 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lensapp.core.evaluate.curves import thinned
-from lensapp.core.evaluate.intervals import trials_for
+from lensapp.core.evaluate.intervals import trials_for, wilson_interval
+from lensapp.core.evaluate.metrics import COUNTED_IN, TELLING, ThresholdProposals
 from lensapp.core.evaluate.prevalence import (
     Expectation,
     SurveySpec,
@@ -52,6 +53,29 @@ def few_for_survey(evaluation: Evaluation) -> str | None:
         f"numbers. {LEAST_LENSES} lenses tell completeness to ±\u202f{COARSE:.1f}, {LEAST_NONLENSES} "
         f"non-lenses a false positive rate of {100 * LEAST_FPR:g} % from 0."
     )
+
+
+def few_for_threshold(proposals: ThresholdProposals) -> str | None:
+    """Say that a threshold was chosen among few lenses or non-lenses, and how far that is off; else None."""
+    lenses, nonlenses = proposals.n_positive, proposals.n_negative
+    if not proposals.thresholds or (lenses >= TELLING and nonlenses >= COUNTED_IN):
+        return None
+    said = f"Chosen among {counted(lenses, 'lens')} and {counted(nonlenses, 'non-lens')}, which is few:"
+    if nonlenses < COUNTED_IN:
+        _, high = wilson_interval(0, nonlenses)
+        said += (
+            f" each non-lens accepted is {_percent(1 / nonlenses)} of them, and where none is, "
+            f"{_percent(high)} may be (95\u00a0%)"
+        )
+    if lenses < TELLING:
+        low, high = wilson_interval(lenses // 2, lenses)
+        said += " and" if nonlenses < COUNTED_IN else ""
+        said += f" completeness is known to ±\u202f{(high - low) / 2:.1g} only"
+    return f"{said}. Take a larger {proposals.part} part, or as many of the best as can be looked at."
+
+
+def _percent(share: float) -> str:
+    return f"{100 * share:.2g}\u00a0%"
 
 
 def person_time(hours: float) -> str:

@@ -7,6 +7,7 @@ import streamlit as st
 from lensapp.core.evaluate.score_axis import AIM_LABELS, ScoreAxis, at_least, threshold_text
 from lensapp.core.numerals import score_text
 from lensapp.services.evaluate.evaluation import Evaluation, better_than_usual, usual_threshold
+from lensapp.services.evaluate.expectations import few_for_threshold
 from lensapp.ui.evaluate.survey_figures import share
 from lensapp.ui.shared.scores import USUAL_THRESHOLD, hint_at_low_scores
 from lensapp.ui.shared.state import select, selected, take_threshold
@@ -97,6 +98,8 @@ def choose_threshold(evaluation: Evaluation, why_low: Callable[[], str]) -> floa
                 on_change=take_suggestion,
                 help="; ".join(meanings) + (f". Not offered: {'; '.join(absent)}." if absent else "."),
             )
+    if proposals is not None and (few := few_for_threshold(proposals)):
+        st.caption(f":material/warning: {few}")
     began = current == usual and selected("threshold") is None
     _say_what_it_gives(evaluation, threshold, why=why if began else "", why_low=why_low)
     return threshold

@@ -2,6 +2,7 @@
 
 import csv
 import json
+from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
@@ -307,6 +308,30 @@ def test_each_aim_out_of_reach_has_its_reason_also_in_proposals_from_before():
     assert proposed.not_proposed["fpr_1e-3"].startswith("needs 3000 non-lenses")
     older = proposed.as_dict() | {"not_proposed": {}}
     assert "purity_90" in ThresholdProposals.from_dict(older).not_proposed
+
+
+@pytest.mark.parametrize(("lenses", "nonlenses"), [(60, 14), (60, 100), (9, 200)])
+def test_no_threshold_is_proposed_at_the_edge_of_what_the_counts_can_tell(lenses, nonlenses):
+    """As one that no non-lens of 14 passes: in another part of a survey one in five may."""
+    labels = np.arange(lenses + nonlenses) < lenses
+    scores = np.random.default_rng(3).normal(labels * 3.0, 1)
+    proposed = propose_thresholds(labels, scores, part="validation")
+    names, absent = {one.name for one in proposed.thresholds}, proposed.not_proposed
+    assert {"accuracy", "f1", "youden"} <= names
+    assert ({"tpr0", "tpr10"} <= names) is (nonlenses >= 100)
+    assert ("completeness_90" in names) is (lenses >= 30)
+    if nonlenses < 100:
+        assert absent["tpr0"] == absent["tpr10"] == "needs 100 non-lenses, the validation part has 14"
+    if lenses < 30:
+        assert absent["completeness_90"] == "needs 30 lenses, the validation part has 9"
+        assert absent["purity_90"].endswith(
+            "of the validation part would be accepted, 30 are needed to tell it"
+        )
+    before = suggest_thresholds(count_thresholds(labels, scores))  # as older evaluations have stored them
+    older = proposed.as_dict() | {"thresholds": [asdict(one) for one in before], "not_proposed": {}}
+    read = ThresholdProposals.from_dict(older)
+    assert read.thresholds == proposed.thresholds
+    assert read.not_proposed.items() >= {one: why for one, why in absent.items() if "fpr" not in one}.items()
 
 
 def test_a_part_of_one_class_proposes_nothing_and_says_why():
