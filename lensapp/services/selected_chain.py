@@ -51,7 +51,8 @@ def chain_of(ws: Workspace, selected: Mapping[str, str | None], *, led_by: Kind 
 
     Where two parts of a selection do not go together, such as a network and cutouts in other bands, what the
     page is about stays: the source, or what it is `led_by`. The newest that belongs to the others stands in
-    for what is not selected, does not exist or does not go with them.
+    for what is not selected, does not exist or does not go with them. A review leaves the version that is
+    selected with its source, as pages about the source do: both tell the size of the same.
     """
     return _chain(ws, led_by, *sorted((kind, name) for kind, name in selected.items() if name is not None))
 
@@ -65,8 +66,10 @@ def _chain(ws: Workspace, led_by: Kind, *pairs: tuple[str, str]) -> Chain:
     run = _named(runs.get_run, database, selected.get("run"))
     review = _named(reviews.get_review, database, selected.get("review"))
     if led_by == "review" and review is not None:
+        if source is not None and source.id != review.source_id:
+            dataset = None
         source = sources.source_by_id(database, review.source_id)
-        dataset, run = None, None if review.run_id is None else runs.run_by_id(database, review.run_id)
+        run = None if review.run_id is None else runs.run_by_id(database, review.run_id)
     elif led_by == "run" and run is not None:
         dataset = _learned_from(ws, run)
         source = _source_of(ws, source, dataset, run)

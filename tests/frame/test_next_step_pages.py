@@ -20,6 +20,22 @@ from support.small_surveys import make_survey
 PROJECT = Path(__file__).parents[2]
 
 
+def test_pages_about_a_review_tell_the_version_that_other_pages_tell(tmp_path):
+    ws = Workspace.open(tmp_path / "ws")
+    source = rooms.add_survey(ws)
+    run = rooms.add_run(ws, rooms.add_dataset(ws, source), "first")
+    rooms.add_scores(ws, run, source)
+    rooms.add_votes(ws, run, source)
+    rooms.add_survey(ws, "more")
+    larger = freeze_split(ws, source_names=["sky", "more"], spec=SplitSpec()).name
+    selected = {"source": "sky", "run": "first", "review": "round-1"}
+    for version, size in ((larger, 80), ("sky-v1", 40)):
+        for kind in ("source", "review"):
+            of = round_of(ws, selected | {"dataset": version}, [], led_by=kind)
+            told = {stage.name: stage.count for stage in of.stages}["Dataset"], of.selection["dataset"]
+            assert told == (size, version), kind
+
+
 def test_pressing_the_next_step_opens_its_page_with_the_source(tmp_path, monkeypatch):
     monkeypatch.setenv("LENSAPP_WORKSPACE", str(tmp_path / "workspace"))
     monkeypatch.setenv("LENSAPP_WORKER", "0")
