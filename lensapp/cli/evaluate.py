@@ -279,7 +279,7 @@ def vetoes(arguments: Arguments) -> dict[str, Any]:
     SpecOptions(CalibrationSpec),
 )
 def calibrate(arguments: Arguments) -> dict[str, Any]:
-    """Fit probabilities to the scores of a run on its validation part.
+    """Fit probabilities to the scores of a run on its validation part, by the method that does best there.
 
     The calibration is kept with the run and applied wherever its score appears, beside the raw score.
     """
@@ -296,7 +296,10 @@ def calibrate(arguments: Arguments) -> dict[str, Any]:
             workspace,
             runs.start_evaluation(workspace, run_name=arguments.run, part=calibrations.PART),
         )
-    fitted = calibrations.calibrate(workspace, arguments.run, method=method)
+    if method == "best":
+        fitted = calibrations.calibrate_by_best(workspace, arguments.run)
+    else:
+        fitted = calibrations.calibrate(workspace, arguments.run, method=method)
     return calibrations.calibration_summary(workspace, arguments.run, fitted)
 
 

@@ -18,6 +18,7 @@ from lensapp.services.catalogue.charts import caption_lines
 from lensapp.services.catalogue.export import export
 from lensapp.services.catalogue.ledger import ledger_of_candidate
 from lensapp.services.catalogue.query import catalogue
+from lensapp.services.evaluate import calibrations
 from lensapp.services.evaluate.calibrations import (
     calibrate,
     calibrated_by_id,
@@ -199,5 +200,24 @@ def test_the_command_fits_tells_what_it_changes_and_removes(trained, capsys):
     run = runs.get_run(trained.workspace.database, "first")
     assert isinstance(calibration_of(trained.workspace, run), Calibration)
     assert main([*command, "--method", "none"]) == 0
+    capsys.readouterr()
     assert calibration_of(trained.workspace, run) is None
     remove_calibration(trained.workspace, "first")  # twice does no harm
+
+
+@pytest.mark.parametrize("best", ["beta", "none"])
+def test_the_command_takes_the_best_of_validation_unless_told_and_says_which(
+    trained, capsys, monkeypatch, best
+):
+    """As the page offers it; where the raw scores are best none is kept."""
+    ws = trained.workspace
+    calibrate(ws, "first", method="isotonic")
+    losses = dict.fromkeys(("none", "platt", "isotonic", "beta", "temperature"), 0.5) | {best: 0.4}
+    monkeypatch.setattr(calibrations, "losses_of_methods", lambda evaluation: losses)
+    [marked] = [one for one in compare_methods(ws, load_evaluation(ws, "first")) if one.best]
+    assert main(["--workspace", str(ws.folder), "calibrate", "first", "--json"]) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert told["best"] == marked.method == best
+    assert told["log_loss"] == losses
+    kept = calibration_of(ws, runs.get_run(ws.database, "first"))
+    assert told["method"] == (None if kept is None else kept.method) == (None if best == "none" else best)

@@ -172,7 +172,7 @@ def test_a_survey_in_numbers_at_a_threshold_by_hand():
     survey = SurveySpec(galaxies=10**6, prevalence=1e-3)
     table = expectation_table(made(scores, labels), survey, threshold=0.5)
     [row] = [row for row in table.to_dict("records") if row["threshold for"] == "as chosen"]
-    assert (row["candidates"], row["true lenses"], row["completeness"]) == (
+    assert (row["to inspect"], row["true lenses"], row["completeness"]) == (
         "20\u202f780", "800", "0.800 (0.711–0.867)",  # by Wilson, as statsmodels has it
     )  # fmt: skip
     purity, limits = row["purity"].removesuffix(")").split(" (")

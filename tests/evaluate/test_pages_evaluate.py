@@ -397,7 +397,7 @@ def test_the_survey_follows_its_prevalence_which_the_address_keeps(folder: Path)
     assert any("with 10\u202f000 lenses" in said.value for said in page.caption)
     labels = [one.label for one in (*page.main.metric, *page.main.select_slider)]
     drawn = [one.type for one in page.main if one.type in ("metric", "select_slider")]
-    assert {"Candidates", "Purity", "Completeness", "Person-time"} <= set(labels)
+    assert {"To inspect", "Purity", "Completeness", "Person-time"} <= set(labels)
     assert drawn.index("metric") < len(drawn) - 1 - drawn[::-1].index("select_slider")  # the answer first
     assert page.query_params["prevalence"] in ("0.01", ["0.01"])
 

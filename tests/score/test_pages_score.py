@@ -286,12 +286,27 @@ def small_surveys_count(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(expectations, name, 1)
 
 
+@pytest.mark.parametrize("asked", [10, 40])
+def test_the_best_are_marked_among_the_scores_only_where_they_are_not_all(folder: Path, asked: int) -> None:
+    full_workspace(folder)
+    page = open_page("score", run="elu_cnn-1", source="sky", top=str(asked))
+    [caption] = [one.value for one in page.caption if "the threshold of Evaluate" in one.value]
+    assert ("all are asked for above" in caption) is (asked == 40)
+    drawn = next(one for one in figures_of(page) if "cutouts" in str(one["layout"]["yaxis"]["title"]))
+    words = [one["text"] for one in drawn["layout"]["annotations"]]
+    assert ("the 10 best, to review" in words) is (asked == 10)
+    assert any("to review" in one for one in words) is (asked == 10)
+
+
 @pytest.mark.usefixtures("small_surveys_count")
 def test_score_says_what_the_network_would_give_in_a_survey_of_the_sources_size(folder: Path) -> None:
     full_workspace(folder)
     page = open_page("score", run="elu_cnn-1", source="sky")
     told = {one.label: one.value for one in page.metric}
-    assert {"Purity", "Candidates", "Person-time", "Completeness"} <= told.keys()
+    said = next(one.value for one in page.caption if "not counted" in one.value)
+    assert "of the cutouts scored here 20 reach it" in said
+    assert "Candidates" not in told, "what is expected of a survey is no count of those scored"
+    assert {"Purity", "To inspect", "Person-time", "Completeness"} <= told.keys()
     assert next(one for one in page.number_input if one.label == "Galaxies").value == 40
 
 

@@ -79,6 +79,27 @@ def calibrate(ws: Workspace, run_name: str, *, method: CalibrationMethod) -> Cal
 
 
 @needs("work")
+def calibrate_by_best(ws: Workspace, run_name: str) -> Calibration | None:
+    """Keep the calibration of a run that its validation part judges best; none where that is the raw scores.
+
+    Where the part cannot judge, its lenses being all of one object, it is the first of the methods.
+
+    Raises
+    ------
+    NotFound, InvalidInput
+        As `calibrate` does.
+    """
+    evaluation = scored(ws, run_name, part=PART)
+    fitted_maps(evaluation)  # says of a part that is too small which one it is
+    best = _best_of(losses_of_methods(evaluation)) or METHODS[0]
+    method = next((one for one in METHODS if one == best), None)
+    if method is None:
+        remove_calibration(ws, run_name)
+        return None
+    return calibrate(ws, run_name, method=method)
+
+
+@needs("work")
 def remove_calibration(ws: Workspace, run_name: str) -> None:
     """Let a run have no calibration."""
     (ws.run_folder(run_name) / CALIBRATION).unlink(missing_ok=True)
@@ -152,7 +173,7 @@ def compare_methods(ws: Workspace, evaluation: Evaluation) -> list[CalibrationFi
         validation = scored(ws, evaluation.run, part=PART)
         maps |= fitted_maps(validation)
         losses = losses_of_methods(validation)
-    best = min(losses, key=lambda name: round(losses[name], LOSS_DIGITS), default=None)
+    best = _best_of(losses)
     measured = {name: reliability(evaluation, one) for name, one in maps.items()}
     return [
         CalibrationFigures(
@@ -167,6 +188,10 @@ def compare_methods(ws: Workspace, evaluation: Evaluation) -> list[CalibrationFi
         for name, one in measured.items()
         if one is not None
     ]
+
+
+def _best_of(losses: Mapping[str, float]) -> str | None:
+    return min(losses, key=lambda name: round(losses[name], LOSS_DIGITS), default=None)
 
 
 def best_method(methods: Iterable[CalibrationFigures]) -> str:
@@ -194,9 +219,16 @@ def fitted_maps(evaluation: Evaluation) -> dict[str, Calibration]:
     }
 
 
-def calibration_summary(ws: Workspace, run_name: str, calibration: Calibration) -> dict[str, Any]:
-    """Return a calibration and what it does to the test part, where the run was evaluated there."""
-    summary: dict[str, Any] = {"run": run_name, **calibration.as_dict()}
+def calibration_summary(ws: Workspace, run_name: str, calibration: Calibration | None) -> dict[str, Any]:
+    """Return a calibration, or that there is none, and what it does to the test part, if measured there.
+
+    `log_loss` is that of the validation part by each method, of which the smallest is the best.
+    """
+    losses = losses_of_methods(scored(ws, run_name, part=PART))
+    summary: dict[str, Any] = {"run": run_name, "best": _best_of(losses), "log_loss": losses}
+    if calibration is None:
+        return summary | {"method": None}
+    summary |= calibration.as_dict()
     del summary["scores"], summary["probabilities"]
     try:
         evaluation = scored(ws, run_name, part="test")

@@ -87,7 +87,7 @@ def expectation_table(evaluation: Evaluation, survey: SurveySpec, *, threshold: 
                 {
                     "threshold for": aim,
                     "score ≥": threshold_text(at, digits=4),
-                    "candidates": expected_count(expected.true_candidates + expected.false_candidates),
+                    "to inspect": expected_count(expected.true_candidates + expected.false_candidates),
                     "true lenses": expected_count(expected.true_candidates),
                     **rates_with_limits(expected),
                     f"person-time ({unit})": expected_count(per_hour * expected.hours),

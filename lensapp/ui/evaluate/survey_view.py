@@ -121,7 +121,7 @@ def show_survey_numbers(
         title="At each threshold",
         caption=f"From the {evaluation.part} part: n = {number(evaluation.counts.n)}, "
         f"{number(evaluation.counts.n_positive)} of them lenses. Each threshold is named by what it was "
-        "chosen for on the validation part; the columns say what it gives at the prevalence above. In "
+        "chosen for on the validation part; the columns say what is expected at the prevalence above. In "
         "brackets: 95 % limits; without any false positive in the part only the lower one of purity.",
         terms={},
         digits=3,
@@ -146,8 +146,8 @@ def _show_answer(
     said = f"Expected at {at_least(threshold)} from the rates of the {evaluation.part} part"
     if reached is not None:  # of a page without a slider of thresholds
         link = f"{base_path()}/evaluate{address_of({'run': evaluation.run})}"
-        here = f"{number(reached)} of those scored here reach it"
-        said += f", not counted: {here}, the threshold of [Evaluate]({link})"
+        said += f", the threshold of [Evaluate]({link}), not counted; of the cutouts scored here "
+        said += f"{number(reached)} reach it"
     low, high = expected.completeness_low, expected.completeness_high
     st.caption(f"{said}. 95\u00a0%: purity {purity}, completeness {low:.3f}–{high:.3f}.")
 
@@ -229,7 +229,12 @@ def _show_expected(expected: Expectation, survey: SurveySpec) -> None:
     candidates, area = expected.true_candidates + expected.false_candidates, survey.area_deg2
     per_area = [("Per deg²", number(candidates / area), "Candidates per square degree.")] if area else []
     cells = [
-        ("Candidates", expected_count(candidates), "Cutouts that the threshold accepts."),
+        (
+            "To inspect",
+            expected_count(candidates),
+            "Candidates expected in such a survey, by the rates of the part: cutouts that the threshold "
+            "accepts.",
+        ),
         *per_area,
         (
             "Purity",

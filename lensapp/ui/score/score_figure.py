@@ -33,7 +33,7 @@ def scored_figure(
     reached
         How many cutouts have at least the threshold.
     best
-        How many are to be reviewed, and the lowest of their scores.
+        How many are to be reviewed, and the lowest of their scores; nothing is marked where that is all.
     """
     figure = score_figure(columns, threshold=threshold, axis=axis)
     if set(columns) == {"edges", "unlabelled"}:  # one class needs no marks to be told from others
@@ -45,16 +45,14 @@ def scored_figure(
         )
     count, lowest = best
     low, high = figure.layout.xaxis.range
-    begin = float(axis.positions(axis.clipped(lowest)))
-    if count < sum(int(counts.sum()) for name, counts in columns.items() if name != "edges"):
-        tint = figures.faded(colours[3], TINT)
-        figure.add_vrect(x0=begin, x1=high, fillcolor=tint, line_width=0, layer="below")
-    figure.add_vline(x=begin, line={"color": colours[3], "width": 1.5})
     at = float(axis.positions(threshold))
-    words = (
-        (begin, f"{'the best' if count == 1 else f'top {number(count)}'} to review", colours[3], 1),
-        (at, f"≥ {threshold_text(threshold)}: {number(reached)}", figures.ink(), 0),
-    )
+    words = [(at, f"≥ {threshold_text(threshold)}: {number(reached)}", figures.ink(), 0)]
+    if count < sum(int(counts.sum()) for name, counts in columns.items() if name != "edges"):
+        begin, tint = float(axis.positions(axis.clipped(lowest))), figures.faded(colours[3], TINT)
+        figure.add_vrect(x0=begin, x1=high, fillcolor=tint, line_width=0, layer="below")
+        figure.add_vline(x=begin, line={"color": colours[3], "width": 1.5})
+        marked = "the best, to review" if count == 1 else f"the {number(count)} best, to review"
+        words.append((begin, marked, colours[3], 1))
     for x, text, colour, line in words:
         right = (x - low) / (high - low) > 0.5
         figure.add_annotation(

@@ -258,6 +258,8 @@ def _show_histogram(
     columns = histogram(scored)
     above = count_at_least(ws, scored, run=run, source=source, threshold=threshold)
     seen = f"; {number(learned)} of {number(scored.total)} were trained or validated on" if learned else ""
+    marked = f"shaded: the {'best' if best == 1 else f'{number(best)} best'}, asked for above"
+    marked = "all are asked for above" if best == len(scored) else marked
     figures.show_figure(
         scored_figure(
             columns,
@@ -269,7 +271,7 @@ def _show_histogram(
         ),
         title=f"Scores of {source.name}",
         caption=f"n = {number(len(scored))} by {run.name}; {number(above)} at {at_least(threshold)}, the "
-        f"threshold of Evaluate{seen}",
+        f"threshold of Evaluate{seen}; {marked}",
         csv=partial(score_histogram_csv, columns),
         key="score-histogram",
         height=470,  # about as tall as the pictures beside it
