@@ -12,7 +12,6 @@ from lensapp.job_kinds import JOB_KINDS, selection_of
 from lensapp.services.catalogue.feedback import usual_votes_change
 from lensapp.services.data.demo import KIND as DEMO
 from lensapp.services.data.demo import labelled_beside, survey_name
-from lensapp.services.data.host_choice import PAINTED
 from lensapp.services.data.sources import is_labelled, label_counts, ready_sources
 from lensapp.services.evaluate.compare.better_told import BetterRun, better_told
 from lensapp.services.inspect.queues import create_review
@@ -142,7 +141,10 @@ def round_of(
             step = NextStep(f"Watch: {job.title}", f"{job.title} is under way.", step.page, names, {})
             break
     measured = chain.run is not None and chain.run.evaluation is not None
-    return Round(_stages(chain, done_of_source(ws, chain), busy, networks), step, chain.names, measured)
+    of_source = done_of_source(ws, chain)
+    used = of_source.exported or _in_a_version(ws, of_source.review)
+    stages = _stages(chain, of_source, busy, networks, votes_used=used)
+    return Round(stages, step, chain.names, measured)
 
 
 def take_step(ws: Workspace, step: NextStep) -> Mapping[str, str]:
@@ -208,10 +210,20 @@ def _works_on_network(job: Job, networks: Collection[str]) -> bool:
     return JOB_KINDS[job.kind].page in about_networks and _made(job).get("run") in networks
 
 
+def _in_a_version(ws: Workspace, review: Review | None) -> bool:
+    """Whether votes of a review were fed back into a dataset version."""
+    return review is not None and any(
+        review.name in one.spec.get("reviews", ()) for one in datasets.list_datasets(ws.database)
+    )
+
+
 def _stages(
-    chain: Chain, of_source: Chain, busy: set[str], networks: Mapping[str, Run]
+    chain: Chain, of_source: Chain, busy: set[str], networks: Mapping[str, Run], *, votes_used: bool
 ) -> tuple[RoundStage, ...]:
-    """Return the stages of a chain; scores, votes and the export are `of_source`."""
+    """Return the stages of a chain; scores, votes and the export are `of_source`.
+
+    Votes are done once all of a review are given, or once those given are used.
+    """
     source, dataset, run = chain.source, chain.dataset, chain.run
     scored_by, review = of_source.run, of_source.review
     members = sum(sum(part.values()) for part in dataset.counts.values()) if dataset else None
@@ -241,7 +253,8 @@ def _stages(
             f"by {scored_by.name}" if scored_by and of_source.scored else "Not scored yet.",
         ),
         "Votes": (
-            review is not None and of_source.graded >= review.size, of_source.graded if review else None,
+            review is not None and (votes_used or of_source.graded >= review.size),
+            of_source.graded if review else None,
             review.size if review else None,
             f"candidates of {review.name} graded" if review else "No review of them yet.",
         ),
@@ -368,7 +381,7 @@ def _first_version(ws: Workspace, source: Source, names: Mapping[str, str]) -> N
     here = "Look at the parts, then freeze this version."
     missing = [label for label in LABELS if not label_counts(ws, source).get(label)]
     other = _with_label(ws, source, missing[0]) if len(missing) == 1 else None
-    if other is not None and other.kind == PAINTED and source.name in other.spec.get("hosts", ()):
+    if other is not None and other.kind == sources.PAINTED and source.name in other.spec.get("hosts", ()):
         return _next_step(ws, chain_of(ws, {"source": other.name}))
     if other is not None:
         both = {"sources": [source.name, other.name]}

@@ -3,14 +3,16 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from lensapp.core.plurals import counted, thin_spaced
 from lensapp.services.catalogue.usual_export import exported_after
+from lensapp.services.data.demo import KIND as DEMO
 from lensapp.services.data.demo import (
     free_demo_name,
     labelled_beside,
     searched_with,
     start_demo_with_survey,
 )
-from lensapp.services.data.sources import ready_sources
+from lensapp.services.data.sources import count_cutouts, ready_sources
 from lensapp.services.inspect.vote_log import voted_per_review
 from lensapp.services.next_step import Round
 from lensapp.simulation.survey import BesideSpec, DemoSpec
@@ -37,7 +39,7 @@ EXPORT, FEED_BACK = {"view": "export"}, {"view": "feed-back"}
 STEPS: dict[str, tuple[str, str, str, Mapping[str, str] | None]] = {
     "made": (
         "Make a demo survey",
-        "2 000 simulated galaxies with labels to learn from, and 1 000 elsewhere without, to search.",
+        "{} simulated galaxies with labels to learn from{}.",
         "data",
         None,
     ),
@@ -113,10 +115,24 @@ def tour_of(ws: Workspace, stands: Round) -> list[TourStep]:
     }
     done = _done_once(ws, labelled, searched) | {name for name, reached in now.items() if reached}
     own = {} if searched is None else {"scored": f"Score {searched.name}"}
+    told = {"made": _what_is_made(ws, labelled, searched)}
     return [
-        TourStep(own.get(name, title), text, page, name in done, view)
+        TourStep(own.get(name, title), told.get(name, text), page, name in done, view)
         for name, (title, text, page, view) in STEPS.items()
     ]
+
+
+def _what_is_made(ws: Workspace, labelled: Source | None, searched: Source | None) -> str:
+    """Return what the sources of a tour hold, or what they will hold before there are any."""
+    if labelled is not None and labelled.kind != DEMO:
+        return f"{counted(count_cutouts(ws, labelled), 'cutout')} of {labelled.name} stand in for it."
+    if labelled is None:
+        beside_it = BesideSpec().of(DemoSpec())
+        to_learn, to_search = DemoSpec().count, 0 if beside_it is None else beside_it.count
+    else:
+        to_learn, to_search = (0 if one is None else count_cutouts(ws, one) for one in (labelled, searched))
+    beside = f", and {thin_spaced(to_search)} elsewhere without, to search" if to_search else ""
+    return STEPS["made"][1].format(thin_spaced(to_learn), beside)
 
 
 def _done_once(ws: Workspace, labelled: Source | None, searched: Source | None) -> set[str]:

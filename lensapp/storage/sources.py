@@ -31,6 +31,7 @@ from lensapp.storage.records import Cutout, Rejection, Source
 
 READY = "ready"  # the state of a source once all of it is there
 WORTH_READING = 4  # rows between those asked for, of each, that cost less than asking for single ones
+PAINTED = "paint"  # the kind of a source of lenses painted on cutouts of others
 SIMULATED = "demo"  # the kind of a simulated survey: nothing of it lies where its positions are on the sky
 HIDDEN_KIND = "calibrators"  # cutouts that only their review shows
 HIDDEN_PREFIX = "hidden-"  # how the names of such sources begin

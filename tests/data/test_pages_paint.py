@@ -9,6 +9,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from lensapp import jobs
+from lensapp.core.brightness import Brightness, Magnitudes
 from lensapp.core.data.paint_spec import PaintSpec
 from lensapp.services.care.removal import delete, empty_trash
 from lensapp.services.data.demo import simulate_survey
@@ -155,6 +156,24 @@ def test_a_page_opens_with_as_many_lenses_and_nonlenses_as_its_hosts_are_good_fo
     assert "paint-fewer" not in [one.key for one in app.button]
 
 
+def test_how_bright_hosts_and_nonlenses_are_is_said_and_nonlenses_alike_are_a_click(
+    with_hosts: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    app = open_paint()
+    assert any("Median magnitude in i: hosts " in one.value for one in app.caption)
+    assert "paint-alike" not in [one.key for one in app.button]
+    apart = Brightness(Magnitudes(17.9, 18.9, 19.8), Magnitudes(19.0, 20.4, 22.0))
+    monkeypatch.setattr(paint_page, "brightness_of", lambda _, spec: None if spec.as_bright else apart)
+    app.checkbox(key="paint-as_bright").uncheck().run()
+    app.button(key="paint-try").click().run()
+    (told,) = (one.value for one in app.markdown if "A network may learn brightness" in one.value)
+    assert "hosts 18.9 (80 % between 17.9 and 19.8), other non-lenses 20.4 (80 %" in told
+    app.button(key="paint-alike").click().run()
+    assert app.checkbox(key="paint-as_bright").value
+    assert len(figures_of(app.main)) == 1
+    assert "paint-alike" not in [one.key for one in app.button]
+
+
 def test_numbers_that_somebody_entered_stay_whatever_fits_the_hosts():
     usual = {"count": 1000, "nonlens_ratio": 1.0}
     few = SimpleNamespace(hosts=54, nonlenses=102)
@@ -202,6 +221,8 @@ def _without(spec: PaintSpec, name: str) -> PaintSpec:
     inner = {"choice": {"unmarked": False}, "mass": {"even_radii": False}, "source": {"clumps": 1}}
     if name in inner:
         return previewed(spec.replaced(**{name: getattr(spec, name).replaced(**inner[name])}))
+    if name == "as_bright":
+        return previewed(spec.replaced(as_bright=False))
     other = others[name] if name in others else getattr(spec, name) / 2 + 2 * (name == "seed")
     return previewed(spec.replaced(**{name: int(other) if name in ("seed", "count") else other}))
 

@@ -12,6 +12,7 @@ from lensapp.cli import main
 from lensapp.core.data.conditions import parse_filter
 from lensapp.core.data.paint_spec import PaintSpec
 from lensapp.core.errors import BandMismatch, InvalidInput, JobCancelled, NotFound
+from lensapp.core.sampling import alike_first
 from lensapp.core.split.splits import SplitSpec
 from lensapp.services.data.host_choice import (
     UNMARKED,
@@ -22,7 +23,7 @@ from lensapp.services.data.host_choice import (
     kept_psf,
     usual_hosts,
 )
-from lensapp.services.data.paint_preview import preview_painting
+from lensapp.services.data.paint_preview import brightness_of, preview_painting
 from lensapp.services.data.painting import paint_source, read_psf, start_painting
 from lensapp.services.split.datasets import freeze_split
 from lensapp.simulation.host_galaxies import red_sequence
@@ -144,10 +145,11 @@ def test_conditions_on_hosts_and_on_other_nonlenses_hold_for_these_alone(ws: Wor
         return [np.array([every[key] for key in one.cutout_id]) for one in (sample.galaxies, sample.others)]
 
     choice = {"smallest_size": 1.0, "where": ["mag < 18.5"]}
-    hosts, others = magnitudes(choose_hosts(ws, SPEC.replaced(choice=choice)))
+    any_other = SPEC.replaced(choice=choice, as_bright=False)
+    hosts, others = magnitudes(choose_hosts(ws, any_other))
     assert hosts.max() < 18.5 < others.max()
     assert len(hosts) + len(others) == COUNT - 1  # without the one labelled as a lens
-    sample = choose_hosts(ws, SPEC.replaced(choice=choice, nonlens_where=["mag > 19"]))
+    sample = choose_hosts(ws, any_other.replaced(nonlens_where=["mag > 19"]))
     hosts, others = magnitudes(sample)
     assert hosts.max() < 18.5
     assert others.min() > 19
@@ -156,6 +158,41 @@ def test_conditions_on_hosts_and_on_other_nonlenses_hold_for_these_alone(ws: Wor
         ("in the sources", 90), ("not labelled as lenses", 89), ("with at most 2 % of pixels masked", 89)
     ]  # fmt: skip
     assert counts[3][0] == "with mag < 18.5"
+
+
+@pytest.mark.parametrize("calibrated", [True, False])
+def test_other_nonlenses_are_as_bright_as_the_hosts_unless_any_are_asked_for(
+    ws: Workspace, calibrated: bool
+) -> None:
+    if not calibrated:
+        (ws.cutouts_folder("sky") / FLUX_SCALES).unlink()
+    every = {cutout.id: cutout.properties["mag"] for cutout in cutouts_of(ws, "sky")}
+    bright = SPEC.replaced(choice={"smallest_size": 1.0, "where": ["mag < 18"]}, count=30, nonlens_ratio=1)
+    medians = {}
+    for as_bright in (True, False):
+        spec = bright.replaced(as_bright=as_bright)
+        sample = choose_hosts(ws, spec)
+        assert sample.zero_point is calibrated
+        medians[as_bright] = np.median([every[key] for key in sample.others.cutout_id])
+        preview = preview_painting(ws, spec)
+        both = brightness_of(preview, spec)
+        assert both is None or both.differs is not as_bright
+        assert ("zero point unknown" in preview.magnitude_name) is not calibrated
+    assert medians[True] < 18.1
+    assert medians[False] > 18.5
+
+
+def test_what_is_drawn_first_is_distributed_like_others_as_far_as_there_is_enough() -> None:
+    rng = np.random.default_rng(3)
+    values, like = rng.uniform(16, 24, 4000), rng.normal(19, 0.5, 300)
+    order = alike_first(rng, values, like, count=200, step=0.25)
+    assert sorted(order.tolist()) == list(range(4000))
+    first = values[order[:200]]
+    assert np.percentile(first, [10, 50, 90]) == pytest.approx(np.percentile(like, [10, 50, 90]), abs=0.25)
+    few = alike_first(rng, values[:10], like, count=200, step=0.25)
+    assert sorted(few.tolist()) == list(range(10))
+    unknown = alike_first(rng, np.full(4, np.nan), like, count=2, step=0.25)
+    assert sorted(unknown.tolist()) == list(range(4))
 
 
 def test_galaxies_drawn_at_random_for_a_preview_are_counted_as_such(ws: Workspace) -> None:

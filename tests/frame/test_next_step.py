@@ -81,6 +81,7 @@ def test_grades_count_towards_the_review_and_an_export_ends_the_round(ws):
     assert (stands(ws).next_step.label, stands(ws).next_step.starts) == ("Export sky", "export")
     export(ws, CatalogueQuery(of=("sky",)), out=ws.folder / "sky.csv")
     assert stands(ws).stages[-1].done
+    assert (counts(stands(ws))["Votes"], stands(ws).stages[-2].of) == ((True, 6), 40), "which were used"
     assert stands(ws).next_step.view == {"view": "feed-back"}
     rooms.add_dataset(ws, source, "sky-v2")
     step = stands(ws, dataset="sky-v2", run="first").next_step

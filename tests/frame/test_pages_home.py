@@ -299,6 +299,22 @@ def test_a_step_of_the_tour_stays_done_when_another_run_is_chosen(workspace, mon
     assert [step.done for step in after] == before == [True] * 7 + [False] * 2
 
 
+def test_the_tour_tells_what_will_be_made_and_then_what_was_made(workspace):
+    def told(**selected):
+        return tour_of(workspace, round_of(workspace, selected, []))[0].text.replace("\u202f", " ")
+
+    before = "2 000 simulated galaxies with labels to learn from, and 1 000 elsewhere without, to search."
+    assert told() == before
+    pages_workspace.add_survey(workspace, "demo1")
+    alone = "40 simulated galaxies with labels to learn from."
+    assert told(source="demo1") == alone
+    pages_workspace.add_survey(workspace, "demo1-survey", labelled=False)
+    for name in ("demo1", "demo1-survey"):
+        assert told(source=name) == alone.replace(".", ", and 40 elsewhere without, to search.")
+    add_source(workspace, "own", count=12)
+    assert told(source="own") == "12 cutouts of own stand in for it."
+
+
 def test_the_tour_on_both_sources_of_a_demo_is_one(workspace, monkeypatch):
     """Whichever of the two is selected, the step is that of the one which it is done with."""
     monkeypatch.setattr(tour, "GRADED", 6)

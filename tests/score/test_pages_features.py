@@ -19,7 +19,7 @@ from lensapp.storage.features import FeatureMap, features_folder, open_store, sa
 from lensapp.storage.files import checksum_of
 from lensapp.storage.workspace import Workspace
 from lensapp.ui.score import feature_map
-from lensapp.ui.score.selection import best_first, selection_words
+from lensapp.ui.score.selection import best_first, selection_words, weak_clusters
 from lensapp.ui.shared.markup import guard_figure
 from support.pages_workspace import (
     COUNT,
@@ -133,6 +133,27 @@ def test_each_colouring_draws_every_cutout_once(folder: Path) -> None:
     rows = features.cluster_rows(table)
     assert sum(row["votes"] for row in rows) == 6
     assert feature_map.dot_size(10) > feature_map.dot_size(100_000)
+
+
+def test_numbers_of_close_clusters_hide_none() -> None:
+    rng = np.random.default_rng(2)
+    places = rng.normal(200, 15, (12, 2))
+    moved = places + np.array(feature_map.moved_apart(places))
+    apart = np.hypot(*(moved[:, None] - moved[None]).transpose(2, 0, 1)) + 1e3 * np.eye(12)
+    assert apart.min() >= feature_map.NUMBER_PIXELS - 1e-9
+    assert feature_map.moved_apart(np.array([[0.0, 0.0], [90.0, 0.0]])) == [(0.0, 0.0)] * 2
+    figure = feature_map.go.Figure()
+    feature_map.number_clusters(
+        figure, [0, 1], np.array([[0.0, 0.0], [0.1, 0.0]]), extent=np.array([10.0, 10.0]),
+        ink="#000000", ground="#ffffff",
+    )  # fmt: skip
+    assert [one.showarrow for one in figure.layout.annotations] == [False, True]
+
+
+def test_clusters_that_hold_few_cutouts_are_called_weak() -> None:
+    rows = [{"cluster": 0, "size": 30}, {"cluster": -1, "size": 70}]
+    assert weak_clusters(rows).startswith("Weak clusters: 70 of 100 cutouts are in none. Try k-means")
+    assert not weak_clusters([{"cluster": 0, "size": 50}, {"cluster": -1, "size": 50}])
 
 
 def test_scores_that_lie_close_together_take_all_colours() -> None:

@@ -90,6 +90,26 @@ def test_magnitudes_say_of_how_many_cutouts_they_tell(workspace):
     assert freeze.proto.type == "primary"
 
 
+def test_classes_of_different_brightness_are_told_of_and_nonlenses_alike_are_a_click(workspace):
+    cutouts = [
+        {
+            "candidate_id": f"c{row}",
+            "label": "nonlens" if row % 3 else "lens",
+            "properties": {"mag_r": 18.0 + row % 3 + row / 40},
+        }
+        for row in range(60)
+    ]
+    add_source(workspace, "some", count=60, cutouts=cutouts)
+    app = open_split()
+    (told,) = (one.value for one in app.warning if "brightness" in one.value)
+    assert "The median mag r of the lenses is 18.7 (80 % between 18.1 and 19.3)" in told
+    assert any("Median: lenses 18.7, non-lenses 20.2." in one.value for one in app.caption)
+    app.button(key="split-as-bright").click().run()
+    assert app.text_input(key="split-filter").value == 'label == "lens" | 18.1 <= mag_r <= 19.3'
+    assert not any("brightness" in one.value for one in app.warning)
+    assert "split-as-bright" not in [one.key for one in app.button]
+
+
 def test_magnitudes_of_some_hundred_cutouts_are_not_in_a_handful_of_bins(workspace):
     make_survey(workspace, count=60)
     app = open_split()

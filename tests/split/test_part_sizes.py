@@ -51,6 +51,6 @@ def test_large_parts_parts_not_asked_for_and_absent_classes_are_not_told():
 def test_lenses_of_one_source_and_non_lenses_of_another_are_warned_of():
     label = np.array(["lens", "lens", "nonlens"], object)
     [said] = apart_by_source(np.array(["a", "a", "b"], object), label)
-    assert said.startswith("All lenses are of a, all non-lenses of b:")
+    assert said.startswith("All lenses are from a, all non-lenses from b:")
     assert apart_by_source(np.array(["a", "b", "b"], object), label) == ()
     assert apart_by_source(np.array(["a", "a"], object), label[:2]) == ()

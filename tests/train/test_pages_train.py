@@ -14,7 +14,7 @@ from lensapp.storage.runs import update_run
 from lensapp.storage.workspace import Workspace
 from lensapp.ui.shared import state, widgets
 from lensapp.ui.train import curves
-from lensapp.ui.train.train_page import summary_line
+from lensapp.ui.train.train_page import circumstances, summary_line
 from support.pages_workspace import (
     add_dataset,
     add_fold,
@@ -258,10 +258,13 @@ def test_of_the_starter_network_no_training_here_is_told(folder: Path) -> None:
     ws = full_workspace(folder)
     run = next(one.run for one in runs.list_statuses(ws) if one.name == "elu_cnn-1")
     assert "took 12 s" in summary_line(run)
+    assert "ended" not in summary_line(run), "which its help says: the line takes two rows at 1280 pixels"
+    assert ", ended " in circumstances(run)
+    assert "parameters." in circumstances(replace(run, summary=run.summary | {"parameters": 317_665}))
     shipped = summary_line(replace(run, summary=run.summary | {"starter": True}))
     assert "comes with the program" in shipped
     assert "took" not in shipped
-    assert "ended" not in shipped
+    assert "ended" not in circumstances(replace(run, summary=run.summary | {"starter": True}))
 
 
 @pytest.mark.parametrize(

@@ -97,14 +97,14 @@ class MassSpec(Spec):
         gt=0,
         le=30,
         title="Smallest Einstein radius (arcsec)",
-        description="Lenses are at least so strong.",
+        description="Einstein radius of the weakest lenses.",
     )
     largest_radius_arcsec: float = Field(
         3.0,
         gt=0,
         le=60,
         title="Largest Einstein radius (arcsec)",
-        description="Lenses are at most so strong.",
+        description="Einstein radius of the strongest lenses.",
     )
     even_radii: bool = Field(
         default=True,
@@ -122,7 +122,7 @@ class MassSpec(Spec):
     shear: Annotated[Distribution, within(0, 0.5)] = Field(
         Bell(centre=0.0, spread=0.05, lowest=0.0, highest=0.25),
         title="External shear",
-        description="Strength of the shear by what lies around the lens.",
+        description="Strength of the shear due to what lies around the lens.",
     )
 
     @model_validator(mode="after")
@@ -175,7 +175,7 @@ class LensedSourceSpec(Spec):
         Even(lowest=0.7, highest=1.8), title="Sersic index", description="1 is an exponential disc."
     )
     axis_ratio: Annotated[Distribution, within(0.05, 1)] = Field(
-        Even(lowest=0.35, highest=1.0), title="Axis ratio", description="1 is a disc seen from above."
+        Even(lowest=0.35, highest=1.0), title="Axis ratio", description="1 is a face-on disc."
     )
     redness: Annotated[Distribution, within(0, 1)] = Field(
         Bell(centre=0.3, spread=0.25, lowest=0.0, highest=1.0),
@@ -253,8 +253,8 @@ class PaintSpec(Spec):
         ge=0,
         le=1,
         title="Share of hosts",
-        description="Share of the non-lenses that are such galaxies as are painted on; the others are of any "
-        "kind that the conditions on them leave.",
+        description="Share of the non-lenses that are galaxies like the hosts; the others are of any kind "
+        "that fulfils their conditions.",
     )
     nonlens_where: Where = Field(
         (),
@@ -262,6 +262,13 @@ class PaintSpec(Spec):
         json_schema_extra={"example": "any, or such as mag_r < 20.5"},
         description="Non-lenses that are no hosts are drawn among the cutouts for which all of these hold, "
         "such as mag_r < 20.5, size > 1.2; the conditions on hosts are not asked of them. Empty: any cutout.",
+    )
+    as_bright: bool = Field(
+        default=True,
+        title="Other non-lenses as bright as hosts",
+        description="Take the other non-lenses in the range of the hosts' magnitudes, where there are enough "
+        "distributed like them, so that brightness does not tell lenses from the others. Where the unit of "
+        "flux is unknown the brightness in the pixels is compared.",
     )
     psf_source: str | None = Field(
         None,

@@ -169,6 +169,12 @@ def with_one_label(where: str, source_name: str, label: str) -> str:
     return f"({where}) & ({only})" if where else only
 
 
+def with_nonlenses_between(where: str, magnitude: str, lowest: float, highest: float) -> str:
+    """Return a filter that takes non-lenses in a range of magnitudes, and what `where` takes of all."""
+    only = f'label == "lens" | {lowest:.1f} <= {magnitude} <= {highest:.1f}'
+    return f"({where}) & ({only})" if where else only
+
+
 def kept_ids(ws: Workspace, source: Source, where: str) -> Ids:
     """Return the cutouts of a source that fulfil a filter on its catalogue, in the order of their rows.
 

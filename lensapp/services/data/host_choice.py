@@ -38,7 +38,7 @@ Rows = NDArray[np.int64]
 FloatArray = NDArray[np.float64]
 Pixels = NDArray[np.float32]
 
-OBJECTS, PAINTED, LENS, NONLENS = "objects", "paint", "lens", "nonlens"
+OBJECTS, LENS, NONLENS = "objects", "lens", "nonlens"
 PSF_PLANE, LEAST_PSF_PIXELS = "PSF", 5
 SKY_IMAGES, SKY_PIXELS, MOST_MEASURED = 200, 200 * 128**2, 40_000
 AT_ONCE, PIXELS_AT_ONCE = 128, 128**3
@@ -81,6 +81,11 @@ class HostSample:
         The chosen hosts; NaN where unknown.
     others
         All other whole cutouts that are not labelled as lenses and fulfil the conditions on non-lenses.
+    brightness, others_brightness
+        Magnitudes of both in the reference band, of an unknown zero point where `survey` is not calibrated
+        and no column has them; NaN where no light is measured.
+    zero_point
+        Whether that of the brightness is known.
     survey
         Bands, PSF, noise and unit.
     counts
@@ -94,6 +99,9 @@ class HostSample:
     velocity_dispersion: FloatArray
     scatter_dex: FloatArray
     others: Galaxies
+    brightness: FloatArray
+    others_brightness: FloatArray
+    zero_point: bool
     survey: Survey
     counts: dict[str, int] = field(default_factory=dict)
 
@@ -163,7 +171,8 @@ def choose_hosts(
         counts[UNMARKED] = int(fitting.sum())
     magnitudes = columns.magnitudes(survey.bands, shapes if survey.calibrated else None)
     magnitude = magnitudes[:, survey.reference]
-    if np.isfinite(magnitude).any():
+    zero_point = bool(np.isfinite(magnitude).any())
+    if zero_point:
         fitting &= (magnitude >= spec.choice.brightest_mag) & (magnitude <= spec.choice.faintest_mag)
     counts["in the range of magnitudes"] = int(fitting.sum())
     fitting &= _red(magnitudes, shapes, fitting, bands=survey.bands, choice=spec.choice)
@@ -178,12 +187,24 @@ def choose_hosts(
             f"No cutout of {', '.join(spec.hosts)} is a host as asked for ({told}). Widen the "
             "choice of hosts."
         )
+    bright = magnitude if zero_point else magnitudes_of(shapes.flux[:, survey.reference])
     others = columns.that_fulfil(spec.nonlens_where) & ~fitting
+    if spec.as_bright:
+        others &= in_range_of(bright, bright[fitting])
     redshift, dispersion, scatter = columns.masses(magnitudes, survey, spec)
     return HostSample(
         chosen, pool.of(fitting), magnitude[fitting], redshift[fitting],
-        dispersion[fitting], scatter[fitting], pool.of(others), survey, counts,
+        dispersion[fitting], scatter[fitting], pool.of(others), bright[fitting], bright[others], zero_point,
+        survey, counts,
     )  # fmt: skip
+
+
+def in_range_of(values: FloatArray, like: FloatArray) -> NDArray[np.bool_]:
+    """Return which values lie between the lowest and the highest of `like`; all where none is known."""
+    known = like[np.isfinite(like)]
+    if not len(known):
+        return np.ones(len(values), np.bool_)
+    return np.asarray((values >= known.min()) & (values <= known.max()), np.bool_)
 
 
 def usual_hosts(ws: Workspace, ready: Sequence[Source], selected: str | None) -> str:
@@ -209,7 +230,7 @@ def usual_hosts(ws: Workspace, ready: Sequence[Source], selected: str | None) ->
 
 def host_warning(ws: Workspace, source: Source) -> str | None:
     """Return why the cutouts of a source make poor hosts, None where nothing speaks against them."""
-    if source.kind == PAINTED:
+    if source.kind == sources.PAINTED:
         return f"{source.name} is painted itself: arcs would be painted beside painted arcs."
     labels = _label_counts(ws, source.id)
     lenses, total = labels[LENS], labels.total()
@@ -226,7 +247,7 @@ def host_warning(ws: Workspace, source: Source) -> str | None:
 
 def _is_unlabelled(ws: Workspace, source: Source) -> bool:
     """Whether most galaxies of a source may be lenses: neither labelled nor objects of larger images."""
-    if source.kind in (OBJECTS, PAINTED):
+    if source.kind in (OBJECTS, sources.PAINTED):
         return False
     labels = _label_counts(ws, source.id)
     return 2 * (labels[LENS] + labels[NONLENS]) < labels.total()

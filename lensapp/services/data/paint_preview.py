@@ -7,10 +7,19 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from lensapp.core.brightness import Brightness, compared
 from lensapp.core.data import imaging
 from lensapp.core.data.paint_spec import PaintSpec
+from lensapp.core.sampling import alike_first
 from lensapp.services.data.host_choice import WHOLE
-from lensapp.services.data.painting import BLOCK_SIZE, flux_scales, make_plan, painted_pixels, parts_of
+from lensapp.services.data.painting import (
+    BLOCK_SIZE,
+    MAGNITUDE_STEP,
+    flux_scales,
+    make_plan,
+    painted_pixels,
+    parts_of,
+)
 from lensapp.services.data.pictures import source_levels
 from lensapp.simulation.injection import painted_side
 from lensapp.simulation.sky_model import middle_of
@@ -44,6 +53,10 @@ class PaintPreview:
         How many galaxies can be painted on; None where only some of the cutouts were tried.
     nonlenses
         How many non-lenses there can be; None where only some of the cutouts were tried.
+    brightness, others_brightness
+        Magnitudes of the hosts and of the other non-lenses, as `HostSample` has them.
+    magnitude_name
+        What these are called.
     """
 
     columns: dict[str, FloatArray]
@@ -56,6 +69,24 @@ class PaintPreview:
     psf_stars: tuple[int, ...]
     hosts: int | None
     nonlenses: int | None
+    brightness: FloatArray
+    others_brightness: FloatArray
+    magnitude_name: str
+
+
+def brightness_of(preview: PaintPreview, spec: PaintSpec) -> Brightness | None:
+    """Return how bright hosts are and the other non-lenses that a painting would take; None where unknown.
+
+    Of a preview that tried some of the cutouts only, as many are taken as are their share.
+    """
+    hosts, others = preview.brightness, preview.others_brightness
+    share = min(1.0, MOST_MEASURED / max(preview.counts[WHOLE], 1))
+    wanted = share * spec.nonlens_ratio * spec.count
+    taken = round(wanted - min(spec.host_share * wanted, len(hosts)))
+    like = hosts if spec.as_bright else np.empty(0)
+    rng = np.random.default_rng(spec.seed)
+    rows = alike_first(rng, others, like, count=taken, step=MAGNITUDE_STEP)[:taken]
+    return compared(hosts, others[rows])
 
 
 def previewed(spec: PaintSpec) -> PaintSpec:
@@ -106,4 +137,8 @@ def _painted(ws: Workspace, few: PaintSpec, _ids: tuple[int, ...]) -> PaintPrevi
         psf_stars=tuple(survey.sky.stars.tolist()),
         hosts=None if tried >= MOST_MEASURED else len(plan.sample.galaxies),
         nonlenses=None if tried >= MOST_MEASURED else len(plan.sample.galaxies) + len(plan.sample.others),
+        brightness=plan.sample.brightness,
+        others_brightness=plan.sample.others_brightness,
+        magnitude_name=f"magnitude in {survey.bands[survey.reference]}"
+        + ("" if plan.sample.zero_point else " (zero point unknown)"),
     )

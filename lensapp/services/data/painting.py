@@ -16,6 +16,7 @@ from lensapp.core.data.paint_spec import PaintSpec
 from lensapp.core.errors import BandMismatch, InvalidInput, NotFound
 from lensapp.core.plurals import thin_spaced
 from lensapp.core.progress import ProgressMeter, Report, ShouldStop, ignore_progress, never_stop
+from lensapp.core.sampling import alike_first
 from lensapp.job_kinds import SurveyPayload
 from lensapp.services.access.roots import check_readable
 from lensapp.services.data.host_choice import (
@@ -51,8 +52,9 @@ from lensapp.storage.workspace import Workspace
 Pixels = NDArray[np.float32]
 Rows = NDArray[np.int64]
 
-KIND, LENS = "paint", "lens"
+KIND, LENS = sources.PAINTED, "lens"
 BLOCK_SIZE = 64
+MAGNITUDE_STEP = 0.25  # within which non-lenses are as bright as painted hosts
 MOST_STAMPS, STAMPS_PER_PART = 400, 16
 ORDER_STREAM, PAINT_STREAM, STAMP_STREAM = 0, 1, 2
 
@@ -281,9 +283,13 @@ def make_plan(ws: Workspace, spec: PaintSpec, *, most_measured: int | None = Non
     )  # fmt: skip
     # Unpainted cutouts, each once: hosts, those not painted on first, and others of any kind.
     wanted = round(spec.nonlens_ratio * spec.count)
-    hosts, others = rng.permutation(len(sample.galaxies)), rng.permutation(len(sample.others))
+    hosts = rng.permutation(len(sample.galaxies))
     hosts = hosts[np.argsort(np.isin(hosts, lenses.host), kind="stable")]
     from_hosts = min(round(spec.host_share * wanted), len(hosts))
+    others = alike_first(
+        rng, sample.others_brightness, sample.brightness[lenses.host] if spec.as_bright else np.empty(0),
+        count=wanted - from_hosts, step=MAGNITUDE_STEP,
+    )  # fmt: skip
     from_others = min(wanted - from_hosts, len(others))
     from_hosts = min(wanted - from_others, len(hosts))
     parts = [sample.galaxies.of(hosts[:from_hosts]), sample.others.of(others[:from_others])]

@@ -14,7 +14,6 @@ from lensapp.core.plurals import imported_of
 from lensapp.core.train.own_noise import sky_sigma
 from lensapp.services.data.object_finding import KIND as OBJECTS
 from lensapp.services.data.object_search import left_out_sentence, reasons_in_words
-from lensapp.services.data.painting import KIND as PAINTED
 from lensapp.services.data.painting import LENS, nonlenses_in_words
 from lensapp.services.data.source_tables import (
     column_of,
@@ -78,7 +77,7 @@ def account_of(ws: Workspace, source: Source, *, write: Callable[[int], str] = s
             return Account(f"{write(count)} of {write(detected)} objects kept")
         why = f"Left out: {reasons_in_words(reasons, write=write)}."
         return Account(f"{write(count)} of {write(detected)} objects kept", (why,))
-    if source.kind == PAINTED:
+    if source.kind == sources.PAINTED:
         lenses = int(np.count_nonzero(labels_of(ws, source) == LENS))
         told = nonlenses_in_words(source.spec, count - lenses)
         return Account(f"{write(lenses)} lenses, {write(count - lenses)} non-lenses", told)

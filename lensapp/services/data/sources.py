@@ -192,7 +192,7 @@ def _label_counts(ws: Workspace, source_id: int) -> dict[str, int]:
 def unit_in_words(ws: Workspace, source: Source) -> str:
     """Return the unit of flux of a source as a reader is told it."""
     words = source_unit(ws, source).in_words(source.bands)
-    several = source.kind == "paint" and " to " in words
+    several = source.kind == sources.PAINTED and " to " in words
     return f"{words} (cutout by cutout as its host)" if several else words
 
 

@@ -47,8 +47,8 @@ from lensapp.storage.workspace import Workspace
 KIND = "audit"
 VERSION = 2
 CHUNK = 512
-SIMULATED = frozenset({"demo", "paint"})
-PAINT, PAINTED = "paint", "painted"  # a kind of source, and in it whether arcs were painted: the label
+SIMULATED = frozenset({sources.SIMULATED, sources.PAINTED})
+PAINTED = "painted"  # whether arcs were painted: the label in a source of that kind
 BOOKKEEPING = frozenset({"place_in_file", "object_class", "source"})  # of the import, or the truth itself
 
 
@@ -188,7 +188,7 @@ def _shortcuts(
     cutouts = sources.get_cutouts(ws.database, members["cutout_id"].tolist())
     used = [sources.source_by_id(ws.database, key) for key in dataset.source_ids]
     label = {source.spec.get("label_column") for source in used}
-    label |= {PAINTED} if any(source.kind == PAINT for source in used) else set()
+    label |= {PAINTED} if any(source.kind == sources.PAINTED for source in used) else set()
     header = columns_of(ws, cutouts)
     labels_themselves = [name for name in header if name in label]
     told = {name: column for name, column in header.items() if name not in BOOKKEEPING | label}

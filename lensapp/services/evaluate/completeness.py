@@ -55,7 +55,7 @@ from lensapp.storage.workspace import Workspace
 Rows = NDArray[np.int64]
 FloatArray = NDArray[np.float64]
 
-KIND, PAINTED = "completeness", "paint"
+KIND = "completeness"
 SEEING_COLUMNS = ("seeing_arcsec", "psf_fwhm_arcsec", "seeing", "psf_fwhm", "fwhm_arcsec")
 LEAST_RANGE = 1.05  # of the seeing, largest over smallest bin
 HOST_STREAM = 4
@@ -387,7 +387,7 @@ def realism_line(ws: Workspace, source_name: str) -> str:
     painted = {
         source.name
         for source in sources.list_sources(ws.database)
-        if source.kind == PAINTED and source_name in source.spec.get("hosts", ())
+        if source.kind == sources.PAINTED and source_name in source.spec.get("hosts", ())
     }
     for found in realism_outcomes(ws) if painted else ():
         if found["simulated"] in painted:

@@ -23,7 +23,7 @@ LISTED = 500
 SHARE_LISTED = 0.1
 DOUBTFUL = 0.55  # probability of the label by votes and scores, below which it is listed
 ABLE_AUROC = 0.9  # below, a network is wrong more often than labels usually are
-PAINT, LENS = "paint", "lens"  # a kind of source, and the label of what was painted in it
+LENS = "lens"  # the label of what was painted
 PLAIN_CLASSES = ("nonlens", "lens")
 
 
@@ -105,7 +105,7 @@ def label_suspects(ws: Workspace, run: Run) -> dict[str, Any]:
 def painted_lenses(ws: Workspace, run: Run) -> NDArray[np.int64]:
     """Return the cutouts of a run's dataset on which a lens was painted: their label is certain."""
     members = datasets.member_columns(ws.database, run.dataset_id)
-    painted = [source.id for source in sources.list_sources(ws.database) if source.kind == PAINT]
+    painted = [source.id for source in sources.list_sources(ws.database) if source.kind == sources.PAINTED]
     certain = np.isin(members["source_id"], painted) & (members["label"] == LENS)
     ids: NDArray[np.int64] = members["cutout_id"][certain]
     return ids

@@ -150,8 +150,8 @@ def verdict(outcome: Mapping[str, Any]) -> str:
     by = f", mostly by {', '.join(telling)}" if telling and trees["low"] > COIN else ""
     if max(one["auroc"] for one in probes) >= TELLS:
         return (
-            f"The cutouts of {simulated} are told from those of {real} easily{by}: networks can learn that, "
-            "not lenses."
+            f"The cutouts of {simulated} are told from those of {real} easily{by}: networks may learn that "
+            "instead of lenses."
         )
     return f"The cutouts of {simulated} can be told from those of {real} to some degree{by}."
 

@@ -20,7 +20,7 @@ from lensapp.storage.records import Dataset, Run, Source
 from lensapp.storage.workspace import Workspace
 
 FEW_LENSES = 100
-SIMULATED_LENSES = ("demo", "paint")
+SIMULATED_LENSES = (sources.SIMULATED, sources.PAINTED)
 
 
 @dataclass(frozen=True)

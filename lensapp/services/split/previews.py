@@ -10,10 +10,11 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from lensapp.core.brightness import Brightness, compared
+from lensapp.core.data.column_names import column_label
 from lensapp.core.errors import BandMismatch, InvalidInput
 from lensapp.core.plurals import counted
 from lensapp.core.split.splits import IGNORED, LABELS, CutoutTable, Grouping, Split, SplitSpec, split_cutouts
-from lensapp.services.data.host_choice import PAINTED
 from lensapp.services.data.sources import count_cutouts, label_counts, ready_sources
 from lensapp.services.split.contradictions import (
     LABELLED_BOTH_WAYS,
@@ -39,6 +40,7 @@ from lensapp.services.split.split_tables import (
     sky_of,
 )
 from lensapp.services.split.versions import Counts, count_parts
+from lensapp.storage import sources
 from lensapp.storage.columns.filtering import kept_by
 from lensapp.storage.queries import Columns
 from lensapp.storage.workspace import Workspace
@@ -75,6 +77,8 @@ class SplitPreview:
         What looks odd and is as it should be, one sentence each.
     contradictions
         Objects that are a lens in one source and a non-lens in another.
+    brightness
+        Magnitudes of lenses and non-lenses in the parts, None where they have none.
     second
         Cutouts of the second test part, as `split_tables.TABLE_COLUMNS`; None without one.
     """
@@ -92,6 +96,7 @@ class SplitPreview:
     contradictions: tuple[Contradiction, ...]
     second: Columns | None = None
     notes: tuple[str, ...] = ()
+    brightness: Brightness | None = None
 
 
 def preview_split(
@@ -140,7 +145,7 @@ def preview_split(
         labelled = labelled.relabelled(rows, LABELLED_BOTH_WAYS)
     split = split_cutouts(labelled.table, spec, grouping=grouping)
     total = sum(count_cutouts(ws, source) for source in used)
-    painted = frozenset(source.name for source in used if source.kind == PAINTED)
+    painted = frozenset(source.name for source in used if source.kind == sources.PAINTED)
     preview = summarise(
         labelled, split, grouping, total=total, contradictions=contradictions, painted=painted
     )
@@ -175,8 +180,44 @@ def summarise(
 ) -> SplitPreview:
     """Return the preview of a split; in sources that are `painted` every lens has a host without arcs."""
     table, ids = labelled.table, labelled.cutout_id
-    columns: Columns = {
-        "cutout_id": ids,
+    inside = split.part != IGNORED
+    numbers, sizes = np.unique(split.group[inside], return_counts=True)
+    largest = int(sizes.max(initial=0))
+    conflicts, objects = objects_with_both_labels(table, split.group)
+    drawn = np.isin(table.source, list(painted)) & (table.label == LABELS[0])
+    lenses = table.label == LABELS[0]
+    brightness = compared(labelled.magnitude[inside & lenses], labelled.magnitude[inside & ~lenses])
+    warnings, notes = remarks_on(
+        labelled.kinds,
+        total=int(inside.sum()),
+        largest=largest,
+        largest_drawn=int(np.count_nonzero(drawn & inside & np.isin(split.group, numbers[sizes == largest]))),
+        conflicts=~_of_drawn(objects, drawn[conflicts], table.label[conflicts]),
+    )
+    return SplitPreview(
+        columns=_columns(labelled, split),
+        magnitude_name=labelled.magnitude_name,
+        counts=count_parts(split.part, table.label),
+        fold_counts=_fold_counts(split, table.label),
+        groups=len(sizes),
+        largest_group=largest,
+        duplicate_groups=_members_by_group(ids, grouping.near_duplicate),
+        conflicts=_members_by_group(ids[conflicts], objects),
+        left_out=_left_out(labelled, split, total=total),
+        warnings=warnings
+        + apart_by_brightness(brightness, labelled.magnitude_name)
+        + _remarks_on_sources(table, grouping.near_duplicate, inside=inside, drawn=drawn)
+        + ((f"{listing(contradictions)}. Correct their labels.",) if contradictions else ()),
+        notes=notes,
+        contradictions=contradictions,
+        brightness=brightness,
+    )
+
+
+def _columns(labelled: LabelledTable, split: Split) -> Columns:
+    table = labelled.table
+    return {
+        "cutout_id": labelled.cutout_id,
         "source": table.source,
         "candidate_id": table.candidate_id,
         "part": split.part,
@@ -187,33 +228,17 @@ def summarise(
         "dec_deg": table.dec_deg,
         "magnitude": labelled.magnitude,
     }
-    inside = split.part != IGNORED
-    numbers, sizes = np.unique(split.group[inside], return_counts=True)
-    largest = int(sizes.max(initial=0))
-    conflicts, objects = objects_with_both_labels(table, split.group)
-    drawn = np.isin(table.source, list(painted)) & (table.label == LABELS[0])
-    warnings, notes = remarks_on(
-        labelled.kinds,
-        total=int(inside.sum()),
-        largest=largest,
-        largest_drawn=int(np.count_nonzero(drawn & inside & np.isin(split.group, numbers[sizes == largest]))),
-        conflicts=~_of_drawn(objects, drawn[conflicts], table.label[conflicts]),
-    )
-    return SplitPreview(
-        columns=columns,
-        magnitude_name=labelled.magnitude_name,
-        counts=count_parts(split.part, table.label),
-        fold_counts=_fold_counts(split, table.label),
-        groups=len(sizes),
-        largest_group=largest,
-        duplicate_groups=_members_by_group(ids, grouping.near_duplicate),
-        conflicts=_members_by_group(ids[conflicts], objects),
-        left_out=_left_out(labelled, split, total=total),
-        warnings=warnings
-        + _remarks_on_sources(table, grouping.near_duplicate, inside=inside, drawn=drawn)
-        + ((f"{listing(contradictions)}. Correct their labels.",) if contradictions else ()),
-        notes=notes,
-        contradictions=contradictions,
+
+
+def apart_by_brightness(brightness: Brightness | None, name: str | None) -> tuple[str, ...]:
+    """Return that lenses and non-lenses differ in brightness, if so: a network may learn it."""
+    if brightness is None or name is None or not brightness.differs:
+        return ()
+    label = column_label(name)
+    label = label if label[:2].isupper() else label[:1].lower() + label[1:]
+    return (
+        f"The median {label} of the lenses is {brightness.lenses.in_words()}, that of the "
+        f"non-lenses {brightness.others.in_words()}: a network may learn brightness in place of arcs.",
     )
 
 
@@ -279,9 +304,9 @@ def apart_by_source(source: NDArray[Any], label: NDArray[Any]) -> tuple[str, ...
     if not lenses or not others or {*lenses} & {*others}:
         return ()
     return (
-        f"All lenses are of {', '.join(lenses)}, all non-lenses of {', '.join(others)}: a network may learn "
-        "to tell the sources apart. Add non-lenses of the lenses' survey, alike in size and depth, and run "
-        "the Audits of its first network.",
+        f"All lenses are from {', '.join(lenses)}, all non-lenses from {', '.join(others)}: a network may "
+        "learn to tell the sources apart. Add non-lenses from the lenses' survey, similar in size and depth, "
+        "and run the Audits of its first network.",
     )
 
 
@@ -306,7 +331,7 @@ def in_several_sources(
         told = sorted({*source[own & np.isin(looks, repeated)].tolist()})
         sentences.append(
             f"{counted(len(repeated), f'{words} image')} are in more than one of {', '.join(told)}: each "
-            "counts as often in training and in every figure. Choose one of these sources, or leave its "
+            "counts several times in training and in every figure. Choose one of these sources, or leave its "
             "copies out by the filter."
         )
     return tuple(sentences)
@@ -345,7 +370,7 @@ def remarks_on(
         warnings.append(f"{odd} cutouts show objects labelled lens and non-lens: check their labels.")
     if of_paint:
         notes.append(
-            f"{of_paint} cutouts are of hosts with and without painted arcs, so that one object is a lens "
-            "and a non-lens: both labels are right, and all of one host are in one part."
+            f"{of_paint} cutouts show hosts both with and without painted arcs: both labels are right, and "
+            "all cutouts of a host are in one part."
         )
     return tuple(warnings), tuple(notes)

@@ -27,8 +27,8 @@ def why_low_scores(ws: Workspace, run: Run) -> str:
         return ""
     if best.get("val_purity") is not None:
         return (
-            "Scores of its validation part reached 0.5: here are no such lenses, or cutouts that differ from "
-            "those that it learned from."
+            "Scores of its validation part did reach 0.5: this source has no such lenses, or its cutouts "
+            "differ from those it learned from."
         )
     lenses = lens_share(datasets.dataset_by_id(ws.database, run.dataset_id).counts)
     return reason_for_low_scores(best, run.spec, lenses)

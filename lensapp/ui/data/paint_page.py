@@ -13,7 +13,7 @@ from lensapp.core.config import Spec
 from lensapp.core.data.paint_spec import HostChoice, LensedSourceSpec, MassSpec, PaintSpec
 from lensapp.core.errors import LensAppError
 from lensapp.services.data.host_choice import host_warning, usual_hosts
-from lensapp.services.data.paint_preview import PaintPreview, preview_painting, previewed
+from lensapp.services.data.paint_preview import PaintPreview, brightness_of, preview_painting, previewed
 from lensapp.services.data.painting import KIND, nonlenses_in_words, start_painting
 from lensapp.services.data.source_names import free_name
 from lensapp.services.data.source_quality import account_of
@@ -39,10 +39,10 @@ from lensapp.ui.shared.widgets import (
 
 ICON = ":material/brush:"
 OWN_FIELDS = ("count", "nonlens_ratio", "host_share", "psf_source", "psf_file", "seed")
-LONG_FIELD = "nonlens_where"  # whose example takes a line
+LONG_FIELDS = ("nonlens_where", "as_bright")  # whose example or label takes a line
 CELL_LETTERS = 22  # that fit beside another field at 1280 px
 PARTS: dict[str, type[Spec]] = {"choice": HostChoice, "mass": MassSpec, "source": LensedSourceSpec}
-HOSTS, COUNT = "paint-hosts", "paint-count"
+HOSTS, COUNT, AS_BRIGHT = "paint-hosts", "paint-count", "paint-as_bright"
 PREVIEW, FITTED, PROPOSED = "paint-preview", "paint-fitted", "paint-proposed"
 HARD_TO_SEE = 10  # S/N of arcs
 USES = 4  # of each host, more of which are told of: as many orientations of it are not alike
@@ -127,7 +127,7 @@ def _tabs(ready: list[str]) -> dict[str, Any]:
         for name, value in st.session_state.pop(PROPOSED, {}).items():
             st.session_state[f"paint-{name}"] = value
         entered = spec_fields(PaintSpec, key="paint", only=OWN_FIELDS)
-        entered |= spec_fields(PaintSpec, key="paint", only=(LONG_FIELD,), columns=1)
+        entered |= spec_fields(PaintSpec, key="paint", only=LONG_FIELDS, columns=1)
     for tab, (field, part) in zip(tabs[1:], PARTS.items(), strict=True):
         with tab:
             offered = {"stamps": ready} if field == "source" else None
@@ -299,6 +299,32 @@ def _fit_to_hosts(preview: PaintPreview, spec: PaintSpec) -> None:
         st.rerun()
 
 
+def _show_brightness(preview: PaintPreview, spec: PaintSpec) -> None:
+    """Say how bright hosts and other non-lenses are; where they differ, offer those as bright as hosts."""
+    both = brightness_of(preview, spec)
+    if both is None:
+        return
+    words = (
+        f"Median {preview.magnitude_name}: hosts {both.lenses.in_words()}, other non-lenses "
+        f"{both.others.in_words()}."
+    )
+    if not both.differs:
+        st.caption(words)
+        return
+    with st.container(border=True, gap="small", key="paint-brightness"):
+        st.markdown(f":material/warning: {words} A network may learn brightness in place of arcs.")
+        if not spec.as_bright:
+            st.button(
+                "Take non-lenses as bright as hosts", key="paint-alike", on_click=_ask_for_alike, args=(spec,)
+            )
+
+
+def _ask_for_alike(spec: PaintSpec) -> None:
+    """Ask for non-lenses as bright as hosts, with a preview of them."""
+    st.session_state[AS_BRIGHT] = True
+    st.session_state[PREVIEW] = previewed(spec.replaced(as_bright=True))
+
+
 def _show_hosts(preview: PaintPreview, spec: PaintSpec) -> None:
     """Show how many hosts are left after each cut, how often each is used, and the PSF."""
     widths = ", ".join(
@@ -308,6 +334,7 @@ def _show_hosts(preview: PaintPreview, spec: PaintSpec) -> None:
     unit = "" if preview.calibrated else " · unit of flux unknown: arcs by signal to noise"
     cuts = [{"cut": what, "left": count} for what, count in preview.counts.items()]
     _show_uses(preview, spec)
+    _show_brightness(preview, spec)
     heading("Hosts, cut by cut")
     st.dataframe(
         counts_spaced(pd.DataFrame(cuts)),

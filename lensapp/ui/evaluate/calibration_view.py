@@ -108,8 +108,8 @@ def _show_methods(
         return
     if not is_evaluated(ws, run, part=service.PART):
         st.caption(
-            "A calibration is fitted to the scores of the validation part. The thresholds above were chosen "
-            "by these too, but no more than the thresholds was kept: measure that part once."
+            "A calibration is fitted to the scores of the validation part. Of these only the thresholds "
+            "above were kept: measure that part once."
         )
         start_button(
             "Evaluate on validation", start=runs.start_evaluation, ws=ws, run_name=run.name, part=service.PART

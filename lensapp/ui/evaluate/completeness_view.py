@@ -179,7 +179,7 @@ def _show_function(ws: Workspace, run: Run, search: Search, chosen: SelectionFun
             "graded (Inspect, share of blind tests) and completeness is measured again."
         )
     if chosen.settings["learned"] == "yes":
-        st.caption("The network has learned from all of these galaxies without arcs: its scores may be off.")
+        st.caption("The network was trained on all of these galaxies without arcs: its scores may be off.")
     if service.injections_outdated(ws, run, service.load_injections(ws, run.name, source)):
         st.warning("The network has changed since. Measure again.", icon=":material/history:")
     download(

@@ -223,7 +223,7 @@ def _offer_comparison(ws: Workspace, run: Run, *, part: str) -> None:
         f"Compare with {plain(before)}",
         icon=":material/leaderboard:",
         key="evaluate-to-compare",
-        help="The run of the dataset version before, measured on the same cutouts: is the new one better?",
+        help="The run on the previous dataset version, measured on the same cutouts: is the new one better?",
     ):
         go("compare", view={COMPARE: f"{run.name},{before}"})
 

@@ -46,8 +46,8 @@ def choose_overlay() -> Overlay | None:
                 **kept("map", one_of((NO_MAP, *MAP_NAMES)), next(iter(MAP_NAMES)), key=MAP_KEY),
                 format_func=lambda name: MAP_NAMES.get(name, name),
                 help="Orange speaks for a lens, blue against. LIME and occlusion hide parts of the cutout; "
-                "Grad-CAM (Selvaraju et al. 2017) and integrated gradients (Sundararajan et al. 2017) ask "
-                "the network's own gradients, which a committee has not.",
+                "Grad-CAM (Selvaraju et al. 2017) and integrated gradients (Sundararajan et al. 2017) use "
+                "the network's own gradients, which a committee does not have.",
             )
         with st.container(width=150):
             percent = st.slider(

@@ -21,7 +21,7 @@ EVALUATE_WORDS = (
 COMPARE_WORDS = (
     "**Two runs on the same cutouts**: their curves, a dash for each run beside its colour.",
     "**Which is better, and by how much**: the difference of the areas with 95\u00a0% limits; where these "
-    "hold 0, chance may give as much.",
+    "include 0, chance may give as much.",
 )
 
 

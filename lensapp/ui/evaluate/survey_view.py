@@ -122,7 +122,7 @@ def show_survey_numbers(
         caption=f"From the {evaluation.part} part: n = {number(evaluation.counts.n)}, "
         f"{number(evaluation.counts.n_positive)} of them lenses. Each threshold is named by what it was "
         "chosen for on the validation part; the columns say what is expected at the prevalence above. In "
-        "brackets: 95 % limits; without any false positive in the part only the lower one of purity.",
+        "brackets: 95 % limits; where the part has no false positive, only the lower one of purity.",
         terms={},
         digits=3,
         file_name="survey",
@@ -240,7 +240,7 @@ def _show_expected(expected: Expectation, survey: SurveySpec) -> None:
             "Purity",
             purity_in_words(expected)[0],
             "Share of the candidates that are lenses. Where the part shows no false positive, the survey "
-            "still has some: its purity is not known but for the lower limit.",
+            "still has some: only a lower limit of its purity is known.",
         ),
         (
             "Completeness",

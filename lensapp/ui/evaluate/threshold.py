@@ -126,7 +126,7 @@ def _say_what_it_gives(
                 f"No score reaches {USUAL_THRESHOLD:g}: the highest is {score_text(highest)}. The threshold "
                 f"begins at {score_text(threshold)}, {why}.",
                 why_low(),
-                "The order can be good all the same (AUROC).",
+                "The ranking can still be good (AUROC).",
             )
             st.info(" ".join(filter(None, said)), icon=":material/lightbulb:")
         elif highest < threshold:

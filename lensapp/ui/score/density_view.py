@@ -152,10 +152,12 @@ def _lay_over(
 def _number_clusters(figure: go.Figure, points: map_density.MapPoints, cells: map_density.Cells) -> None:
     """Write the numbers of the clusters whose middles lie within the rectangle."""
     rows = points.middles[cells.cell[points.middles] >= 0]
+    left, right, bottom, top = cells.bounds
     number_clusters(
         figure,
         points.clusters[rows].tolist(),
         points.positions[rows],
+        extent=np.array([right - left, top - bottom]),
         ink=figures.ink(),
         ground=figures.ground(),
     )
@@ -219,8 +221,8 @@ def _show_selected(
         table = map_density.table_of_rows(ws, points, rows, scores, grades=grades)
     if len(rows) > len(table):
         st.caption(
-            f"{number(len(rows))} cutouts are selected; the {number(len(table))} of the highest score are "
-            "taken."
+            f"{number(len(rows))} cutouts are selected; the {number(len(table))} with the highest scores "
+            f"are taken."
         )
     show_selected_cutouts(ws, run, table, ticked, drawn=drawn, of=name, points=points)
 

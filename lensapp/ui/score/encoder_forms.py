@@ -39,8 +39,8 @@ def show_encoders(ws: Workspace, trained: list[Run], imported: list[Source]) -> 
 
 def _onnx_form(ws: Workspace) -> None:
     st.caption(
-        "A network in ONNX that takes one image. What stands in the JSON file beside it, of the same name, "
-        "need not be entered: fields that are left as they are follow it."
+        "A network in ONNX that takes one image. What the JSON file of the same name beside it says need "
+        "not be entered: fields left as they are follow it."
     )
     left, right = st.columns(2)
     file = left.text_input("ONNX file", key="encoder-file", help=FILE_HELP)

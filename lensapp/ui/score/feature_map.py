@@ -43,6 +43,17 @@ USUAL, UNKNOWN = 0.72, 0.4  # of dots of a group, and of those of which nothing 
 OUTERMOST, EDGE = (0.5, 99.5), 0.15  # percentiles, and how far beyond them a map reaches
 UNITLESS = "umap"  # whose coordinates mean nothing by themselves
 QUIET = {"showticklabels": False, "ticks": "", "showgrid": False}
+NUMBER_PIXELS, RINGS = 20, 6  # which a number takes, and how far it is moved at most, in these
+ANGLES = np.radians(45 + 22.5 * np.arange(16))
+TRIED = np.array(  # the nearest first
+    [(0.0, 0.0)]
+    + [
+        (NUMBER_PIXELS * ring * np.cos(angle), NUMBER_PIXELS * ring * np.sin(angle))
+        for ring in range(1, RINGS)
+        for angle in ANGLES
+    ]
+)
+MAP_PIXELS = np.array([480, 420])  # of the axes at 1280 pixels, about
 AXES = {"pca": "principal component {}", "umap": "UMAP coordinate {}"}
 
 
@@ -84,14 +95,39 @@ def map_figure(table: pd.DataFrame, *, method: str, colouring: str | None, theme
     return figure
 
 
+def moved_apart(places: NDArray[np.floating]) -> list[tuple[float, float]]:
+    """Return how far each of some numbers is moved, so that none hides one before it; pixels (right, up)."""
+    taken, shifts = np.empty((0, 2)), []
+    for place in places:
+        apart = np.linalg.norm((place + TRIED)[:, None] - taken, axis=2).min(axis=1, initial=np.inf)
+        free = TRIED[apart >= NUMBER_PIXELS]
+        right, up = (free if len(free) else TRIED)[0].tolist()
+        taken = np.vstack([taken, place + np.array([right, up])])
+        shifts.append((right, up))
+    return shifts
+
+
 def number_clusters(
-    figure: go.Figure, clusters: Sequence[int], places: NDArray[np.floating], *, ink: str, ground: str
+    figure: go.Figure,
+    clusters: Sequence[int],
+    places: NDArray[np.floating],
+    *,
+    extent: NDArray[np.floating],
+    ink: str,
+    ground: str,
 ) -> None:
-    """Write the number of each cluster at its middle (n, 2): none has to be looked up in a legend."""
-    for cluster, (x, y) in zip(clusters, places.tolist(), strict=True):
+    """Write the number of each cluster at its middle (n, 2): none has to be looked up in a legend.
+
+    `extent` is that of the map along both axes. Where middles are so close that one number would hide another
+    it stands beside, with a line to its middle.
+    """
+    pixels = places / np.maximum(extent, 1e-9) * MAP_PIXELS
+    for cluster, (x, y), (right, up) in zip(clusters, places.tolist(), moved_apart(pixels), strict=True):
+        moved = bool(right or up)
         figure.add_annotation(
-            x=x, y=y, text=f"<b>{cluster}</b>", showarrow=False, font={"color": ink, "size": 12},
-            bgcolor=figures.faded(ground, 0.72), borderpad=2,
+            x=x, y=y, text=f"<b>{cluster}</b>", showarrow=moved, font={"color": ink, "size": 12},
+            bgcolor=figures.faded(ground, 0.72), borderpad=2, ax=right, ay=-up, arrowhead=0, arrowwidth=1,
+            arrowcolor=ink,
         )  # fmt: skip
     numbers = {str(cluster) for cluster in clusters}
     figure.update_traces(showlegend=False, selector=lambda trace: trace.name in numbers)

@@ -44,19 +44,19 @@ from lensapp.ui.shared.widgets import counted, empty_state, error_box, number
 ICON = ":material/scatter_plot:"
 CHOICES = ("method", "clusters")
 ARCH = (
-    "A network of one question has one direction: its score, along which other components bend to an arch; "
-    "UMAP keeps neighbours together. "
+    "A network that answers one question orders cutouts along one direction, its score, and the other "
+    "components bend into an arch; UMAP keeps neighbours together. "
 )
 WHEN = {
     "umap": "**UMAP** lays cutouts that the network sees alike next to each other: for groups, such as "
-    "rings, spirals and artefacts, and for what lies alone. How far groups are apart means little.",
+    "rings, spirals and artefacts, and for outliers. Distances between groups mean little.",
     "pca": "**PCA** shows the two directions in which cutouts differ most: for a quick look, and where "
-    "distances are to mean something, as from non-lenses to lenses. Small groups may lie over each other.",
+    "distances should mean something, as from non-lenses to lenses. Small groups may overlap.",
     "none": "The features are kept without a map, for *Find more like this* in Inspect.",
 }
 CLUSTERS_WHEN = {
     "hdbscan": "**HDBSCAN** finds how many groups there are and leaves out what belongs to none.",
-    "kmeans": "**k-means** puts every cutout into one of as many groups as you say.",
+    "kmeans": "**k-means** puts every cutout into one of the groups, whose number you set.",
     "none": "",
 }
 KINDS = {"source": "source", "dataset": "dataset"}
@@ -281,7 +281,12 @@ def _dots(
         fade_others(figure, marked)
     middles = points.middles
     number_clusters(
-        figure, points.clusters[middles].tolist(), places[middles], ink=figures.ink(), ground=figures.ground()
+        figure,
+        points.clusters[middles].tolist(),
+        places[middles],
+        extent=np.ptp(places, axis=0),
+        ink=figures.ink(),
+        ground=figures.ground(),
     )
     for order, (title, ids) in enumerate(overlays.items()):
         rows = map_density.rows_of_ids(points, ids)

@@ -48,7 +48,14 @@ def map_example_figure(*, theme: str, ink: str, ground: str) -> Figure:
     table = pd.concat(parts, ignore_index=True).assign(candidate_id="")
     figure = map_figure(table, method="umap", colouring="object_class", theme=theme)
     middles = np.array([(x, y) for x, y, *_ in GROUPS.values()])
-    number_clusters(figure, range(len(GROUPS)), middles, ink=ink, ground=ground)
+    number_clusters(
+        figure,
+        range(len(GROUPS)),
+        middles,
+        extent=np.ptp(table[["x", "y"]].to_numpy(), axis=0),
+        ink=ink,
+        ground=ground,
+    )
     figure.update_traces(hoverinfo="skip", hovertemplate=None, marker_size=6)
     figure.update_layout(dragmode=False)
     return figure

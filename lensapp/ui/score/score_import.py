@@ -101,7 +101,7 @@ def _ask_columns(ws: Workspace, file: Path, *, source: str, name: str | None) ->
 def _measured_by(dataset: str | None, source: str) -> str:
     """Say by the labels and parts of which dataset version imported scores are measured."""
     if dataset is None:
-        return f"No dataset version has cutouts of {plain(source)}, so that none measures the scores."
+        return f"No dataset version has cutouts of {plain(source)}, so none can measure the scores."
     return f"The labels and parts of {plain(dataset)} measure the scores."
 
 

@@ -136,8 +136,8 @@ def _choose_source(ws: Workspace, run: Run, imported: Sequence[Source]) -> Sourc
         "source",
         list(offered.remarks),
         label="Source",
-        help_text="Sources that fit the network come first, those without labels before others; behind the "
-        "rest stands what differs.",
+        help_text="Sources that fit the network come first, unlabelled ones before others; the rest say "
+        "what differs.",
         remarks=offered.remarks,
         avoided=offered.passed_over,
     )
@@ -195,8 +195,8 @@ def _show_survey(
     if only_lenses(ws, source):
         st.subheader("Your survey, in numbers")
         st.caption(
-            f"Every labelled cutout of {plain(source.name)} is a lens: it is no survey, and neither its size "
-            "nor its share of lenses says what one would give. Choose a source that is, or see Evaluate, *In "
+            f"Every labelled cutout of {plain(source.name)} is a lens: this is not a survey, so its size "
+            f"and its share of lenses tell nothing about one. Choose a survey, or see Evaluate, *In "
             "your survey*."
         )
     elif evaluation is not None:
@@ -238,8 +238,8 @@ def _choose_scored(
     most_learned = learned > scored.total / 2 and scored.total - learned >= DEFAULT_REVIEW
     unseen = bool(learned) and st.toggle(
         f"Leave out the {number(learned)} of {number(scored.total)} that the network learned from",
-        help="Scores of its training and validation parts flatter: it has seen the answers. On at first "
-        "where it learned from most of a source and enough others are left to review.",
+        help="Scores of its training and validation parts look better than they are: it has seen the "
+        "answers. On at first where it learned from most of a source and enough others are left to review.",
         **kept("unlearned", switch(), default=most_learned, key="score-unlearned"),
     )
     with errors_shown():

@@ -70,7 +70,19 @@ def show_clusters(rows: Sequence[Mapping[str, Any]]) -> list[int]:
         },
         **kept("clusters", ticked(names), NO_ROWS, key=f"feature-clusters-{digest(names)}"),
     )
+    if weak := weak_clusters(rows):
+        st.caption(f":material/info: {weak}")
     return [rows[row]["cluster"] for row in event.selection.rows if row < len(rows)]
+
+
+def weak_clusters(rows: Sequence[Mapping[str, Any]]) -> str:
+    """Return in a sentence that most cutouts are in no cluster, with what to try; else nothing."""
+    total = sum(row["size"] for row in rows)
+    outside = sum(row["size"] for row in rows if row["cluster"] < 0)
+    if 2 * outside <= total:
+        return ""
+    told = f"{number(outside)} of {number(total)} cutouts are in none"
+    return f"Weak clusters: {told}. Try k-means, which divides all."
 
 
 def selection_words(count: int, ticked: Sequence[int], *, drawn: bool) -> str:

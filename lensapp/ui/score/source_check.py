@@ -68,8 +68,7 @@ def show_source_check(ws: Workspace, run: Run, source: Source, *, scored: bool, 
         st.caption(
             f"Measured on {check.cutouts} cutouts and {check.training_cutouts} of the training part. A "
             f"quantity differs where its distance is at least {AMBER_FROM:g} spreads and at least "
-            f"{least:.1f} of its own sampling errors: one that is measured poorly may lie farther off by "
-            "chance."
+            f"{least:.1f} of its own sampling errors: a poorly measured one may lie farther off by chance."
         )
         _show_least_alike(ws, run, source, check)
 
@@ -102,7 +101,7 @@ def _columns(least: float) -> dict[str, Any]:
             width=80,
             format="± %.2f",
             help=f"Sampling error of the distance. A quantity differs only beyond {least:.1f} of "
-            "these: of parts of one survey one in a hundred then has any that does.",
+            "these: then only one in a hundred parts of the same survey has any that does.",
         ),
     }
 
@@ -111,7 +110,9 @@ def headline(check: SourceCheck, *, learned: int = 0) -> str:
     """Return what a check found on one line: the worst light and the first quantities that have it."""
     if check.light == "green" and learned:
         of_it = counted(learned, "cutout")
-        return f"This is the source that the network learned from ({of_it} of it): scores of these flatter"
+        return (
+            f"The network learned from {of_it} of this source: scores of these are better than its true ones"
+        )
     if check.light == "green":
         return "The source looks like the training part"
     worst = max((one.light for one in check.comparisons), key=list(MEANINGS).index)

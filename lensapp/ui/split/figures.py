@@ -6,6 +6,7 @@ import numpy as np
 import plotly.graph_objects as go
 import streamlit as st
 
+from lensapp.core.brightness import Brightness
 from lensapp.core.data.column_names import column_label
 from lensapp.core.split.splits import LABELS, PARTS
 from lensapp.services.data.pictures import cutouts_by_id
@@ -117,11 +118,19 @@ def show_magnitudes(preview: SplitPreview) -> None:
     figures.show_figure(
         figure,
         title="Magnitudes by part",
-        caption=_how_many_measured(int(measured.sum()), int(np.count_nonzero(columns["part"] != ""))),
+        caption=_how_many_measured(int(measured.sum()), int(np.count_nonzero(columns["part"] != "")))
+        + _medians(preview.brightness),
         csv=lambda: figures.csv_text(table),
         key="parts-magnitude",
         height=330,
     )
+
+
+def _medians(brightness: Brightness | None) -> str:
+    """Say how bright the classes are, where magnitudes of both are known."""
+    if brightness is None:
+        return ""
+    return f" Median: lenses {brightness.lenses.median:.1f}, non-lenses {brightness.others.median:.1f}."
 
 
 def _how_many_measured(measured: int, total: int) -> str:

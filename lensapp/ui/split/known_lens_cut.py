@@ -15,7 +15,8 @@ def choose_known_cut() -> KnownCut | None:
     known = kept_known_lenses(get_workspace())
     if known is None:
         st.caption(
-            "Known lenses can leave the non-lenses: give a table of them under Catalogue → Known lenses."
+            "Known lenses can be taken out of the non-lenses: give a table of them under Catalogue → Known "
+            "lenses."
         )
         return None
     wanted = st.toggle(

@@ -6,6 +6,7 @@ from streamlit.delta_generator import DeltaGenerator
 from lensapp.core.errors import LensAppError
 from lensapp.core.split.splits import LABELS, SplitSpec
 from lensapp.services.data.demo import labelled_beside
+from lensapp.services.data.filters import with_nonlenses_between
 from lensapp.services.data.sources import is_labelled, ready_sources
 from lensapp.services.split.datasets import freeze_split, name_to_come
 from lensapp.services.split.known_lens_cut import KnownCut
@@ -14,8 +15,8 @@ from lensapp.services.split.previews import SplitPreview, preview_split
 from lensapp.services.split.second_test import OF_SECOND_TEST
 from lensapp.services.train.starter import install_starter
 from lensapp.storage.records import Source
-from lensapp.ui.shared.address import kept, several_of, span, text
-from lensapp.ui.shared.filters import ask_filter
+from lensapp.ui.shared.address import address, kept, open_address, several_of, span, text
+from lensapp.ui.shared.filters import WHERE, ask_filter
 from lensapp.ui.shared.forms import spec_fields, validated
 from lensapp.ui.shared.markup import plain
 from lensapp.ui.shared.page_head import current_round, lead_to_cutouts, page_head
@@ -146,7 +147,7 @@ def _show_groups(preview: SplitPreview, names: dict[int, str]) -> None:
         names,
         title=f"{counted(len(preview.conflicts), 'object')} with both labels",
         text="Cutouts less than 2″ apart, with the same pixels or, without positions, of the same ID, some "
-        "labelled lens and some non-lens. As a rule one label is wrong; of a host with and without painted "
+        "labelled lens and some non-lens. As a rule one label is wrong; for a host with and without painted "
         "arcs both are right.",
     )
     figures.show_groups(
@@ -184,8 +185,9 @@ def _show_parts(preview: SplitPreview) -> None:
     if preview.fold_counts:
         show_folds([*preview.fold_counts.values()], preview.counts.get("test", {}), key="split-folds-scheme")
         st.caption(
-            ":material/science: Each row is a training of a cross-validation, which says how much figures of "
-            "a network scatter. Once the version is frozen, **Cross-validate** below starts it, and all "
+            ":material/science: Each row is one training of a cross-validation, which shows how much the "
+            "figures of a network scatter. Once the version is frozen, **Cross-validate** below starts it, "
+            "and all "
             "networks are measured on the same folds. A single training does not use them."
         )
 
@@ -199,8 +201,8 @@ def _choose_sources(ready: dict[str, Source], labelled: list[str]) -> list[str]:
     chosen = st.multiselect(
         "Sources",
         names,
-        help="Sources with the same bands and pixel scale become one dataset; of larger cutouts it takes the "
-        "middle.",
+        help="Sources with the same bands and pixel scale become one dataset; larger cutouts are cropped to "
+        "their middle.",
         **kept("sources", several_of(names), [usual], key="split-sources"),
         select_all=False,
     )
@@ -219,7 +221,7 @@ def _choose_split(
         99,
         **kept("parts", span(1, 99), DEFAULT_CUTS, key="split-cuts"),
         help="Training ends at the first handle, the test part begins at the second; between them lies the "
-        "validation part. Usual are 56, 14 and 30 %.",
+        "validation part. 56, 14 and 30 % are usual.",
     )
     st.caption(f"training {first} · validation {second - first} · test {100 - second} %")
     shared = [band for band in used[0].bands if all(band in source.bands for source in used)]
@@ -255,6 +257,7 @@ def _show_remarks(source_names: list[str], preview: SplitPreview) -> None:
     if lines:
         listed = [f"- {plain(line)}" for line in lines] if len(lines) > 1 else [plain(lines[0])]
         st.warning("\n".join(listed), icon=":material/warning:")
+        _offer_as_bright(preview)
     if asides:
         st.caption(":material/straighten: How many would do", help="\n\n".join(map(plain, asides)))
     for label in LABELS:
@@ -264,6 +267,24 @@ def _show_remarks(source_names: list[str], preview: SplitPreview) -> None:
         st.caption(f"Left out: {counted(count, 'cutout')} {plain(reason)}. {REMEDIES.get(reason, '')}")
     for note in preview.notes:
         st.caption(f":material/info: {plain(note)}")
+
+
+def _offer_as_bright(preview: SplitPreview) -> None:
+    """Offer a filter that takes non-lenses as bright as the lenses, where they differ."""
+    both, where = preview.brightness, " ".join(address().get(WHERE, []))
+    if both is None or not preview.magnitude_name or not both.differs:
+        return
+    middle = both.lenses.lowest, both.lenses.highest
+    wanted = with_nonlenses_between("", preview.magnitude_name, *middle)
+    if wanted not in where:
+        st.button(
+            "Take non-lenses as bright as the lenses",
+            icon=":material/filter_alt:",
+            key="split-as-bright",
+            on_click=open_address,
+            args=(address() | {WHERE: [with_nonlenses_between(where, preview.magnitude_name, *middle)]},),
+            help=f"The filter becomes {plain(wanted)}: the middle 80 % of the lenses' magnitudes.",
+        )
 
 
 def _show_what_is_frozen(preview: SplitPreview) -> None:
@@ -289,7 +310,7 @@ def _ask_to_freeze(preview: SplitPreview, *, usual: str, trains: bool) -> str | 
     name = st.text_input(
         "Name of the version",
         placeholder=usual,
-        help="Empty takes the name shown. What the version is made of stands in the table of versions below.",
+        help="Empty takes the name shown. The table of versions below says what it is made of.",
         **kept("name", text(), "", key="split-name"),
     )
     frozen = st.button(

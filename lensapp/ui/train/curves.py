@@ -226,12 +226,15 @@ class Drawn:
         Epochs of a run that is not yet done; the axis shows them all.
     pauses
         Epochs after which it was paused, or interrupted, and went on.
+    best_by
+        What its best epoch is chosen by; empty where that is not told.
     """
 
     name: str
     columns: Columns
     planned: int | None = None
     pauses: Sequence[int] = ()
+    best_by: str = ""
 
 
 def charts_data(
@@ -291,6 +294,7 @@ def _run_data(run: Drawn, wanted: set[str]) -> dict[str, Any]:
         "steps": int(batches[-1]) if batches.size and np.isfinite(batches[-1]) else None,
         "planned": run.planned,
         "best": int(best[-1]) if best.size and best[-1] > 0 else None,
+        "bestBy": run.best_by,
         "pauses": list(run.pauses),
     }
 

@@ -54,7 +54,7 @@ WITHOUT_STUDY: dict[StudyKind, tuple[str, str, tuple[str, ...]]] = {
     ),
     "search": (
         "No search yet",
-        "Trials with different settings are trained, each next one by what the others gave. Choose a recipe "
+        "Trials with different settings are trained, each chosen by what earlier ones gave. Choose a recipe "
         "and what to try, and start; here you get, live:",
         (
             "**the value of each trial**, and the best so far",

@@ -31,16 +31,16 @@ STYLE = Path(__file__).with_name("train.css")
 LIKE = "like "
 SEEN_LETTERS = 76  # of title and text, in two lines beside the form at 1280 px
 MEANING = (
-    "AUROC: on the test part of the demo survey, after a training by the recommended recipe. Time: of all "
-    "epochs, with the training part chosen, as measured here or, unless one was, by our own trainings. "
-    "Param.: parameters of the network for the cutouts chosen."
+    "AUROC: on the test part of the demo survey, after training by the recommended recipe. Time: of the "
+    "whole training on the part chosen, loading and saving included, going by trainings here or else by our "
+    "own. Param.: parameters of the network for the cutouts chosen."
 )
 FURTHER_LEARNING_RATE = 3e-4  # a third of that from scratch, as docs/real-sky.md trains further
 WORDS = {one.preset: one.word for one in RECOMMENDED.values()}
 DEFAULT_RECIPE = next(iter(WORDS))
 OWN_PRESETS = ("OURS", *WORDS)
 OF_TODAY = ("SIMCLR", "FIXMATCH")
-HEADINGS = ("Recommended", "Networks and methods of today", "From the documents", "From a run")
+HEADINGS = ("Recommended", "Current networks and methods", "From the documents", "From a run")
 TOLD_BEGIN = 0.2  # of the time of a training, from which on what goes beside its epochs is told
 
 

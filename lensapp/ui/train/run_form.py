@@ -261,8 +261,8 @@ def _choose_network(recipe: Recipe, *, key: str) -> NetworkInfo:
                 key=f"{key}-network",
                 resets=names_said_of("network_options", "initial_run"),
             ),
-            help="Another network by the same recipe: two that we recommend, with their AUROC and minutes of "
-            "training, then networks of today, then those of the documents, with their papers.",
+            help="Another network by the same recipe: two that we recommend, with AUROC and training time, "
+            "then current networks, then published ones, with their papers.",
         )
     ]
     st.caption(network.description)

@@ -44,7 +44,8 @@ FORMATS = {
     "best epoch": "{:.0f}", "batch": "{:.0f}", "parameters": "{:,.0f}",
 }  # fmt: skip
 OF_FEW = (
-    f"With fewer than {FEWEST_RANKED} lenses or non-lenses its 95 % limits stand beside it: a rank is chance."
+    f"With fewer than {FEWEST_RANKED} lenses or non-lenses its 95 % limits stand beside it: its rank may be "
+    "chance."
 )
 TALLEST, ROW_PIXELS = 12, 35
 NAME_PIXELS = 190  # longer names are told whole by a click; the figures stay in sight
@@ -205,7 +206,7 @@ def _show_actions(ws: Workspace, ticked: Sequence[str]) -> None:
             icon=":material/delete:",
             key="runs-delete",
             disabled=not ticked,
-            help="Into the trash, from where they can be taken back for 30 days.",
+            help="To the trash, from which they can be restored for 30 days.",
         ):
             with errors_shown():
                 for name in ticked:

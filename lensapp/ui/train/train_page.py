@@ -15,6 +15,7 @@ from lensapp.core.train.tasks import ContrastiveTask, TaskSpec
 from lensapp.services.train import runs
 from lensapp.services.train.best_epochs import (
     best_epoch_in_words,
+    chosen_by,
     no_better_than_chance,
     usual_threshold_misleads,
     why_choice_unsure,
@@ -169,7 +170,7 @@ def progress_line(status: RunStatus, progress: dict[str, Any]) -> str:
         return "waiting for a worker"
     if status.state in ("pausing", "stopping"):
         what = "goes on from here when resumed" if status.state == "pausing" else "the best network is kept"
-        return f"**{status.state}: the step under way is finished and all is saved** · {what}"
+        return f"**{status.state}: the current step is finished and everything is saved** · {what}"
     if not progress.get("event"):  # nothing learned in this attempt yet
         began = status.job.started_at if status.job else None
         since = f", {duration(max(time.time() - began, 0.0))}" if began else ""
@@ -194,7 +195,7 @@ def progress_line(status: RunStatus, progress: dict[str, Any]) -> str:
 
 
 def summary_line(run: Run, *, unsure: bool = False) -> str:
-    """Return network, best epoch, time, size and end of a training in one line of Markdown.
+    """Return network, best epoch and time of a training in one line of Markdown.
 
     `unsure` tells that the best epoch is within its statistical error of the last.
     """
@@ -207,25 +208,26 @@ def summary_line(run: Run, *, unsure: bool = False) -> str:
     if summary.get("epochs"):
         parts.append(best_epoch_in_words(run) or counted(summary["epochs"], "epoch"))
     if unsure:
-        parts.append(":orange[the last epoch may be as good]")
+        parts.append(":orange[last epoch may be as good]")
     if is_starter(run):
         parts.append(REMARK)
     elif summary.get("seconds"):
         parts.append(f"took {duration(float(summary['seconds']))}")
-    if summary.get("parameters"):
-        parts.append(f"{rounded_count(summary['parameters'])} parameters")
-    if run.finished_at is not None and not is_starter(run):
-        parts.append(f"ended {clock_time(run.finished_at)}")
     return " · ".join(parts)
 
 
 def circumstances(run: Run, unsure: str = "") -> str:
-    """Return what chose the best epoch of an ended training, when it began, on what and how fast it was.
+    """Return what chose the best epoch of an ended training, when it was, how large, on what and how fast.
 
     `unsure` says that the choice is within its statistical error.
     """
     summary = run.summary
-    sentences = [why_chosen(run), unsure, f"Started {absolute_time(run.created_at)}."]
+    began = f"Started {absolute_time(run.created_at)}"
+    if run.finished_at is not None and not is_starter(run):
+        began += f", ended {clock_time(run.finished_at)}"
+    sentences = [why_chosen(run), unsure, f"{began}."]
+    if summary.get("parameters"):
+        sentences.append(f"{rounded_count(summary['parameters'])} parameters.")
     if summary.get("device"):
         bits = str(summary.get("precision") or "float32").replace("_", " ")
         speed = summary.get("images_per_second")
@@ -280,7 +282,8 @@ def drawn_run(status: RunStatus, columns: curves.Columns) -> curves.Drawn:
     """Return a run as its curves show it: until it has ended, the epochs to come too."""
     planned = status.run.spec.get("epochs") if status.active else None
     pauses = status.run.summary.get("resumed_after", ())
-    return curves.Drawn(status.run.name, columns, planned=planned, pauses=pauses)
+    best_by = f"validation {chosen_by(status.run)}"
+    return curves.Drawn(status.run.name, columns, planned=planned, pauses=pauses, best_by=best_by)
 
 
 def _cutouts_of_parts(ws: Workspace, status: RunStatus, task: TaskSpec) -> str:

@@ -81,7 +81,7 @@ def test_the_checks_of_a_report_have_the_numbers_of_the_page(ws: Workspace) -> N
     ]
     shown = [one.value for page in views for one in page.dataframe]
     for column, title, digits in (
-        ("told by", "Shortcuts: what tells lenses without a look for arcs", 3),
+        ("told by", "Shortcuts: what gives lenses away without looking for arcs", 3),
         ("shared", "Leakage: what the parts of the dataset share", 0),
         ("change", "Scores after each change", 4),
         ("rule", "Lenses that vetoes cost and inspections that they save", 3),

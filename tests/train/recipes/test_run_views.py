@@ -103,7 +103,9 @@ def test_values_kept_as_csv_are_those_measured():
 def test_what_is_found_at_few_false_positives_is_a_panel_of_its_own_with_the_rate_of_the_recipe():
     few = curves.panels_for("binary", (), fpr=0.02)[3]
     columns = {"epoch": np.arange(1.0, 3.0), "val_tpr_at_fpr": np.array([0.2, 0.6])}
-    alone = curves.charts_data([few], [curves.Drawn("a", columns)], captions=["n"])
+    drawn = curves.Drawn("a", columns, best_by="validation AUROC")
+    alone = curves.charts_data([few], [drawn], captions=["n"])
+    assert alone["runs"][0]["bestBy"] == "validation AUROC"
     assert [one["name"] for one in alone["panels"][0]["figures"]] == ["TPR at FPR 0.02", "AUROC to FPR 0.05"]
     assert alone["runs"][0]["columns"]["val_tpr_at_fpr"] == [0.2, 0.6]
     both = [curves.Drawn(name, columns) for name in ("a", "b")]

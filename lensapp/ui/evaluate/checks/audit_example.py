@@ -15,7 +15,7 @@ TITLES = ("Shortcuts", "Leakage", "Label noise", "Shift")
 WORDS = (
     "**Could something other than arcs tell the lenses?** How well the sky, the colours or a column of the "
     "catalogue alone tell them, beside the network.",
-    "**Do the parts share objects?** Those that training has seen make a test flatter; the pairs are shown "
+    "**Do the parts share objects?** Objects seen in training make a test look too good; the pairs are shown "
     "as images.",
     "**Which labels are probably wrong?** The least probable first, as images to be reviewed.",
     "**Do other sources look like the training part?** What differs most, and the cutouts least alike; "

@@ -48,7 +48,7 @@ def show_audit(ws: Workspace, run: Run) -> None:
         changes = ["The network or its dataset has changed since this audit."] if kept.outdated else []
         if kept.new_votes:
             votes = "A vote was" if kept.new_votes == 1 else f"{number(kept.new_votes)} votes were"
-            changes.append(f"{votes} cast since this audit, and label noise is told from votes too.")
+            changes.append(f"{votes} cast since this audit, and label noise is judged by votes too.")
         if changes:
             st.warning(" ".join(changes), icon=":material/history:")
             settings = AuditSpec.parse(kept.found["spec"])
@@ -78,7 +78,7 @@ def _show_shortcuts(found: dict[str, Any]) -> None:
     told = shortcut_table(found)
     show_table(
         told.drop(columns=MEANING),
-        title="Shortcuts: what tells lenses without a look for arcs",
+        title="Shortcuts: what gives lenses away without looking for arcs",
         caption=f"Logistic regressions, cross-validated by object on {counted(counts['lens'], 'lens')} and "
         f"{counted(counts['nonlens'], 'non-lens')} of the dataset; 0.5 is chance."
         + (f" Left out, as the label itself: {themselves}." if themselves else "")
@@ -115,7 +115,7 @@ def _show_leakage(ws: Workspace, run: Run, leaks: Any) -> None:
     show_table(
         leakage_table(leaks),
         title="Leakage: what the parts of the dataset share",
-        caption="Cutouts of the validation and test parts whose object an earlier part shows, too.",
+        caption="Cutouts of the validation and test parts whose object is in an earlier part, too.",
         terms={},
         digits=0,
         file_name="leakage",
@@ -136,7 +136,7 @@ def _show_label_noise(ws: Workspace, run: Run, noise: dict[str, Any]) -> None:
     heading(f"Label noise: {title[0].lower()}{title[1:]}")
     ranked = " The most suspect first, with the probability of their label." if noise["listed"] else ""
     st.caption(
-        f"Confident learning holds {number(noise['suspects'])} of {counted(noise['judged'], 'label')} for "
+        f"Confident learning takes {number(noise['suspects'])} of {counted(noise['judged'], 'label')} to be "
         f"wrong, by scores of {plain(noise['origin'])}.{ranked}{_left_out(noise)}"
     )
     if doubt := suspicion_doubt(noise):
@@ -144,7 +144,7 @@ def _show_label_noise(ws: Workspace, run: Run, noise: dict[str, Any]) -> None:
     _suspects(ws, run, noise["listed"], "probability", name="label-suspects")
     doubtful = noise.get("doubtful")
     if doubtful:
-        with st.expander(f"The next {number(len(doubtful))} in doubt, not held for wrong"):
+        with st.expander(f"The next {number(len(doubtful))} in doubt, not taken to be wrong"):
             _suspects(ws, run, doubtful, "probability", name="label-doubts")
     crowd = noise["crowd"]
     if crowd is None:

@@ -34,8 +34,8 @@ VERDICT_HELP = (
     "By the AUROC, the chance that a random lens scores higher than a random non-lens. p: how likely such a "
     "difference is between runs that are equally good (DeLong et al. 1988; whole objects resampled where "
     "several cutouts show one). Below 0.05, as it is written, they count as different. Of several runs p is "
-    "corrected for their number (Holm 1979), of two it needs no correction; the lead of a best one picked "
-    "from many is still a little flattered."
+    "corrected for their number (Holm 1979), of two it needs no correction; the lead of the best of many is "
+    "still a little too large."
 )
 LINEAR, BANDS, MERIT, REFERENCE = "compare-linear", "compare-bands", "compare-interval", "compare-reference"
 PART, PARTS = "compare-part", ("test", "validation")

@@ -8,6 +8,8 @@ const LETTER = 6.4; // pixels
 
 const MARKS = { best: '★', pause: '‖', rate: '↓' };
 const MARK_WORDS = { best: 'best epoch', pause: 'paused and resumed', rate: 'learning rate lowered' };
+const bestWords = (run) => `${MARK_WORDS.best}${run.bestBy ? ` by ${run.bestBy}` : ''}`;
+export const bestMark = (run) => `${MARKS.best} ${bestWords(run)}`;
 const DASHES = [null, '6 3', '2 3'];
 
 /** How the lines of the runs number 9 to 16, and of later ones, are broken. */
@@ -234,7 +236,7 @@ export class Chart {
         put(line, { x1: this.px(x), x2: this.px(x), y1: MARGIN.top, y2: this.height - MARGIN.bottom });
         put(sign, { x: this.px(x), y: MARGIN.top - 4 });
         say(sign, MARKS[kind]);
-        say(title, `${MARK_WORDS[kind]}: ${epoch}`);
+        say(title, `${kind === 'best' ? bestWords(run) : MARK_WORDS[kind]}: ${epoch}`);
       });
   }
 
