@@ -377,7 +377,7 @@ def _shaped(recipe: Recipe, spec: IngestSpec, sample: Sequence[Reading], warning
     if len(shapes) > 1:
         sizes = ", ".join(f"{w} × {h}" for h, w in sorted(shapes))
         warnings.append(
-            f"Sizes differ ({sizes} pixels); others than {width} × {height} will be rejected. "
+            f"Sizes differ ({sizes} pixels); others than {width} × {height} are rejected. "
             "Set a size to crop and pad all to one."
         )
     if min(height, width) < SHORTEST_SIDE:

@@ -217,6 +217,12 @@ def test_without_the_middle_of_larger_cutouts_the_page_says_why_there_is_nothing
     sizes = f"of {SIZE}×{SIZE} pixels, but these have {SIZE + 8}×{SIZE + 8}"
     assert any(sizes in info.value for info in page.info)
     assert any("cannot be scored whole by elu_cnn-1" in text.value for text in page.markdown)
+    runs.allow_crop(ws, run, large)
+    page.run()
+    seen = f"The network sees the central {SIZE}×{SIZE} pixels of these cutouts of {SIZE + 8}×{SIZE + 8}."
+    said = [one.value.replace("\\", "") for one in page.info if "×" in one.value]
+    assert said == [seen], "as blue as the question before"
+    assert not any("×" in one.value for one in page.warning)
 
 
 def test_what_fits_and_has_no_labels_is_proposed_before_what_was_learned_from(folder: Path) -> None:

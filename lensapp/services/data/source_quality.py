@@ -84,7 +84,7 @@ def account_of(ws: Workspace, source: Source, *, write: Callable[[int], str] = s
     if source.kind == sources.SIMULATED:
         return Account(f"{write(count)} simulated cutouts")
     rejected = len(rejections(ws, source))
-    said = () if rejected else ("Every file of this source became a cutout.",)
+    said = () if rejected else ("No cutout was rejected.",)
     return Account(f"{imported_of(count, rejected, write=write)} imported", said)
 
 

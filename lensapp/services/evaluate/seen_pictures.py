@@ -9,11 +9,21 @@ from lensapp.core.train.normalisation import about_middle
 from lensapp.services.data.pictures import Pictures, read_pictures
 from lensapp.storage import sources
 from lensapp.storage.files import NORMALISATION
-from lensapp.storage.records import Cutout, Run
+from lensapp.storage.records import Cutout, Run, Source
 from lensapp.storage.runs import normalisation_of
 from lensapp.storage.workspace import Workspace
 
 Drawn = Callable[[Cutout, Picture], Picture]
+
+
+def part_seen(ws: Workspace, run: Run, source: Source) -> str | None:
+    """Return in words which part of the cutouts of a source a run sees; None for all of them.
+
+    It is one of `services.train.runs.fit_warnings` once that is allowed.
+    """
+    if not (ws.run_folder(run.name) / NORMALISATION).exists():
+        return None
+    return normalisation_of(ws, run.name).seen_of((source.height, source.width))
 
 
 def size_where_cropped(ws: Workspace, run: Run, cutout_ids: Sequence[int]) -> tuple[int, int] | None:

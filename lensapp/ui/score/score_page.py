@@ -17,7 +17,7 @@ from lensapp.services.data.sources import lens_share, only_lenses, ready_sources
 from lensapp.services.evaluate.calibrations import calibrated_by_id
 from lensapp.services.evaluate.evaluation import Evaluation, load_evaluation, task_of, usual_threshold
 from lensapp.services.evaluate.expectations import LEAST_GALAXIES
-from lensapp.services.evaluate.seen_pictures import size_where_cropped
+from lensapp.services.evaluate.seen_pictures import part_seen, size_where_cropped
 from lensapp.services.inspect.queues import create_review, feedback_warning
 from lensapp.services.score.estimates import load_estimates
 from lensapp.services.score.other_runs import other_run
@@ -92,8 +92,7 @@ def show_score_page() -> None:
         show_starter_card()
     show_other_run(other_run(ws, run, source, trained))
     busy = watch_job(ws, "score", run=run.name, source=source.name)
-    for warning in runs.fit_warnings(ws, run, source):
-        st.warning(warning, icon=":material/straighten:")
+    _show_fit(ws, run, source)
     task = task_of(ws, run)
     _warn_of_chance(ws, run)
     scored = load_scored(ws, run=run, source=source)
@@ -119,6 +118,16 @@ def show_score_page() -> None:
     if task.scores_candidates and len(scored):
         _show_scores(ws, run, source, scored, learned=learned, with_classes=task.kind == "classes")
     show_score_import(ws, imported)
+
+
+def _show_fit(ws: Workspace, run: Run, source: Source) -> None:
+    """Say what a run sees of the cutouts, as when it was allowed to, and warn of what cannot be compared."""
+    seen = part_seen(ws, run, source)
+    for sentence in runs.fit_warnings(ws, run, source):
+        if sentence == seen:
+            st.info(plain(sentence), icon=":material/crop:")
+        else:
+            st.warning(plain(sentence), icon=":material/straighten:")
 
 
 def _warn_of_chance(ws: Workspace, run: Run) -> None:
