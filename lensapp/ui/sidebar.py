@@ -22,7 +22,12 @@ from lensapp.ui.access.account_menu import show_account
 from lensapp.ui.access.identity import session_of_page
 from lensapp.ui.base_path import base_path
 from lensapp.ui.drawing.component import save_figures
-from lensapp.ui.gallery.component import follow_theme, keep_inspector, lead_into_popovers
+from lensapp.ui.gallery.component import (
+    follow_theme,
+    keep_inspector,
+    lead_into_popovers,
+    show_stamps_large,
+)
 from lensapp.ui.pulse import watch_queue
 from lensapp.ui.shared.address import in_fragment_run
 from lensapp.ui.shared.client_modules import show_unfolded, step_back_once, tell_whole_names, told_by
@@ -68,6 +73,7 @@ def show_sidebar() -> None:
             lead_into_popovers(key="popovers-led")
             tell_whole_names()
             show_unfolded()
+            show_stamps_large()
             step_back_once()
             save_figures()
 

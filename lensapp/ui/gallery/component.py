@@ -130,6 +130,11 @@ def lead_into_popovers(*, key: str) -> None:
     invisible_component("lensapp_lead_into_popovers", FOLDER / "popovers.js")(key=key, height=1)
 
 
+def show_stamps_large() -> None:
+    """Have a click show a picture of a sheet that is no cutout yet large, as the lightbox does cutouts."""
+    invisible_component("lensapp_stamps", FOLDER / "stamps.js")(key="stamps", data={}, height=1)
+
+
 def workspace_key(ws: Workspace) -> str:
     """Return what tells this workspace from others in a browser's memory."""
     return hashlib.sha256(ws.secret().encode()).hexdigest()[:12]

@@ -32,7 +32,7 @@ def sheet(
     colours: Sequence[str | None] | None = None,
     smallest: int = 92,
 ) -> None:
-    """Show pictures (n, row, column, 3) as a grid made from one image file.
+    """Show pictures (n, row, column, 3) as a grid made from one image file; a click shows one large.
 
     Parameters
     ----------
@@ -77,7 +77,8 @@ def sheet_html(
             f"background-position: {x:.4f}% {y:.4f}%;"
         )
         tiles.append(
-            f'<figure><div class="tile" role="img" aria-label="{name}" title="{name}" style="{tile}"></div>'
+            f'<figure><div class="tile" role="button" tabindex="0" aria-label="{name}" '
+            f'title="{name}" style="{tile}"></div>'
             f"{below}</figure>"
         )
     style = (
