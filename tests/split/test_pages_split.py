@@ -103,7 +103,7 @@ def test_classes_of_different_brightness_are_told_of_and_nonlenses_alike_are_a_c
     app = open_split()
     (told,) = (one.value for one in app.warning if "brightness" in one.value)
     assert "The median mag r of the lenses is 18.7 (80 % between 18.1 and 19.3)" in told
-    assert any("Median: lenses 18.7, non-lenses 20.2." in one.value for one in app.caption)
+    assert any("Median: lenses 18.7, non-lenses 20.2" in one.value for one in app.caption)
     app.button(key="split-as-bright").click().run()
     assert app.text_input(key="split-filter").value == 'label == "lens" | 18.1 <= mag_r <= 19.3'
     assert not any("brightness" in one.value for one in app.warning)
