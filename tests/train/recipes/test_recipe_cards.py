@@ -13,6 +13,7 @@ from lensapp.storage import datasets, queue, runs, tables
 from lensapp.storage.workspace import Workspace
 from lensapp.ui.train.recipe_cards import (
     HEADINGS,
+    MEANING,
     figures_line,
     opening,
     recipes_offered,
@@ -209,3 +210,10 @@ def test_only_where_other_networks_were_trained_here_they_tell_the_time(ws: Work
     asked = {"network": "lenet5", "epochs": 20}
     assert not paces_of(ws, []).expected(asked, dataset).others
     assert paces_of(ws, runs.list_runs(ws.database)).expected(asked, dataset).others
+
+
+def test_a_card_and_the_form_tell_one_time_which_counts_loading_and_saving() -> None:
+    time = Duration(400.0, measured=True, begin=120.0)
+    assert start_words(time).startswith(f"{time_words(time)} here")
+    assert time_words(time) in figures_line(recipes_offered(None)["FAST"], time, None)
+    assert "loading and saving included" in MEANING
