@@ -49,6 +49,7 @@ from lensapp.ui.shared.state import (
 from lensapp.ui.shared.widgets import tell_refused, time_left
 
 REFRESH_SECONDS = 2.0
+TOLD_SECONDS = 20  # of a notice with a link, and as long as the mouse or the keyboard is on it
 KEEPER = "inspector-kept"
 NAMED = "inspector-named"
 PULSE = "pulse"
@@ -208,7 +209,7 @@ def _tell_ended() -> None:
             continue
         link = f"[Open]({link_to(job)})"
         if job.state == "failed":
-            st.toast(f"**{plain(job.title)}** failed. {link}", icon=":material/error:", duration="long")
+            st.toast(f"**{plain(job.title)}** failed. {link}", icon=":material/error:", duration=TOLD_SECONDS)
         else:
             icon = ":material/check_circle:"
-            st.toast(f"**{plain(job.title)}** is finished. {link}", icon=icon, duration="long")
+            st.toast(f"**{plain(job.title)}** is finished. {link}", icon=icon, duration=TOLD_SECONDS)

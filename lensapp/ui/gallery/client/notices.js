@@ -5,6 +5,7 @@ import { Refused } from "./remote.js";
 const RETRY_MS = 2000;
 const TOAST_MS = 4000;
 const OFFER_MS = 15000; // a notice with a button
+const HELD_MS = 1000; // until one that is held is looked at again
 const READING_MS = 60; // per character: a long message stays longer
 const EMPTY = {
   loading: 'Loading the review…',
@@ -57,8 +58,16 @@ export class Notices {
     if (offer) this.passing.append(this.button(offer));
     this.passing.dataset.kind = kind;
     this.passing.hidden = false;
+    this.fadeAfter(offer ? OFFER_MS : Math.max(TOAST_MS, READING_MS * message.length));
+  }
+
+  /** Take the message away after a while, but not under the mouse or with the keyboard in it. */
+  fadeAfter(delay) {
     clearTimeout(this.fading);
-    this.fading = setTimeout(() => { this.passing.hidden = true; }, offer ? OFFER_MS : Math.max(TOAST_MS, READING_MS * message.length));
+    this.fading = setTimeout(() => {
+      if (this.passing.matches(':is(:hover, :focus-within)')) this.fadeAfter(HELD_MS);
+      else this.passing.hidden = true;
+    }, delay);
   }
 
   button({ label, take }) {

@@ -1,0 +1,20 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+
+globalThis.document = { createElement: () => ({ addEventListener() {} }) };
+const { Notices } = await import('../../../lensapp/ui/gallery/client/notices.js');
+
+test('a notice stays as long as the mouse or the keyboard is on it', (context) => {
+  context.mock.timers.enable({ apis: ['setTimeout'] });
+  let held = true;
+  const passing = { dataset: {}, hidden: true, append() {}, matches: () => held };
+  const notices = new Notices({ querySelector: (name) => (name === '.toast' ? passing : {}) });
+  notices.toast('Make features first', { offer: { label: 'Make them', take() {} } });
+  context.mock.timers.tick(14_000);
+  assert.equal(passing.hidden, false);
+  context.mock.timers.tick(60_000);
+  assert.equal(passing.hidden, false, 'it is held');
+  held = false;
+  context.mock.timers.tick(2_000);
+  assert.equal(passing.hidden, true);
+});
