@@ -9,7 +9,7 @@ import streamlit as st
 
 from lensapp.core.numerals import fixed
 from lensapp.ui.shared.markup import plain
-from lensapp.ui.shared.widgets import download, heading, number
+from lensapp.ui.shared.widgets import download, heading, name_cell, number
 
 NAME_PIXELS = 215  # of the first column: "completeness at FPR 0.0001"
 FEW_COLUMNS = 3  # a table of so few is as wide as what it says
@@ -78,6 +78,7 @@ def show_table(
     ) | {name: st.column_config.Column(alignment="right") for name in _columns_of_numbers(table)}
     config |= dict.fromkeys(narrow, st.column_config.Column(width="small"))
     config |= number_columns(terms, digits=None, narrow=narrow)
+    config |= {name: _titled(name, config.get(name, {})) for name in table if " " not in name}
     middle = (len(table) + 1) // 2
     halves = [table.iloc[:middle], table.iloc[middle:]] if halved else [table]
     places = st.columns(2, gap="medium") if halved else [st.container()]
@@ -94,6 +95,12 @@ def show_table(
             column_config=config,
         )
     show_caption_and_copy(table, caption=caption, file_name=file_name)
+
+
+def _titled(name: str, column: Mapping[str, Any]) -> dict[str, Any]:
+    """Return how to show a column that may be called by a long name, such as that of a run."""
+    label = name_cell(name)
+    return {**column} if label == name else {**column, "label": label, "help": column.get("help") or name}
 
 
 def _columns_of_numbers(table: pd.DataFrame) -> list[str]:

@@ -15,7 +15,7 @@ from lensapp.core.colours import CLASS_COLOURS, INK, LINE_COLOURS, PART_COLOURS
 from lensapp.core.powers import scientific
 from lensapp.ui.drawing.component import draw
 from lensapp.ui.drawing.files import offer_files
-from lensapp.ui.shared.markup import guard_figure, plain
+from lensapp.ui.shared.markup import guard_figure, plain, shortened
 from lensapp.ui.shared.state import theme
 from lensapp.ui.shared.widgets import heading, number
 
@@ -320,14 +320,6 @@ def wrapped(name: str, *, most: int = 22) -> str:
             lines.append("")
         lines[-1] += part
     return "<br>".join(html.escape(line.rstrip(" "), quote=False) for line in lines)
-
-
-def shortened(name: str, *, most: int) -> str:
-    """Return a long name without its middle, of at most `most` letters, for where it cannot be broken."""
-    if len(name) <= most:
-        return name
-    end = (most - 1) // 2
-    return f"{name[: most - 1 - end]}…{name[-end:]}"
 
 
 def rows_height(names: Sequence[str], *, least: int = 30) -> int:

@@ -31,6 +31,14 @@ def plain_all(texts: Iterable[object]) -> str:
     return ", ".join(map(plain, texts))
 
 
+def shortened(name: str, *, most: int) -> str:
+    """Return a long name without its middle, of at most `most` letters, for where it cannot be broken."""
+    if len(name) <= most:
+        return name
+    end = (most - 1) // 2
+    return f"{name[: most - 1 - end]}…{name[-end:]}"
+
+
 def guard_figure(figure: go.Figure) -> None:
     """Let no name, category, point or note of a figure be read as the HTML that plotly understands."""
     for trace in figure.data:

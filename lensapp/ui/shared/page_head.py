@@ -38,6 +38,7 @@ LED_BY: Mapping[str, Sequence[Kind]] = {
 BESIDE_THE_ROUND = ("workspace",)
 HEAD = "page-head"  # where the stages were drawn, what from, and how their step looks
 MOST_LETTERS = 94  # of stages and next step, that stand in one line on a window of 1280 px
+MOST_OF_REMARK = 16  # letters, beside the count of a stage
 MARKS = {True: ":material/check_circle:", False: ":material/radio_button_unchecked:"}
 RUNNING = ":material/progress_activity:"
 EXPORT_ASKED = "export-asked"  # whose first export the browser was told to fetch, and when
@@ -122,10 +123,11 @@ def is_full(stands: Round, page: str) -> bool:
 
 
 def _stage_words(stage: RoundStage) -> str:
-    """Return the name of a stage with its count."""
+    """Return the name of a stage with its count, and its remark where that is short; its hint says it too."""
     count = "" if stage.count is None else f" {number(stage.count)}"
     count += "" if stage.of is None else f" of {number(stage.of)}"
-    return f"{stage.name}{count}" + (f" ({stage.remark})" if stage.remark else "")
+    remark = f" ({stage.remark})" if 0 < len(stage.remark) <= MOST_OF_REMARK else ""
+    return f"{stage.name}{count}{remark}"
 
 
 def _show_stage(stage: RoundStage, stands: Round, page: str) -> None:

@@ -9,7 +9,8 @@ from pandas.io.formats.style import Styler
 
 from lensapp.core.evaluate.score_axis import ScoreAxis
 from lensapp.core.numerals import score_text
-from lensapp.ui.shared.figures import score_ticks, shortened
+from lensapp.ui.shared.figures import score_ticks
+from lensapp.ui.shared.markup import shortened
 
 USUAL_THRESHOLD = 0.5
 MEANING_OF_P = "P: the score as a probability, by the calibration of the run."

@@ -18,11 +18,12 @@ from lensapp.core.config import Spec
 from lensapp.core.errors import LensAppError, SizeMismatch
 from lensapp.core.numerals import true_minus
 from lensapp.core.plurals import noun
-from lensapp.ui.shared.markup import plain
+from lensapp.ui.shared.markup import plain, shortened
 from lensapp.ui.shared.page_words import in_page_words, without_commands
 
 Rules = TypeVar("Rules", bound=Spec)
 Plan = TypeVar("Plan")
+CELL_LETTERS = 30  # of a name in a table
 REFUSED = "refused-in-a-click"
 SEND_CLOSED = False  # whether browsers are sent what lies in a closed fold
 
@@ -251,6 +252,11 @@ def size_in_words(size: int) -> str:
     if size >= 1e9:
         return f"{number(size / 1e9)} GB"
     return f"{number(size / 1e6)} MB" if size >= 1e6 else f"{number(round(size / 1e3) or 1)} kB"
+
+
+def name_cell(name: object) -> str:
+    """Return a name as a cell of a table shows it: a click on the cell tells a long one whole."""
+    return shortened(str(name), most=CELL_LETTERS)
 
 
 def counts_spaced(table: pd.DataFrame) -> Styler:

@@ -18,7 +18,7 @@ from lensapp.services.split.versions import Changes
 from lensapp.ui.shared.figures import PART_NAMES
 from lensapp.ui.shared.markup import plain, plain_all
 from lensapp.ui.shared.state import get_workspace, go, select, selected
-from lensapp.ui.shared.widgets import counted, counts_spaced, number
+from lensapp.ui.shared.widgets import counted, counts_spaced, name_cell, number
 
 OWN_WORDS = {"feedback": "from votes", "votes": "from votes", "hard negatives": "with hard negatives"}
 
@@ -48,7 +48,7 @@ def show_versions() -> None:
             }
         )
     event = st.dataframe(
-        counts_spaced(pd.DataFrame(rows)),
+        counts_spaced(pd.DataFrame(rows)).format(name_cell, subset=["version"]),
         hide_index=True,
         on_select="rerun",
         selection_mode="single-row",

@@ -25,7 +25,7 @@ from lensapp.storage.workspace import Workspace
 from lensapp.ui.shared.address import digest, kept, one_of, put, several_of, text
 from lensapp.ui.shared.figures import line_colours
 from lensapp.ui.shared.markup import plain_all
-from lensapp.ui.shared.widgets import counted, errors_shown
+from lensapp.ui.shared.widgets import counted, errors_shown, name_cell
 
 COMPARE = "compare"
 ANCHOR = "runs"
@@ -48,7 +48,7 @@ OF_FEW = (
     "chance."
 )
 TALLEST, ROW_PIXELS = 12, 35
-NAME_PIXELS = 190  # longer names are told whole by a click; the figures stay in sight
+NAME_PIXELS = 236  # of a name that a cell just has room for; the figures stay in sight
 
 
 def ticked_runs(statuses: Sequence[RunStatus]) -> list[str]:
@@ -123,6 +123,7 @@ def _show_table(
     style = table.style.format(
         {name: form for name, form in FORMATS.items() if name in table}, na_rep="–", thousands="\u202f"
     )
+    style = style.format(name_cell, subset=["run"])
     for place, row in zip(table.index, few, strict=True):
         for name in table.columns.intersection(list(row)):
             style = style.format(lambda _, words=row[name]: words, subset=([place], [name]))

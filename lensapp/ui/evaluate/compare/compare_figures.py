@@ -10,6 +10,7 @@ from lensapp.core.score.score_table_spec import MODEL as EXTERNAL
 from lensapp.services.evaluate.evaluation import ROUNDING
 from lensapp.services.train.comparisons import Compared
 from lensapp.ui.shared import figures
+from lensapp.ui.shared.markup import shortened
 from lensapp.ui.shared.widgets import rounded_count
 
 MERITS = {
@@ -239,7 +240,7 @@ def _names_drawn(
     rows: Sequence[Compared], costs: Sequence[float], shares: Sequence[float], *, cost: str, merit: str
 ) -> list[str]:
     """Return the name of each point; of many those alone that none beats at no greater cost."""
-    names = [figures.shortened(row.label, most=NAME_LETTERS) for row in rows]
+    names = [shortened(row.label, most=NAME_LETTERS) for row in rows]
     if len(rows) <= MOST_NAMES:
         return names
     merits = [-share for share in shares] if merit == LOWER_IS_BETTER else shares

@@ -49,6 +49,7 @@ from lensapp.ui.shared.widgets import (
     errors_shown,
     heading,
     in_one_unit,
+    name_cell,
     number,
 )
 
@@ -298,6 +299,7 @@ def _show_table(rows: list[Compared], cutouts: str) -> None:
         "AUROC": "{:.4f}",
     }
     style = table.style.format({name: form for name, form in counts.items() if name in table}, na_rep="–")
+    style = style.format(name_cell, subset=table.columns.intersection(["network", "run"]))
     for place, row in enumerate(rows):
         if row.auroc is not None and row.n and few_to_rank(row.lenses or 0, row.n - (row.lenses or 0)):
             words = few_text(row.auroc, row.auroc_low, row.auroc_high)

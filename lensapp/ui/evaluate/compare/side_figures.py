@@ -16,6 +16,7 @@ from lensapp.services.evaluate.compare.scatter import Scatter
 from lensapp.services.evaluate.compare.side_by_side import SideBySide
 from lensapp.services.evaluate.compare.tables import HIGH, LOW
 from lensapp.ui.shared import figures
+from lensapp.ui.shared.markup import shortened
 from lensapp.ui.shared.scores import LEAST_APART, score_axis
 
 TWO = 2
@@ -66,7 +67,7 @@ def overlap_figure(overlap: Overlap, runs: Sequence[str], *, colour: str, ink: s
     than two.
     """
     places = list(range(len(runs)))
-    short = [html.escape(figures.shortened(run, most=24), quote=False) for run in runs]
+    short = [html.escape(shortened(run, most=24), quote=False) for run in runs]
     few = len(runs) == TWO
     names = short if few else [f"{run} · {place + 1}" for place, run in enumerate(short)]
     figure = go.Figure(

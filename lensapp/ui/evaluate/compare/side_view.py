@@ -28,7 +28,7 @@ from lensapp.ui.shared import figures
 from lensapp.ui.shared.address import kept, one_of, switch
 from lensapp.ui.shared.markup import plain
 from lensapp.ui.shared.state import select, selected
-from lensapp.ui.shared.widgets import counted, error_box, heading, number
+from lensapp.ui.shared.widgets import counted, error_box, heading, name_cell, number
 
 VERDICT_HELP = (
     "By the AUROC, the chance that a random lens scores higher than a random non-lens. p: how likely such a "
@@ -250,7 +250,7 @@ def styled(frame: pd.DataFrame, names: Sequence[str]) -> Styler:
     style = table.style.format(
         {"scatter under rotation": "{:.4f}", "parameters": number_text, "training time (s)": number_text},
         na_rep="–",
-    )
+    ).format(name_cell, subset=["run"])
     for row in table.index:
         for name in names:
             value, low, high = (frame.loc[row, name + end] for end in ("", LOW, HIGH))
