@@ -11,7 +11,10 @@ import lensapp.ui
 from lensapp.ui.shared.figures import template_of
 
 BEFORE_SECONDS = 5.0  # the page that was opened with the server comes first
-BESIDES = ("streamlit.emojis",)  # the first label with an icon compiles its pattern, for half a second
+BESIDES = (
+    "streamlit.emojis",  # the first label with an icon compiles its pattern, for half a second
+    "scipy.stats",  # which tests of Compare, Replay and Home load where they need it, for a second
+)
 NOT_ALONE = ("lensapp.ui.main",)  # is run by Streamlit, for somebody
 
 

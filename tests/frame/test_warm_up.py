@@ -4,6 +4,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 PROJECT = Path(__file__).parents[2]
 SCRIPT = """
 import sys
@@ -24,9 +26,20 @@ def test_modules_of_all_pages_are_there_and_no_page_has_run() -> None:
         _, package, _, name = line.split()
         wanted.add(package if package.endswith("_page") else f"{package}.{name}")
     assert len(wanted) == len([*(PROJECT / "pages").glob("*.py")])
-    assert wanted | {"streamlit.emojis"} <= loaded
+    assert wanted | {"streamlit.emojis", "scipy.stats"} <= loaded
     assert "lensapp.ui.main" not in loaded
     assert not SLOW_TO_LOAD & loaded  # the first showing of a page would wait for it
+
+
+@pytest.mark.parametrize(
+    "module",
+    ["lensapp.ui.home.home_page", "lensapp.services.inspect.votes", "lensapp.services.catalogue.export"],
+)
+def test_neither_the_first_page_nor_a_short_command_waits_for_the_tests_of_statistics(module: str) -> None:
+    script = f"import sys, {module}; sys.exit('scipy.stats' in sys.modules)"
+    assert (
+        subprocess.run([sys.executable, "-c", script], cwd=PROJECT, timeout=120, check=False).returncode == 0
+    )
 
 
 COLLECTED = """

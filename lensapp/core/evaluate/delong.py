@@ -8,7 +8,7 @@ DeLong, DeLong & Clarke-Pearson 1988, Biometrics 44, 837; Sun & Xu 2014, IEEE Si
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import norm, rankdata
+from scipy.special import ndtr, ndtri
 
 from lensapp.core.evaluate.curves import FloatArray, ThresholdCounts
 from lensapp.core.evaluate.intervals import wilson_interval
@@ -30,7 +30,7 @@ def auroc_interval(counts: ThresholdCounts, *, confidence: float = 0.95) -> tupl
         trials = min(counts.n_positive, counts.n_negative)
         low, high = wilson_interval(round(area * trials), trials, confidence=confidence)
         return min(low, area), max(high, area)
-    half = norm.ppf((1 + confidence) / 2) * np.sqrt(variance) / (area * (1 - area))
+    half = ndtri((1 + confidence) / 2) * np.sqrt(variance) / (area * (1 - area))
     logit = np.log(area / (1 - area))
     low, high = probability([logit - half, logit + half])
     return float(low), float(high)
@@ -61,6 +61,8 @@ def paired_auroc_test(
     labels, first, second : shape (n,)
         Truth, and the finite scores of each run.
     """
+    from scipy.stats import rankdata
+
     placements = []
     for scores in (first, second):
         together = rankdata(scores)
@@ -83,5 +85,5 @@ def normal_test(
     error = float(np.sqrt(variance))
     if error == 0:
         return (difference, difference), 1.0 if difference == 0 else 0.0
-    half = float(norm.ppf((1 + confidence) / 2)) * error
-    return (difference - half, difference + half), float(2 * norm.sf(abs(difference) / error))
+    half = float(ndtri((1 + confidence) / 2)) * error
+    return (difference - half, difference + half), float(2 * ndtr(-abs(difference) / error))

@@ -6,7 +6,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import stats
 
 from lensapp.core.errors import InvalidInput
 from lensapp.core.score.similarity import similarity
@@ -65,11 +64,13 @@ class Replay:
         ----------
         Mann & Whitney 1947, Annals of Mathematical Statistics 18, 50 (exact, one-sided).
         """
+        from scipy.stats import mannwhitneyu
+
         is_lens = np.diff(self.found[name]) > 0
         if is_lens.all():
             return 1.0
         places = np.arange(self.candidates)
-        test = stats.mannwhitneyu(places[is_lens], places[~is_lens], alternative="less", method="exact")
+        test = mannwhitneyu(places[is_lens], places[~is_lens], alternative="less", method="exact")
         return float(test.pvalue)
 
 
@@ -105,7 +106,9 @@ def random_found(*, candidates: int, lenses: int, views: NDArray[np.int64]) -> t
     views : int64, shape (k,)
         Numbers of candidates inspected, each with values of its own.
     """
-    low, high = stats.hypergeom.ppf(np.reshape(BAND_TAILS, (2, 1)), candidates, lenses, views)
+    from scipy.stats import hypergeom
+
+    low, high = hypergeom.ppf(np.reshape(BAND_TAILS, (2, 1)), candidates, lenses, views)
     return np.asarray(views, np.float64) * (lenses / candidates), low, high
 
 

@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import spearmanr
 
 from lensapp.core.errors import InvalidInput
 from lensapp.core.evaluate.resampling import Interval
@@ -148,6 +147,8 @@ def lens_trend(ws: Workspace, evaluation: Evaluation, column: str) -> LensTrend 
     ----------
     Spearman 1904, American Journal of Psychology 15, 72.
     """
+    from scipy.stats import spearmanr
+
     told = [
         float(value) if isinstance(value, int | float) else np.nan
         for value in properties(ws, evaluation)[column]

@@ -5,7 +5,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import fisher_exact
 
 from lensapp.core.evaluate.curves import FloatArray, count_thresholds
 from lensapp.core.evaluate.intervals import wilson_interval
@@ -77,6 +76,8 @@ def operating_points(
     ----------
     Fisher 1935, The Design of Experiments, chapter 2.
     """
+    from scipy.stats import fisher_exact
+
     counts = count_thresholds(labels, scores)
     allowed = {"tpr0": 0, "tpr10": 9} | {
         rate_aim(rate): int(np.floor(rate * counts.n_negative * (1 + 1e-12)))

@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import rankdata
 
 from lensapp.core.align import rows_of
 from lensapp.core.errors import InvalidInput, LensAppError
@@ -65,6 +64,8 @@ class SideBySide:
     @cached_property
     def ranks(self) -> NDArray[np.float64]:
         """Place of each cutout by each run's score, 1 the highest, ties at their mean: shape (runs, n)."""
+        from scipy.stats import rankdata
+
         return np.stack([rankdata(-row) for row in self.scores])
 
     @property
