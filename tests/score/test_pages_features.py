@@ -55,9 +55,9 @@ def test_a_map_is_started_from_its_form(folder: Path) -> None:
     ws = Workspace.open(folder)
     add_run(ws, add_dataset(ws, add_survey(ws)), "elu_cnn-1")
     page = open_page("features")
-    assert any("How far groups are apart means little" in text.value for text in page.caption)  # of UMAP
+    assert any("Distances between groups mean little" in text.value for text in page.caption)  # of UMAP
     page.button_group(key="map-first-elu_cnn-1-sky-method").set_value("pca").run()
-    assert any("where distances are to mean something" in text.value for text in page.caption)
+    assert any("where distances should mean something" in text.value for text in page.caption)
     next(button for button in page.button if button.label == "Make the map").click().run()
     assert not page.exception
     job = queue.list_jobs(ws.database)[0]
