@@ -243,6 +243,7 @@ def test_a_page_of_cutouts_is_explained_in_one_job_and_shown_under_the_map_chose
     ws = full_workspace(folder)
     page = open_page("evaluate", run="elu_cnn-1")
     page.toggle(key="evaluate-maps").set_value(True).run()
+    assert any("for a lens" in one.value and "map-legend" in one.value for one in page.main.get("html"))
     assert any("Surest lenses found" in text.value for text in page.markdown)
     [button] = [one for one in page.button if one.label.startswith("Explain all")]
     said = next(one.value for one in page.caption if "No map has been worked out" in one.value)

@@ -10,6 +10,7 @@ import pytest
 from starlette.applications import Starlette
 
 from lensapp.core.data import pixel_codes
+from lensapp.core.data.overlays import AGAINST, FOR
 from lensapp.services.data.pictures import optics_of, source_levels
 from lensapp.services.evaluate.explanations import MAP_NAMES, explanation_key
 from lensapp.services.inspect.tokens import issue_look_token, issue_token
@@ -125,3 +126,6 @@ def test_an_explanation_that_is_asked_for_is_made_by_a_job_and_shown_as_maps(
     assert answer["state"] == "ready"
     assert [view["label"] for view in answer["views"]] == [MAP_NAMES["regions"], MAP_NAMES["occlusion"]]
     assert "explains 20 % of the changes" in answer["reading"]
+    against, colours, towards, _ = answer["legend"]
+    assert (against, towards) == ("against a lens", "for a lens")
+    assert colours.index(str(AGAINST)) < colours.index(str(FOR)), "the colours that the maps have"

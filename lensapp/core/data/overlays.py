@@ -11,8 +11,15 @@ FOR = (230, 159, 0)
 AGAINST = (86, 180, 233)
 GREYED = 0.75
 STRONGEST = 0.65
+AGAINST_WORDS, FOR_WORDS = "against a lens", "for a lens"
+SCALE_WORDS = "grey: none; the strongest in each cutout has the full colour"
 EDGE = 0.55
 SATURATED = 0.995  # of the pixels stay below full colour: one outlier would leave the others pale
+
+
+def legend_gradient() -> str:
+    """Return the colours from the strongest against to the strongest for, as CSS writes a gradient."""
+    return f"linear-gradient(90deg, rgb{AGAINST}, rgb(128, 128, 128), rgb{FOR})"
 
 
 def enlarged(picture: NDArray[Any], times: int) -> NDArray[Any]:

@@ -11,6 +11,7 @@ import numpy as np
 
 from lensapp.core.data import imaging, pixel_codes
 from lensapp.core.data.column_names import label_and_unit
+from lensapp.core.data.overlays import AGAINST_WORDS, FOR_WORDS, SCALE_WORDS, legend_gradient
 from lensapp.core.errors import InvalidInput, LensAppError
 from lensapp.services.catalogue.ledger import ledger_of_candidate
 from lensapp.services.data.pictures import read_pictures, source_levels
@@ -130,7 +131,8 @@ class Lightbox:
         -------
         dict
             `state` "ready", "waiting", "failed" or "none"; `views`, pictures with label, width and height;
-            `reading`, sentences about them, or what the work does, or why there is none.
+            `reading`, sentences about them, or what the work does, or why there is none; with views `legend`,
+            what their colours mean: words, a gradient, words, and words on the scale.
         """
         run = self.claims.run
         if run is None or not can_explain(self.workspace, run):
@@ -144,7 +146,12 @@ class Lightbox:
                 for name, panel in panels.items()
                 if name not in MAPS_WITHOUT
             ]
-            return {"state": "ready", "views": views, "reading": explanations.reading(explanation.figures)}
+            return {
+                "state": "ready",
+                "views": views,
+                "reading": explanations.reading(explanation.figures),
+                "legend": [AGAINST_WORDS, legend_gradient(), FOR_WORDS, SCALE_WORDS],
+            }
         if start:
             try:
                 explanations.start_explanation(self.workspace, run_name=run, cutout_id=row.id)

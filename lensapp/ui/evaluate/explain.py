@@ -5,7 +5,14 @@ from dataclasses import dataclass
 
 import streamlit as st
 
-from lensapp.core.data.overlays import STRONGEST, Picture
+from lensapp.core.data.overlays import (
+    AGAINST_WORDS,
+    FOR_WORDS,
+    SCALE_WORDS,
+    STRONGEST,
+    Picture,
+    legend_gradient,
+)
 from lensapp.core.numerals import fixed
 from lensapp.services.evaluate import explanations
 from lensapp.services.evaluate.explanations import MAP_NAMES
@@ -57,7 +64,16 @@ def choose_overlay() -> Overlay | None:
                 format="%d %%",
                 **kept("opacity", whole(0, 100), round(100 * STRONGEST), key=OPACITY_KEY),
             )
+    if name != NO_MAP:
+        show_map_legend()
     return Overlay(name or NO_MAP, percent / 100)
+
+
+def show_map_legend() -> None:
+    """Say what the colours of the maps mean, beside the pictures that have them."""
+    bar = f'<i style="background: {legend_gradient()}"></i>'
+    words = f"<span>{AGAINST_WORDS}</span>{bar}<span>{FOR_WORDS}</span><span>· {SCALE_WORDS}</span>"
+    st.html(f'<div class="map-legend">{words}</div>')
 
 
 def overlaid(ws: Workspace, run_name: str, overlay: Overlay, cutout: Cutout, picture: Picture) -> Picture:

@@ -65,8 +65,15 @@ export class RecordPanel {
     const button = element('button', { type: 'button', textContent: 'Explain this one', onclick: () => this.onExplain() });
     const words = element('p', { className: answer.state === 'failed' ? 'wrong' : '', textContent: answer.reading });
     const busy = answer.state === 'waiting' ? [element('progress', { 'aria-label': 'Explaining' })] : [];
-    this.why.replaceChildren(element('h2', { textContent: 'Why this score' }), ...busy, ...(answer.reading ? [words] : []), ...(answer.state === 'none' || answer.state === 'failed' ? [button] : []));
+    this.why.replaceChildren(element('h2', { textContent: 'Why this score' }), ...busy, ...(answer.legend ? [legendOf(answer.legend)] : []), ...(answer.reading ? [words] : []), ...(answer.state === 'none' || answer.state === 'failed' ? [button] : []));
   }
+}
+
+/** What the colours of the maps mean. */
+function legendOf([against, colours, towards, scale]) {
+  const bar = element('i', {});
+  bar.style.background = colours;
+  return element('div', { className: 'map-legend' }, element('span', {}, against), bar, element('span', {}, towards), element('span', {}, scale));
 }
 
 function section(title, children) {
