@@ -31,7 +31,7 @@ from lensapp.ui.catalogue import ledger_figure
 from lensapp.ui.data import corner_figure, field_example, object_search, realism, realism_example, sky_view
 from lensapp.ui.evaluate import calibration_view, completeness_view, page_example, survey_figures
 from lensapp.ui.evaluate import evaluation_figures as evaluated
-from lensapp.ui.evaluate.checks import audit_example, nuisance_view
+from lensapp.ui.evaluate.checks import audit_example, audit_figures, nuisance_view
 from lensapp.ui.evaluate.compare import compare_figures, side_figures
 from lensapp.ui.inspect import replay_figure
 from lensapp.ui.score import feature_map, map_example, score_example, score_figure
@@ -62,6 +62,12 @@ def folds() -> Any:
         band=RocBand(RISING, np.stack([RISING] * 2), SPREAD),
         thresholds=rates,
         axis=AXIS,
+    )
+
+
+def limits() -> pd.DataFrame:
+    return pd.DataFrame(
+        {"name": ["a", "b"], "value": [0.9, 0.6], "low": [0.8, 0.5], "high": [0.95, 0.7], "text": ["", ""]}
     )
 
 
@@ -196,6 +202,8 @@ TABLE: dict[str, Callable[[], go.Figure]] = {
     ),
     "compare_example_figure": lambda: page_example.compare_example_figure(LINES, ink=INK),
     "score_example_figure": lambda: score_example.score_example_figure(LINES, ink=INK),
+    "shortcut_figure": lambda: audit_figures.shortcut_figure(limits(), colours=LINES, ink=INK),
+    "suspects_figure": lambda: audit_figures.suspects_figure(limits(), colour=LINES[0], ink=INK),
     "audit_example_figure": lambda: audit_example.audit_example_figure(
         LINES, classes=figures.class_colours(), ink=INK
     ),

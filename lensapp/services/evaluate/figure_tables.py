@@ -8,6 +8,7 @@ import pandas as pd
 from lensapp.core.errors import InvalidInput
 from lensapp.core.evaluate.audits.shortcuts import shortcut_words
 from lensapp.core.evaluate.estimation import HEZAVEH_ERRORS, EstimateFigures
+from lensapp.core.evaluate.intervals import wilson_interval
 from lensapp.core.evaluate.multiclass import ClassFigures
 from lensapp.core.evaluate.nuisance import Nuisance
 from lensapp.core.evaluate.prevalence import Expectation, SurveySpec
@@ -33,6 +34,7 @@ INTERVAL_NAMES = {
     "recall_fpr_1e-3": "completeness at FPR 0.001",
     "recall_fpr_1e-4": "completeness at FPR 0.0001",
 }
+CLASS_WORDS = {"lens": "lens", "nonlens": "non-lens", None: "none"}  # of labels
 SMALLEST_P, P_DIGITS = 0.001, 3
 DOCUMENT = "Hezaveh et al. 2017"
 METHOD_NAMES = {
@@ -307,6 +309,41 @@ def shortcut_table(audit: Mapping[str, Any]) -> pd.DataFrame:
         }
         for title, values, words in rows
     )
+
+
+def shortcut_limits(audit: Mapping[str, Any]) -> pd.DataFrame:
+    """Return what the network of an audit and each kind of measures reach, as `shortcut_table` names them."""
+    network = audit["network"]
+    told = [("the network", network)] if network else []
+    told += [(one["title"], one) for one in audit["shortcuts"]["found"]]
+    return pd.DataFrame(
+        {
+            "name": title,
+            "value": one["auroc"],
+            "low": one["low"],
+            "high": one["high"],
+            "text": f"{one['auroc']:.3f}",
+        }
+        for title, one in told
+    )
+
+
+def suspect_shares(noise: Mapping[str, Any]) -> pd.DataFrame:
+    """Return the share of suspect labels of each class and source with its limits; nothing of old audits."""
+    rows = []
+    for one in noise.get("shares", ()):
+        low, high = wilson_interval(one["suspects"], one["judged"])
+        label = f"labelled {CLASS_WORDS.get(one['name'], one['name'])}"
+        rows.append(
+            {
+                "name": label if one["of"] == "label" else one["name"],
+                "value": one["suspects"] / one["judged"],
+                "low": low,
+                "high": high,
+                "text": f"{thin_spaced(one['suspects'])} of {thin_spaced(one['judged'])}",
+            }
+        )
+    return pd.DataFrame(rows)
 
 
 def audited_shortcut_words(found: Mapping[str, Any], audit: Mapping[str, Any]) -> str:

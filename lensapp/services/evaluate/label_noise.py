@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from lensapp.core.align import rows_of
+from lensapp.core.align import ABSENT, rows_of
 from lensapp.core.errors import InvalidInput, NotFound
 from lensapp.core.evaluate.audits.label_noise import crowd_labels, label_quality, suspicion_order
 from lensapp.core.evaluate.curves import count_thresholds
@@ -23,7 +23,7 @@ LISTED = 500
 SHARE_LISTED = 0.1
 DOUBTFUL = 0.55  # probability of the label by votes and scores, below which it is listed
 ABLE_AUROC = 0.9  # below, a network is wrong more often than labels usually are
-LENS = "lens"  # the label of what was painted
+MADE, LENS = (sources.PAINTED, sources.SIMULATED), "lens"  # kinds of sources, and the label of what was put there
 PLAIN_CLASSES = ("nonlens", "lens")
 
 
@@ -59,9 +59,10 @@ def label_suspects(ws: Workspace, run: Run) -> dict[str, Any]:
         `origin`, `auroc` of the scores (None of several classes), `judged` and `suspects` (numbers of
         cutouts), `listed`: cutout, candidate, label, suggested
         label, the probability of the label and its quality, of those that confident learning holds for wrong,
-        at most 500. `painted` lenses are certain: as many are not among them. `doubtful` are those that
-        come next, up to a tenth of the cutouts judged. `crowd` is what
-        `crowd_suspects` gives, `votes` how many there were.
+        at most 500. `painted` lenses, and simulated ones, are certain: as many are not among them.
+        `shares` are the numbers of suspects and judged of each class and, of several, source. `doubtful` are
+        those that come next, up to a tenth of the cutouts judged. `crowd` is what `crowd_suspects` gives,
+        `votes` how many there were.
 
     Raises
     ------
@@ -70,7 +71,7 @@ def label_suspects(ws: Workspace, run: Run) -> dict[str, Any]:
     """
     judged, votes = out_of_sample(ws, run), votes_that_count(ws, run)
     found = label_quality(judged.labels, judged.probabilities)
-    certain = np.isin(judged.cutout_ids, painted_lenses(ws, run))
+    certain = np.isin(judged.cutout_ids, certain_lenses(ws, run))
     suspects, count = int((found.suspect & ~certain).sum()), int((~certain).sum())
     tenth = max(suspects, round(SHARE_LISTED * count))
     order = suspicion_order(found)
@@ -95,6 +96,7 @@ def label_suspects(ws: Workspace, run: Run) -> dict[str, Any]:
         "judged": count,
         "painted": int(certain.sum()),
         "suspects": suspects,
+        "shares": _shares(ws, run, judged, suspect=found.suspect, kept=~certain),
         "listed": listed[:suspects],
         "doubtful": listed[suspects:],
         "votes": votes,
@@ -102,11 +104,31 @@ def label_suspects(ws: Workspace, run: Run) -> dict[str, Any]:
     }
 
 
-def painted_lenses(ws: Workspace, run: Run) -> NDArray[np.int64]:
-    """Return the cutouts of a run's dataset on which a lens was painted: their label is certain."""
+def _shares(
+    ws: Workspace, run: Run, judged: OutOfSample, *, suspect: NDArray[np.bool_], kept: NDArray[np.bool_]
+) -> list[dict[str, Any]]:
+    """Return of each class, and of each source where there are several, how many labels are suspect."""
     members = datasets.member_columns(ws.database, run.dataset_id)
-    painted = [source.id for source in sources.list_sources(ws.database) if source.kind == sources.PAINTED]
-    certain = np.isin(members["source_id"], painted) & (members["label"] == LENS)
+    places = rows_of(judged.cutout_ids, members["cutout_id"])
+    source_ids = np.where(places == ABSENT, 0, members["source_id"][places])
+    names = {one.id: one.name for one in sources.list_sources(ws.database)}
+    groups = [("label", name, judged.labels == row) for row, name in enumerate(judged.classes)]
+    shown = [key for key in np.unique(source_ids[kept]).tolist() if key in names]
+    of_sources = [("source", names[key], source_ids == key) for key in shown]
+    groups += of_sources if len(of_sources) > 1 else []
+    counted = [(kind, name, rows & kept) for kind, name, rows in groups]
+    return [
+        {"of": kind, "name": name, "suspects": int((suspect & rows).sum()), "judged": int(rows.sum())}
+        for kind, name, rows in counted
+        if rows.any()
+    ]
+
+
+def certain_lenses(ws: Workspace, run: Run) -> NDArray[np.int64]:
+    """Return the lenses of a run's dataset that were painted or simulated: their label is certain."""
+    members = datasets.member_columns(ws.database, run.dataset_id)
+    made = [source.id for source in sources.list_sources(ws.database) if source.kind in MADE]
+    certain = np.isin(members["source_id"], made) & (members["label"] == LENS)
     ids: NDArray[np.int64] = members["cutout_id"][certain]
     return ids
 

@@ -143,10 +143,12 @@ def _show_answer(
         return
     _show_expected(expected, survey)
     _, purity = purity_in_words(expected)
-    said = f"Expected at {at_least(threshold)} from the rates of the {evaluation.part} part"
-    if reached is not None:  # of a page without a slider of thresholds
+    said, by = f"Expected at {at_least(threshold)}", f"from the rates of the {evaluation.part} part"
+    if reached is None:
+        said += f" {by}"
+    else:  # of a page without a slider of thresholds
         link = f"{base_path()}/evaluate{address_of({'run': evaluation.run})}"
-        said += f", the threshold of [Evaluate]({link}), not counted; of the cutouts scored here "
+        said += f", the threshold of [Evaluate]({link}), {by}, not counted; of the cutouts scored here "
         said += f"{number(reached)} reach it"
     low, high = expected.completeness_low, expected.completeness_high
     st.caption(f"{said}. 95\u00a0%: purity {purity}, completeness {low:.3f}–{high:.3f}.")

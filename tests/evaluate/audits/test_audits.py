@@ -202,7 +202,8 @@ def test_votes_of_two_inspectors_against_a_label_are_listed(ws: Workspace) -> No
     )
 
 
-def test_suspects_are_listed_apart_from_labels_that_are_only_in_doubt(ws: Workspace) -> None:
+@pytest.mark.parametrize("made", ["paint", "demo"])
+def test_suspects_are_listed_apart_from_labels_that_are_only_in_doubt(ws: Workspace, made: str) -> None:
     """Of 120 cutouts that scores tell, four labels are wrong; the one told most surely comes first."""
     folder, ids = ws.run_folder("husky"), np.arange(1, 121)
     stored = load_evaluation(folder, "test")
@@ -220,12 +221,19 @@ def test_suspects_are_listed_apart_from_labels_that_are_only_in_doubt(ws: Worksp
         group_ids=None,
     )
     save_evaluation(folder, "test", held)
+    with ws.database.write() as connection:
+        connection.execute(update(tables.sources).values(kind="fits"))
     noise = label_suspects(ws, runs.get_run(ws.database, "husky"))
     assert (noise["judged"], noise["suspects"]) == (120, 4)
     assert noise["auroc"] == pytest.approx(roc_auc_score(labels, scores))
     assert suspicion_doubt(noise) == ""
+    shares = {one["name"]: (one["suspects"], one["judged"]) for one in noise["shares"]}
+    assert shares == {
+        name: (sum(labels[row] == lens for row in wrong), int((labels == lens).sum()))
+        for name, lens in (("nonlens", False), ("lens", True))
+    }
     with ws.database.write() as connection:
-        connection.execute(update(tables.sources).values(kind="paint"))
+        connection.execute(update(tables.sources).values(kind=made))
     painted = label_suspects(ws, runs.get_run(ws.database, "husky"))
     members = datasets.member_columns(ws.database, runs.get_run(ws.database, "husky").dataset_id)
     lenses = set(members["cutout_id"][members["label"] == "lens"].tolist()) & set(ids.tolist())

@@ -10,15 +10,24 @@ from lensapp.core.evaluate.audits.audit_spec import AuditSpec
 from lensapp.core.evaluate.audits.shortcuts import is_strong
 from lensapp.services.data.sources import ready_sources
 from lensapp.services.evaluate.audits import KIND, kept_audit, start_audit
-from lensapp.services.evaluate.figure_tables import leakage_table, realism_table, shortcut_table
+from lensapp.services.evaluate.figure_tables import (
+    CLASS_WORDS,
+    leakage_table,
+    realism_table,
+    shortcut_limits,
+    shortcut_table,
+    suspect_shares,
+)
 from lensapp.services.evaluate.label_noise import suspects_title, suspicion_doubt
 from lensapp.services.evaluate.realism import realism_of_dataset
 from lensapp.storage.records import Cutout, Run
 from lensapp.storage.workspace import Workspace
 from lensapp.ui.data.realism import offered_as_real, show_result
 from lensapp.ui.evaluate.checks.audit_example import show_example
+from lensapp.ui.evaluate.checks.audit_figures import height_of, shortcut_figure, suspects_figure
 from lensapp.ui.evaluate.cutout_sheet import show_cutouts
 from lensapp.ui.evaluate.tables import show_table
+from lensapp.ui.shared import figures
 from lensapp.ui.shared.forms import spec_form
 from lensapp.ui.shared.job_controls import start_button, watch_job
 from lensapp.ui.shared.markup import plain
@@ -29,7 +38,6 @@ SHOWN, PAIRS_SHOWN = 12, 6
 FEW = 8  # columns that a caption can list
 LEFT_OUT = "Left out, as one class only has them or they name cutouts"
 MEANING = "what it means"  # a sentence or two, which a cell would cut
-CLASS_WORDS = {"lens": "lens", "nonlens": "non-lens", None: "none"}
 
 
 def show_audit(ws: Workspace, run: Run) -> None:
@@ -76,6 +84,16 @@ def _show_shortcuts(found: dict[str, Any]) -> None:
     left_out = [*map(column_label, shortcuts["columns_left_out"])]
     themselves = ", ".join(map(column_label, shortcuts.get("label_columns", ())))
     told = shortcut_table(found)
+    limits = shortcut_limits(found)
+    figures.show_figure(
+        shortcut_figure(limits, colours=figures.line_colours(), ink=figures.ink()),
+        title="Shortcuts: AUROC beside that of the network",
+        caption=f"n = {number(counts['lens'] + counts['nonlens'])}, {number(counts['lens'])} of them lenses; "
+        "the network on the test part; bars: 95 %",
+        csv=lambda: figures.csv_text(limits),
+        key="audit-shortcut-figure",
+        height=height_of(limits),
+    )
     show_table(
         told.drop(columns=MEANING),
         title="Shortcuts: what gives lenses away without looking for arcs",
@@ -139,6 +157,16 @@ def _show_label_noise(ws: Workspace, run: Run, noise: dict[str, Any]) -> None:
         f"Confident learning takes {number(noise['suspects'])} of {counted(noise['judged'], 'label')} to be "
         f"wrong, by scores of {plain(noise['origin'])}.{ranked}{_left_out(noise)}"
     )
+    shares = suspect_shares(noise)
+    if noise["suspects"] and len(shares):
+        figures.show_figure(
+            suspects_figure(shares, colour=figures.line_colours()[0], ink=figures.ink()),
+            title="Share of suspect labels",
+            caption=f"n = {number(noise['judged'])} labels judged; bars: 95 % (Wilson)",
+            csv=lambda: figures.csv_text(shares),
+            key="audit-suspects-figure",
+            height=height_of(shares),
+        )
     if doubt := suspicion_doubt(noise):
         st.caption(f":material/warning: {doubt}")
     _suspects(ws, run, noise["listed"], "probability", name="label-suspects")
@@ -159,10 +187,10 @@ def _show_label_noise(ws: Workspace, run: Run, noise: dict[str, Any]) -> None:
 
 
 def _left_out(noise: dict[str, Any]) -> str:
-    """Return that the labels of painted lenses are certain, where there are some."""
+    """Return that the labels of painted and simulated lenses are certain, where there are some."""
     if not noise.get("painted"):
         return ""
-    return f" Left out: {counted(noise['painted'], 'painted lens')}, whose label is certain."
+    return f" Left out: {counted(noise['painted'], 'painted or simulated lens')}, whose label is certain."
 
 
 def _suspects(ws: Workspace, run: Run, listed: Sequence[dict[str, Any]], figure: str, *, name: str) -> None:

@@ -39,6 +39,7 @@ MARGIN_PIXELS, MOST_LISTED = 8, 4
 # Costs that differ by less would stand on one another: their points are drawn beside each other, so far from
 # one to the next, and from the first to the last at most.
 ALIKE, APART_PIXELS, MOST_APART_PIXELS = 0.01, 16, 96
+BAND_PIXELS, BAND_TINT = 10, 0.08  # of the band behind points of one cost, beyond them
 AXIS_MARGIN = 2.0  # the axis of costs reaches from the lowest divided by it to the highest times it
 AXIS_PIXELS = 80  # of a figure's height, for its axis and what stands above it
 POSITIONS: dict[str, tuple[int, int]] = {
@@ -167,7 +168,7 @@ def cost_figure(
     """Draw `merit` (of MERITS) of each row against `cost` (of COSTS), which is spread logarithmically.
 
     Names are placed as a figure of `height` pixels has room for them. Points of one cost stand beside each
-    other, so that each is seen with its interval. Colours are those of `bar_figure`.
+    other, so that each is seen with its interval, in a band that says so. Colours are those of `bar_figure`.
     """
     figure = go.Figure()
     measured = [row for row in rows if getattr(row, merit) is not None and getattr(row, cost)]
@@ -177,6 +178,7 @@ def cost_figure(
     across = drawn_beside(costs)
     bars = [interval_of(row, merit) for row in measured]
     positions = name_positions(across, shares, names, height=height - AXIS_PIXELS, bars=bars)
+    _mark_one_cost(figure, costs, across, ink=ink)
     _draw_bars(figure, measured, merit=merit, inks=_colours(measured, run_colours, colours), across=across)
     for kind, name in NAMES.items():
         places = [place for place, row in enumerate(measured) if row.kind == kind]
@@ -206,6 +208,25 @@ def cost_figure(
     figure.update_xaxes(title=COSTS[cost], type="log", tickvals=ticks, ticktext=[*map(rounded_count, ticks)])
     figure.update_yaxes(title=MERITS[merit])
     return figure
+
+
+def _mark_one_cost(figure: go.Figure, costs: Sequence[float], across: Sequence[float], *, ink: str) -> None:
+    """Draw a band behind points of one cost, with that cost above it: they differ less than as drawn."""
+    edge = 10 ** (BAND_PIXELS * _decades(costs) / PLOT_PIXELS[0])
+    done: list[float] = []
+    for cost in costs:
+        beside = [x for x, one in zip(across, costs, strict=True) if math.isclose(one, cost, rel_tol=ALIKE)]
+        if len(beside) == 1 or min(beside) in done:
+            continue
+        done.append(min(beside))
+        figure.add_vrect(
+            x0=min(beside) / edge, x1=max(beside) * edge, fillcolor=figures.faded(ink, BAND_TINT),
+            line_width=0, layer="below",
+        )  # fmt: skip
+        figure.add_annotation(
+            x=math.log10(cost), y=1.0, xref="x", yref="paper", yanchor="bottom", showarrow=False,
+            text=f"{len(beside)} at {rounded_count(cost)}", font={"size": 11, "color": ink},
+        )  # fmt: skip
 
 
 def _draw_bars(

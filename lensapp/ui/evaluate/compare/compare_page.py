@@ -442,7 +442,7 @@ def _costs(rows: list[Compared], cutouts: str, *, merit: str) -> None:
         return
     height, colours = _rows_height(rows), figures.line_colours()
     one_cost = compare_figures.costs_coincide(rows, cost, merit=merit)
-    together = "; equal costs side by side" if one_cost else ""
+    together = "; in a band: equal costs, side by side" if one_cost else ""
     figures.show_figure(
         compare_figures.cost_figure(
             rows,
