@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from lensapp.core.train.network_specs import NETWORKS
 from lensapp.core.train.networks.info import NetworkInfo
+from lensapp.core.train.presets import PRESETS
 
 
 @dataclass(frozen=True)
@@ -64,10 +65,19 @@ SMALLEST_PIXELS = {
 }  # fmt: skip
 """The least side of cutouts that a network takes with the options of its document."""
 
+OWN = " (this project)"  # of a title, where there is no paper to name
 RECOMMENDED = {
     "elu_cnn": Recommended("fast", "FAST", 0.95, 1),
     "equivariant_resnet": Recommended("best", "BEST", 0.97, 2),
 }
+
+
+def recipe_title(name: str) -> str:
+    """Return what readers call a recipe, by its short name, or a network, wherever one is named."""
+    for network, one in RECOMMENDED.items():
+        if one.preset == name:
+            return f"{one.word.capitalize()}: {NETWORKS[network].title}"
+    return PRESETS[name].title.removesuffix(OWN) if name in PRESETS else NETWORKS[name].title
 
 
 def offered_networks() -> list[str]:

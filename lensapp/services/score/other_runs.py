@@ -20,8 +20,9 @@ def other_run(ws: Workspace, run: Run, source: Source, offered: Sequence[Run]) -
     others = [one for one in offered if one.id in done and one.id != run.id]
     if run.id not in done and others:
         scorer = better.run if better is not None and better.run.id in done else best_of(others)
+        named = (scorer.name, run.name, source.name)
         told = told_apart(ws, scorer, run)
-        return BetterRun(scorer, f"{scorer.name} has scored {source.name} already. {told}".rstrip())
+        return BetterRun(scorer, f"{scorer.name} has scored {source.name} already. {told}".rstrip(), named)
     if better is not None and better.run.id in done:
         return replace(better, why=f"{better.why} It has scored {source.name} too.")
     return better

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from lensapp.core.train.committees import MODEL as COMMITTEE
+from lensapp.core.train.network_specs import network_title
 from lensapp.services.train.run_notes import ARCHIVED, STARRED
 from lensapp.services.train.runs import RunStatus, has_recipe
 from lensapp.services.train.starter import REMARK, is_starter
@@ -77,7 +78,8 @@ def listed(
     rows: dict[str, RunRow] = {}
     for status in statuses:
         run, study = status.run, study_by_run.get(status.run.id)
-        text = " ".join((run.name, run.model, status.dataset, study or "", *run.tags, run.note)).casefold()
+        network = f"{run.model} {network_title(run.model)}"
+        text = " ".join((run.name, network, status.dataset, study or "", *run.tags, run.note)).casefold()
         wanted = all(word in text for word in words.casefold().split())
         if (
             not wanted

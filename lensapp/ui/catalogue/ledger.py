@@ -7,6 +7,7 @@ import pandas as pd
 import streamlit as st
 
 from lensapp.core.numerals import score_text
+from lensapp.core.train.network_specs import network_title
 from lensapp.services.catalogue.label_origin import ORIGINS, read_origin
 from lensapp.services.catalogue.ledger import (
     CandidateLedger,
@@ -158,7 +159,8 @@ def show_ledger_of_network(ws: Workspace) -> None:
     record = ledger(ws, str(name))
     if not record.sources and not record.members:
         with right:
-            st.markdown(f"**{plain(record.run.name)}** ({plain(record.run.model)}) was made elsewhere.")
+            network = plain(network_title(record.run.model))
+            st.markdown(f"**{plain(record.run.name)}** ({network}) was made elsewhere.")
         st.caption("What it learned from is not in this workspace, so that no label or vote can be followed.")
         return
     with right:
@@ -197,7 +199,9 @@ def show_ledger_of_network(ws: Workspace) -> None:
 def _sentence(record: RunLedger) -> str:
     run = record.run
     if record.members:
-        names = ", ".join(f"{plain(member.name)} ({plain(member.model)})" for member in record.members)
+        names = ", ".join(
+            f"{plain(member.name)} ({plain(network_title(member.model))})" for member in record.members
+        )
         return (
             f"**{plain(run.name)}** is a committee: the {run.spec['combine']} of {names}, measured on "
             f"**{plain(record.versions[0].dataset.name)}** of {plain_all(record.sources)}."
@@ -206,7 +210,7 @@ def _sentence(record: RunLedger) -> str:
     warm = f", warm from {parents}" if parents else ""
     people = f"votes of {counted(len(record.inspectors), 'inspector')}" if record.inspectors else "no votes"
     return (
-        f"**{plain(run.name)}** ({plain(run.model)}{warm}) learned "
+        f"**{plain(run.name)}** ({plain(network_title(run.model))}{warm}) learned "
         f"{relative_time(run.finished_at or run.created_at)} from "
         f"**{plain(record.versions[0].dataset.name)}** of {plain_all(record.sources)}, with {people} in its "
         "labels."

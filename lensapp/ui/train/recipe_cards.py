@@ -16,6 +16,7 @@ from lensapp.core.train.recommended import (
     group_of,
     offered_networks,
     paper_of,
+    recipe_title,
 )
 from lensapp.core.train.training_spec import TrainingSpec
 from lensapp.services.train import runs
@@ -73,10 +74,7 @@ class Recipe:
 def recipes_offered(current: Run | None) -> dict[str, Recipe]:
     """Return all recipes by name, and that of a run, in the order in which they are offered."""
     today = PRESETS[RECOMMENDED["equivariant_resnet"].preset].spec.saved()
-    recipes = [
-        _preset(name, f"{word.capitalize()}: {NETWORKS[PRESETS[name].spec.network].title}", 0)
-        for name, word in WORDS.items()
-    ]
+    recipes = [_preset(name, 0) for name in WORDS]
     recipes.append(
         Recipe(
             STARTER_NAME,
@@ -95,20 +93,20 @@ def recipes_offered(current: Run | None) -> dict[str, Recipe]:
             spec = today | {"network": name, "network_options": {}}
             heading = 1 if group == "today" else 2
             by_group[group].append(Recipe(name, title, info.description, spec, heading))
-    recipes += [_preset("OURS", PRESETS["OURS"].title, 1), *by_group["today"]]
-    recipes += [_preset(name, PRESETS[name].title, 1) for name in OF_TODAY]
+    recipes += [_preset("OURS", 1), *by_group["today"]]
+    recipes += [_preset(name, 1) for name in OF_TODAY]
     documents = [name for name in PRESETS if name not in (*OWN_PRESETS, *OF_TODAY)]
-    recipes += [*(_preset(name, PRESETS[name].title, 2) for name in documents), *by_group["document"]]
+    recipes += [*(_preset(name, 2) for name in documents), *by_group["document"]]
     if current is not None:
         name = LIKE + current.name
         recipes.append(Recipe(name, name, "All settings as they were in that run.", current.spec, 3))
     return {recipe.name: recipe for recipe in recipes}
 
 
-def _preset(name: str, title: str, group: int) -> Recipe:
+def _preset(name: str, group: int) -> Recipe:
     preset = PRESETS[name]
     document = "" if group == 0 else f"{preset.document}. "
-    return Recipe(name, title, f"{document}{preset.note}", preset.spec.saved(), group)
+    return Recipe(name, recipe_title(name), f"{document}{preset.note}", preset.spec.saved(), group)
 
 
 def figures_line(recipe: Recipe, time: Duration | None, parameters: int | None) -> str:

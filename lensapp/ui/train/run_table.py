@@ -7,6 +7,7 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
+from lensapp.core.train.network_specs import network_title
 from lensapp.services.care import removal
 from lensapp.services.train.run_listing import (
     BEST_IS,
@@ -252,7 +253,7 @@ def _run_cells(status: RunStatus, drawn: Sequence[str]) -> dict[str, Any]:
         "★": "★" if STARRED in run.tags else "",
         "run": run.name,
         "state": origin_of(status),
-        "network": run.model,
+        "network": network_title(run.model),
         "dataset version": status.dataset,
         **figures_of_run(status),
         "warm start": run.spec.get("initial_run") or "",
@@ -275,7 +276,7 @@ def _study_cells(row: RunRow) -> dict[str, Any]:
         "★": "",
         "run": f"{row.name} · study of {counted(len(row.statuses), 'run')}",
         "state": f"{done} of {len(row.statuses)} finished",
-        "network": first.run.model,
+        "network": network_title(first.run.model),
         "dataset version": first.dataset,
         **means,
         "warm start": "",

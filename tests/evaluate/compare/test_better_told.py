@@ -117,3 +117,18 @@ def test_evaluate_and_home_tell_of_the_better_run_and_lead_to_it(folder: Path) -
         assert not page.exception
         assert page.selectbox(key="choose-run").value == "sharp"
         assert "to-other-run" not in {one.key for one in page.button}
+
+
+def test_long_names_lose_their_middle_in_the_line_and_are_whole_in_its_help(folder: Path) -> None:
+    ws = Workspace.open(folder)
+    version = rooms.add_dataset(ws, rooms.add_survey(ws))
+    long = "a_rather_long_name_of_a_run_with_many_settings_v2"
+    add_measured(ws, version, long, noise=0.1)
+    add_measured(ws, version, "blurred", noise=3.0)
+    page = rooms.open_page("evaluate", run="blurred")
+    [said] = [one for one in page.caption if "is better than blurred" in one.value]
+    assert long not in said.value.replace("\\", "")
+    assert long in said.proto.help.replace("\\", "")
+    button = page.button(key="to-other-run")
+    assert "…" in button.label
+    assert long in button.help.replace("\\", "")

@@ -2,8 +2,6 @@
 
 from dataclasses import replace
 from pathlib import Path
-from types import SimpleNamespace
-from typing import Any
 
 import numpy as np
 import pytest
@@ -87,7 +85,7 @@ def test_the_threshold_of_the_accuracy_is_named_with_who_accepts_nothing_there(f
     blind, unmeasured = replace(row, label="blind", accepted=0), replace(row, accepted=None, n=None)
     assert accuracy_words([row, blind]).startswith("accuracy at score ≥ 0.5, where blind accepts nothing, so")
     assert (accuracy_words([unmeasured]), measured_on(ws, [unmeasured])) == ("", "")
-    assert titled(replace(row, label="FAST")).label == "ELU CNN · FAST"
+    assert titled(replace(row, label="FAST")).label == "Fast: ELU CNN"
     assert titled(replace(row, label="S1")).label == "Lens CNN (Ivashkov 2022)"
     assert titled(row) == row
 
@@ -128,7 +126,7 @@ def test_a_new_comparison_is_queued_with_its_budget(folder: Path) -> None:
     assert list(page.dataframe[0].value["network"]) == ["elu_cnn-2", "elu_cnn-1"]
     page.button_group(key="compare-view").set_value("new").run()
     planned, parts = (one.value for one in page.dataframe)  # no table of a comparison made before
-    assert planned["network"].tolist()[1].startswith("Equivariant ResNet")
+    assert planned["network"].tolist()[1].startswith("Best: Equivariant ResNet")
     assert planned["parameters"].tolist()[1] == "89.8\u202fk"
     counts = add_up(datasets.list_datasets(ws.database)[0])
     assert dict(zip(parts["part"], parts["cutouts"], strict=True)) == counts
@@ -186,26 +184,6 @@ def test_runs_are_sorted_with_the_best_on_top_and_carry_their_intervals(folder: 
     known = replace(first, tpr10_low=0.54, tpr10_high=1.0)
     assert compare_figures.interval_of(known, "tpr10") == (0.54, 1.0)
     assert compare_figures.interval_of(first, "tpr10") == (first.tpr10, first.tpr10)  # of another method none
-
-
-def test_points_of_one_cost_stand_in_a_band_that_names_it() -> None:
-    """They are drawn beside each other, and would be read as of several costs."""
-    shared = {"kind": "network", "auroc_low": None, "auroc_high": None, "seconds": 1.0}
-    rows: Any = [
-        SimpleNamespace(label=name, run=name, auroc=area, parameters=cost, **shared)
-        for name, area, cost in (("a", 0.9, 416e3), ("b", 0.8, 416e3), ("c", 0.7, 2e6))
-    ]
-    figure = compare_figures.cost_figure(
-        rows, "parameters", merit="auroc", colours=("#000000",) * 4, ink="#000000"
-    )
-    [band] = figure.layout.shapes
-    across = [x for trace in figure.data for x in trace.x]
-    assert band.x0 < min(across) < 416e3 < max(across[:2]) < band.x1 < 2e6
-    assert "2 at 416\u202fk" in [one.text for one in figure.layout.annotations]
-    apart = compare_figures.cost_figure(
-        rows[1:], "parameters", merit="auroc", colours=("#000000",) * 4, ink="#000000"
-    )
-    assert not apart.layout.shapes
 
 
 def test_limits_of_tpr10_are_those_of_the_evaluation_and_costs_follow_the_figure(folder: Path) -> None:

@@ -19,10 +19,14 @@ TEST = "test"
 
 @dataclass(frozen=True)
 class BetterRun:
-    """A run with a higher AUROC on the same test part, and in a sentence how sure that is."""
+    """A run with a higher AUROC on the same test part, and in a sentence how sure that is.
+
+    `named` are the names that the sentence holds.
+    """
 
     run: Run
     why: str
+    named: tuple[str, ...] = ()
 
 
 def better_told(ws: Workspace, run: Run) -> BetterRun | None:
@@ -34,7 +38,7 @@ def better_told(ws: Workspace, run: Run) -> BetterRun | None:
 def _better_told(ws: Workspace, name: str) -> BetterRun | None:
     run = runs.get_run(ws.database, name)
     better = better_run(ws, run)
-    return None if better is None else BetterRun(better, _lead_in_words(ws, better, run))
+    return None if better is None else BetterRun(better, _lead_in_words(ws, better, run), (better.name, name))
 
 
 def told_apart(ws: Workspace, one: Run, other: Run) -> str:

@@ -10,7 +10,7 @@ from lensapp.core.train.baseline_spec import BaselineSpec
 from lensapp.core.train.committees import COMBINATIONS, CommitteeSpec
 from lensapp.core.train.comparison_spec import ComparisonSpec
 from lensapp.core.train.presets import PRESETS
-from lensapp.core.train.recommended import RECOMMENDED, offered_networks
+from lensapp.core.train.recommended import RECOMMENDED, offered_networks, recipe_title
 from lensapp.services.data.sources import ready_sources
 from lensapp.services.evaluate.combinations import compare_combinations
 from lensapp.services.evaluate.committees import make_committee, suggest_committee_name
@@ -20,7 +20,7 @@ from lensapp.services.train.comparisons import Compared
 from lensapp.services.train.durations import Paces, paces_of
 from lensapp.storage.records import Dataset
 from lensapp.storage.workspace import Workspace
-from lensapp.ui.evaluate.compare.compare_preview import recipe_of, show_preview, title_of
+from lensapp.ui.evaluate.compare.compare_preview import recipe_of, show_preview
 from lensapp.ui.evaluate.page_example import show_compare_example
 from lensapp.ui.evaluate.tables import show_table
 from lensapp.ui.shared.address import (
@@ -214,7 +214,7 @@ def _ask_networks() -> list[str]:
     return st.multiselect(
         "Recipes and networks",
         OFFERED,
-        format_func=title_of,
+        format_func=recipe_title,
         **kept("networks", several_of(OFFERED), list(AT_FIRST), key="compare-networks"),
         placeholder="none",
         select_all=False,

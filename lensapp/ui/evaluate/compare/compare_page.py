@@ -11,6 +11,7 @@ from streamlit.delta_generator import DeltaGenerator
 from lensapp.core.evaluate.score_axis import at_least
 from lensapp.core.train.network_specs import NETWORKS
 from lensapp.core.train.presets import PRESETS
+from lensapp.core.train.recommended import recipe_title
 from lensapp.services.evaluate.compare.same_part import measured_alike
 from lensapp.services.evaluate.compare.side_by_side import first_together
 from lensapp.services.evaluate.run_colours import colours_of_runs
@@ -22,7 +23,6 @@ from lensapp.services.train.starter import is_starter
 from lensapp.services.train.studies import StudyStatus
 from lensapp.storage.workspace import Workspace
 from lensapp.ui.evaluate.compare import compare_figures, compare_forms
-from lensapp.ui.evaluate.compare.compare_preview import title_of
 from lensapp.ui.evaluate.compare.side_view import number_text, show_beside
 from lensapp.ui.evaluate.tables import TERMS, number_columns, show_caption_and_copy
 from lensapp.ui.shared import figures
@@ -223,15 +223,10 @@ def _choose_rows(
 
 
 def titled(row: Compared) -> Compared:
-    """Return a row of a comparison by the title of its recipe or network in place of the short name.
-
-    Recipes of this project are told apart by the short name behind the network.
-    """
+    """Return a row of a comparison by the title of its recipe or network in place of the short name."""
     if row.label == row.run or row.label not in {*PRESETS, *NETWORKS}:
         return row
-    title = title_of(row.label)
-    network = title.removesuffix(" (this project)").removesuffix(", recommended recipe")
-    return replace(row, label=title if network == title else f"{network} · {row.label}")
+    return replace(row, label=recipe_title(row.label))
 
 
 def _choose_by_hand(ws: Workspace, evaluated: list[str]) -> tuple[list[str], list[str]]:

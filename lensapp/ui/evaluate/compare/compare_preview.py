@@ -6,8 +6,8 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
-from lensapp.core.train.network_specs import NETWORKS
 from lensapp.core.train.presets import PRESETS
+from lensapp.core.train.recommended import recipe_title
 from lensapp.services.train.durations import Paces
 from lensapp.storage.records import Dataset
 from lensapp.ui.shared.widgets import counted, heading, number, rounded_count
@@ -18,11 +18,6 @@ PARTS = {
     "validation": "for the best epoch and the thresholds",
     "test": "to measure on, the same for all",
 }
-
-
-def title_of(name: str) -> str:
-    """Return what a recipe or a network is called where it is chosen."""
-    return PRESETS[name].title if name in PRESETS else NETWORKS[name].title
 
 
 def recipe_of(name: str, *, epochs: int) -> dict[str, Any]:
@@ -64,7 +59,7 @@ def _row(name: str, dataset: Dataset, paces: Paces, *, epochs: int, minutes: flo
     parameters = paces.parameters_of(recipe, dataset)
     time = f"≤ {minutes:g} min" if minutes is not None else time_words(paces.expected(recipe, dataset))
     return {
-        "network": title_of(name),
+        "network": recipe_title(name),
         "parameters": "–" if parameters is None else rounded_count(parameters),
         "time": time,
     }
