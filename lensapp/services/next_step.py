@@ -12,6 +12,7 @@ from lensapp.job_kinds import JOB_KINDS, selection_of
 from lensapp.services.catalogue.feedback import usual_votes_change
 from lensapp.services.data.demo import KIND as DEMO
 from lensapp.services.data.demo import labelled_beside, survey_name
+from lensapp.services.data.object_finding import KIND as OBJECTS
 from lensapp.services.data.sources import is_labelled, label_counts, ready_sources
 from lensapp.services.evaluate.compare.better_told import BetterRun, better_told
 from lensapp.services.inspect.queues import create_review
@@ -365,11 +366,23 @@ def _first_network(ws: Workspace, source: Source, names: Mapping[str, str]) -> N
     if source.bands == starter_bands():
         here = "Score the cutouts with the starter network."
         return NextStep("Score with the starter network", here, "score", names, {}, "score")
-    return _inspect(source, names)
+    return _without_labels(ws, source, names)
 
 
-def _inspect(source: Source, names: Mapping[str, str]) -> NextStep:
-    return NextStep(f"Inspect {source.name}", "Make a review of these cutouts.", "inspect", names, {})
+def _without_labels(ws: Workspace, source: Source, names: Mapping[str, str]) -> NextStep:
+    """Return the step to labels of cutouts that no network reads: lenses painted on found objects, or grades.
+
+    What was painted on them holds their non-lenses already: the round goes on with it alone.
+    """
+    painted = (one for one in ready_sources(ws) if one.kind == sources.PAINTED)
+    own = next((one for one in painted if source.name in one.spec.get("hosts", ())), None)
+    if own is not None:
+        return _next_step(ws, chain_of(ws, {"source": own.name}))
+    if source.kind == OBJECTS:
+        here = "Paint lenses on these galaxies: a network that learns from them can search for such lenses."
+        return NextStep(f"Paint lenses on {source.name}", here, "paint", names, {})
+    here = "Make a review of these cutouts: their grades become labels to train on."
+    return NextStep(f"Inspect {source.name}", here, "inspect", names, {})
 
 
 def _first_version(ws: Workspace, source: Source, names: Mapping[str, str]) -> NextStep:
@@ -460,7 +473,9 @@ def _scoring(ws: Workspace, chain: Chain, run: Run, source: Source) -> NextStep:
         return NextStep(f"Score {source.name}", here, "score", names, {})
     if chain.dataset is not None and source.id in chain.dataset.source_ids:
         return _training(chain.dataset, names)
-    return _first_network(ws, source, names) if is_labelled(ws, source) else _inspect(source, names)
+    return (
+        _first_network(ws, source, names) if is_labelled(ws, source) else _without_labels(ws, source, names)
+    )
 
 
 def _to_search(ws: Workspace, chain: Chain, run: Run) -> Source | None:

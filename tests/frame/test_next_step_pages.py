@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+from sqlalchemy import update
 from streamlit.testing.v1 import AppTest
 
 from lensapp import jobs
@@ -11,7 +12,7 @@ from lensapp.core.split.splits import SplitSpec
 from lensapp.services.catalogue.export import export
 from lensapp.services.next_step import STAGES, NextStep, Round, RoundStage, round_of
 from lensapp.services.split.datasets import freeze_split
-from lensapp.storage import runs
+from lensapp.storage import runs, tables
 from lensapp.storage.workspace import Workspace
 from lensapp.ui.shared.page_head import is_full
 from support import pages_workspace as rooms
@@ -140,3 +141,18 @@ def test_no_stage_runs_while_features_are_computed(ws):
         stages = round_of(ws, {"source": source.name}, jobs.active(ws.database)).stages
         assert [stage.name for stage in stages if stage.running] == running
         jobs.stop(ws.database, job.id)
+
+
+def test_found_objects_that_no_network_reads_are_painted_on(ws):
+    """And what was painted on them goes on; of other cutouts without labels grades become labels."""
+    make_survey(ws, name="imported", labelled=False)
+    step = stands(ws, source="imported").next_step
+    assert (step.label, step.page) == ("Inspect imported", "inspect")
+    make_survey(ws, name="found", labelled=False, kind="objects")
+    step = stands(ws, source="found").next_step
+    assert (step.label, step.page) == ("Paint lenses on found", "paint")
+    make_survey(ws, name="painted1", kind="paint")
+    with ws.database.engine.begin() as connection:
+        of_painted = tables.sources.c.name == "painted1"
+        connection.execute(update(tables.sources).where(of_painted).values(spec={"hosts": ["found"]}))
+    assert stands(ws, source="found").next_step.label == "Split painted1"
