@@ -16,7 +16,7 @@ from lensapp.storage import runs, tables
 from lensapp.storage.workspace import Workspace
 from lensapp.ui.shared.page_head import is_full
 from support import pages_workspace as rooms
-from support.small_surveys import make_survey
+from support.small_surveys import add_source, make_survey
 
 PROJECT = Path(__file__).parents[2]
 
@@ -145,13 +145,13 @@ def test_no_stage_runs_while_features_are_computed(ws):
 
 def test_found_objects_that_no_network_reads_are_painted_on(ws):
     """And what was painted on them goes on; of other cutouts without labels grades become labels."""
-    make_survey(ws, name="imported", labelled=False)
+    add_source(ws, "imported", labelled=False)
     step = stands(ws, source="imported").next_step
     assert (step.label, step.page) == ("Inspect imported", "inspect")
-    make_survey(ws, name="found", labelled=False, kind="objects")
+    add_source(ws, "found", labelled=False, kind="objects")
     step = stands(ws, source="found").next_step
     assert (step.label, step.page) == ("Paint lenses on found", "paint")
-    make_survey(ws, name="painted1", kind="paint")
+    add_source(ws, "painted1", kind="paint")
     with ws.database.engine.begin() as connection:
         of_painted = tables.sources.c.name == "painted1"
         connection.execute(update(tables.sources).where(of_painted).values(spec={"hosts": ["found"]}))
