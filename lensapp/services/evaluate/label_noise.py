@@ -23,10 +23,8 @@ LISTED = 500
 SHARE_LISTED = 0.1
 DOUBTFUL = 0.55  # probability of the label by votes and scores, below which it is listed
 ABLE_AUROC = 0.9  # below, a network is wrong more often than labels usually are
-MADE, LENS = (
-    (sources.PAINTED, sources.SIMULATED),
-    "lens",
-)  # kinds of sources, and the label of what was put there
+MADE = (sources.PAINTED, sources.SIMULATED)  # kinds of sources whose lenses were put there
+LENS = "lens"
 PLAIN_CLASSES = ("nonlens", "lens")
 
 
