@@ -132,8 +132,14 @@ def record_votes(ws: Workspace, *, review: Review, inspector: str, post: VotePos
 
 
 def late_notice(ws: Workspace, review_id: int) -> str | None:
-    """Return what inspectors are told whose votes come after their review was closed, else None."""
-    review = reviews.review_by_id(ws.database, review_id)
+    """Return what inspectors are told whose votes come once their review is closed or deleted, else None."""
+    try:
+        review = reviews.review_by_id(ws.database, review_id)
+    except NotFound:
+        return (
+            "This review was deleted: votes are kept with it, and count once it is taken back from the trash "
+            "(Workspace, Trash)."
+        )
     if review.closed_at is None:
         return None
     when = datetime.fromtimestamp(review.closed_at, UTC)

@@ -12,8 +12,10 @@ from sqlalchemy import event, text
 from lensapp.core.catalogue.query import CatalogueQuery
 from lensapp.core.errors import VoteConflict
 from lensapp.core.inspect.review_spec import ReviewSpec
+from lensapp.services.care import removal
 from lensapp.services.catalogue.query import select
 from lensapp.services.inspect.consensus import consensus_report
+from lensapp.services.inspect.gallery import open_review
 from lensapp.services.inspect.queues import close_review, create_review
 from lensapp.services.inspect.votes import VoteOp, VotePost, late_notice, marks_of, record_votes
 from lensapp.storage import reviews
@@ -120,6 +122,19 @@ def test_the_same_vote_again_is_left_and_another_under_its_number_is_refused(
             give(ws, review, "ada", **{"comment": "arc", "starred": True} | other)
         assert refused.value.taken == [1]
     assert [vote.grade for vote in reviews.votes_of(ws.database)] == ["A"]
+
+
+def test_votes_of_a_gallery_whose_review_was_deleted_are_kept_and_told_of(
+    ws: Workspace, review: Review
+) -> None:
+    open_review(ws, review.id)  # as a server has it where somebody grades
+    removal.delete(ws, "review", "first")
+    assert give(ws, review, "ada", grade="A") == 1
+    assert "deleted" in str(late_notice(ws, review.id))
+    assert not consensus_report(ws, review_names=[])["results"]
+    removal.undelete(ws, "review", "first")
+    assert late_notice(ws, review.id) is None
+    assert [mark.grade for mark in marks_of(ws, review=review, inspector="ada").values()] == ["A"]
 
 
 def test_votes_after_the_closing_are_kept_and_do_not_count(ws: Workspace, review: Review) -> None:
