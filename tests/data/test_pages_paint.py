@@ -159,18 +159,23 @@ def test_a_page_opens_with_as_many_lenses_and_nonlenses_as_its_hosts_are_good_fo
 def test_how_bright_hosts_and_nonlenses_are_is_said_and_nonlenses_alike_are_a_click(
     with_hosts: Workspace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    app = open_paint()
-    assert any("Median magnitude in i: hosts " in one.value for one in app.caption)
-    assert "paint-alike" not in [one.key for one in app.button]
     apart = Brightness(Magnitudes(17.9, 18.9, 19.8), Magnitudes(19.0, 20.4, 22.0))
     monkeypatch.setattr(paint_page, "brightness_of", lambda _, spec: None if spec.as_bright else apart)
-    app.checkbox(key="paint-as_bright").uncheck().run()
-    app.button(key="paint-try").click().run()
+    app = open_paint()
+    assert not app.checkbox(key="paint-as_bright").value
     (told,) = (one.value for one in app.markdown if "A network may learn brightness" in one.value)
     assert "hosts 18.9 (80 % between 17.9 and 19.8), other non-lenses 20.4 (80 %" in told
     app.button(key="paint-alike").click().run()
     assert app.checkbox(key="paint-as_bright").value
     assert len(figures_of(app.main)) == 1
+    assert "paint-alike" not in [one.key for one in app.button]
+
+
+def test_how_bright_hosts_and_nonlenses_are_is_said_where_they_are_alike(with_hosts: Workspace) -> None:
+    app = open_paint()
+    app.checkbox(key="paint-as_bright").check().run()
+    app.button(key="paint-try").click().run()
+    assert any("Median magnitude in i: hosts " in one.value for one in app.caption)
     assert "paint-alike" not in [one.key for one in app.button]
 
 
@@ -222,7 +227,7 @@ def _without(spec: PaintSpec, name: str) -> PaintSpec:
     if name in inner:
         return previewed(spec.replaced(**{name: getattr(spec, name).replaced(**inner[name])}))
     if name == "as_bright":
-        return previewed(spec.replaced(as_bright=False))
+        return previewed(spec.replaced(as_bright=True))
     other = others[name] if name in others else getattr(spec, name) / 2 + 2 * (name == "seed")
     return previewed(spec.replaced(**{name: int(other) if name in ("seed", "count") else other}))
 

@@ -145,7 +145,7 @@ def test_conditions_on_hosts_and_on_other_nonlenses_hold_for_these_alone(ws: Wor
         return [np.array([every[key] for key in one.cutout_id]) for one in (sample.galaxies, sample.others)]
 
     choice = {"smallest_size": 1.0, "where": ["mag < 18.5"]}
-    any_other = SPEC.replaced(choice=choice, as_bright=False)
+    any_other = SPEC.replaced(choice=choice)
     hosts, others = magnitudes(choose_hosts(ws, any_other))
     assert hosts.max() < 18.5 < others.max()
     assert len(hosts) + len(others) == COUNT - 1  # without the one labelled as a lens
@@ -161,7 +161,7 @@ def test_conditions_on_hosts_and_on_other_nonlenses_hold_for_these_alone(ws: Wor
 
 
 @pytest.mark.parametrize("calibrated", [True, False])
-def test_other_nonlenses_are_as_bright_as_the_hosts_unless_any_are_asked_for(
+def test_other_nonlenses_are_as_bright_as_the_hosts_where_that_is_asked_for(
     ws: Workspace, calibrated: bool
 ) -> None:
     if not calibrated:

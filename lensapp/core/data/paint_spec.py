@@ -264,11 +264,12 @@ class PaintSpec(Spec):
         "such as mag_r < 20.5, size > 1.2; the conditions on hosts are not asked of them. Empty: any cutout.",
     )
     as_bright: bool = Field(
-        default=True,
+        default=False,
         title="Other non-lenses as bright as hosts",
         description="Take the other non-lenses in the range of the hosts' magnitudes, where there are enough "
-        "distributed like them, so that brightness does not tell lenses from the others. Where the unit of "
-        "flux is unknown the brightness in the pixels is compared.",
+        "distributed like them, so that brightness does not tell lenses from the others: for a search among "
+        "galaxies chosen like the hosts. A search of whole fields needs non-lenses as the field has them. "
+        "Where the unit of flux is unknown the brightness in the pixels is compared.",
     )
     psf_source: str | None = Field(
         None,

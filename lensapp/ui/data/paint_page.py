@@ -312,7 +312,10 @@ def _show_brightness(preview: PaintPreview, spec: PaintSpec) -> None:
         st.caption(words)
         return
     with st.container(border=True, gap="small", key="paint-brightness"):
-        st.markdown(f":material/warning: {words} A network may learn brightness in place of arcs.")
+        st.markdown(
+            f":material/warning: {words} A network may learn brightness in place of "
+            "arcs; in a search among galaxies like the hosts it would then fail."
+        )
         if not spec.as_bright:
             st.button(
                 "Take non-lenses as bright as hosts", key="paint-alike", on_click=_ask_for_alike, args=(spec,)
