@@ -1,9 +1,13 @@
 """Known lenses, finder charts and SAMP on the pages, run by Streamlit's own test harness."""
 
+import csv
 from pathlib import Path
+from typing import Any
 
 import pytest
+from streamlit.testing.v1 import AppTest
 
+from lensapp.services.catalogue.usual_export import usual_export
 from lensapp.services.data.known_lenses import (
     filter_kept_lenses,
     keep_known_lenses,
@@ -11,7 +15,7 @@ from lensapp.services.data.known_lenses import (
 )
 from lensapp.storage import datasets, sources
 from lensapp.storage.workspace import Workspace
-from support.pages_workspace import full_workspace, open_page
+from support.pages_workspace import full_workspace, open_page, sheets_of
 
 
 @pytest.fixture
@@ -87,3 +91,48 @@ def test_a_page_shows_the_filters_that_a_colleague_has_set_and_leaves_them(ws: W
     assert known.table.grades == ("B", "C")
     assert page.multiselect(key="catalogue-known-grades").value == ["B", "C"]
     assert not page.exception
+
+
+def test_the_catalogue_uses_the_table_that_the_workspace_keeps_until_it_is_left_out(ws: Workspace) -> None:
+    address: dict[str, Any] = {"source": "sky", "grades": ["A", "B", "C", "X", "none"]}
+    page = open_page("catalogue", **address)  # nobody uploaded one in this session
+    assert not page.exception
+    assert known_label(page) == "Known lenses · 5"
+    assert any("5 matched with a known lens" in one.value for one in page.caption)
+    assert (page.dataframe[0].value["known_lens"].dropna() != "").sum() == 5
+    page = open_page("catalogue", **address, form="cutouts")
+    captions = [item[2] for sheet in sheets_of(page).values() for item in sheet["items"]]
+    assert sum("\nknown: " in caption for caption in captions) == 5
+    page = open_page("catalogue", **address, view="export")
+    assert any("Matched with known.csv within 2 arcsec." in one.value for one in page.caption)
+    page.toggle(key="catalogue-known-matched").set_value(False).run()
+    assert not page.exception
+    assert page.query_params["known_lenses"] == "0"
+    assert known_label(page) == "Known lenses · 5, left out"
+    assert any("Not matched with known lenses." in one.value for one in page.caption)
+    page = open_page("catalogue", **address, known_lenses="0")
+    assert known_label(page) == "Known lenses · 5, left out"
+    assert not any("matched with a known lens" in one.value for one in page.caption)
+    assert kept_known_lenses(ws) is not None
+
+
+def test_the_button_counts_what_an_upload_and_a_filter_leave(ws: Workspace) -> None:
+    assert ws.database
+    graded = b"name,ra,dec,grade\nL1,10,2,A\nL2,20,2,B\nL3,30,2,C\n"
+    page = open_page("catalogue", source="sky")
+    page.file_uploader(key="catalogue-known-file").set_value(("graded.csv", graded, "text/csv")).run()
+    assert known_label(page) == "Known lenses · 3"
+    page.multiselect(key="catalogue-known-grades").set_value(["A"]).run()
+    assert known_label(page) == "Known lenses · 1"
+
+
+def test_the_export_of_the_next_step_is_matched_with_the_kept_table(ws: Workspace) -> None:
+    written = usual_export(ws, {"source": "sky"}, "sky.csv").decode()
+    names = [row["known_lens"] for row in csv.DictReader(written.splitlines())]
+    assert any(names)
+
+
+def known_label(page: AppTest) -> str:
+    """Return what stands on the button of known lenses."""
+    labels = [block.proto.popover.label for block in page.get("popover")]
+    return next(label for label in labels if label.startswith("Known lenses"))

@@ -9,6 +9,7 @@ from streamlit.proto.WidgetStates_pb2 import WidgetStates
 from streamlit.testing.v1 import AppTest
 
 from lensapp.core.train.presets import PRESETS
+from lensapp.services.data.known_lenses import keep_known_lenses
 from lensapp.ui.data import data_page
 from lensapp.ui.shared import address
 from support.pages_workspace import add_survey, full_workspace, open_page
@@ -44,6 +45,7 @@ PAGES: list[tuple[str, dict[str, str], list[tuple[str, str, Any, str, list[str]]
         ("selectbox", "catalogue-order", "scatter", "order", ["scatter"]),
         ("selectbox", "catalogue-method", "dawid_skene", "consensus", ["dawid_skene"]),
         ("multiselect", "catalogue-reviews-sky", ["round-1"], "votes_of", ["round-1"]),
+        ("toggle", "catalogue-known-matched", False, "known_lenses", ["0"]),
     ]),
     ("catalogue", {"source": "sky", "view": "export"}, [
         ("button_group", "export-format", "ECSV", "format", ["ECSV"]),
@@ -161,6 +163,8 @@ def workspace(tmp_path_factory):
         patch.setenv("LENSAPP_WORKER", "0")
         ws = full_workspace(folder)
         add_survey(ws, "field")
+        (table := folder / "known.csv").write_text("name,ra,dec\nL1,150.0,2.0\n", "utf-8")
+        keep_known_lenses(ws, table)
         yield ws
 
 

@@ -11,6 +11,7 @@ from lensapp.core.inspect.grades import LETTERS
 from lensapp.services.catalogue.choices import catalogue_choices
 from lensapp.services.catalogue.export import export
 from lensapp.services.catalogue.formats import ENDINGS
+from lensapp.services.data.known_lenses import DEFAULT_RADIUS_ARCSEC, kept_known_lenses
 from lensapp.storage.care.trail import EXPORTED, last_detail, last_done
 from lensapp.storage.workspace import Workspace
 
@@ -35,14 +36,25 @@ def usual_ending(ws: Workspace) -> str:
 
 
 def usual_query(ws: Workspace, selected: Mapping[str, str]) -> CatalogueQuery:
-    """Return what Catalogue shows at first of the source and the run selected: what is graded A, B or C."""
+    """Return what Catalogue shows at first of the source and the run selected: what is graded A, B or C.
+
+    Matched with the known lenses that the workspace keeps.
+    """
     choices = catalogue_choices(ws)
     source = next(one for one in choices.sources if one.name == selected["source"])
     scored_by = choices.runs_of(source)
     run = selected.get("run")
     run = run if run in scored_by else next(iter(scored_by), None)
     names = tuple(choices.reviews_of(source))
-    return CatalogueQuery(of=(source.name,), run=run, reviews=names, grades=CANDIDATE_GRADES)
+    known = kept_known_lenses(ws)
+    return CatalogueQuery(
+        of=(source.name,),
+        run=run,
+        reviews=names,
+        grades=CANDIDATE_GRADES,
+        radius_arcsec=DEFAULT_RADIUS_ARCSEC,
+        **({} if known is None else known.table.for_query()),
+    )
 
 
 def usual_export(ws: Workspace, selected: Mapping[str, str], name: str) -> bytes:

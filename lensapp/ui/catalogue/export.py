@@ -21,7 +21,7 @@ from lensapp.ui.catalogue.file_format import FORMATS, choose_format
 from lensapp.ui.catalogue.table import show_rows
 from lensapp.ui.shared.address import kept, several_of, whole
 from lensapp.ui.shared.cutout_export import show_cutout_export
-from lensapp.ui.shared.markup import plain_all
+from lensapp.ui.shared.markup import plain, plain_all
 from lensapp.ui.shared.page_head import on_export
 from lensapp.ui.shared.widgets import counted, counts_spaced, empty_state, errors_shown, heading, number
 
@@ -96,9 +96,16 @@ def _show_first_rows(
     st.caption(
         f"{first}{counted(len(table), 'candidate')} of {plain_all(query.of)}, "
         f"{grades_in_words(query)}. Consensus: {METHODS[query.consensus.method]}, "
-        f"{query.consensus.grading()}{settled}. "
+        f"{query.consensus.grading()}{settled}. {_matched_with(query)} "
         f"Files also stay in {ws.exports_folder.name}/ of the workspace."
     )
+
+
+def _matched_with(query: CatalogueQuery) -> str:
+    """Return with which table of known lenses the candidates of a file are matched."""
+    if query.known_lenses is None:
+        return "Not matched with known lenses."
+    return f"Matched with {plain(Path(query.known_lenses).name)} within {query.radius_arcsec:g} arcsec."
 
 
 def grades_in_words(query: CatalogueQuery) -> str:

@@ -12,68 +12,94 @@ from lensapp.services.data.known_lenses import (
     keep_known_lenses,
     kept_known_lenses,
 )
-from lensapp.ui.shared.address import decimal, kept, text
+from lensapp.ui.shared.address import decimal, kept, switch, text, will_hold
 from lensapp.ui.shared.markup import plain
 from lensapp.ui.shared.page_words import in_page_words
 from lensapp.ui.shared.state import get_workspace
 from lensapp.ui.shared.uploads import TABLE_ENDINGS, uploaded_table
 from lensapp.ui.shared.widgets import counted, errors_shown, number
 
-COUNT = "catalogue-known-count"
+MATCHED = "catalogue-known-matched"
 UPLOADED = "catalogue-known-taken"
+LEFT_OUT = "known_lenses"  # in the address, 0 where they are
 FILTERED = "catalogue-known-filtered"
 POSITION_HELP = "Where the table has unusual names, or several positions. Units are those it declares."
 
 
 def known_lenses_popover() -> tuple[KnownLenses | None, float]:
-    """Show where a table of known lenses can be given; return those to match and the usual radius."""
+    """Show the table of known lenses that the workspace keeps, and take another in its place.
+
+    Returns those to match, None where there are none or they are left out, and the usual radius.
+    """
     ws = get_workspace()
-    count: int | None = st.session_state.get(COUNT)
-    with st.popover(
-        "Known lenses" if count is None else f"Known lenses · {count}", icon=":material/my_location:"
-    ):
-        uploaded = st.file_uploader(
-            "Table of known lenses",
-            type=TABLE_ENDINGS,
-            key="catalogue-known-file",
-            help="Needs right ascension and declination (ICRS), in degrees or as its units say; columns are "
-            "found by their names.",
-        )
-        radius_column, (left, right) = st.container(), st.columns(2)
-        asked = {
-            "radius_column": radius_column.text_input(
-                "Column with each one's own radius (arcsec)", placeholder="none",
-                help="Where a cell is empty, the radius below holds.",
-                **kept("known_column", text(), "", key="catalogue-known-column"),
-            ),
-            "ra_column": left.text_input(
-                "Column of RA", placeholder="by its name", help=POSITION_HELP,
-                **kept("known_ra", text(), "", key="catalogue-known-ra"),
-            ),
-            "dec_column": right.text_input(
-                "Column of Dec", placeholder="by its name", help=POSITION_HELP,
-                **kept("known_dec", text(), "", key="catalogue-known-dec"),
-            ),
-        }  # fmt: skip
-        columns = {name: column.strip() or None for name, column in asked.items()}
-        if uploaded is not None:
-            given = (sha256(uploaded.getvalue()).hexdigest(), uploaded.name, columns)
-            if count is None or st.session_state.get(UPLOADED) != given:
-                count = None
-                # Kept in the workspace, where the gallery marks its lenses too.
-                with uploaded_table(uploaded) as path, errors_shown():
-                    count = len(keep_known_lenses(ws, path, **columns))
-                st.session_state[UPLOADED] = given
-        st.session_state[COUNT] = count = None if uploaded is None else count
+    before = kept_known_lenses(ws)
+    matched = will_hold(LEFT_OUT, switch(), default=True, key=MATCHED)
+    with st.popover(_label(before, matched=matched), icon=":material/my_location:"):
+        _take_table()
         radius = st.number_input(
             "Radius (arcsec)", 0.1, 60.0, step=0.5,
             **kept("known_radius", decimal(0.1, 60.0), DEFAULT_RADIUS_ARCSEC, key="catalogue-known-radius"),
         )  # fmt: skip
-        known = None if count is None else kept_known_lenses(ws)
+        known = kept_known_lenses(ws)
         if known is not None:
+            matched = st.toggle(
+                "Match candidates with them",
+                help="Off: neither the list nor exports tell which candidates are known. The table stays in "
+                "the workspace, where Inspect, Split and Score use it too.",
+                **kept(LEFT_OUT, switch(), default=True, key=MATCHED),
+            )
             known = _choose_filters(known)
             _describe(known)
-    return known, float(radius)
+    if _size(known) != _size(before):
+        st.rerun()  # the label was written before
+    return known if matched else None, float(radius)
+
+
+def _size(known: KnownLenses | None) -> int | None:
+    return None if known is None else len(known)
+
+
+def _label(known: KnownLenses | None, *, matched: bool) -> str:
+    """Return what stands on the button: how many lenses the table holds, and whether they are left out."""
+    if known is None:
+        return "Known lenses"
+    return f"Known lenses · {number(len(known))}" + ("" if matched else ", left out")
+
+
+def _take_table() -> None:
+    """Ask for a table and how it is read; keep it in the workspace once it is given."""
+    uploaded = st.file_uploader(
+        "Table of known lenses",
+        type=TABLE_ENDINGS,
+        key="catalogue-known-file",
+        help="Needs right ascension and declination (ICRS), in degrees or as its units say; columns are "
+        "found by their names. The workspace keeps it for all who use it, in place of the one before.",
+    )
+    radius_column, (left, right) = st.container(), st.columns(2)
+    asked = {
+        "radius_column": radius_column.text_input(
+            "Column with each one's own radius (arcsec)", placeholder="none",
+            help="Where a cell is empty, the radius below holds.",
+            **kept("known_column", text(), "", key="catalogue-known-column"),
+        ),
+        "ra_column": left.text_input(
+            "Column of RA", placeholder="by its name", help=POSITION_HELP,
+            **kept("known_ra", text(), "", key="catalogue-known-ra"),
+        ),
+        "dec_column": right.text_input(
+            "Column of Dec", placeholder="by its name", help=POSITION_HELP,
+            **kept("known_dec", text(), "", key="catalogue-known-dec"),
+        ),
+    }  # fmt: skip
+    columns = {name: column.strip() or None for name, column in asked.items()}
+    if uploaded is None:
+        st.session_state.pop(UPLOADED, None)
+        return
+    given = (sha256(uploaded.getvalue()).hexdigest(), uploaded.name, columns)
+    if st.session_state.get(UPLOADED) != given:
+        with uploaded_table(uploaded) as path, errors_shown():
+            keep_known_lenses(get_workspace(), path, **columns)
+            st.session_state[UPLOADED] = given
 
 
 def _choose_filters(known: KnownLenses) -> KnownLenses:

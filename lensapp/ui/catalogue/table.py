@@ -160,7 +160,11 @@ def _show_cutouts(ws: Workspace, head: pd.DataFrame) -> None:
         ws,
         cutouts,
         key="catalogue",
-        captions=[f"{cutout.candidate_id}\n{_verdict(rows[cutout.id])}" for cutout in cutouts],
+        captions=[
+            "\n".join((cutout.candidate_id, _verdict(row), *_known(row)))
+            for cutout in cutouts
+            for row in (rows[cutout.id],)
+        ],
         colours=[COLOURS.get(str(rows[cutout.id].grade)) for cutout in cutouts],
         run_name=scored[0] if len(scored) == 1 else None,
     )
@@ -175,6 +179,11 @@ def _verdict(row: Any) -> str:
     """Return grade, number of votes and score of a row, as far as there are some."""
     graded = f"{row.grade}, {counted(int(row.votes), 'vote')}" if str(row.grade) in COLOURS else ""
     return "  ".join(part for part in (graded, "" if pd.isna(row.score) else score_text(row.score)) if part)
+
+
+def _known(row: Any) -> tuple[str, ...]:
+    """Return the known lens at the position of a row, in words; nothing where there is none."""
+    return (f"known: {row.known_lens}",) if row.known_lens else ()
 
 
 def with_thumbnails(ws: Workspace, owners: Sequence[Source], table: pd.DataFrame) -> pd.DataFrame:
