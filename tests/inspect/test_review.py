@@ -238,8 +238,9 @@ def test_nothing_is_left_to_review_where_all_is_graded(ws: Workspace) -> None:
 
 def test_an_earlier_grade_of_ones_own_is_told_but_not_in_a_blind_review(ws: Workspace) -> None:
     [key, other] = ids_by_row(ws, add_source(ws, "sky", blobs(2)))
-    for name in ("open", "blind", "first"):
-        spec = ReviewSpec(order="given", blind_to_others=name == "blind")
+    for name in ("open", "blind", "look", "first"):
+        hidden, feeds_back = name in ("blind", "look"), name != "look"
+        spec = ReviewSpec(order="given", blind_to_others=hidden, feeds_back=feeds_back)
         create_review(ws, name=name, source_name="sky", spec=spec)
     for inspector, grade in (("ada", "B"), ("ada", "C"), ("bob", "A")):
         vote_once(
@@ -250,5 +251,5 @@ def test_an_earlier_grade_of_ones_own_is_told_but_not_in_a_blind_review(ws: Work
         opened = open_review(ws, reviews.get_review(ws.database, name).id)
         return [fact.get("earlier") for fact in opened.facts([key, other], inspector=inspector)]
 
-    assert earlier("open", "Ada") == ["C", None]
+    assert earlier("open", "Ada") == earlier("look", "Ada") == ["C", None]
     assert earlier("open", "eve") == earlier("blind", "ada") == earlier("first", "ada") == [None, None]

@@ -180,8 +180,8 @@ class OpenReview:
 
         Where the run is calibrated, its score comes with the probability that it means.
 
-        Where the review is not blind to others, `others` counts by grade the votes of all but `inspector`,
-        and `earlier` is the grade that `inspector` last gave in another review.
+        Where the review is not blind to others, `others` counts by grade the votes of all but `inspector`.
+        `earlier` is the grade that `inspector` last gave in another review, where the review tells it.
         """
         keys = self.cutout_ids(ids)
         rows = sources.get_cutouts(self.workspace.database, keys)
@@ -198,10 +198,8 @@ class OpenReview:
             for vote in (log[index] for index in last_votes(log)):
                 if inspector_key(vote.inspector) != own:
                     others[vote.cutout_id][str(vote.grade)] += 1
-            if (
-                inspector is not None and not self.blind_tests
-            ):  # which have no earlier grade and would be told
-                earlier = self.earlier_grades(keys, inspector)
+        if inspector is not None and self.tells_earlier:
+            earlier = self.earlier_grades(keys, inspector)
         return [
             {"id": shown_id, "name": row.candidate_id, "ra": row.ra_deg, "dec": row.dec_deg}
             | facing_of(row)
@@ -213,6 +211,14 @@ class OpenReview:
             | ({"earlier": earlier[row.id]} if row.id in earlier else {})
             for shown_id, row in zip(ids, rows, strict=True)
         ]
+
+    @property
+    def tells_earlier(self) -> bool:
+        """Whether inspectors see what they graded before: not where that tells blind tests, or is hidden.
+
+        A look at chosen or similar candidates tells it, whatever the review hides that it was opened from.
+        """
+        return not self.blind_tests and not (self.spec.blind_to_others and self.spec.feeds_back)
 
     def earlier_grades(self, cutout_ids: Sequence[int], inspector: str) -> dict[int, str]:
         """Return the grade that an inspector last gave cutouts in other reviews, where there is one."""
