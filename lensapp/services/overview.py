@@ -1,6 +1,7 @@
 """The state of the round: how far each of its six stages is, and what comes next."""
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -8,9 +9,10 @@ import numpy as np
 
 from lensapp.core.evaluate.histogram import lower_edges
 from lensapp.core.plurals import counted, noun, thin_spaced
+from lensapp.services.catalogue.usual_export import exported_after
 from lensapp.services.data.sources import count_cutouts, is_labelled, ready_sources
 from lensapp.services.inspect.queues import list_reviews
-from lensapp.services.inspect.vote_log import GOOD_GRADES, cutouts_graded, graded_last, standing
+from lensapp.services.inspect.vote_log import GOOD_GRADES, Standing, cutouts_graded, graded_last, standing
 from lensapp.services.score.scores import ScoresState, state_of_scores
 from lensapp.services.train.run_listing import studies_last, study_of_runs
 from lensapp.services.train.starter import starter_bands
@@ -111,7 +113,7 @@ def overview(ws: Workspace) -> Overview:
         inspecting = f"review {opened[0].name} waits"
 
     total_scores = sum(count for _, _, count in scores)
-    export = "ready to export or feed back" if cast.good else ""
+    export = "" if not cast.good else _export_in_words(ws, ready, opened, cast)
     stages = (
         Stage(
             "Cutouts", cutouts, noun(cutouts, "cutout"), newest_source, "Look" if ready else "Import", "data"
@@ -123,6 +125,19 @@ def overview(ws: Workspace) -> Overview:
         Stage("Catalogue", cast.good, f"A or B {noun(cast.good, 'candidate')}", export, "Open", "catalogue"),
     )
     return Overview(ready, versions, trained, opened, cast.voted, dict(cast.grades), stages, tuple(scores))
+
+
+def _export_in_words(ws: Workspace, ready: Sequence[Source], opened: Sequence[Review], cast: Standing) -> str:
+    """Return whether the sources that were graded are exported with their last vote."""
+    names = {source.id: source.name for source in ready}
+    voted = [
+        (names[one.source_id], cast.received[one.id])
+        for one in opened
+        if one.id in cast.received and one.source_id in names
+    ]
+    if all(exported_after(ws, name, received) for name, received in voted):
+        return "exported with the last vote"
+    return "ready to export or feed back"
 
 
 def newest_run(ws: Workspace, facts: Overview) -> Run | None:

@@ -243,6 +243,12 @@ def test_the_threshold_begins_at_one_half_where_a_score_reaches_it():
     assert service.usual_threshold(made_evaluation([0.1, 0.5], [0, 1])) == (0.5, "")
 
 
+def test_where_all_do_it_begins_at_the_highest_scores_too():
+    scores = [0.6 + 0.01 * k for k in range(30)]
+    begins = service.usual_threshold(made_evaluation(scores, [0] * 20 + [1] * 10))
+    assert begins == (pytest.approx(0.8), "which the 10 highest scores reach")
+
+
 def test_where_none_does_it_begins_at_the_highest_scores_or_where_validation_proposes():
     scores, labels = [0.4, *(0.01 * k for k in range(20))], [1] + [0] * 20
     low = service.usual_threshold(made_evaluation(scores, labels))

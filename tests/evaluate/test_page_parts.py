@@ -46,6 +46,7 @@ def test_a_run_keeps_its_colour_beside_others(tmp_path: Path, monkeypatch: pytes
     both = colours_of_runs(ws, ["elu_cnn-1", "elu_cnn-2"], palette)
     assert both[1] == alone[0]
     assert len({*both}) == 2
+    assert colours_of_runs(ws, ["elu_cnn-2", "elu_cnn-1"], palette) == both[::-1]
     assert len(colours_of_runs(ws, ["elu_cnn-1", "elu_cnn-2"] * 3, palette)) == 6
 
 

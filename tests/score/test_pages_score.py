@@ -100,7 +100,7 @@ def test_what_the_network_learned_from_is_marked_and_can_be_left_out_of_page_and
     assert scores.learned_cutouts(ws, run=run, source=source).tolist() == sorted(of_parts.tolist())
     page = open_page("score", run="elu_cnn-1", source="sky")
     assert any("†: the network learned from it" in text.value for text in page.caption)
-    [light] = [one.label for one in page.expander if "that the network learned from" in one.label]
+    [light] = [one.label for one in page.expander if "The network learned from 28 cutouts" in one.label]
     assert light.startswith(LIGHTS["amber"])
     page.toggle(key="score-unlearned").set_value(True).run()  # 28 of 40
     assert len(sheets_of(page)["score-top"]["items"]) == 12

@@ -325,19 +325,19 @@ def _comparable_runs(ws: Workspace, run_id: int, part: str) -> list[str]:
 def usual_threshold(evaluation: Evaluation) -> tuple[float, str]:
     """Return the threshold to begin with, and why it is not 0.5; no reason where it is.
 
-    Where no score reaches 0.5 it is the first of those proposed on the validation part at a false positive
-    rate of 1 %, for TPR10 or for the best F1 that some score reaches, else the score that the highest 1 % of
-    the cutouts, at least ten, reach.
+    Where no score reaches 0.5, or all do, it is the first of those proposed on the validation part at a false
+    positive rate of 1 %, for TPR10 or for the best F1 that some scores reach and not all, else the score that
+    the highest 1 % of the cutouts, at least ten, reach.
     """
     scores = evaluation.scores
-    highest = float(scores.max())
-    if highest >= DEFAULT_THRESHOLD:
+    lowest, highest = float(scores.min()), float(scores.max())
+    if lowest < DEFAULT_THRESHOLD <= highest:
         return DEFAULT_THRESHOLD, ""
     proposals = evaluation.proposals
     if proposals is not None:
         by_name = {one.name: one for one in proposals.thresholds}
         for aim in (by_name[name] for name in FIRST_AIMS if name in by_name):
-            if 0 <= aim.threshold <= highest:
+            if lowest < aim.threshold <= highest:
                 return aim.threshold, f"{aim.meaning} on the {proposals.part} part"
     count = usual_top(len(scores))
     value = float(np.partition(scores, len(scores) - count)[len(scores) - count])

@@ -7,11 +7,16 @@ from lensapp.storage.workspace import Workspace
 
 
 def colours_of_runs(ws: Workspace, names: Sequence[str], colours: Sequence[str]) -> list[str]:
-    """Return the colour of each run: by its number, or the next that is free where another here has that."""
+    """Return the colour of each run, by `places_of_runs`."""
+    return [colours[place] for place in places_of_runs(ws, names, len(colours))]
+
+
+def places_of_runs(ws: Workspace, names: Sequence[str], count: int) -> list[int]:
+    """Return which of `count` colours each run has: by its number, or the next that fewer older ones have."""
     numbers = {run.name: run.id for run in runs.list_runs(ws.database)}
-    chosen: list[str] = []
-    for name in names:
-        first = (numbers.get(name, 1) - 1) % len(colours)
-        ranked = [*colours[first:], *colours[:first]]
-        chosen.append(next((colour for colour in ranked if colour not in chosen), ranked[0]))
-    return chosen
+    firsts = [numbers.get(name, 1) - 1 for name in names]
+    chosen: dict[int, int] = {}  # by the place of a name
+    for place in sorted(range(len(names)), key=firsts.__getitem__):
+        ranked = ((firsts[place] + k) % count for k in range(count))
+        chosen[place] = min(ranked, key=[*chosen.values()].count)
+    return [chosen[place] for place in range(len(names))]

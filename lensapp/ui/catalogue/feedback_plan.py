@@ -120,7 +120,7 @@ def _caption(plan: FeedbackPlan, row: int) -> str:
 def show_what_stays_out(plan: FeedbackPlan) -> None:
     """Show how many candidates become no label, why, and what can be done about it."""
     if rows := stays_out(plan):
-        heading("What becomes no new label")
+        heading("What adds no label")
         text_table(rows)
 
 

@@ -208,7 +208,7 @@ def _choose_colour(ws: Workspace, source: Source) -> str:
             st.selectbox(
                 "Colour by",
                 offered,
-                format_func=lambda name: f"Colour by {column_label(name)}",
+                format_func=lambda name: f"Colour by {'label' if name == CLASS else column_label(name)}",
                 label_visibility="collapsed",
                 **kept("colour", one_of(offered), CLASS, key=f"sky-colour-{source.id}"),
             )

@@ -113,14 +113,17 @@ def _say_what_it_gives(
     A run that has something to be warned of at one threshold has a box at all of them, as high as that
     warning: what is below does not move with the slider.
     """
-    misleads, highest = better_than_usual(evaluation) is not None, float(evaluation.scores.max())
-    if not misleads and highest >= USUAL_THRESHOLD:
+    misleads = better_than_usual(evaluation) is not None
+    lowest, highest = float(evaluation.scores.min()), float(evaluation.scores.max())
+    if not misleads and lowest < USUAL_THRESHOLD <= highest:
         with st.container(key="evaluate-says"):
             st.caption(_accepted_in_words(evaluation, threshold))
         return
     with st.container(key="evaluate-says-in-a-box" if misleads else "evaluate-says-why-low"):
         if misleads:
             _say_beside_usual(evaluation, threshold)
+        elif lowest >= USUAL_THRESHOLD:
+            _say_all_high(evaluation, threshold, why=why)
         elif why:
             said = (
                 f"No score reaches {USUAL_THRESHOLD:g}: the highest is {score_text(highest)}. The threshold "
@@ -136,6 +139,16 @@ def _say_what_it_gives(
             )
         else:
             st.info(_accepted_in_words(evaluation, threshold), icon=":material/rule:")
+
+
+def _say_all_high(evaluation: Evaluation, threshold: float, *, why: str) -> None:
+    """Say that the usual threshold accepts everything, and what this one gives or where it begins."""
+    begins = f"The threshold begins at {score_text(threshold)}, {why}." if why else ""
+    said = (
+        f"Every score reaches {USUAL_THRESHOLD:g}: the lowest is {score_text(evaluation.scores.min())}, so "
+        f"that all would be accepted there. {begins} {_accepted_in_words(evaluation, threshold)}"
+    )
+    st.info(said.replace("  ", " "), icon=":material/lightbulb:")
 
 
 def _accepted_in_words(evaluation: Evaluation, threshold: float) -> str:

@@ -111,7 +111,7 @@ def headline(check: SourceCheck, *, learned: int = 0) -> str:
     if check.light == "green" and learned:
         of_it = counted(learned, "cutout")
         return (
-            f"The network learned from {of_it} of this source: scores of these are better than its true ones"
+            f"The network learned from {of_it} of this source: it scores these better than cutouts new to it"
         )
     if check.light == "green":
         return "The source looks like the training part"

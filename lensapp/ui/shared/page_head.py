@@ -26,6 +26,8 @@ from lensapp.ui.shared.state import PAGE, PAGES, VIEW, ask_to_go, get_workspace,
 from lensapp.ui.shared.widgets import number
 
 ButtonType = Literal["primary", "secondary", "tertiary"]
+STARTED_FOR: Mapping[str, Sequence[Kind]] = {"evaluate": ("run",), "score": ("source", "run")}
+"""What a step that starts something is about: it is done on a page that shows the same."""
 STEPPED_BY = ("source", "dataset", "run", "review")
 LED_BY: Mapping[str, Sequence[Kind]] = {
     "train": ("dataset", "run"),
@@ -177,9 +179,8 @@ def _is_done_here(step: NextStep, page: str) -> bool:
     """Whether a step is done on what is shown: none of another run or source, or that opens another view."""
     if page == step.done_on:
         return True
-    started_for: Kind = "run" if step.starts == "evaluate" else "source"
-    shown = selected(started_for) if step.starts in ("evaluate", "score") else None
-    if shown not in (None, step.selection.get(started_for)):
+    started_for = STARTED_FOR.get(step.starts or "", ())
+    if any(selected(kind) not in (None, step.selection.get(kind)) for kind in started_for):
         return False
     opens = {} if step.starts else step.view
     return page == step.page and all(

@@ -228,6 +228,8 @@ class Drawn:
         Epochs after which it was paused, or interrupted, and went on.
     best_by
         What its best epoch is chosen by; empty where that is not told.
+    colour
+        Which of the colours of lines it has beside others; its place among them where that is not told.
     """
 
     name: str
@@ -235,6 +237,7 @@ class Drawn:
     planned: int | None = None
     pauses: Sequence[int] = ()
     best_by: str = ""
+    colour: int | None = None
 
 
 def charts_data(
@@ -295,6 +298,7 @@ def _run_data(run: Drawn, wanted: set[str]) -> dict[str, Any]:
         "planned": run.planned,
         "best": int(best[-1]) if best.size and best[-1] > 0 else None,
         "bestBy": run.best_by,
+        "colour": run.colour,
         "pauses": list(run.pauses),
     }
 

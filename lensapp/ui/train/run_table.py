@@ -9,6 +9,7 @@ import streamlit as st
 
 from lensapp.core.train.network_specs import network_title
 from lensapp.services.care import removal
+from lensapp.services.evaluate.run_colours import colours_of_runs
 from lensapp.services.train.run_listing import (
     BEST_IS,
     FEWEST_RANKED,
@@ -102,7 +103,8 @@ def show_runs(ws: Workspace, statuses: Sequence[RunStatus], *, followed: str) ->
         table = table.sort_values(group, kind="stable")
         rows = [rows[place] for place in table.index]
         columns = [group, *(name for name in columns if name != group)]
-    ticked = _show_table(table[[*FIXED, *columns]], rows, drawn, few=_told_by_few(ws, rows))
+    dots = dict(zip(drawn, colours_of_runs(ws, drawn, line_colours()), strict=True))
+    ticked = _show_table(table[[*FIXED, *columns]], rows, dots, few=_told_by_few(ws, rows))
     _show_actions(ws, [name for name in ticked if name in {row.name for row in rows if not row.study}])
     _keep_ticks(statuses, rows, ticked)
 
@@ -115,12 +117,10 @@ def _told_by_few(ws: Workspace, rows: Sequence[RunRow]) -> list[dict[str, str]]:
 
 
 def _show_table(
-    table: pd.DataFrame, rows: Sequence[RunRow], drawn: Sequence[str], *, few: Sequence[Mapping[str, str]]
+    table: pd.DataFrame, rows: Sequence[RunRow], dots: Mapping[str, str], *, few: Sequence[Mapping[str, str]]
 ) -> list[str]:
-    """Show the table and return the names of the runs in its ticked rows."""
+    """Show the table, with the colours of the drawn runs; return the names of the runs in its ticked rows."""
     names = [row.name for row in rows]
-    colours = line_colours()
-    dots = {name: colours[place % len(colours)] for place, name in enumerate(drawn)}
     style = table.style.format(
         {name: form for name, form in FORMATS.items() if name in table}, na_rep="–", thousands="\u202f"
     )

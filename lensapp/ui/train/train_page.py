@@ -3,6 +3,7 @@
 import time
 from collections.abc import Sequence
 from contextlib import suppress
+from dataclasses import replace
 from typing import Any
 
 import streamlit as st
@@ -12,6 +13,7 @@ from lensapp.core.errors import NotFound
 from lensapp.core.train.committees import MODEL as COMMITTEE
 from lensapp.core.train.network_specs import network_title
 from lensapp.core.train.tasks import ContrastiveTask, TaskSpec
+from lensapp.services.evaluate.run_colours import places_of_runs
 from lensapp.services.train import runs
 from lensapp.services.train.best_epochs import (
     best_epoch_in_words,
@@ -29,6 +31,7 @@ from lensapp.services.train.task_checks import cutouts_of_run
 from lensapp.services.train.unlabelled import unlabelled_count
 from lensapp.storage.records import Run
 from lensapp.storage.workspace import Workspace
+from lensapp.ui.shared import figures
 from lensapp.ui.shared.job_controls import (
     badge_and_buttons,
     following,
@@ -268,6 +271,8 @@ def _show_curves(ws: Workspace, status: RunStatus, others: Sequence[RunStatus]) 
         else _of_panel(panel, parts, held_out)
         for panel in panels
     ]
+    places = places_of_runs(ws, [one.name for one in drawn], len(figures.line_colours()))
+    drawn = [replace(one, colour=place) for one, place in zip(drawn, places, strict=True)]
     curves.show_charts(panels, drawn, captions=captions, key="train-curves")
 
 

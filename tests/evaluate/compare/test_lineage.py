@@ -68,7 +68,9 @@ def test_points_of_one_cost_stand_beside_each_other_with_their_bars() -> None:
     assert first < 400_000 < second
     assert first * second == pytest.approx(400_000**2), "as far on either side, on a logarithmic axis"
     rows = [compared("a", 0.95), compared("b", 0.93)]
-    figure = compare_figures.cost_figure(rows, "parameters", merit="auroc", colours=["#fff"] * 8, ink="#fff")
+    figure = compare_figures.cost_figure(
+        rows, "parameters", merit="auroc", colours=["#fff"] * 8, ink="#ffffff"
+    )
     bars = [trace.x[0] for trace in figure.data if trace.error_y.array]
     points = next(trace for trace in figure.data if not trace.error_y.array)
     assert bars == list(points.x)

@@ -121,7 +121,7 @@ def at_few_false_positives(compared: SideBySide, told: Verdict, *, named: Named 
     values = {one.run: one.intervals[TPR10].value for one in compared.evaluations}
     leading, best = max(values, key=lambda run: values[run]), told.runs[0]
     if values[leading] == values[best]:
-        return f"{FEW} none finds more lenses than {named(best)}: {values[best]:.3f}."
+        return f"{FEW} {named(best)} finds as many lenses as any: {values[best]:.3f}."
     by_name = {one.run: one for one in compared.evaluations}
     pair = compare_pair(by_name[leading], by_name[best])
     p_value = next(one.p_value for one in pair if one.figure == TPR10)

@@ -15,6 +15,9 @@ const DASHES = [null, '6 3', '2 3'];
 /** How the lines of the runs number 9 to 16, and of later ones, are broken. */
 export const dashOf = (index, count) => DASHES[Math.min(Math.floor(index / count), DASHES.length - 1)];
 
+/** Which colour a run has beside others. */
+export const colourOf = (run, index, count) => (run.colour ?? index) % count;
+
 /**
  * The lines of a panel: training faint, validation strong; of several runs a colour each.
  *
@@ -29,7 +32,7 @@ export function linesOf(panel, board) {
     const holds = (name) => run.columns[name]?.some(isNumber);
     const inParts = panel.parted && Object.keys(run.columns).some((name) => name.startsWith('val_') && holds(name));
     return panel.figures.flatMap(({ name, key }, number) => {
-      const colour = (alone ? number : index) % colours.length;
+      const colour = alone ? number % colours.length : colourOf(run, index, colours.length);
       const base = { run, index, colour, dash: alone ? null : dashOf(index, colours.length) };
       const validated = holds(`val_${key}`);
       const made = [];
