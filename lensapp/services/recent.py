@@ -10,6 +10,7 @@ from lensapp.core.plurals import counted
 from lensapp.job_kinds import JOB_KINDS, selection_of
 from lensapp.services.inspect.queues import is_passing
 from lensapp.services.train.job_control import WAITING_STATES, recent_jobs
+from lensapp.services.train.run_notes import TAGGED
 from lensapp.storage import reviews
 from lensapp.storage.care.trail import EXPORTED, read_trail
 from lensapp.storage.sources import HIDDEN_PREFIX
@@ -58,7 +59,7 @@ def recent_changes(ws: Workspace, *, since: float, limit: int) -> list[Change]:
             continue  # that of blind tests: the review tells of them
         if row["kind"] == "review" and row["name"] in passing:
             continue  # nobody has voted in it
-        if row["at"] > since and row["did"] not in TOLD_BY_JOBS:
+        if row["at"] > since and row["did"] not in (*TOLD_BY_JOBS, TAGGED):
             who = _begins(row["who"])
             text = f"{who} {row['did']} {row['kind']} {row['name']}"
             if row["did"] == EXPORTED:

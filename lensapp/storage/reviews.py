@@ -13,7 +13,7 @@ from lensapp.core.errors import VoteConflict
 from lensapp.core.inspect.inspector_names import inspector_key
 from lensapp.core.once import once
 from lensapp.storage import tables
-from lensapp.storage.care.trail import note
+from lensapp.storage.care.trail import actor, note
 from lensapp.storage.database import Database
 from lensapp.storage.queries import (
     Columns,
@@ -238,13 +238,16 @@ def _is_by(column: ColumnElement[str], name: str) -> ColumnElement[bool]:
     return column == select(table.c.name).where(table.c.person == inspector_key(name)).scalar_subquery()
 
 
-def add_votes(database: Database, votes: Sequence[dict[str, Any]]) -> None:
+def add_votes(
+    database: Database, votes: Sequence[dict[str, Any]], *, imported: Mapping[str, str] | None = None
+) -> None:
     """Append votes given as values by column; they are on the disk when this returns.
 
     Inspectors are stored as their names were first written, whatever the spelling of these votes.
 
     A vote is known by its client, running number, inspector and review; one that is there already is left.
-    `received_at` is filled in here; absent columns are empty.
+    `received_at` is filled in here; absent columns are empty. Of votes `imported` the trail tells whose they
+    are, by the name of their review.
 
     Raises
     ------
@@ -256,6 +259,7 @@ def add_votes(database: Database, votes: Sequence[dict[str, Any]]) -> None:
     defaults: dict[str, Any] = {column.name: None for column in tables.votes.c if column.name != "id"}
     defaults |= {"received_at": time.time(), "score_seen": False}
     rows = [defaults | vote for vote in votes]
+    who = actor()
 
     def store(connection: Connection) -> None:
         names = note_inspectors(database, connection, [row["inspector"] for row in rows])
@@ -263,6 +267,8 @@ def add_votes(database: Database, votes: Sequence[dict[str, Any]]) -> None:
             row["inspector"] = names[row["inspector"]]
         if database.insert_new(connection, tables.votes, rows) < len(rows):
             _refuse_others(connection, rows)
+        for name, detail in (imported or {}).items():
+            note(connection, "added votes to", kind="review", name=name, detail=detail, who=who)
 
     database.write_together(store)
 

@@ -3,13 +3,14 @@
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import select, update
 
 from lensapp.core.config import read_json, write_json
 from lensapp.core.errors import UnitMismatch
 from lensapp.core.once import once
 from lensapp.core.train.normalisation import FittedNormalisation
 from lensapp.storage import datasets, tables
+from lensapp.storage.care.trail import note
 from lensapp.storage.cutouts import source_unit
 from lensapp.storage.database import Database
 from lensapp.storage.files import CROPPED, NORMALISATION, UNKNOWN_UNITS
@@ -71,6 +72,13 @@ def list_runs(database: Database) -> list[Run]:
 def update_run(database: Database, run_id: int, **changes: Any) -> None:
     """Change columns of a run (state, summary, evaluation, finished_at)."""
     change_row(database, tables.runs, run_id, **changes)
+
+
+def annotate(database: Database, run: Run, did: str, *, detail: str = "", **changes: Any) -> None:
+    """Change columns of a run (note, tags); the trail tells what somebody did to it."""
+    with database.write() as connection:
+        connection.execute(update(tables.runs).where(tables.runs.c.id == run.id).values(**changes))
+        note(connection, did, kind="run", name=run.name, detail=detail)
 
 
 def put_metrics(database: Database, run_id: int, epoch: int, figures: dict[str, Any]) -> None:

@@ -32,6 +32,7 @@ from lensapp.services.evaluate.figure_tables import calibration_table
 from lensapp.services.inspect.gallery import open_review
 from lensapp.services.inspect.queues import create_review
 from lensapp.storage import runs
+from lensapp.storage.care.trail import read_trail
 from lensapp.storage.evaluations import load_evaluation as read_stored
 from lensapp.storage.evaluations import save_evaluation
 from lensapp.ui.shared.scores import scores_text
@@ -203,6 +204,8 @@ def test_the_command_fits_tells_what_it_changes_and_removes(trained, capsys):
     capsys.readouterr()
     assert calibration_of(trained.workspace, run) is None
     remove_calibration(trained.workspace, "first")  # twice does no harm
+    told = [(row["did"], row["detail"]) for row in read_trail(trained.workspace.database, limit=2)]
+    assert told == [("took the calibration from", ""), ("calibrated", "isotonic")]
 
 
 @pytest.mark.parametrize("best", ["beta", "none"])

@@ -15,6 +15,7 @@ from lensapp.services.catalogue.export import export
 from lensapp.services.catalogue.query import catalogue
 from lensapp.services.score import vetoes
 from lensapp.storage import datasets, evaluations, runs, sources
+from lensapp.storage.care.trail import read_trail
 from lensapp.storage.estimates import estimate_store
 from lensapp.storage.evaluations import StoredEvaluation
 from lensapp.storage.scores import stored_scores
@@ -117,6 +118,8 @@ def test_a_kept_rule_is_measured_on_validation_and_leaves_its_candidates_out_of_
         vetoes.remove_veto(ws, "first", "other < 1")
     vetoes.remove_veto(ws, "first", "magnitude_r < 19.95")
     assert vetoes.kept_vetoes(ws, "first") == []
+    told = [(row["did"], row["detail"]) for row in read_trail(ws.database, limit=2, name="first")]
+    assert told == [("took a veto from", "magnitude_r < 19.95"), ("kept a veto with", "magnitude_r < 19.95")]
 
 
 def add_other_run(ws: Workspace, name: str, task: dict, columns: list[np.ndarray]) -> FittedTask:

@@ -20,14 +20,17 @@ from lensapp.core.config import write_json
 from lensapp.core.data.column_names import require_column
 from lensapp.core.data.sky import match_positions, sky_groups
 from lensapp.core.errors import InvalidInput
+from lensapp.core.plurals import counted
 from lensapp.ingest.catalogues import Catalogue, as_text, load_catalogue, plain
 from lensapp.ingest.gate.subprocesses import isolated
 from lensapp.ingest.positions import degrees_per
+from lensapp.storage.care.trail import note_change
 from lensapp.storage.workspace import Workspace
 
 DEFAULT_RADIUS_ARCSEC = 2.0
 READ_SECONDS = 60  # for which a table that was replaced stays, for those who read it just then
 LENSCAT = "lenscat"
+KIND = "known lenses"  # in the trail
 LARGEST_RADIUS_ARCSEC = 3600.0
 SAME_LENS_ARCSEC = 2.0
 MOST_OFFERED = 200
@@ -364,10 +367,12 @@ def keep_known_lenses(
     folder.mkdir(parents=True)
     shutil.copyfile(path, folder / path.name)
     write_json(_choice_file(ws), {"file": f"{folder.name}/{path.name}", **columns})
+    known = load_known_lenses(folder / path.name, **columns)
+    note_change(ws.database, "kept", kind=KIND, name=path.name, detail=counted(len(known), "lens"))
     for earlier in _folder(ws).iterdir():
         if earlier != folder and time.time() - earlier.stat().st_mtime > READ_SECONDS:
             shutil.rmtree(earlier, ignore_errors=True) if earlier.is_dir() else earlier.unlink()
-    return load_known_lenses(folder / path.name, **columns)
+    return known
 
 
 @needs("work")
@@ -384,10 +389,12 @@ def filter_kept_lenses(
     choice = _choice(ws)
     choice |= {"grades": list(grades), "types": list(types), "references": list(references)}
     columns = {name: choice.get(name) for name in COLUMNS}
-    load_known_lenses(
+    known = load_known_lenses(
         _folder(ws) / choice["file"], **columns, grades=grades, types=types, references=references
     )
     write_json(_choice_file(ws), choice)
+    told = known.table.in_words() or "all of them"
+    note_change(ws.database, "filtered", kind=KIND, name=Path(known.file).name, detail=told)
 
 
 def kept_known_lenses(ws: Workspace) -> KnownLenses | None:

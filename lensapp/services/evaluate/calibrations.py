@@ -24,6 +24,7 @@ from lensapp.core.evaluate.curves import FloatArray
 from lensapp.services.evaluate.differences import scored
 from lensapp.services.evaluate.evaluation import Evaluation
 from lensapp.services.train.run_networks import network_has_changed
+from lensapp.storage.care.trail import note_change
 from lensapp.storage.files import CALIBRATION
 from lensapp.storage.records import Run
 from lensapp.storage.workspace import Workspace
@@ -75,6 +76,7 @@ def calibrate(ws: Workspace, run_name: str, *, method: CalibrationMethod) -> Cal
     calibration = fit_calibration(evaluation.labels, evaluation.scores, method=method, part=PART)
     checksum = evaluation.stored.figures.get("network_sha256")
     write_json(ws.run_folder(run_name) / CALIBRATION, calibration.as_dict() | {"network_sha256": checksum})
+    note_change(ws.database, "calibrated", kind="run", name=run_name, detail=calibration.method)
     return calibration
 
 
@@ -102,7 +104,10 @@ def calibrate_by_best(ws: Workspace, run_name: str) -> Calibration | None:
 @needs("work")
 def remove_calibration(ws: Workspace, run_name: str) -> None:
     """Let a run have no calibration."""
-    (ws.run_folder(run_name) / CALIBRATION).unlink(missing_ok=True)
+    file = ws.run_folder(run_name) / CALIBRATION
+    if file.exists():
+        file.unlink(missing_ok=True)
+        note_change(ws.database, "took the calibration from", kind="run", name=run_name)
 
 
 def calibration_of(ws: Workspace, run: Run) -> Calibration | None:

@@ -33,7 +33,7 @@ from lensapp.ingest.gate.subprocesses import isolated_once
 from lensapp.ingest.refusals import Refused
 from lensapp.services.inspect.queues import list_reviews
 from lensapp.services.inspect.vote_export import CANDIDATE
-from lensapp.services.inspect.vote_log import worked_on_last
+from lensapp.services.inspect.vote_log import added_in_words, worked_on_last
 from lensapp.services.inspect.vote_reviews import TargetReview, shown_by, target_reviews
 from lensapp.services.inspect.votes import check_inspector
 from lensapp.storage import reviews, sources
@@ -204,13 +204,15 @@ class _Import:
 
     def store(self, ws: Workspace) -> None:
         """Store the votes, in reviews made where they do not exist."""
-        rows = []
+        rows: list[dict[str, Any]] = []
+        whose: dict[str, Counter[str]] = {}
         for vote in self.votes:
             vote["target"].make(ws)
+            whose.setdefault(vote["target"].name, Counter[str]())[vote["inspector"]] += 1
             values = {name: value for name, value in vote.items() if name not in NOT_STORED}
             rows.append(values | {"review_id": vote["target"].review_id})
         if rows:
-            reviews.add_votes(ws.database, rows)
+            reviews.add_votes(ws.database, rows, imported=added_in_words(whose, self.table.file))
 
     def report(self) -> dict[str, Any]:
         """Return what was read, as plain JSON values."""

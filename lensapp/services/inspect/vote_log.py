@@ -5,7 +5,7 @@ has come since is read in milliseconds.
 """
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any
@@ -22,12 +22,14 @@ from lensapp.core.inspect.consensus import (
     values_of,
 )
 from lensapp.core.inspect.vote_files import is_imported
+from lensapp.core.plurals import counted
 from lensapp.storage import reviews
 from lensapp.storage.queries import Columns
 from lensapp.storage.records import Review, Vote
 from lensapp.storage.workspace import Workspace
 
 GOOD_GRADES = ("A", "B")
+MOST_NAMED = 5  # inspectors in a row of the trail
 MOST_KEPT = 30_000  # votes of one review; each takes half a kilobyte
 
 
@@ -335,3 +337,15 @@ def _ranks(numbers: dict[str, int]) -> NDArray[np.int64]:
 
 def _taken(columns: Columns, rows: NDArray[Any] | slice) -> Columns:
     return {name: values[rows] for name, values in columns.items()}
+
+
+def added_in_words(whose: Mapping[str, Counter[str]], file: str) -> dict[str, str]:
+    """Return by name of each review how many votes of whom it gets from a file, as the trail tells."""
+    told = {}
+    for name, counts in whose.items():
+        named = counts.most_common(MOST_NAMED)
+        others = counts.total() - sum(count for _, count in named)
+        words = [f"{counted(count, 'vote')} of {inspector}" for inspector, count in named]
+        words += [f"{counted(others, 'vote')} of others"] if others else []
+        told[name] = f"{', '.join(words)}; from {file}"
+    return told

@@ -20,6 +20,7 @@ from lensapp.services.evaluate.differences import scored
 from lensapp.services.evaluate.evaluation import task_of
 from lensapp.services.score.estimates import estimates_of
 from lensapp.storage import datasets, runs, sources
+from lensapp.storage.care.trail import note_change
 from lensapp.storage.columns.filtering import columns_of
 from lensapp.storage.files import VETOES
 from lensapp.storage.records import Run, Source
@@ -126,6 +127,7 @@ def keep_veto(
     others = [one for one in kept_vetoes(ws, run_name) if one["rule"] != rule]
     kept = {"rule": rule, "by": list(by), "part": PART, **figures.as_dict()}
     write_json(ws.run_folder(run_name) / VETOES, {"vetoes": [*others, kept]})
+    note_change(ws.database, "kept a veto with", kind="run", name=run_name, detail=rule)
     return figures
 
 
@@ -138,6 +140,7 @@ def remove_veto(ws: Workspace, run_name: str, rule: str) -> None:
         told = "; ".join(one["rule"] for one in kept) or "none"
         raise InvalidInput(f"{run_name} keeps no veto {rule!r}. It keeps: {told}.")
     write_json(ws.run_folder(run_name) / VETOES, {"vetoes": left})
+    note_change(ws.database, "took a veto from", kind="run", name=run_name, detail=rule)
 
 
 def vetoed(ws: Workspace, run: Run, *, ids: Ids, owners: Sequence[Source]) -> NDArray[np.bool_]:

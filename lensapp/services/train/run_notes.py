@@ -11,6 +11,8 @@ from lensapp.storage.workspace import Workspace
 STARRED, ARCHIVED = "starred", "archived"
 """Tags that lists know: a star before the name, and runs that are left out until they are asked for."""
 
+TAGGED = "tagged"  # in the trail
+
 LONGEST_TAG, MOST_TAGS, LONGEST_NOTE = 40, 20, 4000
 
 
@@ -32,7 +34,10 @@ def annotate_run(
     kept = run.tags if tags is None else cleaned_tags(tags)
     if len(note) > LONGEST_NOTE:
         raise InvalidInput(f"A note has at most {LONGEST_NOTE} characters, not {len(note)}. Shorten it.")
-    runs.update_run(ws.database, run.id, note=note, tags=kept)
+    if note != run.note:
+        runs.annotate(ws.database, run, "wrote a note on", note=note)
+    if kept != run.tags:
+        runs.annotate(ws.database, run, TAGGED, detail=", ".join(kept) or "no tag left", tags=kept)
     return runs.get_run(ws.database, run_name)
 
 

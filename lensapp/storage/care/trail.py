@@ -22,9 +22,14 @@ def actor() -> str:
     return ((acting.name if acting else "") or UNKNOWN)[:200]
 
 
-def note(connection: Connection, did: str, *, kind: str, name: str, detail: str = "") -> None:
-    """Add what was done to the trail, to be stored with it or not at all."""
-    row = {"at": time.time(), "who": actor(), "did": did, "kind": kind, "name": name, "detail": detail}
+def note(
+    connection: Connection, did: str, *, kind: str, name: str, detail: str = "", who: str | None = None
+) -> None:
+    """Add what was done to the trail, to be stored with it or not at all.
+
+    `who` did it is asked for beforehand where another thread may write it.
+    """
+    row = {"at": time.time(), "who": who or actor(), "did": did, "kind": kind, "name": name, "detail": detail}
     connection.execute(insert(tables.trail).values(row))
 
 

@@ -11,6 +11,7 @@ from lensapp.services.train import studies as study_service
 from lensapp.services.train.run_listing import best_rows, few_aurocs, listed, origin_of, study_of_runs
 from lensapp.services.train.run_notes import ARCHIVED, STARRED, annotate_run, switch_tag
 from lensapp.storage import datasets, runs
+from lensapp.storage.care.trail import read_trail
 from lensapp.storage.workspace import Workspace
 from support.pages_workspace import full_workspace, open_page
 
@@ -38,6 +39,9 @@ def test_folds_are_one_line_under_their_study_until_they_are_asked_for(ws: Works
 
 def test_stars_and_the_archive_are_tags_that_lists_know(ws: Workspace):
     annotate_run(ws, "elu_cnn-1", tags=["paper"], note="for Ada")
+    annotate_run(ws, "elu_cnn-1", tags=["paper"], note="for Ada")  # the same again is no change
+    told = [(row["did"], row["detail"]) for row in read_trail(ws.database, limit=2, name="elu_cnn-1")]
+    assert told == [("tagged", "paper"), ("wrote a note on", "")]
     assert switch_tag(ws, ["elu_cnn-1", "elu_cnn-2"], STARRED)
     assert switch_tag(ws, ["elu_cnn-2"], ARCHIVED)
     statuses, study_by_run = run_service.list_statuses(ws), study_of_runs(ws)
