@@ -260,3 +260,15 @@ def test_filters_of_kept_known_lenses_stay_and_are_told_by_what_uses_them(
     assert (report["known"], report["matched"], report["duplicates"]) == (3, 3, 0)
     query = CatalogueQuery(of=("sky",), known_lenses=str(listed), known_types=("cluster",))
     assert set(catalogue(ws, query)["known_lens"]) == {"", "C"}
+
+
+def test_a_table_that_was_kept_long_ago_stays_a_while_for_its_readers_once_it_is_replaced(
+    tmp_path: Path,
+) -> None:
+    ws = Workspace.open(tmp_path / "workspace")
+    table = tmp_path / "known.csv"
+    table.write_text("name,ra,dec\nL1,10,2\n", "utf-8")
+    file = Path(keep_known_lenses(ws, table).table.file)
+    os.utime(file.parent, (0, 0))
+    keep_known_lenses(ws, table)
+    assert file.exists()

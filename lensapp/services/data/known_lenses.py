@@ -363,12 +363,15 @@ def keep_known_lenses(
     read_known_lenses(path, **columns)
     # A folder of its own for each table, chosen by one write: whoever else keeps one now, or reads the one
     # before, meets a whole file.
+    before = _folder(ws) / Path(_choice(ws).get("file", "")).parent
     folder = _folder(ws) / uuid.uuid4().hex[:12]
     folder.mkdir(parents=True)
     shutil.copyfile(path, folder / path.name)
     write_json(_choice_file(ws), {"file": f"{folder.name}/{path.name}", **columns})
     known = load_known_lenses(folder / path.name, **columns)
     note_change(ws.database, "kept", kind=KIND, name=path.name, detail=counted(len(known), "lens"))
+    if before != _folder(ws) and before.exists():
+        before.touch()  # replaced just now, however long ago it came
     for earlier in _folder(ws).iterdir():
         if earlier != folder and time.time() - earlier.stat().st_mtime > READ_SECONDS:
             shutil.rmtree(earlier, ignore_errors=True) if earlier.is_dir() else earlier.unlink()
