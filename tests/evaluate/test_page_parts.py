@@ -6,6 +6,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
+from lensapp.core.evaluate.score_axis import ScoreAxis
 from lensapp.core.evaluate.subgroups import by_subgroup
 from lensapp.core.numerals import fixed
 from lensapp.services.data.pictures import read_pictures
@@ -16,7 +17,7 @@ from lensapp.services.evaluate.histogram_bins import bins_for
 from lensapp.services.evaluate.run_colours import colours_of_runs
 from lensapp.services.evaluate.seen_pictures import seen_pictures
 from lensapp.storage.workspace import Workspace
-from lensapp.ui.evaluate.survey_figures import bin_ticks, panels_across, subgroup_figure
+from lensapp.ui.evaluate.survey_figures import bin_ticks, expected_figure, panels_across, subgroup_figure
 from support.pages_workspace import full_workspace
 from support.small_surveys import ids_of, pack_source
 
@@ -48,6 +49,20 @@ def test_a_run_keeps_its_colour_beside_others(tmp_path: Path, monkeypatch: pytes
     assert len({*both}) == 2
     assert colours_of_runs(ws, ["elu_cnn-2", "elu_cnn-1"], palette) == both[::-1]
     assert len(colours_of_runs(ws, ["elu_cnn-1", "elu_cnn-2"] * 3, palette)) == 6
+
+
+def test_candidates_that_the_part_has_none_left_of_are_no_line() -> None:
+    columns = {
+        "threshold": np.array([0.2, 0.5, 0.8]),
+        "true_candidates": np.array([900.0, 500.0, 100.0]),
+        "false_candidates": np.array([8e5, 2e4, 0.0]),
+    }
+    axis = ScoreAxis(logit=False, low=0.0, high=1.0)
+    figure = expected_figure(columns, threshold=0.5, axis=axis, colours={"lens": "red", "nonlens": "blue"})
+    lenses, others = (np.asarray(trace.y, float) for trace in figure.data[:2])
+    assert lenses.tolist() == [900, 500, 100]
+    assert others[:2].tolist() == [8e5, 2e4]
+    assert np.isnan(others[2])
 
 
 def test_few_scores_have_few_bins() -> None:

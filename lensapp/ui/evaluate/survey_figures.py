@@ -35,12 +35,15 @@ def share(value: float) -> str:
 def expected_figure(
     columns: Columns, *, threshold: float, axis: ScoreAxis, colours: Mapping[str, str]
 ) -> go.Figure:
-    """Draw true and false candidates expected in a survey against the threshold."""
+    """Draw true and false candidates expected in a survey against the threshold, as far as some are left.
+
+    Beyond the last one of the part the number is not known, and is on a logarithmic axis no line.
+    """
     figure = go.Figure()
     for name, label in (("true_candidates", "lens"), ("false_candidates", "nonlens")):
         figure.add_scatter(
             x=axis.positions(columns["threshold"]),
-            y=np.maximum(columns[name], LOWEST_CANDIDATES),
+            y=np.where(columns[name] > 0, np.maximum(columns[name], LOWEST_CANDIDATES), np.nan),
             customdata=columns[name],
             name=figures.CLASS_NAMES[label],
             mode="lines",

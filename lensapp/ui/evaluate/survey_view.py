@@ -58,7 +58,7 @@ def show_survey(ws: Workspace, evaluation: Evaluation, *, threshold: float) -> S
                 colours=figures.class_colours(),
             ),
             title="Candidates expected against threshold",
-            caption=f"{caption}, {number(survey.galaxies)} galaxies",
+            caption=f"{caption}, {number(survey.galaxies)} galaxies; a line ends with the last of the part",
             csv=lambda: figures.csv_text(columns),
             key="evaluate-expected",
             moves=line_moves(evaluation.score_axis),
