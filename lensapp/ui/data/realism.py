@@ -209,7 +209,7 @@ def _say_both_are_simulated(source: Source, fitting: Sequence[str]) -> None:
 
 def _ask_spec(key: str) -> RealismSpec | None:
     """Show the form of an audit; return what is asked for once it is sent."""
-    with st.form(key):
+    with st.form(key, enter_to_submit=False):
         entered = spec_fields(RealismSpec, key=key, only=MAIN_FIELDS, columns=3)
         button = st.container()  # above what is folded, so that it stays in sight
         with st.expander("More"):

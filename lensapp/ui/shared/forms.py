@@ -97,7 +97,7 @@ def spec_form(
     keep
         What the names of the fields in the address begin with; None where it keeps none of them.
     """
-    with st.form(key):
+    with st.form(key, enter_to_submit=False):  # what takes minutes is started by the button alone
         entered = spec_fields(spec, key=key, values=values, skip=skip, only=only, columns=columns, keep=keep)
         sent = st.form_submit_button(submit, type="primary")
     if not sent:
