@@ -38,7 +38,7 @@ VIEWS = {
 KINDS = {"source": "Source", "dataset": "Dataset version", "run": "Run", "review": "Review"}
 MOST_CHANGES = 500
 MOST_WHOLE, TALL = 16, 560  # rows that a table shows at once, and its height in pixels for more
-WIDEST_NAME = 360  # pixels
+WIDEST_NAME = 240  # pixels
 
 
 def show_workspace_page() -> None:
@@ -218,8 +218,8 @@ def _table(rows: Sequence[Mapping[str, object]]) -> None:
         height="content" if len(rows) <= MOST_WHOLE else TALL,
         column_config={
             "when (UTC)": st.column_config.DatetimeColumn(format="YYYY-MM-DD HH:mm:ss", width=150),
-            "who": st.column_config.TextColumn(width=120),
-            "did": st.column_config.TextColumn(width=90),
+            "who": st.column_config.TextColumn(width=105),
+            "did": st.column_config.TextColumn(width=150),
             "what": st.column_config.TextColumn(width=110),
             "name": st.column_config.TextColumn(width=WIDEST_NAME if "when (UTC)" in rows[0] else 330),
         },
