@@ -326,7 +326,7 @@ def test_hosts_with_and_without_painted_arcs_are_no_contradiction(ws: Workspace)
     preview = preview_split(ws, source_names=["sky"], spec=SplitSpec())
     assert not preview.warnings
     assert preview.notes[0].startswith("The largest group, 20 of 60 cutouts, is of hosts that were painted")
-    assert preview.notes[1].startswith("60 cutouts are of hosts with and without painted arcs")
+    assert preview.notes[1].startswith("60 cutouts show hosts both with and without painted arcs")
 
 
 def test_images_in_several_sources_are_told_of_since_they_count_as_often() -> None:
@@ -334,5 +334,5 @@ def test_images_in_several_sources_are_told_of_since_they_count_as_often() -> No
     label = np.array(["nonlens"] * 5 + ["lens"], object)
     looks = np.array([0, 1, 2, 0, 1, 2])  # the third is painted on in the other
     [sentence] = in_several_sources(source, label, looks)
-    assert sentence.startswith("2 non-lens images are in more than one of objects, painted: each counts as ")
+    assert sentence.startswith("2 non-lens images are in more than one of objects, painted: each counts several ")
     assert in_several_sources(source, label, np.array([0, 1, 1, 2, 2, 3])) == ()  # alike within one source
