@@ -334,5 +334,5 @@ def test_images_in_several_sources_are_told_of_since_they_count_as_often() -> No
     label = np.array(["nonlens"] * 5 + ["lens"], object)
     looks = np.array([0, 1, 2, 0, 1, 2])  # the third is painted on in the other
     [sentence] = in_several_sources(source, label, looks)
-    assert sentence.startswith("2 non-lens images are in more than one of objects, painted: each counts several ")
+    assert sentence.startswith("2 non-lens images are in more than one of objects, painted: each counts ")
     assert in_several_sources(source, label, np.array([0, 1, 1, 2, 2, 3])) == ()  # alike within one source
