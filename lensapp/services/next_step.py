@@ -12,7 +12,6 @@ from lensapp.job_kinds import JOB_KINDS, selection_of
 from lensapp.services.catalogue.feedback import usual_votes_change
 from lensapp.services.data.demo import KIND as DEMO
 from lensapp.services.data.demo import labelled_beside, survey_name
-from lensapp.services.data.object_finding import KIND as OBJECTS
 from lensapp.services.data.sources import is_labelled, label_counts, ready_sources
 from lensapp.services.evaluate.compare.better_told import BetterRun, better_told
 from lensapp.services.inspect.queues import create_review
@@ -374,11 +373,10 @@ def _without_labels(ws: Workspace, source: Source, names: Mapping[str, str]) -> 
 
     What was painted on them holds their non-lenses already: the round goes on with it alone.
     """
-    painted = (one for one in ready_sources(ws) if one.kind == sources.PAINTED)
-    own = next((one for one in painted if source.name in one.spec.get("hosts", ())), None)
+    own = next((one for one in ready_sources(ws) if sources.is_painted_on(one, source.name)), None)
     if own is not None:
         return _next_step(ws, chain_of(ws, {"source": own.name}))
-    if source.kind == OBJECTS:
+    if source.kind == sources.OBJECTS:
         here = "Paint lenses on these galaxies: a network that learns from them can search for such lenses."
         return NextStep(f"Paint lenses on {source.name}", here, "paint", names, {})
     here = "Make a review of these cutouts: their grades become labels to train on."
@@ -394,7 +392,7 @@ def _first_version(ws: Workspace, source: Source, names: Mapping[str, str]) -> N
     here = "Look at the parts, then freeze this version."
     missing = [label for label in LABELS if not label_counts(ws, source).get(label)]
     other = _with_label(ws, source, missing[0]) if len(missing) == 1 else None
-    if other is not None and other.kind == sources.PAINTED and source.name in other.spec.get("hosts", ()):
+    if other is not None and sources.is_painted_on(other, source.name):
         return _next_step(ws, chain_of(ws, {"source": other.name}))
     if other is not None:
         both = {"sources": [source.name, other.name]}

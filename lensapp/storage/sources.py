@@ -31,8 +31,10 @@ from lensapp.storage.records import Cutout, Rejection, Source
 
 READY = "ready"  # the state of a source once all of it is there
 WORTH_READING = 4  # rows between those asked for, of each, that cost less than asking for single ones
+OBJECTS = "objects"  # the kind of a source of objects found in larger images
 PAINTED = "paint"  # the kind of a source of lenses painted on cutouts of others
 SIMULATED = "demo"  # the kind of a simulated survey: nothing of it lies where its positions are on the sky
+MADE = (SIMULATED, PAINTED)  # kinds of sources whose lenses were put there
 HIDDEN_KIND = "calibrators"  # cutouts that only their review shows
 HIDDEN_PREFIX = "hidden-"  # how the names of such sources begin
 VISIBLE = tables.sources.c.kind != HIDDEN_KIND
@@ -56,6 +58,11 @@ TABLE_COLUMNS = (
     "object_class",
     "parent",
 )
+
+
+def is_painted_on(source: Source, host_name: str) -> bool:
+    """Whether a source holds lenses painted on cutouts of another, and its non-lenses."""
+    return source.kind == PAINTED and host_name in source.spec.get("hosts", ())
 
 
 def create_source(

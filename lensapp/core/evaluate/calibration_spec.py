@@ -8,7 +8,7 @@ from lensapp.core.config import Spec
 
 CalibrationMethod = Literal["platt", "isotonic", "beta", "temperature"]
 METHODS: tuple[CalibrationMethod, ...] = get_args(CalibrationMethod)
-CalibrationChoice = Literal["best", "platt", "isotonic", "beta", "temperature"]
+CalibrationChoice = Literal["best", CalibrationMethod]
 
 
 class CalibrationSpec(Spec):

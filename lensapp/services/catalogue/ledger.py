@@ -7,7 +7,6 @@ from typing import Any
 from lensapp.core.inspect.consensus import last_votes, withdrawn_votes
 from lensapp.core.split.folds import DEVELOPMENT
 from lensapp.services.catalogue.label_origin import read_origin
-from lensapp.services.data.host_choice import OBJECTS
 from lensapp.services.evaluate.calibrations import calibrated_by_id
 from lensapp.services.evaluate.committees import members_of
 from lensapp.services.split.datasets import DatasetDescription, describe_version
@@ -17,7 +16,8 @@ from lensapp.storage.records import Cutout, Run, Vote
 from lensapp.storage.scores import stored_scores
 from lensapp.storage.workspace import Workspace
 
-OWN_WORK = (OBJECTS, sources.PAINTED)  # kinds of sources whose labels are not imported, though stored as such
+# Kinds of sources whose labels are not imported, though stored as such.
+OWN_WORK = (sources.OBJECTS, sources.PAINTED)
 
 
 @dataclass(frozen=True)

@@ -165,13 +165,15 @@ def in_reading_order(names: Sequence[str], bands: Sequence[str]) -> list[str]:
 
 def with_one_label(where: str, source_name: str, label: str) -> str:
     """Return a filter that takes of one source only the cutouts of a label, and what `where` takes of all."""
-    only = f'{SOURCE} != "{source_name}" | label == "{label}"'
-    return f"({where}) & ({only})" if where else only
+    return _both(where, f'{SOURCE} != "{source_name}" | label == "{label}"')
 
 
 def with_nonlenses_between(where: str, magnitude: str, lowest: float, highest: float) -> str:
     """Return a filter that takes non-lenses in a range of magnitudes, and what `where` takes of all."""
-    only = f'label == "lens" | {lowest:.1f} <= {magnitude} <= {highest:.1f}'
+    return _both(where, f'label == "lens" | {lowest:.1f} <= {magnitude} <= {highest:.1f}')
+
+
+def _both(where: str, only: str) -> str:
     return f"({where}) & ({only})" if where else only
 
 

@@ -38,7 +38,7 @@ Rows = NDArray[np.int64]
 FloatArray = NDArray[np.float64]
 Pixels = NDArray[np.float32]
 
-OBJECTS, LENS, NONLENS = "objects", "lens", "nonlens"
+LENS, NONLENS = "lens", "nonlens"
 PSF_PLANE, LEAST_PSF_PIXELS = "PSF", 5
 SKY_IMAGES, SKY_PIXELS, MOST_MEASURED = 200, 200 * 128**2, 40_000
 AT_ONCE, PIXELS_AT_ONCE = 128, 128**3
@@ -222,7 +222,7 @@ def usual_hosts(ws: Workspace, ready: Sequence[Source], selected: str | None) ->
             warned[one.name] and not unlabelled[one.name],
             unlabelled[one.name],
             one.name != selected,
-            one.kind != OBJECTS,
+            one.kind != sources.OBJECTS,
         ),
     )
     return fitting[0].name
@@ -247,7 +247,7 @@ def host_warning(ws: Workspace, source: Source) -> str | None:
 
 def _is_unlabelled(ws: Workspace, source: Source) -> bool:
     """Whether most galaxies of a source may be lenses: neither labelled nor objects of larger images."""
-    if source.kind in (OBJECTS, sources.PAINTED):
+    if source.kind in (sources.OBJECTS, sources.PAINTED):
         return False
     labels = _label_counts(ws, source.id)
     return 2 * (labels[LENS] + labels[NONLENS]) < labels.total()
@@ -354,7 +354,7 @@ def _measured_survey(
 
 def _star_fields(ws: Workspace, spec: PaintSpec, chosen: Sequence[Source]) -> Pixels | None:
     """Read images with stars: of the source named, or those that the hosts were found in."""
-    name = spec.psf_source or (chosen[0].spec.get("source") if chosen[0].kind == OBJECTS else None)
+    name = spec.psf_source or (chosen[0].spec.get("source") if chosen[0].kind == sources.OBJECTS else None)
     if name is None:
         return None
     fields_source = sources.get_source(ws.database, str(name))

@@ -39,7 +39,7 @@ from lensapp.storage.cutouts import UNIT, ZERO_POINT, flux_scales_of, open_cutou
 from lensapp.storage.records import Job, Source
 from lensapp.storage.workspace import Workspace
 
-KIND = "objects"
+KIND = sources.OBJECTS
 BLOCK = 256
 USUAL_SHARE = 4  # of the side of an image that a cutout takes where there are none to match
 SCALE_TOLERANCE = 0.01

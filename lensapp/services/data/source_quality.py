@@ -12,7 +12,6 @@ from lensapp.core.data.flux_units import REFERENCE_ZERO_POINT_MAG, factor_of_zer
 from lensapp.core.data.imaging import MAD_TO_SIGMA
 from lensapp.core.plurals import imported_of
 from lensapp.core.train.own_noise import sky_sigma
-from lensapp.services.data.object_finding import KIND as OBJECTS
 from lensapp.services.data.object_search import left_out_sentence, reasons_in_words
 from lensapp.services.data.painting import LENS, nonlenses_in_words
 from lensapp.services.data.source_tables import (
@@ -70,7 +69,7 @@ class PixelSky:
 def account_of(ws: Workspace, source: Source, *, write: Callable[[int], str] = str) -> Account:
     """Return how many cutouts a source has of the files, objects or lenses that it was made of."""
     count = len(column_of(ws, source, "id"))
-    if source.kind == OBJECTS:
+    if source.kind == sources.OBJECTS:
         detected = count + int(source.quality.get("rejected", 0))
         reasons: dict[str, int] = source.quality.get("reasons") or {}
         if not reasons:
@@ -91,7 +90,7 @@ def account_of(ws: Workspace, source: Source, *, write: Callable[[int], str] = s
 def remarks_on(source: Source) -> list[str]:
     """Return what should be looked at in a source; why objects were left out is in its account."""
     detected = source.quality.get("accepted", 0) + source.quality.get("rejected", 0)
-    reasons = source.quality.get("reasons") or {} if source.kind == OBJECTS else {}
+    reasons = source.quality.get("reasons") or {} if source.kind == sources.OBJECTS else {}
     told = {left_out_sentence(left, detected, reason) for reason, left in reasons.items()}
     return [warning for warning in source.quality.get("warnings") or () if warning not in told]
 

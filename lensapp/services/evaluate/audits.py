@@ -47,7 +47,6 @@ from lensapp.storage.workspace import Workspace
 KIND = "audit"
 VERSION = 2
 CHUNK = 512
-SIMULATED = frozenset({sources.SIMULATED, sources.PAINTED})
 PAINTED = "painted"  # whether arcs were painted: the label in a source of that kind
 BOOKKEEPING = frozenset({"place_in_file", "object_class", "source"})  # of the import, or the truth itself
 
@@ -248,8 +247,8 @@ def _realism(ws: Workspace, run: Run, dataset: Dataset, spec: AuditSpec) -> list
     """Tell each simulated source of the dataset from its real ones, or from the one that `spec` names."""
     own = [sources.source_by_id(ws.database, key) for key in dataset.source_ids]
     other = [] if spec.source is None else [sources.get_source(ws.database, spec.source)]
-    real = [source.name for source in (*own, *other) if source.kind not in SIMULATED]
-    simulated = [source.name for source in own if source.kind in SIMULATED]
+    real = [source.name for source in (*own, *other) if source.kind not in sources.MADE]
+    simulated = [source.name for source in own if source.kind in sources.MADE]
     outcomes = []
     for pair in ((first, second) for second in simulated for first in dict.fromkeys(real)):
         featured = all(has_features(ws, run.name, name) for name in pair)

@@ -387,7 +387,7 @@ def realism_line(ws: Workspace, source_name: str) -> str:
     painted = {
         source.name
         for source in sources.list_sources(ws.database)
-        if source.kind == sources.PAINTED and source_name in source.spec.get("hosts", ())
+        if sources.is_painted_on(source, source_name)
     }
     for found in realism_outcomes(ws) if painted else ():
         if found["simulated"] in painted:

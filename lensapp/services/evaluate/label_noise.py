@@ -23,7 +23,6 @@ LISTED = 500
 SHARE_LISTED = 0.1
 DOUBTFUL = 0.55  # probability of the label by votes and scores, below which it is listed
 ABLE_AUROC = 0.9  # below, a network is wrong more often than labels usually are
-MADE = (sources.PAINTED, sources.SIMULATED)  # kinds of sources whose lenses were put there
 LENS = "lens"
 PLAIN_CLASSES = ("nonlens", "lens")
 
@@ -128,7 +127,7 @@ def _shares(
 def certain_lenses(ws: Workspace, run: Run) -> NDArray[np.int64]:
     """Return the lenses of a run's dataset that were painted or simulated: their label is certain."""
     members = datasets.member_columns(ws.database, run.dataset_id)
-    made = [source.id for source in sources.list_sources(ws.database) if source.kind in MADE]
+    made = [source.id for source in sources.list_sources(ws.database) if source.kind in sources.MADE]
     certain = np.isin(members["source_id"], made) & (members["label"] == LENS)
     ids: NDArray[np.int64] = members["cutout_id"][certain]
     return ids

@@ -20,7 +20,6 @@ from lensapp.storage.records import Dataset, Run, Source
 from lensapp.storage.workspace import Workspace
 
 FEW_LENSES = 100
-SIMULATED_LENSES = (sources.SIMULATED, sources.PAINTED)
 
 
 @dataclass(frozen=True)
@@ -143,7 +142,7 @@ def _limits(ws: Workspace, run: Run, evaluation: Measured, used: tuple[Source, .
         yield "The network has changed since it was evaluated: these figures are of an earlier state."
     if evaluation.part != "test":
         yield f"Measured on the {evaluation.part} part, which training has seen or was chosen by."
-    if used and all(source.kind in SIMULATED_LENSES for source in used):
+    if used and all(source.kind in sources.MADE for source in used):
         yield (
             "All lenses that it was trained and measured on are simulated. Networks trained in this way "
             "have been seen to lose half of their completeness on real data: measure on confirmed lenses "

@@ -17,7 +17,7 @@ from lensapp.services.catalogue.formats import MIME
 from lensapp.services.catalogue.query import graded_again
 from lensapp.services.catalogue.usual_export import exported_bytes
 from lensapp.services.data.pictures import cutouts_by_id, read_pictures
-from lensapp.storage.records import Source
+from lensapp.storage.records import Cutout, Source
 from lensapp.storage.workspace import Workspace
 from lensapp.ui.catalogue import ledger
 from lensapp.ui.catalogue.file_format import FORMATS, chosen_format
@@ -160,11 +160,7 @@ def _show_cutouts(ws: Workspace, head: pd.DataFrame) -> None:
         ws,
         cutouts,
         key="catalogue",
-        captions=[
-            "\n".join((cutout.candidate_id, _verdict(row), *_known(row)))
-            for cutout in cutouts
-            for row in (rows[cutout.id],)
-        ],
+        captions=[_caption(cutout, rows[cutout.id]) for cutout in cutouts],
         colours=[COLOURS.get(str(rows[cutout.id].grade)) for cutout in cutouts],
         run_name=scored[0] if len(scored) == 1 else None,
     )
@@ -181,9 +177,10 @@ def _verdict(row: Any) -> str:
     return "  ".join(part for part in (graded, "" if pd.isna(row.score) else score_text(row.score)) if part)
 
 
-def _known(row: Any) -> tuple[str, ...]:
-    """Return the known lens at the position of a row, in words; nothing where there is none."""
-    return (f"known: {row.known_lens}",) if row.known_lens else ()
+def _caption(cutout: Cutout, row: Any) -> str:
+    """Return the name of a candidate, its verdict and the known lens at its position, where there is one."""
+    known = [f"known: {row.known_lens}"] if row.known_lens else []
+    return "\n".join((cutout.candidate_id, _verdict(row), *known))
 
 
 def with_thumbnails(ws: Workspace, owners: Sequence[Source], table: pd.DataFrame) -> pd.DataFrame:

@@ -143,12 +143,13 @@ def _say_what_it_gives(
 
 def _say_all_high(evaluation: Evaluation, threshold: float, *, why: str) -> None:
     """Say that the usual threshold accepts everything, and what this one gives or where it begins."""
-    begins = f"The threshold begins at {score_text(threshold)}, {why}." if why else ""
     said = (
         f"Every score reaches {USUAL_THRESHOLD:g}: the lowest is {score_text(evaluation.scores.min())}, so "
-        f"that all would be accepted there. {begins} {_accepted_in_words(evaluation, threshold)}"
+        "that all would be accepted there.",
+        f"The threshold begins at {score_text(threshold)}, {why}." if why else "",
+        _accepted_in_words(evaluation, threshold),
     )
-    st.info(said.replace("  ", " "), icon=":material/lightbulb:")
+    st.info(" ".join(filter(None, said)), icon=":material/lightbulb:")
 
 
 def _accepted_in_words(evaluation: Evaluation, threshold: float) -> str:

@@ -222,7 +222,7 @@ def _show_selected(
     if len(rows) > len(table):
         st.caption(
             f"{number(len(rows))} cutouts are selected; the {number(len(table))} with the highest scores "
-            f"are taken."
+            "are taken."
         )
     show_selected_cutouts(ws, run, table, ticked, drawn=drawn, of=name, points=points)
 

@@ -205,7 +205,7 @@ def _show_survey(
         st.subheader("Your survey, in numbers")
         st.caption(
             f"Every labelled cutout of {plain(source.name)} is a lens: this is not a survey, so its size "
-            f"and its share of lenses tell nothing about one. Choose a survey, or see Evaluate, *In "
+            "and its share of lenses tell nothing about one. Choose a survey, or see Evaluate, *In "
             "your survey*."
         )
     elif evaluation is not None:

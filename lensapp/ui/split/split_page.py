@@ -187,8 +187,7 @@ def _show_parts(preview: SplitPreview) -> None:
         st.caption(
             ":material/science: Each row is one training of a cross-validation, which shows how much the "
             "figures of a network scatter. Once the version is frozen, **Cross-validate** below starts it, "
-            "and all "
-            "networks are measured on the same folds. A single training does not use them."
+            "and all networks are measured on the same folds. A single training does not use them."
         )
 
 
