@@ -34,7 +34,7 @@ WORTH_READING = 4  # rows between those asked for, of each, that cost less than 
 OBJECTS = "objects"  # the kind of a source of objects found in larger images
 PAINTED = "paint"  # the kind of a source of lenses painted on cutouts of others
 SIMULATED = "demo"  # the kind of a simulated survey: nothing of it lies where its positions are on the sky
-MADE = (SIMULATED, PAINTED)  # kinds of sources whose lenses were put there
+MADE = {SIMULATED: "simulated", PAINTED: "painted"}  # kinds of sources whose lenses were put there: in words
 HIDDEN_KIND = "calibrators"  # cutouts that only their review shows
 HIDDEN_PREFIX = "hidden-"  # how the names of such sources begin
 VISIBLE = tables.sources.c.kind != HIDDEN_KIND

@@ -22,7 +22,7 @@ from lensapp.services.evaluate.realism import start_audit
 from lensapp.storage import queue, sources
 from lensapp.ui.data import quality_view
 from lensapp.ui.data.catalogue_view import safe_csv
-from lensapp.ui.data.realism import by_what_they_tell, called, offered_as_real, roles_of
+from lensapp.ui.data.realism import called, roles_of
 from lensapp.ui.data.sky_view import (
     Positions,
     facts_in_words,
@@ -129,30 +129,17 @@ def test_an_audit_of_realism_is_queued_and_its_result_is_shown(workspace):
     assert len(figures_of(app)) == 1
 
 
-def test_sources_that_are_not_real_are_offered_last_and_say_so():
-    kinds = {"found": "objects", "demo1": "demo", "arcs": "paint", "sky": "ingest"}
-    spec = {"source": "demo1"}  # in which objects were found
-    offered = offered_as_real(
-        SimpleNamespace(name=name, kind=kind, spec=spec) for name, kind in kinds.items()
-    )
-    assert list(offered.items()) == [
-        ("sky", ""), ("found", "simulated"), ("demo1", "simulated"), ("arcs", "painted")
-    ]  # fmt: skip
-
-
-def test_what_is_proposed_first_is_real_beside_simulated_or_of_the_other_class_and_never_of_the_same_pixels():
-    kinds = {"lenses": "", "sky": "", "found": "", "arcs": "painted"}
-    of = {"lenses": "ingest", "sky": "ingest", "found": "objects", "arcs": "paint"}
-    every = {name: SimpleNamespace(name=name, kind=of[name], spec={"source": "sky"}) for name in kinds}
-    classes = {"lenses": "lens", "sky": "nonlens", "found": None, "arcs": "lens"}
-    ready = [*every.values()]
-    proposed = {one.name: by_what_they_tell(one, ready, kinds, classes) for one in ready}
-    assert proposed == {
-        "lenses": ["arcs", "sky", "found"],
-        "sky": ["arcs", "lenses", "found"],
-        "found": ["arcs", "lenses", "sky"],
-        "arcs": ["sky", "lenses", "found"],
-    }
+def test_painted_on_these_says_that_it_tells_nothing_and_leads_to_real_lenses(workspace):
+    make_survey(workspace, name="hosts", count=100)
+    source = make_survey(workspace, name="arcs", count=100)
+    make_survey(workspace, name="lenses", count=100)
+    sources.finish_source(workspace.database, source.id, quality={}, kind="paint", spec={"hosts": ["hosts"]})
+    app = open_data(view="realism", source="arcs")
+    assert app.selectbox(key=f"realism-real-{source.id}").value == "lenses"
+    assert app.button_group(key=f"realism-{source.id}-lens-label").value == "lens"
+    app = open_data(view="realism", source="arcs", real="hosts")
+    assert any("**arcs is painted on galaxies of hosts.**" in one.value for one in app.markdown)
+    assert any(button.label == "Compare with lenses" for button in app.button)
 
 
 def test_few_cutouts_are_not_audited_and_two_simulations_say_that_they_tell_nothing(workspace):

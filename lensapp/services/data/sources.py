@@ -1,5 +1,6 @@
 """Sources: try an import out, start or discard it, and read what is known of finished ones."""
 
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
@@ -187,6 +188,35 @@ def label_counts(ws: Workspace, source: Source) -> dict[str, int]:
 @lru_cache(maxsize=256)
 def _label_counts(ws: Workspace, source_id: int) -> dict[str, int]:
     return sources.label_counts(ws.database, source_id)
+
+
+def words_if_made(every: Iterable[Source]) -> dict[str, str]:
+    """Return what is said of each source beside its name where it is not real; real ones come first.
+
+    Objects found in a source are what it is.
+    """
+    named = {one.name: one for one in every}
+    words = {name: sources.MADE.get(found_in(one, named).kind, "") for name, one in named.items()}
+    return dict(sorted(words.items(), key=lambda pair: bool(pair[1])))
+
+
+def found_in(source: Source, named: Mapping[str, Source]) -> Source:
+    """Return the source in which objects were found, at the end of a chain of such; else the source."""
+    while source.kind == sources.OBJECTS and (parent := named.get(source.spec.get("source", ""))) is not None:
+        source = parent
+    return source
+
+
+def show_the_same(one: Source, other: Source, named: Mapping[str, Source]) -> bool:
+    """Whether two sources hold the same pixels: found in one source, or painted on what was found in it."""
+    return not _shown_by(one, named).isdisjoint(_shown_by(other, named))
+
+
+def _shown_by(source: Source, named: Mapping[str, Source]) -> set[str]:
+    """Return the names of the sources whose pixels one holds, itself among them."""
+    own = found_in(source, named)
+    hosts = [named[name] for name in named if sources.is_painted_on(own, name)]
+    return {own.name}.union(*(_shown_by(host, named) for host in hosts))
 
 
 def unit_in_words(ws: Workspace, source: Source) -> str:

@@ -29,6 +29,7 @@ from lensapp.core.evaluate.resampling import Interval
 from lensapp.core.progress import Report, ShouldStop, ignore_progress, never_stop
 from lensapp.core.train.normalisation import about_middle
 from lensapp.job_kinds import AuditPayload
+from lensapp.services.data.sources import show_the_same, words_if_made
 from lensapp.services.evaluate.evaluation import Evaluation, load_evaluation, task_of
 from lensapp.services.evaluate.label_noise import label_suspects, votes_on_members
 from lensapp.services.evaluate.realism import audit_realism
@@ -247,10 +248,20 @@ def _realism(ws: Workspace, run: Run, dataset: Dataset, spec: AuditSpec) -> list
     """Tell each simulated source of the dataset from its real ones, or from the one that `spec` names."""
     own = [sources.source_by_id(ws.database, key) for key in dataset.source_ids]
     other = [] if spec.source is None else [sources.get_source(ws.database, spec.source)]
-    real = [source.name for source in (*own, *other) if source.kind not in sources.MADE]
-    simulated = [source.name for source in own if source.kind in sources.MADE]
+    named = {source.name: source for source in (*sources.list_sources(ws.database), *own, *other)}
+    words = words_if_made(named.values())
+    real = {source.name: source for source in (*own, *other) if not words[source.name]}
+    simulated = [source for source in own if words[source.name]]
     outcomes = []
-    for pair in ((first, second) for second in simulated for first in dict.fromkeys(real)):
+    for first, second in ((first, second) for second in simulated for first in real.values()):
+        pair = first.name, second.name
+        if show_the_same(first, second, named):
+            reason = (
+                f"{second.name} shows the galaxies of {first.name}: whether its lenses look real tells a "
+                "source of confirmed lenses."
+            )
+            outcomes.append({"real": pair[0], "simulated": pair[1], "reason": reason})
+            continue
         featured = all(has_features(ws, run.name, name) for name in pair)
         rules = RealismSpec(run=run.name if featured else None, seed=spec.seed, sample=min(spec.sample, 2000))
         try:

@@ -1,6 +1,6 @@
 """Audit the realism of simulated cutouts: whether they are told from real ones, and by what."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -10,7 +10,7 @@ from lensapp import jobs
 from lensapp.core.acting import needs
 from lensapp.core.align import rows_of
 from lensapp.core.errors import BandMismatch, InvalidInput, JobCancelled
-from lensapp.core.evaluate.audits.realism import Probe, Table, aperture_photometry, probe
+from lensapp.core.evaluate.audits.realism import FEWEST, Probe, Table, aperture_photometry, probe
 from lensapp.core.evaluate.audits.realism_spec import RealismSpec
 from lensapp.core.evaluate.metrics import COIN
 from lensapp.core.progress import Report, ShouldStop, ignore_progress, never_stop
@@ -18,6 +18,7 @@ from lensapp.core.sampling import evenly_spread
 from lensapp.job_kinds import RealismPayload
 from lensapp.services.data.pictures import read_pictures
 from lensapp.services.data.source_tables import column_of
+from lensapp.services.data.sources import label_counts, show_the_same
 from lensapp.storage import datasets, sources
 from lensapp.storage.cutouts import open_cutouts, source_unit
 from lensapp.storage.features import load_features
@@ -154,6 +155,44 @@ def verdict(outcome: Mapping[str, Any]) -> str:
             "instead of lenses."
         )
     return f"The cutouts of {simulated} can be told from those of {real} to some degree{by}."
+
+
+def by_what_they_tell(
+    shown: Source,
+    others: Sequence[Source],
+    kinds: Mapping[str, str],
+    labels: Mapping[str, Mapping[str, int]],
+) -> list[str]:
+    """Return the names of sources to compare with one, first those whose comparison tells most.
+
+    A real source tells most beside one that is not, one with lenses beside painted ones; of two alike one of
+    another class. Those that hold the same pixels, as what was painted does with its hosts, come last.
+
+    Parameters
+    ----------
+    kinds
+        Source → what it is where it is not real, as `words_if_made` gives.
+    labels
+        Source → the number of its cutouts with each label.
+    """
+    named = {one.name: one for one in (*others, shown)}
+    classes = {name: next(iter(counts)) if len(counts) == 1 else None for name, counts in labels.items()}
+
+    def order(name: str) -> tuple[bool, ...]:
+        alike = None in (classes[name], classes[shown.name]) or classes[name] == classes[shown.name]
+        made = bool(kinds[name]), bool(kinds[shown.name])
+        real = name if made[1] else shown.name
+        without = made[0] != made[1] and labels[real].get("lens", 0) < FEWEST
+        return show_the_same(named[name], shown, named), made[0] == made[1], without, alike
+
+    return sorted((name for name in kinds if name in named and name != shown.name), key=order)
+
+
+def labels_worth_comparing(ws: Workspace, real: str, simulated: str) -> str:
+    """Return which cutouts of two sources tell most: lenses where both have enough, else all."""
+    pair = [sources.get_source(ws.database, name) for name in (real, simulated)]
+    enough = all(label_counts(ws, source).get("lens", 0) >= FEWEST for source in pair)
+    return "lens" if enough else "all"
 
 
 def reason_against(ws: Workspace, one: Source, other: Source) -> str | None:

@@ -9,7 +9,7 @@ from lensapp.core.evaluate.metrics import FALSE_POSITIVE_RATES, resolves
 from lensapp.core.plurals import thin_spaced
 from lensapp.core.train.network_specs import NETWORKS
 from lensapp.core.train.normalisation import FittedNormalisation
-from lensapp.services.data.sources import unit_in_words
+from lensapp.services.data.sources import unit_in_words, words_if_made
 from lensapp.services.evaluate.calibrations import calibration_of
 from lensapp.services.evaluate.committees import members_of
 from lensapp.services.evaluate.evaluation import Evaluation, Measured, task_of
@@ -142,7 +142,8 @@ def _limits(ws: Workspace, run: Run, evaluation: Measured, used: tuple[Source, .
         yield "The network has changed since it was evaluated: these figures are of an earlier state."
     if evaluation.part != "test":
         yield f"Measured on the {evaluation.part} part, which training has seen or was chosen by."
-    if used and all(source.kind in sources.MADE for source in used):
+    made = words_if_made((*sources.list_sources(ws.database), *used))
+    if used and all(made[source.name] for source in used):
         yield (
             "All lenses that it was trained and measured on are simulated. Networks trained in this way "
             "have been seen to lose half of their completeness on real data: measure on confirmed lenses "

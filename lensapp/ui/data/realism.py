@@ -1,6 +1,6 @@
 """The view that lays a source of real cutouts beside a simulated one: whether, and by what, they differ."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
 from typing import Any
 
@@ -12,12 +12,23 @@ from plotly.subplots import make_subplots
 
 from lensapp.core.evaluate.audits.realism import FEWEST, chance_scatter
 from lensapp.core.evaluate.audits.realism_spec import RealismSpec
-from lensapp.services.data.object_finding import KIND as OBJECTS
-from lensapp.services.data.sources import count_cutouts, label_counts, ready_sources
-from lensapp.services.evaluate.realism import pictures_beside, reason_against, start_audit, verdict
+from lensapp.services.data.sources import (
+    count_cutouts,
+    label_counts,
+    ready_sources,
+    show_the_same,
+    words_if_made,
+)
+from lensapp.services.evaluate.realism import (
+    by_what_they_tell,
+    labels_worth_comparing,
+    pictures_beside,
+    reason_against,
+    start_audit,
+    verdict,
+)
 from lensapp.services.train import job_control
 from lensapp.storage.records import Source
-from lensapp.storage.workspace import Workspace
 from lensapp.ui.data.realism_example import show_example
 from lensapp.ui.shared import figures
 from lensapp.ui.shared.address import kept, one_of
@@ -28,56 +39,10 @@ from lensapp.ui.shared.pictures import sheet
 from lensapp.ui.shared.state import ask_to_go, get_workspace, go
 from lensapp.ui.shared.widgets import counted, empty_state, errors_shown
 
-NOT_REAL = {"demo": "simulated", "paint": "painted"}  # by the kind of source
 ACROSS, FIGURE_HEIGHT = 3, 270
 PICTURES = 6
 MAIN_FIELDS = ("label", "run", "sample")
 FEW, MOST_OFFERED = 100, 3  # cutouts below which chance moves an area by 0.04 and more; sources
-
-
-def offered_as_real(sources: Iterable[Source]) -> dict[str, str]:
-    """Return what is said of each source beside its name where it is not real; real ones come first.
-
-    Objects found in a source are what it is.
-    """
-    named = {one.name: one for one in sources}
-    kinds = {name: NOT_REAL.get(found_in(one, named).kind, "") for name, one in named.items()}
-    return dict(sorted(kinds.items(), key=lambda pair: bool(pair[1])))
-
-
-def found_in(source: Source, named: Mapping[str, Source]) -> Source:
-    """Return the source in which objects were found, at the end of a chain of such; else the source."""
-    while source.kind == OBJECTS and (parent := named.get(source.spec.get("source", ""))) is not None:
-        source = parent
-    return source
-
-
-def by_what_they_tell(
-    shown: Source, others: Sequence[Source], kinds: Mapping[str, str], of_one_class: Mapping[str, str | None]
-) -> list[str]:
-    """Return the names of sources to compare with one, first those whose comparison tells most.
-
-    A real source tells most beside one that is not, of two alike one of another class. Objects and the
-    source in which they were found hold the same pixels.
-
-    Parameters
-    ----------
-    of_one_class
-        Source → the label of all its labelled cutouts, None where it has both or none.
-    """
-    named = {one.name: one for one in (*others, shown)}
-
-    def order(name: str) -> tuple[bool, ...]:
-        kin = found_in(named[name], named).name == found_in(shown, named).name
-        classes = of_one_class[name], of_one_class[shown.name]
-        return kin, bool(kinds[name]) == bool(kinds[shown.name]), None in classes or len({*classes}) == 1
-
-    return sorted((name for name in kinds if name in named and name != shown.name), key=order)
-
-
-def _class_of_all(ws: Workspace, source: Source) -> str | None:
-    labels = [*label_counts(ws, source)]
-    return labels[0] if len(labels) == 1 else None
 
 
 def roles_of(shown: str, other: str, kinds: Mapping[str, str]) -> dict[str, str]:
@@ -91,11 +56,11 @@ def show_realism(source: Source) -> None:
     """Audit the source against another, one of them simulated or painted; show what was found."""
     ws = get_workspace()
     ready = ready_sources(ws)
-    kinds = offered_as_real(ready)
+    kinds = words_if_made(ready)
     reasons = {one.name: reason_against(ws, source, one) for one in ready if one.id != source.id}
     counts = {one.name: count_cutouts(ws, one) for one in ready}
-    of_one_class = {one.name: _class_of_all(ws, one) for one in ready}
-    every = by_what_they_tell(source, ready, kinds, of_one_class)
+    labels = {one.name: label_counts(ws, one) for one in ready}
+    every = by_what_they_tell(source, ready, kinds, labels)
     others = [name for name in every if reasons[name] is None]
     others.sort(key=lambda name: counts[name] < FEWEST)
     if not others:
@@ -113,30 +78,34 @@ def show_realism(source: Source) -> None:
     if left_out := _listed(reasons):
         beside.caption(f"Not comparable: {left_out}.")
     pair = roles_of(source.name, other, kinds)
-    fitting = [name for name in others if not kinds[name] and counts[name] >= FEWEST and name != other]
-    in_vain = bool(kinds[pair["real"]])
-    if in_vain:
-        _say_both_are_simulated(source, fitting)
+    same = [one.name for one in ready if show_the_same(one, source, {one.name: one for one in ready})]
+    fitting = [
+        name for name in others if not kinds[name] and counts[name] >= FEWEST and name not in (other, *same)
+    ]
+    vain = vain_in_words(pair, kinds, same=other in same)
+    if vain:
+        _say_that_it_is_in_vain(source, vain, fitting)
     else:
         _say_what_is_read_off(pair, kinds)
+        _say_without_lenses(pair, kinds, labels)
     enough = _say_what_counts_tell(pair, counts)
     _show_beside(pair, kinds)
     if not enough:
         show_example()
     elif not watch_job(ws, "realism", **pair):
-        _show_audit(source, pair, kinds)
+        _show_audit(source, pair, kinds, in_vain=bool(vain))
 
 
-def _show_audit(source: Source, pair: Mapping[str, str], kinds: Mapping[str, str]) -> None:
+def _show_audit(source: Source, pair: Mapping[str, str], kinds: Mapping[str, str], *, in_vain: bool) -> None:
     """Show what an audit of two sources found, or what one would give, and the form that starts it."""
-    ws, in_vain = get_workspace(), bool(kinds[pair["real"]])
+    ws = get_workspace()
     job = job_control.latest_job(ws, "realism", **pair)
     known = job is not None and bool(job.result)
     if job is not None and job.result:
         show_result(job.result, kinds)
     folded = "Audit again" if known else "Audit all the same"
     with st.expander(folded, icon=":material/compare:") if known or in_vain else nullcontext():
-        spec = _ask_spec(f"realism-{source.id}")
+        spec = _ask_spec(f"realism-{source.id}", label=labels_worth_comparing(ws, **pair))
     if not known:
         show_example()
     if spec is not None:
@@ -183,13 +152,45 @@ def _say_what_counts_tell(pair: Mapping[str, str], counts: Mapping[str, int]) ->
     return True
 
 
-def _say_both_are_simulated(source: Source, fitting: Sequence[str]) -> None:
-    """Say that two sources that are not real tell nothing of realism, and offer a real one that fits."""
-    with st.container(border=True, gap="small", key="realism-both"):
-        st.markdown(
-            "**:material/warning: Neither is real.** How two simulations differ tells nothing about realism: "
+def vain_in_words(pair: Mapping[str, str], kinds: Mapping[str, str], *, same: bool) -> str:
+    """Return why comparing two sources tells nothing of realism, empty where it tells something.
+
+    `same` of two that hold the same pixels.
+    """
+    real, simulated = (plain(pair[role]) for role in ("real", "simulated"))
+    if kinds[pair["real"]]:
+        return (
+            "**Neither is real.** How two simulations differ tells nothing about realism: "
             "compare with real cutouts of your survey."
         )
+    if same and kinds[pair["simulated"]]:
+        return (
+            f"**{simulated} is painted on galaxies of {real}.** Both show the same galaxies, sky and noise; "
+            "only the arcs differ, and these galaxies have none to compare them with. Whether arcs look real "
+            "tells a source of confirmed lenses."
+        )
+    if same:
+        return f"**{simulated} and {real} show the same sky**: that they look alike tells nothing."
+    return ""
+
+
+def _say_without_lenses(
+    pair: Mapping[str, str], kinds: Mapping[str, str], labels: Mapping[str, Mapping[str, int]]
+) -> None:
+    """Say what cannot be told where the real source has few lenses or none."""
+    lenses = labels[pair["real"]].get("lens", 0)
+    if kinds[pair["simulated"]] and lenses < FEWEST:
+        has = f"has {counted(lenses, 'lens')} among its labels" if lenses else "has no labelled lenses"
+        st.caption(
+            f"{plain(pair['real'])} {has}: what tells both apart may be that one has arcs, not that they "
+            f"look wrong. Whether arcs look real tells a source of {FEWEST} confirmed lenses or more."
+        )
+
+
+def _say_that_it_is_in_vain(source: Source, why: str, fitting: Sequence[str]) -> None:
+    """Say why a comparison tells nothing of realism, and offer a real source that fits."""
+    with st.container(border=True, gap="small", key="realism-both"):
+        st.markdown(f":material/warning: {why}")
         with st.container(horizontal=True, gap="small"):
             for name in fitting[:MOST_OFFERED]:
                 st.button(
@@ -207,10 +208,11 @@ def _say_both_are_simulated(source: Source, fitting: Sequence[str]) -> None:
                 go("data", view={"view": "import"})
 
 
-def _ask_spec(key: str) -> RealismSpec | None:
-    """Show the form of an audit; return what is asked for once it is sent."""
+def _ask_spec(key: str, *, label: str) -> RealismSpec | None:
+    """Show the form of an audit, at first of the cutouts of a label; return what was asked for once sent."""
+    key = f"{key}-{label}"
     with st.form(key, enter_to_submit=False):
-        entered = spec_fields(RealismSpec, key=key, only=MAIN_FIELDS, columns=3)
+        entered = spec_fields(RealismSpec, key=key, values={"label": label}, only=MAIN_FIELDS, columns=3)
         button = st.container()  # above what is folded, so that it stays in sight
         with st.expander("More"):
             entered |= spec_fields(RealismSpec, key=key, skip=MAIN_FIELDS, columns=3)
@@ -264,7 +266,7 @@ def _show_without_others(source: Source, reasons: Mapping[str, str | None]) -> N
 def show_result(result: dict[str, Any], kinds: Mapping[str, str]) -> None:
     """Show the verdict of an audit, the areas of its probes and what tells its sources apart.
 
-    `kinds` are those of `offered_as_real`; a source that is no longer there is what it was audited as.
+    `kinds` are those of `words_if_made`; a source that is no longer there is what it was audited as.
     """
     st.markdown(f"**{plain(verdict(result))}**")
     counts = ", ".join(f"{count} of {plain(name)}" for name, count in result["cutouts"].items())

@@ -105,6 +105,16 @@ def test_simulated_cutouts_of_the_dataset_are_told_from_a_real_source(ws: Worksp
     assert outcome["photometry"]["auroc"] > 0.9
 
 
+def test_painted_cutouts_are_not_told_from_the_galaxies_that_they_are_painted_on(ws: Workspace) -> None:
+    pixels = np.random.default_rng(2).normal(0, 3, (60, SIZE, SIZE, 3)).astype(np.float32)
+    rows = [{"row": k, "candidate_id": f"real{k}"} for k in range(60)]
+    pack_source(ws, "sky", pixels, rows, bands=BANDS, kind="import")
+    wolves = sources.get_source(ws.database, "wolves")
+    sources.finish_source(ws.database, wolves.id, quality={}, kind="paint", spec={"hosts": ["sky"]})
+    [outcome] = audit(ws, run_name="husky", spec=AuditSpec(source="sky"))["realism"]
+    assert "shows the galaxies of sky" in outcome["reason"]
+
+
 def test_a_comparison_asked_for_under_data_stands_beside_the_audit_of_a_dataset(
     ws: Workspace, monkeypatch: pytest.MonkeyPatch
 ) -> None:

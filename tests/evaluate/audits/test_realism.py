@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -13,7 +14,8 @@ from lensapp.cli import main
 from lensapp.core.errors import BandMismatch, InvalidInput
 from lensapp.core.evaluate.audits.realism import Table, aperture_photometry, probe
 from lensapp.core.evaluate.audits.realism_spec import RealismSpec
-from lensapp.services.evaluate.realism import audit_realism
+from lensapp.services.data.sources import words_if_made
+from lensapp.services.evaluate.realism import audit_realism, by_what_they_tell
 from lensapp.storage import datasets, runs, sources
 from lensapp.storage.arrays import PackedCutouts, write_flux_scales
 from lensapp.storage.cutouts import UNIT
@@ -194,3 +196,32 @@ def test_the_command_audits(ws: Workspace, capsys: pytest.CaptureFixture[str]) -
     answer = json.loads(capsys.readouterr().out)
     assert answer["cutouts"] == {"real": COUNT, "simulated": COUNT}
     assert answer["photometry"]["auroc"] > 0.75
+
+
+def test_sources_that_are_not_real_are_offered_last_and_say_so() -> None:
+    kinds = {"found": "objects", "demo1": "demo", "arcs": "paint", "sky": "ingest"}
+    spec = {"source": "demo1"}  # in which objects were found
+    every: list[Any] = [SimpleNamespace(name=name, kind=kind, spec=spec) for name, kind in kinds.items()]
+    assert list(words_if_made(every).items()) == [
+        ("sky", ""), ("found", "simulated"), ("demo1", "simulated"), ("arcs", "painted")
+    ]  # fmt: skip
+
+
+def test_what_is_proposed_first_has_real_lenses_and_never_the_same_pixels() -> None:
+    kinds = {"sky": "", "other": "", "lenses": "", "found": "", "arcs": "painted"}
+    of = {"sky": "ingest", "other": "ingest", "lenses": "ingest", "found": "objects", "arcs": "paint"}
+    spec = {"source": "sky", "hosts": ["found"]}
+    every: dict[str, Any] = {name: SimpleNamespace(name=name, kind=of[name], spec=spec) for name in kinds}
+    labels = {
+        "sky": {"nonlens": 90}, "other": {"nonlens": 90}, "lenses": {"lens": 30}, "found": {},
+        "arcs": {"lens": 50, "nonlens": 50},
+    }  # fmt: skip
+    ready = [*every.values()]
+    proposed = {one.name: by_what_they_tell(one, ready, kinds, labels) for one in ready}
+    assert proposed == {
+        "sky": ["lenses", "other", "arcs", "found"],
+        "other": ["arcs", "lenses", "sky", "found"],
+        "lenses": ["arcs", "sky", "other", "found"],
+        "found": ["other", "lenses", "arcs", "sky"],
+        "arcs": ["lenses", "other", "sky", "found"],
+    }

@@ -8,7 +8,7 @@ import streamlit as st
 from lensapp.core.data.column_names import column_label
 from lensapp.core.evaluate.audits.audit_spec import AuditSpec
 from lensapp.core.evaluate.audits.shortcuts import is_strong
-from lensapp.services.data.sources import ready_sources
+from lensapp.services.data.sources import ready_sources, words_if_made
 from lensapp.services.evaluate.audits import KIND, kept_audit, start_audit
 from lensapp.services.evaluate.figure_tables import (
     CLASS_WORDS,
@@ -22,7 +22,7 @@ from lensapp.services.evaluate.label_noise import suspects_title, suspicion_doub
 from lensapp.services.evaluate.realism import realism_of_dataset
 from lensapp.storage.records import Cutout, Run
 from lensapp.storage.workspace import Workspace
-from lensapp.ui.data.realism import offered_as_real, show_result
+from lensapp.ui.data.realism import show_result
 from lensapp.ui.evaluate.checks.audit_example import show_example
 from lensapp.ui.evaluate.checks.audit_figures import height_of, shortcut_figure, suspects_figure
 from lensapp.ui.evaluate.cutout_sheet import show_cutouts
@@ -254,7 +254,7 @@ def _show_realism(ws: Workspace, run: Run, found: dict[str, Any]) -> None:
             else "Compares simulated or painted sources of the dataset with real sources in it, or with one "
             "named under other settings; Data, Realism compares any two."
         )
-    kinds = offered_as_real(ready_sources(ws))
+    kinds = words_if_made(ready_sources(ws))
     for one in found["realism"]:
         if "reason" in one:
             st.info(f"{plain(one['real'])}, {plain(one['simulated'])}: {plain(one['reason'])}")
