@@ -107,6 +107,7 @@ PAGES: list[tuple[str, dict[str, str], list[tuple[str, str, Any, str, list[str]]
     ("score", {"source": "sky", "run": "elu_cnn-1"}, [
         ("number_input", "score-review-size", 3, "top", ["3"]),
         ("text_input", "score-review-name", "best", "name", ["best"]),
+        ("toggle", "score-ungraded", False, "ungraded", ["0"]),
     ]),
     ("features", {"source": "sky", "run": "elu_cnn-1"}, [
         ("button_group", "encoder-way", "head", "add", ["head"]),

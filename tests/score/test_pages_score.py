@@ -15,6 +15,7 @@ from lensapp.services.evaluate import expectations
 from lensapp.services.evaluate.evaluation import Evaluation, load_evaluation
 from lensapp.services.evaluate.figure_tables import expectation_table
 from lensapp.services.inspect import queues
+from lensapp.services.inspect.vote_log import graded_candidates
 from lensapp.services.score import scores
 from lensapp.storage import datasets, queue, reviews, runs, sources
 from lensapp.storage.scores import stored_scores
@@ -111,6 +112,33 @@ def test_what_the_network_learned_from_is_marked_and_can_be_left_out_of_page_and
     shown = reviews.queue_of(ws.database, review.id).tolist()
     assert len(shown) == 12
     assert not set(of_parts.tolist()) & set(shown)
+
+
+def test_page_shows_and_counts_what_the_review_will_hold_without_what_is_graded(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ws = full_workspace(folder)  # six of 40 are graded
+    graded = set(graded_candidates(ws).tolist())
+    page = open_page("score", run="elu_cnn-2", source="sky")
+    assert page.toggle(key="score-ungraded").label == "Leave out the 6 of 40 that are graded already"
+    assert page.number_input(key="score-review-size").value == 34
+    shown = [item[0] for item in sheets_of(page)["score-top"]["items"]]
+    assert not graded & set(shown)
+    assert any("highest scores that are not graded" in text.value for text in page.markdown)
+    page.button(key="score-review").click().run()
+    review = reviews.get_review(ws.database, "sky-top-34")
+    assert reviews.queue_of(ws.database, review.id).tolist()[:20] == shown
+    page = open_page("score", run="elu_cnn-2", source="sky", ungraded="0")
+    assert graded & {item[0] for item in sheets_of(page)["score-top"]["items"]}
+    page.button(key="score-review").click().run()
+    assert reviews.get_review(ws.database, "sky-top-40").size == 40
+    monkeypatch.setattr(scores, "MOST_HELD", 5)
+    run, source = runs.get_run(ws.database, "elu_cnn-1"), sources.get_source(ws.database, "sky")
+    every = scores.load_scored(ws, run=run, source=source)
+    assert every.tally is not None
+    ids = scores.among_scored(ws, run, source, every, graded_candidates(ws), None)
+    left = scores.leaving_out(ws, run, source, every, ids)
+    assert (len(left), sum(int(counts.sum()) for counts in (left.tally or {}).values())) == (34, 34)
 
 
 def test_of_more_scores_than_are_held_those_learned_from_are_left_out_too(
@@ -295,7 +323,7 @@ def small_surveys_count(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize("asked", [10, 40])
 def test_the_best_are_marked_among_the_scores_only_where_they_are_not_all(folder: Path, asked: int) -> None:
     full_workspace(folder)
-    page = open_page("score", run="elu_cnn-1", source="sky", top=str(asked))
+    page = open_page("score", run="elu_cnn-1", source="sky", top=str(asked), ungraded="0")
     [caption] = [one.value for one in page.caption if "the threshold of Evaluate" in one.value]
     assert ("all are asked for above" in caption) is (asked == 40)
     drawn = next(one for one in figures_of(page) if "cutouts" in str(one["layout"]["yaxis"]["title"]))
@@ -409,7 +437,7 @@ def test_how_many_to_review_follows_the_scores_while_they_come_and_a_filter(fold
     assert page.number_input(key="score-review-size").value == 1
     stored_scores.add_scores(ws, run.id, source.id, ids[1:], np.linspace(0, 0.4, 39))
     page.run()
-    assert page.number_input(key="score-review-size").value == 40
+    assert page.number_input(key="score-review-size").value == 34  # six are graded
     assert "top" not in page.query_params
     page.number_input(key="score-review-size").set_value(7).run()
     stored_scores.delete_scores(ws, run.id, source.id)

@@ -126,6 +126,45 @@ def filtered(
     return Scored(scored.cutout_ids[kept], scored.scores[kept], scored.labels[kept], scored.total)
 
 
+def among_scored(
+    ws: Workspace, run: Run, source: Source, scored: Scored, cutout_ids: NDArray[np.int64], where: str | None
+) -> NDArray[np.int64]:
+    """Return which of some cutouts are among the scores, also of more than are held.
+
+    Raises
+    ------
+    InvalidInput
+        When the filter, by which `filtered` narrowed the scores, cannot be used on the source.
+    """
+    if scored.tally is None:
+        return cutout_ids[np.isin(cutout_ids, scored.cutout_ids)]
+    values = stored_scores.scores_for(ws, run.id, source.id, cutout_ids)
+    rows = np.isfinite(values)
+    ids, values = cutout_ids[rows], values[rows]
+    if where is None:
+        return ids
+    return ids[kept_by(ws, [source], where, ids=ids, known={"score": values})]
+
+
+def leaving_out(
+    ws: Workspace, run: Run, source: Source, scored: Scored, cutout_ids: NDArray[np.int64]
+) -> Scored:
+    """Return the scores without those of some cutouts that are `among_scored`."""
+    rows = ~np.isin(scored.cutout_ids, cutout_ids)
+    held = (scored.cutout_ids[rows], scored.scores[rows], scored.labels[rows])
+    if scored.tally is None:
+        return Scored(*held, scored.total)
+    columns = sources.cutout_columns(ws.database, [source.id], columns=("id", "label"), labelled_only=True)
+    labels = _labels_of(cutout_ids, columns)
+    values = stored_scores.scores_for(ws, run.id, source.id, cutout_ids)
+    bins = bin_of(np.clip(values, 0.0, 1.0))
+    tally = {
+        label: counts - np.bincount(bins[labels == label], minlength=BINS)
+        for label, counts in scored.tally.items()
+    }
+    return Scored(*held, scored.total, tally, narrowed=True)
+
+
 @lru_cache(maxsize=8)
 def _counted(
     ws: Workspace,

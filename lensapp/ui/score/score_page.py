@@ -19,14 +19,17 @@ from lensapp.services.evaluate.evaluation import Evaluation, load_evaluation, ta
 from lensapp.services.evaluate.expectations import LEAST_GALAXIES
 from lensapp.services.evaluate.seen_pictures import part_seen, size_where_cropped
 from lensapp.services.inspect.queues import create_review, feedback_warning
+from lensapp.services.inspect.vote_log import graded_candidates
 from lensapp.services.score.estimates import load_estimates
 from lensapp.services.score.other_runs import other_run
 from lensapp.services.score.scores import (
     Scored,
+    among_scored,
     count_at_least,
     filtered,
     histogram,
     learned_cutouts,
+    leaving_out,
     load_scored,
     name_for_best,
 )
@@ -170,19 +173,24 @@ def _show_scores(
     if chosen is None:
         return
     everything, (scored, limits) = scored, chosen
+    asked = _choose_ungraded(ws, run, source, scored, limits)
     evaluation = _evaluation_of(ws, run)
     usual = USUAL_THRESHOLD if evaluation is None else usual_threshold(evaluation)[0]
     highest, threshold = float(scored.scores[0]), current_threshold(run.name, usual)
-    best = _show_review_row(ws, run, source, scored, limits=limits, so_far=so_far)
+    best = _show_review_row(ws, run, source, asked, limits=limits, so_far=so_far)
     left, right = st.columns([3, 4], gap="medium")
     with left:
         seen = 0 if limits["unlearned"] else len(learned)
-        _show_histogram(ws, run, source, scored, threshold=threshold, learned=seen, best=best)
+        lowest = float(asked.scores[min(best, len(asked.scores)) - 1])
+        marked = _marked_words(best, of=len(scored), left_out=len(scored) - len(asked))
+        _show_histogram(
+            ws, run, source, scored, threshold=threshold, learned=seen, best=(best, lowest), marked=marked
+        )
         show_recall(ws, run, source, threshold=threshold)
         if with_classes:
             offer_probabilities(ws, run, source)
     with right:
-        _show_best(ws, run, source, scored, learned=learned)
+        _show_best(ws, run, source, asked, learned=learned, ungraded=len(asked) < len(scored))
     if highest < USUAL_THRESHOLD:
         hint_at_low_scores(
             f"No score reaches {USUAL_THRESHOLD:g}: the highest is {score_text(highest)}.",
@@ -260,22 +268,63 @@ def _choose_scored(
     return None
 
 
+def _choose_ungraded(
+    ws: Workspace, run: Run, source: Source, scored: Scored, limits: dict[str, Any]
+) -> Scored:
+    """Ask whether what is graded already is left out; return what a review will hold, and note its limit."""
+    graded = among_scored(ws, run, source, scored, graded_candidates(ws), limits["where"])
+    if limits["unlearned"]:
+        graded = np.setdiff1d(graded, learned_cutouts(ws, run=run, source=source))
+    limits["ungraded"] = True
+    if not len(graded):
+        return scored
+    limits["ungraded"] = st.toggle(
+        f"Leave out the {number(len(graded))} of {number(len(scored))} that are graded already",
+        help="By anybody, in any review. A review holds what is counted and shown here.",
+        **kept("ungraded", switch(), default=len(graded) < len(scored), key="score-ungraded"),
+    )
+    if not limits["ungraded"]:
+        return scored
+    asked = leaving_out(ws, run, source, scored, graded)
+    if len(asked):
+        return asked
+    st.info("All of them are graded: a review of them shows them again.", icon=":material/replay:")
+    limits["ungraded"] = False
+    return scored
+
+
+def _marked_words(best: int, *, of: int, left_out: int) -> str:
+    """Return what the shade of the histogram marks."""
+    if best == of:
+        return "all are asked for above"
+    marked = "the best" if best == 1 else f"the {number(best)} best"
+    if left_out:
+        return f"shaded: the scores of {marked}, asked for above, without the {number(left_out)} graded"
+    return f"shaded: {marked}, asked for above"
+
+
 def _show_histogram(
-    ws: Workspace, run: Run, source: Source, scored: Scored, *, threshold: float, learned: int, best: int
+    ws: Workspace,
+    run: Run,
+    source: Source,
+    scored: Scored,
+    *,
+    threshold: float,
+    learned: int,
+    best: tuple[int, float],
+    marked: str,
 ) -> None:
     """Show how scores are spread, which reach the threshold, and which are the `best` to be reviewed."""
     columns = histogram(scored)
     above = count_at_least(ws, scored, run=run, source=source, threshold=threshold)
     seen = f"; {number(learned)} of {number(scored.total)} were trained or validated on" if learned else ""
-    marked = f"shaded: the {'best' if best == 1 else f'{number(best)} best'}, asked for above"
-    marked = "all are asked for above" if best == len(scored) else marked
     figures.show_figure(
         scored_figure(
             columns,
             threshold=threshold,
             axis=scored.score_axis,
             reached=above,
-            best=(best, float(scored.scores[best - 1])),
+            best=best,
             colours=figures.line_colours(),
         ),
         title=f"Scores of {source.name}",
@@ -377,7 +426,7 @@ def _show_review_row(
             view = {"view": "feed-back", "of": "negatives"}
             go("catalogue", view=view, source=source.name, run=run.name)
     if wanted:
-        spec = ReviewSpec(order="score", limit=int(limit), ungraded=True, **limits)
+        spec = ReviewSpec(order="score", limit=int(limit), **limits)
         name = typed.strip() or suggestion
         with errors_shown():
             review = create_review(ws, name=name, source_name=source.name, run_name=run.name, spec=spec)
@@ -386,7 +435,13 @@ def _show_review_row(
 
 
 def _show_best(
-    ws: Workspace, run: Run, source: Source, scored: Scored, *, learned: NDArray[np.int64]
+    ws: Workspace,
+    run: Run,
+    source: Source,
+    scored: Scored,
+    *,
+    learned: NDArray[np.int64],
+    ungraded: bool,
 ) -> None:
     ids = scored.cutout_ids[:TOP].tolist()
     scores = dict(zip(ids, scored.scores[:TOP].tolist(), strict=True))
@@ -399,7 +454,8 @@ def _show_best(
         mark = LEARNED_MARK if cutout.id in seen else ""
         return f"{scores_text(scores[cutout.id], probabilities.get(cutout.id))}{mark}\n{cutout.candidate_id}"
 
-    heading("The highest score" if len(ids) == 1 else f"The {len(ids)} highest scores")
+    what = " that are not graded" if ungraded and len(ids) > 1 else ""
+    heading("The highest score" if len(ids) == 1 else f"The {len(ids)} highest scores{what}")
     show_cutouts(
         ws,
         ids,
