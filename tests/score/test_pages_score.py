@@ -136,7 +136,7 @@ def test_page_shows_and_counts_what_the_review_will_hold_without_what_is_graded(
     run, source = runs.get_run(ws.database, "elu_cnn-1"), sources.get_source(ws.database, "sky")
     every = scores.load_scored(ws, run=run, source=source)
     assert every.tally is not None
-    ids = scores.among_scored(ws, run, source, every, graded_candidates(ws), None)
+    ids = scores.among_scored(ws, run, source, every, graded_candidates(ws), where=None)
     left = scores.leaving_out(ws, run, source, every, ids)
     assert (len(left), sum(int(counts.sum()) for counts in (left.tally or {}).values())) == (34, 34)
 

@@ -127,7 +127,13 @@ def filtered(
 
 
 def among_scored(
-    ws: Workspace, run: Run, source: Source, scored: Scored, cutout_ids: NDArray[np.int64], where: str | None
+    ws: Workspace,
+    run: Run,
+    source: Source,
+    scored: Scored,
+    cutout_ids: NDArray[np.int64],
+    *,
+    where: str | None,
 ) -> NDArray[np.int64]:
     """Return which of some cutouts are among the scores, also of more than are held.
 
@@ -140,10 +146,9 @@ def among_scored(
         return cutout_ids[np.isin(cutout_ids, scored.cutout_ids)]
     values = stored_scores.scores_for(ws, run.id, source.id, cutout_ids)
     rows = np.isfinite(values)
-    ids, values = cutout_ids[rows], values[rows]
-    if where is None:
-        return ids
-    return ids[kept_by(ws, [source], where, ids=ids, known={"score": values})]
+    if where is not None:
+        rows &= kept_by(ws, [source], where, ids=cutout_ids, known={"score": values})
+    return cutout_ids[rows]
 
 
 def leaving_out(

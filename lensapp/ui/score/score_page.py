@@ -272,7 +272,7 @@ def _choose_ungraded(
     ws: Workspace, run: Run, source: Source, scored: Scored, limits: dict[str, Any]
 ) -> Scored:
     """Ask whether what is graded already is left out; return what a review will hold, and note its limit."""
-    graded = among_scored(ws, run, source, scored, graded_candidates(ws), limits["where"])
+    graded = among_scored(ws, run, source, scored, graded_candidates(ws), where=limits["where"])
     if limits["unlearned"]:
         graded = np.setdiff1d(graded, learned_cutouts(ws, run=run, source=source))
     limits["ungraded"] = True
