@@ -148,7 +148,8 @@ def among_scored(
     rows = np.isfinite(values)
     if where is not None:
         rows &= kept_by(ws, [source], where, ids=cutout_ids, known={"score": values})
-    return cutout_ids[rows]
+    kept: NDArray[np.int64] = cutout_ids[rows]
+    return kept
 
 
 def leaving_out(
