@@ -1,10 +1,58 @@
-"""What a survey would give with the rates and the pace of the team's own inspectors."""
+"""What a survey would give with the lenses graded so far, and the rates and pace of the team's inspectors."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 from lensapp.core.errors import InvalidInput
 from lensapp.core.evaluate.prevalence import SurveySpec
-from lensapp.services.evaluate.expectations import BlindTests
+from lensapp.core.plurals import thin_spaced
+from lensapp.services.data.sources import count_cutouts, is_labelled
+from lensapp.services.evaluate.expectations import LEAST_GALAXIES, BlindTests
+from lensapp.services.inspect.consensus import grades_of
 from lensapp.services.inspect.team import MeasuredRates, measured_rates
+from lensapp.storage import sources
+from lensapp.storage.records import Run, Source
+from lensapp.storage.scores import stored_scores
 from lensapp.storage.workspace import Workspace
+
+LENS_GRADES = ("A", "B")
+
+
+@dataclass(frozen=True)
+class GradedLenses:
+    """Galaxies of sources without labels, and how many of them the inspectors graded as lenses so far."""
+
+    lenses: int
+    galaxies: int
+
+    @property
+    def share(self) -> float:
+        """The share of lenses, a lower limit while not all are graded."""
+        return self.lenses / self.galaxies
+
+    def in_words(self) -> str:
+        """Return where the share comes from."""
+        return (
+            f"{thin_spaced(self.lenses)} of {thin_spaced(self.galaxies)} cutouts graded B or better so far; "
+            "ungraded ones may be lenses, too"
+        )
+
+
+def graded_lenses(ws: Workspace, searched: Sequence[Source]) -> GradedLenses | None:
+    """Return how many galaxies of sources without labels were graded as lenses; None without any.
+
+    None also of so few cutouts that they stand for no survey.
+    """
+    own = [one for one in searched if not is_labelled(ws, one)]
+    galaxies = sum(count_cutouts(ws, one) for one in own)
+    lenses = sum(grade in LENS_GRADES for grade in grades_of(ws, own).values()) if own else 0
+    return GradedLenses(lenses, galaxies) if 0 < lenses < galaxies >= LEAST_GALAXIES else None
+
+
+def graded_where_scored(ws: Workspace, run: Run) -> GradedLenses | None:
+    """Return what was graded as lenses in the sources that a run scored, as `graded_lenses`."""
+    scored = stored_scores.scored_sources(ws, run.id)
+    return graded_lenses(ws, [sources.source_by_id(ws.database, key) for key in scored])
 
 
 def blind_tests_of(rates: MeasuredRates | None, survey: SurveySpec) -> BlindTests | None:

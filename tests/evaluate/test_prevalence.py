@@ -12,6 +12,10 @@ from lensapp.core.evaluate.prevalence import (
     purity_limits,
     survey_columns,
 )
+from lensapp.services.survey_plans import GradedLenses, graded_lenses
+from lensapp.storage.workspace import Workspace
+from lensapp.ui.evaluate.survey_view import assumption_text
+from support.small_surveys import add_review, add_votes, ids_of, make_survey, pack_source
 
 
 def part(*, completeness=0.8, rate=0.01, lenses=100, others=1000):
@@ -85,3 +89,25 @@ def test_the_budget_grows_to_all_lenses_when_all_is_inspected():
 def test_an_impossible_prevalence_is_refused():
     with pytest.raises(InvalidInput, match="prevalence of 2 is not between 0 and 1"):
         purity_limits(part(), 2)
+
+
+def test_lenses_graded_so_far_are_counted_among_the_cutouts_of_sources_without_labels(tmp_path):
+    ws = Workspace.open(tmp_path / "workspace")
+    pixels = np.random.default_rng(0).normal(0, 1, (200, 8, 8, 3)).astype(np.float32)
+    sky = pack_source(ws, "sky", pixels, [{"row": row, "candidate_id": f"s{row}"} for row in range(200)])
+    ids = sorted(ids_of(ws, sky).values())
+    add_votes(ws, add_review(ws, sky), "Ada", dict(zip(ids, "ABXXC", strict=False)))
+    labelled = make_survey(ws, count=120)
+    own = sorted(ids_of(ws, labelled).values())
+    add_votes(ws, add_review(ws, labelled, "again"), "Ada", dict.fromkeys(own[:9], "A"))
+    assert graded_lenses(ws, [sky, labelled]) == GradedLenses(lenses=2, galaxies=200)
+    assert graded_lenses(ws, [labelled]) is None
+
+
+def test_the_assumption_says_where_the_prevalence_is_from_and_never_none_at_all():
+    graded = GradedLenses(lenses=2, galaxies=200)
+    said = assumption_text(SurveySpec(galaxies=100, prevalence=0.01), lens_share=None, graded=graded)
+    assert said.startswith("For 100 galaxies with 1 lens: a prevalence of 1 % (2 of 200 cutouts graded B or")
+    said = assumption_text(SurveySpec(galaxies=100, prevalence=1e-3), lens_share=None, graded=graded)
+    assert "with fewer than one lens" in said
+    assert "(assumed; graded as lenses so far 1 %)" in said

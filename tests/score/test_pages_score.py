@@ -355,7 +355,7 @@ def test_the_survey_in_numbers_begins_with_the_lenses_that_the_source_is_labelle
     slider = next(one for one in page.select_slider if one.label == "Prevalence")
     slider.set_value(1e-3).run()
     assert any(
-        "with 0 lenses" in one.value and "(assumed; of this source's labels 25 %)" in one.value
+        "with fewer than one lens" in one.value and "(assumed; of this source's labels 25 %)" in one.value
         for one in page.caption
     )
 

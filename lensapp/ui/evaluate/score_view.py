@@ -79,7 +79,7 @@ def _show_at_threshold(
         if view == "scores":
             _show_figures(ws, run, [evaluation, *others], threshold=threshold)
         elif view == "survey":
-            survey = show_survey(ws, evaluation, threshold=threshold)
+            survey = show_survey(ws, run, evaluation, threshold=threshold)
             show_calibration(ws, run, evaluation)
             show_vetoes(ws, evaluation, threshold=threshold)
         elif view == "lenses":

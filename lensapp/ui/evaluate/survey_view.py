@@ -17,7 +17,13 @@ from lensapp.services.evaluate.expectations import (
 )
 from lensapp.services.evaluate.figure_tables import expectation_table, expected_count, purity_in_words
 from lensapp.services.inspect.team import MeasuredRates
-from lensapp.services.survey_plans import blind_tests_of, survey_values_of_team
+from lensapp.services.survey_plans import (
+    GradedLenses,
+    blind_tests_of,
+    graded_where_scored,
+    survey_values_of_team,
+)
+from lensapp.storage.records import Run
 from lensapp.storage.workspace import Workspace
 from lensapp.ui.base_path import base_path
 from lensapp.ui.evaluate import survey_figures as draw
@@ -36,9 +42,10 @@ USUAL_PREVALENCE = 1e-3
 PERCENT_FROM = 0.01
 
 
-def show_survey(ws: Workspace, evaluation: Evaluation, *, threshold: float) -> SurveySpec | None:
+def show_survey(ws: Workspace, run: Run, evaluation: Evaluation, *, threshold: float) -> SurveySpec | None:
     """Show what the scores of a run would give in a survey; return the one chosen, None while it is none."""
-    survey, rates = show_survey_numbers(ws, evaluation, threshold=threshold)
+    graded = graded_where_scored(ws, run)
+    survey, rates = show_survey_numbers(ws, evaluation, threshold=threshold, graded=graded)
     if survey is None:
         return None
     expected = expectation(evaluation, survey, threshold=threshold)
@@ -89,6 +96,7 @@ def show_survey_numbers(
     threshold: float,
     galaxies: int | None = None,
     lens_share: float | None = None,
+    graded: GradedLenses | None = None,
     reached: int | None = None,
 ) -> tuple[SurveySpec | None, MeasuredRates | None]:
     """Show purity, completeness, candidates and person-time in a survey, at the threshold and at others.
@@ -99,6 +107,8 @@ def show_survey_numbers(
         How many the survey has at first; those of the source that is scored, where it is as large as one.
     lens_share
         Share of lenses among the labels of that source, the prevalence at first; None without both.
+    graded
+        The lenses graded so far, whose share is the prevalence at first where no labels tell.
     reached
         How many cutouts of that source have at least the threshold.
 
@@ -110,11 +120,12 @@ def show_survey_numbers(
     if few := few_for_survey(evaluation):
         st.caption(f":material/warning: {plain(few)}")
     answer = st.container()
-    survey, rates = _choose_survey(ws, galaxies=galaxies, lens_share=lens_share)
+    share = lens_share if lens_share is not None else None if graded is None else graded.share
+    survey, rates = _choose_survey(ws, galaxies=galaxies, share=share)
     if survey is None:
         return None, rates
     with answer:
-        st.caption(assumption_text(survey, lens_share=lens_share))
+        st.caption(assumption_text(survey, lens_share=lens_share, graded=graded))
         _show_answer(evaluation, survey, threshold=threshold, reached=reached)
     show_table(
         expectation_table(evaluation, survey, threshold=threshold),
@@ -154,13 +165,22 @@ def _show_answer(
     st.caption(f"{said}. 95\u00a0%: purity {purity}, completeness {low:.3f}–{high:.3f}.")
 
 
-def assumption_text(survey: SurveySpec, *, lens_share: float | None) -> str:
+def assumption_text(
+    survey: SurveySpec, *, lens_share: float | None, graded: GradedLenses | None = None
+) -> str:
     """Return what the numbers assume: how many galaxies and lenses, and where the prevalence comes from."""
-    if lens_share is not None and survey.prevalence == _slider_value(lens_share):
-        origin = "the share of lenses among the labels of this source; a real survey has far fewer"
-    else:
-        origin = "assumed" + ("" if lens_share is None else f"; of this source's labels {_share(lens_share)}")
-    lenses = counted(round(survey.galaxies * survey.prevalence), "lens")
+    told = [
+        (lens_share, "the share of lenses among the labels of this source; a real survey has far fewer"),
+        *([] if graded is None else [(graded.share, graded.in_words())]),
+    ]
+    origin = next(
+        (words for share, words in told if share is not None and survey.prevalence == _slider_value(share)),
+        "assumed"
+        + ("" if lens_share is None else f"; of this source's labels {_share(lens_share)}")
+        + ("" if graded is None else f"; graded as lenses so far {_share(graded.share)}"),
+    )
+    expected = survey.galaxies * survey.prevalence
+    lenses = counted(round(expected), "lens") if round(expected) else "fewer than one lens"
     return (
         f"For {counted(survey.galaxies, 'galaxy')} with {lenses}: a prevalence of "
         f"{_share(survey.prevalence)} ({origin}). Looked at by {counted(survey.inspectors, 'inspector')}, "
@@ -177,13 +197,18 @@ def _share(value: float) -> str:
 
 
 def _choose_survey(
-    ws: Workspace, *, galaxies: int | None, lens_share: float | None
+    ws: Workspace, *, galaxies: int | None, share: float | None
 ) -> tuple[SurveySpec | None, MeasuredRates | None]:
-    """Show the survey's fields, which the address keeps. None while a field cannot be used."""
-    usual = USUAL_PREVALENCE if lens_share is None else _slider_value(lens_share)
+    """Show the survey's fields, which the address keeps. None while a field cannot be used.
+
+    `share` of lenses is the prevalence at first; without it the usual one, or that of a single lens.
+    """
+    if share is None:
+        share = max(USUAL_PREVALENCE, 0 if galaxies is None else 1 / galaxies)
+    usual = _slider_value(share)
     offered = sorted({*PREVALENCES, usual})
-    share, size, people = st.columns([5, 3, 3], vertical_alignment="bottom", gap="medium")
-    with share:
+    rarity, size, people = st.columns([5, 3, 3], vertical_alignment="bottom", gap="medium")
+    with rarity:
         prevalence = st.select_slider(
             "Prevalence",
             offered,

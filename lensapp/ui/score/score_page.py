@@ -34,6 +34,7 @@ from lensapp.services.score.scores import (
     name_for_best,
 )
 from lensapp.services.score.sources_to_score import to_score
+from lensapp.services.survey_plans import graded_lenses
 from lensapp.services.train import runs
 from lensapp.services.train.best_epochs import no_better_than_chance
 from lensapp.services.train.low_scores import why_low_scores
@@ -223,6 +224,7 @@ def _show_survey(
             threshold=threshold,
             galaxies=scored.total if scored.total >= LEAST_GALAXIES else None,
             lens_share=lens_share(ws, source, of_at_least=LEAST_GALAXIES),
+            graded=graded_lenses(ws, [source]),
             reached=count_at_least(ws, scored, run=run, source=source, threshold=threshold),
         )
     elif not is_starter(run):
