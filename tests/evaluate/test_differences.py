@@ -176,7 +176,7 @@ def test_a_survey_in_numbers_at_a_threshold_by_hand():
         "20\u202f780", "800", "0.800 (0.711–0.867)",  # by Wilson, as statsmodels has it
     )  # fmt: skip
     purity, limits = row["purity"].removesuffix(")").split(" (")
-    assert (purity, row["person-time (h)"]) == ("3.85 %", "12")
+    assert (purity, row["person-h"]) == ("3.85 %", "12")
     low, high = (float(one) for one in limits.removesuffix(" %").split("–"))
     assert low < 3.85 < high
     spotless = np.where(ranks < np.where(labels, 80, 0), 0.9, 0.1)  # of no non-lens

@@ -146,6 +146,8 @@ def test_a_frozen_version_appears_and_is_selected(workspace):
     freeze = next(button for button in app.button if button.label == "Freeze this dataset version")
     following = next(button for button in app.button if button.label == "Train on mine")
     assert (freeze.proto.type, following.proto.type) == ("secondary", "primary")
+    columns = list(next(one.value for one in app.dataframe if "version" in one.value))
+    assert not {"second test", "note"} & set(columns)  # which no version has
 
 
 def test_a_name_that_is_taken_is_refused_with_the_remedy(workspace):

@@ -92,7 +92,7 @@ def expectation_table(evaluation: Evaluation, survey: SurveySpec, *, threshold: 
                     "to inspect": expected_count(expected.true_candidates + expected.false_candidates),
                     "true lenses": expected_count(expected.true_candidates),
                     **rates_with_limits(expected),
-                    f"person-time ({unit})": expected_count(per_hour * expected.hours),
+                    f"person-{unit}": expected_count(per_hour * expected.hours),
                 }
             )
     return pd.DataFrame(rows)

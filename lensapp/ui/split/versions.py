@@ -47,8 +47,10 @@ def show_versions() -> None:
                 "note": dataset.note,
             }
         )
+    table = pd.DataFrame(rows)
+    unused = [name for name in ("second test", "note") if not table[name].any()]
     event = st.dataframe(
-        counts_spaced(pd.DataFrame(rows)).format(name_cell, subset=["version"]),
+        counts_spaced(table.drop(columns=unused)).format(name_cell, subset=["version"]),
         hide_index=True,
         on_select="rerun",
         selection_mode="single-row",
