@@ -13,6 +13,7 @@ import sys
 import tempfile
 import time
 from pathlib import Path
+from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
@@ -103,17 +104,21 @@ def main() -> None:
     )
     print(f"processor seconds: the fit {ours:.2f}, scikit-learn {peers:.2f}, the whole job {whole:.2f}")
     for figure, seconds, other in (("the fit", ours, peers), ("the whole job", whole, None)):
-        row = {
-            "benchmark": "heads",
-            "figure": f"{figure}, {count} cutouts, {DIMENSIONS} features",
-            "unit": "processor s",
-            "ours": seconds,
-            "peer": other,
-            "ratio": other / seconds if other else None,
-            "target": TARGET_SECONDS,
-            "met": seconds < TARGET_SECONDS,
-        }
-        print(json.dumps(row))
+        print(json.dumps(row_of(f"{figure}, {count} cutouts, {DIMENSIONS} features", seconds, other)))
+
+
+def row_of(figure: str, seconds: float, peer: float | None) -> dict[str, Any]:
+    """Return one line of the benchmark."""
+    return {
+        "benchmark": "heads",
+        "figure": figure,
+        "unit": "processor s",
+        "ours": seconds,
+        "peer": peer,
+        "ratio": peer / seconds if peer else None,
+        "target": TARGET_SECONDS,
+        "met": seconds < TARGET_SECONDS,
+    }
 
 
 if __name__ == "__main__":
