@@ -55,3 +55,17 @@ def test_what_is_cut_or_out_of_line_is_found(page: Any) -> None:
     assert any(one.startswith("7 px out of line") for one in found)
     assert "cut: Evaluate" in found
     assert any(one.startswith("under its tools") for one in found)
+
+
+def test_the_table_of_runs_stays_under_the_hand_when_a_tick_adds_charts_above_it(page: Any) -> None:
+    go(page, "/train?run=elu_cnn-2")
+    table = page.locator("[data-testid=stDataFrame]").last
+    table.scroll_into_view_if_needed()
+    settled(page)
+    before, charts = table.bounding_box(), page.locator(".charts > *").count()
+    page.mouse.click(before["x"] + 18, before["y"] + 35 + 18)  # the first row
+    page.mouse.click(before["x"] + 18, before["y"] + 2 * 35 + 18)  # the second, in the place it had
+    page.wait_for_url("**compare=*%2C*")
+    settled(page)
+    assert page.locator(".charts > *").count() > charts
+    assert table.bounding_box()["y"] == pytest.approx(before["y"], abs=2)

@@ -6,7 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from lensapp.core.catalogue.feedback_spec import FeedbackRules
 from lensapp.core.train.presets import PRESETS
+from lensapp.services.catalogue.feedback import feed_back
 from lensapp.services.train import runs
 from lensapp.services.train.best_epochs import usual_threshold_misleads
 from lensapp.storage import datasets, queue, sources
@@ -112,7 +114,8 @@ def test_a_taken_name_is_refused_in_one_line_and_nothing_is_queued(folder: Path)
 
 
 def test_each_recipe_fills_the_form_with_one_click(folder: Path) -> None:
-    full_workspace(folder)
+    ws = Workspace.open(folder)
+    add_dataset(ws, add_survey(ws))
     page = open_page("train")
     for preset in ("S1", "S2", "S4", "S5", "OURS", "SIMCLR", "FIXMATCH"):
         page.selectbox(key="train-recipe-others").set_value(preset).run()
@@ -144,6 +147,28 @@ def test_the_next_run_begins_with_the_epochs_of_the_last_one_started(folder: Pat
     assert page.number_input(key="new-run-FAST-epochs").value == 3
     page.selectbox(key="train-recipe-others").set_value("S1").run()
     assert page.number_input(key="new-run-S1-epochs").value == PRESETS["S1"].spec.epochs
+
+
+def test_the_next_run_begins_as_the_last_one_by_its_recipe_and_can_go_back_to_the_recipe(
+    folder: Path,
+) -> None:
+    ws = full_workspace(folder)
+    page = open_page("train", **{"train-recipe": "BEST"})
+    page.number_input(key="new-run-BEST-epochs").set_value(8).run()
+    page.selectbox(key="new-run-BEST-optimizer").set_value("sgd").run()
+    page.button(key="train-start").click().run()
+    feed_back(ws, dataset_name="sky-v1", review_names=["round-1"], rules=FeedbackRules(), name="sky-v2")
+    page = open_page("train", dataset="sky-v2")  # in another session, with a version made of the first one
+    assert page.radio(key="train-recipe").value == "BEST"
+    toggle = page.toggle(key="new-run-BEST-as-last")
+    assert toggle.label == "As in equivariant_resnet-1: epochs 8, optimiser SGD"
+    assert page.number_input(key="new-run-BEST-epochs").value == 8
+    toggle.set_value(False).run()
+    assert page.number_input(key="new-run-BEST-epochs").value == PRESETS["BEST"].spec.epochs
+    assert page.query_params["as_last"] in ("0", ["0"])
+    page.radio(key="train-recipe").set_value("FAST").run()
+    assert not [one.key for one in page.toggle if "as-last" in str(one.key)]
+    assert page.number_input(key="new-run-FAST-epochs").value == PRESETS["FAST"].spec.epochs
 
 
 def test_a_run_just_started_stays_shown_though_the_browser_has_not_heard_of_it(

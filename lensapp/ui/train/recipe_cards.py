@@ -154,9 +154,12 @@ def time_in_all(times: Sequence[Duration | None], *, at_most: float | None = Non
     return f"≈ {duration(seconds)} in all{once}{more}."
 
 
-def choose_recipe(trained: Sequence[Run], *, purpose: str, dataset: Dataset, paces: Paces) -> Recipe:
+def choose_recipe(
+    trained: Sequence[Run], *, purpose: str, dataset: Dataset, paces: Paces, begin: str | None = None
+) -> Recipe:
     """Show the recommended recipes as cards, the others in a list that is searched by typing.
 
+    Unless the address names one it is that to `begin` with, or else the first.
     Below them stands what is said of the chosen one, which has a card too; the address keeps the choice.
     """
     taken = (run for run in trained if run.name == selected("run") and not is_starter(run))
@@ -170,8 +173,9 @@ def choose_recipe(trained: Sequence[Run], *, purpose: str, dataset: Dataset, pac
         spec = recipes[name].spec
         return figures_line(recipes[name], paces.expected(spec, dataset), paces.parameters_of(spec, dataset))
 
-    said = names_said_of(*TrainingSpec.model_fields, "range", "space")
-    in_address = kept(key, one_of(list(recipes)), DEFAULT_RECIPE, resets=said)
+    said = names_said_of(*TrainingSpec.model_fields, "range", "space", "as_last")
+    usual = begin if begin in recipes else DEFAULT_RECIPE
+    in_address = kept(key, one_of(list(recipes)), usual, resets=said)
     name = st.session_state[key]
     cards = [one for one, recipe in recipes.items() if not recipe.group or one == name]
     st.session_state[key] = name  # another list of cards is another widget, which begins with its first

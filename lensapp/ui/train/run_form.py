@@ -24,17 +24,17 @@ from lensapp.services.train.starter import STARTER_NAME, starter_recipe, why_not
 from lensapp.services.train.task_checks import task_words
 from lensapp.storage.records import Dataset, Run
 from lensapp.storage.workspace import Workspace
-from lensapp.ui.shared.address import begin_with, kept, names_said_of, one_of, text, typed
+from lensapp.ui.shared.address import kept, names_said_of, one_of, text, typed
 from lensapp.ui.shared.forms import spec_fields, validated, within
 from lensapp.ui.shared.markup import plain
 from lensapp.ui.shared.page_head import ButtonType
 from lensapp.ui.shared.state import choose, select
 from lensapp.ui.shared.widgets import duration, errors_shown, fold, heading, number
+from lensapp.ui.train.last_settings import as_in_last, last_by_recipe, recipe_to_begin_with
 from lensapp.ui.train.recipe_cards import TOLD_BEGIN, Recipe, choose_recipe
 
 NAME_HELP = "Empty takes the name shown."
 QUEUED = "train-queued"
-LAST_EPOCHS = "train-last-epochs"  # that a run was started with in this session, by recipe
 MAIN_FIELDS = (
     "optimizer",
     "weight_decay",
@@ -130,7 +130,6 @@ def show_run_form(ws: Workspace, statuses: Sequence[RunStatus], *, start: Button
             )
             select("run", run.name)
             st.session_state[QUEUED] = run.name
-            st.session_state.setdefault(LAST_EPOCHS, {})[filled.key] = spec.epochs
             st.rerun()
 
 
@@ -204,9 +203,13 @@ def recipe_form(
     """
     versions = {dataset.name: dataset for dataset in runs.training_datasets(ws)}
     dataset = versions[choose("dataset", list(versions), label="Dataset version") or ""]
-    recipe = choose_recipe(trained, purpose=purpose, dataset=dataset, paces=paces)
+    last = last_by_recipe(ws, trained, dataset) if purpose == "train" else {}
+    begin = recipe_to_begin_with(last)
+    recipe = choose_recipe(trained, purpose=purpose, dataset=dataset, paces=paces, begin=begin)
     key = f"{prefix}-{recipe.name}"
     below_recipe, usual = st.container(gap="small"), st.container(gap="small")
+    with usual:
+        recipe = as_in_last(recipe, last.get(recipe.name), key=key)
     with fold("All settings", key=f"{key}-all-fold", expanded=recipe.looks_at_unlabelled):
         network = _choose_network(recipe, key=key)
         begun = recipe.spec | {"network": network.name, "network_options": _options(recipe, network)}
@@ -225,9 +228,6 @@ def recipe_form(
             help=NAME_HELP,
             **kept("name", text(), "", key=f"{key}-name"),
         )
-        last = st.session_state.get(LAST_EPOCHS, {}).get(key)
-        if last is not None:
-            begin_with("epochs", str(last))
         with lasting:
             values |= usual_fields(only=("epochs",), columns=1)
         values |= usual_fields(only=("batch_size", "learning_rate"), columns=2)

@@ -24,7 +24,7 @@ from lensapp.services.train.run_listing import (
 from lensapp.services.train.run_notes import ARCHIVED, STARRED, switch_tag
 from lensapp.services.train.runs import RunStatus, has_recipe, training_datasets
 from lensapp.storage.workspace import Workspace
-from lensapp.ui.shared.address import digest, kept, one_of, put, several_of, text
+from lensapp.ui.shared.address import ARRIVED, digest, kept, one_of, put, several_of, text
 from lensapp.ui.shared.figures import line_colours
 from lensapp.ui.shared.markup import plain_all
 from lensapp.ui.shared.widgets import counted, errors_shown, name_cell
@@ -32,6 +32,7 @@ from lensapp.ui.shared.widgets import counted, errors_shown, name_cell
 COMPARE = "compare"
 ANCHOR = "runs"
 DELETED = "runs-deleted"
+FIRST = "runs-first"  # those drawn when the reader came to the page
 SHOWN = ("starred only", "archived too", "folds and trials")
 GROUPS = ("nothing", "network", "dataset version", "state", "tags")
 FIXED = ("●", "★", "run", "state")
@@ -97,7 +98,10 @@ def show_runs(ws: Workspace, statuses: Sequence[RunStatus], *, followed: str) ->
     with_curves = {one.name for one in statuses if has_recipe(one.run) and one.state != "queued"}
     names = [followed, *(name for name in ticked_runs(statuses) if name != followed)]
     drawn = [name for name in names if name in with_curves]
-    rows.sort(key=lambda row: row.study or row.name not in drawn)  # those drawn come first
+    if st.session_state.get(ARRIVED, True) or FIRST not in st.session_state:
+        st.session_state[FIRST] = drawn  # a row that is ticked stays where it is
+    first = {followed, *st.session_state[FIRST]}
+    rows.sort(key=lambda row: row.study or row.name not in first)
     table = runs_table(rows, drawn)
     if group != GROUPS[0]:
         table = table.sort_values(group, kind="stable")

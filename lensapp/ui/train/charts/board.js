@@ -53,7 +53,17 @@ export class Board {
     }
     Object.assign(this, { panels: data.panels, runs: data.runs, colours: data.colours, printed: data.printed, tall: data.height, api: data.api });
     for (const name of this.hidden) if (!this.runs.some((run) => run.name === name)) this.hidden.delete(name);
+    const { bottom } = this.root.getBoundingClientRect();
     this.draw();
+    this.keepBelow(bottom);
+  }
+
+  /** Scroll by what the charts have grown or shrunk where the reader works below them, as in the table of runs. */
+  keepBelow(bottom) {
+    const host = this.root.getRootNode().host ?? this.root;
+    const below = host.compareDocumentPosition(document.activeElement ?? document.body) & Node.DOCUMENT_POSITION_FOLLOWING;
+    const moved = this.root.getBoundingClientRect().bottom - bottom;
+    if (below && moved) host.closest('[data-testid="stMain"]')?.scrollBy({ top: moved, behavior: 'instant' });
   }
 
   makeToolbar() {
