@@ -8,9 +8,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lensapp.core.data.flux_units import REFERENCE_ZERO_POINT_MAG
+from lensapp.core.train.own_noise import noise_outliers, sky_sigma
 from lensapp.simulation.deflectors import DISPERSION_RANGE_KM_S, EVOLUTION_MAG_PER_REDSHIFT
 from lensapp.simulation.populations import PASSIVE_COLOURS, PASSIVE_REDSHIFTS
-from lensapp.simulation.sky_model import MAD_TO_SIGMA
+from lensapp.simulation.sky_model import MAD_TO_SIGMA, middle_of
 from lensapp.simulation.star_psf import windowed_moments
 
 Pixels = NDArray[np.float32]
@@ -18,6 +19,9 @@ FloatArray = NDArray[np.float64]
 
 APERTURE_ARCSEC, TOTAL_ARCSEC = 1.5, 4.0
 MARK_SIGMA, DARK_MARK_SIGMA, MARK_PIXELS = 5.0, 8.0, 12
+OUTSHINING, OUTSHINING_ARCSEC = 10.0, 2.5  # times the light of a host's brightest pixel; from its middle
+FEWEST_COMPARED = 8  # cutouts that tell which noise is odd
+FLAT_SHARE = 0.05  # of the pixels that are just like their neighbour: beyond the edge of the data
 LACKING = 0.1  # of the light that a galaxy's colour lets expect in another band: 2.5 mag bluer or redder
 SHAPE_WINDOW_ARCSEC, MOST_ELLIPTICITY, MOST_OFF_CENTRE_ARCSEC = 1.0, 0.35, 0.5
 REDSHIFT_STEPS, FARTHEST_HOST, COLOUR_SCATTER, REDSHIFT_SCATTER = 121, 0.8, 0.1, 0.12
@@ -51,6 +55,42 @@ class HostShapes:
         """Return the galaxies of several parts one after another."""
         names = [field.name for field in fields(cls)]
         return cls(**{name: np.concatenate([getattr(part, name) for part in parts]) for name in names})
+
+
+@dataclass(frozen=True, eq=False)
+class Artefacts:
+    """What spoils cutouts as hosts, each field (n,) or per band (n, bands).
+
+    Attributes
+    ----------
+    marked
+        Whether trails, bad columns or cosmic rays run across them (`marked_in_one_band`).
+    outshone
+        Whether a far brighter star stands beside the galaxy.
+    flat
+        Share of pixels just like the next one, many of which there are beyond the edge of the data.
+    noise
+        Of a pixel at the border.
+    """
+
+    marked: NDArray[np.bool_]
+    outshone: NDArray[np.bool_]
+    flat: FloatArray
+    noise: FloatArray
+
+    @classmethod
+    def joined(cls, parts: Sequence[Self]) -> Self:
+        """Return those of several parts one after another."""
+        names = [field.name for field in fields(cls)]
+        return cls(**{name: np.concatenate([getattr(part, name) for part in parts]) for name in names})
+
+    @property
+    def unclean(self) -> NDArray[np.bool_]:
+        """Which have a star, an edge, or a noise that stands out from that of the others."""
+        spoilt = self.outshone | (
+            self.flat > np.median(self.flat) + FLAT_SHARE
+        )  # whole numbers are often flat
+        return spoilt | noise_outliers(self.noise) if len(self.noise) >= FEWEST_COMPARED else spoilt
 
 
 def reference_band(bands: Sequence[str]) -> int:
@@ -89,6 +129,24 @@ def measure_hosts(light: FloatArray, *, reference: int, pixel_scale_arcsec: floa
     )
 
 
+def find_artefacts(
+    pixels: Pixels,
+    light: FloatArray,
+    shapes: HostShapes,
+    *,
+    survey_noise: FloatArray,
+    reference: int,
+    pixel_scale_arcsec: float,
+) -> Artefacts:
+    """Look for artefacts in whole images and in `light`, their middle above the sky, (n, y, x, band) each."""
+    return Artefacts(
+        marked=marked_in_one_band(light, survey_noise, shapes.core),
+        outshone=outshone(light, reference=reference, pixel_scale_arcsec=pixel_scale_arcsec),
+        flat=flat_share(middle_of(pixels, max(light.shape[1:3]))),
+        noise=np.asarray(sky_sigma(pixels), np.float64),
+    )
+
+
 def marked_in_one_band(light: FloatArray, sigma: FloatArray, core: FloatArray) -> NDArray[np.bool_]:
     """Return which images (n, y, x, band) above their sky show what no light of the sky leaves: (n,).
 
@@ -118,6 +176,29 @@ def marked_in_one_band(light: FloatArray, sigma: FloatArray, core: FloatArray) -
             shines = (own > MARK_SIGMA * own_noise) & lacking.all(3, keepdims=True)
             marked |= (shines | (own < -DARK_MARK_SIGMA * own_noise))[..., 0]
     return np.asarray(marked.sum((1, 2)) >= MARK_PIXELS, np.bool_)
+
+
+def outshone(light: FloatArray, *, reference: int, pixel_scale_arcsec: float) -> NDArray[np.bool_]:
+    """Return in which images (n, y, x, band) above their sky a far brighter star outshines the middle: (n,).
+
+    Its halo, spikes and saturated core are not what a galaxy has beside it.
+    """
+    height, width = light.shape[1:3]
+    y, x = np.mgrid[:height, :width]
+    distance = np.hypot(y - (height - 1) / 2, x - (width - 1) / 2) * pixel_scale_arcsec
+    dark = np.nan_to_num(light[..., reference])
+    around, own = dark[:, distance > OUTSHINING_ARCSEC], dark[:, distance <= APERTURE_ARCSEC]
+    brightest = around.max(1, initial=0.0)
+    return np.asarray(brightest > OUTSHINING * np.maximum(own.max(1, initial=0.0), 1e-30), np.bool_)
+
+
+def flat_share(pixels: Pixels) -> FloatArray:
+    """Return the share of pixels of images (n, y, x, band) that are just like the next one: (n,).
+
+    It is that of the band with most: noise leaves hardly any, what was filled in beyond the data is flat.
+    """
+    alike = (pixels[:, :, 1:] == pixels[:, :, :-1]).mean((1, 2))
+    return np.asarray(alike.max(1), np.float64)
 
 
 def magnitudes_of(flux: FloatArray) -> FloatArray:

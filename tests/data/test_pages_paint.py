@@ -1,6 +1,7 @@
 """The page that paints: without hosts, its preview, and the job that it queues."""
 
 import re
+from dataclasses import replace
 from functools import partial
 from types import SimpleNamespace
 
@@ -13,6 +14,7 @@ from lensapp.core.brightness import Brightness, Magnitudes
 from lensapp.core.data.paint_spec import PaintSpec
 from lensapp.services.care.removal import delete, empty_trash
 from lensapp.services.data.demo import simulate_survey
+from lensapp.services.data.host_choice import CLEAN, UNMARKED, WHOLE
 from lensapp.services.data.paint_preview import preview_painting, previewed
 from lensapp.services.data.painting import paint_source
 from lensapp.simulation.survey import DemoSpec
@@ -112,13 +114,39 @@ def test_a_preview_is_what_the_painting_would_be(with_hosts: Workspace) -> None:
     spec = PaintSpec(hosts=("sky",))
     preview = preview_painting(with_hosts, spec)
     assert preview is preview_painting(with_hosts, spec)
-    assert len(preview.pictures) == 24
+    assert len(preview.painted_flux) == 24
     figure = corner_figure(preview.columns, colour="#e69f00")
     count = len(AXES)
     assert len(figure.data) == count * (count + 1) // 2
     radii = preview.columns["einstein_radius_arcsec"]
     assert any(np.array_equal(trace.x, radii) for trace in figure.data if trace.type == "scatter")
     assert [trace.y.sum() for trace in figure.data if trace.type == "bar"] == [len(radii)] * count
+
+
+def test_a_preview_shows_each_host_beside_what_is_painted_on_it_in_any_stretch(with_hosts: Workspace) -> None:
+    preview = preview_painting(with_hosts, PaintSpec(hosts=("sky",)))
+    assert (preview.painted_flux != preview.host_flux).any((1, 2, 3)).all()
+    alone, both = preview.pictures("linear"), preview.pictures("linear", beside_host=True)
+    width = alone.shape[2]
+    assert np.array_equal(both[:, :, -width:], alone)
+    assert (both[:, :, :width] != alone).any((1, 2, 3)).all()
+    assert not np.array_equal(preview.pictures("linear"), preview.pictures())
+    app = open_paint(stretch="linear", beside="0")
+    [chosen] = [one for one in app.selectbox if one.label == "Stretch"]
+    assert (chosen.value, len(chosen.options)) == ("linear", 9)
+    single = [one.value for one in app.main.get("html") if 'class="sheet"' in one.value]
+    app.toggle(key="paint-beside").set_value(True)
+    chosen.set_value("asinh").run()
+    assert app.query_params["stretch"] in ("asinh", ["asinh"])
+    assert "beside" not in app.query_params
+    assert [one.value for one in app.main.get("html") if 'class="sheet"' in one.value] != single
+
+
+def test_how_many_galaxies_were_left_out_for_artefacts_is_told(with_hosts: Workspace) -> None:
+    preview = preview_painting(with_hosts, PaintSpec(hosts=("sky",)))
+    counts = {WHOLE: 64, UNMARKED: 62, CLEAN: 59, "red": 40}
+    assert replace(preview, counts=counts).left_out == 5
+    assert replace(preview, counts={WHOLE: 64, "red": 40}).left_out == 0
 
 
 def test_how_often_hosts_are_used_is_said_and_a_number_that_uses_each_four_times_is_offered():

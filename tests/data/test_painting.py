@@ -26,7 +26,7 @@ from lensapp.services.data.host_choice import (
 from lensapp.services.data.paint_preview import brightness_of, preview_painting
 from lensapp.services.data.painting import paint_source, read_psf, start_painting
 from lensapp.services.split.datasets import freeze_split
-from lensapp.simulation.host_galaxies import red_sequence
+from lensapp.simulation.host_galaxies import find_artefacts, measure_hosts, red_sequence
 from lensapp.storage import datasets, sources
 from lensapp.storage.arrays import (
     FLUX_SCALES,
@@ -318,6 +318,20 @@ def test_hosts_with_a_trail_across_them_are_left_out_unless_asked_for(ws: Worksp
     assert UNMARKED not in kept.counts
 
 
+def test_hosts_beside_a_bright_star_at_an_edge_or_of_odd_noise_are_no_hosts() -> None:
+    rng = np.random.default_rng(4)
+    light = 50 * np.exp(-(np.square(np.mgrid[:40, :40] - 19.5).sum(0)) / 18)[None, ..., None]
+    pixels = (light + rng.normal(0, 1, (12, 40, 40, 2))).astype(np.float32)
+    pixels[3, 5:8, 5:8] = 5000  # a saturated star
+    pixels[5, :, :9] = 0.0  # beyond the edge of the data
+    pixels[7] += rng.normal(0, 3, (40, 40, 2))
+    shapes = measure_hosts(pixels, reference=1, pixel_scale_arcsec=0.25)
+    found = find_artefacts(
+        pixels, pixels, shapes, survey_noise=np.ones(2), reference=1, pixel_scale_arcsec=0.25
+    )
+    assert np.flatnonzero(found.unclean).tolist() == [3, 5, 7]
+
+
 def test_of_large_images_the_middle_is_painted_and_previewed(ws: Workspace) -> None:
     count, side = 12, 301
     pixels = np.random.default_rng(2).normal(0, 0.1, (count, side, side, 3)).astype(np.float32)
@@ -339,7 +353,7 @@ def test_of_large_images_the_middle_is_painted_and_previewed(ws: Workspace) -> N
     assert not added[:, beside].any()
     assert (added[:, ~beside].sum((1, 2)) > 0).all()
     preview = preview_painting(ws, spec)
-    assert preview.pictures.shape[1:3] == (129, 129)
+    assert preview.painted_flux.shape[1:3] == (129, 129)
     assert preview.middle_of == (side, side)
 
 

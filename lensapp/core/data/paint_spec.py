@@ -59,9 +59,10 @@ class HostChoice(Spec):
     )
     unmarked: bool = Field(
         default=True,
-        title="Without trails",
+        title="Without artefacts",
         description="Leave out hosts across whose image a satellite's trail, a bad column or a cosmic ray "
-        "runs: what shines in one band alone, where nothing in the sky does.",
+        "runs (what shines in one band alone, where nothing in the sky does), beside a star ten times as "
+        "bright, at the edge of the data, or with a noise that stands out as the Quality page tells.",
     )
 
     _conditions = field_validator("where")(check_conditions)

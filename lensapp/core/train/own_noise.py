@@ -1,5 +1,6 @@
 """More of a cutout's own noise: what its sky has, measured, and noise added to fluxes that are stretched."""
 
+import warnings
 from typing import Any
 
 import numpy as np
@@ -11,6 +12,7 @@ MOST_OFF = 5.0
 """Factor by which a survey's noise maps may differ from what pixels show; resampling alone makes it two."""
 
 FEWEST_PIXELS = 16
+OUTSTANDING, LEAST_NOISIER = 4.0, 1.2  # scatters of the others; times the usual noise
 FAR = 1e30
 
 
@@ -33,6 +35,23 @@ def sky_sigma(pixels: NDArray[np.float32]) -> NDArray[np.float32]:
         spread = np.median(np.abs(values - np.median(values))) if len(values) else 0.0
         sigma[row, band] = MAD_TO_SIGMA * spread
     return sigma
+
+
+def noise_outliers(sigma: NDArray[Any]) -> NDArray[np.bool_]:
+    """Return which cutouts are noisier than these differ among each other, and by a fifth at least: (n,).
+
+    Parameters
+    ----------
+    sigma : shape (n, band)
+        Noise of a pixel in each cutout, not above 0 where unknown.
+    """
+    known = np.where(sigma > 0, sigma, np.nan)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", RuntimeWarning)  # of a band in which none is known
+        logs = np.log(known / np.nanmedian(known, axis=0))
+        scatter = MAD_TO_SIGMA * np.nanmedian(np.abs(logs), axis=0)
+    limit = np.maximum(OUTSTANDING * scatter, np.log(LEAST_NOISIER))
+    return np.asarray((np.nan_to_num(logs, nan=-np.inf) > limit).any(1), np.bool_)
 
 
 def noisier(

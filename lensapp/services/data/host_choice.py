@@ -13,11 +13,12 @@ from lensapp.core.errors import BandMismatch, InvalidInput
 from lensapp.core.once import once
 from lensapp.core.sampling import evenly_spread
 from lensapp.simulation.host_galaxies import (
+    Artefacts,
     HostShapes,
     absolute_magnitudes,
     colour_redshifts,
+    find_artefacts,
     magnitudes_of,
-    marked_in_one_band,
     measure_hosts,
     red_sequence,
     reference_band,
@@ -44,6 +45,7 @@ SKY_IMAGES, SKY_PIXELS, MOST_MEASURED = 200, 200 * 128**2, 40_000
 AT_ONCE, PIXELS_AT_ONCE = 128, 128**3
 MOST_MASKED = 0.02
 UNMARKED = "without trails or bad columns"
+CLEAN = "without bright stars or edges"  # nor a noise that stands out
 WHOLE = "with at most 2 % of pixels masked"  # a cut, by which it is told how many are left
 RED_MARGIN_MAG, NEAREST_REDSHIFT, RED_SHARE = 0.2, 0.2, 1 / 3
 REDSHIFT_COLUMNS = (
@@ -165,10 +167,11 @@ def choose_hosts(
     fitting = columns.that_fulfil(spec.choice.where)
     if spec.choice.where:
         counts[f"with {', '.join(spec.choice.where)}"] = int(fitting.sum())
-    shapes, marked = _measured_hosts(ws, chosen, pool, survey)
+    shapes, artefacts = _measured_hosts(ws, chosen, pool, survey)
     if spec.choice.unmarked:
-        fitting &= ~marked
-        counts[UNMARKED] = int(fitting.sum())
+        for what, spoilt in ((UNMARKED, artefacts.marked), (CLEAN, artefacts.unclean)):
+            fitting &= ~spoilt
+            counts[what] = int(fitting.sum())
     magnitudes = columns.magnitudes(survey.bands, shapes if survey.calibrated else None)
     magnitude = magnitudes[:, survey.reference]
     zero_point = bool(np.isfinite(magnitude).any())
@@ -261,17 +264,21 @@ def _label_counts(ws: Workspace, source_id: int) -> Counter[str | None]:
 
 def _measured_hosts(
     ws: Workspace, chosen: tuple[Source, ...], pool: Galaxies, survey: Survey
-) -> tuple[HostShapes, NDArray[np.bool_]]:
-    """Return flux, size and shape of galaxies, and which have a mark across them, read some at a time."""
-    scale = survey.pixel_scale_arcsec
-    parts, marked = [], []
+) -> tuple[HostShapes, Artefacts]:
+    """Return flux, size and shape of galaxies, and what spoils their images, read some at a time."""
+    scale, parts, found = survey.pixel_scale_arcsec, [], []
     at_once = min(AT_ONCE, max(1, PIXELS_AT_ONCE // (chosen[0].height * chosen[0].width)))
     for start in range(0, len(pool), at_once):
-        some = pool.of(np.arange(start, min(start + at_once, len(pool))))
-        light = middle_of(above_sky(read_pixels(ws, chosen, some)), painted_side(scale))
+        pixels = read_pixels(ws, chosen, pool.of(np.arange(start, min(start + at_once, len(pool)))))
+        light = middle_of(above_sky(pixels), painted_side(scale))
         parts.append(measure_hosts(light, reference=survey.reference, pixel_scale_arcsec=scale))
-        marked.append(marked_in_one_band(light, survey.sky.sigma, parts[-1].core))
-    return HostShapes.joined(parts), np.concatenate(marked)
+        found.append(
+            find_artefacts(
+                pixels, light, parts[-1],
+                survey_noise=survey.sky.sigma, reference=survey.reference, pixel_scale_arcsec=scale,
+            )
+        )  # fmt: skip
+    return HostShapes.joined(parts), Artefacts.joined(found)
 
 
 def kept_psf(ws: Workspace, source: Source, rows: Rows) -> Pixels | None:

@@ -1,6 +1,6 @@
 """What a painting would give, tried on a few hosts, as columns and as pictures; nothing is stored."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 
@@ -11,7 +11,7 @@ from lensapp.core.brightness import Brightness, compared
 from lensapp.core.data import imaging
 from lensapp.core.data.paint_spec import PaintSpec
 from lensapp.core.sampling import alike_first
-from lensapp.services.data.host_choice import WHOLE
+from lensapp.services.data.host_choice import CLEAN, UNMARKED, WHOLE
 from lensapp.services.data.painting import (
     BLOCK_SIZE,
     MAGNITUDE_STEP,
@@ -29,6 +29,8 @@ from lensapp.storage.workspace import Workspace
 
 FloatArray = NDArray[np.float64]
 
+ARTEFACTS = (UNMARKED, CLEAN)
+GAP_SHARE = 24  # of the width of a host between it and what is painted on it
 MOST_MEASURED, LENSES, PICTURES = 600, 3 * BLOCK_SIZE, 24
 
 
@@ -40,7 +42,10 @@ class PaintPreview:
     ----------
     columns
         What is true of them, each (n,), NaN where unknown.
-    pictures : uint8, shape (n, row, column, 3)
+    painted_flux, host_flux : float32, shape (n, y, x, bands)
+        Pixels of some of them, and of their hosts before that.
+    levels
+        By which they are drawn.
     middle_of
         Height and width of the cutouts where the pictures show their middle only, else None.
     counts
@@ -60,7 +65,9 @@ class PaintPreview:
     """
 
     columns: dict[str, FloatArray]
-    pictures: NDArray[np.uint8]
+    painted_flux: NDArray[np.float32]
+    host_flux: NDArray[np.float32]
+    levels: imaging.Levels
     middle_of: tuple[int, int] | None
     counts: dict[str, int]
     calibrated: bool
@@ -72,6 +79,36 @@ class PaintPreview:
     brightness: FloatArray
     others_brightness: FloatArray
     magnitude_name: str
+
+    def pictures(self, stretch: str | None = None, *, beside_host: bool = False) -> NDArray[np.uint8]:
+        """Return pictures (n, row, column, 3), each right of its host where asked for, of one brightness."""
+        display = imaging.usual_display(self.levels)
+        if stretch is not None:
+            display = display.replaced(stretch=stretch)
+        flux = self.painted_flux
+        if beside_host:
+            flux = np.concatenate([self.host_flux, flux], axis=2)
+        drawn = imaging.render(flux, bands=self.bands, stretch=display, levels=self.levels)
+        if not beside_host:
+            return drawn
+        width = self.host_flux.shape[2]
+        gap = np.full((*drawn.shape[:2], max(1, width // GAP_SHARE), 3), imaging.MASKED_RGB, np.uint8)
+        return np.concatenate([drawn[:, :, :width], gap, drawn[:, :, width:]], axis=2)
+
+    @property
+    def stretches(self) -> dict[str, str]:
+        """The stretches that its pictures may have, and what they are called; the usual one comes first."""
+        usual = imaging.usual_display(self.levels).stretch
+        offered = {name: words for name, words in imaging.STRETCHES.items() if name != "given"}
+        return {usual: imaging.STRETCHES[usual]} | offered
+
+    @property
+    def left_out(self) -> int:
+        """How many galaxies were left out because of artefacts."""
+        counts = [*self.counts.items()]
+        return sum(
+            counts[place - 1][1] - count for place, (what, count) in enumerate(counts) if what in ARTEFACTS
+        )
 
 
 def brightness_of(preview: PaintPreview, spec: PaintSpec) -> Brightness | None:
@@ -123,13 +160,16 @@ def _painted(ws: Workspace, few: PaintSpec, _ids: tuple[int, ...]) -> PaintPrevi
         truth += painted_pixels(part)[1]
     names = dict.fromkeys(name for values in truth for name in values)
     tried = plan.sample.counts[WHOLE]
-    pixels = middle_of(pixels[:PICTURES], painted_side(survey.pixel_scale_arcsec))
-    flux = pixels * flux_scales(ws, plan, len(pixels))[:, None, None, :]
-    pictures = imaging.render(flux, bands=survey.bands, levels=source_levels(ws, first))
+    bare = painted_pixels(replace(parts[0], lens=np.full_like(parts[0].lens, -1)))[0]
+    side, factors = painted_side(survey.pixel_scale_arcsec), flux_scales(ws, plan, PICTURES)[:, None, None, :]
+    painted, hosts = (middle_of(one[:PICTURES], side) * factors for one in (pixels, bare))
+    size = (first.height, first.width)
     return PaintPreview(
         columns={name: np.array([values.get(name, np.nan) for values in truth]) for name in names},
-        pictures=pictures,
-        middle_of=None if pictures.shape[1:3] == (first.height, first.width) else (first.height, first.width),
+        painted_flux=painted,
+        host_flux=hosts,
+        levels=source_levels(ws, first),
+        middle_of=None if painted.shape[1:3] == size else size,
         counts=plan.sample.counts,
         calibrated=survey.calibrated,
         bands=survey.bands,

@@ -9,9 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lensapp.core.data.flux_units import REFERENCE_ZERO_POINT_MAG, factor_of_zero_point
-from lensapp.core.data.imaging import MAD_TO_SIGMA
 from lensapp.core.plurals import imported_of
-from lensapp.core.train.own_noise import sky_sigma
+from lensapp.core.train.own_noise import noise_outliers, sky_sigma
 from lensapp.services.data.object_search import left_out_sentence, reasons_in_words
 from lensapp.services.data.painting import LENS, nonlenses_in_words
 from lensapp.services.data.source_tables import (
@@ -30,7 +29,6 @@ FloatArray = NDArray[np.float64]
 COMMON_ZERO_POINT_MAG = 27.0  # where those of cutouts or bands differ
 SIGNIFICANT, MOST_DECIMALS = 3, 4
 FEWEST_COMPARED = 8  # cutouts
-OUTSTANDING, LEAST_NOISIER = 4.0, 1.2  # scatters of the others; times the usual noise
 SMALLEST_WRITTEN, LARGEST_WRITTEN = 1e-3, 1e5
 
 
@@ -138,10 +136,7 @@ class CutoutNoise:
 
         These are noisier than the cutouts differ among each other, and by a fifth at least.
         """
-        logs, worst = np.log(self.relative), self.worst
-        scatter = MAD_TO_SIGMA * np.nanmedian(np.abs(logs), axis=0)
-        limit = np.maximum(OUTSTANDING * scatter, np.log(LEAST_NOISIER))
-        standing_out = int(np.count_nonzero((np.nan_to_num(logs, nan=-np.inf) > limit).any(1)))
+        worst, standing_out = self.worst, int(np.count_nonzero(noise_outliers(self.relative)))
         order = np.argsort(-worst, kind="stable")[:most]
         return np.asarray(order[worst[order] > 0], np.int64), standing_out
 

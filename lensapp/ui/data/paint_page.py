@@ -21,6 +21,7 @@ from lensapp.services.data.sources import count_cutouts, ready_sources
 from lensapp.storage.records import Source
 from lensapp.ui.data.corner_figure import corner_figure
 from lensapp.ui.shared import figures
+from lensapp.ui.shared.address import kept, one_of, switch
 from lensapp.ui.shared.forms import spec_fields, validated
 from lensapp.ui.shared.job_controls import live_jobs
 from lensapp.ui.shared.markup import plain
@@ -44,6 +45,7 @@ CELL_LETTERS = 22  # that fit beside another field at 1280 px
 PARTS: dict[str, type[Spec]] = {"choice": HostChoice, "mass": MassSpec, "source": LensedSourceSpec}
 HOSTS, COUNT, AS_BRIGHT = "paint-hosts", "paint-count", "paint-as_bright"
 PREVIEW, FITTED, PROPOSED = "paint-preview", "paint-fitted", "paint-proposed"
+SINGLE, PAIR = 100, 150  # pixels of the screen for a picture, and for one beside its host
 HARD_TO_SEE = 10  # S/N of arcs
 USES = 4  # of each host, more of which are told of: as many orientations of it are not alike
 AT_ONCE = 20_000  # cutouts to choose hosts from, up to which a page opens with a preview: some seconds
@@ -187,16 +189,18 @@ def _show_preview(spec: PaintSpec | None, *, entered: PaintSpec | None) -> Paint
         error_box(error)
         return None
     _warn_of_nonlenses(preview, spec)
+    stretch, beside = _choose_looks(preview)
     radii, snr = preview.columns["einstein_radius_arcsec"], preview.columns["arc_snr"]
-    order = np.argsort(-snr[: len(preview.pictures)], kind="stable")
+    order = np.argsort(-snr[: len(preview.painted_flux)], kind="stable")
     sheet(
-        preview.pictures[order],
+        preview.pictures(stretch, beside_host=beside)[order],
         captions=[f"S/N {snr[lens]:.0f} · {radii[lens]:.2f}″" for lens in order],
         hints=[f"S/N {snr[lens]:.0f}, Einstein radius {radii[lens]:.2f} arcsec" for lens in order],
-        smallest=100,
+        smallest=PAIR if beside else SINGLE,
     )
     st.caption(
-        "Below each: signal-to-noise ratio of its arcs, the brightest first, and Einstein radius. "
+        ("Left the host, right with its arcs. " if beside else "")
+        + "Below each: signal-to-noise ratio of its arcs, the brightest first, and Einstein radius. "
         + faint_arcs_in_words(snr[order])
         + _middle_in_words(preview)
     )
@@ -211,11 +215,32 @@ def _show_preview(spec: PaintSpec | None, *, entered: PaintSpec | None) -> Paint
     return preview
 
 
+def _choose_looks(preview: PaintPreview) -> tuple[str, bool]:
+    """Ask for the stretch of the pictures, and whether each host stands beside them."""
+    words = preview.stretches
+    with st.container(horizontal=True, vertical_alignment="center", gap="medium"):
+        stretch = st.selectbox(
+            "Stretch",
+            [*words],
+            format_func=words.__getitem__,
+            help="From flux to brightness.",
+            width=180,
+            label_visibility="collapsed",
+            **kept("stretch", one_of([*words]), next(iter(words)), key="paint-stretch"),
+        )
+        beside = st.toggle(
+            "Host beside painted",
+            **kept("beside", switch(), default=True, key="paint-beside"),
+            help="The galaxy as it is, left of what is painted on it, both of one brightness.",
+        )
+    return stretch, beside
+
+
 def _middle_in_words(preview: PaintPreview) -> str:
     """Return which part of large cutouts the pictures show."""
     if preview.middle_of is None:
         return ""
-    shown, whole = preview.pictures.shape[1:3], preview.middle_of
+    shown, whole = preview.painted_flux.shape[1:3], preview.middle_of
     return f" Shown: the middle {shown[1]} × {shown[0]} of {whole[1]} × {whole[0]} pixels."
 
 
@@ -346,4 +371,9 @@ def _show_hosts(preview: PaintPreview, spec: PaintSpec) -> None:
         height="content",
         key="paint-cuts",
     )
+    if preview.left_out:
+        st.caption(
+            f"{counted(preview.left_out, 'galaxy')} left out for artefacts: trails, stars ten times as "
+            "bright, edges or a noise that stands out (Hosts, *Without artefacts*)."
+        )
     st.caption(plain(f"PSF {widths}{unit}"))
