@@ -7,7 +7,7 @@ const { Notices } = await import('../../../lensapp/ui/gallery/client/notices.js'
 test('a notice stays as long as the mouse or the keyboard is on it', (context) => {
   context.mock.timers.enable({ apis: ['setTimeout'] });
   let held = true;
-  const passing = { dataset: {}, hidden: true, append() {}, matches: () => held };
+  const passing = { dataset: {}, hidden: true, append() {}, addEventListener() {}, matches: () => held };
   const notices = new Notices({ querySelector: (name) => (name === '.toast' ? passing : {}) });
   notices.toast('Make features first', { offer: { label: 'Make them', take() {} } });
   context.mock.timers.tick(14_000);
@@ -17,4 +17,14 @@ test('a notice stays as long as the mouse or the keyboard is on it', (context) =
   held = false;
   context.mock.timers.tick(2_000);
   assert.equal(passing.hidden, true);
+});
+
+test('a click closes a notice', () => {
+  const passing = Object.assign(new EventTarget(), { dataset: {}, hidden: true, matches: () => false });
+  const notices = new Notices({ querySelector: (name) => (name === '.toast' ? passing : {}) });
+  notices.toast('No picture here.');
+  assert.equal(passing.hidden, false);
+  passing.dispatchEvent(new Event('click'));
+  assert.equal(passing.hidden, true);
+  notices.close();
 });

@@ -228,6 +228,7 @@ export class Gallery extends Browsing {
   set(name, value, { live }) {
     if (name === 'review') { this.trail.forget(); this.trigger('open', value); return; }
     if (name === 'contaminant') { if (value) this.act('grade', this.data.grades.at(-1).letter, value); return; }
+    if (name === 'zoom') { this.zoomTiles(Number(value)); return; }
     this.settings.change({ [name]: value });
     this.showSettings();
     if (name === 'tile') this.layout({ soon: true });

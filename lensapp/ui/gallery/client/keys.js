@@ -42,6 +42,7 @@ export const SHIFTED = {
   y: ['toggleLuminance'],
   m: ['toggleMarks'],
   q: ['togglePixels'],
+  z: ['zoomTiles'],
   k: ['toggleKnown'],
   l: ['findAlike'],
   o: ['goToOrigin'],
@@ -54,7 +55,7 @@ export const SHIFTED = {
 };
 
 const OF_REVIEWS = new Set([
-  'grade', 'togglePick', 'comparePicked', 'gradeRest', 'withdraw', 'undo', 'toggleStar', 'writeComment', 'moveToUngraded', 'findAlike', 'goToOrigin', 'toggleScores', 'openPart',
+  'grade', 'togglePick', 'comparePicked', 'gradeRest', 'withdraw', 'undo', 'toggleStar', 'writeComment', 'moveToUngraded', 'findAlike', 'goToOrigin', 'toggleScores', 'openPart', 'zoomTiles',
 ]);
 /** Keys with Shift where cutouts are looked at without a review. */
 export const LOOKING = { e: ['toggleExplain'] };
@@ -113,6 +114,7 @@ function lookingSections(review) {
       [['Enter'], 'open or close the single view'],
       [['Esc'], review ? 'back to the mosaic' : 'back to the page'],
       [['+', '−'], review ? 'larger, smaller tiles; in the single view zoom, as with the wheel' : 'zoom, as with the wheel'],
+      ...only([['⇧ Z'], 'zoom into all tiles']),
       [['[', ']'], 'previous, next stretch'],
       [['⇧ Y'], 'Euclid: VIS as luminance over the colours of NISP, or not'],
       ...only([['/'], 'filter and sort; Esc shuts the bar'], [['⇧ V'], 'show or hide scores']),

@@ -31,6 +31,7 @@ export class Mosaic {
     this.grades = new Map(grades.map((grade) => [grade.letter, grade]));
     this.tiles = [];
     this.cursor = -1;
+    this.zoom = 1; // of the middle of all pictures
     this.canvas = element('canvas', { className: 'pictures', 'aria-hidden': 'true' });
     this.context = this.canvas.getContext('2d'); // the page shows between tiles, in whatever theme it is
     this.scratch = element('canvas').getContext('2d', { alpha: false, willReadFrequently: true });
@@ -107,19 +108,22 @@ export class Mosaic {
     return [left, top, Math.round(wide * ratio), Math.round(high * ratio)];
   }
 
-  /** Draw the pictures of one sheet into the tiles from `first` on. */
+  /** Draw the pictures of one sheet, or by the zoom their middle, into the tiles from `first` on. */
   drawSheet({ bitmap, columns, width, height }, { first, count }) {
+    const across = width / this.zoom, down = height / this.zoom, cut = { left: (width - across) / 2, top: (height - down) / 2 };
     for (let index = 0; index < count; index++) {
       const left = (index % columns) * width, top = Math.floor(index / columns) * height;
       const place = this.target(first + index, width, height);
-      this.context.drawImage(bitmap, left, top, width, height, ...place);
+      this.context.drawImage(bitmap, left + cut.left, top + cut.top, across, down, ...place);
       if (this.framed && this.cell >= FEW_DETAILS_BELOW) this.frame(place);
     }
   }
 
   /** Draw a thin frame about what the network saw of a larger cutout: `framed` holds its shares of height and width. */
   frame([left, top, wide, high]) {
-    const { context, ratio, framed: [down, across] } = this, width = across * wide, height = down * high;
+    const { context, ratio, zoom, framed } = this, [down, across] = framed.map((share) => share * zoom);
+    if (Math.max(down, across) > 1) return; // it lies outside
+    const width = across * wide, height = down * high;
     context.lineWidth = ratio;
     context.strokeStyle = FRAME_COLOUR;
     context.strokeRect(Math.round(left + (wide - width) / 2) + 0.5, Math.round(top + (high - height) / 2) + 0.5, Math.round(width), Math.round(height));

@@ -24,6 +24,7 @@ export class Notices {
     this.box = root.querySelector('.notice');
     this.spoken = root.querySelector('.spoken');
     this.passing = root.querySelector('.toast');
+    this.passing.addEventListener('click', () => { this.passing.hidden = true; });
   }
 
   show(message) {

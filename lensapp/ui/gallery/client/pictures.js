@@ -1,9 +1,10 @@
 // Which pictures a page needs, drawn at once when they are there and as soon as they come when not.
 
+import { CACHED_PIXELS } from "./remote.js";
 import { Painter } from "./stretch.js";
 
-const SIZES = [32, 64, 128, 256, 512];
 const FULL_SIZE = 1024;
+const SIZES = [32, 64, 128, 256, 512, FULL_SIZE];
 const PREFETCHED = [1, 2, -1]; // pages from the one shown
 const MOST_AT_ONCE = 200; // candidates per request, so that the first appear early
 const VALUES_AT_ONCE = 12e6; // pixels × bands per request, well below what the server answers
@@ -18,15 +19,26 @@ export class Pictures {
     this.drawnSingle = null;
   }
 
+  /** Pixels across the cutouts as they are stored. */
+  get whole() { return Math.max(this.optics.width, this.optics.height); }
+
+  /** Pixels across that the tiles need, of whole cutouts even where they show the middle: its levels are theirs. */
   get size() {
-    const least = 0.75 * this.mosaic.cell * (globalThis.devicePixelRatio || 1);
+    const { cell, zoom } = this.mosaic;
+    const least = Math.min(0.75 * cell * zoom * (globalThis.devicePixelRatio || 1), this.whole);
     return SIZES.find((size) => size >= least) ?? SIZES.at(-1);
+  }
+
+  /** How many pages the cache holds beside the one shown, but at least one. */
+  get pagesAhead() {
+    const side = this.whole / Math.max(1, Math.floor(this.whole / this.size));
+    return Math.max(1, Math.floor(CACHED_PIXELS / (this.mosaic.tiles.length * side * side)) - 1);
   }
 
   /** Split a page into requests. */
   partsOf(ids, { live }) {
-    const { size } = this, bands = this.optics.gains.length;
-    const count = Math.max(1, Math.min(MOST_AT_ONCE, Math.floor(VALUES_AT_ONCE / (size * size * bands))));
+    const { size } = this, side = Math.min(size, this.whole), bands = this.optics.gains.length;
+    const count = Math.max(1, Math.min(MOST_AT_ONCE, Math.floor(VALUES_AT_ONCE / (side * side * bands))));
     const parts = [];
     for (let first = 0; first < ids.length; first += count) {
       const part = ids.slice(first, first + count), rawPath = this.remote.rawPath(part, size);
@@ -112,7 +124,7 @@ export class Pictures {
   /** Fetch the next pages, and the one before, while nothing else is to do. */
   prefetch(idsOfPage, page) {
     whenIdle(() => {
-      for (const step of PREFETCHED) {
+      for (const step of PREFETCHED.slice(0, this.pagesAhead)) {
         if (page + step < 0) continue;
         for (const part of this.partsOf(idsOfPage(page + step), { live: false })) this.fetch(part);
       }

@@ -2,7 +2,7 @@
 
 import { parseRaw } from "./stretch.js";
 
-const CACHED_PIXELS = 48e6; // what the cached pictures and pixels may hold together
+export const CACHED_PIXELS = 48e6; // what the cached pictures and pixels may hold together
 const CACHED_FACTS = 5000;
 
 const LOG_IN = 401; // the session has ended, as the page that answers a reload says

@@ -3,6 +3,8 @@
 import { stretchesOf } from "./stretch.js";
 
 export const USUAL_TILE = 150; // CSS pixels
+/** How much larger tiles show the middle of their cutouts. */
+export const ZOOMS = [1, 1.5, 2, 3];
 
 const USUAL = {
   tile: USUAL_TILE, thumbnail: null,
@@ -82,6 +84,16 @@ export class Settings {
     const chosen = those(given ? those(pictures ?? {}, own) : flux, (name) => name in usual);
     if (!stretchesOf({ given }).includes(chosen.stretch)) delete chosen.stretch; // one that was offered before
     return { ...usual, ...chosen, rgb: colours?.[source] ?? [], luminance: luminances?.[source] ?? '' };
+  }
+
+  /** How much larger tiles show the middle of the cutouts of this source. */
+  get zoom() {
+    const { zooms } = this.values, kept = zooms?.[this.optics.source];
+    return ZOOMS.includes(kept) ? kept : 1;
+  }
+
+  zoomTo(zoom) {
+    this.change({ zooms: { ...this.values.zooms, [this.optics.source]: zoom } });
   }
 
   /** Remember which candidate is looked at. */

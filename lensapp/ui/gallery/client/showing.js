@@ -3,7 +3,7 @@
 import { fitHelp } from "./keys.js";
 import { queryOf } from "./part.js";
 import { Refused } from "./remote.js";
-import { USUAL_TILE } from "./settings.js";
+import { USUAL_TILE, ZOOMS } from "./settings.js";
 import { NO_LUMINANCE, STRETCH_WORDS, shownBands, stretchesOf } from "./stretch.js";
 
 const BOTTOM_MARGIN = 10;
@@ -165,6 +165,8 @@ export class Showing {
   }
 
   showSettings() {
+    this.mosaic.zoom = this.settings.zoom;
+    this.toolbar.showZoom(this.settings.zoom);
     this.mosaic.framed = this.settings.values.marks ? this.data.seen ?? null : null;
     this.toolbar.showSettings(this.settings.values, this.shownBands);
     this.toolbar.showScores({ shown: this.facts.scoresShown, exist: this.data.review.scored });
@@ -221,6 +223,14 @@ export class Showing {
   zoom(step) {
     if (this.single.open) this.single.zoom.step(step);
     else this.set('tile', this.tile * TILE_STEP ** step, { live: false });
+  }
+
+  /** Show the middle of every cutout so much larger; without a zoom in the next step, after the largest whole. */
+  zoomTiles(zoom = ZOOMS[(ZOOMS.indexOf(this.settings.zoom) + 1) % ZOOMS.length]) {
+    this.settings.zoomTo(zoom);
+    this.showSettings();
+    this.restretch({ live: false });
+    this.notices.say(zoom > 1 ? `Tiles show the middle of each cutout, ${zoom} times as large.` : 'Tiles show whole cutouts.');
   }
 
   toggleFullscreen() {

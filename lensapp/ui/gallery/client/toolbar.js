@@ -3,6 +3,7 @@
 import { DisplayControls } from "./display_controls.js";
 import { element } from "./dom.js";
 import { GROUPS } from "./panels.js";
+import { ZOOMS } from "./settings.js";
 
 const SHOWN_SETTINGS = ['tile', 'blinkRate'];
 const ENOUGH = 20; // grades after which the bar leads on
@@ -14,6 +15,7 @@ export class Toolbar {
     this.control = (name) => root.querySelector(`[data-set="${name}"]`);
     this.display = new DisplayControls(root, { optics: data, onSet });
     this.fillTools(data);
+    this.fillZooms(data);
     this.fillPad(data);
     this.showReviews(data.reviews, data.review.name);
     root.querySelector('[data-do="toggleKnown"]').hidden = !data.known_lenses;
@@ -36,6 +38,18 @@ export class Toolbar {
       return element('button', { type: 'button', textContent: label, title, 'data-do': `togglePanel ${name}` });
     }));
     this.root.querySelector('.blinking').hidden = this.bands.length < 2;
+  }
+
+  /** Offer how much larger tiles show the middle of cutouts, each with the field that is left. */
+  fillZooms({ pixel_scale_arcsec: scale, width, height }) {
+    this.fieldOf = (zoom, digits) => (scale ? `${Number(((scale * Math.max(width, height)) / zoom).toPrecision(digits))}″` : '');
+    this.control('zoom').replaceChildren(...ZOOMS.map((zoom) => new Option(`${zoom}× ${this.fieldOf(zoom, 2)}`.trim(), zoom)));
+  }
+
+  showZoom(zoom) {
+    const list = this.control('zoom'), field = this.fieldOf(zoom, 3), part = zoom > 1 ? 'the middle of each cutout' : 'whole cutouts';
+    list.value = zoom;
+    list.title = `Zoom of all tiles, now ${part}${field && `, ${field} across`} (Shift Z)`;
   }
 
   /** The buttons that touch needs. */
