@@ -17,6 +17,30 @@ from support.gallery_in_browser import KEYS, GalleryServer, letters, open_galler
 
 pytestmark = pytest.mark.browser
 
+# The brightness near a tile's corner: the blob of the test survey reaches it in a zoomed one.
+CORNER = """() => {
+  const roots = [...document.querySelectorAll('*')].map((one) => one.shadowRoot);
+  const canvas = roots.map((one) => one?.querySelector('canvas.pictures')).find(Boolean);
+  const tile = canvas.getRootNode().querySelector('#tile-0').getBoundingClientRect();
+  const { left, top } = canvas.getBoundingClientRect();
+  const x = tile.left - left + 0.2 * tile.width, y = tile.top - top + 0.2 * tile.height;
+  const [r, g, b] = canvas.getContext('2d').getImageData(x, y, 1, 1).data;
+  return r + g + b;
+}"""
+# The names of the controls that a notice lies over.
+COVERED = """() => {
+  const roots = [...document.querySelectorAll('*')].map((one) => one.shadowRoot);
+  const notice = roots.map((one) => one?.querySelector('.toast')).find(Boolean);
+  const over = notice.getBoundingClientRect();
+  const covered = (one) => {
+    if (notice.contains(one) || !one.checkVisibility({ visibilityProperty: true })) return false;
+    const { left, right, top, bottom } = one.getBoundingClientRect();
+    return left < over.right && right > over.left && top < over.bottom && bottom > over.top;
+  };
+  const controls = [...notice.getRootNode().querySelectorAll('button, select, input, summary, a')];
+  return controls.filter(covered).map((one) => one.title || one.textContent);
+}"""
+
 
 def test_twenty_grades_and_an_undo_survive_a_reload(gallery: GalleryServer, context: Any) -> None:
     page = open_gallery(context, gallery, "ada")
@@ -240,3 +264,45 @@ def test_the_score_of_a_calibrated_run_comes_with_its_probability(
     page.wait_for_selector("#tile-1 .score:text('0.005')")
     page.wait_for_selector("#tile-1 .probability:text('P 0.50')")
     (folder / "calibration.json").unlink()
+
+
+def test_the_middle_of_all_tiles_is_larger_until_the_next_steps(gallery: GalleryServer, context: Any) -> None:
+    page = open_gallery(context, gallery, "zoomer")
+    whole = page.evaluate(CORNER)
+    page.keyboard.press("Shift+Z")
+    page.keyboard.press("Shift+Z")
+    page.keyboard.press("Shift+Z")
+    assert page.input_value("[data-set='zoom']") == "3"
+    page.wait_for_function(f"({CORNER})() > {whole} + 60")
+    press(page, "a")  # a key grades as before
+    assert page.text_content("#tile-0 .grade") == "A"
+    page.wait_for_timeout(1500)  # until the view is kept
+    page.reload()
+    ready(page)
+    assert page.input_value("[data-set='zoom']") == "3"
+    assert "the middle of each cutout" in page.get_attribute("[data-set='zoom']", "title")
+    page.select_option("[data-set='zoom']", "1")
+    page.wait_for_function(f"({CORNER})() < {whole} + 30")
+
+
+def test_a_notice_covers_no_control_and_a_click_closes_it(gallery: GalleryServer, context: Any) -> None:
+    page = open_gallery(context, gallery, "told")
+    toast = page.locator(".toast")
+
+    def ask(key: str) -> None:
+        page.keyboard.press(key)
+        toast.wait_for()
+        assert page.evaluate(COVERED) == []
+        toast.click()
+        assert toast.is_hidden()
+
+    ask("Shift+K")  # in the place of the strip of keys
+    page.keyboard.press("Enter")
+    ask("Shift+O")
+    page.keyboard.press("Escape")
+    page.locator(".strip button").click()
+    ask("Shift+K")
+    page.keyboard.press("Space")  # above the bar of what is picked
+    ask("Shift+P")
+    page.keyboard.press("Enter")
+    ask("Shift+O")
