@@ -204,6 +204,15 @@ def duration(seconds: float, *, whole: bool = False) -> str:
     return f"{seconds / 86400:.0f} d"
 
 
+def duration_span(shortest: float, longest: float) -> str:
+    """Return two durations in the unit of the longer one: 2–9 min."""
+    words = duration(longest)
+    most, unit = words.split()
+    in_unit = shortest / {"s": 1, "min": 60, "h": 3600, "d": 86400}[unit]
+    least = f"{in_unit:.1f}" if unit == "h" else f"{max(in_unit, 1.0):.0f}"
+    return words if least == most else f"{least}–{words}"
+
+
 def in_one_unit(seconds: Iterable[float]) -> Callable[[float], str]:
     """Return how durations of one column are written: in one unit, that of the longest, to be compared."""
     longest = max((one for one in seconds if one == one), default=0.0)  # noqa: PLR0124 - NaN

@@ -26,15 +26,16 @@ from lensapp.storage.records import Dataset, Run
 from lensapp.ui.shared.address import kept, names_said_of, one_of
 from lensapp.ui.shared.markup import plain
 from lensapp.ui.shared.state import recipe_key, selected
-from lensapp.ui.shared.widgets import counted, duration, rounded_count
+from lensapp.ui.shared.widgets import counted, duration, duration_span, rounded_count
 
 STYLE = Path(__file__).with_name("train.css")
 LIKE = "like "
 SEEN_LETTERS = 76  # of title and text, in two lines beside the form at 1280 px
 MEANING = (
     "AUROC: on the test part of the demo survey, after training by the recommended recipe. Time: of the "
-    "whole training on the part chosen, loading and saving included, going by trainings here or else by our "
-    "own. Param.: parameters of the network for the cutouts chosen."
+    "whole training on the part chosen, loading and saving included, going by trainings here; before the "
+    "first one a span, from that on our own machine to that on a slow one. Param.: parameters of the network "
+    "for the cutouts chosen."
 )
 FURTHER_LEARNING_RATE = 3e-4  # a third of that from scratch, as docs/real-sky.md trains further
 WORDS = {one.preset: one.word for one in RECOMMENDED.values()}
@@ -117,7 +118,8 @@ def figures_line(recipe: Recipe, time: Duration | None, parameters: int | None) 
     parts = []
     if network in MEASURED and not changed and from_scratch and (task, unlabelled) == ("binary", "none"):
         parts.append(f"AUROC {MEASURED[network].auroc:.2f}")
-    parts.append(f"{counted(epochs_of(recipe), 'epoch')}{' · ' if time is None else ' '}{time_words(time)}")
+    before = " · " if time is None else ", " if time.guessed else " "
+    parts.append(f"{counted(epochs_of(recipe), 'epoch')}{before}{time_words(time)}")
     if parameters is not None:
         parts.append(f"{rounded_count(parameters)} param.")
     return " · ".join(parts)
@@ -132,6 +134,8 @@ def time_words(time: Duration | None) -> str:
     """Return a time that a training will take."""
     if time is None:
         return "time unknown"
+    if time.guessed:
+        return duration_span(time.seconds, time.slowest or time.seconds)
     return f"≈ {duration(time.seconds)}"
 
 
@@ -146,12 +150,15 @@ def time_in_all(times: Sequence[Duration | None], *, at_most: float | None = Non
         return f"Time unknown: {which} trained here yet."
     unknown = len(times) - len(known)
     more = f", and {counted(unknown, 'network')} not trained here yet" if unknown else ""
-    seconds = known[0].begin + sum(time.seconds - time.begin for time in known)
-    seconds = seconds if at_most is None else min(seconds, at_most)
+    shortest = known[0].begin + sum(time.seconds - time.begin for time in known)
+    longest = shortest + sum((time.slowest or 0.0) - time.seconds for time in known if time.guessed)
+    shortest, longest = (one if at_most is None else min(one, at_most) for one in (shortest, longest))
     once = ""
     if len(known) > 1 and known[0].begin > TOLD_BEGIN * known[0].seconds:
         once = f", with loading and saving, {duration(known[0].begin)}, only once"
-    return f"≈ {duration(seconds)} in all{once}{more}."
+    if longest > shortest:
+        return f"{duration_span(shortest, longest)} in all{more}: none was trained on this machine yet."
+    return f"≈ {duration(shortest)} in all{once}{more}."
 
 
 def choose_recipe(

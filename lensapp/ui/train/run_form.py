@@ -29,7 +29,7 @@ from lensapp.ui.shared.forms import spec_fields, validated, within
 from lensapp.ui.shared.markup import plain
 from lensapp.ui.shared.page_head import ButtonType
 from lensapp.ui.shared.state import choose, select
-from lensapp.ui.shared.widgets import duration, errors_shown, fold, heading, number
+from lensapp.ui.shared.widgets import duration, duration_span, errors_shown, fold, heading, number
 from lensapp.ui.train.last_settings import as_in_last, last_by_recipe, recipe_to_begin_with
 from lensapp.ui.train.recipe_cards import TOLD_BEGIN, Recipe, choose_recipe
 
@@ -167,8 +167,13 @@ def start_words(time: Duration | None) -> str:
             else ""
         )
         return f"≈ {duration(time.seconds)} here{begin}, going by its last training{at_worst}."
-    others = " and what other networks took here" if time.others else ""
-    return f"≈ {duration(time.seconds)}, going by the demo survey{others}; longer while other work runs."
+    if time.others:
+        return (
+            f"≈ {duration(time.seconds)}, going by the demo survey and what other networks took here; longer "
+            "while other work runs."
+        )
+    span = duration_span(time.seconds, time.slowest or time.seconds)
+    return f"{span}, depending on this machine: nothing was trained on it yet. The first epochs will tell."
 
 
 def recipe_form(

@@ -1,16 +1,17 @@
 """Cards of recipes: what is offered in which order, and how long a training will take."""
 
-import os
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from lensapp.core.processors import processors
 from lensapp.core.train.recommended import MEASURED
 from lensapp.core.train.training_spec import TrainingSpec
 from lensapp.services.train.durations import BEGIN_SECONDS, Duration, paces_of
 from lensapp.storage import datasets, queue, runs, tables
 from lensapp.storage.workspace import Workspace
+from lensapp.ui.shared.widgets import duration_span
 from lensapp.ui.train.recipe_cards import (
     HEADINGS,
     MEANING,
@@ -75,7 +76,9 @@ def test_without_an_earlier_training_the_demo_survey_tells_it_or_nobody(ws: Work
     assert time is not None
     assert not time.measured
     share = 20 / 1120 * (12 * 12) / (64 * 64)  # of the demo's cutouts, and of their pixels
-    assert time.seconds == pytest.approx(BEGIN_SECONDS + 31 * share / min(os.cpu_count() or 1, 8))
+    assert time.seconds == pytest.approx(BEGIN_SECONDS + 31 * share / min(processors(), 8))
+    assert time.slowest - BEGIN_SECONDS == pytest.approx(6 * (time.seconds - BEGIN_SECONDS))
+    assert time.guessed
     assert paces.expected({"network": "vgg16", "epochs": 40}, dataset) is None
     assert time_words(None) == "time unknown"
     on_gpu = replace(paces, on_processor=False)
@@ -197,8 +200,17 @@ def test_what_is_said_of_a_recipe_ends_at_a_whole_phrase(text: str, most: int, s
 
 
 def test_the_words_of_a_time_tell_only_what_it_goes_by():
-    guess = Duration(16.0, measured=False, begin=10.0)
-    assert start_words(guess) == "≈ 16 s, going by the demo survey; longer while other work runs."
+    guess = Duration(70.0, measured=False, slowest=10.0 + 6 * 60.0, begin=10.0)
+    assert start_words(guess) == (
+        "1–6 min, depending on this machine: nothing was trained on it yet. The first epochs will tell."
+    )
+    assert time_words(guess) == "1–6 min"
+    assert time_in_all([guess, guess]) == "2–12 min in all: none was trained on this machine yet."
+    best = figures_line(recipes_offered(None)["BEST"], guess, 89_800)
+    assert best == "AUROC 0.97 · 30 epochs, 1–6 min · 89.8\u202fk param."
+    assert [duration_span(*one) for one in ((20, 80), (5_000, 20_000), (50, 50))] == [
+        "20–80 s", "1.4–5.6 h", "50 s",
+    ]  # fmt: skip
     assert "the demo survey and what other networks took here;" in start_words(replace(guess, others=True))
     again = Duration(50.0, measured=True, begin=27.0)  # beside a training that took 23 s
     assert start_words(again) == "≈ 50 s here, 27 s of it loading and saving, going by its last training."
