@@ -12,6 +12,7 @@ from sklearn.metrics import average_precision_score, roc_auc_score
 
 from lensapp.core.config import write_json
 from lensapp.core.errors import InvalidInput, NotFound
+from lensapp.core.evaluate.intervals import wilson_interval
 from lensapp.core.evaluate.resampling import purity_band, roc_band
 from lensapp.services.evaluate.evaluation import Evaluation, load_evaluation
 from lensapp.services.reports.run_report import (
@@ -205,8 +206,10 @@ def test_the_band_of_the_purity_holds_that_of_known_distributions() -> None:
     assert np.all(np.mean(held, axis=0) < 0.995)
 
 
-def test_the_band_of_a_perfect_ranking_lies_at_one() -> None:
-    labels = np.arange(40) < 10
-    rates = np.array([0.0, 0.5])
-    low, high = roc_band(labels, labels * 1.0, rates=rates, rng=np.random.default_rng(1))
-    assert low.tolist() == high.tolist() == [1.0, 1.0]
+def test_the_band_of_a_perfect_ranking_lies_at_one_and_of_few_lenses_holds_wilsons_limit() -> None:
+    rates, rng = np.array([0.0, 0.5, 1.0]), np.random.default_rng(1)
+    for lenses, lowest in ((60, 1.0), (10, wilson_interval(10, 10)[0])):
+        labels = np.arange(100) < lenses
+        low, high = roc_band(labels, np.where(labels, 1.0, -np.arange(100)), rates=rates, rng=rng)
+        assert low.tolist() == [lowest, lowest, 1.0]
+        assert high.tolist() == [1.0, 1.0, 1.0]

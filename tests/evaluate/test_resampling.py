@@ -9,7 +9,7 @@ from scipy.stats import norm
 from lensapp.core.errors import InvalidInput
 from lensapp.core.evaluate.curves import count_thresholds
 from lensapp.core.evaluate.delong import auroc_interval, auroc_variance, paired_auroc_test
-from lensapp.core.evaluate.intervals import draw_anew
+from lensapp.core.evaluate.intervals import draw_anew, limits_of_draws, wilson_interval
 from lensapp.core.evaluate.resampling import (
     FIGURES,
     coarse_bins,
@@ -17,7 +17,9 @@ from lensapp.core.evaluate.resampling import (
     counts_of_bins,
     figure_intervals,
     figures_of_draws,
+    purity_band,
     resampled_figures,
+    roc_band,
 )
 
 
@@ -117,6 +119,36 @@ def test_a_perfect_ranking_of_few_cutouts_still_has_an_interval():
         3 / (3 + 1.959964**2), abs=1e-6
     )  # Wilson's of three successes in three trials
     assert high == 1.0
+
+
+@pytest.mark.parametrize("seed", range(8))
+@pytest.mark.parametrize("grouped", [False, True])
+def test_limits_of_few_lenses_never_begin_at_the_figure_itself(seed, grouped):
+    rng = np.random.default_rng(seed)
+    lenses, others = int(rng.integers(3, 8)), int(rng.integers(5, 200))
+    labels, scores = drawn(rng, lenses=lenses, others=others)
+    groups = np.arange(lenses + others) // 2 if grouped else None
+    found = figure_intervals(labels, scores, rng=rng, groups=groups, repeats=60)
+    for name, one in found.items():
+        assert one.low < one.value or one.value == 0
+        assert one.high > one.value or one.value == 1
+        assert one.high - one.low > 0.2 or name == "auroc"
+
+
+def test_resamples_that_vary_to_one_side_leave_wilsons_limit_on_the_other():
+    assert limits_of_draws(0.5, (0.5, 0.51), 4)[0] == wilson_interval(2, 4)[0]
+    assert limits_of_draws(0.5, (0.45, 0.56), 400) == (0.45, 0.56)
+    assert limits_of_draws(0.5, (0.5, 0.56), 400)[0] == wilson_interval(200, 400)[0]
+
+
+def test_bands_of_few_perfect_lenses_have_a_width():
+    labels, scores = np.arange(12) < 5, -np.arange(12.0)
+    rng = np.random.default_rng(0)
+    low, high = roc_band(labels, scores, rates=np.array([0.0, 0.5]), rng=rng)
+    assert (low < 0.6).all()
+    assert (high == 1).all()
+    low, high = purity_band(labels, scores, completeness=np.array([0.2, 1.0]), rng=rng)
+    assert low[0] < low[1] < 0.6
 
 
 def test_the_same_run_twice_does_not_differ_and_two_unlike_ones_do():

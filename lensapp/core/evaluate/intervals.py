@@ -14,6 +14,7 @@ from numpy.typing import ArrayLike, NDArray
 from lensapp.core.errors import InvalidInput
 
 FEW_OF_EACH = 4
+FEW_TRIALS = 30  # below, resamples differ less among each other than other parts of that size would
 
 
 def wilson_interval(successes: int, trials: int, *, confidence: float = 0.95) -> tuple[float, float]:
@@ -36,6 +37,32 @@ def wilson_band(
     low, high = binom_conf_interval(successes, trials, confidence_level=confidence, interval="wilson")
     share = np.asarray(successes) / np.asarray(trials)
     return np.minimum(low, share), np.maximum(high, share)  # rounding may leave a limit 1e-17 inside
+
+
+def limits_of_draws(value: float, limits: tuple[float, float], trials: int) -> tuple[float, float]:
+    """Return limits of a share from those of its resamples, wide enough for few trials.
+
+    Resamples of few hardly vary, or on one side only: then the limits hold Wilson's of as many trials, too.
+    """
+    low, high = limits
+    if trials < FEW_TRIALS or low == high or low >= value > 0 or high <= value < 1:
+        by_number = wilson_interval(round(value * trials), trials)
+        low, high = min(low, by_number[0]), max(high, by_number[1])
+    return min(low, value), max(high, value)
+
+
+def band_of_draws(
+    limits: tuple[NDArray[np.float64], NDArray[np.float64]],
+    hits: NDArray[np.int64],
+    trials: NDArray[np.int64],
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return a band of shares from that of its resamples, where trials are few as `limits_of_draws` does."""
+    low, high = limits
+    few = trials < FEW_TRIALS
+    if not few.any():
+        return low, high
+    by_number = wilson_band(hits, trials)
+    return np.where(few, np.fmin(low, by_number[0]), low), np.where(few, np.fmax(high, by_number[1]), high)
 
 
 def largest_half_width(trials: int, *, confidence: float = 0.95) -> float:

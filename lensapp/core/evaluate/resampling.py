@@ -20,7 +20,7 @@ from scipy.sparse import csr_array
 from lensapp.core.errors import InvalidInput
 from lensapp.core.evaluate.curves import FloatArray, IntArray, ThresholdCounts, checked, count_thresholds
 from lensapp.core.evaluate.delong import auroc_interval, paired_auroc_test
-from lensapp.core.evaluate.intervals import draw_anew, wilson_interval
+from lensapp.core.evaluate.intervals import band_of_draws, draw_anew, limits_of_draws
 from lensapp.core.evaluate.metrics import (
     FALSE_POSITIVE_RATES,
     auroc,
@@ -89,8 +89,8 @@ def figure_intervals(
     """Return AUROC, average precision, TPR0, TPR10 and recall at fixed rates with their intervals.
 
     That of the AUROC is DeLong's where cutouts are independent, else, like all others, from percentiles of
-    resamples; where all resamples agree, as they do of a perfect ranking, Wilson's with as many trials as
-    there are lenses takes its place. TPR0 and TPR10 hang on a few non-lenses: their intervals say what other
+    resamples, with Wilson's of as many trials as there are lenses where these are few or resamples agree, as
+    they do of a perfect ranking. TPR0 and TPR10 hang on a few non-lenses: their intervals say what other
     parts of this size would give.
 
     Parameters
@@ -177,10 +177,8 @@ def _with_limits(counts: ThresholdCounts, drawn: FloatArray) -> dict[str, Interv
     intervals = {}
     for k, (name, figure) in enumerate(FIGURES.items()):
         value = figure(counts)
-        limits = float(low[k]), float(high[k])
-        if limits[0] == limits[1]:
-            limits = wilson_interval(round(value * counts.n_positive), counts.n_positive)
-        intervals[name] = Interval(value, min(limits[0], value), max(limits[1], value))
+        trials = min(counts.n_positive, counts.n_negative) if name == "auroc" else counts.n_positive
+        intervals[name] = Interval(value, *limits_of_draws(value, (float(low[k]), float(high[k])), trials))
     return intervals
 
 
@@ -337,7 +335,13 @@ def roc_band(
             allowed = np.floor(rates * n_negative + 1e-9)
             reached = np.searchsorted(misses[repeat], allowed, side="right")
             completeness[repeat] = np.append(0, hits[repeat])[reached] / n_positive
+    counts = count_thresholds(labels, scores)
+    reached = np.searchsorted(counts.false_positives, np.floor(rates * counts.n_negative + 1e-9), "right")
+    found = np.append(0, counts.true_positives)[reached]
     low, high = percentiles(completeness)
+    some = reached < len(counts.thresholds)  # of everything nothing is uncertain
+    trials = np.full(int(some.sum()), counts.n_positive)
+    low[some], high[some] = band_of_draws((low[some], high[some]), found[some], trials)
     return low, high
 
 
@@ -364,8 +368,10 @@ def purity_band(
         if n_positive and misses[repeat, -1]:
             reached = np.searchsorted(hits[repeat], np.ceil(completeness * n_positive - 1e-9))
             purity[repeat] = hits[repeat, reached] / (hits[repeat, reached] + misses[repeat, reached])
-    low, high = percentiles(purity)
-    return low, high
+    counts = count_thresholds(labels, scores)
+    reached = np.searchsorted(counts.true_positives, np.ceil(completeness * counts.n_positive - 1e-9))
+    found = counts.true_positives[reached]
+    return band_of_draws(percentiles(purity), found, found + counts.false_positives[reached])
 
 
 def _redrawn_curves(

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lensapp.core.evaluate.curves import FloatArray, count_thresholds
-from lensapp.core.evaluate.intervals import wilson_interval
+from lensapp.core.evaluate.intervals import limits_of_draws, wilson_interval
 from lensapp.core.evaluate.metrics import FALSE_POSITIVE_RATES, rate_aim, resolves
 from lensapp.core.evaluate.resampling import Interval
 
@@ -117,8 +117,8 @@ def share_interval(
 ) -> Interval:
     """Return the share of some cutouts that is accepted, with 95 % limits.
 
-    Wilson's, of single cutouts or, where several show one object, of resampled objects; Wilson's of as many
-    trials as there are objects where all resamples agree.
+    Wilson's, of single cutouts or, where several show one object, of resampled objects, with Wilson's of
+    as many trials as there are objects where these are few or resamples agree.
     """
     hits, count = int(accepted[members].sum()), int(members.sum())
     share = hits / count
@@ -129,6 +129,4 @@ def share_interval(
     objects = len(size)
     drawn = np.random.default_rng(0).multinomial(objects, np.full(objects, 1 / objects), size=REPEATS)
     low, high = np.quantile((drawn @ found) / (drawn @ size), [0.025, 0.975])
-    if low == high:
-        low, high = wilson_interval(round(share * objects), objects)
-    return Interval(share, min(float(low), share), max(float(high), share))
+    return Interval(share, *limits_of_draws(share, (float(low), float(high)), objects))
