@@ -9,11 +9,14 @@ import pandas as pd
 import plotly.graph_objects as go
 import pytest
 
+from lensapp import jobs
+from lensapp.core.train.training_spec import TrainingSpec
 from lensapp.services.inspect.acquisition import runs_that_scored
 from lensapp.services.inspect.consensus import grades_of
 from lensapp.services.score import features, map_density
 from lensapp.services.score.map_density import map_points
 from lensapp.services.score.scores import aligned_scores
+from lensapp.services.train.runs import start_training
 from lensapp.storage import queue, runs, sources
 from lensapp.storage.features import FeatureMap, features_folder, open_store, save_map
 from lensapp.storage.files import checksum_of
@@ -66,6 +69,25 @@ def test_a_map_is_started_from_its_form(folder: Path) -> None:
         "sky",
         "hdbscan",
     )
+
+
+def test_a_run_that_still_learns_is_mapped_once_it_has_ended(folder: Path) -> None:
+    ws = Workspace.open(folder)
+    dataset = add_dataset(ws, add_survey(ws))
+    run, _ = start_training(ws, dataset_name=dataset.name, spec=TrainingSpec(), name="learning")
+    ws.run_folder(run.name).mkdir(parents=True, exist_ok=True)
+    (ws.run_folder(run.name) / "best.keras").write_bytes(b"")  # of its first epochs
+    page = open_page("features", run="learning")
+    assert any("learning is still being trained" in text.value for text in page.markdown)
+    assert page.button(key="features-learning").label == "Watch its training"
+    add_run(ws, dataset, "ended")
+    page = open_page("features", run="learning")
+    assert page.selectbox(key="choose-run").options == ["ended"]
+    assert any("“learning”: still being trained" in text.value for text in page.caption)
+    runs.update_run(ws.database, run.id, state="finished")
+    for job in queue.list_jobs(ws.database):
+        jobs.stop(ws.database, job.id)
+    assert [one.name for one in features.runs_that_give_features(ws)] == ["ended", "learning"]
 
 
 def test_larger_cutouts_are_mapped_by_their_middle_with_the_switch_that_score_has(folder: Path) -> None:

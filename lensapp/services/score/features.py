@@ -14,7 +14,14 @@ from lensapp.core.score.feature_spec import MapSpec
 from lensapp.job_kinds import FeaturesPayload
 from lensapp.services.score.scores import ScoresState, aligned_scores, state_of_scores
 from lensapp.services.train.run_listing import studies_last
-from lensapp.services.train.runs import GIVE_FEATURES, check_source_fits, require_network
+from lensapp.services.train.runs import (
+    GIVE_FEATURES,
+    RunStatus,
+    check_source_fits,
+    has_recipe,
+    list_statuses,
+    require_network,
+)
 from lensapp.storage import datasets, runs, sources
 from lensapp.storage.columns.source_columns import cutout_columns
 from lensapp.storage.features import features_folder, has_features, load_map, map_path
@@ -69,9 +76,24 @@ def start_features(
 
 
 def runs_that_give_features(ws: Workspace) -> list[Run]:
-    """Return the runs with a network of their own, newest first, those of studies last; no committee has."""
-    every = studies_last(ws, runs.list_runs(ws.database))
-    return [run for run in every if network_file(ws.run_folder(run.name)).is_file()]
+    """Return the runs with a network of their own, newest first, those of studies last; no committee has.
+
+    Those still learning are left out: a map through what a network is for a moment would soon be another's.
+    """
+    return [status.run for status in studies_last(ws, _with_networks(ws)) if not _learns(status)]
+
+
+def runs_to_give_features(ws: Workspace) -> list[str]:
+    """Return the names of the runs that will give features once they have been trained, newest first."""
+    return [status.name for status in list_statuses(ws) if _learns(status) and has_recipe(status.run)]
+
+
+def _learns(status: RunStatus) -> bool:
+    return status.active and status.job is not None
+
+
+def _with_networks(ws: Workspace) -> list[RunStatus]:
+    return [one for one in list_statuses(ws) if network_file(ws.run_folder(one.name)).is_file()]
 
 
 def sources_of(ws: Workspace, name: str) -> list[Source]:

@@ -59,6 +59,7 @@ CLUSTERS_WHEN = {
     "kmeans": "**k-means** puts every cutout into one of the groups, whose number you set.",
     "none": "",
 }
+STILL_LEARNING = "still being trained, and mapped once that has ended"
 KINDS = {"source": "source", "dataset": "dataset"}
 
 
@@ -67,26 +68,37 @@ def show_features_page() -> None:
     ws = get_workspace()
     page_head("Features")
     trained = features.runs_that_give_features(ws)
+    learning = features.runs_to_give_features(ws)
     imported = ready_sources(ws)
     if not trained or not imported:
-        box = empty_state(
-            "No map yet",
-            "What a network sees in each cutout will appear here as a dot on a map: similar cutouts close to "
-            "each other, in groups." + (" Train a network first." if imported else ""),
-            icon=ICON,
-        )
-        if not imported:
-            lead_to_cutouts(box, key="features-cutouts")
-        elif box.button(
-            "Train a network", type="primary", icon=":material/arrow_forward:", key="features-first"
-        ):
-            go("train")
+        _show_nothing(imported, learning)
         show_example()
         show_encoders(ws, trained, imported)
         return
-    run, name = _choose(ws, trained, imported)
+    run, name = _choose(ws, trained, imported, learning)
     _show_or_offer_map(ws, run, name, trained)
     show_encoders(ws, trained, imported)
+
+
+def _show_nothing(imported: Sequence[Source], learning: Sequence[str]) -> None:
+    """Say what will appear, and lead to what it needs: cutouts, and a network that has been trained."""
+    missing = " Train a network first."
+    if learning:
+        missing = f" {plain(learning[0])} is still being trained; its map can be made once that has ended."
+    box = empty_state(
+        "No map yet",
+        "What a network sees in each cutout will appear here as a dot on a map: similar cutouts close to "
+        "each other, in groups." + (missing if imported else ""),
+        icon=ICON,
+    )
+    if not imported:
+        lead_to_cutouts(box, key="features-cutouts")
+    elif learning and box.button("Watch its training", icon=":material/show_chart:", key="features-learning"):
+        go("train", run=learning[0])
+    elif not learning and box.button(
+        "Train a network", type="primary", icon=":material/arrow_forward:", key="features-first"
+    ):
+        go("train")
 
 
 def _show_or_offer_map(ws: Workspace, run: Run, name: str, trained: Sequence[Run]) -> None:
@@ -127,12 +139,16 @@ def _show_or_offer_map(ws: Workspace, run: Run, name: str, trained: Sequence[Run
         _show_form(ws, run, name, key="first", given=given)
 
 
-def _choose(ws: Workspace, trained: list[Run], imported: list[Source]) -> tuple[Run, str]:
+def _choose(
+    ws: Workspace, trained: list[Run], imported: list[Source], learning: Sequence[str]
+) -> tuple[Run, str]:
     versions = [dataset.name for dataset in runs.training_datasets(ws)]
     left, middle, right = st.columns([3, 2, 3], vertical_alignment="bottom")
     below = st.container()  # what stands in: beside the fields it would lift one above the others
     with left:
-        run_name = choose("run", [run.name for run in trained], label="Run", said_in=below)
+        why_absent = dict.fromkeys(learning, STILL_LEARNING)
+        names = [run.name for run in trained]
+        run_name = choose("run", names, label="Run", remarks=why_absent, said_in=below)
     with middle:
         kinds = list(KINDS) if versions else ["source"]
         kind = st.segmented_control(
