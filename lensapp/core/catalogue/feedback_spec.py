@@ -6,6 +6,7 @@ from pydantic import Field, model_validator
 
 from lensapp.core.inspect.consensus_methods import ConsensusSpec
 from lensapp.core.inspect.grades import LETTERS
+from lensapp.core.inspect.pace import LEAST_SECONDS
 
 Letter = Literal["A", "B", "C", "X"]
 
@@ -30,6 +31,12 @@ class FeedbackRules(ConsensusSpec):
         le=1000,
         title="Fewest votes",
         description="Ignore candidates graded by fewer inspectors than this.",
+    )
+    count_hasty: bool = Field(
+        default=True,
+        title="Count hasty votes",
+        description="Let votes count of inspectors who took less than "
+        f"{LEAST_SECONDS:g} s for a candidate of the review: too fast to see a picture.",
     )
     relabel: bool = Field(
         default=True,

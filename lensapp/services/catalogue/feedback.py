@@ -15,6 +15,7 @@ from lensapp.core.errors import BandMismatch, InvalidInput, NotFound
 from lensapp.core.split.splits import SplitSpec, split_cutouts
 from lensapp.core.train.training_spec import TrainingSpec
 from lensapp.services.catalogue.feedback_plans import graded_cutouts, has_known_labels, plan_feedback
+from lensapp.services.catalogue.hasty_votes import HastyVotes
 from lensapp.services.catalogue.next_version import freeze_next, placed_rows
 from lensapp.services.inspect.queues import is_fed_back
 from lensapp.services.inspect.vote_log import voted_per_review
@@ -73,6 +74,7 @@ def feed_back(
             "inspectors": plan.inspectors,
             "outcomes": plan.outcomes,
             "ungraded": plan.ungraded,
+            **_spec_of_hasty(plan.hasty),
         },
         name=name,
     )
@@ -124,12 +126,18 @@ def freeze_votes(
             "reviews": list(review_names),
             "rules": rules.saved(),
             "split": split_by.saved(),
+            **_spec_of_hasty(graded.hasty_behind(split.part != "")),
             **spec_of_middle(used),
         },
         counts=counts,
         checksum=members_checksum(ws, members),
         members=members,
     )
+
+
+def _spec_of_hasty(hasty: HastyVotes) -> dict[str, str]:
+    """Return what a version keeps of votes that were given too fast; nothing where there are none."""
+    return {"hasty": hasty.in_words()} if hasty else {}
 
 
 @needs("work")
@@ -164,8 +172,8 @@ def label(
     Returns
     -------
     dict
-        As `lensapp.services.split.datasets.describe_dataset`, with `outcomes` of the votes, and `left_out`
-        in words where reviews were.
+        As `lensapp.services.split.datasets.describe_dataset`, with `outcomes` of the votes, and in words
+        `left_out` where reviews were, `hasty` where votes were given too fast.
 
     Raises
     ------
@@ -187,6 +195,7 @@ def label(
     else:
         made = feed_back(ws, dataset_name=parent, review_names=names, rules=used, name=new_name)
     told = {"left_out": left_out_words(len(left_out))} if left_out else {}
+    told |= {name: made.spec[name] for name in ("hasty",) if name in made.spec}
     return describe_dataset(ws, made) | {"outcomes": made.spec.get("outcomes", {}), "reviews": names} | told
 
 

@@ -13,6 +13,7 @@ from lensapp.core.catalogue import feedback_rules
 from lensapp.core.catalogue.feedback_spec import FeedbackRules
 from lensapp.core.errors import InvalidInput
 from lensapp.core.inspect.consensus import Consensus
+from lensapp.services.catalogue.hasty_votes import HastyVotes, behind_labels, left_out_of, part_hasty
 from lensapp.services.catalogue.label_origin import read_origin, write_origin
 from lensapp.services.catalogue.next_version import (
     MEMBER_EXTRA,
@@ -53,6 +54,8 @@ class Graded:
         The votes that count.
     inspectors
         Name -> number of their votes that count.
+    hasty
+        The votes of inspectors who took too little time, whether they count or not.
     """
 
     reviews: list[Review]
@@ -63,6 +66,14 @@ class Graded:
     origin: NDArray[Any]
     counted: list[Vote]
     inspectors: dict[str, int]
+    hasty: list[Vote]
+    rules: FeedbackRules
+
+    def hasty_behind(self, which: NDArray[np.bool_]) -> HastyVotes:
+        """Return the hasty votes behind the labels of some of the cutouts, or those that are left out."""
+        if not self.rules.count_hasty:
+            return left_out_of(self.hasty)
+        return behind_labels(self.counted, self.hasty, self.consensus.cutout_id[which])
 
     def table(self) -> Columns:
         """Return what a plan shows of each cutout, whatever becomes of it."""
@@ -80,10 +91,14 @@ class Graded:
 def graded_cutouts(ws: Workspace, review_names: Sequence[str], rules: FeedbackRules) -> Graded:
     """Return the consensus on the candidates of some reviews and the labels that the rules make of it."""
     reviews, votes = votes_of_reviews(ws, review_names)
+    seen, hasty = part_hasty(ws, reviews, votes)
+    if not rules.count_hasty:
+        votes = seen
     consensus = consensus_of(ws, votes, rules)
     if not len(consensus):
         names = ", ".join(review.name for review in reviews) or "no review"
-        raise InvalidInput(f"There is no vote to feed back in {names}. Grade candidates first.")
+        but = "" if rules.count_hasty or not hasty else " but hasty ones, which are not to count"
+        raise InvalidInput(f"There is no vote to feed back in {names}{but}. Grade candidates first.")
     cutouts = sources.get_cutouts(ws.database, consensus.cutout_id.tolist())
     columns: Columns = {}
     for name in TABLE_COLUMNS:
@@ -101,7 +116,13 @@ def graded_cutouts(ws: Workspace, review_names: Sequence[str], rules: FeedbackRu
         origin[row] = write_origin([names_by_id[vote.review_id] for vote in cast], consensus.inspectors[row])
         start += count
     inspectors = dict(Counter(vote.inspector for vote in counted))
-    return Graded(reviews, consensus, columns, label, reason, origin, counted, inspectors)
+    return Graded(reviews, consensus, columns, label, reason, origin, counted, inspectors, hasty, rules)
+
+
+def hasty_votes_of(ws: Workspace, review_names: Sequence[str], rules: FeedbackRules) -> HastyVotes:
+    """Return the votes given too fast behind the labels of a first version, or those that are left out."""
+    graded = graded_cutouts(ws, review_names, rules)
+    return graded.hasty_behind(graded.label != None)  # noqa: E711 - compares each element
 
 
 @dataclass(frozen=True, eq=False)
@@ -135,6 +156,8 @@ class FeedbackPlan:
         The new version's members, as stored.
     inspectors
         Name -> number of their votes that count.
+    hasty
+        The votes given too fast behind the labels that are added or changed, or those that are left out.
     """
 
     parent: Dataset
@@ -151,6 +174,7 @@ class FeedbackPlan:
     counts: Counts
     members: list[dict[str, Any]]
     inspectors: dict[str, int]
+    hasty: HastyVotes
 
     @property
     def changes(self) -> bool:
@@ -221,6 +245,7 @@ def plan_feedback(
         counts=count_parts(*(np.array([row[name] for row in rows], object) for name in ("part", "label"))),
         members=rows,
         inspectors=graded.inspectors,
+        hasty=graded.hasty_behind(np.isin(outcome, (feedback_rules.ADDED, feedback_rules.RELABELLED))),
     )
 
 

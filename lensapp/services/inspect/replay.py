@@ -13,6 +13,7 @@ from lensapp.core.errors import InvalidInput, NotFound
 from lensapp.core.inspect import replay as core
 from lensapp.core.inspect.consensus import find_consensus, last_votes
 from lensapp.core.inspect.grades import LENS_FROM
+from lensapp.core.inspect.pace import seconds_of
 from lensapp.core.inspect.replay import Replay
 from lensapp.core.inspect.review_orders import ORDERS
 from lensapp.core.inspect.review_spec import ReviewSpec
@@ -28,7 +29,6 @@ from lensapp.services.inspect.acquisition import (
     runs_that_scored,
 )
 from lensapp.services.inspect.consensus import candidates_of
-from lensapp.services.inspect.team import seconds_of
 from lensapp.services.inspect.vote_log import voted_per_review, votes_in
 from lensapp.services.score.scores import aligned_scores
 from lensapp.storage import datasets, reviews, runs, sources

@@ -4,7 +4,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import asdict, dataclass
 from itertools import combinations
 from operator import attrgetter
-from statistics import fmean, median
+from statistics import median
 from typing import Any
 
 import numpy as np
@@ -21,6 +21,7 @@ from lensapp.core.inspect.agreement import (
 from lensapp.core.inspect.consensus import last_votes, vote_values
 from lensapp.core.inspect.grades import LENS_FROM
 from lensapp.core.inspect.inspector_names import inspector_key
+from lensapp.core.inspect.pace import is_hasty, mean_seconds, seconds_of
 from lensapp.services.inspect.blind_tests import DUD, LENS, REPEAT, tests_are_told
 from lensapp.services.inspect.consensus import retired_in
 from lensapp.services.inspect.vote_log import votes_in
@@ -28,7 +29,6 @@ from lensapp.storage import reviews
 from lensapp.storage.records import BlindTest, Review, Vote
 from lensapp.storage.workspace import Workspace
 
-IDLE_SECONDS = 60.0  # a longer look is an interrupted one: it counts as this
 SECONDS_PER_HOUR = 3600.0
 BOOTSTRAP_SEED = 0
 
@@ -137,6 +137,17 @@ def _counted(ws: Workspace, review: Review) -> tuple[dict[int, BlindTest], list[
     return tests, [log[row] for row in last_votes(log).tolist()]
 
 
+def hasty_inspectors(ws: Workspace, of_reviews: Sequence[Review]) -> set[tuple[int, str]]:
+    """Return review and name of the inspectors who took too little time there to have seen the pictures."""
+    hasty = set()
+    for review in of_reviews:
+        by_name: dict[str, list[Vote]] = {}
+        for vote in _counted(ws, review)[1]:
+            by_name.setdefault(vote.inspector, []).append(vote)
+        hasty |= {(review.id, name) for name, votes in by_name.items() if is_hasty(mean_seconds(votes))}
+    return hasty
+
+
 def grades_by_cutout(ws: Workspace, review: Review, cutout_ids: Collection[int]) -> dict[int, list[str]]:
     """Return the grades that count on some candidates of a review, the best first."""
     wanted = {*cutout_ids}
@@ -192,8 +203,7 @@ def measured_rates(ws: Workspace) -> MeasuredRates:
 
 def record_of(name: str, votes: Sequence[Vote], tests: dict[int, BlindTest], *, left: int) -> InspectorRecord:
     """Return how one inspector does, from the votes that count."""
-    spent = seconds_of(votes)
-    each = fmean(spent) if spent else None
+    spent, each = seconds_of(votes), mean_seconds(votes)
     values = dict(zip((vote.cutout_id for vote in votes), vote_values(votes).tolist(), strict=True))
     repeated = [
         (values[cutout_id], values[test.pixels_of])
@@ -214,11 +224,6 @@ def record_of(name: str, votes: Sequence[Vote], tests: dict[int, BlindTest], *, 
             (str(vote.grade), vote.seconds_spent) for vote in sorted(votes, key=attrgetter("voted_at", "id"))
         ),
     )
-
-
-def seconds_of(votes: Sequence[Vote]) -> list[float]:
-    """Return the seconds that votes took, of those that have them; a look of over a minute counts as one."""
-    return [min(vote.seconds_spent, IDLE_SECONDS) for vote in votes if vote.seconds_spent is not None]
 
 
 def _said_lens(votes: Sequence[Vote], tests: dict[int, BlindTest], kind: str) -> Rate:

@@ -7,12 +7,19 @@ import streamlit as st
 from lensapp.core.catalogue.feedback_spec import FeedbackRules
 from lensapp.core.inspect.consensus_methods import METHODS
 from lensapp.services.catalogue.feedback import feed_back, freeze_votes, parent_names, retraining
-from lensapp.services.catalogue.feedback_plans import FeedbackPlan, has_known_labels, plan_feedback
+from lensapp.services.catalogue.feedback_plans import (
+    FeedbackPlan,
+    has_known_labels,
+    hasty_votes_of,
+    plan_feedback,
+)
+from lensapp.services.catalogue.hasty_votes import has_hasty
 from lensapp.services.data.demo import searched_with
 from lensapp.storage.records import Source
 from lensapp.storage.workspace import Workspace
 from lensapp.ui.catalogue.feedback_plan import (
     say_what_becomes_of_labels,
+    say_what_is_hasty,
     show_changed,
     show_what_changes,
     show_what_stays_out,
@@ -28,6 +35,7 @@ from lensapp.ui.shared.widgets import empty_state, errors_shown, heading, text_t
 
 RULES_KEY = "feedback-rules"
 FIRST_RULES = ("lens_grades", "nonlens_grades", "relabel")
+IF_HASTY = "count_hasty"  # a rule that is asked for where it changes something
 
 
 def show_feedback(ws: Workspace, source: Source, review_names: Sequence[str], *, voted: bool) -> None:
@@ -45,7 +53,9 @@ def show_feedback(ws: Workspace, source: Source, review_names: Sequence[str], *,
     left, right = st.columns([2, 3], gap="large")
     with left:
         parent = _choose_version(ws, source)
-        rules = _choose_rules(relabel=parent is None or not has_known_labels(ws, parent))
+        rules = _choose_rules(
+            relabel=parent is None or not has_known_labels(ws, parent), hasty=has_hasty(ws, review_names)
+        )
         below = st.container()  # of one plan, above what holds for all
         if rules is None:
             return
@@ -58,6 +68,7 @@ def show_feedback(ws: Workspace, source: Source, review_names: Sequence[str], *,
                 f"**The votes on {plain(source.name)} alone will be split into training, validation and "
                 "test**"
             )
+            say_what_is_hasty(hasty_votes_of(ws, review_names, rules))
             if st.button(
                 "Freeze first version", type="primary", icon=":material/ac_unit:", key="feedback-first"
             ):
@@ -92,10 +103,14 @@ def _choose_version(ws: Workspace, source: Source) -> str | None:
     return version
 
 
-def _choose_rules(*, relabel: bool) -> FeedbackRules | None:
-    """Ask for the rules; `relabel` is whether votes change labels unless the reader says otherwise."""
+def _choose_rules(*, relabel: bool, hasty: bool) -> FeedbackRules | None:
+    """Ask for the rules; `relabel` is whether votes change labels unless the reader says otherwise.
+
+    `hasty` is whether there are votes given too fast.
+    """
+    first = (*FIRST_RULES, IF_HASTY) if hasty else FIRST_RULES
     entered = spec_fields(
-        FeedbackRules, key=RULES_KEY, values={"relabel": relabel}, columns=2, only=FIRST_RULES, keep=""
+        FeedbackRules, key=RULES_KEY, values={"relabel": relabel}, columns=2, only=first, keep=""
     )
     with st.expander("Further rules"):
         method = _choose_method()
@@ -103,7 +118,7 @@ def _choose_rules(*, relabel: bool) -> FeedbackRules | None:
             FeedbackRules,
             key=RULES_KEY,
             columns=2,
-            skip=(*without_meaning(method), *FIRST_RULES, "crop"),
+            skip=(*without_meaning(method), *FIRST_RULES, IF_HASTY, "crop"),
             keep="",
         )
     return validated(FeedbackRules, {**entered, "method": method})
@@ -130,6 +145,7 @@ def _show_plan(ws: Workspace, source: Source, plan: FeedbackPlan) -> None:
             st.info(why_nothing_changes(plan, instead=searched_with(ws, source)), icon=":material/info:")
         return
     show_what_changes(plan)
+    say_what_is_hasty(plan.hasty)
     name = choose_to_freeze(ws, plan.parent, key="feedback")
     if name is not None:
         made = feed_back(

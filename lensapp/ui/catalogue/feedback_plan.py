@@ -10,6 +10,7 @@ from lensapp.core.catalogue.feedback_rules import ADDED, RELABELLED
 from lensapp.core.plurals import noun
 from lensapp.core.split.splits import LABELS
 from lensapp.services.catalogue.feedback_plans import OWN_LABEL, FeedbackPlan
+from lensapp.services.catalogue.hasty_votes import HastyVotes
 from lensapp.services.data.pictures import cutouts_by_id
 from lensapp.storage.records import Source
 from lensapp.storage.workspace import Workspace
@@ -173,4 +174,15 @@ def say_what_becomes_of_labels(plan: FeedbackPlan) -> None:
             f"{counted(count, 'label')}{of_origin} would change with Relabel on: the votes say otherwise. "
             "Known labels stay unless you switch it on.",
             icon=":material/shield:",
+        )
+
+
+def say_what_is_hasty(hasty: HastyVotes) -> None:
+    """Say how many votes behind the labels were given too fast to have seen the pictures, or are left out."""
+    if hasty.left_out and hasty:
+        st.info(plain(hasty.in_words()), icon=":material/timer_off:")
+    elif hasty:
+        st.warning(
+            f"{plain(hasty.in_words())} Switch *Count hasty votes* off to leave them out.",
+            icon=":material/timer:",
         )

@@ -5,13 +5,13 @@ from collections.abc import Sequence
 
 from lensapp.core.inspect.agreement import Alpha
 from lensapp.core.inspect.consensus_doubts import LEAST_ALPHA
+from lensapp.core.inspect.pace import LEAST_SECONDS, is_hasty
 from lensapp.core.numerals import fixed
-from lensapp.services.inspect.team import InspectorRecord, Pair, Team
+from lensapp.services.inspect.team import Pair, Team
 from lensapp.ui.shared.markup import plain, plain_all
 from lensapp.ui.shared.widgets import counted, number
 
 TENTATIVE_ALPHA, FIRM_ALPHA = 0.667, 0.8
-LEAST_SECONDS = 0.5  # a candidate: of less nobody has seen a picture
 WIDE_INTERVAL = 0.4  # wider than the limits above lie apart: few candidates, of which little can be said
 ALPHA_HELP = (
     "1 is full agreement, 0 is chance; the interval is a bootstrap over candidates. Krippendorff (2004, "
@@ -41,7 +41,8 @@ def agreement_in_a_sentence(team: Team) -> str:
             f"settle the {number(shared.split)} split ones" if shared.split > 1 else "settle the split one"
         )
     how_well, meaning = _verdict(team.alpha.value, settle)
-    if team.alpha.value > LEAST_ALPHA and (hasty := [one.name for one in team.inspectors if not looked(one)]):
+    hasty = [record.name for record in team.inspectors if is_hasty(record.seconds_each)]
+    if team.alpha.value > LEAST_ALPHA and hasty:
         meaning = (
             f"That says little, and allows no labels: less than {LEAST_SECONDS} s each is no look at a "
             f"picture ({plain_all(hasty)})."
@@ -50,11 +51,6 @@ def agreement_in_a_sentence(team: Team) -> str:
     if team.alpha.high - team.alpha.low > WIDE_INTERVAL:
         doubt = " So few candidates leave it uncertain."
     return f"**{_who(team)} {how_well}**: {same}, {split}. {meaning}{doubt}"
-
-
-def looked(record: InspectorRecord) -> bool:
-    """Return whether an inspector took the time that it takes to see a picture, as far as it is known."""
-    return record.seconds_each is None or record.seconds_each >= LEAST_SECONDS
 
 
 def _who(team: Team) -> str:

@@ -7,8 +7,9 @@ import plotly.graph_objects as go
 
 from lensapp.core.inspect.agreement import Rate
 from lensapp.core.inspect.grades import GradeScheme
+from lensapp.core.inspect.pace import IDLE_SECONDS
 from lensapp.core.numerals import fixed
-from lensapp.services.inspect.team import IDLE_SECONDS, InspectorRecord, Team
+from lensapp.services.inspect.team import InspectorRecord, Team
 from lensapp.ui.shared import figures
 from lensapp.ui.shared.pictures import grade_ink
 from lensapp.ui.shared.widgets import counted, number

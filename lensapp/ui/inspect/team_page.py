@@ -11,6 +11,7 @@ import streamlit as st
 from lensapp.core.acting import may
 from lensapp.core.inspect.agreement import Rate
 from lensapp.core.inspect.consensus_methods import METHODS, ConsensusSpec
+from lensapp.core.inspect.pace import LEAST_SECONDS, is_hasty
 from lensapp.services.data.pictures import cutouts_by_id, pictures_by_id
 from lensapp.services.data.sources import ready_sources
 from lensapp.services.evaluate.expectations import person_time
@@ -31,10 +32,8 @@ from lensapp.ui.gallery.contact_sheet import contact_sheet
 from lensapp.ui.inspect import team_figures
 from lensapp.ui.inspect.agreement_words import (
     ALPHA_HELP,
-    LEAST_SECONDS,
     agreement_in_a_sentence,
     figures_text,
-    looked,
 )
 from lensapp.ui.inspect.consensus_form import METHOD_HELP, settings_form
 from lensapp.ui.inspect.one_inspector import show_one_inspector
@@ -203,6 +202,11 @@ def seconds_text(seconds: float | None) -> str:
     return f"< {LEAST_SECONDS}" if seconds < LEAST_SECONDS else f"{seconds:.1f}"
 
 
+def _hours_left(record: InspectorRecord) -> float | None:
+    """Return the hours that are left; looks too short to see a picture tell of none."""
+    return None if is_hasty(record.seconds_each) and record.hours_left else record.hours_left
+
+
 def inspector_table(records: tuple[InspectorRecord, ...]) -> pd.DataFrame:
     """Return one row per inspector as it is shown."""
     return pd.DataFrame(
@@ -214,7 +218,7 @@ def inspector_table(records: tuple[InspectorRecord, ...]) -> pd.DataFrame:
                 "false positives": rate_text(record.false_positives),
                 "self-agreement": rate_text(record.self_agreement),
                 "seconds each": record.seconds_each,
-                "hours left": record.hours_left if looked(record) or not record.hours_left else None,
+                "hours left": _hours_left(record),
             }
             for record in records
         ]
@@ -263,7 +267,7 @@ def _show_inspectors(team: Team) -> None:
         words = TESTS_HIDDEN if team.tests_hidden else NO_TESTS
         st.caption(RATES if tested else words, width="stretch")
         download("CSV", table.to_csv, file_name=f"{team.review.name}-inspectors.csv")
-    if hasty := [record.name for record in team.inspectors if not looked(record)]:
+    if hasty := [record.name for record in team.inspectors if is_hasty(record.seconds_each)]:
         st.caption(f":material/info: {HASTY.format(names=plain_all(hasty))}")
 
 

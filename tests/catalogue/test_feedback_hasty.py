@@ -1,0 +1,128 @@
+"""Votes given too fast to have seen the pictures: said when they are fed back, and left out where wished."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from lensapp.__main__ import main
+from lensapp.core.catalogue.feedback_spec import FeedbackRules
+from lensapp.core.errors import InvalidInput
+from lensapp.core.split.splits import SplitSpec
+from lensapp.services.catalogue.feedback import feed_back, freeze_votes
+from lensapp.services.catalogue.feedback_plans import plan_feedback
+from lensapp.services.split import datasets as dataset_service
+from lensapp.storage import reviews
+from lensapp.storage.records import Review, Source
+from lensapp.storage.workspace import Workspace
+from support.pages_workspace import open_page
+from support.small_surveys import add_review, add_source, ids_of
+
+RULES = FeedbackRules()
+CAREFUL = FeedbackRules(count_hasty=False)
+
+
+def surveyed(ws: Workspace) -> Source:
+    """Freeze a version of one source; return another one without labels."""
+    add_source(ws)
+    dataset_service.freeze_split(ws, source_names=["sky"], spec=SplitSpec())
+    return add_source(ws, "field", count=20, labelled=False, first_ra_deg=200.0)
+
+
+@pytest.fixture
+def field(ws: Workspace) -> Source:
+    return surveyed(ws)
+
+
+def cast(ws: Workspace, review: Review, inspector: str, grades: Mapping[int, str], *, seconds: float) -> None:
+    votes: list[dict[str, Any]] = [
+        {"client": f"tab-{inspector}", "seq": k, "review_id": review.id, "cutout_id": key, "grade": grade,
+         "inspector": inspector, "voted_at": 1000.0 + k, "seconds_spent": seconds}
+        for k, (key, grade) in enumerate(grades.items())
+    ]  # fmt: skip
+    reviews.add_votes(ws.database, votes)
+
+
+def graded(ws: Workspace, field: Source) -> dict[str, int]:
+    """Let ann look at four candidates and bob rush through five others and one of hers."""
+    review, ids = add_review(ws, field, "look"), ids_of(ws, field)
+    names = {name: ids[f"field-{name}"] for name in ("000", "001", "002", "003", "004", "005", "006", "007")}
+    cast(ws, review, "ann", {names[key]: grade for key, grade in zip(names, "AXBC", strict=False)}, seconds=3)
+    hasty = {names["000"]: "A", names["004"]: "A", names["005"]: "X", names["006"]: "C"}
+    cast(ws, review, "bob", hasty, seconds=0.2)
+    return names
+
+
+def test_hasty_votes_behind_labels_are_counted_as_by_hand(ws: Workspace, field: Source) -> None:
+    graded(ws, field)
+    plan = plan_feedback(ws, dataset_name="sky-v1", review_names=["look"], rules=RULES)
+    # Labels: 000 (ann, bob), 001, 002 (ann), 004, 005 (bob); the two C become none.
+    assert asdict(plan.hasty) == {
+        "votes": 3, "of_votes": 6, "alone": 2, "inspectors": ("bob",), "left_out": False,
+    }  # fmt: skip
+    assert plan.hasty.in_words() == (
+        "3 of the 6 votes behind these labels are by bob, who took less than 0.5 s for a candidate: too fast "
+        "to see a picture. 2 labels would have no other vote."
+    )
+    assert (
+        feed_back(ws, dataset_name="sky-v1", review_names=["look"], rules=RULES)
+        .spec["hasty"]
+        .startswith("3 ")
+    )
+
+
+def test_hasty_votes_can_be_left_out(ws: Workspace, field: Source) -> None:
+    names = graded(ws, field)
+    plan = plan_feedback(ws, dataset_name="sky-v1", review_names=["look"], rules=CAREFUL)
+    assert sorted(plan.columns["cutout_id"].tolist()) == sorted(
+        names[key] for key in ("000", "001", "002", "003")
+    )
+    assert plan.inspectors == {"ann": 4}
+    assert plan.hasty.in_words() == "4 votes by bob, who took less than 0.5 s for a candidate, are left out."
+
+
+def test_votes_of_unknown_time_or_of_who_looked_are_not_hasty(ws: Workspace, field: Source) -> None:
+    review, ids = add_review(ws, field, "look"), ids_of(ws, field)
+    cast(ws, review, "ann", {ids["field-000"]: "A", ids["field-001"]: "X"}, seconds=0.5)
+    plan = plan_feedback(ws, dataset_name="sky-v1", review_names=["look"], rules=CAREFUL)
+    assert (len(plan.columns["cutout_id"]), bool(plan.hasty), plan.hasty.in_words()) == (2, False, "")
+    assert "hasty" not in feed_back(ws, dataset_name="sky-v1", review_names=["look"], rules=CAREFUL).spec
+
+
+def test_a_first_version_tells_and_refuses_too(ws: Workspace) -> None:
+    field = add_source(ws, "field", count=40, labelled=False)
+    review, ids = add_review(ws, field, "look"), list(ids_of(ws, field).values())
+    cast(ws, review, "bob", {key: "AX"[place % 2] for place, key in enumerate(ids)}, seconds=0.1)
+    made = freeze_votes(ws, review_names=["look"], rules=RULES)
+    assert "40 of the 40 votes behind these labels are by bob" in made.spec["hasty"]
+    with pytest.raises(InvalidInput, match="no vote to feed back in look but hasty ones"):
+        freeze_votes(ws, review_names=["look"], rules=CAREFUL)
+
+
+def test_the_command_tells_of_them_and_leaves_them_out(folder: Path, capsys: Any) -> None:
+    ws = Workspace.open(folder)
+    graded(ws, surveyed(ws))
+    told = []
+    for option in ((), ("--count-hasty", "false")):
+        assert (
+            main(["--workspace", str(folder), "label", "look", "--dataset", "sky-v1", "--json", *option]) == 0
+        )
+        told.append(json.loads(capsys.readouterr().out).get("hasty", ""))
+    assert told[0].startswith("3 of the 6 votes")
+    assert told[1].startswith("4 votes by bob")
+
+
+def test_the_page_says_it_and_its_switch_leaves_them_out(folder: Path) -> None:
+    ws = Workspace.open(folder)
+    graded(ws, surveyed(ws))
+    page = open_page("catalogue", source="field", view="feed-back")
+    assert any(
+        one.value.startswith("3 of the 6 votes behind these labels are by bob") for one in page.warning
+    )
+    page.checkbox(key="feedback-rules-count_hasty").set_value(False).run()
+    assert any(one.value.startswith("4 votes by bob") for one in page.info)
+    assert "0" in page.query_params["count_hasty"]
+    assert not page.exception
