@@ -138,7 +138,7 @@ def test_people_lists_the_names_that_signed_votes_where_nobody_logs_in(ws: Works
     page = open_page("workspace", view="people")
     names = page.dataframe[0].value.set_index("inspector")
     assert names["votes"].to_dict() == {"Ada": 2, "Grace": 1}
-    assert any("user add NAME" in one.value for one in page.code)
+    assert not page.code, "pages show no commands"
 
 
 def test_a_name_that_cannot_be_is_refused_without_hiding_the_deletion(ws: Workspace) -> None:

@@ -240,10 +240,24 @@ def test_cutouts_much_noisier_than_the_others_are_named(workspace):
 def test_masked_pixels_of_a_sample_are_told_from_those_of_all_cutouts():
     simulated = SimpleNamespace(quality={})
     note = quality_view.what_is_of_a_sample(simulated, sampled=256, total=2000)
-    assert note == "Masked in the table: in 256 of the cutouts, evenly spread. "
+    assert note == "Masked in the band: in 256 of the cutouts, evenly spread. "
     assert not quality_view.what_is_of_a_sample(simulated, sampled=90, total=90)
     imported = SimpleNamespace(quality={"bands": {"g": {"nan": 3}}})
     assert not quality_view.what_is_of_a_sample(imported, sampled=256, total=2000)
+
+
+@pytest.mark.parametrize(("bands", "told"), [(1, True), (3, False)])
+def test_the_masked_share_of_a_band_is_told_where_it_is_not_that_of_all(workspace, monkeypatch, bands, told):
+    monkeypatch.setattr(quality_view, "what_is_of_a_sample", lambda *_, **__: "Masked in the band: … ")
+    pixels = np.random.default_rng(0).normal(0, 1, (30, 16, 16, 3)).astype(np.float32)
+    pixels[3, :4, :, :bands] = np.nan
+    rows = [{"row": k, "candidate_id": f"f{k}", "masked_fraction": 0.25 * (k == 3)} for k in range(30)]
+    pack_source(workspace, "fields", pixels, rows)
+    app = open_data(view="quality")
+    said = [one.value for one in app.caption]
+    assert any("All bands and 30 cutouts together: 0.83 % of the pixels are masked" in one for one in said)
+    assert any("masked" in one.value for one in app.dataframe) is told
+    assert any("Masked in the band" in one for one in said) is told
 
 
 def map_of(ra_deg: list[float], dec_deg: list[float], **options: Any) -> tuple[go.Figure, int]:

@@ -8,7 +8,7 @@ from lensapp.storage.workspace import Workspace
 from lensapp.ui.evaluate.page_example import compare_example_figure, evaluate_example_figure
 from lensapp.ui.score.score_example import score_example_figure
 from lensapp.ui.shared.figures import class_colours, line_colours
-from support.pages_workspace import add_survey, open_page
+from support.pages_workspace import add_survey, figures_of, open_page
 
 PAGES = {
     "evaluate": ("What an evaluation shows", "Train a network"),
@@ -21,7 +21,8 @@ PAGES = {
 def test_an_empty_page_shows_an_example_and_leads_on(folder: Path, name: str) -> None:
     title, leads_on = PAGES[name]
     fresh = open_page(name)
-    assert any(title in text.value for text in fresh.markdown)
+    assert any(f"{title} :gray-badge[Example]" in text.value for text in fresh.markdown)
+    assert not any("Example" in str(drawn) for drawn in figures_of(fresh)), "nothing lies over a drawing"
     assert fresh.button(key=f"{name}-to-cutouts").label == "Make a demo survey, or import"
     add_survey(Workspace.open(folder))
     page = open_page(name)

@@ -7,7 +7,6 @@ import pandas as pd
 import streamlit as st
 
 from lensapp.core.acting import may
-from lensapp.core.typed_commands import as_typed_here
 from lensapp.services.care.doctor import examine, seconds_to_examine
 from lensapp.storage.workspace import Workspace
 from lensapp.ui.shared.markup import plain
@@ -65,5 +64,7 @@ def show_health(ws: Workspace) -> None:
             "what": st.column_config.TextColumn(width=190),
         },
     )
-    st.caption("To read every file besides, and compare its checksum, type:")
-    st.code(as_typed_here("doctor", workspace=ws.folder), language="bash")
+    st.caption(
+        "Every file can be read besides, and its checksum compared, which takes longer: the documentation, "
+        "Running it for a team (docs/deploy.md), says how under *each month*."
+    )

@@ -9,7 +9,6 @@ import streamlit as st
 
 from lensapp.core.acting import RIGHTS, ROLES, current_actor, mode
 from lensapp.core.errors import InvalidInput
-from lensapp.core.typed_commands import as_typed_here
 from lensapp.services.access import accounts, people
 from lensapp.services.access.accounts import LONGEST_PASSWORD, SHORTEST_PASSWORD
 from lensapp.services.inspect.queues import list_reviews
@@ -54,12 +53,14 @@ def _show_names(ws: Workspace) -> None:
     heading("Accounts for a team")
     st.markdown("With accounts everybody logs in, and each may do what their role allows:")
     text_table([{"role": role, "may": may} for role, may in MAY.items()])
-    st.markdown("Make the first account, then start the app again so that it asks for passwords:")
-    typed = [as_typed_here(one, workspace=ws.folder) for one in ("user add NAME --role administrator", "web")]
-    st.code(f"{typed[0]}\nLENSAPP_MODE=passwords {typed[1]}", language="bash")
+    st.markdown(
+        "Whoever runs this app makes the first account, an administrator, and starts the app again so that "
+        "it asks for passwords, or for the log-in that your institute has. Administrators then make all "
+        "others here."
+    )
     st.caption(
-        "Where your institute has a log-in of its own, LENSAPP_MODE=oidc takes that. Documentation: Running "
-        "it for a team (docs/deploy.md) and docs/security.md."
+        "How, step by step: the documentation, Running it for a team (docs/deploy.md); who may do what: "
+        "Security (docs/security.md)."
     )
 
 

@@ -104,7 +104,7 @@ def what_is_of_a_sample(source: Source, *, sampled: int, total: int) -> str:
     return (
         ""
         if counted_all or sampled >= total
-        else (f"Masked in the table: in {number(sampled)} of the cutouts, evenly spread. ")
+        else (f"Masked in the band: in {number(sampled)} of the cutouts, evenly spread. ")
     )
 
 
@@ -114,12 +114,13 @@ def _show_masked(source: Source) -> None:
     share = column_of(ws, source, "masked_fraction")
     with_mask = int(np.count_nonzero(share > 0))
     heading(f"{counted(with_mask, 'cutout')} with masked pixels")
-    masked_share = 100 * float(share.mean()) if len(share) else 0.0
-    st.caption(
-        f"Of all {counted(len(share), 'cutout')} {masked_share:.2f} % of the pixels are NaN or 'no data'."
-    )
     pixels, _ = sampled_pixels(ws, source)
     of_which = what_is_of_a_sample(source, sampled=len(pixels), total=len(share))
+    masked_share = 100 * float(share.mean()) if len(share) else 0.0
+    st.caption(
+        f"All bands and {counted(len(share), 'cutout')} together: {masked_share:.2g} % of the pixels are "
+        f"masked, NaN or 'no data'."
+    )
     of_bands = source.quality.get("bands") or {}
     rows = []
     for index, band in enumerate(source.bands):
@@ -131,10 +132,12 @@ def _show_masked(source: Source) -> None:
             masked = {"NaN": report["nan"], "no data": report.get("sentinel", 0)}
         rows.append({"band": band} | masked)
     table, levels = pd.DataFrame(rows), pixel_sky(ws, source)
+    if of_which and table["masked"].nunique() == 1:  # no band differs: the share of all tells it
+        table, of_which = table.drop(columns="masked"), ""
     table["sky"], table["noise"] = levels.sky, levels.noise
     if levels.noise_mag_arcsec2 is not None:
         table["depth"] = levels.noise_mag_arcsec2
-    columns = _columns_of_bands(levels, f"masked, of {number(len(pixels))}" if of_which else None)
+    columns = _columns_of_bands(levels)
     st.dataframe(table, hide_index=True, width="stretch", column_config=columns)
     also = "" if levels.noise_mag_arcsec2 is None else "; last the noise as a surface brightness"
     st.caption(plain(f"{of_which}Sky and noise of a pixel, {levels.unit}{also}."))
@@ -142,15 +145,15 @@ def _show_masked(source: Source) -> None:
         st.caption(f":material/warning: {plain(in_page_words(warning))}")
 
 
-def _columns_of_bands(levels: PixelSky, masked: str | None) -> dict[str, Any]:
-    """Return how the columns of the table of bands are shown; `masked` heads the share of a sample."""
+def _columns_of_bands(levels: PixelSky) -> dict[str, Any]:
+    """Return how the columns of the table of bands are shown."""
     flux, power = f"%.{levels.decimals}f", f" (10{superscript(levels.power)})" if levels.power else ""
     figure = st.column_config.NumberColumn
     return {
-        "masked": figure(masked, format="%.3g %%", help="Share of pixels, in a sample."),
-        "NaN": figure(help="Pixels without a number."),
+        "masked": figure("masked in the band", format="%.3g %%", help="Share of the pixels of this band."),
+        "NaN": figure(help="Pixels of this band without a number."),
         "no data": figure(
-            help="Pixels with a value such as 100 or -99 that means 'no data', masked on import."
+            help="Pixels of this band with a value such as 100 or -99 that means 'no data', masked on import."
         ),
         "sky": figure(f"sky{power}", format=flux, help="Median flux of a pixel at the borders."),
         "noise": figure(f"noise{power}", format=flux, help="Robust scatter of pixels at the borders."),

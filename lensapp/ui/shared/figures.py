@@ -22,7 +22,6 @@ from lensapp.ui.shared.widgets import heading, number
 PART_NAMES = {"train": "training", "validation": "validation", "test": "test", "second-test": "second test"}
 CLASS_NAMES = {"lens": "lens", "nonlens": "non-lens", "unlabelled": "no label"}
 CLASS_DASHES = {"lens": "solid", "nonlens": "dash", "unlabelled": "dot"}
-NARROW_PANEL = 0.3  # of the width of a figure: less has no room for large letters
 CLASS_SYMBOLS = {"lens": "circle", "nonlens": "x", "unlabelled": "circle-open"}
 DASHES = ("solid", "dash", "dot", "dashdot")
 _FONT = "Inter, 'Segoe UI', system-ui, 'DejaVu Sans', sans-serif"
@@ -214,25 +213,11 @@ def show_example(
     """
     guard_figure(figure)
     figure.update_layout(template=template(), height=height, title=None)
-    left, right = middle_panel(figure)
-    figure.add_annotation(
-        text="Example", x=(left + right) / 2, y=0.5, xref="paper", yref="paper", showarrow=False,
-        font={"size": 44 if right - left > NARROW_PANEL else 32, "color": faded(ink(), 0.35)},
-    )  # fmt: skip
-    heading(title)
+    heading(title, badge="Example")
     draw(figure, key=f"figure-{key}", title=title, caption=caption, height=height)
     st.caption(plain(caption))
     for cell, told in zip(st.columns(len(words), gap="medium") if words else (), words, strict=True):
         cell.caption(told)
-
-
-def middle_panel(figure: go.Figure) -> tuple[float, float]:
-    """Return where the panel nearest the middle of a figure begins and ends, as shares of its width.
-
-    What is written there runs into no labels of axes between panels.
-    """
-    panels = [axis.domain for axis in figure.select_xaxes() if axis.domain]
-    return min(panels, key=lambda panel: abs(sum(panel) / 2 - 0.5), default=(0.0, 1.0))
 
 
 def _name_in_hover(figure: go.Figure) -> None:

@@ -70,9 +70,12 @@ def _unsent(box: st.delta_generator.DeltaGenerator) -> Iterator[None]:
         context._enqueue = send
 
 
-def heading(text: str, *, meaning: str | None = None) -> None:
-    """Show the title of a figure, a table or a sheet as a heading, by which screen readers find it."""
-    st.markdown(f"#### {plain(text)}", help=meaning)
+def heading(text: str, *, meaning: str | None = None, badge: str = "") -> None:
+    """Show the title of a figure, a table or a sheet as a heading, by which screen readers find it.
+
+    A `badge` beside it says in a word what is below.
+    """
+    st.markdown(f"#### {plain(text)}" + (f" :gray-badge[{badge}]" if badge else ""), help=meaning)
 
 
 def text_table(rows: Sequence[Mapping[str, str | int]]) -> None:
