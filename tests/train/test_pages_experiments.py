@@ -108,6 +108,12 @@ def test_a_cross_validation_is_drawn_with_its_folds_and_can_be_stopped_and_resum
     assert [run["name"] for run in curves["runs"]] == ["fold 1", "fold 2"]
     table, together = (one.value for one in page.dataframe[:2])
     assert table["fold"].tolist() == ["fold 1", "fold 2", "fold 3"]
+    assert [*table][-2:] == ["state", "run"]  # behind the figures, the long names last
+    legends = [
+        [one["name"] for one in drawn["data"] if one.get("showlegend", True)] for drawn in figures_of(page)
+    ]
+    assert legends[0][0] == "mean ± σ"  # the widest name gives all their width
+    assert legends[1] == ["completeness", "false positive rate", "purity", "medians"]
     assert together["fold"].tolist() == ["mean", "median", "standard deviation"]  # no run to open, no boxes
     assert together["auroc"][0] == pytest.approx(table["auroc"][:2].mean())
     page.button(key="experiments-stop").click().run()

@@ -21,6 +21,8 @@ from lensapp.ui.shared.state import go
 from lensapp.ui.shared.widgets import counts_spaced, number
 from lensapp.ui.train import curves, study_plots
 
+RUN_PIXELS = 225
+NARROWEST_FIGURE, AROUND_HEADING, LETTER_OF_HEADING = 60, 20, 6.4  # pixels
 LOG = "experiments-log"
 FIGURE_TITLES = {"auroc": "AUROC", "tpr0": "TPR0", "tpr10": "TPR10"}
 
@@ -89,23 +91,22 @@ def _show_folds(ws: Workspace, status: StudyStatus, entries: list[StudyRun]) -> 
         "folds (K - 1); pooled takes all out-of-fold scores together.",
     )
     rows = study_figures.fold_rows(entries, status.study.summary)
-    number_column = st.column_config.NumberColumn
-    columns: dict[str, Any] = {
-        name: number_column(FIGURE_TITLES.get(name, study_plots.words(name)), format="%.4f")
-        for name in study_figures.headline_figures(status.study.summary)
-    } | {
-        "fold": st.column_config.TextColumn(pinned=True, width=150),
+    text_column = st.column_config.TextColumn
+    columns = _columns_of_figures(status.study.summary) | {
+        "fold": text_column(pinned=True, width=64),
+        "cutouts": st.column_config.NumberColumn(width=68),
+        "run": text_column(width=RUN_PIXELS),
     }
     single = [row for row in rows if row.get("run")]
     show_table_of_runs(
-        pd.DataFrame(single),
+        _run_last(single),
         run_names=[row["run"] for row in single],
         key=f"folds-{status.study.name}",
         columns=columns,
     )
     together = [row for row in rows if not row.get("run")]
     if together:  # which no run stands for
-        columns["fold"] = st.column_config.TextColumn("of all folds", pinned=True, width=150)
+        columns["fold"] = text_column("of all folds", pinned=True, width=140)
         st.dataframe(
             counts_spaced(pd.DataFrame(together, columns=[*single[0]]).drop(columns=["run", "state"])),
             hide_index=True,
@@ -126,6 +127,30 @@ def _show_folds(ws: Workspace, status: StudyStatus, entries: list[StudyRun]) -> 
     drawn = [curves.Drawn(name, history, planned=planned) for name, history in columns.items()]
     captions = ["validation part of each fold"] * len(panels)
     curves.show_charts(panels, drawn, captions=captions, key="fold-curves")
+
+
+def _columns_of_figures(summary: dict[str, Any]) -> dict[str, Any]:
+    """Return the columns of the figures of folds, as wide as their headings: all are read at 1920 pixels."""
+    titles = {
+        name: FIGURE_TITLES.get(name, study_plots.words(name))
+        for name in study_figures.headline_figures(summary)
+    }
+    return {
+        name: st.column_config.NumberColumn(title, format="%.3f", width=heading_pixels(title))
+        for name, title in titles.items()
+    }
+
+
+def heading_pixels(title: str) -> int:
+    """Return how wide a column of figures is that its heading just fits."""
+    return max(NARROWEST_FIGURE, AROUND_HEADING + round(LETTER_OF_HEADING * len(title)))
+
+
+def _run_last(rows: Sequence[dict[str, Any]]) -> pd.DataFrame:
+    """Return folds as a table, the names of their runs behind the figures, and states where they differ."""
+    table = pd.DataFrame(rows)
+    named = ["run"] if (table["state"] == "finished").all() else ["state", "run"]
+    return table[[*(name for name in table if name not in ("run", "state")), *named]]
 
 
 def show_table_of_runs(

@@ -32,7 +32,7 @@ def roc_band_figure(curves: FoldCurves, *, colours: Sequence[str], ink: str, log
     """
     figure, band = go.Figure(), curves.band
     rates = np.maximum(band.rates, SMALLEST_RATE) if logarithmic else band.rates
-    _add_band(figure, rates, band.spread, colour=ink, name="± standard deviation")
+    _add_band(figure, rates, band.spread, colour=ink, name="mean ± σ")
     for index, (name, values) in enumerate(zip(curves.names, band.folds, strict=True)):
         figure.add_scatter(
             x=rates,
@@ -58,7 +58,7 @@ def roc_band_figure(curves: FoldCurves, *, colours: Sequence[str], ink: str, log
 def threshold_figure(curves: FoldCurves, *, colours: Sequence[str]) -> go.Figure:
     """Draw completeness, false positive rate and purity against the threshold: mean and band.
 
-    The median of each is drawn once its name in the legend is clicked. The axis shows the scores there are.
+    The medians are drawn once their name in the legend is clicked. The axis shows the scores there are.
     """
     figure, spreads, axis = go.Figure(), curves.thresholds, curves.axis
     x = axis.positions(spreads.thresholds)
@@ -67,13 +67,14 @@ def threshold_figure(curves: FoldCurves, *, colours: Sequence[str]) -> go.Figure
     for (key, name), colour, dash in zip(QUANTITIES, colours, DASHES, strict=False):
         _add_line(figure, x, getattr(spreads, key).mean, name=name, colour=colour, dash=dash)
     for (key, name), colour in zip(QUANTITIES, colours, strict=False):
-        _add_line(
-            figure, x, getattr(spreads, key).median, name=f"{name}, median", colour=colour, dash="longdash"
+        _add_line(figure, x, getattr(spreads, key).median, name="medians", colour=colour, dash="longdash")
+        figure.data[-1].update(
+            legendgroup="medians",
+            hovertemplate=f"%{{y:.4f}}<extra>{name}, median</extra>",
+            visible="legendonly",
         )
-    for line in figure.data:
-        line.showlegend = bool(line.name)
-        if "median" in line.name:
-            line.update(visible="legendonly")
+    for place, line in enumerate(figure.data):
+        line.showlegend = bool(line.name) and line.name not in {one.name for one in figure.data[:place]}
     spread_scores(figure, axis, title="threshold (score)")
     figure.update_yaxes(title="share", range=[-0.01, 1.03])
     figure.update_layout(hovermode="x unified")

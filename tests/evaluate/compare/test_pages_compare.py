@@ -19,7 +19,7 @@ from lensapp.storage.records import Dataset
 from lensapp.storage.workspace import Workspace
 from lensapp.ui.evaluate.compare import compare_figures
 from lensapp.ui.evaluate.compare.compare_forms import MADE
-from lensapp.ui.evaluate.compare.compare_page import accuracy_words, measured_on, titled
+from lensapp.ui.evaluate.compare.compare_page import accuracy_words, chosen_words, measured_on, titled
 from lensapp.ui.evaluate.compare.side_figures import scatter_figure
 from lensapp.ui.evaluate.evaluation_figures import roc_figure, smallest_rate
 from lensapp.ui.shared.widgets import in_one_unit, number, rounded_count, size_in_words
@@ -487,3 +487,12 @@ def test_above_some_thousand_cutouts_non_lenses_are_drawn_as_a_density() -> None
     assert compared.labels[marks.customdata].sum() == 0
     ratio = compared.ranks[0, marks.customdata] / compared.ranks[1, marks.customdata]
     assert abs(np.log(ratio)).min() > 1
+
+
+def test_the_chosen_runs_stand_in_one_row_however_many_they_are() -> None:
+    assert chosen_words([]) == "Choose runs"
+    assert chosen_words(["first", "second"]) == "**2 runs:** first, second"
+    seeds = [f"simple-cnn-recommended-seed-{place}" for place in range(8)]
+    words = chosen_words(["first", *seeds])
+    assert words == "**9 runs:** first, simple-cnn-re…ended-seed-0 and 7 more"
+    assert len(words) <= 60
