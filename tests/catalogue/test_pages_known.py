@@ -7,14 +7,20 @@ from typing import Any
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from lensapp.core.catalogue.cutout_export_spec import CutoutExportSpec
+from lensapp.core.catalogue.query import CatalogueQuery
+from lensapp.services.catalogue.cutouts.export import start_cutout_export
+from lensapp.services.catalogue.query import select
 from lensapp.services.catalogue.usual_export import usual_export
+from lensapp.services.data import known_lenses
 from lensapp.services.data.known_lenses import (
     filter_kept_lenses,
     keep_known_lenses,
     kept_known_lenses,
 )
-from lensapp.storage import datasets, sources
+from lensapp.storage import datasets, queue, sources
 from lensapp.storage.workspace import Workspace
+from lensapp.worker import run_job
 from support.pages_workspace import full_workspace, open_page, sheets_of
 
 
@@ -136,3 +142,29 @@ def known_label(page: AppTest) -> str:
     """Return what stands on the button of known lenses."""
     labels = [block.proto.popover.label for block in page.get("popover")]
     return next(label for label in labels if label.startswith("Known lenses"))
+
+
+def test_the_cutouts_of_a_queued_export_are_matched_with_the_table_of_then(
+    ws: Workspace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(known_lenses, "READ_SECONDS", -1)
+    table = kept_known_lenses(ws)
+    assert table is not None
+    query = CatalogueQuery(of=("sky",), **table.table.for_query())
+    queued = [
+        start_cutout_export(ws, query, CutoutExportSpec(), out=tmp_path / f"{name}.npz") for name in "ab"
+    ]
+    (tmp_path / "known.csv").write_text("name,ra,dec\nelsewhere,200,-80\n", "utf-8")
+    keep_known_lenses(ws, tmp_path / "known.csv")
+    assert not Path(table.table.file).exists()
+    for job in queued:
+        assert run_job(ws, queue.claim_job(ws.database, worker="w", job_id=job.id)).state == "done"
+        chosen = select(ws, CatalogueQuery.parse(job.payload["query"]))
+        assert chosen.known is not None
+        assert (len(chosen.known), chosen.known.file) == (5, "known.csv")
+    kept = kept_known_lenses(ws)
+    assert kept is not None
+    start_cutout_export(
+        ws, query.replaced(known_lenses=kept.table.file), CutoutExportSpec(), out=tmp_path / "c.npz"
+    )
+    assert not Path(queued[0].payload["query"]["known_lenses"]).exists(), "no job is to read it any longer"

@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from functools import lru_cache, partial
+from hashlib import sha256
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -30,6 +31,7 @@ from lensapp.storage.workspace import Workspace
 DEFAULT_RADIUS_ARCSEC = 2.0
 READ_SECONDS = 60  # for which a table that was replaced stays, for those who read it just then
 LENSCAT = "lenscat"
+OF_JOBS = "of-jobs"  # the folder of copies that jobs read
 KIND = "known lenses"  # in the trail
 LARGEST_RADIUS_ARCSEC = 3600.0
 SAME_LENS_ARCSEC = 2.0
@@ -373,9 +375,35 @@ def keep_known_lenses(
     if before != _folder(ws) and before.exists():
         before.touch()  # replaced just now, however long ago it came
     for earlier in _folder(ws).iterdir():
-        if earlier != folder and time.time() - earlier.stat().st_mtime > READ_SECONDS:
+        if (
+            earlier not in (folder, _folder(ws) / OF_JOBS)
+            and time.time() - earlier.stat().st_mtime > READ_SECONDS
+        ):
             shutil.rmtree(earlier, ignore_errors=True) if earlier.is_dir() else earlier.unlink()
     return known
+
+
+def copy_for_job(ws: Workspace, table: str, *, in_use: Sequence[str]) -> str:
+    """Return a copy of a table of known lenses, under its content, for a job that reads it at a later time.
+
+    Copies that are not `in_use` by other jobs are removed. lenscat, and a file that is not there, stay named.
+    """
+    path, folder = Path(table).expanduser(), _folder(ws) / OF_JOBS
+    for earlier in folder.iterdir() if folder.is_dir() else ():
+        is_read = any(Path(one).parent == earlier for one in in_use)
+        if not is_read and time.time() - earlier.stat().st_mtime > READ_SECONDS:
+            shutil.rmtree(earlier, ignore_errors=True)
+    if table == LENSCAT or not path.is_file():
+        return table
+    content = path.read_bytes()
+    copy = folder / sha256(content).hexdigest()[:16] / path.name
+    copy.parent.mkdir(parents=True, exist_ok=True)
+    if not copy.exists():
+        partly = copy.with_name(f".{uuid.uuid4().hex}")
+        partly.write_bytes(content)
+        partly.replace(copy)
+    copy.parent.touch()  # it is in use from now on, though no job names it yet
+    return str(copy)
 
 
 @needs("work")

@@ -17,9 +17,11 @@ from lensapp.services.catalogue.cutouts.blocks import CutoutSet, cutout_set
 from lensapp.services.catalogue.cutouts.subject_set import write_subject_set
 from lensapp.services.catalogue.provenance import provenance
 from lensapp.services.catalogue.query import catalogue_of, select
+from lensapp.services.data.known_lenses import copy_for_job
 from lensapp.storage.records import Job
 from lensapp.storage.workspace import Workspace
 
+KIND = "export-cutouts"
 Writer = Callable[
     [CutoutSet, Path, CutoutExportSpec, dict[str, Any], Callable[[int], None]],
     list[Path],
@@ -45,7 +47,7 @@ def unused_path(folder: Path, name: str, ending: str) -> Path:
 
 @needs("work")
 def start_cutout_export(ws: Workspace, query: CatalogueQuery, spec: CutoutExportSpec, *, out: Path) -> Job:
-    """Queue the writing of the cutouts of a query to `out`.
+    """Queue the writing of the cutouts of a query to `out`, with the table of known lenses as it is now.
 
     Raises
     ------
@@ -54,9 +56,17 @@ def start_cutout_export(ws: Workspace, query: CatalogueQuery, spec: CutoutExport
     """
     out = out.expanduser().absolute()
     _check(out)
+    if query.known_lenses is not None:
+        of_jobs = [
+            str(job.payload["query"].get("known_lenses") or "")
+            for job in jobs.recent(ws.database, limit=jobs.JOBS_SEARCHED)
+            if job.kind == KIND and job.state != "done"
+        ]
+        table = copy_for_job(ws, query.known_lenses, in_use=of_jobs)
+        query = query.replaced(known_lenses=table)
     payload: CutoutExportPayload = {"query": query.saved(), "out": str(out), "spec": spec.saved()}
     title = f"Write cutouts of {query.name} to {out.name}"
-    return jobs.enqueue(ws.database, kind="export-cutouts", title=title, payload=payload, once=True)
+    return jobs.enqueue(ws.database, kind=KIND, title=title, payload=payload, once=True)
 
 
 def export_cutouts(
