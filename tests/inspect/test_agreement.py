@@ -10,6 +10,7 @@ from lensapp.core.errors import InvalidInput
 from lensapp.core.inspect.agreement import (
     SharedVerdicts,
     cohen_kappa,
+    kappa_interval,
     krippendorff_alpha,
     shared_verdicts,
     wilson_rate,
@@ -89,3 +90,13 @@ def test_rates_carry_wilsons_interval() -> None:
     assert np.isnan(wilson_rate(0, 0).value)
     with pytest.raises(InvalidInput, match="3 hits in 2 cases"):
         wilson_rate(3, 2)
+
+
+def test_the_interval_of_kappa_equals_that_worked_by_hand() -> None:
+    first, second = np.array([0] * 5 + [1] * 5), np.array([0] * 4 + [1] * 5 + [0])
+    assert cohen_kappa(first, second) == pytest.approx(0.6)  # 8 of 10 equal, 5 by chance
+    # Wilson's limits of 8 in 10 are 0.4902 and 0.9433: less 0.5, over 0.5.
+    assert kappa_interval(first, second) == pytest.approx((-0.0197, 0.8867), abs=2e-4)
+    low, high = kappa_interval(first, first)
+    assert (low < 0.5, high) == (True, pytest.approx(1.0)), "full agreement on ten leaves room"
+    assert np.isnan(kappa_interval(first[:5], first[:5])).all()

@@ -21,8 +21,10 @@ def ws(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Workspace:
     return Workspace.open(tmp_path / "workspace")
 
 
-def grade_all(ws: Workspace, inspector: str, letters: str, *, seconds: float = 3) -> None:
-    """Grade every candidate, blind tests too, with these letters in turn."""
+def grade_all(
+    ws: Workspace, inspector: str, letters: str, *, seconds: float | None = 3, only: int = 99
+) -> None:
+    """Grade every candidate or the first, blind tests too, with these letters in turn."""
     review = reviews.get_review(ws.database, "look")
     ops = [
         {
@@ -32,7 +34,7 @@ def grade_all(ws: Workspace, inspector: str, letters: str, *, seconds: float = 3
             "voted_at": 1e9,
             "seconds_spent": seconds,
         }
-        for place, key in enumerate(open_review(ws, review.id).queue.tolist(), 1)
+        for place, key in enumerate(open_review(ws, review.id).queue.tolist()[:only], 1)
     ]
     post = VotePost.parse({"client": f"tab-{inspector}-000", "ops": ops})
     record_votes(ws, review=review, inspector=inspector, post=post)
@@ -144,4 +146,33 @@ def test_each_kappa_of_a_larger_team_has_its_number_of_candidates(ws: Workspace)
     for inspector, letters in (("ada", "AX"), ("bob", "AC"), ("cyd", "XA")):
         grade_all(ws, inspector, letters)
     [kappas] = figures_of(open_page("team", review="look"))
-    assert "−1.00<br>n = 10" in str(kappas)
+    [points] = [trace for trace in kappas["data"] if trace["mode"] == "markers+text"]
+    assert kappas["layout"]["yaxis"]["ticktext"] == ["ada,<br>bob", "ada,<br>cyd", "bob,<br>cyd"]
+    assert "−1.00, n = 10" in points["text"]
+
+
+def test_pairs_without_a_kappa_say_why(ws: Workspace) -> None:
+    add_survey(ws)
+    create_review(ws, name="look", source_name="sky", spec=ReviewSpec(order="given", limit=10))
+    for inspector, letters in (("ada", "AX"), ("bob", "A"), ("cyd", "A")):
+        grade_all(ws, inspector, letters, only=4 if inspector == "bob" else 10)
+    page = open_page("team", review="look")
+    [kappas] = figures_of(page)
+    said = [note["text"] for note in kappas["layout"]["annotations"]]
+    assert said == ["fewer than 5 candidates in common (n = 4)"] * 2
+    for inspector in ("dan", "eva", "fay"):
+        grade_all(ws, inspector, "AX")
+    [kappas] = figures_of(page.run())
+    said = [note["text"] for note in kappas["layout"]["annotations"]]
+    assert len(said) == 15, "each pair once"
+    assert said.count("–<br>n = 4") == 5
+    assert any("–: fewer than 5 candidates in common" in text.value for text in page.caption)
+
+
+def test_columns_in_which_nobody_has_a_value_are_left_out_and_it_is_said_why(ws: Workspace) -> None:
+    add_survey(ws)
+    create_review(ws, name="look", source_name="sky", spec=ReviewSpec(order="given", limit=10))
+    grade_all(ws, "ada", "AX", seconds=None)
+    page = open_page("team", review="look")
+    assert {*page.dataframe[0].value} == {"inspector", "graded"}
+    assert any("No times: these votes came without the seconds" in text.value for text in page.caption)

@@ -14,6 +14,7 @@ from lensapp.core.inspect.agreement import (
     Rate,
     SharedVerdicts,
     cohen_kappa,
+    kappa_interval,
     krippendorff_alpha,
     shared_verdicts,
     wilson_rate,
@@ -70,11 +71,13 @@ class InspectorRecord:
 
 @dataclass(frozen=True)
 class Pair:
-    """Cohen's kappa of two inspectors on the candidates that both graded."""
+    """Cohen's kappa of two inspectors on the candidates that both graded, with its 95 % interval."""
 
     first: str
     second: str
     kappa: float
+    low: float
+    high: float
     candidates: int
 
 
@@ -241,7 +244,8 @@ def pairwise_kappa(votes: Sequence[Vote], names: Sequence[str]) -> tuple[Pair, .
     for first, second in combinations(range(len(names)), 2):
         shared = np.isfinite(values[first]) & np.isfinite(values[second])
         codes = [np.rint(1000 * values[one, shared]).astype(np.int64) for one in (first, second)]
-        pairs.append(Pair(names[first], names[second], cohen_kappa(*codes), int(shared.sum())))
+        kappa, (low, high) = cohen_kappa(*codes), kappa_interval(*codes)
+        pairs.append(Pair(names[first], names[second], kappa, low, high, int(shared.sum())))
     return tuple(pairs)
 
 

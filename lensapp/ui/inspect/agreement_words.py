@@ -12,6 +12,8 @@ from lensapp.ui.shared.markup import plain, plain_all
 from lensapp.ui.shared.widgets import counted, number
 
 TENTATIVE_ALPHA, FIRM_ALPHA = 0.667, 0.8
+LEAST_COMMON = 5  # candidates: κ of fewer is hardly more than a coin's
+NO_KAPPA = f"fewer than {LEAST_COMMON} candidates in common, or one grade throughout"
 WIDE_INTERVAL = 0.4  # wider than the limits above lie apart: few candidates, of which little can be said
 ALPHA_HELP = (
     "1 is full agreement, 0 is chance; the interval is a bootstrap over candidates. Krippendorff (2004, "
@@ -83,14 +85,21 @@ def alpha_text(alpha: Alpha) -> str:
     )
 
 
+def why_no_kappa(pair: Pair) -> str:
+    """Return why a pair of inspectors has no κ that says something; empty where it has one."""
+    if pair.candidates < LEAST_COMMON:
+        return f"fewer than {LEAST_COMMON} candidates in common"
+    return "one grade throughout" if math.isnan(pair.kappa) else ""
+
+
 def kappa_text(pair: Pair) -> str:
     """Return Cohen's kappa of the only pair of inspectors in words: a figure would hold one number."""
     pairs = plain_all([pair.first, pair.second])
-    if math.isnan(pair.kappa):
-        return f"Cohen's κ of {pairs} is undefined on {counted(pair.candidates, 'candidate')} graded by both."
+    if why := why_no_kappa(pair):
+        return f"Cohen's κ of {pairs} is not given: {why} (n = {number(pair.candidates)})."
     return (
-        f"**Cohen's κ = {fixed(pair.kappa)}** of {pairs}, on {counted(pair.candidates, 'candidate')} graded "
-        "by both"
+        f"**Cohen's κ = {fixed(pair.kappa)}** ({fixed(pair.low)} to {fixed(pair.high)}) of {pairs}, on "
+        f"{counted(pair.candidates, 'candidate')} graded by both"
     )
 
 

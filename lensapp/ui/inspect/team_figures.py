@@ -1,6 +1,6 @@
 """Figures about inspectors: completeness against false positives, agreement of pairs, pace of one."""
 
-from itertools import permutations
+from collections.abc import Sequence
 
 import numpy as np
 import plotly.graph_objects as go
@@ -9,13 +9,15 @@ from lensapp.core.inspect.agreement import Rate
 from lensapp.core.inspect.grades import GradeScheme
 from lensapp.core.inspect.pace import IDLE_SECONDS
 from lensapp.core.numerals import fixed
-from lensapp.services.inspect.team import InspectorRecord, Team
+from lensapp.services.inspect.team import InspectorRecord, Pair, Team
+from lensapp.ui.inspect.agreement_words import NO_KAPPA, why_no_kappa
 from lensapp.ui.shared import figures
 from lensapp.ui.shared.pictures import grade_ink
 from lensapp.ui.shared.widgets import counted, number
 
 HEIGHT = 340
 NAME_LETTERS = 12  # in a line of a name beside or below a matrix
+MOST_IN_ROWS = 5  # inspectors, of whom each pair has a row
 SECONDS = (0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 60)  # marked on the axis; no look is shorter than the first
 SYMBOLS = ("circle", "square", "diamond", "x", "cross", "triangle-up", "star", "pentagon", "hexagon")
 
@@ -71,53 +73,105 @@ def _error_bars(rate: Rate) -> dict[str, object]:
 
 
 def show_kappas(team: Team) -> None:
-    """Show Cohen's kappa of every pair of inspectors."""
-    names = [record.name for record in team.inspectors]
-    row_of = {name: row for row, name in enumerate(names)}
-    kappa = np.full((len(names), len(names)), np.nan)
-    text = np.full(kappa.shape, "", object)
-    for pair in team.pairs:
-        for cell in permutations((row_of[pair.first], row_of[pair.second])):
-            kappa[cell] = pair.kappa
-            if not np.isnan(pair.kappa):
-                text[cell] = f"{fixed(pair.kappa)}<br>n = {number(pair.candidates)}"
-    alike, contrary = (figures.faded(colour, 0.5) for colour in figures.line_colours()[:2])
-    figure = go.Figure(
-        go.Heatmap(
-            z=kappa,
-            x=names,
-            y=names,
-            zmin=-1,
-            zmax=1,
-            colorscale=[(0.0, contrary), (0.5, figures.grid()), (1.0, alike)],
-            text=text,
-            texttemplate="%{text}",
-            textfont={"color": figures.ink()},
-            xgap=2,
-            ygap=2,
-            hovertemplate="%{y} and %{x}: κ = %{text}<extra></extra>",
-            colorbar={"title": "κ", "thickness": 12},
-        )
-    )
-    ticks = {"tickvals": names, "ticktext": [figures.wrapped(name, most=NAME_LETTERS) for name in names]}
-    figure.update_xaxes(showgrid=False, **ticks)
-    figure.update_yaxes(autorange="reversed", showgrid=False, **ticks)
+    """Show Cohen's kappa of every pair of inspectors: of few in a row each, of many in a matrix."""
+    few = len(team.inspectors) <= MOST_IN_ROWS
+    figure = _kappas_in_rows(team.pairs) if few else _kappa_matrix(team)
     candidates = [pair.candidates for pair in team.pairs]
     span = " to ".join(map(str, sorted({min(candidates), max(candidates)})))
+    bars = "; 95 % intervals" if few else ""
+    blank = "" if few or not any(map(why_no_kappa, team.pairs)) else f" –: {NO_KAPPA}."
     figures.show_figure(
         figure,
         title="Cohen's kappa of each pair of inspectors",
-        caption=f"n = {span} candidates graded by both; 1 is agreement, 0 chance.",
+        caption=f"n = {span} candidates graded by both; 1 is agreement, 0 chance{bars}.{blank}",
         csv=figures.csv_text(
             {
                 "first": [pair.first for pair in team.pairs],
                 "second": [pair.second for pair in team.pairs],
                 "kappa": [pair.kappa for pair in team.pairs],
+                "low": [pair.low for pair in team.pairs],
+                "high": [pair.high for pair in team.pairs],
                 "candidates": candidates,
             }
         ),
-        height=max(HEIGHT, 120 + 44 * len(names)),
+        height=110 + 52 * len(team.pairs) if few else max(HEIGHT, 120 + 44 * len(team.inspectors)),
     )
+
+
+def _kappas_in_rows(pairs: Sequence[Pair]) -> go.Figure:
+    """Return a row for each pair: κ with its interval and number of candidates, or why there is none."""
+    told = [(row, pair) for row, pair in enumerate(pairs) if not why_no_kappa(pair)]
+    figure = go.Figure()
+    figure.add_scatter(
+        x=[pair.kappa for _, pair in told],
+        y=[row for row, _ in told],
+        error_x={
+            "type": "data",
+            "symmetric": False,
+            "array": [pair.high - pair.kappa for _, pair in told],
+            "arrayminus": [pair.kappa - pair.low for _, pair in told],
+            "thickness": 1.5,
+        },
+        mode="markers+text",
+        text=[f"{fixed(pair.kappa)}, n = {number(pair.candidates)}" for _, pair in told],
+        textposition="top center",
+        marker={"size": 10, "color": figures.line_colours()[0]},
+        customdata=[
+            f"{pair.first}, {pair.second}: κ {fixed(pair.low)} to {fixed(pair.high)}" for _, pair in told
+        ],
+        hovertemplate="%{customdata}<extra></extra>",
+    )
+    for row, pair in enumerate(pairs):
+        if why := why_no_kappa(pair):
+            words = f"{why} (n = {number(pair.candidates)})"
+            figure.add_annotation(x=0, y=row, text=words, showarrow=False, xanchor="left", xshift=6)
+    figure.add_vline(x=0, line=figures.CHANCE)
+    lowest = min([pair.low for _, pair in told], default=0.0)
+    figure.update_xaxes(title="Cohen's κ", range=[min(-0.15, lowest - 0.05), 1.05])
+    ticks = {"tickvals": [*range(len(pairs))], "ticktext": [_in_lines(pair) for pair in pairs]}
+    figure.update_yaxes(range=[len(pairs) - 0.5, -0.7], showgrid=False, **ticks)
+    figure.update_layout(showlegend=False)
+    return figure
+
+
+def _in_lines(pair: Pair) -> str:
+    """Return the two names of a pair, a line each."""
+    return "<br>".join(figures.wrapped(name, most=NAME_LETTERS) for name in (f"{pair.first},", pair.second))
+
+
+def _kappa_matrix(team: Team) -> go.Figure:
+    """Return κ and number of candidates of each pair, once: below the diagonal."""
+    names = [record.name for record in team.inspectors]
+    row_of = {name: row for row, name in enumerate(names)}
+    kappa = np.full((len(names) - 1, len(names) - 1), np.nan)
+    text = np.full(kappa.shape, "", object)
+    for pair in team.pairs:
+        column, row = sorted((row_of[pair.first], row_of[pair.second]))
+        blank = bool(why_no_kappa(pair))
+        kappa[row - 1, column] = np.nan if blank else pair.kappa
+        text[row - 1, column] = f"{'–' if blank else fixed(pair.kappa)}<br>n = {number(pair.candidates)}"
+    alike, contrary = (figures.faded(colour, 0.5) for colour in figures.line_colours()[:2])
+    figure = go.Figure(
+        go.Heatmap(
+            z=kappa,
+            zmin=-1,
+            zmax=1,
+            colorscale=[(0.0, contrary), (0.5, figures.grid()), (1.0, alike)],
+            text=text,
+            xgap=2,
+            ygap=2,
+            hovertemplate="κ = %{text}<extra></extra>",
+            colorbar={"title": "κ", "thickness": 12},
+        )
+    )
+    font = {"color": figures.ink()}
+    for row, column in np.argwhere(text != "").tolist():  # a heat map writes nothing where it has no value
+        figure.add_annotation(x=column, y=row, text=text[row, column], showarrow=False, font=font)
+    for axis, shown in ((figure.update_xaxes, names[:-1]), (figure.update_yaxes, names[1:])):
+        words = [figures.wrapped(name, most=NAME_LETTERS) for name in shown]
+        axis(showgrid=False, tickvals=[*range(len(shown))], ticktext=words)
+    figure.update_yaxes(autorange="reversed")
+    return figure
 
 
 def timed(record: InspectorRecord) -> list[tuple[int, str, float]]:

@@ -60,6 +60,7 @@ TESTED: dict[str, Callable[[InspectorRecord], Rate]] = {  # columns that are lef
     "false positives": attrgetter("false_positives"),
     "self-agreement": attrgetter("self_agreement"),
 }
+NO_TIMES = "No times: these votes came without the seconds that they took, as from a table or a command."
 NO_TESTS = (
     "No blind tests: a review opened with some measures how complete and consistent its inspectors are."
 )
@@ -207,6 +208,10 @@ def _hours_left(record: InspectorRecord) -> float | None:
     return None if is_hasty(record.seconds_each) and record.hours_left else record.hours_left
 
 
+# Columns that are left out where no vote has a time.
+IN_WORDS: dict[str, Callable[[float | None], str]] = {"seconds each": seconds_text, "hours left": time_left}
+
+
 def inspector_table(records: tuple[InspectorRecord, ...]) -> pd.DataFrame:
     """Return one row per inspector as it is shown."""
     return pd.DataFrame(
@@ -229,16 +234,14 @@ def _show_inspectors(team: Team) -> None:
     """Show the table of inspectors and, where they were tested, the figure of their rates."""
     table = inspector_table(team.inspectors)
     tested = any(record.completeness.cases or record.false_positives.cases for record in team.inspectors)
-    untried = (
-        []
-        if team.tests_hidden
-        else [
-            name for name, rate in TESTED.items() if not any(rate(record).cases for record in team.inspectors)
-        ]
-    )
+    untried = [
+        name for name, rate in TESTED.items() if not any(rate(record).cases for record in team.inspectors)
+    ]
+    untried += [name for name in IN_WORDS if table[name].isna().all()]
+    shown = table.drop(columns=untried)
     number_column, text = st.column_config.NumberColumn, st.column_config.TextColumn
     st.dataframe(
-        table.drop(columns=untried).style.format({"seconds each": seconds_text, "hours left": time_left}),
+        shown.style.format({name: words for name, words in IN_WORDS.items() if name in shown}),
         hide_index=True,
         height="content",
         placeholder="–",
@@ -267,6 +270,8 @@ def _show_inspectors(team: Team) -> None:
         words = TESTS_HIDDEN if team.tests_hidden else NO_TESTS
         st.caption(RATES if tested else words, width="stretch")
         download("CSV", table.to_csv, file_name=f"{team.review.name}-inspectors.csv")
+    if "seconds each" in untried:
+        st.caption(f":material/info: {NO_TIMES}")
     if hasty := [record.name for record in team.inspectors if is_hasty(record.seconds_each)]:
         st.caption(f":material/info: {HASTY.format(names=plain_all(hasty))}")
 
