@@ -15,7 +15,8 @@ from lensapp.core.inspect.consensus import B_FROM, last_votes, vote_values
 from lensapp.services.evaluate.evaluation import Evaluation, load_evaluation
 from lensapp.storage import datasets, evaluations, reviews, sources, studies
 from lensapp.storage.evaluations import StoredEvaluation
-from lensapp.storage.records import Run
+from lensapp.storage.queries import Columns
+from lensapp.storage.records import Run, Source
 from lensapp.storage.scores import stored_scores
 from lensapp.storage.workspace import Workspace
 
@@ -24,6 +25,7 @@ SHARE_LISTED = 0.1
 DOUBTFUL = 0.55  # probability of the label by votes and scores, below which it is listed
 ABLE_AUROC = 0.9  # below, a network is wrong more often than labels usually are
 LENS = "lens"
+ALL_CERTAIN = "All labels are of painted lenses or simulated cutouts, and so certain: none is judged"
 PLAIN_CLASSES = ("nonlens", "lens")
 
 
@@ -59,7 +61,7 @@ def label_suspects(ws: Workspace, run: Run) -> dict[str, Any]:
         `origin`, `auroc` of the scores (None of several classes), `judged` and `suspects` (numbers of
         cutouts), `listed`: cutout, candidate, label, suggested
         label, the probability of the label and its quality, of those that confident learning holds for wrong,
-        at most 500. `painted` lenses, and simulated ones, are certain: as many are not among them.
+        at most 500. Labels of `painted` lenses and of simulated cutouts are certain: as many are left out.
         `shares` are the numbers of suspects and judged of each class and, of several, source. `doubtful` are
         those that come next, up to a tenth of the cutouts judged. `crowd` is what `crowd_suspects` gives,
         `votes` how many there were.
@@ -69,9 +71,11 @@ def label_suspects(ws: Workspace, run: Run) -> dict[str, Any]:
     InvalidInput
         When there are no such scores.
     """
+    members = datasets.member_columns(ws.database, run.dataset_id)
     judged, votes = out_of_sample(ws, run), votes_that_count(ws, run)
     found = label_quality(judged.labels, judged.probabilities)
-    certain = np.isin(judged.cutout_ids, certain_lenses(ws, run))
+    sure = certain_cutouts(ws, members)
+    certain = np.isin(judged.cutout_ids, sure)
     suspects, count = int((found.suspect & ~certain).sum()), int((~certain).sum())
     tenth = max(suspects, round(SHARE_LISTED * count))
     order = suspicion_order(found)
@@ -96,19 +100,23 @@ def label_suspects(ws: Workspace, run: Run) -> dict[str, Any]:
         "judged": count,
         "painted": int(certain.sum()),
         "suspects": suspects,
-        "shares": _shares(ws, run, judged, suspect=found.suspect, kept=~certain),
+        "shares": _shares(ws, members, judged, suspect=found.suspect, kept=~certain),
         "listed": listed[:suspects],
         "doubtful": listed[suspects:],
         "votes": votes,
-        "crowd": crowd_suspects(ws, run, judged),
+        "crowd": crowd_suspects(ws, run, judged, members, sure),
     }
 
 
 def _shares(
-    ws: Workspace, run: Run, judged: OutOfSample, *, suspect: NDArray[np.bool_], kept: NDArray[np.bool_]
+    ws: Workspace,
+    members: Columns,
+    judged: OutOfSample,
+    *,
+    suspect: NDArray[np.bool_],
+    kept: NDArray[np.bool_],
 ) -> list[dict[str, Any]]:
     """Return of each class, and of each source where there are several, how many labels are suspect."""
-    members = datasets.member_columns(ws.database, run.dataset_id)
     places = rows_of(judged.cutout_ids, members["cutout_id"])
     source_ids = np.where(places == ABSENT, 0, members["source_id"][places])
     names = {one.id: one.name for one in sources.list_sources(ws.database)}
@@ -124,11 +132,24 @@ def _shares(
     ]
 
 
-def certain_lenses(ws: Workspace, run: Run) -> NDArray[np.int64]:
-    """Return the lenses of a run's dataset that were painted or simulated: their label is certain."""
-    members = datasets.member_columns(ws.database, run.dataset_id)
-    made = [source.id for source in sources.list_sources(ws.database) if source.kind in sources.MADE]
-    certain = np.isin(members["source_id"], made) & (members["label"] == LENS)
+def certain_cutouts(ws: Workspace, members: Columns) -> NDArray[np.int64]:
+    """Return the members of a dataset whose label is certain: painted lenses, and whatever is simulated.
+
+    That holds lenses and non-lenses of a simulated survey; what was not painted on is as the hosts are.
+    """
+    every = {source.name: source for source in sources.list_sources(ws.database)}
+
+    def is_simulated(source: Source) -> bool:
+        hosts = [every.get(name) for name in source.spec.get("hosts", ())]
+        on_simulated = all(host is not None and host.kind == sources.SIMULATED for host in hosts)
+        return source.kind == sources.SIMULATED or (
+            source.kind == sources.PAINTED and bool(hosts) and on_simulated
+        )
+
+    simulated = [source.id for source in every.values() if is_simulated(source)]
+    painted = [source.id for source in every.values() if source.kind == sources.PAINTED]
+    certain = np.isin(members["source_id"], simulated)
+    certain |= np.isin(members["source_id"], painted) & (members["label"] == LENS)
     ids: NDArray[np.int64] = members["cutout_id"][certain]
     return ids
 
@@ -152,6 +173,8 @@ def suspicion_doubt(noise: dict[str, Any]) -> str:
 
 def suspects_in_words(noise: dict[str, Any]) -> str:
     """Return how many labels confident learning suspects: wrong they are called only by an able network."""
+    if not noise["judged"]:
+        return ALL_CERTAIN
     held = "contradict the scores" if suspicion_doubt(noise) else "are probably wrong"
     return f"{noise['suspects']} of {noise['judged']} labels {held}"
 
@@ -246,10 +269,13 @@ def _of_lens(scores: NDArray[Any]) -> NDArray[np.float64]:
     return np.stack([1.0 - clipped, clipped], axis=1)
 
 
-def crowd_suspects(ws: Workspace, run: Run, judged: OutOfSample) -> dict[str, Any] | None:
+def crowd_suspects(
+    ws: Workspace, run: Run, judged: OutOfSample, members: Columns, certain: NDArray[np.int64]
+) -> dict[str, Any] | None:
     """Return what the votes of several inspectors and the scores say together, by CROWDLAB.
 
-    Cutouts that a run scored outside its training part count, too. A vote of B or better says lens, any
+    Cutouts that a run scored outside its training part count, too; those whose label is `certain` tell of the
+    inspectors, and are not listed. A vote of B or better says lens, any
     other one that it is none.
 
     Returns
@@ -259,7 +285,6 @@ def crowd_suspects(ws: Workspace, run: Run, judged: OutOfSample) -> dict[str, An
         suggested label, quality, agreement and votes, where inspectors and scores contradict the label or
         leave it in doubt. None where no two inspectors judged one of the cutouts.
     """
-    members = datasets.member_columns(ws.database, run.dataset_id)
     labels = dict(zip(members["cutout_id"].tolist(), members["label"].tolist(), strict=True))
     trained = set(members["cutout_id"][members["part"] == "train"].tolist())
     votes = reviews.votes_of(ws.database)
@@ -283,7 +308,7 @@ def crowd_suspects(ws: Workspace, run: Run, judged: OutOfSample) -> dict[str, An
     given = [labels.get(key) for key in ids.tolist()]
     suggested = [PLAIN_CLASSES[label] for label in found.label.tolist()]
     contradicts = np.array([mine not in (None, other) for mine, other in zip(given, suggested, strict=True)])
-    doubtful = found.quality < DOUBTFUL
+    doubtful, sure = found.quality < DOUBTFUL, np.isin(ids, certain)
     order = np.lexsort((np.where(contradicts, -found.quality, found.quality), ~contradicts))
     return {
         "judged": len(ids),
@@ -299,6 +324,6 @@ def crowd_suspects(ws: Workspace, run: Run, judged: OutOfSample) -> dict[str, An
                 "votes": int(found.votes[row]),
             }
             for row in order.tolist()
-            if contradicts[row] or doubtful[row]
+            if (contradicts[row] or doubtful[row]) and not sure[row]
         ][:LISTED],
     }

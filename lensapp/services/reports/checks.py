@@ -257,7 +257,7 @@ def _audit(kept: KeptAudit | None) -> Iterator[Section]:
 
 def label_noise_in_words(noise: dict[str, Any]) -> str:
     """Return how many labels confident learning, and votes and scores together, hold for wrong."""
-    words = f"{suspects_in_words(noise)}, by scores of {noise['origin']}"
+    words = suspects_in_words(noise) + (f", by scores of {noise['origin']}" if noise["judged"] else "")
     crowd, doubt = noise["crowd"], suspicion_doubt(noise)
     end = f" {doubt}" if doubt else ""
     if crowd is None:

@@ -3,6 +3,7 @@
 import json
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -16,6 +17,7 @@ from lensapp.services.evaluate import realism
 from lensapp.services.evaluate.audits import audit, keep_audit, kept_audit, start_audit
 from lensapp.services.evaluate.label_noise import label_suspects, out_of_sample, suspicion_doubt
 from lensapp.services.evaluate.realism import realism_of_dataset
+from lensapp.services.reports.checks import label_noise_in_words
 from lensapp.storage import datasets, queue, reviews, runs, sources, studies, tables
 from lensapp.storage.evaluations import load_evaluation, save_evaluation
 from lensapp.storage.scores import stored_scores
@@ -191,6 +193,7 @@ def test_votes_of_two_inspectors_against_a_label_are_listed(ws: Workspace) -> No
     ids = load_evaluation(ws.run_folder("husky"), "test").cutout_ids
     assert label_suspects(ws, run)["crowd"] is None
     source = sources.get_source(ws.database, "wolves")
+    sources.finish_source(ws.database, source.id, quality={}, kind="import")
     review = reviews.create_review(
         ws.database, name="round", source_id=source.id, run_id=run.id, spec={}, queue=ids
     )
@@ -203,6 +206,8 @@ def test_votes_of_two_inspectors_against_a_label_are_listed(ws: Workspace) -> No
     assert crowd["judged"] == 20
     assert noise["votes"] == 40
     assert set(crowd["inspectors"]) == {"Ada", "Grace"}
+    sources.finish_source(ws.database, source.id, quality={}, kind="demo")  # people are wrong, not labels
+    assert label_suspects(ws, run)["crowd"] == crowd | {"listed": []}
     first = crowd["listed"][0]
     assert (first["cutout"], first["label"], first["suggested"], first["votes"]) == (
         wrong,
@@ -212,8 +217,7 @@ def test_votes_of_two_inspectors_against_a_label_are_listed(ws: Workspace) -> No
     )
 
 
-@pytest.mark.parametrize("made", ["paint", "demo"])
-def test_suspects_are_listed_apart_from_labels_that_are_only_in_doubt(ws: Workspace, made: str) -> None:
+def test_suspects_are_listed_apart_from_labels_that_are_only_in_doubt(ws: Workspace) -> None:
     """Of 120 cutouts that scores tell, four labels are wrong; the one told most surely comes first."""
     folder, ids = ws.run_folder("husky"), np.arange(1, 121)
     stored = load_evaluation(folder, "test")
@@ -243,7 +247,7 @@ def test_suspects_are_listed_apart_from_labels_that_are_only_in_doubt(ws: Worksp
         for name, lens in (("nonlens", False), ("lens", True))
     }
     with ws.database.write() as connection:
-        connection.execute(update(tables.sources).values(kind=made))
+        connection.execute(update(tables.sources).values(kind="paint"))
     painted = label_suspects(ws, runs.get_run(ws.database, "husky"))
     members = datasets.member_columns(ws.database, runs.get_run(ws.database, "husky").dataset_id)
     lenses = set(members["cutout_id"][members["label"] == "lens"].tolist()) & set(ids.tolist())
@@ -279,6 +283,7 @@ def test_votes_cast_since_an_audit_are_told_and_one_click_audits_again_with_its_
     assert not any("since this audit" in one.value for one in page.warning)
     ids = load_evaluation(ws.run_folder("husky"), "test").cutout_ids.tolist()
     source = sources.get_source(ws.database, "wolves")
+    sources.finish_source(ws.database, source.id, quality={}, kind="import")
     review = reviews.create_review(
         ws.database, name="round", source_id=source.id, run_id=run.id, spec={}, queue=np.array(ids)
     )
@@ -294,6 +299,11 @@ def test_votes_cast_since_an_audit_are_told_and_one_click_audits_again_with_its_
 
 def test_evaluate_shows_the_audit_and_opens_suspects(ws: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("LENSAPP_WORKSPACE", str(ws.folder))
+    keep_audit(ws, "husky", audit(ws, run_name="husky", spec=AuditSpec()) | {"shift": []})
+    page = open_page("evaluate", run="husky", view="audits")
+    assert any("and so certain: none is judged" in one.value for one in page.caption), "all are simulated"
+    wolves = sources.get_source(ws.database, "wolves")
+    sources.finish_source(ws.database, wolves.id, quality={}, kind="import")
     keep_audit(ws, "husky", audit(ws, run_name="husky", spec=AuditSpec()) | {"shift": []})
     page = open_page("evaluate", run="husky", view="audits")
     tables = [one.value for one in page.dataframe]
@@ -313,3 +323,22 @@ def test_evaluate_offers_the_audit_with_one_click(tmp_path: Path, monkeypatch: p
     page.button(key="start-audit-elu_cnn-1").click().run()
     assert not page.exception
     assert [job.kind for job in queue.list_jobs(made.database)] == ["audit"]
+
+
+@pytest.mark.parametrize(("kind", "spec"), [("demo", {}), ("paint", {"hosts": ["dogs"]})])
+def test_of_simulated_cutouts_no_label_is_judged_and_the_members_are_read_once(
+    ws: Workspace, kind: str, spec: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = runs.get_run(ws.database, "husky")
+    wolves = sources.get_source(ws.database, "wolves")
+    if kind == "paint":  # on a simulated survey
+        pack_source(ws, "dogs", np.zeros((1, 8, 8, 3), np.float32), [{"row": 0, "candidate_id": "d"}])
+        dogs = sources.get_source(ws.database, "dogs")
+        sources.finish_source(ws.database, dogs.id, quality={}, kind="demo")
+    sources.finish_source(ws.database, wolves.id, quality={}, kind=kind, spec=spec)
+    read, asked = datasets.member_columns, []
+    monkeypatch.setattr(datasets, "member_columns", lambda *of, **how: asked.append(of) or read(*of, **how))
+    noise = label_suspects(ws, run)
+    assert (noise["judged"], noise["suspects"], noise["listed"], noise["shares"]) == (0, 0, [], [])
+    assert len(asked) == 1
+    assert label_noise_in_words(noise).startswith("All labels are of painted lenses or simulated cutouts")

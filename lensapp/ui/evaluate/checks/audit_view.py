@@ -18,7 +18,7 @@ from lensapp.services.evaluate.figure_tables import (
     shortcut_table,
     suspect_shares,
 )
-from lensapp.services.evaluate.label_noise import suspects_title, suspicion_doubt
+from lensapp.services.evaluate.label_noise import ALL_CERTAIN, suspects_title, suspicion_doubt
 from lensapp.services.evaluate.realism import realism_of_dataset
 from lensapp.storage.records import Cutout, Run
 from lensapp.storage.workspace import Workspace
@@ -156,6 +156,8 @@ def _show_label_noise(ws: Workspace, run: Run, noise: dict[str, Any]) -> None:
     st.caption(
         f"Confident learning takes {number(noise['suspects'])} of {counted(noise['judged'], 'label')} to be "
         f"wrong, by scores of {plain(noise['origin'])}.{ranked}{_left_out(noise)}"
+        if noise["judged"]
+        else f"{ALL_CERTAIN}. The audit judges labels of real cutouts."
     )
     shares = suspect_shares(noise)
     if noise["suspects"] and len(shares):
@@ -187,10 +189,10 @@ def _show_label_noise(ws: Workspace, run: Run, noise: dict[str, Any]) -> None:
 
 
 def _left_out(noise: dict[str, Any]) -> str:
-    """Return that the labels of painted and simulated lenses are certain, where there are some."""
+    """Return that the labels of painted lenses and simulated cutouts are certain, where there are some."""
     if not noise.get("painted"):
         return ""
-    return f" Left out: {counted(noise['painted'], 'painted or simulated lens')}, whose label is certain."
+    return f" Left out: {counted(noise['painted'], 'painted or simulated cutout')}, whose label is certain."
 
 
 def _suspects(ws: Workspace, run: Run, listed: Sequence[dict[str, Any]], figure: str, *, name: str) -> None:
