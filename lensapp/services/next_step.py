@@ -222,7 +222,7 @@ def _stages(
 ) -> tuple[RoundStage, ...]:
     """Return the stages of a chain; scores, votes and the export are `of_source`.
 
-    Votes are done once all of a review are given, or once those given are used.
+    Votes are done once all of a review are given, or once those given are used; never without any.
     """
     source, dataset, run = chain.source, chain.dataset, chain.run
     scored_by, review = of_source.run, of_source.review
@@ -253,7 +253,7 @@ def _stages(
             f"by {scored_by.name}" if scored_by and of_source.scored else "Not scored yet.",
         ),
         "Votes": (
-            review is not None and (votes_used or of_source.graded >= review.size),
+            review is not None and of_source.graded > 0 and (votes_used or of_source.graded >= review.size),
             of_source.graded if review else None,
             review.size if review else None,
             f"candidates of {review.name} graded" if review else "No review of them yet.",

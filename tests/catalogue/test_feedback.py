@@ -15,6 +15,7 @@ from lensapp.services.catalogue import feedback
 from lensapp.services.catalogue.feedback_plans import plan_feedback
 from lensapp.services.catalogue.label_origin import read_origin, write_origin
 from lensapp.services.inspect.queues import create_review, is_fed_back, review_of_cutouts
+from lensapp.services.next_step import round_of
 from lensapp.services.split import datasets as dataset_service
 from lensapp.services.split.split_tables import fitting_sources
 from lensapp.services.split.versions import stored_checksum
@@ -419,3 +420,21 @@ def test_an_ordinary_review_is_fed_back_and_can_be_kept_out(ws: Workspace, field
     assert is_fed_back(ws, create_review(ws, name="usual", source_name="field", spec=IN_ORDER))
     kept_out = IN_ORDER.replaced(feeds_back=False)
     assert not is_fed_back(ws, create_review(ws, name="training-people", source_name="field", spec=kept_out))
+
+
+def test_the_stage_of_votes_is_done_by_votes_and_not_by_a_version(
+    ws: Workspace, parent: Dataset, field: Source
+) -> None:
+    grades = {"field-000": "A", "field-003": "X"}
+    look = grade(ws, field, grades)
+    add_review(ws, field, "later")
+    made = feedback.feed_back(ws, dataset_name="sky-v1", review_names=["look", "later"], rules=RULES)
+    assert made.spec["reviews"] == ["look"], "nobody voted in the other"
+
+    def is_done(name: str) -> bool:
+        stages = round_of(ws, {"source": "field", "review": name}, [], led_by="review").stages
+        return next(stage.done for stage in stages if stage.name == "Votes")
+
+    assert (is_done("look"), is_done("later")) == (True, False)
+    add_votes(ws, look, "ann", {ids_of(ws, field)[key]: None for key in grades})
+    assert not is_done("look"), "all are withdrawn"

@@ -123,7 +123,7 @@ def freeze_votes(
         bands=used[0].bands,
         spec={
             "kind": "votes",
-            "reviews": list(review_names),
+            "reviews": list(graded.review_names),
             "rules": rules.saved(),
             "split": split_by.saved(),
             **_spec_of_hasty(graded.hasty_behind(split.part != "")),

@@ -69,6 +69,12 @@ class Graded:
     hasty: list[Vote]
     rules: FeedbackRules
 
+    @property
+    def review_names(self) -> tuple[str, ...]:
+        """The reviews that hold a vote which counts."""
+        voted = {vote.review_id for vote in self.counted}
+        return tuple(review.name for review in self.reviews if review.id in voted)
+
     def hasty_behind(self, which: NDArray[np.bool_]) -> HastyVotes:
         """Return the hasty votes behind the labels of some of the cutouts, or those that are left out."""
         if not self.rules.count_hasty:
@@ -232,7 +238,7 @@ def plan_feedback(
     parts = np.array([part_of.get(key, "") for key in consensus.cutout_id.tolist()], object)
     return FeedbackPlan(
         parent=parent,
-        reviews=tuple(review.name for review in graded.reviews),
+        reviews=graded.review_names,
         rules=rules,
         columns=graded.table() | {"outcome": outcome, "part": parts},
         outcomes=dict(Counter(outcome.tolist())),
