@@ -257,8 +257,8 @@ def _realism(ws: Workspace, run: Run, dataset: Dataset, spec: AuditSpec) -> list
         pair = first.name, second.name
         if show_the_same(first, second, named):
             reason = (
-                f"{second.name} shows the galaxies of {first.name}: whether its lenses look real tells a "
-                "source of confirmed lenses."
+                f"{second.name} shows the galaxies of {first.name}: only a source of confirmed lenses "
+                "tells whether its lenses look real."
             )
             outcomes.append({"real": pair[0], "simulated": pair[1], "reason": reason})
             continue

@@ -166,7 +166,8 @@ def by_what_they_tell(
     """Return the names of sources to compare with one, first those whose comparison tells most.
 
     A real source tells most beside one that is not, one with lenses beside painted ones; of two alike one of
-    another class. Those that hold the same pixels, as what was painted does with its hosts, come last.
+    another class. Those that hold the same pixels, as what was painted does with its hosts, come after
+    them, and two of which neither is real last.
 
     Parameters
     ----------
@@ -183,7 +184,8 @@ def by_what_they_tell(
         made = bool(kinds[name]), bool(kinds[shown.name])
         real = name if made[1] else shown.name
         without = made[0] != made[1] and labels[real].get("lens", 0) < FEWEST
-        return show_the_same(named[name], shown, named), made[0] == made[1], without, alike
+        same = show_the_same(named[name], shown, named)
+        return all(made), same, made[0] == made[1], without, alike
 
     return sorted((name for name in kinds if name in named and name != shown.name), key=order)
 

@@ -166,8 +166,8 @@ def vain_in_words(pair: Mapping[str, str], kinds: Mapping[str, str], *, same: bo
     if same and kinds[pair["simulated"]]:
         return (
             f"**{simulated} is painted on galaxies of {real}.** Both show the same galaxies, sky and noise; "
-            "only the arcs differ, and these galaxies have none to compare them with. Whether arcs look real "
-            "tells a source of confirmed lenses."
+            "only the arcs differ, and these galaxies have none to compare them with. Only a source of "
+            "confirmed lenses tells whether arcs look real."
         )
     if same:
         return f"**{simulated} and {real} show the same sky**: that they look alike tells nothing."
@@ -183,7 +183,7 @@ def _say_without_lenses(
         has = f"has {counted(lenses, 'lens')} among its labels" if lenses else "has no labelled lenses"
         st.caption(
             f"{plain(pair['real'])} {has}: what tells both apart may be that one has arcs, not that they "
-            f"look wrong. Whether arcs look real tells a source of {FEWEST} confirmed lenses or more."
+            f"look wrong. Only a source of {FEWEST} confirmed lenses or more tells whether arcs look real."
         )
 
 

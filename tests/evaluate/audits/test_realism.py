@@ -225,3 +225,14 @@ def test_what_is_proposed_first_has_real_lenses_and_never_the_same_pixels() -> N
         "found": ["other", "lenses", "arcs", "sky"],
         "arcs": ["lenses", "other", "sky", "found"],
     }
+
+
+def test_where_only_the_hosts_are_real_they_stand_before_another_simulation() -> None:
+    of = {"demo1": ("demo", "simulated"), "hosts": ("ingest", ""), "arcs": ("paint", "painted")}
+    every: dict[str, Any] = {
+        name: SimpleNamespace(name=name, kind=kind, spec={"hosts": ["hosts"]})
+        for name, (kind, _) in of.items()
+    }
+    kinds = {name: words for name, (_, words) in of.items()}
+    labels = {"demo1": {"lens": 50}, "hosts": {"nonlens": 90}, "arcs": {"lens": 50}}
+    assert by_what_they_tell(every["arcs"], [*every.values()], kinds, labels) == ["hosts", "demo1"]
