@@ -61,6 +61,14 @@ def test_whole_numbers_of_a_table_have_thin_spaces_and_stay_numbers():
     assert style.data["cutouts"].tolist() == [2000, 20]
 
 
+def test_figures_of_a_table_have_three_digits_and_counts_all_theirs_also_where_one_is_missing():
+    table = pd.DataFrame({"recall": [0.354835, 0.5], "cutouts": [1412.0, float("nan")]})
+    shown = counts_spaced(table).to_html()
+    assert "0.355" in shown
+    assert "0.3548" not in shown
+    assert "1\u202f412" in shown
+
+
 def test_no_text_that_comes_with_the_program_has_commas_between_thousands():
     cards = Path(__file__).parents[2].glob("models/*/card.md")
     assert not [card.name for card in cards if re.search(r"\d,\d{3}\b", card.read_text(encoding="utf-8"))]

@@ -5,7 +5,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from datetime import datetime
-from functools import partial, wraps
+from functools import wraps
 from typing import Any, TypeVar
 
 import pandas as pd
@@ -24,6 +24,7 @@ from lensapp.ui.shared.page_words import in_page_words, without_commands
 Rules = TypeVar("Rules", bound=Spec)
 Plan = TypeVar("Plan")
 CELL_LETTERS = 30  # of a name in a table
+WHOLE_BELOW = 1e9  # from which on a number is a measure, not a count
 REFUSED = "refused-in-a-click"
 SEND_CLOSED = False  # whether browsers are sent what lies in a closed fold
 
@@ -272,10 +273,15 @@ def name_cell(name: object) -> str:
 
 
 def counts_spaced(table: pd.DataFrame) -> Styler:
-    """Return a table whose numbers have thin spaces between thousands, as text has them."""
+    """Return a table whose numbers are written as in text: counts with thin spaces, others with 3 digits."""
     values = list(table.select_dtypes("floating").columns)
     style = table.style.format(number, subset=list(table.select_dtypes("integer").columns))
-    return style.format(partial(number, digits=6), subset=values, na_rep="–")
+    return style.format(_counted_or_measured, subset=values, na_rep="–")
+
+
+def _counted_or_measured(value: float) -> str:
+    """Return a count whole, also in a column that lacks some, and a figure with sensible digits."""
+    return number(int(value)) if float(value).is_integer() and abs(value) < WHOLE_BELOW else number(value)
 
 
 def counted(count: int, word: str) -> str:

@@ -36,10 +36,11 @@ from lensapp.ui.shared.address import (
 )
 from lensapp.ui.shared.forms import validated
 from lensapp.ui.shared.job_controls import spread_field
-from lensapp.ui.shared.markup import plain, plain_all
+from lensapp.ui.shared.markup import plain, plain_all, shortened
 from lensapp.ui.shared.page_head import ButtonType, lead_to_cutouts
 from lensapp.ui.shared.state import VIEW, choose, go, select
 from lensapp.ui.shared.widgets import (
+    counted,
     duration,
     empty_state,
     error_box,
@@ -67,6 +68,7 @@ OFFERED = [
 INPUTS = ComparisonSpec.model_fields["baselines_on"].default
 QUEUED = "compare-queued"
 MOST = 10**9  # that the address takes; the specification says what may be
+LETTERS_OF_NAMES, LONGEST_NAME = 34, 26  # that the row has room for at 1280 pixels, and of one name
 MADE = "compare-committee-made"
 
 
@@ -292,3 +294,15 @@ def _start(
     st.session_state[QUEUED] = study.name
     put_together({"study": [study.name], "compare": [], VIEW: [COSTS]})  # where its progress is seen
     st.rerun()
+
+
+def chosen_words(names: Sequence[str]) -> str:
+    """Return how many runs are chosen, and as many of their names as a row has room for."""
+    if not names:
+        return "Choose runs"
+    shown = [shortened(name, most=LONGEST_NAME) for name in names]
+    fitting = next(
+        (count for count in range(len(shown), 1, -1) if len(", ".join(shown[:count])) <= LETTERS_OF_NAMES), 1
+    )
+    more = "" if fitting == len(shown) else f" and {len(shown) - fitting} more"
+    return f"**{counted(len(names), 'run')}:** {plain(', '.join(shown[:fitting]))}{more}"

@@ -34,7 +34,7 @@ from lensapp.ui.shared.job_controls import (
     warn_without_worker,
     watch_job,
 )
-from lensapp.ui.shared.markup import plain, shortened
+from lensapp.ui.shared.markup import plain
 from lensapp.ui.shared.page_head import ButtonType, page_head
 from lensapp.ui.shared.scores import USUAL_THRESHOLD
 from lensapp.ui.shared.state import (
@@ -45,7 +45,6 @@ from lensapp.ui.shared.state import (
     select,
 )
 from lensapp.ui.shared.widgets import (
-    counted,
     empty_state,
     errors_shown,
     heading,
@@ -59,7 +58,6 @@ CHOSEN = "compare"
 BY_HAND = ""
 TICKED = "compare-ticked"
 CHOICE_PIXELS = 520  # of the list of runs, where long names stand in one row
-LETTERS_OF_NAMES, LONGEST_NAME = 34, 26  # that the row has room for at 1280 pixels, and of one name
 VIEWS = {
     "beside": "Side by side",
     "overlap": "Shared false positives",
@@ -249,25 +247,15 @@ def _choose_by_hand(ws: Workspace, evaluated: list[str]) -> tuple[list[str], lis
     listed = Kind(read, lambda names: [",".join(names)], "evaluated runs")
     chosen = kept(CHOSEN, listed, [], key="compare-runs")
     with st.popover(
-        chosen_words(st.session_state[str(chosen["key"])]), width="stretch", key="compare-runs-open"
+        compare_forms.chosen_words(st.session_state[str(chosen["key"])]),
+        width="stretch",
+        key="compare-runs-open",
     ):
         run_names = st.multiselect(
             "Runs", evaluated, placeholder="evaluated runs", select_all=False, width=CHOICE_PIXELS, **chosen
         )
     st.query_params[CHOSEN] = ",".join(run_names)  # of none too: it is a choice
     return run_names, [run for run in asked if run not in evaluated]
-
-
-def chosen_words(names: Sequence[str]) -> str:
-    """Return how many runs are chosen, and as many of their names as a row has room for."""
-    if not names:
-        return "Choose runs"
-    shown = [shortened(name, most=LONGEST_NAME) for name in names]
-    fitting = next(
-        (count for count in range(len(shown), 1, -1) if len(", ".join(shown[:count])) <= LETTERS_OF_NAMES), 1
-    )
-    more = "" if fitting == len(shown) else f" and {len(shown) - fitting} more"
-    return f"**{counted(len(names), 'run')}:** {plain(', '.join(shown[:fitting]))}{more}"
 
 
 def _follow(name: str) -> None:
