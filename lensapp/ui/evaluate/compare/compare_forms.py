@@ -1,5 +1,6 @@
 """Forms of the Compare page: a new comparison, and a committee of ticked runs."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import streamlit as st
