@@ -18,7 +18,7 @@ from lensapp import jobs, worker
 from lensapp.core.errors import NotFound
 from lensapp.core.progress import Progress, phase_of
 from lensapp.job_kinds import JOB_KINDS, selection_of
-from lensapp.services.next_step import STAGES
+from lensapp.services.round_stages import STAGES
 from lensapp.services.train.job_control import state_of_queue
 from lensapp.storage import queue
 from lensapp.storage.records import Job

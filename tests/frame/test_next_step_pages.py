@@ -10,7 +10,8 @@ from lensapp import jobs
 from lensapp.core.catalogue.query import CatalogueQuery
 from lensapp.core.split.splits import SplitSpec
 from lensapp.services.catalogue.export import export
-from lensapp.services.next_step import STAGES, NextStep, Round, RoundStage, round_of
+from lensapp.services.next_step import NextStep, Round, round_of
+from lensapp.services.round_stages import STAGES, RoundStage
 from lensapp.services.split.datasets import freeze_split
 from lensapp.storage import runs, tables
 from lensapp.storage.workspace import Workspace

@@ -16,7 +16,8 @@ from lensapp.services.catalogue.usual_export import (
     usual_ending,
     usual_export,
 )
-from lensapp.services.next_step import STAGES, NextStep, Round, RoundStage, round_of, take_step
+from lensapp.services.next_step import NextStep, Round, round_of, take_step
+from lensapp.services.round_stages import STAGES, RoundStage
 from lensapp.services.selected_chain import Kind
 from lensapp.services.train.job_control import active_jobs
 from lensapp.ui.shared.address import in_fragment_run

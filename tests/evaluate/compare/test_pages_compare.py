@@ -18,8 +18,8 @@ from lensapp.storage.evaluations import StoredEvaluation, load_evaluation, save_
 from lensapp.storage.records import Dataset
 from lensapp.storage.workspace import Workspace
 from lensapp.ui.evaluate.compare import compare_figures
-from lensapp.ui.evaluate.compare.compare_forms import MADE
-from lensapp.ui.evaluate.compare.compare_page import accuracy_words, chosen_words, measured_on, titled
+from lensapp.ui.evaluate.compare.compare_forms import MADE, chosen_words
+from lensapp.ui.evaluate.compare.compare_page import accuracy_words, measured_on, titled
 from lensapp.ui.evaluate.compare.side_figures import scatter_figure
 from lensapp.ui.evaluate.evaluation_figures import roc_figure, smallest_rate
 from lensapp.ui.shared.widgets import in_one_unit, number, rounded_count, size_in_words

@@ -1,0 +1,96 @@
+"""The stages of the round: what has been reached for a source, and how many there are of it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from lensapp.services.selected_chain import Chain
+from lensapp.storage.records import Run
+
+STAGES = {
+    "Cutouts": ("data", "paint"),
+    "Dataset": ("split",),
+    "Network": ("train", "experiments", "evaluate", "compare", "features"),
+    "Scores": ("score",),
+    "Votes": ("inspect", "team", "replay"),
+    "Catalogue": ("catalogue",),
+}
+"""The stages of the round and the pages about each, the first of them where it is done."""
+
+
+@dataclass(frozen=True)
+class RoundStage:
+    """One stage of the round as it stands for what is selected.
+
+    Attributes
+    ----------
+    page
+        Where it is done.
+    done, running
+        Whether it has been reached, and whether a job works on it.
+    count, of
+        How many there are, and of how many; None where there is nothing to count.
+    hint
+        One line on it, such as the name of the dataset version.
+    remark
+        What the count is of where it is not of what is selected, as in "2 sources" or "by other-run".
+    """
+
+    name: str
+    page: str
+    done: bool
+    running: bool
+    count: int | None
+    of: int | None
+    hint: str
+    remark: str = ""
+
+
+def stages_of(
+    chain: Chain, of_source: Chain, busy: set[str], networks: Mapping[str, Run], *, votes_used: bool
+) -> tuple[RoundStage, ...]:
+    """Return the stages of a chain; scores, votes and the export are `of_source`.
+
+    Votes are done once all of a review are given, or once those given are used; never without any.
+    """
+    source, dataset, run = chain.source, chain.dataset, chain.run
+    scored_by, review = of_source.run, of_source.review
+    members = sum(sum(part.values()) for part in dataset.counts.values()) if dataset else None
+    auroc = (run.evaluation or {}).get("auroc") if run else None
+    measured = "" if auroc is None else f", AUROC {auroc:.3f}"
+    remarks, together = {}, ""
+    if source is not None and dataset is not None and len(dataset.source_ids) > 1:
+        remarks["Dataset"] = f"{len(dataset.source_ids)} sources"
+        together = f", from {remarks['Dataset']}; the other counts are those of {source.name}"
+    if run is not None and scored_by is not None and run.id != scored_by.id:
+        remarks["Scores"] = f"by {scored_by.name}"
+    facts: dict[str, tuple[bool, int | None, int | None, str]] = {
+        "Cutouts": (
+            source is not None, chain.cutouts or None, None,
+            f"of {source.name}" if source else "Import cutouts, or make a demo survey.",
+        ),
+        "Dataset": (
+            dataset is not None, members, None,
+            f"members of {dataset.name}{together}" if dataset else "No dataset version of these cutouts yet.",
+        ),
+        "Network": (
+            any(one.state == "finished" for one in networks.values()), None, None,
+            f"{run.name}, {run.state}{measured}" if run else "No network trained on them yet.",
+        ),
+        "Scores": (
+            of_source.scored > 0, of_source.scored or None, None,
+            f"by {scored_by.name}" if scored_by and of_source.scored else "Not scored yet.",
+        ),
+        "Votes": (
+            review is not None and of_source.graded > 0 and (votes_used or of_source.graded >= review.size),
+            of_source.graded if review else None,
+            review.size if review else None,
+            f"candidates of {review.name} graded" if review else "No review of them yet.",
+        ),
+        "Catalogue": (
+            of_source.exported, None, None, "Exported." if of_source.exported else "Not exported yet."
+        ),
+    }  # fmt: skip
+    return tuple(
+        RoundStage(name, STAGES[name][0], done, name in busy, count, of, hint, remarks.get(name, ""))
+        for name, (done, count, of, hint) in facts.items()
+    )
