@@ -9,11 +9,11 @@ Picture = NDArray[np.uint8]
 
 FOR = (230, 159, 0)
 AGAINST = (86, 180, 233)
-GREYED = 0.75
+SKY_GREY, BRIGHTEST_GREY = 80.0, 225.0  # under the colours; on black they would be dark
 STRONGEST = 0.65
 AGAINST_WORDS, FOR_WORDS = "against a lens", "for a lens"
 SCALE_WORDS = "grey: none; the strongest in each cutout has the full colour"
-EDGE = 0.55
+EDGE = 0.8
 SATURATED = 0.995  # of the pixels stay below full colour: one outlier would leave the others pale
 
 
@@ -35,7 +35,7 @@ def shaded(
     labels: NDArray[np.int64] | None = None,
     opacity: float = STRONGEST,
 ) -> Picture:
-    """Return a greyed picture under the colours of its weights.
+    """Return a picture in greys, of which its sky is a middle one, under the colours of its weights.
 
     Parameters
     ----------
@@ -49,7 +49,8 @@ def shaded(
     opacity
         Of the strongest colour, 0 to 1. The strongest half of a percent of the pixels counts as one.
     """
-    grey = GREYED * enlarged(picture, times).mean(axis=2, keepdims=True)
+    brightness = enlarged(picture, times).mean(axis=2, keepdims=True) / 255
+    grey = SKY_GREY + (BRIGHTEST_GREY - SKY_GREY) * brightness
     strongest = float(np.quantile(np.abs(weights), SATURATED)) or float(np.abs(weights).max())
     strength = np.clip(weights / max(strongest, 1e-12), -1.0, 1.0)
     alpha = opacity * np.abs(strength)[..., None]

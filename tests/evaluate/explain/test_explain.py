@@ -143,3 +143,15 @@ def test_what_speaks_for_a_lens_is_orange_and_what_speaks_against_is_blue():
     assert red[0, 0] > blue[0, 0]
     assert red[0, 3] < blue[0, 3]
     assert red[5, 0] == blue[5, 0]
+
+
+def test_black_sky_is_a_middle_grey_and_what_is_bright_stands_out_of_it():
+    picture = np.zeros((1, 2, 3), np.uint8)
+    picture[0, 1] = 200
+    [sky, galaxy], [faint, strong] = (
+        shaded(picture, np.zeros((1, 2)))[0, :, 0].astype(int),
+        shaded(np.zeros_like(picture), np.array([[0.3, 1.0]]))[0].astype(int).max(axis=1),
+    )
+    assert sky > 60, "on black the colours of the maps would be as dark as a dark page"
+    assert galaxy > 1.8 * sky
+    assert sky < faint < strong
