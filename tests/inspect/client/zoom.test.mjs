@@ -1,4 +1,4 @@
-// Tiles that show the middle of their cutouts: what is drawn, what is asked for, and that it is remembered.
+// What is drawn on tiles: the middle of their cutouts, what is asked for, that it is remembered, and what is written.
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
@@ -60,4 +60,14 @@ test('the zoom of a source is remembered, and steps from whole cutouts to whole 
   settings.zoomTo(2);
   settings.close();
   assert.deepEqual([settingsOf('wide').zoom, settingsOf('narrow').zoom], [2, 1]);
+});
+
+test('a grade given in another review says under the mouse what it is', (context) => {
+  context.after(() => { delete globalThis.document; });
+  const made = () => ({ style: { setProperty() {} }, setAttribute() {}, append() {} });
+  globalThis.document = { createElement: made };
+  const tile = { ...made(), dataset: {}, toggleAttribute() {}, appendChild: (child) => child };
+  const { mosaic } = mosaicOf({ tiles: [tile], grades: new Map(), count: 1 });
+  mosaic.mark(0, { name: 'sky-1', vote: null, note: {}, picked: false, earlier: 'C' });
+  assert.deepEqual([tile.earlier.textContent, tile.earlier.title], ['C', 'Your grade in another review']);
 });

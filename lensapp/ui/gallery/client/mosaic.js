@@ -151,7 +151,7 @@ export class Mosaic {
     } else if (tile.dataset.grade) {
       delete tile.dataset.grade;
     }
-    setText(tile, 'earlier', vote ? '' : earlier ?? '');
+    setText(tile, 'earlier', vote ? '' : earlier ?? '', 'Your grade in another review');
     setText(tile, 'name', named ? name : ''); // beside each other pictures are few, and spoken of by name
     setText(tile, 'score', score == null ? '' : scoreText(score));
     setText(tile, 'probability', probability == null ? '' : `P ${scoreText(probability)}`);
@@ -172,8 +172,8 @@ export class Mosaic {
 }
 
 /** Write on a tile; what has no words has no element, since a thousand tiles must appear at once. */
-function setText(tile, kind, text) {
+function setText(tile, kind, text, title = '') {
   if (!tile[kind] && !text) return;
-  tile[kind] ??= tile.appendChild(element('span', { className: kind }));
+  tile[kind] ??= tile.appendChild(element('span', { className: kind, title }));
   if (tile[kind].textContent !== text) tile[kind].textContent = text;
 }
