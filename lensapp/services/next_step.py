@@ -12,6 +12,7 @@ from lensapp.job_kinds import JOB_KINDS, selection_of
 from lensapp.services.catalogue.feedback import usual_votes_change
 from lensapp.services.data.demo import KIND as DEMO
 from lensapp.services.data.demo import labelled_beside, survey_name
+from lensapp.services.data.painting import KIND as PAINTING
 from lensapp.services.data.sources import is_labelled, label_counts, ready_sources
 from lensapp.services.evaluate.compare.better_told import BetterRun, better_told
 from lensapp.services.inspect.queues import create_review
@@ -100,9 +101,11 @@ def round_of(
         busy.add("Network")
     step = _next_step(ws, chain)
     for job in active:
-        if JOB_KINDS[job.kind].page == step.page and (job in own or _concerns(job, step.selection)):
+        on_its_page = JOB_KINDS[job.kind].page == step.page
+        if _paints_on(job, chain) or (on_its_page and (job in own or _concerns(job, step.selection))):
+            page = JOB_KINDS[job.kind].page
             names = {**step.selection, **_made(job)}
-            step = NextStep(f"Watch: {job.title}", f"{job.title} is under way.", step.page, names, {})
+            step = NextStep(f"Watch: {job.title}", f"{job.title} is under way.", page, names, {})
             break
     measured = chain.run is not None and chain.run.evaluation is not None
     of_source = done_of_source(ws, chain)
@@ -157,6 +160,13 @@ def _concerns(job: Job, names: Mapping[str, str]) -> bool:
     )
 
 
+def _paints_on(job: Job, chain: Chain) -> bool:
+    """Whether a job paints lenses on cutouts that no network takes part with: what it makes is waited for."""
+    if job.kind != PAINTING or chain.source is None or chain.run is not None:
+        return False
+    return chain.source.name in job.payload["spec"].get("hosts", ())
+
+
 def _networks_of(ws: Workspace, chain: Chain) -> dict[str, Run]:
     """Return the networks of a chain's dataset version, with the one that takes part, by name.
 
@@ -202,6 +212,9 @@ def _with_review(ws: Workspace, chain: Chain, review: Review, source: Source) ->
     Who has exported what is graded has gone on, whatever is left.
     """
     names = chain.names
+    holding = _version_with_votes(ws, review, source)
+    if holding is not None and not _voted_since(ws, review, holding):
+        return _goes_on_with(ws, chain, holding, source)  # who feeds grades back leaves the rest for later
     if review.closed_at is None and chain.graded < review.size and not chain.exported:
         left = review.size - chain.graded
         left_in_words = "the one that is left" if left == 1 else f"the {left} candidates that are left"
@@ -211,12 +224,17 @@ def _with_review(ws: Workspace, chain: Chain, review: Review, source: Source) ->
         here = "Export the candidates, or feed the grades back."
         starts: Action | None = "export" if chain.graded else None  # the browser fetches it, see page_head
         return NextStep(f"Export {source.name}", here, "catalogue", names, {"view": "export"}, starts)
+    return _after_export(ws, chain, review, source)
+
+
+def _after_export(ws: Workspace, chain: Chain, review: Review, source: Source) -> NextStep:
+    """Return what comes next for exported grades: a version that holds them, feeding back, or more grades."""
     later = _later_version(ws, review, source)
     if later is not None and not _voted_since(ws, review, later):
         return _goes_on_with(ws, chain, later, source)
     if usual_votes_change(ws, source.name):
         here = "Feed the grades back into the next training."
-        return NextStep("Feed back into training", here, "catalogue", names, {"view": "feed-back"})
+        return NextStep("Feed back into training", here, "catalogue", chain.names, {"view": "feed-back"})
     if later is not None:
         return _goes_on_with(ws, chain, later, source)
     return _review_of_best(ws, chain, source, "Review the next {}")
@@ -226,6 +244,13 @@ def _later_version(ws: Workspace, review: Review, source: Source) -> Dataset | N
     """Return the newest version of a source that was frozen after a review was made, or None."""
     later = (one for one in datasets.list_datasets(ws.database) if one.created_at > review.created_at)
     return next((one for one in later if source.id in one.source_ids), None)
+
+
+def _version_with_votes(ws: Workspace, review: Review, source: Source) -> Dataset | None:
+    """Return the newest version of a source into which votes of a review were fed back, or None."""
+    every = datasets.list_datasets(ws.database)
+    with_votes = (one for one in every if review.name in one.spec.get("reviews", ()))
+    return next((one for one in with_votes if source.id in one.source_ids), None)
 
 
 def _voted_since(ws: Workspace, review: Review, version: Dataset) -> bool:
@@ -272,6 +297,9 @@ def _first_network(ws: Workspace, source: Source, names: Mapping[str, str]) -> N
     """Return the step to a first network, or past it where nothing has labels."""
     if is_labelled(ws, source):
         return _first_version(ws, source, names)
+    painted = _painted_on(ws, source)
+    if painted is not None:
+        return _next_step(ws, chain_of(ws, {"source": painted.name}))
     labelled = labelled_beside(ws, source)
     if labelled is not None:  # of a demo: the network that searches it learns there
         return _next_step(ws, chain_of(ws, {"source": labelled.name}))
@@ -286,7 +314,7 @@ def _without_labels(ws: Workspace, source: Source, names: Mapping[str, str]) -> 
 
     What was painted on them holds their non-lenses already: the round goes on with it alone.
     """
-    own = next((one for one in ready_sources(ws) if sources.is_painted_on(one, source.name)), None)
+    own = _painted_on(ws, source)
     if own is not None:
         return _next_step(ws, chain_of(ws, {"source": own.name}))
     if source.kind == sources.OBJECTS:
@@ -294,6 +322,11 @@ def _without_labels(ws: Workspace, source: Source, names: Mapping[str, str]) -> 
         return NextStep(f"Paint lenses on {source.name}", here, "paint", names, {})
     here = "Make a review of these cutouts: their grades become labels to train on."
     return NextStep(f"Inspect {source.name}", here, "inspect", names, {})
+
+
+def _painted_on(ws: Workspace, source: Source) -> Source | None:
+    """Return the newest source of lenses painted on cutouts of another, or None."""
+    return next((one for one in ready_sources(ws) if sources.is_painted_on(one, source.name)), None)
 
 
 def _first_version(ws: Workspace, source: Source, names: Mapping[str, str]) -> NextStep:
@@ -313,6 +346,9 @@ def _first_version(ws: Workspace, source: Source, names: Mapping[str, str]) -> N
     if missing == ["lens"]:
         here = "Paint lenses on these galaxies: none of them is a lens."
         return NextStep(f"Paint lenses on {source.name}", here, "paint", names, {})
+    if missing == ["nonlens"]:
+        here = "Import non-lenses of the same bands: a network learns lenses from both classes."
+        return NextStep("Import non-lenses", here, "data", names, {"view": "import"})
     if source.kind == DEMO:  # of one's own cutouts one looks at the parts first
         return NextStep(f"Split {source.name}", here, "train", names, {}, "split", done_on="split")
     return NextStep(f"Split {source.name}", here, "split", names, {})

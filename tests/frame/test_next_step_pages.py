@@ -7,9 +7,11 @@ from sqlalchemy import update
 from streamlit.testing.v1 import AppTest
 
 from lensapp import jobs
+from lensapp.core.catalogue.feedback_spec import FeedbackRules
 from lensapp.core.catalogue.query import CatalogueQuery
 from lensapp.core.split.splits import SplitSpec
 from lensapp.services.catalogue.export import export
+from lensapp.services.catalogue.feedback import feed_back
 from lensapp.services.next_step import NextStep, Round, round_of
 from lensapp.services.round_stages import STAGES, RoundStage
 from lensapp.services.split.datasets import freeze_split
@@ -157,3 +159,36 @@ def test_found_objects_that_no_network_reads_are_painted_on(ws):
         of_painted = tables.sources.c.name == "painted1"
         connection.execute(update(tables.sources).where(of_painted).values(spec={"hosts": ["found"]}))
     assert stands(ws, source="found").next_step.label == "Split painted1"
+
+
+def test_lenses_without_any_non_lenses_lead_to_an_import_of_some(ws):
+    add_source(ws, "lenses", lens_every=1, count=6)
+    step = round_of(ws, {"source": "lenses"}, []).next_step
+    assert (step.label, step.page, step.view) == ("Import non-lenses", "data", {"view": "import"})
+
+
+def test_what_is_painted_is_waited_for_and_then_goes_on(ws):
+    bands = ("g", "r", "i")  # which the starter network reads
+    add_source(ws, "bare", labelled=False, count=6, bands=bands)
+    payload = {"name": "painted1", "spec": {"hosts": ["bare"]}}
+    job = jobs.enqueue(ws.database, kind="paint", title="Paint painted1", payload=payload)
+    step = round_of(ws, {"source": "bare"}, jobs.active(ws.database)).next_step
+    assert (step.label, step.page) == ("Watch: Paint painted1", "data")
+    jobs.stop(ws.database, job.id)
+    assert stands(ws, source="bare").next_step.label == "Score with the starter network"
+    add_source(ws, "painted1", kind="paint", bands=bands)
+    with ws.database.engine.begin() as connection:
+        of_painted = tables.sources.c.name == "painted1"
+        connection.execute(update(tables.sources).where(of_painted).values(spec={"hosts": ["bare"]}))
+    assert stands(ws, source="bare").next_step.label == "Split painted1"
+
+
+def test_grades_that_were_fed_back_lead_to_training_and_no_longer_to_the_rest_of_the_review(ws):
+    source = rooms.add_survey(ws)
+    run = rooms.add_run(ws, rooms.add_dataset(ws, source, label_from="someone"), "first")
+    rooms.add_scores(ws, run, source)
+    rooms.add_votes(ws, run, source)
+    assert stands(ws).next_step.label == "Grade 34 more"
+    feed_back(ws, dataset_name="sky-v1", review_names=["round-1"], rules=FeedbackRules(), name="sky-v2")
+    step = stands(ws, dataset="sky-v2", run="first", review="round-1").next_step
+    assert (step.label, step.done_on) == ("Train on sky-v2", "catalogue")
