@@ -214,7 +214,10 @@ class PackedCutouts:
             half of them would falsify colours. Pixels of unknown unit are read as stored.
         """
         if not (folder / MANIFEST).exists():
-            raise NotFound(f"{folder} holds no packed cutouts, or an unfinished import. Import them again.")
+            raise NotFound(
+                f"{folder} holds no packed cutouts, or an unfinished import. Bring its disk back, or import "
+                "them again."
+            )
         scales: NDArray[np.float32] | None = None
         if calibrated and (folder / FLUX_SCALES).exists():
             stored = np.load(folder / FLUX_SCALES)

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lensapp.core.data import imaging
+from lensapp.core.errors import LensAppError
 from lensapp.storage import sources
 from lensapp.storage.arrays import PackedCutouts
 from lensapp.storage.cutouts import open_cutouts, source_unit
@@ -29,10 +30,15 @@ def read_pictures(
         `display` is given.
     """
     cutouts = sources.get_cutouts(ws.database, cutout_ids)
+    return cutouts, _drawn(ws, source, cutouts, display=display)
+
+
+def _drawn(
+    ws: Workspace, source: Source, cutouts: Sequence[Cutout], *, display: imaging.DisplaySpec | None = None
+) -> Pictures:
     rows = np.array([cutout.row for cutout in cutouts], np.int64)
     pixels = open_cutouts(ws, source.name, calibrated=True).read(rows)
-    levels = source_levels(ws, source)
-    return cutouts, imaging.render(pixels, bands=source.bands, stretch=display, levels=levels)
+    return imaging.render(pixels, bands=source.bands, stretch=display, levels=source_levels(ws, source))
 
 
 def pictures_by_id(ws: Workspace, cutout_ids: Sequence[int]) -> tuple[list[Cutout], Pictures]:
@@ -41,14 +47,39 @@ def pictures_by_id(ws: Workspace, cutout_ids: Sequence[int]) -> tuple[list[Cutou
     Where sources differ in size, as those of one dataset cannot, only the cutouts of the largest size.
     """
     cutouts = sources.get_cutouts(ws.database, cutout_ids)
-    pictures: dict[int, Pictures] = {}
-    for source_id in {cutout.source_id for cutout in cutouts}:
-        source = sources.source_by_id(ws.database, source_id)
-        members = [cutout.id for cutout in cutouts if cutout.source_id == source_id]
-        pictures |= zip(members, read_pictures(ws, source, members)[1], strict=True)
+    pictures, failures = _pictures_by_source(ws, cutouts)
+    if failures:
+        raise failures[0]
     largest = max((picture.shape for picture in pictures.values()), default=())
     cutouts = [cutout for cutout in cutouts if pictures[cutout.id].shape == largest]
     return cutouts, np.array([pictures[cutout.id] for cutout in cutouts])
+
+
+def readable_pictures(
+    ws: Workspace, cutout_ids: Sequence[int]
+) -> tuple[dict[int, Pictures], list[LensAppError]]:
+    """Return pictures (row, column, 3) by cutout where pixels can be read, and why others cannot.
+
+    One error for each source that cannot, as where its disk is away.
+    """
+    return _pictures_by_source(ws, sources.get_cutouts(ws.database, cutout_ids))
+
+
+def _pictures_by_source(
+    ws: Workspace, cutouts: Sequence[Cutout]
+) -> tuple[dict[int, Pictures], list[LensAppError]]:
+    pictures: dict[int, Pictures] = {}
+    failures: list[LensAppError] = []
+    for source_id in {cutout.source_id for cutout in cutouts}:
+        source = sources.source_by_id(ws.database, source_id)
+        members = [cutout for cutout in cutouts if cutout.source_id == source_id]
+        try:
+            drawn = _drawn(ws, source, members)
+        except LensAppError as error:
+            failures.append(error)
+        else:
+            pictures |= zip((cutout.id for cutout in members), drawn, strict=True)
+    return pictures, failures
 
 
 def source_levels(ws: Workspace, source: Source) -> imaging.Levels:

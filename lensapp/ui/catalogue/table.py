@@ -16,7 +16,7 @@ from lensapp.core.numerals import score_text
 from lensapp.services.catalogue.formats import MIME
 from lensapp.services.catalogue.query import graded_again
 from lensapp.services.catalogue.usual_export import exported_bytes
-from lensapp.services.data.pictures import cutouts_by_id, read_pictures
+from lensapp.services.data.pictures import cutouts_by_id
 from lensapp.storage.records import Cutout, Source
 from lensapp.storage.workspace import Workspace
 from lensapp.ui.catalogue import ledger
@@ -26,7 +26,7 @@ from lensapp.ui.shared import figures
 from lensapp.ui.shared.address import NO_ROWS, digest, kept, one_of, ticked
 from lensapp.ui.shared.markup import plain_all
 from lensapp.ui.shared.page_head import export_kind, on_export
-from lensapp.ui.shared.pictures import grade_style, picture_data
+from lensapp.ui.shared.pictures import grade_style, thumbnails
 from lensapp.ui.shared.scores import with_scores_written
 from lensapp.ui.shared.widgets import counted, number
 
@@ -185,11 +185,7 @@ def _caption(cutout: Cutout, row: Any) -> str:
 
 def with_thumbnails(ws: Workspace, owners: Sequence[Source], table: pd.DataFrame) -> pd.DataFrame:
     """Return the rows with a picture in front and without columns that are empty everywhere."""
-    images: dict[int, str] = {}
-    for source in owners:
-        keys = [int(key) for key in table.loc[table["source"] == source.name, "cutout_id"]]
-        cutouts, pictures = read_pictures(ws, source, keys)
-        images |= {one.id: picture_data(picture) for one, picture in zip(cutouts, pictures, strict=True)}
+    images = thumbnails(ws, table["cutout_id"].tolist())
     pictured = table.assign(
         image=[images.get(int(key)) for key in table["cutout_id"]],
         label=[class_name(label) if isinstance(label, str) else label for label in table["label"]],

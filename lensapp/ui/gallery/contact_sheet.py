@@ -15,6 +15,7 @@ from lensapp.ui.base_path import base_path
 from lensapp.ui.gallery.component import sheet_component, workspace_key
 from lensapp.ui.gallery.look_routes import LOOK_API
 from lensapp.ui.shared.state import inspector
+from lensapp.ui.shared.widgets import errors_shown
 
 USUAL_SIDE = 112
 
@@ -61,7 +62,9 @@ def contact_sheet(
     together
         How many of the cutouts, one after the other, each frame holds, as the two of a pair; default: none.
     """
-    if cutouts:
+    if not cutouts:
+        return
+    with errors_shown():  # pixels may be away: the rest of the page still tells
         data = sheet_data(
             ws,
             cutouts,

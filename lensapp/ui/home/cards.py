@@ -6,6 +6,7 @@ from collections.abc import Callable
 import numpy as np
 import streamlit as st
 
+from lensapp.core.errors import LensAppError
 from lensapp.core.inspect.grades import COLOURS
 from lensapp.services.data.pictures import pictures_by_id, read_pictures
 from lensapp.services.overview import (
@@ -36,7 +37,10 @@ def show_cards(facts: Overview, *, source_name: str | None) -> None:
         with cell.container(border=True, key=f"card-{index}", gap="xsmall"):
             picture, said = "", ""
             if stage.done:
-                picture, said = _cutouts(chosen) if stage.page == "data" else PICTURES[stage.name](facts)
+                try:
+                    picture, said = _cutouts(chosen) if stage.page == "data" else PICTURES[stage.name](facts)
+                except LensAppError as error:  # as of pixels whose disk is away: the other cards still help
+                    said = str(error).partition("\n")[0]
             caption = html.escape(said, quote=True)
             st.html(
                 f'<div class="card-head">{html.escape(stage.name)}</div>'

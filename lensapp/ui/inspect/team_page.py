@@ -12,7 +12,7 @@ from lensapp.core.acting import may
 from lensapp.core.inspect.agreement import Rate
 from lensapp.core.inspect.consensus_methods import METHODS, ConsensusSpec
 from lensapp.core.inspect.pace import LEAST_SECONDS, is_hasty
-from lensapp.services.data.pictures import cutouts_by_id, pictures_by_id
+from lensapp.services.data.pictures import cutouts_by_id
 from lensapp.services.data.sources import ready_sources
 from lensapp.services.evaluate.expectations import person_time
 from lensapp.services.inspect.consensus import (
@@ -42,7 +42,7 @@ from lensapp.ui.shared.address import kept, one_of
 from lensapp.ui.shared.forms import validated
 from lensapp.ui.shared.markup import plain_all
 from lensapp.ui.shared.page_head import lead_to_cutouts, page_head
-from lensapp.ui.shared.pictures import grade_style, picture_data
+from lensapp.ui.shared.pictures import grade_style, thumbnails
 from lensapp.ui.shared.state import choose, get_workspace, go, remember, selected
 from lensapp.ui.shared.widgets import counted, download, duration, empty_state, number
 
@@ -326,8 +326,7 @@ def _show_consensus(ws: Workspace, review: Review, *, alone: bool) -> None:
 def _list_consensus(ws: Workspace, head: pd.DataFrame) -> None:
     """Show candidates with their pictures and what the votes on them come to."""
     number_column, text = st.column_config.NumberColumn, st.column_config.TextColumn
-    cutouts, pictures = pictures_by_id(ws, head["cutout_id"].tolist())
-    images = {one.id: picture_data(picture) for one, picture in zip(cutouts, pictures, strict=True)}
+    images = thumbnails(ws, head["cutout_id"].tolist())
     listed = head.drop(columns="cutout_id")
     if "scatter" in listed:  # None, which one vote has, sorts as a number
         listed["scatter"] = listed["scatter"].astype(float)

@@ -13,8 +13,11 @@ from numpy.typing import NDArray
 from lensapp.core.data import imaging
 from lensapp.core.data.column_names import column_label
 from lensapp.core.inspect.grades import COLOURS
+from lensapp.services.data.pictures import readable_pictures
 from lensapp.storage.records import Cutout
+from lensapp.storage.workspace import Workspace
 from lensapp.ui.shared.state import theme
+from lensapp.ui.shared.widgets import error_box
 
 Pictures = NDArray[np.uint8]
 MOST_COLUMNS = 24
@@ -91,6 +94,17 @@ def sheet_html(
 def picture_data(picture: Pictures) -> str:
     """Return one picture (row, column, 3) as the address of an <img>."""
     return _address(picture.tobytes(), picture.shape)
+
+
+def thumbnails(ws: Workspace, cutout_ids: Sequence[int]) -> dict[int, str]:
+    """Return pictures of cutouts as addresses, by cutout, for a column of a table.
+
+    Where pixels cannot be read, as where their disk is away, this is said, and the others are returned.
+    """
+    pictures, failures = readable_pictures(ws, cutout_ids)
+    for failure in failures:
+        error_box(failure)
+    return {cutout_id: picture_data(picture) for cutout_id, picture in pictures.items()}
 
 
 @lru_cache(maxsize=1000)  # a table shows some hundred, and again with every run of its page
