@@ -13,6 +13,11 @@ def fixed(value: float, digits: int = 2) -> str:
     return true_minus(f"{value:z.{digits}f}")
 
 
+def significant(value: float, digits: int) -> str:
+    """Return a figure with so many digits, zeros at its end too: 1.60, 0.0919, 100."""
+    return true_minus(f"{value:#.{digits}g}".removesuffix("."))
+
+
 def score_text(score: float) -> str:
     """Return a score with 3 decimals, and where these say 0 or 1 two digits of the distance: 0.500, 0.99988.
 

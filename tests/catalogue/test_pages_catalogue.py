@@ -1,5 +1,6 @@
 """The Catalogue page, run by Streamlit's own test harness inside the frame."""
 
+import re
 import time
 from dataclasses import replace
 from io import BytesIO
@@ -30,7 +31,7 @@ from lensapp.ui.catalogue.feedback_plan import why_nothing_changes
 from lensapp.ui.catalogue.file_format import FORMATS
 from lensapp.ui.catalogue.ledger_figure import ledger_figure
 from lensapp.ui.catalogue.next_version import MOST_PICTURES
-from lensapp.ui.catalogue.table import in_order, matched_in_words, with_thumbnails
+from lensapp.ui.catalogue.table import in_order, matched_in_words, styled, with_thumbnails
 from lensapp.ui.shared import page_head
 from support import small_surveys
 from support.pages_workspace import (
@@ -65,6 +66,8 @@ def test_graded_candidates_are_listed_best_first_with_thumbnails(folder: Path) -
     assert table["grade"].tolist() == ["A", "B", "B", "C", "X", "X"]
     assert table["mean"].tolist() == [3.0, 2.5, 2.0, 0.5, 0.0, 0.0]
     assert table["image"].str.startswith("data:image/webp").all()
+    southern = pd.DataFrame({"grade": ["A", "B"], "dec": [-4.5, np.nan]})
+    assert re.findall(r">\s*(−4\.500000|–)\s*</td>", styled(southern).to_html()) == ["−4.500000", "–"]
 
 
 def test_table_and_export_hold_candidates_and_what_is_no_lens_on_demand(folder: Path) -> None:

@@ -9,7 +9,7 @@ from astropy.table import Table
 from lensapp.core.catalogue.query import CatalogueQuery
 from lensapp.core.evaluate.prevalence import SurveySpec
 from lensapp.core.inspect.review_spec import ReviewSpec
-from lensapp.core.numerals import score_text
+from lensapp.core.numerals import score_text, significant
 from lensapp.services.catalogue.export import export
 from lensapp.services.evaluate import expectations
 from lensapp.services.evaluate.evaluation import Evaluation, load_evaluation
@@ -424,6 +424,13 @@ def test_scores_that_are_all_low_come_with_a_hint(folder: Path) -> None:
 )  # fmt: skip
 def test_scores_have_as_many_digits_near_0_as_near_1(score: float, text: str) -> None:
     assert score_text(score) == text
+
+
+@pytest.mark.parametrize(
+    ("value", "text"), [(1.6, "1.60"), (0.0919, "0.0919"), (100.0, "100"), (2.4289, "2.43"), (-4.0, "−4.00")]
+)
+def test_figures_of_so_many_digits_keep_the_zeros_at_their_end(value: float, text: str) -> None:
+    assert significant(value, 3) == text
 
 
 def test_how_many_to_review_follows_the_scores_while_they_come_and_a_filter(folder: Path) -> None:

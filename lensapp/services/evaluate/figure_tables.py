@@ -16,7 +16,7 @@ from lensapp.core.evaluate.resampling import Interval
 from lensapp.core.evaluate.score_axis import AIM_LABELS, threshold_text
 from lensapp.core.evaluate.subgroups import Subgroup
 from lensapp.core.evaluate.vetoes import VetoFigures
-from lensapp.core.numerals import true_minus
+from lensapp.core.numerals import significant, true_minus
 from lensapp.core.plurals import thin_spaced
 from lensapp.core.train.tasks import target_symbol
 from lensapp.services.evaluate.calibrations import CalibrationFigures
@@ -107,11 +107,12 @@ def rates_with_limits(expected: Expectation) -> dict[str, str]:
 
 def purity_in_words(expected: Expectation) -> tuple[str, str]:
     """Return a purity and its limits; where a part shows no false positive only the lower limit is known."""
-    low = f"{100 * expected.purity_low:.3g}"
+    low, purity, high = (
+        significant(100 * one, 3) for one in (expected.purity_low, expected.purity, expected.purity_high)
+    )
     if not expected.false_candidates:
         return "not known", f"above {low} %"
-    purity, high = f"{100 * expected.purity:.3g} %", f"{100 * expected.purity_high:.3g}"
-    return purity, f"{low}–{high} %"
+    return f"{purity} %", f"{low}–{high} %"
 
 
 def expected_count(value: float) -> str:

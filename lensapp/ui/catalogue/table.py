@@ -12,7 +12,7 @@ from pandas.io.formats.style import Styler
 from lensapp.core.catalogue.query import CatalogueQuery
 from lensapp.core.inspect.consensus_methods import ConsensusSpec
 from lensapp.core.inspect.grades import COLOURS
-from lensapp.core.numerals import score_text
+from lensapp.core.numerals import fixed, score_text
 from lensapp.services.catalogue.formats import MIME
 from lensapp.services.catalogue.query import graded_again
 from lensapp.services.catalogue.usual_export import exported_bytes
@@ -79,7 +79,7 @@ def show_candidates(
     side_by_side = st.container(horizontal=True, gap="small", key="catalogue-rows")
     with side_by_side.container(width="stretch"):
         event = st.dataframe(
-            _styled(with_thumbnails(ws, owners, head)),
+            styled(with_thumbnails(ws, owners, head)),
             hide_index=True,
             placeholder="–",
             row_height=ROW_PIXELS,
@@ -166,9 +166,12 @@ def _show_cutouts(ws: Workspace, head: pd.DataFrame) -> None:
     )
 
 
-def _styled(table: pd.DataFrame) -> Styler:
-    """Return the table with grades in their colours and scores as they are written everywhere."""
-    return with_scores_written(table.style.map(grade_style, subset=["grade"]), SCORES)
+def styled(table: pd.DataFrame) -> Styler:
+    """Return the table with grades in their colours, scores and signs as they are written everywhere."""
+    declinations = [name for name in ("dec",) if name in table]
+    style = table.style.map(grade_style, subset=["grade"])
+    style = style.format(lambda degrees: fixed(degrees, 6), subset=declinations, na_rep="–")
+    return with_scores_written(style, SCORES)
 
 
 def _verdict(row: Any) -> str:
@@ -219,7 +222,7 @@ def _columns(method: ConsensusSpec) -> dict[str, Any]:
         ),
         "source": st.column_config.TextColumn(help="Survey that the candidate is of."),
         "ra": number_column("RA (deg)", format="%.6f"),
-        "dec": number_column("Dec (deg)", format="%.6f"),
+        "dec": number_column("Dec (deg)"),
         "label": st.column_config.TextColumn(help="Label given on import."),
         "stars": number_column(help="Inspectors who starred it."),
         "comments": st.column_config.TextColumn(help="What inspectors wrote about it."),
