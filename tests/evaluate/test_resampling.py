@@ -8,7 +8,12 @@ from scipy.stats import norm
 
 from lensapp.core.errors import InvalidInput
 from lensapp.core.evaluate.curves import count_thresholds
-from lensapp.core.evaluate.delong import auroc_interval, auroc_variance, paired_auroc_test
+from lensapp.core.evaluate.delong import (
+    auroc_interval,
+    auroc_variance,
+    grouped_auroc_interval,
+    paired_auroc_test,
+)
 from lensapp.core.evaluate.intervals import draw_anew, limits_of_draws, wilson_interval
 from lensapp.core.evaluate.resampling import (
     FIGURES,
@@ -65,6 +70,31 @@ def test_delongs_interval_holds_the_true_area_as_often_as_it_says():
         low, high = auroc_interval(count_thresholds(labels, scores))
         inside += low <= truth <= high
     assert 0.925 < inside / tries < 0.975
+
+
+def test_the_interval_of_groups_is_that_of_the_hand_worked_case():
+    # As above, each cutout twice: the sums of a group are what one of it alone gives, over the areas' mean.
+    labels = np.array([True, True, True, False, False, False])
+    scores = np.array([0.9, 0.8, 0.3, 0.5, 0.3, 0.1])
+    area, own = 2.5 / 3, np.array([1, 1, 0.5, 2 / 3, 2.5 / 3, 1]) - 2.5 / 3
+    half = 1.959964 * np.sqrt(6 / 5 * np.sum((own / 3) ** 2)) / (area * (1 - area))
+    expected = 1 / (1 + np.exp(-(np.log(area / (1 - area)) + np.array([-half, half]))))
+    for times in (1, 2):
+        given = [np.repeat(values, times) for values in (labels, scores, np.arange(6))]
+        assert grouped_auroc_interval(*given) == pytest.approx(expected, rel=1e-6)
+
+
+def test_limits_of_few_groups_hold_the_true_area_as_often_as_they_say_and_differ_where_areas_do():
+    truth = norm.cdf(1.5 / np.sqrt(2))
+    rng, inside, tries, seen = np.random.default_rng(8), 0, 200, set()
+    for _ in range(tries):
+        labels, scores = drawn(rng, lenses=25, others=29)
+        given = [np.repeat(values, 3) for values in (labels, scores, np.arange(len(labels)))]
+        one = figure_intervals(given[0], given[1], rng=rng, groups=given[2], repeats=100)["auroc"]
+        inside += one.low <= truth <= one.high
+        seen.add((one.low, one.high))
+    assert 0.93 < inside / tries < 0.995
+    assert len(seen) == tries
 
 
 @pytest.mark.parametrize("grouped", [False, True])

@@ -26,8 +26,35 @@ def auroc_interval(counts: ThresholdCounts, *, confidence: float = 0.95) -> tupl
     Pepe 2003, The Statistical Evaluation of Medical Tests, section 5.2 (logit scale).
     """
     area, variance = auroc_variance(counts)
+    return _by_logit(area, variance, min(counts.n_positive, counts.n_negative), confidence=confidence)
+
+
+def grouped_auroc_interval(
+    labels: NDArray[np.bool_], scores: FloatArray, groups: NDArray[np.int64], *, confidence: float = 0.95
+) -> tuple[float, float]:
+    """Return the interval of the AUROC where cutouts of a group are not independent, on the logit scale.
+
+    Parameters
+    ----------
+    labels, scores, groups : shape (n,)
+        Truth, finite scores, and the running number of the group of each cutout.
+
+    References
+    ----------
+    Obuchowski 1997, Biometrics 53, 567 (clustered data).
+    """
+    below, above = _placements(labels, scores)
+    area, count = float(below.mean()), int(groups.max()) + 1
+    own = np.bincount(groups[labels], below - area, minlength=count) / len(below)
+    own += np.bincount(groups[~labels], above - area, minlength=count) / len(above)
+    variance = float(np.dot(own, own)) * count / max(count - 1, 1)
+    trials = min(len(np.unique(groups[one])) for one in (labels, ~labels))
+    return _by_logit(area, variance, trials, confidence=confidence)
+
+
+def _by_logit(area: float, variance: float, trials: int, *, confidence: float) -> tuple[float, float]:
+    """Return limits on the logit scale, or Wilson's of so many trials where nothing varies."""
     if not 0 < area < 1 or variance <= 0:
-        trials = min(counts.n_positive, counts.n_negative)
         low, high = wilson_interval(round(area * trials), trials, confidence=confidence)
         return min(low, area), max(high, area)
     half = ndtri((1 + confidence) / 2) * np.sqrt(variance) / (area * (1 - area))
@@ -61,21 +88,24 @@ def paired_auroc_test(
     labels, first, second : shape (n,)
         Truth, and the finite scores of each run.
     """
-    from scipy.stats import rankdata
-
-    placements = []
-    for scores in (first, second):
-        together = rankdata(scores)
-        lenses, others = scores[labels], scores[~labels]
-        below = (together[labels] - rankdata(lenses)) / len(others)  # of each lens, the share of non-lenses
-        above = 1 - (together[~labels] - rankdata(others)) / len(lenses)  # of each non-lens, that of lenses
-        placements.append((below, above))
+    placements = [_placements(labels, scores) for scores in (first, second)]
     difference = float(placements[0][0].mean() - placements[1][0].mean())
     variance = 0.0
     for one, other in zip(*placements, strict=True):
         gaps = one - other
         variance += float(gaps.var(ddof=1)) / len(gaps) if len(gaps) > 1 else 0.0
     return normal_test(difference, variance, confidence=confidence)
+
+
+def _placements(labels: NDArray[np.bool_], scores: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Return of each lens the share of non-lenses below it, of each non-lens that of lenses above."""
+    from scipy.stats import rankdata
+
+    together = rankdata(scores)
+    lenses, others = scores[labels], scores[~labels]
+    below = (together[labels] - rankdata(lenses)) / len(others)
+    above = 1 - (together[~labels] - rankdata(others)) / len(lenses)
+    return below, above
 
 
 def normal_test(

@@ -19,8 +19,8 @@ from scipy.sparse import csr_array
 
 from lensapp.core.errors import InvalidInput
 from lensapp.core.evaluate.curves import FloatArray, IntArray, ThresholdCounts, checked, count_thresholds
-from lensapp.core.evaluate.delong import auroc_interval, paired_auroc_test
-from lensapp.core.evaluate.intervals import band_of_draws, draw_anew, limits_of_draws
+from lensapp.core.evaluate.delong import auroc_interval, grouped_auroc_interval, paired_auroc_test
+from lensapp.core.evaluate.intervals import FEW_TRIALS, band_of_draws, draw_anew, limits_of_draws
 from lensapp.core.evaluate.metrics import (
     FALSE_POSITIVE_RATES,
     auroc,
@@ -88,7 +88,8 @@ def figure_intervals(
 ) -> dict[str, Interval]:
     """Return AUROC, average precision, TPR0, TPR10 and recall at fixed rates with their intervals.
 
-    That of the AUROC is DeLong's where cutouts are independent, else, like all others, from percentiles of
+    That of the AUROC is DeLong's where cutouts are independent, else from percentiles of resamples, with
+    Obuchowski's (DeLong's for groups) where lenses or non-lenses are few. The others are from percentiles of
     resamples, with Wilson's of as many trials as there are lenses where these are few or resamples agree, as
     they do of a perfect ranking. TPR0 and TPR10 hang on a few non-lenses: their intervals say what other
     parts of this size would give.
@@ -105,7 +106,13 @@ def figure_intervals(
     if groups is None:
         return intervals_of_counts(counts, rng=rng, repeats=repeats)
     drawn = resampled_figures(truth, values[:, None], rng=rng, groups=groups, repeats=repeats)[:, 0]
-    return _with_limits(counts, drawn)
+    limits = _with_limits(counts, drawn)
+    numbers = np.unique(np.asarray(groups), return_inverse=True)[1].ravel()
+    if min(len(np.unique(numbers[one])) for one in (truth, ~truth)) < FEW_TRIALS:
+        resampled, after_delong = limits["auroc"], grouped_auroc_interval(truth, values, numbers)
+        low, high = min(resampled.low, after_delong[0]), max(resampled.high, after_delong[1])
+        limits["auroc"] = Interval(resampled.value, low, high)
+    return limits
 
 
 def intervals_of_counts(
@@ -176,9 +183,10 @@ def _with_limits(counts: ThresholdCounts, drawn: FloatArray) -> dict[str, Interv
     low, high = percentiles(drawn)
     intervals = {}
     for k, (name, figure) in enumerate(FIGURES.items()):
-        value = figure(counts)
-        trials = min(counts.n_positive, counts.n_negative) if name == "auroc" else counts.n_positive
-        intervals[name] = Interval(value, *limits_of_draws(value, (float(low[k]), float(high[k])), trials))
+        value, limits = figure(counts), (float(low[k]), float(high[k]))
+        if name != "auroc":  # which is no share of lenses
+            limits = limits_of_draws(value, limits, counts.n_positive)
+        intervals[name] = Interval(value, min(limits[0], value), max(limits[1], value))
     return intervals
 
 
