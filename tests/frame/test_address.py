@@ -254,6 +254,20 @@ def test_back_wins_even_where_nothing_happened_since_the_change(monkeypatch):
     assert not texts_of(app, "class")
 
 
+def test_back_to_before_a_threshold_was_chosen_shows_the_usual_one(monkeypatch):
+    app = open_page("evaluate", run="elu_cnn-1")
+    before, usual = dict(app.query_params), app.session_state["evaluate-threshold"]
+    app.button_group(key="evaluate-aims").set_value("f1").run()
+    chosen = app.session_state["evaluate-threshold"]
+    assert (texts_of(app, "threshold") != [], chosen != usual) == (True, True)
+    app.query_params.clear()
+    app.query_params.update(before)
+    back = SimpleNamespace(is_history_navigation=True, session_state=SimpleNamespace(get_widget_states=list))
+    monkeypatch.setattr(address, "get_script_run_ctx", lambda: back)
+    app.run()
+    assert (texts_of(app, "threshold"), app.session_state["evaluate-threshold"]) == ([], usual)
+
+
 @pytest.mark.parametrize(
     ("page", "keys"), [("data", ("class", "order")), ("split", ("split-sources", "split-cuts"))]
 )

@@ -33,7 +33,7 @@ from lensapp.ui.shared.markup import plain
 PAGES = web_folder() / "pages"
 PATIENCE_SECONDS = 5.0  # a page says that the database is away; browsers send votes again
 KINDS = ("source", "dataset", "run", "review", "study", "threshold", "part")
-ITEMS = KINDS[:4]
+ITEMS, SETTINGS = KINDS[:4], KINDS[4:]
 NOTHING_YET = "nothing of it to show here yet"
 PAGE = "page-shown"
 PAGES_LEFT = "pages-left"  # page → what its address said beside the selections
@@ -88,6 +88,9 @@ def read_address(page: str) -> None:
     if st.session_state.get(PAGE) == page:
         _keep_chosen()
     asked = {kind: st.query_params[kind] for kind in KINDS if kind in st.query_params}
+    for kind in SETTINGS if went_back() else ():
+        if kind not in asked:  # it was not set yet on the page that is returned to
+            st.session_state.pop(_memory(kind), None)
     stand_ins = st.session_state.get(STAND_INS, {})
     remember(**{kind: name for kind, name in asked.items() if stand_ins.get(kind) != name})
     if "source" in asked and st.session_state.get(UNASKED) == BEGUN:
