@@ -13,6 +13,7 @@ from lensapp.cli import main
 from lensapp.core.catalogue.query import CatalogueQuery
 from lensapp.core.config import read_json
 from lensapp.core.data.ingest_spec import IngestSpec
+from lensapp.core.score.feature_distance import feature_distance
 from lensapp.core.score.source_check import (
     LEVELS,
     Light,
@@ -20,7 +21,6 @@ from lensapp.core.score.source_check import (
     SourceCheck,
     compare,
     distance_of,
-    feature_distance,
     measure,
     oddness,
     or_as_measured,
@@ -84,6 +84,30 @@ def test_a_survey_at_worse_seeing_shows_in_the_psf() -> None:
     assert "red" in lights(check, "PSF width")  # in the band with too few compact objects it is not certain
     [psf] = [one for one in check.comparisons if one.quantity == "PSF width i"]
     assert psf.source - psf.training > 0.3
+
+
+def test_fewer_stars_among_objects_of_the_same_exposures_are_not_another_seeing() -> None:
+    """Objects found in a field have stars among them, galaxies chosen in it few: sizes alone are alike."""
+    sizes = {"size z": (0.9, 1.1, 1.4, 1.5, 1.9)}
+    close = {"size z": (0.02,) * 5, "PSF width z": (0.0,) * 5}
+    found = PartSummary(
+        cutouts=165, bands=("z",), quantiles=sizes | {"PSF width z": (0.89,) * 5}, errors=close
+    )
+    chosen = found.replaced(
+        cutouts=100, quantiles=sizes | {"PSF width z": (1.13,) * 5}, compact={"PSF width z": 8}
+    )
+    check = compare(found, chosen)
+    assert check.light == "green"
+    assert "from too few compact objects (8) to tell; sizes are alike" in check.comparisons[0].words
+    many = {"cutouts": 512, "compact": {"PSF width z": 50}}
+    check = compare(found.replaced(**many), chosen.replaced(**many))
+    assert check.light == "amber"
+    assert "but sizes are alike" in check.comparisons[0].words
+    larger = {"size z": tuple(1.24 + value for value in sizes["size z"]), "PSF width z": (2.13,) * 5}
+    check = compare(found, chosen.replaced(quantiles=larger))
+    assert lights(check, "PSF width") == {"red"}
+    measured = measure(demo(2), bands=BANDS, pixel_scale_arcsec=SCALE)
+    assert summary_of(demo(2)).compact_of("PSF width i") == np.isfinite(measured["PSF width i"]).sum()
 
 
 def test_a_factor_in_flux_is_red_in_brightness_and_noise_and_in_nothing_else() -> None:

@@ -26,7 +26,7 @@ AMBER_FROM, RED_FROM = 0.5, 1.0  # mean distance of quantiles in units of the sp
 CHANCE = 0.01  # that a check of a part of the same survey finds any of its quantities different
 COMPACT = 0.1  # of the objects, which resemble stars
 LEAST_COMPACT = 4  # objects, to tell a PSF width by
-LEAST_OF_CLASS = 50  # lenses, and non-lenses, to tell what a mix of them in another share looks like
+SURE_COMPACT = 20  # objects, for a PSF width that differs to count alone, where the sizes are alike
 BRIGHT_SIGMA = 10.0
 MAD_TO_SIGMA = 1.4826
 LEAST_SPREAD = {"brightness": 0.2, "colour": 0.1, "size": 0.2, "PSF width": 0.2, "sky noise": 0.2}
@@ -54,6 +54,14 @@ class PartSummary(Spec):
     errors: dict[str, tuple[float, ...]] = Field(
         default_factory=dict, description="Sampling error of each of these values; earlier runs kept none."
     )
+
+    compact: dict[str, int] = Field(
+        default_factory=dict, description="Objects that each PSF width is from; earlier runs kept none."
+    )
+
+    def compact_of(self, name: str) -> int:
+        """Return how many objects a PSF width is from; where that was not kept, the most that it can be."""
+        return self.compact.get(name, round(COMPACT * self.cutouts))
 
     def errors_of(self, name: str) -> Floats:
         """Return the sampling errors of a quantity; where none were kept, those of a normal distribution."""
@@ -151,7 +159,14 @@ def summarise(
         pixel_scale_arcsec=pixel_scale_arcsec,
         quantiles=quantiles_of(measured),
         errors=errors_of(measured),
+        compact=compact_of(measured),
     )
+
+
+def compact_of(measured: Mapping[str, Floats]) -> dict[str, int]:
+    """Return how many objects each PSF width was measured from."""
+    counts = {name: int(np.isfinite(measured[name]).sum()) for name in measured if name.startswith(PSF_WIDTH)}
+    return {name: count for name, count in counts.items() if count}
 
 
 def quantiles_of(measured: Mapping[str, Floats]) -> dict[str, tuple[float, ...]]:
@@ -306,6 +321,7 @@ def compare(
                 "features", light, 0.0, distance, "spreads", distance=distance, words=words, error=error
             )
         )
+    comparisons = [_of_psf(one, comparisons, training, source) for one in comparisons]
     comparisons.sort(key=lambda one: (-one.distance, one.quantity))
     worst: Light = max((one.light for one in comparisons), key=ORDER.index, default="green")
     differing = [one.quantity for one in comparisons if one.light == worst]
@@ -317,6 +333,31 @@ def compare(
         "train on cutouts of this survey.",
     }[worst]
     return SourceCheck(worst, sentence, source.cutouts, training.cutouts, tuple(comparisons))
+
+
+def _of_psf(
+    one: Comparison, every: Sequence[Comparison], training: PartSummary, source: PartSummary
+) -> Comparison:
+    """Return a comparison, milder where it is of a PSF width and the sizes of all objects are alike.
+
+    Worse seeing makes every object larger. Where the most compact alone differ, other objects were chosen:
+    stars are among the objects found in a field, and few where galaxies were chosen. Such is at most amber,
+    and where few objects tell it nothing is said.
+    """
+    sizes = one.quantity.replace(PSF_WIDTH, "size")
+    alike = any(other.quantity == sizes and other.light == "green" for other in every)
+    if not one.quantity.startswith(PSF_WIDTH) or one.light == "green" or not alike:
+        return one
+    fewest = min(training.compact_of(one.quantity), source.compact_of(one.quantity))
+    if fewest >= SURE_COMPACT:
+        return replace(
+            one, light="amber", words=f"{one.words}, but sizes are alike: there may be fewer stars among them"
+        )
+    return replace(
+        one,
+        light="green",
+        words=f"{one.words}, from too few compact objects ({fewest}) to tell; sizes are alike",
+    )
 
 
 def _change(name: str, middle: float, here: float) -> str:
@@ -398,54 +439,6 @@ def distance_of(training: Floats, source: Floats, *, least_spread: float = 0.0) 
     """Return the mean distance of quantiles in units of their spread in the training part."""
     spread = max(spread_of(training), least_spread, 1e-12)
     return float(np.mean(np.abs(source - training)) / spread)
-
-
-def feature_distance(
-    ours: NDArray[np.floating[Any]],
-    source: NDArray[np.floating[Any]],
-    *,
-    are_lenses: NDArray[np.bool_] | None = None,
-) -> tuple[float, float]:
-    """Return the median over features of the distance of their quantiles, and its sampling error.
-
-    Lenses are many in a dataset and rare in a survey, which alone does not make the survey another: where it
-    is said which of ours are lenses, and there are enough of either, the mix of both that is nearest counts.
-
-    Parameters
-    ----------
-    ours : shape (n, d)
-        Features of cutouts of the dataset that the network learned from.
-    source : shape (m, d)
-    are_lenses : shape (n,)
-        Which of ours are lenses.
-    """
-    theirs = np.quantile(source.astype(np.float64), LEVELS, axis=0)
-    order = np.argsort(ours, axis=0)
-    ranked = np.take_along_axis(ours.astype(np.float64), order, axis=0)
-    own = np.quantile(ranked, LEVELS, axis=0)
-    spread = spread_of(own)
-    varied = spread > 0
-    if not varied.any():
-        return 0.0, 0.0
-    outcomes = []
-    for weights in _mixes(len(ours), are_lenses):
-        reached = np.cumsum(weights[order], axis=0)
-        rows = np.array([(reached < level - 1e-9).sum(axis=0) for level in LEVELS])
-        apart = np.abs(theirs - np.take_along_axis(ranked, rows, axis=0)).mean(axis=0)
-        error = NORMAL_ERRORS.mean() * np.sqrt((weights**2).sum() + 1 / len(source))
-        outcomes.append((float(np.median(apart[varied] / spread[varied])), float(error)))
-    return min(outcomes)
-
-
-def _mixes(count: int, are_lenses: NDArray[np.bool_] | None) -> list[Floats]:
-    """Return the weights of cutouts in each mix of lenses and non-lenses, (n,); the same of all where few."""
-    lenses = 0 if are_lenses is None else int(are_lenses.sum())
-    if are_lenses is None or min(lenses, count - lenses) < LEAST_OF_CLASS:
-        return [np.full(count, 1 / count)]
-    return [
-        np.where(are_lenses, share / lenses, (1 - share) / (count - lenses))
-        for share in np.linspace(0, 1, 21)
-    ]
 
 
 def significant_from(quantities: int) -> float:

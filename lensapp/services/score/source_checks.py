@@ -12,15 +12,16 @@ from numpy.typing import NDArray
 from lensapp.core.align import ABSENT, rows_of
 from lensapp.core.config import read_json, write_json
 from lensapp.core.errors import BandMismatch, InvalidInput
+from lensapp.core.score.feature_distance import feature_distance
 from lensapp.core.score.source_check import (
     SAMPLE_CUTOUTS,
     OddCutout,
     PartSummary,
     SourceCheck,
     check_of,
+    compact_of,
     compare,
     errors_of,
-    feature_distance,
     measure,
     oddness,
     or_as_measured,
@@ -255,6 +256,7 @@ def _summary(
         pixel_scale_arcsec=source.pixel_scale_arcsec,
         quantiles=quantiles_of(measured),
         errors=errors_of(measured),
+        compact=compact_of(measured),
     )
 
 
