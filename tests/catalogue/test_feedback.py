@@ -248,6 +248,7 @@ def test_the_rules_can_be_read() -> None:
         ("grade A or B", "lens"),
         ("grade X", "non-lens"),
         ("grade C", "ignored"),
+        ("as many votes against the label as for it, or more", "ignored"),
         ("no vote", "ignored"),
         ("new cutout", "to training, never to test"),
         ("another view of an object that a part holds", "to that part, whatever the fraction"),

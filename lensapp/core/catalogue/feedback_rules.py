@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from lensapp.core.catalogue.contradictions import Sides
 from lensapp.core.catalogue.feedback_spec import FeedbackRules
 from lensapp.core.split.splits import LABELS, PARTS, SECOND_TEST
 from lensapp.core.split.stratify import allot_groups
@@ -23,6 +24,7 @@ CONFIRMED = "confirmed"
 KEPT = "label kept: relabelling is off"
 FEW_VOTES = "too few votes"
 IGNORED_GRADE = "grade ignored"
+CONTRADICTED = "votes contradict each other"
 IN_TEST = "in the test part, which stays as it is"
 OBJECT_IN_TEST = "its object, or a near-duplicate, is in the test part"
 IN_SECOND_TEST = "in the second test part, which no training sees"
@@ -64,12 +66,17 @@ class Placement:
         return np.asarray(self.refusal == None, bool)  # noqa: E711 - compares each element
 
 
-def wanted_labels(grade: Texts, votes: IntArray, rules: FeedbackRules) -> tuple[Texts, Texts]:
+def wanted_labels(
+    grade: Texts, votes: IntArray, rules: FeedbackRules, *, sides: Sides
+) -> tuple[Texts, Texts]:
     """Return the label that each consensus asks for (None for none) and why there is none (or None)."""
     label, reason = np.full(len(grade), None, object), np.full(len(grade), None, object)
     for letter in set(grade.tolist()):
         label[grade == letter] = rules.label_of(letter)
     reason[label == None] = IGNORED_GRADE  # noqa: E711 - compares each element
+    if rules.majority_decides:
+        undecided = sides.undecided(label)
+        label[undecided], reason[undecided] = None, CONTRADICTED
     few = votes < rules.min_votes
     label[few], reason[few] = None, FEW_VOTES
     return label, reason

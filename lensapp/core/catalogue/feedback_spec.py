@@ -38,6 +38,12 @@ class FeedbackRules(ConsensusSpec):
         description="Let votes count of inspectors who took less than "
         f"{LEAST_SECONDS:g} s for a candidate of the review: too fast to see a picture.",
     )
+    leave_out_contradicted: bool = Field(
+        default=True,
+        title="Leave out contradicted",
+        description="Ignore candidates whose label would be contradicted by as many inspectors as support "
+        "it, or more: one says lens, another non-lens (mean grade; the other methods weigh inspectors).",
+    )
     relabel: bool = Field(
         default=True,
         title="Relabel",
@@ -68,6 +74,11 @@ class FeedbackRules(ConsensusSpec):
         return self
 
     @property
+    def majority_decides(self) -> bool:
+        """Whether candidates are left out on which neither lens nor non-lens has more votes."""
+        return self.leave_out_contradicted and self.method == "mean"
+
+    @property
     def ignored_grades(self) -> tuple[str, ...]:
         """Grades that become no label."""
         return tuple(letter for letter in LETTERS if letter not in (*self.lens_grades, *self.nonlens_grades))
@@ -94,6 +105,8 @@ class FeedbackRules(ConsensusSpec):
             below = "1/2000 of the prior's odds" if automatic else f"{self.rejected_below:g}"
             lines.append((f"probability above {self.detect_above:g}", "grade A"))
             lines.append((f"probability below {below}", "grade X"))
+        if self.majority_decides and self.lens_grades and self.nonlens_grades:
+            lines.append(("as many votes against the label as for it, or more", "ignored"))
         lines.append(("no vote", "ignored"))
         if self.min_votes > 1:
             lines.append((f"fewer than {self.min_votes} votes", "ignored"))

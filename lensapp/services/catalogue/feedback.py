@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from lensapp.core.acting import needs
+from lensapp.core.catalogue.contradictions import Contradictions
 from lensapp.core.catalogue.feedback_rules import IGNORED_GRADE, Placement
 from lensapp.core.catalogue.feedback_spec import FeedbackRules
 from lensapp.core.errors import BandMismatch, InvalidInput, NotFound
@@ -74,7 +75,7 @@ def feed_back(
             "inspectors": plan.inspectors,
             "outcomes": plan.outcomes,
             "ungraded": plan.ungraded,
-            **_spec_of_hasty(plan.hasty),
+            **_spec_of_doubts(plan.hasty, plan.contradictions),
         },
         name=name,
     )
@@ -114,6 +115,7 @@ def freeze_votes(
         label=graded.label,
         label_from=graded.origin,
     )
+    kept = split.part != ""
     counts = count_parts(split.part, graded.columns["label"])
     require_both_classes(counts, split_by)
     return datasets.create_dataset(
@@ -126,7 +128,7 @@ def freeze_votes(
             "reviews": list(graded.review_names),
             "rules": rules.saved(),
             "split": split_by.saved(),
-            **_spec_of_hasty(graded.hasty_behind(split.part != "")),
+            **_spec_of_doubts(graded.hasty_behind(kept), graded.contradictions(kept)),
             **spec_of_middle(used),
         },
         counts=counts,
@@ -135,9 +137,10 @@ def freeze_votes(
     )
 
 
-def _spec_of_hasty(hasty: HastyVotes) -> dict[str, str]:
-    """Return what a version keeps of votes that were given too fast; nothing where there are none."""
-    return {"hasty": hasty.in_words()} if hasty else {}
+def _spec_of_doubts(hasty: HastyVotes, contradictions: Contradictions) -> dict[str, str]:
+    """Return what a version keeps of votes that were given too fast or contradict each other, if any."""
+    told = {"hasty": hasty.in_words(), "contradicted": contradictions.in_words()}
+    return {name: words for name, words in told.items() if words}
 
 
 @needs("work")
@@ -173,7 +176,8 @@ def label(
     -------
     dict
         As `lensapp.services.split.datasets.describe_dataset`, with `outcomes` of the votes, and in words
-        `left_out` where reviews were, `hasty` where votes were given too fast.
+        `left_out` where reviews were, `hasty` where votes were given too fast, `contradicted` where votes
+        for lens and for non-lens stand against each other.
 
     Raises
     ------
@@ -195,7 +199,7 @@ def label(
     else:
         made = feed_back(ws, dataset_name=parent, review_names=names, rules=used, name=new_name)
     told = {"left_out": left_out_words(len(left_out))} if left_out else {}
-    told |= {name: made.spec[name] for name in ("hasty",) if name in made.spec}
+    told |= {name: made.spec[name] for name in ("hasty", "contradicted") if name in made.spec}
     return describe_dataset(ws, made) | {"outcomes": made.spec.get("outcomes", {}), "reviews": names} | told
 
 

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from lensapp.core.align import rows_of
 from lensapp.core.catalogue import feedback_rules
+from lensapp.core.catalogue.contradictions import Contradictions, Sides, contradictions_in, sides_of
 from lensapp.core.catalogue.feedback_spec import FeedbackRules
 from lensapp.core.errors import InvalidInput
 from lensapp.core.inspect.consensus import Consensus
@@ -56,6 +57,8 @@ class Graded:
         Name -> number of their votes that count.
     hasty
         The votes of inspectors who took too little time, whether they count or not.
+    sides
+        What the votes that count mean by the rules.
     """
 
     reviews: list[Review]
@@ -67,6 +70,7 @@ class Graded:
     counted: list[Vote]
     inspectors: dict[str, int]
     hasty: list[Vote]
+    sides: Sides
     rules: FeedbackRules
 
     @property
@@ -81,6 +85,11 @@ class Graded:
             return left_out_of(self.hasty)
         return behind_labels(self.counted, self.hasty, self.consensus.cutout_id[which])
 
+    def contradictions(self, which: NDArray[np.bool_]) -> Contradictions:
+        """Return how many labels of some of the cutouts are contradicted, and how many are left out."""
+        left_out = int((self.reason == feedback_rules.CONTRADICTED).sum())
+        return contradictions_in(self.sides, self.label, which, left_out, self.rules)
+
     def table(self) -> Columns:
         """Return what a plan shows of each cutout, whatever becomes of it."""
         return {
@@ -88,6 +97,7 @@ class Graded:
             "candidate_id": self.columns["candidate_id"],
             "source_id": self.columns["source_id"].astype(np.int64),
             "grade": self.consensus.grade,
+            "cast": self.sides.grades,
             "mean": self.consensus.mean,
             "votes": self.consensus.votes,
             "label": self.label,
@@ -112,8 +122,9 @@ def graded_cutouts(ws: Workspace, review_names: Sequence[str], rules: FeedbackRu
         columns[name][:] = [getattr(cutout, name) for cutout in cutouts]
     for name in ("ra_deg", "dec_deg"):
         columns[name] = np.array([np.nan if v is None else v for v in columns[name]], np.float64)
-    label, reason = feedback_rules.wanted_labels(consensus.grade, consensus.votes, rules)
     counted = [votes[position] for position in consensus.counted.tolist()]  # ordered by cutout
+    sides = sides_of(counted, consensus.votes, rules)
+    label, reason = feedback_rules.wanted_labels(consensus.grade, consensus.votes, rules, sides=sides)
     names_by_id = {review.id: review.name for review in reviews}
     origin = np.empty(len(consensus), object)
     start = 0
@@ -122,13 +133,18 @@ def graded_cutouts(ws: Workspace, review_names: Sequence[str], rules: FeedbackRu
         origin[row] = write_origin([names_by_id[vote.review_id] for vote in cast], consensus.inspectors[row])
         start += count
     inspectors = dict(Counter(vote.inspector for vote in counted))
-    return Graded(reviews, consensus, columns, label, reason, origin, counted, inspectors, hasty, rules)
+    return Graded(
+        reviews, consensus, columns, label, reason, origin, counted, inspectors, hasty, sides, rules
+    )
 
 
-def hasty_votes_of(ws: Workspace, review_names: Sequence[str], rules: FeedbackRules) -> HastyVotes:
-    """Return the votes given too fast behind the labels of a first version, or those that are left out."""
+def doubts_of(
+    ws: Workspace, review_names: Sequence[str], rules: FeedbackRules
+) -> tuple[HastyVotes, Contradictions]:
+    """Return which votes behind the labels of a first version are too fast, and which contradict others."""
     graded = graded_cutouts(ws, review_names, rules)
-    return graded.hasty_behind(graded.label != None)  # noqa: E711 - compares each element
+    labelled = graded.label != None  # noqa: E711 - compares each element
+    return graded.hasty_behind(labelled), graded.contradictions(labelled)
 
 
 @dataclass(frozen=True, eq=False)
@@ -142,8 +158,8 @@ class FeedbackPlan:
     reviews, rules
         Where the votes come from, and which grades become which label.
     columns
-        One entry per graded cutout: cutout_id, candidate_id, source_id, grade, mean, votes, label (None
-        where ignored), outcome, part ("" where not a member afterwards).
+        One entry per graded cutout: cutout_id, candidate_id, source_id, grade, cast (the grades given),
+        mean, votes, label (None where ignored), outcome, part ("" where not a member afterwards).
     outcomes
         Outcome -> number of graded cutouts (see `lensapp.core.catalogue.feedback_rules`).
     added, relabelled
@@ -164,6 +180,8 @@ class FeedbackPlan:
         Name -> number of their votes that count.
     hasty
         The votes given too fast behind the labels that are added or changed, or those that are left out.
+    contradictions
+        How many of the labels that are added or changed rest on contradicting votes.
     """
 
     parent: Dataset
@@ -181,6 +199,7 @@ class FeedbackPlan:
     members: list[dict[str, Any]]
     inspectors: dict[str, int]
     hasty: HastyVotes
+    contradictions: Contradictions
 
     @property
     def changes(self) -> bool:
@@ -235,6 +254,7 @@ def plan_feedback(
         label_from=graded.origin[new],
     )
     part_of = {row["cutout_id"]: row["part"] for row in rows}
+    labelled = np.isin(outcome, (feedback_rules.ADDED, feedback_rules.RELABELLED))
     parts = np.array([part_of.get(key, "") for key in consensus.cutout_id.tolist()], object)
     return FeedbackPlan(
         parent=parent,
@@ -251,7 +271,8 @@ def plan_feedback(
         counts=count_parts(*(np.array([row[name] for row in rows], object) for name in ("part", "label"))),
         members=rows,
         inspectors=graded.inspectors,
-        hasty=graded.hasty_behind(np.isin(outcome, (feedback_rules.ADDED, feedback_rules.RELABELLED))),
+        hasty=graded.hasty_behind(labelled),
+        contradictions=graded.contradictions(labelled),
     )
 
 

@@ -9,8 +9,8 @@ from lensapp.core.inspect.consensus_methods import METHODS
 from lensapp.services.catalogue.feedback import feed_back, freeze_votes, parent_names, retraining
 from lensapp.services.catalogue.feedback_plans import (
     FeedbackPlan,
+    doubts_of,
     has_known_labels,
-    hasty_votes_of,
     plan_feedback,
 )
 from lensapp.services.catalogue.hasty_votes import has_hasty
@@ -19,6 +19,7 @@ from lensapp.storage.records import Source
 from lensapp.storage.workspace import Workspace
 from lensapp.ui.catalogue.feedback_plan import (
     say_what_becomes_of_labels,
+    say_what_contradicts,
     say_what_is_hasty,
     show_changed,
     show_what_changes,
@@ -33,6 +34,7 @@ from lensapp.ui.shared.markup import plain
 from lensapp.ui.shared.state import go
 from lensapp.ui.shared.widgets import empty_state, errors_shown, heading, text_table
 
+OF_MEAN = "leave_out_contradicted"  # a rule of the mean grade alone
 RULES_KEY = "feedback-rules"
 FIRST_RULES = ("lens_grades", "nonlens_grades", "relabel")
 IF_HASTY = "count_hasty"  # a rule that is asked for where it changes something
@@ -68,7 +70,9 @@ def show_feedback(ws: Workspace, source: Source, review_names: Sequence[str], *,
                 f"**The votes on {plain(source.name)} alone will be split into training, validation and "
                 "test**"
             )
-            say_what_is_hasty(hasty_votes_of(ws, review_names, rules))
+            hasty, contradictions = doubts_of(ws, review_names, rules)
+            say_what_is_hasty(hasty)
+            say_what_contradicts(contradictions)
             if st.button(
                 "Freeze first version", type="primary", icon=":material/ac_unit:", key="feedback-first"
             ):
@@ -114,11 +118,12 @@ def _choose_rules(*, relabel: bool, hasty: bool) -> FeedbackRules | None:
     )
     with st.expander("Further rules"):
         method = _choose_method()
+        weighted = () if method == "mean" else (OF_MEAN,)
         entered |= spec_fields(
             FeedbackRules,
             key=RULES_KEY,
             columns=2,
-            skip=(*without_meaning(method), *FIRST_RULES, IF_HASTY, "crop"),
+            skip=(*without_meaning(method), *weighted, *FIRST_RULES, IF_HASTY, "crop"),
             keep="",
         )
     return validated(FeedbackRules, {**entered, "method": method})
@@ -146,6 +151,7 @@ def _show_plan(ws: Workspace, source: Source, plan: FeedbackPlan) -> None:
         return
     show_what_changes(plan)
     say_what_is_hasty(plan.hasty)
+    say_what_contradicts(plan.contradictions)
     name = choose_to_freeze(ws, plan.parent, key="feedback")
     if name is not None:
         made = feed_back(

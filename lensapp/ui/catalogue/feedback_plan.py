@@ -6,6 +6,7 @@ import streamlit as st
 from numpy.typing import NDArray
 
 from lensapp.core.catalogue import feedback_rules
+from lensapp.core.catalogue.contradictions import Contradictions
 from lensapp.core.catalogue.feedback_rules import ADDED, RELABELLED
 from lensapp.core.plurals import noun
 from lensapp.core.split.splits import LABELS
@@ -30,6 +31,7 @@ REMEDIES = {
     feedback_rules.KEPT: "Switch Relabel on if the votes are to count more.",
     feedback_rules.FEW_VOTES: "Let more inspectors grade them, or lower Fewest votes.",
     feedback_rules.IGNORED_GRADE: "Grade them anew, or give their grade a meaning above.",
+    feedback_rules.CONTRADICTED: "Let one more inspector grade them, or switch Leave out contradicted off.",
     feedback_rules.IN_TEST: STAYS,
     feedback_rules.OBJECT_IN_TEST: STAYS,
     feedback_rules.IN_SECOND_TEST: STAYS,
@@ -111,11 +113,11 @@ def _show_some(
 
 
 def _caption(plan: FeedbackPlan, row: int) -> str:
-    """Return the grade of a cutout and the label it would get, below it the one that this replaces."""
-    grade, label = str(plan.columns["grade"][row]), str(plan.columns["label"][row])
+    """Return the grades given to a cutout and the label it would get, below it the one that this replaces."""
+    grades, label = str(plan.columns["cast"][row]), str(plan.columns["label"][row])
     before = next(name for name in LABELS if name != label)
     was = f"\nwas {class_name(before)}" if plan.columns["outcome"][row] == RELABELLED else ""
-    return f"{grade} → {class_name(label)}{was}"
+    return f"{grades} → {class_name(label)}{was}"
 
 
 def show_what_stays_out(plan: FeedbackPlan) -> None:
@@ -186,3 +188,13 @@ def say_what_is_hasty(hasty: HastyVotes) -> None:
             f"{plain(hasty.in_words())} Switch *Count hasty votes* off to leave them out.",
             icon=":material/timer:",
         )
+
+
+def say_what_contradicts(contradictions: Contradictions) -> None:
+    """Say how many labels rest on votes for lens and for non-lens, and how many are left out for that."""
+    said = plain(contradictions.in_words())
+    if contradictions.undecided and not contradictions.weighted:
+        said += " *Leave out contradicted*, among the further rules, leaves them out."
+        st.warning(said, icon=":material/balance:")
+    elif contradictions:
+        st.info(said, icon=":material/balance:")
