@@ -130,7 +130,7 @@ def test_an_audit_of_realism_is_queued_and_its_result_is_shown(workspace):
 
 
 def test_painted_on_these_says_that_it_tells_nothing_and_leads_to_real_lenses(workspace):
-    make_survey(workspace, name="hosts", count=100)
+    make_survey(workspace, name="hosts", count=40)  # with ten lenses
     source = make_survey(workspace, name="arcs", count=100)
     make_survey(workspace, name="lenses", count=100)
     sources.finish_source(workspace.database, source.id, quality={}, kind="paint", spec={"hosts": ["hosts"]})

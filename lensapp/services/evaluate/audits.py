@@ -29,10 +29,10 @@ from lensapp.core.evaluate.resampling import Interval
 from lensapp.core.progress import Report, ShouldStop, ignore_progress, never_stop
 from lensapp.core.train.normalisation import about_middle
 from lensapp.job_kinds import AuditPayload
-from lensapp.services.data.sources import show_the_same, words_if_made
+from lensapp.services.data.sources import label_counts, words_if_made
 from lensapp.services.evaluate.evaluation import Evaluation, load_evaluation, task_of
 from lensapp.services.evaluate.label_noise import label_suspects, votes_on_members
-from lensapp.services.evaluate.realism import audit_realism
+from lensapp.services.evaluate.realism import audit_realism, labels_worth_comparing, tells_nothing
 from lensapp.services.evaluate.subgroups import columns_of
 from lensapp.services.split.leakage import dataset_leaks
 from lensapp.services.train.run_networks import network_has_changed
@@ -252,10 +252,11 @@ def _realism(ws: Workspace, run: Run, dataset: Dataset, spec: AuditSpec) -> list
     words = words_if_made(named.values())
     real = {source.name: source for source in (*own, *other) if not words[source.name]}
     simulated = [source for source in own if words[source.name]]
+    labels = {source.name: label_counts(ws, source) for source in (*own, *other)}
     outcomes = []
     for first, second in ((first, second) for second in simulated for first in real.values()):
         pair = first.name, second.name
-        if show_the_same(first, second, named):
+        if tells_nothing(first, second, named, labels):
             reason = (
                 f"{second.name} shows the galaxies of {first.name}: only a source of confirmed lenses "
                 "tells whether its lenses look real."
@@ -263,7 +264,12 @@ def _realism(ws: Workspace, run: Run, dataset: Dataset, spec: AuditSpec) -> list
             outcomes.append({"real": pair[0], "simulated": pair[1], "reason": reason})
             continue
         featured = all(has_features(ws, run.name, name) for name in pair)
-        rules = RealismSpec(run=run.name if featured else None, seed=spec.seed, sample=min(spec.sample, 2000))
+        rules = RealismSpec(
+            label=labels_worth_comparing(ws, *pair),
+            run=run.name if featured else None,
+            seed=spec.seed,
+            sample=min(spec.sample, 2000),
+        )
         try:
             outcomes.append(audit_realism(ws, real=pair[0], simulated=pair[1], spec=rules))
         except (InvalidInput, BandMismatch) as error:

@@ -24,6 +24,7 @@ from lensapp.services.evaluate.combinations import Combinations
 from lensapp.services.evaluate.differences import compare_pair
 from lensapp.services.evaluate.evaluation import Evaluation, ValueEvaluation
 from lensapp.services.evaluate.expectations import expectation, time_unit
+from lensapp.services.evaluate.realism import standing_out
 
 INTERVAL_NAMES = {
     "auroc": "AUROC",
@@ -361,8 +362,8 @@ def realism_table(outcomes: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
         for name in ("photometry", "features"):
             area = one[name] and Interval(*(one[name][key] for key in ("auroc", "low", "high")))
             row[f"AUROC by {name}"] = with_limits(area or None)
-        most = one["photometry"]["giveaways"]
-        rows.append(row | {"told most by": ", ".join(told["theme"] for told in most)})
+        most = ", ".join(told["theme"] for told in standing_out(one)) or "none alone"
+        rows.append(row | {"told most by": most})
     return pd.DataFrame(rows)
 
 

@@ -10,7 +10,14 @@ from lensapp import jobs
 from lensapp.core.acting import needs
 from lensapp.core.align import rows_of
 from lensapp.core.errors import BandMismatch, InvalidInput, JobCancelled
-from lensapp.core.evaluate.audits.realism import FEWEST, Probe, Table, aperture_photometry, probe
+from lensapp.core.evaluate.audits.realism import (
+    FEWEST,
+    Probe,
+    Table,
+    aperture_photometry,
+    chance_scatter,
+    probe,
+)
 from lensapp.core.evaluate.audits.realism_spec import RealismSpec
 from lensapp.core.evaluate.metrics import COIN
 from lensapp.core.progress import Report, ShouldStop, ignore_progress, never_stop
@@ -18,7 +25,7 @@ from lensapp.core.sampling import evenly_spread
 from lensapp.job_kinds import RealismPayload
 from lensapp.services.data.pictures import read_pictures
 from lensapp.services.data.source_tables import column_of
-from lensapp.services.data.sources import label_counts, show_the_same
+from lensapp.services.data.sources import found_in, label_counts, show_the_same
 from lensapp.storage import datasets, sources
 from lensapp.storage.cutouts import open_cutouts, source_unit
 from lensapp.storage.features import load_features
@@ -147,14 +154,51 @@ def verdict(outcome: Mapping[str, Any]) -> str:
     probes = [trees] if linear is None else [trees, linear]
     if all(one["low"] <= COIN for one in probes):
         return f"The probes cannot tell the cutouts of {simulated} from those of {real}."
-    telling = [one["theme"] for one in trees["giveaways"] if one["drop"] >= 0.01 or one["alone"] >= 0.6]
-    by = f", mostly by {', '.join(telling)}" if telling and trees["low"] > COIN else ""
+    by = _told_by(outcome)
     if max(one["auroc"] for one in probes) >= TELLS:
         return (
-            f"The cutouts of {simulated} are told from those of {real} easily{by}: networks may learn that "
+            f"The cutouts of {simulated} are told from those of {real} easily{by}. Networks may learn that "
             "instead of lenses."
         )
     return f"The cutouts of {simulated} can be told from those of {real} to some degree{by}."
+
+
+def standing_out(outcome: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """Return the quantities that tell the sources of an audit alone: by an AUROC above that of chance."""
+    least = COIN + chance_scatter(*outcome["cutouts"].values())
+    return [one for one in outcome["photometry"]["giveaways"] if one["alone"] > least]
+
+
+def _told_by(outcome: Mapping[str, Any]) -> str:
+    """Return by which quantities trees tell two sources, empty where they do not."""
+    trees, beyond = outcome["photometry"], standing_out(outcome)
+    if trees["low"] <= COIN or not trees["giveaways"]:
+        return ""
+    if not beyond:
+        return ", by several quantities together: none of them alone stands out of chance"
+    telling = [one["theme"] for one in beyond if one["drop"] >= 0.01 or one["alone"] >= 0.6]
+    return f", mostly by {', '.join(telling)}" if telling else ""
+
+
+def tells_nothing(
+    one: Source, other: Source, named: Mapping[str, Source], labels: Mapping[str, Mapping[str, int]]
+) -> bool:
+    """Whether comparing two sources tells nothing, as both show the same galaxies.
+
+    Lenses painted on galaxies of a source that has enough real ones are told from these, lens beside lens.
+
+    Parameters
+    ----------
+    named
+        All sources by their names.
+    labels
+        Source → the number of its cutouts with each label.
+    """
+    if not show_the_same(one, other, named):
+        return False
+    painted = [found_in(source, named).kind == sources.PAINTED for source in (one, other)]
+    lenses = min(labels[source.name].get("lens", 0) for source in (one, other))
+    return painted[0] == painted[1] or lenses < FEWEST
 
 
 def by_what_they_tell(
@@ -166,8 +210,8 @@ def by_what_they_tell(
     """Return the names of sources to compare with one, first those whose comparison tells most.
 
     A real source tells most beside one that is not, one with lenses beside painted ones; of two alike one of
-    another class. Those that hold the same pixels, as what was painted does with its hosts, come after
-    them, and two of which neither is real last.
+    another class. Those that show the same galaxies, as `tells_nothing` has it, come after them, and two of
+    which neither is real last.
 
     Parameters
     ----------
@@ -184,7 +228,7 @@ def by_what_they_tell(
         made = bool(kinds[name]), bool(kinds[shown.name])
         real = name if made[1] else shown.name
         without = made[0] != made[1] and labels[real].get("lens", 0) < FEWEST
-        same = show_the_same(named[name], shown, named)
+        same = tells_nothing(named[name], shown, named, labels)
         return all(made), same, made[0] == made[1], without, alike
 
     return sorted((name for name in kinds if name in named and name != shown.name), key=order)

@@ -16,7 +16,6 @@ from lensapp.services.data.sources import (
     count_cutouts,
     label_counts,
     ready_sources,
-    show_the_same,
     words_if_made,
 )
 from lensapp.services.evaluate.realism import (
@@ -25,6 +24,7 @@ from lensapp.services.evaluate.realism import (
     pictures_beside,
     reason_against,
     start_audit,
+    tells_nothing,
     verdict,
 )
 from lensapp.services.train import job_control
@@ -78,7 +78,8 @@ def show_realism(source: Source) -> None:
     if left_out := _listed(reasons):
         beside.caption(f"Not comparable: {left_out}.")
     pair = roles_of(source.name, other, kinds)
-    same = [one.name for one in ready if show_the_same(one, source, {one.name: one for one in ready})]
+    named = {one.name: one for one in ready}
+    same = [one.name for one in ready if tells_nothing(one, source, named, labels)]
     fitting = [
         name for name in others if not kinds[name] and counts[name] >= FEWEST and name not in (other, *same)
     ]
@@ -166,8 +167,8 @@ def vain_in_words(pair: Mapping[str, str], kinds: Mapping[str, str], *, same: bo
     if same and kinds[pair["simulated"]]:
         return (
             f"**{simulated} is painted on galaxies of {real}.** Both show the same galaxies, sky and noise; "
-            "only the arcs differ, and these galaxies have none to compare them with. Only a source of "
-            "confirmed lenses tells whether arcs look real."
+            f"only the arcs differ, and {real} has too few labelled lenses to compare them with. Only a "
+            f"source of {FEWEST} confirmed lenses or more tells whether arcs look real."
         )
     if same:
         return f"**{simulated} and {real} show the same sky**: that they look alike tells nothing."

@@ -13,6 +13,7 @@ from sqlalchemy import update
 from lensapp.cli import main
 from lensapp.core.errors import InvalidInput, NotFound
 from lensapp.core.evaluate.audits.audit_spec import AuditSpec
+from lensapp.services.data.sources import label_counts
 from lensapp.services.evaluate import realism
 from lensapp.services.evaluate.audits import audit, keep_audit, kept_audit, start_audit
 from lensapp.services.evaluate.label_noise import label_suspects, out_of_sample, suspicion_doubt
@@ -115,6 +116,17 @@ def test_painted_cutouts_are_not_told_from_the_galaxies_that_they_are_painted_on
     sources.finish_source(ws.database, wolves.id, quality={}, kind="paint", spec={"hosts": ["sky"]})
     [outcome] = audit(ws, run_name="husky", spec=AuditSpec(source="sky"))["realism"]
     assert "shows the galaxies of sky" in outcome["reason"]
+
+
+def test_painted_lenses_are_told_from_real_ones_beside_which_they_are_painted(ws: Workspace) -> None:
+    pixels = np.random.default_rng(2).normal(0, 3, (60, SIZE, SIZE, 3)).astype(np.float32)
+    rows = [{"row": k, "candidate_id": f"real{k}", "label": "lens"} for k in range(60)]
+    pack_source(ws, "sky", pixels, rows, bands=BANDS, kind="import")
+    wolves = sources.get_source(ws.database, "wolves")
+    sources.finish_source(ws.database, wolves.id, quality={}, kind="paint", spec={"hosts": ["sky"]})
+    [outcome] = audit(ws, run_name="husky", spec=AuditSpec(source="sky"))["realism"]
+    lenses = label_counts(ws, wolves)["lens"]
+    assert outcome["cutouts"] == {"sky": 60, "wolves": lenses}  # lens beside lens
 
 
 def test_a_comparison_asked_for_under_data_stands_beside_the_audit_of_a_dataset(

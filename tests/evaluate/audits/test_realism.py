@@ -15,7 +15,7 @@ from lensapp.core.errors import BandMismatch, InvalidInput
 from lensapp.core.evaluate.audits.realism import Table, aperture_photometry, probe
 from lensapp.core.evaluate.audits.realism_spec import RealismSpec
 from lensapp.services.data.sources import words_if_made
-from lensapp.services.evaluate.realism import audit_realism, by_what_they_tell
+from lensapp.services.evaluate.realism import audit_realism, by_what_they_tell, standing_out, verdict
 from lensapp.storage import datasets, runs, sources
 from lensapp.storage.arrays import PackedCutouts, write_flux_scales
 from lensapp.storage.cutouts import UNIT
@@ -236,3 +236,41 @@ def test_where_only_the_hosts_are_real_they_stand_before_another_simulation() ->
     kinds = {name: words for name, (_, words) in of.items()}
     labels = {"demo1": {"lens": 50}, "hosts": {"nonlens": 90}, "arcs": {"lens": 50}}
     assert by_what_they_tell(every["arcs"], [*every.values()], kinds, labels) == ["hosts", "demo1"]
+
+
+def test_real_lenses_are_proposed_also_where_lenses_are_painted_on_their_neighbours() -> None:
+    of = {
+        "lenses": ("ingest", ""),
+        "found": ("objects", ""),
+        "other": ("ingest", ""),
+        "arcs": ("paint", "painted"),
+    }
+    spec = {"source": "lenses", "hosts": ["found"]}
+    every: dict[str, Any] = {
+        name: SimpleNamespace(name=name, kind=kind, spec=spec) for name, (kind, _) in of.items()
+    }
+    kinds = {name: words for name, (_, words) in of.items()}
+    labels = {
+        "lenses": {"lens": 48}, "found": {"nonlens": 30}, "other": {"nonlens": 90},
+        "arcs": {"lens": 200, "nonlens": 96},
+    }  # fmt: skip
+    assert by_what_they_tell(every["arcs"], [*every.values()], kinds, labels) == ["lenses", "other", "found"]
+    few = labels | {"lenses": {"lens": 5}}
+    assert by_what_they_tell(every["arcs"], [*every.values()], kinds, few)[0] == "other"
+
+
+def test_only_what_stands_out_of_chance_alone_is_named() -> None:
+    def told(*alone: float) -> dict[str, Any]:
+        giveaways = [
+            {"theme": f"theme {number}", "alone": one, "drop": 0.03} for number, one in enumerate(alone)
+        ]
+        trees = {"auroc": 0.743, "low": 0.61, "high": 0.852, "giveaways": giveaways}
+        cutouts = {"sky": 48, "arcs": 200}  # even of two that are alike 0.59 is reached
+        return {"real": "sky", "simulated": "arcs", "cutouts": cutouts, "photometry": trees, "features": None}
+
+    found = told(0.727, 0.545, 0.536)
+    assert [one["theme"] for one in standing_out(found)] == ["theme 0"]
+    assert verdict(found).endswith("to some degree, mostly by theme 0.")
+    assert verdict(told(0.545, 0.536)).endswith(
+        "to some degree, by several quantities together: none of them alone stands out of chance."
+    )

@@ -258,8 +258,10 @@ def probe(
                     drops[number] += _drop(model, table, simulated, theme, held=held, rng=rng) / folds
     area = figure_intervals(simulated, scores, rng=rng, groups=groups)["auroc"]
     giveaways = [_giveaway(table, simulated, theme, drop) for theme, drop in zip(themes, drops, strict=True)]
-    # Shuffling one of several columns that say the same costs nothing: what each tells alone decides then.
-    giveaways.sort(key=lambda one: (-round(one.drop, 2), -one.alone))
+    # What does not stand out of chance alone names nothing. Shuffling one of several columns that say the
+    # same costs nothing: what each tells alone decides then.
+    least = 0.5 + chance_scatter(*counts)
+    giveaways.sort(key=lambda one: (one.alone <= least, -round(one.drop, 2), -one.alone))
     distributions = [_distribution(table, simulated, one) for one in giveaways[:COMPARED]]
     told = tuple(one for one in distributions if one is not None)
     return Probe(area.value, area.low, area.high, tuple(giveaways[:TELLING]), told)

@@ -113,7 +113,7 @@ def shortcut_words(
     shortcut
         As `Shortcut.as_dict` gives it.
     network
-        AUROC of the network that is audited with its limits, `low` and `high`, where it is known.
+        `auroc` of the network that is audited with its limits, `low` and `high`, where it is known.
     simulated
         Whether all cutouts are simulated.
     """
@@ -128,11 +128,15 @@ def shortcut_words(
         return f"{name} tell{ending} nothing."
     if not is_strong(shortcut):
         return f"{name} tell{ending} a little{by}."
-    if network and shortcut["auroc"] >= network["low"]:
-        does = "does" if ending else "do"
-        well = "better than" if shortcut["low"] > network.get("high", 1.0) else "as well as"
-        return f"{name} alone {does} {well} the network{by}. {meaning}"
-    return f"{name} alone tell{ending} much{by}. {meaning}"
+    if not network:
+        return f"{name} alone tell{ending} much{by}. {meaning}"
+    areas = f"AUROC {shortcut['auroc']:.3f} against {network['auroc']:.3f}"
+    if shortcut["low"] > network["high"]:
+        return f"{name} alone {'does' if ending else 'do'} better than the network, {areas}{by}. {meaning}"
+    # Neither figure lies outside the limits of the other.
+    if shortcut["auroc"] >= network["low"] and shortcut["high"] >= network["auroc"]:
+        return f"{name} alone cannot be told from the network, {areas}{by}. {meaning}"
+    return f"{name} alone tell{ending} much, {areas} of the network{by}. {meaning}"
 
 
 def central_pixels(pixels: NDArray[np.float32], pixel_scale_arcsec: float | None) -> NDArray[np.float32]:
