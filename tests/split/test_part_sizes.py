@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from lensapp.core.evaluate.intervals import largest_half_width, trials_for, wilson_interval
-from lensapp.services.split.part_sizes import too_few
+from lensapp.services.split.part_sizes import too_few, untold_rate
 from lensapp.services.split.previews import apart_by_source
 
 
@@ -54,3 +54,9 @@ def test_lenses_of_one_source_and_non_lenses_of_another_are_warned_of():
     assert said.startswith("All lenses are from a, all non-lenses from b:")
     assert apart_by_source(np.array(["a", "b", "b"], object), label) == ()
     assert apart_by_source(np.array(["a", "a"], object), label[:2]) == ()
+
+
+def test_so_few_non_lenses_tell_no_low_rate_under_a_chart():
+    assert untold_rate(13) == "13 non-lenses: no false positive rate below 0.077 can be told from 0"
+    assert untold_rate(100) == ""
+    assert untold_rate(0).endswith("cannot be measured")

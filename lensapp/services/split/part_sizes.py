@@ -42,6 +42,13 @@ def too_few(counts: Counts) -> tuple[str, ...]:
     return tuple(said)
 
 
+def untold_rate(nonlenses: int, *, rate: float = LEAST_FPR) -> str:
+    """Return that so few non-lenses cannot tell a false positive rate; nothing where they can."""
+    return (
+        "" if nonlenses * rate >= 1 else f"{counted(nonlenses, 'non-lens')}: {_of_false_positives(nonlenses)}"
+    )
+
+
 def _of_completeness(lenses: int) -> str:
     if not lenses:
         return "completeness cannot be measured"

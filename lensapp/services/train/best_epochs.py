@@ -3,6 +3,9 @@
 from collections.abc import Mapping
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from lensapp.core.evaluate.intervals import wilson_interval
 from lensapp.core.evaluate.metrics import COIN
 from lensapp.core.train.training_spec import TrainingSpec
@@ -11,6 +14,7 @@ from lensapp.storage.records import Run
 from lensapp.storage.workspace import Workspace
 
 MISLEADS_FROM = 2  # times as many lenses at a lower threshold than at 0.5
+RISEN_LOSS = 1.5  # times its least, of the validation part: scores are far too sure
 OTHERS_COMPARED = {"val_auc": 1, "val_loss": -1}  # figures of all cutouts: better where higher, or lower
 FIGURE_WORDS = {
     "val_loss": "loss",
@@ -18,6 +22,8 @@ FIGURE_WORDS = {
     "val_partial_auc": "AUROC to FPR 0.05",
     "val_tpr_at_fpr": "TPR at FPR {fpr:g}",
 }
+
+Histories = Mapping[str, NDArray[np.float64]]  # figures of each epoch, by their names
 
 
 def best_epoch_in_words(run: Run) -> str:
@@ -129,6 +135,30 @@ def no_better_than_chance(run: Run) -> str:
     return (
         f"In its best epoch the AUROC of the validation part is {area:.3f}{limits}: {means}. Train longer, "
         "or on more cutouts, before its scores are used."
+    )
+
+
+def risen_loss(run: Run, history: Histories) -> float | None:
+    """Return how many times its least the validation loss of the best epoch is; None where it is no alarm."""
+    best, losses = _best(run).get("val_loss"), history.get("val_loss")
+    if best is None or losses is None or not np.isfinite(losses).any():
+        return None
+    least = float(np.nanmin(losses))
+    return best / least if 0 < RISEN_LOSS * least <= best else None
+
+
+def risen_loss_in_words(run: Run, history: Histories) -> str:
+    """Return in a sentence that the loss of the best epoch is far above its least; else nothing."""
+    times = risen_loss(run, history)
+    if times is None:
+        return ""
+    losses = np.asarray(history["val_loss"])
+    at = int(history["epoch"][np.nanargmin(losses)])
+    ours, least = _best(run)["val_loss"], np.nanmin(losses)
+    return (
+        f"The validation loss of the best epoch ({ours:.3g}) is {times:.1f} times its least ({least:.3g}, "
+        f"epoch {at}): the {chosen_by(run)} tells the order of scores only, and they are far too sure. "
+        "Calibrate them, or train for fewer epochs, with more augmentation or on more cutouts."
     )
 
 

@@ -74,6 +74,20 @@ def cutouts_of_run(ws: Workspace, run: Run, dataset: str, task: TaskSpec, *, par
     return cutouts_taking_part(ws, dataset, task, part=part, fold=fold_of(run.spec))
 
 
+def nonlenses_validated(ws: Workspace, run: Run, dataset: str) -> int:
+    """Return how many non-lenses a run is validated on; one of a fold validates on the fold."""
+    return _nonlenses_validated(ws, dataset, fold_of(run.spec))
+
+
+@lru_cache(maxsize=64)
+def _nonlenses_validated(ws: Workspace, dataset: str, fold: Fold | None) -> int:
+    version = datasets.get_dataset(ws.database, dataset)
+    if fold is None:
+        return version.counts.get("validation", {}).get("nonlens", 0)
+    members = datasets.part_members(ws.database, version.id, "validation", fold=fold)
+    return int((members["label"] != "lens").sum())
+
+
 @lru_cache(maxsize=64)
 def task_words(ws: Workspace, dataset: str, kind: str) -> dict[str, tuple[str, ...]]:
     """Return the names that a task may use, by its fields: the classes in a dataset version."""

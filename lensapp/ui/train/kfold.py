@@ -1,14 +1,16 @@
 """A cross-validation on the Experiments page: curves of the folds, ROC band, thresholds, table."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
 import pandas as pd
 import streamlit as st
 
 from lensapp.core.numerals import fixed, score_text
+from lensapp.services.split.part_sizes import untold_rate
 from lensapp.services.train import runs, study_figures
 from lensapp.services.train import studies as study_service
+from lensapp.services.train.fold_hints import alarm_of_folds
 from lensapp.services.train.studies import StudyStatus
 from lensapp.services.train.study_figures import FoldCurves
 from lensapp.storage.records import StudyRun
@@ -31,6 +33,7 @@ def show_kfold(ws: Workspace, status: StudyStatus) -> None:
     """Show ROC and thresholds of the folds, their table and their learning curves."""
     entries = study_service.members(ws, status.study)
     folds = study_figures.fold_curves(ws, entries)
+    by_run = runs.overlay_columns(ws, [entry.run.name for entry in entries])
     if folds is not None:
         count = f"{len(folds.names)} fold{'s' if len(folds.names) > 1 else ''}"
         n = f"{count}, out-of-fold: n = {number(folds.n)}, {number(folds.n_positive)} of them lenses"
@@ -64,7 +67,9 @@ def show_kfold(ws: Workspace, status: StudyStatus) -> None:
                 height=420,
             )
         _say_if_none_reaches(folds, status.study.summary)
-    _show_folds(ws, status, entries)
+    if alarm := alarm_of_folds(entries, status.study.summary.get("pooled") or {}, by_run):
+        st.warning(alarm, icon=":material/warning:")
+    _show_folds(status, entries, by_run)
 
 
 def _say_if_none_reaches(folds: FoldCurves, summary: dict[str, Any]) -> None:
@@ -83,7 +88,7 @@ def _say_if_none_reaches(folds: FoldCurves, summary: dict[str, Any]) -> None:
     )
 
 
-def _show_folds(ws: Workspace, status: StudyStatus, entries: list[StudyRun]) -> None:
+def _show_folds(status: StudyStatus, entries: list[StudyRun], by_run: Mapping[str, curves.Columns]) -> None:
     """Show the figures of each fold as a table, and how its run learned."""
     st.subheader(
         "Folds",
@@ -116,7 +121,6 @@ def _show_folds(ws: Workspace, status: StudyStatus, entries: list[StudyRun]) -> 
             key=f"folds-together-{status.study.name}",
         )
     st.subheader("Learning curves of the folds")
-    by_run = runs.overlay_columns(ws, [entry.run.name for entry in entries])
     columns = {f"fold {entry.place}": by_run[entry.run.name] for entry in entries if by_run[entry.run.name]}
     if not columns:
         st.info("The first point of each curve appears when the first epoch has ended.")
@@ -125,7 +129,16 @@ def _show_folds(ws: Workspace, status: StudyStatus, entries: list[StudyRun]) -> 
     panels = [panel for panel in curves.PANELS if f"val_{panel.figures[0][1]}" in measured]
     planned = status.study.spec["training"]["epochs"] if status.active else None
     drawn = [curves.Drawn(name, history, planned=planned) for name, history in columns.items()]
-    captions = ["validation part of each fold"] * len(panels)
+    nonlenses = [
+        int(figures["n"] - figures["n_positive"])
+        for entry in entries
+        if (figures := entry.info.get("figures")) and "n_positive" in figures
+    ]
+    few = untold_rate(min(nonlenses)) if nonlenses else ""
+    captions = [
+        f"validation part of each fold{f'; {few}' if few and panel is curves.FEW_FALSE_POSITIVES else ''}"
+        for panel in panels
+    ]
     curves.show_charts(panels, drawn, captions=captions, key="fold-curves")
 
 

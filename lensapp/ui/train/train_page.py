@@ -1,7 +1,7 @@
 """The page that trains networks: live curves first, then the runs, then the next run."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from typing import Any
@@ -14,11 +14,14 @@ from lensapp.core.train.committees import MODEL as COMMITTEE
 from lensapp.core.train.network_specs import network_title
 from lensapp.core.train.tasks import ContrastiveTask, TaskSpec
 from lensapp.services.evaluate.run_colours import places_of_runs
+from lensapp.services.split.part_sizes import untold_rate
 from lensapp.services.train import runs
 from lensapp.services.train.best_epochs import (
     best_epoch_in_words,
     chosen_by,
     no_better_than_chance,
+    risen_loss,
+    risen_loss_in_words,
     usual_threshold_misleads,
     why_choice_unsure,
     why_chosen,
@@ -27,7 +30,7 @@ from lensapp.services.train.low_scores import why_low_scores, without_lens_score
 from lensapp.services.train.run_listing import studies_last
 from lensapp.services.train.runs import RunStatus
 from lensapp.services.train.starter import REMARK, is_starter
-from lensapp.services.train.task_checks import cutouts_of_run
+from lensapp.services.train.task_checks import cutouts_of_run, nonlenses_validated
 from lensapp.services.train.unlabelled import unlabelled_count
 from lensapp.storage.records import Run
 from lensapp.storage.workspace import Workspace
@@ -115,6 +118,7 @@ def _follow(run_name: str, ticked: list[str], *, measured_next: bool) -> None:
     """
     ws = get_workspace()
     status, *others = runs.run_statuses(ws, [run_name, *(name for name in ticked if name != run_name)])
+    columns = runs.overlay_columns(ws, [status.name, *(one.name for one in others)])
     progress: dict[str, Any] = dict(status.job.progress) if status.job else {}
     redraw_when_changed((run_name, status.state), key="train-drawn")
     with st.container(key="train-live", gap="small"):
@@ -137,10 +141,13 @@ def _follow(run_name: str, ticked: list[str], *, measured_next: bool) -> None:
             else:
                 unsure = why_choice_unsure(ws, status.run)
                 st.markdown(
-                    summary_line(status.run, unsure=bool(unsure)), help=circumstances(status.run, unsure)
+                    summary_line(
+                        status.run, unsure=bool(unsure), risen=risen_loss(status.run, columns[status.name])
+                    ),
+                    help=circumstances(status.run, unsure),
                 )
     show_troubles(ws, status)
-    _show_curves(ws, status, others)
+    _show_curves(ws, status, others, columns)
     if status.active:
         return
     if chance := no_better_than_chance(status.run):  # below the curves, which stay where they are
@@ -151,6 +158,8 @@ def _follow(run_name: str, ticked: list[str], *, measured_next: bool) -> None:
         )
     elif misleads := usual_threshold_misleads(status.run):
         st.info(misleads, icon=":material/lightbulb:")
+    if risen := risen_loss_in_words(status.run, columns[status.name]):
+        st.info(risen, icon=":material/lightbulb:")
 
 
 def _offer_evaluation(ws: Workspace, status: RunStatus) -> None:
@@ -197,10 +206,11 @@ def progress_line(status: RunStatus, progress: dict[str, Any]) -> str:
     return " · ".join(parts)
 
 
-def summary_line(run: Run, *, unsure: bool = False) -> str:
+def summary_line(run: Run, *, unsure: bool = False, risen: float | None = None) -> str:
     """Return network, best epoch and time of a training in one line of Markdown.
 
-    `unsure` tells that the best epoch is within its statistical error of the last.
+    `unsure` tells that the best epoch is within its statistical error of the last, `risen` how many times its
+    least the validation loss of the best epoch is.
     """
     summary = run.summary
     parts = [f"**{plain(network_title(run.model))}**"]
@@ -212,6 +222,8 @@ def summary_line(run: Run, *, unsure: bool = False) -> str:
         parts.append(best_epoch_in_words(run) or counted(summary["epochs"], "epoch"))
     if unsure:
         parts.append(":orange[last epoch may be as good]")
+    if risen:
+        parts.append(f":orange[its loss {risen:.1f} times the least]")
     if is_starter(run):
         parts.append(REMARK)
     elif summary.get("seconds"):
@@ -241,9 +253,13 @@ def circumstances(run: Run, unsure: str = "") -> str:
     return " ".join(filter(None, sentences))
 
 
-def _show_curves(ws: Workspace, status: RunStatus, others: Sequence[RunStatus]) -> None:
+def _show_curves(
+    ws: Workspace,
+    status: RunStatus,
+    others: Sequence[RunStatus],
+    columns: Mapping[str, curves.Columns],
+) -> None:
     """Show the figures of the selected run, with the validation curves of the ticked ones over its own."""
-    columns = runs.overlay_columns(ws, [status.name, *(one.name for one in others)])
     drawn = [drawn_run(one, columns[one.name]) for one in (status, *others) if columns[one.name]]
     if not drawn:
         if status.run.model == COMMITTEE:
@@ -271,6 +287,11 @@ def _show_curves(ws: Workspace, status: RunStatus, others: Sequence[RunStatus]) 
         else _of_panel(panel, parts, held_out)
         for panel in panels
     ]
+    if task.kind == "binary" and curves.FEW_FALSE_POSITIVES.title in (
+        titles := [one.title for one in panels]
+    ):
+        few = untold_rate(nonlenses_validated(ws, status.run, status.dataset))
+        captions[titles.index(curves.FEW_FALSE_POSITIVES.title)] += f"; {few}" if few else ""
     places = places_of_runs(ws, [one.name for one in drawn], len(figures.line_colours()))
     drawn = [replace(one, colour=place) for one, place in zip(drawn, places, strict=True)]
     curves.show_charts(panels, drawn, captions=captions, key="train-curves")

@@ -1,8 +1,12 @@
-"""What a cross-validation says where no score reaches 0.5."""
+"""What a cross-validation says where no score reaches 0.5, or where its networks are of little use."""
 
+import numpy as np
 import pytest
 
+from lensapp.services.train.best_epochs import risen_loss_in_words
+from lensapp.services.train.fold_hints import alarm_of_folds
 from lensapp.services.train.study_figures import ProposedInFolds, proposed_in_folds
+from lensapp.storage.records import Run, StudyRun
 
 
 def mean_of(**thresholds: float | None) -> dict[str, dict[str, float | None]]:
@@ -26,3 +30,40 @@ def test_the_first_aim_with_a_threshold_that_a_score_reaches_is_proposed() -> No
 def test_without_a_threshold_in_reach_nothing_is_proposed() -> None:
     assert proposed_in_folds(mean_of(f1=0.4, tpr10=None), highest=0.3) is None
     assert proposed_in_folds({}, highest=0.3) is None
+
+
+def fold_of_run(place: int, *, loss: float, low: float = 0.6) -> StudyRun:
+    best = {"accuracy": 0.8, "val_accuracy": 0.31, "loss": 0.42, "val_loss": loss}
+    run = Run(place, f"cv-fold{place}", 1, None, "elu_cnn", "finished", {}, {"best": best}, None, 0.0, 1.0)
+    return StudyRun(run, place, {"figures": {"intervals": {"auroc": {"low": low}}}})
+
+
+def test_useless_networks_of_all_folds_are_told_once() -> None:
+    """156 lenses of 227 cutouts: calling each a lens decides 0.687 of them correctly."""
+    entries = [fold_of_run(1, loss=1.3), fold_of_run(2, loss=0.95, low=0.48), fold_of_run(3, loss=0.7)]
+    histories = {one.run.name: {"val_loss": np.array([0.62, 0.8])} for one in entries}
+    pooled = {"n": 227, "n_positive": 156, "accuracy": 0.317, "completeness": 0.006}
+    told = alarm_of_folds(entries, pooled, histories)
+    assert "hardly any lens is accepted (completeness 0.006)" in told
+    assert "fewer cutouts are decided correctly (0.317) than by calling each a lens (0.687)" in told
+    assert "1.5 times its least or more in folds 1 and 2 (up to 2.1 times)" in told
+    assert "The AUROC is not told from chance in fold 2." in told
+    assert told.count("what it learned does not carry over") == 1
+
+
+def test_folds_that_learned_are_told_nothing() -> None:
+    entries = [fold_of_run(place, loss=0.63) for place in (1, 2)]
+    histories = {one.run.name: {"val_loss": np.array([0.62, 0.63])} for one in entries}
+    good = {"n": 227, "n_positive": 156, "accuracy": 0.9, "completeness": 0.9}
+    assert alarm_of_folds(entries, good, histories) == ""
+    assert alarm_of_folds([], good, {}) == ""
+
+
+def test_a_best_epoch_whose_loss_is_far_above_its_least_is_told() -> None:
+    run = fold_of_run(1, loss=1.904).run
+    history = {"epoch": np.array([1.0, 2, 3]), "val_loss": np.array([0.7, 0.622, 1.904])}
+    assert risen_loss_in_words(run, history).startswith(
+        "The validation loss of the best epoch (1.9) is 3.1 times its least (0.622, epoch 2)"
+    )
+    assert risen_loss_in_words(fold_of_run(1, loss=0.7).run, history) == ""
+    assert risen_loss_in_words(run, {}) == ""
