@@ -214,7 +214,7 @@ def _with_review(ws: Workspace, chain: Chain, review: Review, source: Source) ->
     names = chain.names
     holding = _version_with_votes(ws, review, source)
     if holding is not None and not _voted_since(ws, review, holding):
-        return _goes_on_with(ws, chain, holding, source)  # who feeds grades back leaves the rest for later
+        return _goes_on_with(ws, holding, source)  # who feeds grades back leaves the rest for later
     if review.closed_at is None and chain.graded < review.size and not chain.exported:
         left = review.size - chain.graded
         left_in_words = "the one that is left" if left == 1 else f"the {left} candidates that are left"
@@ -231,12 +231,12 @@ def _after_export(ws: Workspace, chain: Chain, review: Review, source: Source) -
     """Return what comes next for exported grades: a version that holds them, feeding back, or more grades."""
     later = _later_version(ws, review, source)
     if later is not None and not _voted_since(ws, review, later):
-        return _goes_on_with(ws, chain, later, source)
+        return _goes_on_with(ws, later, source)
     if usual_votes_change(ws, source.name):
         here = "Feed the grades back into the next training."
         return NextStep("Feed back into training", here, "catalogue", chain.names, {"view": "feed-back"})
     if later is not None:
-        return _goes_on_with(ws, chain, later, source)
+        return _goes_on_with(ws, later, source)
     return _review_of_best(ws, chain, source, "Review the next {}")
 
 
@@ -258,15 +258,13 @@ def _voted_since(ws: Workspace, review: Review, version: Dataset) -> bool:
     return any(review_id == review.id for _, review_id, *_ in voted)
 
 
-def _goes_on_with(ws: Workspace, chain: Chain, version: Dataset, source: Source) -> NextStep:
+def _goes_on_with(ws: Workspace, version: Dataset, source: Source) -> NextStep:
     """Return the next step of the version that holds the votes of a review."""
     names = {"source": source.name, "dataset": version.name}
     run = trained_on(ws, version)
     if run is None:
         return replace(_training(version, names), done_on="catalogue")  # its button retrains
-    step = _next_step(ws, chain_of(ws, names | {"run": run.name}))
-    other = step.starts == "score" and run != chain.run  # than the run that the page shows
-    return replace(step, label=f"Score with {run.name}") if other else step
+    return _next_step(ws, chain_of(ws, names | {"run": run.name}))
 
 
 def _review_of_best(ws: Workspace, chain: Chain, source: Source, label: str) -> NextStep:
@@ -332,15 +330,19 @@ def _painted_on(ws: Workspace, source: Source) -> Source | None:
 def _first_version(ws: Workspace, source: Source, names: Mapping[str, str]) -> NextStep:
     """Return the step to a version of labelled cutouts, with another source where they lack a class.
 
-    One painted on them holds their non-lenses already: the round goes on with it alone. Without lenses
-    anywhere they are painted on.
+    What was painted on them, or on non-lenses of another size than lenses have, holds non-lenses already:
+    the round goes on with it alone. Objects are painted on where there are no lenses of their size.
     """
     here = "Look at the parts, then freeze this version."
     missing = [label for label in LABELS if not label_counts(ws, source).get(label)]
     other = _with_label(ws, source, missing[0]) if len(missing) == 1 else None
-    if other is not None and sources.is_painted_on(other, source.name):
-        return _next_step(ws, chain_of(ws, {"source": other.name}))
-    if other is not None:
+    of_one_size = other is not None and (other.height, other.width) == (source.height, source.width)
+    painted = _painted_on(ws, source) if missing == ["lens"] else None
+    if missing == ["nonlens"] and other is not None and not of_one_size:
+        painted = _painted_on(ws, other)
+    if painted is not None:
+        return _next_step(ws, chain_of(ws, {"source": painted.name}))
+    if other is not None and (of_one_size or source.kind != sources.OBJECTS or missing != ["lens"]):
         both = {"sources": [source.name, other.name]}
         return NextStep(f"Split {source.name} and {other.name}", here, "split", names, both)
     if missing == ["lens"]:
@@ -402,7 +404,7 @@ def _with_better(ws: Workspace, chain: Chain, better: BetterRun) -> NextStep:
     name = better.run.name
     step = _next_step(ws, chain_of(ws, {**chain.names, "run": name}))
     if step.starts == "score":
-        return replace(step, label=f"Score with {name}", here=f"{step.here} {better.why}")
+        return replace(step, here=f"{step.here} {better.why}")
     if step.starts == "review":
         label, here = f"{step.label} of {name}", f"{step.here} {better.why}"
         return replace(step, label=label, here=here, done_on=None)

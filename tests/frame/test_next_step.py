@@ -246,7 +246,7 @@ def test_a_network_trained_on_the_grades_of_a_review_begins_its_own_round(ws):
     # Once its grades are fed back they are not proposed again, whichever network is selected.
     reviews.close_review(ws.database, review.name)
     export(ws, CatalogueQuery(of=("sky",)), out=ws.folder / "sky.csv")
-    assert stands(ws, dataset="sky-v1", run="first").next_step.label == "Score with second"
+    assert stands(ws, dataset="sky-v1", run="first").next_step.here == "Score sky with second."
     assert stands(ws, dataset="sky-v1", run="first").next_step.selection["run"] == "second"
     rooms.add_scores(ws, second, source)
     names = take_step(ws, stands(ws).next_step)

@@ -125,7 +125,7 @@ def test_the_round_goes_on_with_the_better_of_two_runs_of_a_version(ws):
     assert stands(ws).selection["run"] == "first"
     assert stands(ws).next_step.label == "Score sky"
     step = stands(ws, run="second").next_step
-    assert (step.label, step.selection["run"]) == ("Score with first", "first")
+    assert (step.label, step.selection["run"]) == ("Score sky", "first"), "one name"
     assert step.here.endswith(
         f"first has a higher test AUROC than second: {reached:.3f} against {reached - 0.1:.3f}."
     )
@@ -159,6 +159,21 @@ def test_found_objects_that_no_network_reads_are_painted_on(ws):
         of_painted = tables.sources.c.name == "painted1"
         connection.execute(update(tables.sources).where(of_painted).values(spec={"hosts": ["found"]}))
     assert stands(ws, source="found").next_step.label == "Split painted1"
+
+
+def test_what_is_painted_goes_before_lenses_of_another_size(ws):
+    """Found objects and the larger cutouts that they were found in differ in more than lenses."""
+    add_source(ws, "lenses", lens_every=1, count=6, size=24)
+    objects = [{"candidate_id": f"o{row}", "label": "nonlens", "row": row} for row in range(6)]
+    add_source(ws, "objects", kind="objects", lens_every=100, cutouts=objects, count=6)
+    assert stands(ws, source="objects").next_step.label == "Paint lenses on objects"
+    assert stands(ws, source="lenses").next_step.label == "Split lenses and objects"
+    add_source(ws, "painted1", kind="paint")
+    with ws.database.engine.begin() as connection:
+        of_painted = tables.sources.c.name == "painted1"
+        connection.execute(update(tables.sources).where(of_painted).values(spec={"hosts": ["objects"]}))
+    for name in ("objects", "lenses"):
+        assert stands(ws, source=name).next_step.label == "Split painted1"
 
 
 def test_lenses_without_any_non_lenses_lead_to_an_import_of_some(ws):

@@ -171,6 +171,7 @@ def show_next_step(step: NextStep, page: str, *, key: str, kind: ButtonType = "p
         type=kind,
         icon=":material/arrow_forward:",
         icon_position="right",
+        help=plain(step.here) if step.starts == "score" else None,  # which names the network
         on_click=_take,
         args=(step,),
     )
