@@ -287,7 +287,7 @@ def test_known_labels_stay_unless_the_votes_are_told_to_change_them(folder: Path
 def test_the_ledger_of_a_network_names_its_data(folder: Path) -> None:
     ws = full_workspace(folder)
     page = open_page("catalogue", run="elu_cnn-1", view="ledger")
-    assert any("sky-v1" in text.value for text in page.markdown)
+    assert any("learned" in text.value and "sky-v1" in text.value for text in page.markdown)
     figure = ledger_figure(ledger(ws, "elu_cnn-1"), colours=("#111111", "#222222"))
     assert "scores of sky" in figure.data[0].node.label
     colours = tuple(f"#{place:06x}" for place in range(9))
@@ -297,6 +297,10 @@ def test_the_ledger_of_a_network_names_its_data(folder: Path) -> None:
     before, after = (dict(zip(node.label, node.color, strict=True)) for node in nodes)
     assert len(after) == len(before) + 1
     assert before.items() <= after.items()
+    runs.update_run(ws.database, record.run.id, state="running", finished_at=None)
+    said = [text.value for text in open_page("catalogue", run="elu_cnn-1", view="ledger").markdown]
+    assert any("is training on **sky-v1**" in text for text in said)
+    assert not any("learned" in text and "ago" in text for text in said)
 
 
 def test_the_file_of_the_button_has_the_order_of_the_table(folder: Path) -> None:

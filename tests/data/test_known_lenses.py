@@ -12,6 +12,7 @@ import pytest
 
 from lensapp.cli import main
 from lensapp.core.catalogue.query import CatalogueQuery
+from lensapp.core.data.candidate_ids import clean_name
 from lensapp.core.errors import InvalidInput
 from lensapp.core.split.splits import SplitSpec
 from lensapp.services.catalogue.query import catalogue
@@ -272,3 +273,17 @@ def test_a_table_that_was_kept_long_ago_stays_a_while_for_its_readers_once_it_is
     os.utime(file.parent, (0, 0))
     keep_known_lenses(ws, table)
     assert file.exists()
+
+
+@pytest.mark.parametrize(
+    ("cell", "name"),
+    [
+        ("SDSSJ2303+1422 | J2303+1422 | J2303+1422 | SDSSJ2303+1422 | -", "SDSSJ2303+1422"),
+        ("SDSSJ1251-0208 | J1251-0208 | nan", "SDSSJ1251-0208"),
+        ("SDSS J170124.01+372258.09 | 173 | J1701+3722", "SDSS J170124.01+372258.09 | 173 | J1701+3722"),
+        ("SDSS J0946+1006 | SDSSJ0946+1006", "SDSS J0946+1006"),
+        ("nan", ""), ("-", ""), (None, ""), ("Cosmic Horseshoe", "Cosmic Horseshoe"),
+    ],
+)  # fmt: skip
+def test_names_of_merged_lists_stand_once_and_empty_ones_not_at_all(cell: str | None, name: str) -> None:
+    assert clean_name(cell) == name

@@ -20,3 +20,23 @@ def storable(text: str) -> str:
     if "\0" not in text and text.isascii():
         return text
     return text.replace("\0", "\ufffd").encode("utf-8", "replace").decode("utf-8")
+
+
+NAMES_BETWEEN = " | "  # in lists made of lists
+NO_NAMES = ("", "-", "--", "nan", "none", "null", "n/a")
+
+
+def clean_name(cell: object) -> str:
+    """Return the names that a cell of a merged list ("J1 | nan | - | J1") holds: each once, none empty.
+
+    One that another ends with (J1251-0208 beside SDSSJ1251-0208) is the same name.
+    """
+    names: dict[str, str] = {}
+    for part in str(cell or "").split(NAMES_BETWEEN):
+        key = "".join(part.split()).casefold()
+        if key not in NO_NAMES:
+            names.setdefault(key, part.strip())
+    shorter = {
+        key for key in names if key[0] == "j" and any(one != key and one.endswith(key) for one in names)
+    }
+    return NAMES_BETWEEN.join(name for key, name in names.items() if key not in shorter)

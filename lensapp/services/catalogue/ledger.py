@@ -11,6 +11,7 @@ from lensapp.services.evaluate.calibrations import calibrated_by_id
 from lensapp.services.evaluate.committees import members_of
 from lensapp.services.split.datasets import DatasetDescription, describe_version
 from lensapp.services.train.run_listing import studies_last
+from lensapp.services.train.runs import run_status
 from lensapp.storage import datasets, reviews, runs, sources
 from lensapp.storage.records import Cutout, Run, Vote
 from lensapp.storage.scores import stored_scores
@@ -37,6 +38,8 @@ class RunLedger:
     ----------
     run
         The run.
+    state
+        Where its training stands: "running", "paused", "finished", …
     versions
         The dataset version it learned from and that version's ancestors, newest first.
     sources
@@ -57,6 +60,7 @@ class RunLedger:
     """
 
     run: Run
+    state: str
     versions: tuple[DatasetDescription, ...]
     sources: tuple[str, ...]
     labels: dict[str, dict[str, int]]
@@ -135,6 +139,7 @@ def ledger(ws: Workspace, run_name: str) -> RunLedger:
     names = {source.id: source.name for source in sources.list_sources(ws.database)}
     return RunLedger(
         run=run,
+        state=run_status(ws, run.name).state,
         versions=tuple(describe_version(ws, version.name) for version in versions),
         sources=tuple(names[key] for key in versions[0].source_ids),
         labels=labels,

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from lensapp.core.acting import needs
 from lensapp.core.config import write_json
+from lensapp.core.data.candidate_ids import clean_name
 from lensapp.core.data.column_names import require_column
 from lensapp.core.data.sky import match_positions, sky_groups
 from lensapp.core.errors import InvalidInput
@@ -160,7 +161,7 @@ def read_known_lenses(
     return _merged(
         KnownLenses(
             table=described,
-            names=tuple(as_text(table.ids[row]) or f"row {row + 1}" for row in rows.tolist()),
+            names=tuple(clean_name(as_text(table.ids[row])) or f"row {row + 1}" for row in rows.tolist()),
             ra_deg=table.ra_deg[rows],
             dec_deg=table.dec_deg[rows],
             without_position=len(table) - len(positioned),
@@ -302,7 +303,7 @@ def load_known_lenses(
     return _merged(
         KnownLenses(
             described,
-            tuple(str(columns["name"][row]) for row in rows.tolist()),
+            tuple(clean_name(columns["name"][row]) or f"row {row + 1}" for row in rows.tolist()),
             ra[rows],
             dec[rows],
             int(np.count_nonzero(~positioned)),

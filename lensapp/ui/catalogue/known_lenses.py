@@ -83,11 +83,11 @@ def _take_table() -> None:
             **kept("known_column", text(), "", key="catalogue-known-column"),
         ),
         "ra_column": left.text_input(
-            "Column of RA", placeholder="by its name", help=POSITION_HELP,
+            "Column of right ascensions", placeholder="by its name", help=POSITION_HELP,
             **kept("known_ra", text(), "", key="catalogue-known-ra"),
         ),
         "dec_column": right.text_input(
-            "Column of Dec", placeholder="by its name", help=POSITION_HELP,
+            "Column of declinations", placeholder="by its name", help=POSITION_HELP,
             **kept("known_dec", text(), "", key="catalogue-known-dec"),
         ),
     }  # fmt: skip

@@ -38,6 +38,15 @@ from lensapp.ui.shared.widgets import (
 )
 from lensapp.ui.split.versions import changes_in_words
 
+STILL_TRAINING = {
+    "queued": "waits to be trained on",
+    "running": "is training on",
+    "pausing": "is training on",
+    "stopping": "is training on",
+    "stalled": "was training when its worker fell silent, on",
+    "paused": "is paused in its training on",
+}
+
 
 def show_ledger_of_candidate(ws: Workspace, source: Source, cutout_id: int) -> None:
     """Show scores, votes and memberships of one candidate below its picture."""
@@ -210,11 +219,19 @@ def _sentence(record: RunLedger) -> str:
     warm = f", warm from {parents}" if parents else ""
     people = f"votes of {counted(len(record.inspectors), 'inspector')}" if record.inspectors else "no votes"
     return (
-        f"**{plain(run.name)}** ({plain(network_title(run.model))}{warm}) learned "
-        f"{relative_time(run.finished_at or run.created_at)} from "
+        f"**{plain(run.name)}** ({plain(network_title(run.model))}{warm}) {_learned(record)} "
         f"**{plain(record.versions[0].dataset.name)}** of {plain_all(record.sources)}, with {people} in its "
         "labels."
     )
+
+
+def _learned(record: RunLedger) -> str:
+    """Return how far a network has come, as words before what it learns from."""
+    if record.state in STILL_TRAINING:
+        return STILL_TRAINING[record.state]
+    when = relative_time(record.run.finished_at or record.run.created_at)
+    ended = {"failed": "failed", "stopped": "was stopped"}.get(record.state)
+    return f"whose training {ended} {when}, learned from" if ended else f"learned {when} from"
 
 
 def _with_class_names(labels: dict[str, int]) -> dict[str, int]:
