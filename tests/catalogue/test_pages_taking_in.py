@@ -4,8 +4,11 @@ from pathlib import Path
 
 import numpy as np
 
+from lensapp.core.catalogue.feedback_spec import FeedbackRules
 from lensapp.core.inspect.grades import ABCX
 from lensapp.core.inspect.vote_files import grade_of
+from lensapp.core.train.presets import PRESETS
+from lensapp.services.catalogue.feedback import feed_back
 from lensapp.services.inspect import vote_log
 from lensapp.services.inspect.vote_import import import_votes, vote_targets
 from lensapp.storage import datasets, reviews, runs
@@ -104,3 +107,29 @@ def test_the_table_of_votes_that_is_shown_as_an_example_is_taken(folder: Path) -
     assert (targets.usual, targets.held, targets.rows) == ("sky", {}, 3), "closed, it takes no more votes"
     page.button(key="votes-to-feed-back").click().run()
     assert page.query_params["view"] == "feed-back"
+
+
+def test_training_again_begins_with_the_weights_that_the_run_taken_over_began_with(folder: Path) -> None:
+    ws = full_workspace(folder)
+    feed_back(ws, dataset_name="sky-v1", review_names=["round-1"], rules=FeedbackRules(), name="sky-v2")
+    shown = runs.get_run(ws.database, "elu_cnn-2")
+    further = {"initial_run": "elu_cnn-1", "learning_rate": 1e-5, "epochs": 3}
+    runs.update_run(ws.database, shown.id, spec=shown.spec | further)
+    page = open_page("catalogue", source="sky", view="feed-back", retrain_like="elu_cnn-2")
+    page.button(key="feedback-retrain").click().run()
+    assert not page.exception
+    made = runs.list_runs(ws.database)[0]
+    assert made.initial_run_id == runs.get_run(ws.database, "elu_cnn-1").id
+    assert (made.spec["learning_rate"], made.spec["epochs"]) == (1e-5, 3)
+    page = open_page("catalogue", source="sky", view="feed-back", retrain_like="elu_cnn-2")
+    page.get_by_key("feedback-start-further").set_value("from scratch").run()
+    assert any("elu_cnn-2 did not begin from scratch: now with" in one.value for one in page.caption)
+    page.button(key="feedback-retrain").click().run()
+    made = runs.list_runs(ws.database)[0]
+    usual = PRESETS["FAST"].spec
+    assert made.initial_run_id is None
+    assert (made.spec["learning_rate"], made.spec["epochs"]) == (usual.learning_rate, usual.epochs)
+    runs.update_run(ws.database, shown.id, spec=shown.spec | further | {"initial_run": "lost"})
+    page = open_page("catalogue", source="sky", view="feed-back", retrain_like="elu_cnn-2")
+    assert page.get_by_key("feedback-start").value == "from scratch"
+    assert any("elu_cnn-2 did not begin from scratch: now with" in one.value for one in page.caption)

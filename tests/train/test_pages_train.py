@@ -12,7 +12,7 @@ from lensapp.services.catalogue.feedback import feed_back
 from lensapp.services.train import runs
 from lensapp.services.train.best_epochs import usual_threshold_misleads
 from lensapp.storage import datasets, queue, sources
-from lensapp.storage.runs import update_run
+from lensapp.storage.runs import create_run, update_run
 from lensapp.storage.workspace import Workspace
 from lensapp.ui.shared import state, widgets
 from lensapp.ui.train import curves
@@ -312,3 +312,51 @@ def test_a_training_that_went_on_since_the_page_was_drawn_is_told_so(
     page.button(key=f"train-{pressed}").click().run()
     assert not page.exception
     assert any(notice.value.endswith(told) for notice in page.toast)
+
+
+def test_the_next_run_begins_with_the_weights_of_the_last_one_and_says_where_that_had_none(
+    folder: Path,
+) -> None:
+    ws = full_workspace(folder)
+    start = {"train-recipe": "starter"}
+    page = open_page("train", **start)
+    assert page.selectbox(key="new-run-starter-equivariant_resnet-initial").value == "starter"
+    page.number_input(key="new-run-starter-epochs").set_value(3).run()
+    page.button(key="train-start").click().run()
+    first = runs.run_status(ws, "equivariant_resnet-1").run
+    assert first.spec["initial_run"] == "starter"
+    page = open_page("train")
+    assert page.radio(key="train-recipe").value == "starter"
+    toggle = page.toggle(key="new-run-starter-as-last")
+    assert (
+        toggle.label == "As in equivariant_resnet-1: epochs 3"
+    )  # the recipe begins so
+    assert page.selectbox(key="new-run-starter-equivariant_resnet-initial").value == "starter"
+    page.selectbox(key="new-run-starter-equivariant_resnet-initial").set_value(None).run()
+    page.button(key="train-start").click().run()
+    assert runs.run_status(ws, "equivariant_resnet-2").run.spec["initial_run"] is None
+    page = open_page("train", **start)
+    toggle = page.toggle(key="new-run-starter-as-last")
+    assert toggle.label == "As in equivariant_resnet-2: from scratch, epochs 3"
+    assert page.selectbox(key="new-run-starter-equivariant_resnet-initial").value is None
+    like = {"train-recipe": "like equivariant_resnet-1", "run": "equivariant_resnet-1"}
+    page = open_page("train", **like)
+    key = "new-run-like equivariant_resnet-1-equivariant_resnet-initial"
+    assert page.selectbox(key=key).value == "starter"
+
+
+def test_what_goes_with_weights_that_are_not_to_be_had_is_that_of_the_recipe(folder: Path) -> None:
+    ws = full_workspace(folder)
+    first = {"initial_run": "lost", "epochs": 2, "learning_rate": 1e-5, "optimizer": "sgd"}
+    spec = PRESETS["FAST"].spec.saved() | first
+    version = runs.run_status(ws, "elu_cnn-1").run.dataset_id
+    create_run(ws.database, name="further", dataset_id=version, model="elu_cnn", spec=spec)
+    page = open_page("train", run="further")
+    assert page.toggle(key="new-run-FAST-as-last").label == "As in further: optimiser SGD"
+    assert page.number_input(key="new-run-FAST-epochs").value == PRESETS["FAST"].spec.epochs
+    said = [one.value for one in page.caption]
+    assert any("further began with the weights of lost, which are not to be had" in one for one in said)
+    page = open_page("train", **{"train-recipe": "like further", "run": "further"})
+    assert page.number_input(key="new-run-like further-epochs").value == PRESETS["FAST"].spec.epochs
+    said = [one.value for one in page.caption]
+    assert any("weights of lost: here from scratch, with learning rate" in one for one in said)

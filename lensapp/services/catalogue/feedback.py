@@ -30,6 +30,7 @@ from lensapp.services.split.versions import (
     next_name,
     require_both_classes,
 )
+from lensapp.services.train.beginnings import from_scratch, scratch_in_words, starts_offered
 from lensapp.services.train.runs import has_recipe, is_scored, list_statuses, start_training
 from lensapp.storage import datasets, reviews, runs, sources
 from lensapp.storage.records import Dataset, Review, Run
@@ -365,9 +366,29 @@ def parent_names(ws: Workspace, source_name: str, *, run_name: str | None = None
     return sorted((version.name for version in versions), key=lambda name: name != suggested)
 
 
+def start_of(ws: Workspace, *, dataset_name: str, recipe: str) -> str | None:
+    """Return the run whose weights `recipe` began with, where a training on the version can too; or None."""
+    run = runs.get_run(ws.database, recipe)
+    begun = run.spec.get("initial_run")
+    if begun is None:
+        return None
+    dataset = datasets.get_dataset(ws.database, dataset_name)
+    offered = starts_offered(ws, [one.run for one in list_statuses(ws)], dataset, run.model)
+    return str(begun) if begun in offered else None
+
+
+def changed_from_scratch(ws: Workspace, recipe: str) -> str:
+    """Return what a training from scratch has other than the run `recipe`; empty where that had no start."""
+    values = runs.get_run(ws.database, recipe).spec
+    return "" if values.get("initial_run") is None else scratch_in_words(values)
+
+
 @needs("work")
-def retrain(ws: Workspace, *, dataset_name: str, recipe: str, warm: bool) -> str:
-    """Queue a training by the settings of the run `recipe`; `warm` continues from its best network.
+def retrain(ws: Workspace, *, dataset_name: str, recipe: str, initial_run: str | None) -> str:
+    """Queue a training by the settings of the run `recipe`.
+
+    It continues from the best network of `initial_run`. From scratch it takes learning rate and epochs from
+    the recipe of its network where `recipe` itself began with weights.
 
     Returns
     -------
@@ -380,6 +401,8 @@ def retrain(ws: Workspace, *, dataset_name: str, recipe: str, warm: bool) -> str
         When a name is unknown, or the settings do not fit the dataset version.
     """
     values = runs.get_run(ws.database, recipe).spec
-    spec = TrainingSpec.parse({**values, "initial_run": recipe if warm else None})
+    if initial_run is None and values.get("initial_run") is not None:
+        values = from_scratch(values)
+    spec = TrainingSpec.parse({**values, "initial_run": initial_run})
     run, _ = start_training(ws, dataset_name=dataset_name, spec=spec)
     return run.name

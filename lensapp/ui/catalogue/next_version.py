@@ -5,7 +5,13 @@ from typing import NoReturn
 
 import streamlit as st
 
-from lensapp.services.catalogue.feedback import Retraining, retrain, retraining
+from lensapp.services.catalogue.feedback import (
+    Retraining,
+    changed_from_scratch,
+    retrain,
+    retraining,
+    start_of,
+)
 from lensapp.services.split.versions import next_name, stem_of
 from lensapp.storage.records import Dataset, Source
 from lensapp.storage.workspace import Workspace
@@ -20,7 +26,7 @@ MOST_PICTURES = 24
 MOST_NAMED = 3  # reviews
 TAKE_MIDDLE = "Take the middle of each only"
 MIDDLE_HELP = "The new version remembers it; whoever trains on it or scores with its networks sees the same."
-SCRATCH, WARM = "from scratch", "from its weights"
+AS_IT, SCRATCH, WARM = "as it began", "from scratch", "from its weights"
 
 
 def planned(plan: Callable[[Rules], Plan], rules: Rules, *, key: str) -> Plan | None:
@@ -130,14 +136,19 @@ def _offer_recipes(ws: Workspace, offer: Retraining) -> None:
                 offer.recipes,
                 **kept("retrain_like", one_of(offer.recipes), offer.recipes[0], key="feedback-recipe"),
             )
+        begun = start_of(ws, dataset_name=newest.name, recipe=recipe)
+        starts = (
+            {SCRATCH: None, WARM: recipe} if begun is None else {AS_IT: begun, SCRATCH: None, WARM: recipe}
+        )
+        key = "feedback-start" if begun is None else "feedback-start-further"
         start = st.segmented_control(
             "Start",
-            [SCRATCH, WARM],
+            list(starts),
             required=True,
-            **kept("retrain_from", one_of([SCRATCH, WARM]), SCRATCH, key="feedback-start"),
+            format_func=lambda one: f"from {begun}, as it did" if one == AS_IT else one,
+            **kept("retrain_from", one_of(list(starts)), next(iter(starts)), key=key),
             width="content",
-            help=f"From scratch: random weights. From its weights: the best network of {plain(recipe)} "
-            "is trained further (warm start), which takes fewer epochs and keeps what it has learned.",
+            help=_starts_in_words(recipe, begun),
         )
         pressed = st.button(
             "Train again",
@@ -146,6 +157,17 @@ def _offer_recipes(ws: Workspace, offer: Retraining) -> None:
             key="feedback-retrain",
             width="stretch",
         )
+    if start == SCRATCH and (changed := changed_from_scratch(ws, recipe)):
+        st.caption(f"{plain(recipe)} did not begin from scratch: now with {changed}, as our recipe has it.")
     if pressed:
-        run_name = retrain(ws, dataset_name=newest.name, recipe=recipe, warm=start == WARM)
+        run_name = retrain(ws, dataset_name=newest.name, recipe=recipe, initial_run=starts[start])
         go("train", run=run_name, dataset=newest.name)
+
+
+def _starts_in_words(recipe: str, begun: str | None) -> str:
+    """Return what a training can begin with, as Markdown."""
+    as_it = "" if begun is None else f"From {plain(begun)}, as it did: what {plain(recipe)} began with. "
+    return (
+        f"{as_it}From scratch: random weights. From its weights: the best network of {plain(recipe)} "
+        "is trained further (warm start), which takes fewer epochs and keeps what it has learned."
+    )

@@ -1,6 +1,6 @@
 """What the last training by a recipe changed of it: the form of the next one begins with that."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -10,6 +10,7 @@ from lensapp.core.config import label_of
 from lensapp.core.train.network_specs import NETWORKS
 from lensapp.core.train.training_spec import TrainingSpec
 from lensapp.services.train import runs
+from lensapp.services.train.beginnings import OF_BEGINNING, from_scratch, scratch_in_words
 from lensapp.services.train.durations import learning_of
 from lensapp.services.train.run_listing import study_of_runs
 from lensapp.services.train.starter import is_starter
@@ -24,7 +25,7 @@ from lensapp.ui.train.recipe_cards import Recipe, recipes_offered
 SEARCHED = 30  # of the newest trainings of a dataset version and those before it
 NAMED = 3  # changed settings in the line; its help names all
 FEW = 3  # changed settings, up to which a training tells which recipe the form begins with
-NO_SETTINGS = ("version", "network", "initial_run", "fold", "folds", "fold_seed")
+NO_SETTINGS = ("version", "network", "fold", "folds", "fold_seed")
 
 
 def last_by_recipe(ws: Workspace, trained: Sequence[Run], dataset: Dataset) -> dict[str, Run]:
@@ -69,11 +70,11 @@ def recipe_to_begin_with(last: Mapping[str, Run]) -> str | None:
 
 
 def changed_settings(spec: Mapping[str, Any], recipe: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the settings of a training that differ from those of a recipe, without its beginning."""
+    """Return the settings of a training that differ from those of a recipe, also what it began with."""
     used, before = _complete(spec), _complete(recipe)
     return {
         name: used[name]
-        for name in TrainingSpec.model_fields
+        for name in ("initial_run", *TrainingSpec.model_fields)
         if name not in NO_SETTINGS and used[name] != before[name]
     }
 
@@ -86,23 +87,53 @@ def _complete(spec: Mapping[str, Any]) -> dict[str, Any]:
     return settings | {"network_options": usual | (settings["network_options"] or {})}
 
 
-def as_in_last(recipe: Recipe, last: Run | None, *, key: str) -> Recipe:
-    """Say what the last training changed of a recipe; return the recipe so changed, unless switched off."""
+def as_in_last(recipe: Recipe, last: Run | None, starts: Collection[str], *, key: str) -> Recipe:
+    """Say what the last training changed of a recipe; return the recipe so changed, unless switched off.
+
+    The weights that it began with are taken over where they are among `starts`; else what goes with them is
+    the recipe's own.
+    """
     changed = {} if last is None else changed_settings(last.spec, recipe.spec)
-    if last is None or not changed:
+    begun = None if last is None else last.spec.get("initial_run")
+    lost = begun is not None and begun not in starts
+    if lost:
+        changed = {name: value for name, value in changed.items() if name not in OF_BEGINNING}
+    if last is None or not (changed or lost):
         return recipe
-    words = [_in_words(name, value) for name, value in changed.items()]
-    named = ", ".join(words[:NAMED]) + (f" and {len(words) - NAMED} more" if len(words) > NAMED else "")
-    wanted = st.toggle(
-        f"As in {plain(last.name)}: {plain(named)}",
-        help=f"Changed in that training: {plain(', '.join(words))}. Off: the recipe's own values.",
-        **kept("as_last", switch(), default=True, key=f"{key}-as-last"),
+    if changed:
+        words = [_in_words(name, value) for name, value in changed.items()]
+        named = ", ".join(words[:NAMED]) + (f" and {len(words) - NAMED} more" if len(words) > NAMED else "")
+        wanted = st.toggle(
+            f"As in {plain(last.name)}: {plain(named)}",
+            help=f"Changed in that training: {plain(', '.join(words))}. Off: the recipe's own values.",
+            **kept("as_last", switch(), default=True, key=f"{key}-as-last"),
+        )
+        if not wanted:
+            return recipe
+    if lost:
+        st.caption(
+            f"{plain(last.name)} began with the weights of {plain(str(begun))}, which are not to be had for "
+            "this version: start, learning rate and epochs are the recipe's."
+        )
+    return replace(recipe, spec=recipe.spec | changed)
+
+
+def begun_as_offered(recipe: Recipe, starts: Collection[str]) -> Recipe:
+    """Return a recipe that begins with weights to be had; say so where it is changed to one from scratch."""
+    begun = recipe.spec.get("initial_run")
+    if begun is None or begun in starts:
+        return recipe
+    st.caption(
+        f"{plain(recipe.title)}, which began with the weights of {plain(str(begun))}: here from scratch, "
+        f"with {scratch_in_words(recipe.spec)}."
     )
-    return replace(recipe, spec=recipe.spec | changed) if wanted else recipe
+    return replace(recipe, spec=from_scratch(recipe.spec))
 
 
 def _in_words(name: str, value: Any) -> str:
     """Return a setting with its value, or its name alone where the value is one of several numbers."""
+    if name == "initial_run":
+        return "from scratch" if value is None else f"from the weights of {value}"
     info = TrainingSpec.model_fields[name]
     label = label_of(name, info)
     label = label[0].lower() + label[1:]

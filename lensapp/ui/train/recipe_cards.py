@@ -81,7 +81,7 @@ def recipes_offered(current: Run | None) -> dict[str, Recipe]:
             STARTER_NAME,
             "Starter network, trained further",
             "Comes with the program; its first layers know lenses in ground-based g, r and i already.",
-            starter_recipe() | {"learning_rate": FURTHER_LEARNING_RATE},
+            starter_recipe() | {"learning_rate": FURTHER_LEARNING_RATE, "initial_run": STARTER_NAME},
             0,
         )
     )
@@ -114,7 +114,7 @@ def figures_line(recipe: Recipe, time: Duration | None, parameters: int | None) 
     """Return what was measured on the demo survey, epochs, the time here and the parameters, in a line."""
     network, task, unlabelled = learning_of(recipe.spec)
     changed = bool(recipe.spec.get("network_options"))
-    from_scratch = recipe.name != STARTER_NAME and not recipe.spec.get("initial_run")
+    from_scratch = not recipe.spec.get("initial_run")
     parts = []
     if network in MEASURED and not changed and from_scratch and (task, unlabelled) == ("binary", "none"):
         parts.append(f"AUROC {MEASURED[network].auroc:.2f}")

@@ -18,9 +18,10 @@ from lensapp.core.train.tasks import BinaryTask, ClassTask, ContrastiveTask, Reg
 from lensapp.core.train.training_spec import TrainingSpec
 from lensapp.services.data.sources import ready_sources
 from lensapp.services.train import runs
+from lensapp.services.train.beginnings import starts_offered
 from lensapp.services.train.durations import Duration, Paces, paces_of
 from lensapp.services.train.runs import RunStatus
-from lensapp.services.train.starter import STARTER_NAME, starter_recipe, why_not_further
+from lensapp.services.train.starter import STARTER_NAME
 from lensapp.services.train.task_checks import task_words
 from lensapp.storage.records import Dataset, Run
 from lensapp.storage.workspace import Workspace
@@ -30,7 +31,7 @@ from lensapp.ui.shared.markup import plain
 from lensapp.ui.shared.page_head import ButtonType
 from lensapp.ui.shared.state import choose, select
 from lensapp.ui.shared.widgets import duration, duration_span, errors_shown, fold, heading, number
-from lensapp.ui.train.last_settings import as_in_last, last_by_recipe, recipe_to_begin_with
+from lensapp.ui.train.last_settings import as_in_last, begun_as_offered, last_by_recipe, recipe_to_begin_with
 from lensapp.ui.train.recipe_cards import TOLD_BEGIN, Recipe, choose_recipe
 
 NAME_HELP = "Empty takes the name shown."
@@ -213,8 +214,11 @@ def recipe_form(
     recipe = choose_recipe(trained, purpose=purpose, dataset=dataset, paces=paces, begin=begin)
     key = f"{prefix}-{recipe.name}"
     below_recipe, usual = st.container(gap="small"), st.container(gap="small")
+    starts = starts_offered(ws, trained, dataset, recipe.spec["network"])
+    if purpose != "train":  # weights of a run here have seen the cutouts of which folds are dealt
+        starts = [name for name in starts if name == STARTER_NAME]
     with usual:
-        recipe = as_in_last(recipe, last.get(recipe.name), key=key)
+        recipe = begun_as_offered(as_in_last(recipe, last.get(recipe.name), starts, key=key), starts)
     with fold("All settings", key=f"{key}-all-fold", expanded=recipe.looks_at_unlabelled):
         network = _choose_network(recipe, key=key)
         begun = recipe.spec | {"network": network.name, "network_options": _options(recipe, network)}
@@ -283,13 +287,9 @@ def _choose_start(
     *,
     key: str,
 ) -> str | None:
-    """Show the runs whose weights a training can begin with, those of the version's bands, and scratch."""
-    startable = [run.name for run in trained if run.model == network.name and runs.has_network(ws, run)]
-    if network.name == starter_recipe()["network"] and STARTER_NAME not in startable:
-        startable.append(STARTER_NAME)
-    if why_not_further(dataset.bands) is not None and STARTER_NAME in startable:
-        startable.remove(STARTER_NAME)
-    further = recipe.name == STARTER_NAME and STARTER_NAME in startable
+    """Show the runs whose weights a training can begin with, and scratch."""
+    startable = starts_offered(ws, trained, dataset, network.name)
+    begun = recipe.spec.get("initial_run")
     return st.selectbox(
         "Start from",
         [None, *startable],
@@ -299,7 +299,7 @@ def _choose_start(
         **kept(
             "initial_run",
             one_of([None, *startable]),
-            STARTER_NAME if further else None,
+            begun if begun in startable else None,
             key=f"{key}-{network.name}-initial",
         ),
     )
