@@ -328,9 +328,7 @@ def test_the_next_run_begins_with_the_weights_of_the_last_one_and_says_where_tha
     page = open_page("train")
     assert page.radio(key="train-recipe").value == "starter"
     toggle = page.toggle(key="new-run-starter-as-last")
-    assert (
-        toggle.label == "As in equivariant_resnet-1: epochs 3"
-    )  # the recipe begins so
+    assert toggle.label == "As in equivariant_resnet-1: epochs 3"
     assert page.selectbox(key="new-run-starter-equivariant_resnet-initial").value == "starter"
     page.selectbox(key="new-run-starter-equivariant_resnet-initial").set_value(None).run()
     page.button(key="train-start").click().run()
