@@ -7,6 +7,7 @@ import pytest
 from sklearn.metrics import average_precision_score, roc_auc_score
 
 from lensapp.core.errors import InvalidInput
+from lensapp.core.evaluate.intervals import wilson_interval
 from lensapp.core.evaluate.subgroups import by_subgroup, subgroup_figures
 from lensapp.services.evaluate.subgroups import LensTrend
 from lensapp.ui.evaluate.subgroup_view import trend_in_words
@@ -51,6 +52,38 @@ def test_of_few_lenses_it_is_said_how_many_are_lost_and_whether_scores_go_with_a
     assert said.startswith("With 4 lenses")
     assert "**2 of 4** are lost at score ≥ 0.5" in said
     assert words in said
+
+
+def of_lenses(values, **options):
+    """Figures of lenses with these values, beside one non-lens that has none."""
+    labels, scores = np.array([*[True] * len(values), False]), np.array([*[0.6] * len(values), 0.1])
+    return by_subgroup(labels, scores, np.array([*values, np.nan]), threshold=0.5, **options)
+
+
+def test_limits_that_are_written_alike_make_one_bin():
+    """Many cutouts painted on one host share its magnitude, but for rounding."""
+    magnitude = [18.79, *[19.4899] * 10, *[19.4901] * 10, 20.3, 21.0, 21.5, 22.0]
+    assert [one.name for one in of_lenses(magnitude)] == ["18.79 – 19.49", "19.49 – 22"]
+    assert [(one.name, one.n_positive) for one in of_lenses([0.0] * 25)] == [("0", 25)]
+    ends = of_lenses([19.0, *[19.4899] * 10, 19.4901], bins=4)
+    assert [(one.name, one.n_positive) for one in ends] == [("19 – 19.49", 12)]
+    narrow = of_lenses([150.001, 150.002, 150.008, 150.009], bins=2)
+    assert [one.name for one in narrow] == ["150.001 – 150.005", "150.005 – 150.009"]
+
+
+def test_limits_of_shares_count_an_object_once():
+    """Forty lenses on four hosts, all of two hosts found: two of four, not twenty of forty."""
+    labels, hosts = np.array([*[True] * 40, False]), np.array([*np.repeat(np.arange(4), 10), 9])
+    scores, bright = np.where(hosts < 2, 0.9, 0.1), np.array([*np.linspace(18, 20, 40), np.nan])
+    alone, together, single = (
+        by_subgroup(labels, scores, bright, threshold=0.5, bins=1, objects=objects)[0].completeness
+        for objects in (None, hosts, np.arange(41))
+    )
+    assert alone == single
+    assert (alone.low, alone.high) == pytest.approx(wilson_interval(20, 40))
+    low, high = wilson_interval(2, 4)
+    assert together.low <= low
+    assert together.high >= high
 
 
 def test_a_property_of_lenses_only_is_measured_against_all_non_lenses():

@@ -8,13 +8,14 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from lensapp.core.errors import InvalidInput
+from lensapp.core.evaluate.compare.second_test import share_interval
 from lensapp.core.evaluate.curves import checked, count_thresholds
 from lensapp.core.evaluate.delong import auroc_interval
-from lensapp.core.evaluate.intervals import wilson_interval
 from lensapp.core.evaluate.metrics import FALSE_POSITIVE_RATES, auroc, rate_aim, resolves
 from lensapp.core.evaluate.resampling import Interval, figure_intervals
 
 MOST_NAMES = 20
+USUAL_DIGITS, MOST_DIGITS = 4, 12  # of limits of bins
 
 
 @dataclass(frozen=True)
@@ -53,6 +54,7 @@ def by_subgroup(
     values: ArrayLike,
     *,
     threshold: float,
+    objects: ArrayLike | None = None,
     bins: int = 5,
     edges: ArrayLike | None = None,
 ) -> list[Subgroup]:
@@ -66,10 +68,13 @@ def by_subgroup(
         subgroup (the 20 most frequent).
     threshold
         Cutouts with at least this score are accepted.
+    objects : shape (n,), optional
+        Cutouts with one value show one object, of which limits of shares count each once.
     """
     truth, measured = checked(labels, scores)
     groups, lens_only = _divided(truth, values, bins, edges)
     accepted = measured >= threshold
+    units = None if objects is None else np.asarray(objects)
     subgroups = []
     for name, limits, inside in groups:
         lenses = truth & inside
@@ -87,8 +92,8 @@ def by_subgroup(
                 high=high,
                 n_positive=int(lenses.sum()),
                 n_negative=0 if lens_only else int(others.sum()),
-                completeness=_share(accepted[lenses]),
-                false_positive_rate=None if lens_only else _share(accepted[others]),
+                completeness=_share(accepted, lenses, units),
+                false_positive_rate=None if lens_only else _share(accepted, others, units),
                 auroc=area,
             )
         )
@@ -151,16 +156,42 @@ def _divided(
     limits = (
         np.quantile(of_lenses, np.linspace(0, 1, bins + 1)) if edges is None else np.asarray(edges, float)
     )
+    digits = USUAL_DIGITS
     if edges is None:
         limits[0], limits[-1] = numbers[usable].min(), numbers[usable].max()
+        limits, digits = _told_apart(limits)
     limits = np.unique(limits)
     if len(limits) < 2:
         limits = np.array([limits[0], limits[0]])
     groups: list[Group] = []
     for low, high in pairwise(limits.tolist()):
         above = numbers <= high if high == limits[-1] else numbers < high
-        groups.append((f"{low:.4g} – {high:.4g}", (low, high), usable & (numbers >= low) & above))
+        first, last = f"{low:.{digits}g}", f"{high:.{digits}g}"
+        groups.append(
+            (first if low == high else f"{first} – {last}", (low, high), usable & (numbers >= low) & above)
+        )
     return groups, not np.isfinite(numbers[~truth]).any()
+
+
+def _told_apart(limits: NDArray[np.float64]) -> tuple[NDArray[np.float64], int]:
+    """Return the limits of bins that are told apart as they are written, and with how many digits.
+
+    The first and the last are among them. Of a value that many cutouts share, several quantiles are the same
+    but for rounding.
+    """
+    distinct = np.unique(limits)
+    first, last = float(distinct[0]), float(distinct[-1])
+    digits = next(
+        (one for one in range(USUAL_DIGITS, MOST_DIGITS) if f"{first:.{one}g}" != f"{last:.{one}g}"),
+        USUAL_DIGITS,
+    )
+    kept = [first]
+    for limit in distinct[1:].tolist():
+        if f"{limit:.{digits}g}" != f"{kept[-1]:.{digits}g}":
+            kept.append(limit)
+    if last > first:
+        kept[max(len(kept) - 1, 1) :] = [last]
+    return np.array(kept), digits
 
 
 Group = tuple[str, tuple[float, float] | None, NDArray[np.bool_]]
@@ -175,8 +206,7 @@ def _numbers(values: NDArray[Any]) -> NDArray[np.float64] | None:
         return None
 
 
-def _share(accepted: NDArray[np.bool_]) -> Interval | None:
-    if not accepted.size:
-        return None
-    hits = int(accepted.sum())
-    return Interval(hits / accepted.size, *wilson_interval(hits, accepted.size))
+def _share(
+    accepted: NDArray[np.bool_], members: NDArray[np.bool_], objects: NDArray[Any] | None
+) -> Interval | None:
+    return share_interval(accepted, members, objects) if members.any() else None

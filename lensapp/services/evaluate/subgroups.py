@@ -113,7 +113,12 @@ def subgroups(
             f"Choose one of: {', '.join(columns) or 'none'}."
         )
     counted = by_subgroup(
-        evaluation.labels, evaluation.scores, columns[column], threshold=threshold, bins=bins
+        evaluation.labels,
+        evaluation.scores,
+        columns[column],
+        threshold=threshold,
+        objects=evaluation.stored.group_ids,
+        bins=bins,
     )
     told = _figures(ws, evaluation, column, bins)
     return [replace(one, figures=figures) for one, figures in zip(counted, told, strict=True)]

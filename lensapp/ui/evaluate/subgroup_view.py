@@ -60,7 +60,7 @@ def show_subgroups(ws: Workspace, evaluation: Evaluation, *, threshold: float) -
             subgroup_figure(groups, by=_label(column), colours=figures.class_colours()),
             title=f"Figures by {_label(column)}",
             caption=f"{evaluation.part} part: n = {_n_in_words(shown, evaluation)}, "
-            f"at {at_least(threshold)}; limits: 95\u00a0%; hatched: non-lenses",
+            f"at {at_least(threshold)}; limits: 95\u00a0%{_of_objects(evaluation)}; hatched: non-lenses",
             csv=lambda: str(table.to_csv(index=False)),
             key="evaluate-subgroups",
             height=subgroup_height(groups),
@@ -68,7 +68,8 @@ def show_subgroups(ws: Workspace, evaluation: Evaluation, *, threshold: float) -
         show_table(
             table,
             title="Figures of each subgroup",
-            caption=f"{evaluation.part} part, at {at_least(threshold)}; in brackets: 95 % limits. AUROC: "
+            caption=f"{evaluation.part} part, at {at_least(threshold)}; in brackets: 95 % limits"
+            f"{_of_objects(evaluation)}. AUROC: "
             f"of the lenses of each subgroup against {auroc_against(groups)}.",
             terms={},
             digits=3,
@@ -123,3 +124,11 @@ def _n_in_words(shown: int, evaluation: Evaluation) -> str:
     if shown == evaluation.counts.n:
         return number(shown)
     return f"{number(shown)} of {number(evaluation.counts.n)} (the others have no value in this column)"
+
+
+def _of_objects(evaluation: Evaluation) -> str:
+    """Return that limits count the objects, where several cutouts show one."""
+    groups = evaluation.stored.group_ids
+    objects = 0 if groups is None else len(set(groups.tolist()))
+    several = 0 < objects < evaluation.counts.n
+    return f", of {number(objects)} objects or images rather than of single cutouts" if several else ""

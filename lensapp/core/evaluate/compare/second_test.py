@@ -125,6 +125,8 @@ def share_interval(
     if groups is None:
         return Interval(share, *wilson_interval(hits, count))
     _, unit = np.unique(groups[members], return_inverse=True)
+    if unit.max() + 1 == count:  # each shows an object of its own
+        return Interval(share, *wilson_interval(hits, count))
     size, found = np.bincount(unit), np.bincount(unit, weights=accepted[members])
     objects = len(size)
     drawn = np.random.default_rng(0).multinomial(objects, np.full(objects, 1 / objects), size=REPEATS)
