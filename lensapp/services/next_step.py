@@ -388,15 +388,39 @@ def _with_trained(ws: Workspace, chain: Chain, run: Run, source: Source) -> Next
     if run.evaluation is None and not chain.scored and tested and not is_starter(run):
         here = f"Evaluate {run.name} on the test part."
         return NextStep(f"Evaluate {run.name}", here, "evaluate", names, {}, "evaluate")
-    better = None if chain.scored else better_told(ws, run)
-    if better is not None:
-        return _with_better(ws, chain, better)
+    better = better_told(ws, run)
+    if better is not None and not chain.scored:
+        step = _with_earlier(ws, chain, better, source) if better.before else _with_better(ws, chain, better)
+        if step is not None:
+            return step
     survey = None if chain.scored else _to_search(ws, chain, run)
     if survey is not None:
         return _next_step(ws, chain_of(ws, {**names, "source": survey.name, "run": run.name}))
     if not chain.scored:
         return _scoring(ws, chain, run, source)
-    return _review_of_best(ws, chain, source, "Review the top {}")
+    step = _review_of_best(ws, chain, source, "Review the top {}")
+    told = better is not None and better.sure and step.starts == "review"
+    return replace(step, here=f"{step.here} {better.why}") if better is not None and told else step
+
+
+def _with_earlier(ws: Workspace, chain: Chain, better: BetterRun, source: Source) -> NextStep | None:
+    """Return the next step of a better run of an earlier version: its scores, or the next candidates of it.
+
+    None is returned where it does not take the cutouts.
+    """
+    run, name = better.run, better.run.name
+    source = _to_search(ws, chain, chain.run or run) or source
+    if not reads(ws, run, source):
+        return None
+    dataset = datasets.dataset_by_id(ws.database, run.dataset_id)
+    scored = stored_scores.count_of(ws, run.id, source.id)
+    own = replace(chain, source=source, dataset=dataset, run=run, review=None, scored=scored)
+    if scored:
+        step = _review_of_best(ws, own, source, f"Review the next {{}} of {name}")
+    else:
+        step = _scoring(ws, own, run, source)
+        step = replace(step, label=f"{step.label} with {name}")
+    return replace(step, here=f"{step.here} {better.why}", done_on=None)
 
 
 def _with_better(ws: Workspace, chain: Chain, better: BetterRun) -> NextStep:

@@ -5,14 +5,17 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from lensapp.core.catalogue.feedback_spec import FeedbackRules
 from lensapp.core.evaluate.metrics import auroc
 from lensapp.core.once import asking_once
+from lensapp.services.catalogue.feedback import feed_back
 from lensapp.services.evaluate import differences
 from lensapp.services.evaluate.compare import better_told as told
 from lensapp.services.evaluate.compare.better_told import better_told
 from lensapp.services.evaluate.differences import compare_aurocs, compare_pair
 from lensapp.services.evaluate.evaluation import Evaluation, load_evaluation
-from lensapp.storage import runs
+from lensapp.services.next_step import round_of
+from lensapp.storage import datasets, runs
 from lensapp.storage.evaluations import StoredEvaluation, save_evaluation
 from lensapp.storage.records import Dataset
 from lensapp.storage.workspace import Workspace
@@ -132,3 +135,45 @@ def test_long_names_lose_their_middle_in_the_line_and_are_whole_in_its_help(fold
     button = page.button(key="to-other-run")
     assert "…" in button.label
     assert long in button.help.replace("\\", "")
+
+
+def test_a_better_run_of_the_version_before_is_told_and_the_round_goes_on_with_it(ws):
+    source = rooms.add_survey(ws)
+    first = rooms.add_dataset(ws, source, "sky-v1")
+    old = add_measured(ws, first, "sharp", noise=0.1)
+    searched = rooms.add_survey(ws, "sea", labelled=False)
+    run = runs.get_run(ws.database, old.run)
+    rooms.add_scores(ws, run, searched)
+    rooms.add_votes(ws, run, searched)
+    second = feed_back(ws, dataset_name=first.name, review_names=["round-1"], rules=FeedbackRules())
+    add_measured(ws, second, "blurred", noise=3.0)
+    assert why(ws, "blurred").startswith("sharp is better than blurred: test AUROC 0.9")
+    for selected in (
+        {},
+        {"source": "sea", "run": "blurred"},
+        {"source": "sky", "run": "blurred"},
+        {"source": "sea", "run": "sharp"},
+    ):
+        step = round_of(ws, selected, []).next_step
+        assert step.label == "Review the next 34 of sharp", selected
+        assert step.selection["run"] == "sharp"
+        assert "sharp is better than blurred" in step.here
+    further = rooms.add_survey(ws, "bay", labelled=False)
+    step = round_of(ws, {"source": "bay", "run": "blurred"}, []).next_step
+    assert (step.label, step.starts) == ("Score bay with sharp", "score")
+    assert "sharp is better than blurred" in step.here
+    rooms.add_scores(ws, runs.get_run(ws.database, "blurred"), further)
+    step = round_of(ws, {"source": "bay", "run": "blurred"}, []).next_step
+    assert step.label == "Review the top 40"
+    assert "sharp is better than blurred" in step.here
+
+
+def test_a_run_of_the_version_before_that_chance_may_put_ahead_is_not_told(ws):
+    first = rooms.add_dataset(ws, rooms.add_survey(ws), "sky-v1")
+    add_measured(ws, first, "one", noise=0.3)
+    second = datasets.create_dataset(
+        ws.database, name="sky-v2", parent_id=first.id, source_ids=first.source_ids, bands=first.bands,
+        spec={}, counts=first.counts, checksum="", members=(),
+    )  # fmt: skip
+    add_measured(ws, second, "other", noise=0.32)
+    assert better_told(ws, runs.get_run(ws.database, "other")) is None

@@ -1,4 +1,4 @@
-"""The run of a dataset version that does better than another on the test part, and whether chance would."""
+"""The run that does better than another on the same test part, and whether chance would give as much."""
 
 from dataclasses import dataclass
 
@@ -10,27 +10,37 @@ from lensapp.services.evaluate.compare.verdict import tells_apart
 from lensapp.services.evaluate.differences import compare_aurocs, scored
 from lensapp.services.evaluate.figure_tables import p_equals
 from lensapp.services.train.better_runs import DIGITS, auroc_on_test, better_run
-from lensapp.storage import runs
+from lensapp.services.train.runs import has_network
+from lensapp.storage import datasets, runs
 from lensapp.storage.records import Run
+from lensapp.storage.studies import study_names_by_run
 from lensapp.storage.workspace import Workspace
 
 TEST = "test"
+MOST_TESTED = 3  # runs of earlier versions, the best first
 
 
 @dataclass(frozen=True)
 class BetterRun:
     """A run with a higher AUROC on the same test part, and in a sentence how sure that is.
 
-    `named` are the names that the sentence holds.
+    `named` are the names that the sentence holds; `sure` tells that the paired test tells the runs apart, and
+    `before` that the run is of a version that the other's came from.
     """
 
     run: Run
     why: str
     named: tuple[str, ...] = ()
+    sure: bool = False
+    before: bool = False
 
 
 def better_told(ws: Workspace, run: Run) -> BetterRun | None:
-    """Return the best run of the version of an evaluated one where its AUROC is higher, or None."""
+    """Return the run that has a higher AUROC than an evaluated one on the same test part, or None.
+
+    It is the best of its version; or one of a version that this came from, such as before votes were fed
+    back, where the paired test tells that it is better still.
+    """
     return _better_told(ws, run.name)
 
 
@@ -38,7 +48,38 @@ def better_told(ws: Workspace, run: Run) -> BetterRun | None:
 def _better_told(ws: Workspace, name: str) -> BetterRun | None:
     run = runs.get_run(ws.database, name)
     better = better_run(ws, run)
-    return None if better is None else BetterRun(better, _lead_in_words(ws, better, run), (better.name, name))
+    earlier = _better_before(ws, better or run)
+    told = earlier or better
+    if told is None:
+        return None
+    tested = _tested(ws, told.name, name)
+    sure = tested is not None and tells_apart(tested.p_value)
+    words = _lead_in_words(ws, told, run)
+    return BetterRun(told, words, (told.name, name), sure=sure, before=earlier is not None)
+
+
+def _better_before(ws: Workspace, run: Run) -> Run | None:
+    """Return the best run of the versions that a run's came from which the paired test tells to be better."""
+    own = auroc_on_test(run)
+    if own is None:
+        return None
+    parents = {one.id: one.parent_id for one in datasets.list_datasets(ws.database)}
+    line, before = [], parents.get(run.dataset_id)
+    while before is not None:
+        line.append(before)
+        before = parents.get(before)
+    trials = study_names_by_run(ws.database) if line else {}
+    ahead = [
+        (auroc, one)
+        for one in runs.list_runs(ws.database)
+        if one.dataset_id in line and one.id not in trials and (auroc := auroc_on_test(one) or 0.0) > own
+    ]
+    ahead.sort(key=lambda pair: -pair[0])
+    for _, one in ahead[:MOST_TESTED]:
+        tested = _tested(ws, one.name, run.name)
+        if tested is not None and tells_apart(tested.p_value) and has_network(ws, one):
+            return one
+    return None
 
 
 def told_apart(ws: Workspace, one: Run, other: Run) -> str:
