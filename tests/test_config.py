@@ -5,9 +5,16 @@ from typing import Annotated, Literal
 import pytest
 from pydantic import Field
 
+from lensapp.core.catalogue.feedback_spec import FeedbackRules
+from lensapp.core.catalogue.negatives_spec import HardNegativesSpec
+from lensapp.core.catalogue.query import CatalogueQuery
 from lensapp.core.config import Spec, inner_specs, is_fixed, kinds_of
+from lensapp.core.data.ingest_spec import IngestSpec
+from lensapp.core.data.paint_spec import PaintSpec
 from lensapp.core.errors import InvalidInput
 from lensapp.core.train.training_spec import TrainingSpec
+
+LISTS = ("',)", "(('", "['", "[]")  # as Python writes them
 
 
 class Near(Spec):
@@ -73,3 +80,24 @@ def test_only_a_choice_of_one_is_fixed() -> None:
 def test_a_refusal_speaks_as_the_form_does(values, message) -> None:
     with pytest.raises(InvalidInput, match=message):
         TrainingSpec.parse(values)
+
+
+@pytest.mark.parametrize(
+    "spec", [CatalogueQuery, FeedbackRules, HardNegativesSpec, IngestSpec, PaintSpec, TrainingSpec]
+)
+def test_no_refusal_of_several_values_quotes_a_list_of_the_program(spec) -> None:
+    refusals = []
+    for name in spec.model_fields:
+        for given in (["mag_q <"], ["", "?"], []):
+            try:
+                spec.parse({name: given})
+            except InvalidInput as error:
+                refusals.append(str(error))
+    assert refusals
+    assert not [text for text in refusals if any(quoted in text for quoted in LISTS)]
+
+
+def test_a_condition_that_is_none_is_quoted_once() -> None:
+    with pytest.raises(InvalidInput, match="Which of the other non-lenses: 'mag_q <' is no cond") as told:
+        PaintSpec.parse({"nonlens_where": ["mag_q <"]})
+    assert str(told.value).count("mag_q") == 1

@@ -5,7 +5,7 @@ import json
 import time
 import types
 import uuid
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, Literal, Self, Union, get_args, get_origin
@@ -118,11 +118,13 @@ def describe_invalid(error: ValidationError, spec: type[BaseModel]) -> str:
     reasons = []
     for item in error.errors(include_url=False):
         names, field = _locate(item["loc"], spec)
-        where, value = ", ".join(names), repr(item["input"])
+        where, value = ", ".join(names), _written(item["input"])
         value = value if len(value) <= LONGEST_VALUE else f"{value[:LONGEST_VALUE]}…"
         if item["type"] == "value_error":
             reason = str(item["ctx"]["error"]).rstrip(".")
-            reason = f"{where}: {reason} ({value} was given)" if where else reason
+            said = value in reason or isinstance(item["input"], Mapping)  # by the reason, or by its parts
+            given = "" if said else f" ({value} was given)"
+            reason = f"{where}: {reason}{given}" if where else reason
         elif item["type"] == "extra_forbidden":
             reason = f"There is no setting {'.'.join(str(step) for step in item['loc'])!r}"
         elif item["type"] == "string_pattern_mismatch" and field and field.description:
@@ -133,6 +135,13 @@ def describe_invalid(error: ValidationError, spec: type[BaseModel]) -> str:
             reason = f"{where or spec.__name__} must {_requirement(item, field)}{beside}"
         reasons.append(reason)
     return f"{'; '.join(dict.fromkeys(reasons))}."
+
+
+def _written(value: object) -> str:
+    """Return what was given as messages quote it: each of several by itself, not as a program's list."""
+    if isinstance(value, tuple | list | set | frozenset):
+        return ", ".join(map(repr, value)) or "nothing"
+    return repr(value)
 
 
 def _locate(steps: tuple[int | str, ...], spec: type[BaseModel]) -> tuple[list[str], FieldInfo | None]:

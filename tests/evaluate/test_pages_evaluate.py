@@ -30,6 +30,7 @@ from lensapp.storage.explanations import StoredExplanation, save_explanation
 from lensapp.storage.scores import stored_scores
 from lensapp.storage.workspace import Workspace
 from lensapp.ui.evaluate import evaluation_figures
+from lensapp.ui.evaluate.cutout_sheet import shown_in_words
 from lensapp.ui.evaluate.tables import TERMS, latex_table
 from support.pages_workspace import (
     SIZE,
@@ -433,3 +434,15 @@ def test_a_map_of_completeness_without_a_share_says_at_which_threshold_half_is_f
     assert not page.exception
     assert float(np.ravel(page.query_params["threshold"])[0]) == 0.003
     assert not any("injected lenses" in info.value for info in page.info)
+
+
+def test_where_not_all_mistakes_are_shown_it_says_how_many_are(folder: Path) -> None:
+    full_workspace(folder)
+    page = open_page("evaluate", run="elu_cnn-1", threshold="0.5")
+    said = [text.value for text in page.caption if " part" in text.value and "score" in text.value]
+    counts = [int(text.split()[0]) for text in said if text[0].isdigit()]
+    assert counts
+    assert shown_in_words(12, 12) == ""
+    assert shown_in_words(1300, 12) == "; the first 12 are shown"
+    for count, text in zip(counts, (text for text in said if text[0].isdigit()), strict=True):
+        assert ("the first 12 are shown" in text) is (count > 12)

@@ -69,6 +69,11 @@ def show_cutouts(
         open_in_gallery(ws, cutout_ids, name=review_name, run_name=run_name)
 
 
+def shown_in_words(count: int, limit: int) -> str:
+    """Return the end of a sentence on cutouts of which only the first are shown; empty where all are."""
+    return f"; the first {number(limit)} are shown" if count > limit else ""
+
+
 def open_in_gallery(ws: Workspace, cutout_ids: Sequence[int], *, name: str, run_name: str) -> None:
     """Make a review of cutouts in their order and open it."""
     try:

@@ -11,10 +11,10 @@ from lensapp.services.evaluate.seen_pictures import size_where_cropped
 from lensapp.services.train.runs import has_network
 from lensapp.storage.records import Cutout, Run
 from lensapp.storage.workspace import Workspace
-from lensapp.ui.evaluate.cutout_sheet import show_cutouts
+from lensapp.ui.evaluate.cutout_sheet import show_cutouts, shown_in_words
 from lensapp.ui.evaluate.explain import choose_overlay, explain_shown, overlaid
 from lensapp.ui.shared.scores import scores_text
-from lensapp.ui.shared.widgets import heading
+from lensapp.ui.shared.widgets import heading, number
 
 SHOWN = 12
 REVIEWED = 200
@@ -31,10 +31,11 @@ def show_mistakes(ws: Workspace, run: Run, evaluation: Evaluation, *, threshold:
     explaining = st.container()
     shown: list[int] = []
     outcomes = [outcome for outcome in TITLES if outcome != "true_positive" or overlay is not None]
-    worst = {
-        outcome: surest(evaluation, outcome, threshold=threshold, limit=REVIEWED) for outcome in outcomes
-    }
-    pairs = [(one["cutout_id"].tolist(), one["score"].tolist()) for one in worst.values()]
+    every = len(evaluation.scores)
+    worst = {outcome: surest(evaluation, outcome, threshold=threshold, limit=every) for outcome in outcomes}
+    pairs = [
+        (one["cutout_id"][:REVIEWED].tolist(), one["score"][:REVIEWED].tolist()) for one in worst.values()
+    ]
     scores = {key: score for ids, values in pairs for key, score in zip(ids, values, strict=True)}
     chances = calibrated_by_id(ws, run, scores)
     first = [key for ids, _ in pairs for key in ids[:SHOWN]]
@@ -46,7 +47,7 @@ def show_mistakes(ws: Workspace, run: Run, evaluation: Evaluation, *, threshold:
     for column, outcome in zip(st.columns(len(outcomes), gap="medium"), outcomes, strict=True):
         with column:
             heading(f"{TITLES[outcome]}")
-            ids = worst[outcome]["cutout_id"].tolist()
+            count, ids = len(worst[outcome]["cutout_id"]), worst[outcome]["cutout_id"][:REVIEWED].tolist()
             side = f"score {'<' if outcome == 'false_negative' else '≥'} {threshold_text(threshold)}"
             if not ids:
                 st.caption(f"None at {side}.")
@@ -63,7 +64,7 @@ def show_mistakes(ws: Workspace, run: Run, evaluation: Evaluation, *, threshold:
                 drawn=partial(overlaid, ws, evaluation.run, overlay) if overlay else None,
                 seen=seen,
             )
-            st.caption(f"{len(ids)} at {side}, {evaluation.part} part.")
+            st.caption(f"{number(count)} at {side}, {evaluation.part} part{shown_in_words(count, SHOWN)}.")
     if seen is not None:
         st.caption(
             f"Shown is what the network saw of each: the middle {seen[0]}×{seen[1]} pixels. "

@@ -115,3 +115,23 @@ test('a panel without a picture says why in its place, and none of an error is h
   assert.deepEqual(drawn.map((label) => label.split(';')[0]), ['No residual: every pixel is masked.', 'This picture cannot be computed.', 'Picture: whole']);
   assert.equal(errors.mock.callCount(), 1);
 });
+
+/** Lay out a single view whose panels have these ids; return the classes of the figures, and whether panels are small. */
+function laidOut(ids, room) {
+  const single = Object.create(SingleView.prototype), classes = Object.fromEntries(ids.map((id) => [id, new Set()])), said = {};
+  const figureOf = (id) => ({ classList: { add: (name) => classes[id].add(name), remove: (name) => classes[id].delete(name) } });
+  Object.assign(single, {
+    panels: ids, around: [], main: { figure: { style: {} } }, views: new Map(ids.map((id) => [id, { figure: figureOf(id) }])),
+    panelGrid: { style: {}, querySelectorAll: () => [], toggleAttribute: (name, on) => { said[name] = on; } },
+  });
+  single.layout(room);
+  return { leads: ids.filter((id) => classes[id].has('lead')), cell: parseInt(single.panelGrid.style.gridAutoRows, 10) };
+}
+
+test('the slider of a difference has room among many panels, where all fit', () => {
+  const many = ['residual', 'difference', ...Array.from({ length: 16 }, (_, place) => `band ${place}`)];
+  const wide = laidOut(many, { width: 1614, height: 1020 });
+  assert.deepEqual(wide.leads, ['residual', 'difference']);
+  assert.ok(2 * wide.cell >= 170, `${wide.cell}`);
+  assert.deepEqual(laidOut(['difference', 'band 0'], { width: 1614, height: 1020 }).leads, []);
+});

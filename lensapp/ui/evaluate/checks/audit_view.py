@@ -221,6 +221,8 @@ def _sheet(
         run_name=run.name,
         key=f"audit-{name}",
     )
+    if len(cutout_ids) > limit:
+        st.caption(f"The first {number(limit)} of {number(len(cutout_ids))} are shown.")
 
 
 def _show_shift(ws: Workspace, run: Run, found: dict[str, Any]) -> None:

@@ -72,6 +72,8 @@ def show_second_test(ws: Workspace, evaluation: Evaluation) -> None:
             run_name=both.second.run,
             key="second-test-missed",
         )
+        if len(ids) > SHOWN:
+            st.caption(f"The first {number(SHOWN)} of {number(len(ids))} are shown.")
 
 
 def show_second_tests(ws: Workspace, runs: Sequence[str]) -> None:

@@ -8,8 +8,8 @@ const GAPS = [[90, 4], [48, 2], [0, 1]]; // tile size from which, gap
 const FRAME_COLOUR = 'rgb(255 255 255 / 35%)';
 const FEW_DETAILS_BELOW = 76; // CSS pixels: no words on tiles smaller than this
 
-/** Choose the cell near `tile` that leaves the least of the stage empty. */
-function bestFit({ width, height, tile, gap }) {
+/** Choose the cell near `tile` that leaves the least of the stage empty, with `count` tiles at most. */
+function bestFit({ width, height, tile, gap, count = Infinity }) {
   const across = Math.max(1, Math.round((width + gap) / (tile + gap)));
   const down = Math.max(1, Math.round((height + gap) / (tile + gap)));
   const cells = [across, across + 1].map((count) => (width + gap) / count - gap);
@@ -18,7 +18,7 @@ function bestFit({ width, height, tile, gap }) {
   for (const exact of cells) {
     const cell = Math.floor(Math.min(exact, width, height));
     const columns = Math.floor((width + gap) / (cell + gap)), rows = Math.floor((height + gap) / (cell + gap));
-    const filled = (columns * rows * cell * cell) / (width * height) - Math.abs(Math.log(cell / tile)) / 12;
+    const filled = (Math.min(count, columns * rows) * cell * cell) / (width * height) - Math.abs(Math.log(cell / tile)) / 12;
     if (columns * rows <= MOST_TILES && (!best || filled > best.filled)) best = { columns, rows, cell, filled };
   }
   return best;
@@ -47,19 +47,23 @@ export class Mosaic {
   /**
    * Fit tiles of about `tile` CSS pixels into the stage; return how many there are room for.
    * They are as many, in the same rows, as in its `whole` height, of which filter bar and strip of keys take some.
+   * Where only `count` are shown they are as large as these fit, in the middle of the height.
    */
-  layout({ width, height, whole = height, tile }) {
+  layout({ width, height, whole = height, tile, count }) {
     const least = 1.02 * Math.sqrt((width * whole) / MOST_TILES);
     const aim = Math.min(Math.max(tile, least), width, whole);
     const gap = GAPS.find(([from]) => aim >= from)[1];
-    const fit = bestFit({ width, height: whole, tile: aim, gap }) ?? bestFit({ width, height: whole, tile: 1.1 * aim, gap });
+    const room = { width, height: whole, gap, count };
+    const fit = bestFit({ ...room, tile: aim }) ?? bestFit({ ...room, tile: 1.1 * aim });
     const cell = Math.min(fit.cell, Math.floor((height + gap) / fit.rows) - gap);
     Object.assign(this, fit, { gap, cell });
     this.left = Math.max(0, Math.floor((width + gap - this.columns * (this.cell + gap)) / 2));
+    const rows = count ? Math.min(this.rows, Math.ceil(count / this.columns)) : this.rows;
+    this.top = count ? Math.max(0, Math.floor((height - rows * (this.cell + gap)) / 2)) : 0;
     this.fitCanvas(width, this.rows * (this.cell + gap) - gap);
     Object.assign(this.grid.style, {
       gridTemplateColumns: `repeat(${this.columns}, ${this.cell}px)`, gridAutoRows: `${this.cell}px`,
-      gap: `${gap}px`, paddingLeft: `${this.left}px`,
+      gap: `${gap}px`, paddingLeft: `${this.left}px`, paddingTop: `${this.top}px`,
     });
     this.grid.toggleAttribute('data-small', this.cell < FEW_DETAILS_BELOW);
     this.build(this.rows * this.columns);
@@ -71,7 +75,7 @@ export class Mosaic {
     const size = { width: Math.round(width * ratio), height: Math.round(height * ratio) };
     this.emptied = this.canvas.width !== size.width || this.canvas.height !== size.height;
     if (this.emptied) Object.assign(this.canvas, size);
-    Object.assign(this.canvas.style, { width: `${width}px`, height: `${height}px` });
+    Object.assign(this.canvas.style, { top: `${this.top}px`, width: `${width}px`, height: `${height}px` });
     this.ratio = ratio;
   }
 

@@ -75,7 +75,8 @@ export class Showing {
     const { shelf } = this;
     this.tile = tileFor(this.settings.values.tile, (shelf.share ?? shelf.queue).length, room);
     const tile = this.compared ? sideOf(this.compared, room) : this.tile;
-    return this.mosaic.layout({ ...room, tile, whole: room.whole + this.part.root.offsetHeight });
+    const count = this.compared || undefined;
+    return this.mosaic.layout({ ...room, tile, count, whole: room.whole + this.part.root.offsetHeight });
   }
 
   scheduleLayout() {

@@ -10,6 +10,7 @@ import { directions } from "./sky.js";
 const GAP = 4;
 const FACTS_HEIGHT = 38;
 const LEAST_PANEL = 84;
+const WITH_CONTROLS = 170; // a panel with a slider, at least
 const BAR_SHARE = 0.3; // longest scale bar, of the view
 const BAR_LENGTHS = [0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 30, 60, 120, 300, 600]; // arcseconds
 const SITES = [ // where else a position can be looked at; nothing is sent before a link is opened
@@ -24,12 +25,12 @@ function written([name, value, unit]) {
   return `${name} ${figure ?? '–'}${unit && figure != null ? ` ${unit}` : ''}`;
 }
 
-/** Fit square cells into a room; with a `lead` the first panel takes four of them. */
-function bestColumns({ count, lead, width, height }) {
+/** Fit square cells into a room; so many `leads` take four of them each. */
+function bestColumns({ count, leads, width, height }) {
   let best = { columns: 1, cell: 0 };
-  const cells = count + (lead ? 3 : 0);
-  for (let columns = lead ? 2 : 1; columns <= cells; columns++) {
-    const rows = Math.ceil(cells / columns);
+  const cells = count + 3 * leads;
+  for (let columns = leads ? 2 : 1; columns <= cells; columns++) {
+    const rows = Math.max(Math.ceil(cells / columns), leads && 2 * Math.ceil(leads / Math.floor(columns / 2)));
     const cell = Math.floor(Math.min((width + GAP) / columns, (height + GAP) / rows) - GAP);
     if (cell > best.cell) best = { columns, cell };
   }
@@ -133,22 +134,33 @@ export class SingleView {
   layout({ width, height }) {
     this.room = { width, height };
     const side = height - FACTS_HEIGHT, count = this.panels.length + this.around.length;
-    // A residual is looked into: it is larger than what else stands beside the picture.
-    const residual = count > 1 && this.views.get('residual');
+    // A residual is looked into: it is larger than what else stands beside the picture; so is a slider's panel among many.
+    const residual = count > 1 && this.views.get('residual'), difference = count > 1 && this.views.get('difference');
+    const leads = [residual].filter(Boolean), room = { side, width, count };
+    let best = this.fitPanels({ ...room, leads: leads.length });
+    if (difference && !(best.cell >= WITH_CONTROLS)) {
+      leads.push(difference);
+      best = this.fitPanels({ ...room, leads: leads.length });
+    }
+    const { across = side / 2, columns = Math.max(leads.length ? 2 : 1, Math.floor((width - side / 2) / (LEAST_PANEL + GAP))), cell = LEAST_PANEL } = best;
+    Object.assign(this.main.figure.style, { width: `${across}px`, height: `${across}px` });
+    Object.assign(this.panelGrid.style, { gridTemplateColumns: `repeat(${columns}, ${cell}px)`, gridAutoRows: `${cell}px` });
+    this.panelGrid.querySelectorAll('.lead').forEach((figure) => figure.classList.remove('lead'));
+    for (const { figure } of leads) figure.classList.add('lead');
+    this.panelGrid.toggleAttribute('data-small', cell < (residual ? 100 : WITH_CONTROLS));
+    this.side = across;
+  }
+
+  /** Return how large picture and panels fill the most of the room: {across, columns, cell}, empty where nothing fits. */
+  fitPanels({ side, width, count, leads }) {
     let best = { filled: -1 };
     for (let across = Math.min(side, width); across >= side / 2; across -= side / 40) {
-      const panels = bestColumns({ count, lead: residual, width: width - across - GAP, height: side });
+      const panels = bestColumns({ count, leads, width: width - across - GAP, height: side });
       const weight = count > 1 ? 1.6 : 1; // what is asked for alone, such as a residual, is as large
       const filled = count ? across ** weight * panels.cell : across;
       if (filled > best.filled && (panels.cell >= LEAST_PANEL || !count)) best = { filled, across, ...panels };
     }
-    const { across = side / 2, columns = Math.max(residual ? 2 : 1, Math.floor((width - side / 2) / (LEAST_PANEL + GAP))), cell = LEAST_PANEL } = best;
-    Object.assign(this.main.figure.style, { width: `${across}px`, height: `${across}px` });
-    Object.assign(this.panelGrid.style, { gridTemplateColumns: `repeat(${columns}, ${cell}px)`, gridAutoRows: `${cell}px` });
-    this.panelGrid.querySelectorAll('.lead').forEach((figure) => figure.classList.remove('lead'));
-    if (residual) residual.figure.classList.add('lead');
-    this.panelGrid.toggleAttribute('data-small', cell < (residual ? 100 : 170));
-    this.side = across;
+    return best;
   }
 
   /** Make the figures that the settings ask for; keep them while these stay the same. */
