@@ -14,7 +14,7 @@ from lensapp.core.evaluate.prevalence import (
 )
 from lensapp.services.survey_plans import GradedLenses, graded_lenses
 from lensapp.storage.workspace import Workspace
-from lensapp.ui.evaluate.survey_view import assumption_text
+from lensapp.ui.evaluate.survey_view import PREVALENCES, assumption_text
 from support.small_surveys import add_review, add_votes, ids_of, make_survey, pack_source
 
 
@@ -111,3 +111,9 @@ def test_the_assumption_says_where_the_prevalence_is_from_and_never_none_at_all(
     said = assumption_text(SurveySpec(galaxies=100, prevalence=1e-3), lens_share=None, graded=graded)
     assert "with fewer than one lens" in said
     assert "(assumed; graded as lenses so far 1 %)" in said
+
+
+def test_prevalences_reach_from_one_in_a_million_to_candidates_half_of_which_are_lenses() -> None:
+    assert (PREVALENCES[0], PREVALENCES[-1]) == (1e-6, 0.5)
+    assert 1e-3 in PREVALENCES
+    assert 0.2 in PREVALENCES

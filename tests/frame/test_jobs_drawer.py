@@ -314,3 +314,19 @@ def test_where_what_is_followed_has_been_deleted_the_page_is_drawn_again(monkeyp
     monkeypatch.setattr(job_controls, "in_fragment_run", lambda: False)
     with pytest.raises(NotFound, match="no run called 'gone'"):
         follow("gone")
+
+
+def test_of_a_training_that_has_ended_the_time_of_the_job_and_of_the_training_are_told_apart(workspace):
+    job = jobs.enqueue(workspace.database, kind="train", title="Train one", payload={"run": "one"})
+    claimed = queue.claim_job(workspace.database, worker="w-1", job_id=job.id)
+    queue.update_job(
+        workspace.database,
+        claimed,
+        state="done",
+        started_at=1000.0,
+        finished_at=1020.2,
+        result={"seconds": 13.8},
+    )
+    app = run_app()
+    app.button(key="jobs").click().run()
+    assert "after 20 s, 14 s of it training" in text_of(app)

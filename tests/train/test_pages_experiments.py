@@ -230,6 +230,10 @@ def test_a_cross_validation_begins_with_the_folds_that_the_version_was_split_wit
     assert any("was split with 4 folds; these are used" in text.value for text in page.caption)
     page.number_input(key=f"kfold-{dataset.name}-folds").set_value(2).run()
     assert any("dealt by whole groups" in text.value for text in page.caption)
+    page.number_input(key=f"kfold-{dataset.name}-folds").set_value(1).run()
+    told = [text.value for text in page.caption]
+    assert "Set “Folds” to 2 or more: then the time is told." in told
+    assert not any("Time unknown" in text for text in told)
     with ws.database.write() as connection:  # a member added since has none
         connection.execute(member.update().where(member.c.cutout_id == 1).values(fold=None))
     assert study_service.own_folds(ws, dataset.name) == 0

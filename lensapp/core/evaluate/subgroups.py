@@ -181,10 +181,8 @@ def _told_apart(limits: NDArray[np.float64]) -> tuple[NDArray[np.float64], int]:
     """
     distinct = np.unique(limits)
     first, last = float(distinct[0]), float(distinct[-1])
-    digits = next(
-        (one for one in range(USUAL_DIGITS, MOST_DIGITS) if f"{first:.{one}g}" != f"{last:.{one}g}"),
-        USUAL_DIGITS,
-    )
+    differing = next((one for one in range(1, MOST_DIGITS) if f"{first:.{one}g}" != f"{last:.{one}g}"), 0)
+    digits = max(differing + 1, USUAL_DIGITS)
     kept = [first]
     for limit in distinct[1:].tolist():
         if f"{limit:.{digits}g}" != f"{kept[-1]:.{digits}g}":

@@ -37,7 +37,8 @@ from lensapp.ui.shared.state import address_of
 from lensapp.ui.shared.widgets import counted, number
 
 PREVALENCE, PREVALENCE_KEY = "prevalence", "evaluate-prevalence"
-PREVALENCES = (*(float(f"{factor}e{power}") for power in range(-6, -2) for factor in (1, 2, 5)), 0.01)
+# Up to a half: what is searched may be candidates, of which many are lenses.
+PREVALENCES = tuple(float(f"{factor}e{power}") for power in range(-6, 0) for factor in (1, 2, 5))
 USUAL_PREVALENCE = 1e-3
 PERCENT_FROM = 0.01
 

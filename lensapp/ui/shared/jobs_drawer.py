@@ -87,6 +87,8 @@ def _show_ended(job: Job) -> None:
     """Show a job that has ended: how, when, how long it took, and the way to what it made or to a retry."""
     took = None if job.started_at is None else (job.finished_at or job.started_at) - job.started_at
     said = state_text(job, []) if took is None else f"{state_text(job, [])} after {duration(max(took, 0.0))}"
+    training = (job.result or {}).get("seconds") if job.kind == "train" and job.state == "done" else None
+    said += f", {duration(float(training))} of it training" if training and took is not None else ""
     said += f" · {by}" if (by := _started_by(job)) else ""
     with st.container(key=f"drawer-ended-{job.id}", gap=None):
         with st.container(horizontal=True, vertical_alignment="center", gap="small"):

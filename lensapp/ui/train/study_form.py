@@ -30,6 +30,7 @@ from lensapp.ui.train.study_plots import words
 QUEUED = "study-queued"
 TITLES = {"kfold": "New cross-validation", "search": "New search"}
 OF_TRIALS = ("trials", "timeout_seconds")
+FEWEST_FOLDS = 2
 FOLDED_LETTERS = 30  # of choices side by side that a column of the form holds
 USUAL = ("learning_rate", "batch_size", "weight_decay")
 
@@ -72,9 +73,11 @@ def show_study_form(ws: Workspace, kind: StudyKind, *, busy: bool) -> Plan:
 
 
 def _time_words(filled: Filled, values: Mapping[str, Any], paces: Paces, *, kind: StudyKind) -> str:
-    """Return how long all trainings of a study take together, as far as it is known."""
+    """Return how long all trainings of a study take together, as far as it is known; first what is amiss."""
     if kind == "kfold":
         folds = int(values["folds"])
+        if folds < FEWEST_FOLDS:
+            return f"Set “Folds” to {FEWEST_FOLDS} or more: then the time is told."
         each = paces.expected(filled.values, filled.dataset, folds=folds)
         return time_in_all([] if each is None else [each] * folds)
     each = paces.expected(filled.values, filled.dataset)

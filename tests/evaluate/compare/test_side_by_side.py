@@ -16,6 +16,7 @@ from lensapp.services.evaluate.differences import compare_pair
 from lensapp.services.evaluate.evaluation import Evaluation
 from lensapp.storage import runs
 from lensapp.storage.evaluations import StoredEvaluation, load_evaluation, save_evaluation
+from lensapp.ui.evaluate.compare.side_view import number_text
 from support.scoring_workspace import train_tiny
 
 
@@ -182,3 +183,8 @@ def test_one_run_or_one_that_is_unknown_is_refused(ws):
         side_by_side(ws, ["first", "first"])
     with pytest.raises(NotFound):
         side_by_side(ws, ["first", "nobody"])
+
+
+def test_a_training_time_is_rounded_as_on_other_pages() -> None:
+    assert number_text(13.777) == "14"
+    assert number_text(float("nan")) == "–"

@@ -265,4 +265,4 @@ def styled(frame: pd.DataFrame, names: Sequence[str]) -> Styler:
 
 def number_text(value: float) -> str:
     """Return a count that a column with gaps holds as a float."""
-    return number(int(value)) if np.isfinite(value) else "–"
+    return number(round(value)) if np.isfinite(value) else "–"
