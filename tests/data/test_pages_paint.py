@@ -15,7 +15,7 @@ from lensapp.core.data.paint_spec import PaintSpec
 from lensapp.services.care.removal import delete, empty_trash
 from lensapp.services.data.demo import simulate_survey
 from lensapp.services.data.host_choice import CLEAN, UNMARKED, WHOLE
-from lensapp.services.data.paint_preview import preview_painting, previewed
+from lensapp.services.data.paint_preview import NonlensesPreviewed, preview_painting, previewed
 from lensapp.services.data.painting import paint_source
 from lensapp.simulation.survey import DemoSpec
 from lensapp.storage import sources
@@ -188,11 +188,12 @@ def test_how_bright_hosts_and_nonlenses_are_is_said_and_nonlenses_alike_are_a_cl
     with_hosts: Workspace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     apart = Brightness(Magnitudes(17.9, 18.9, 19.8), Magnitudes(19.0, 20.4, 22.0))
-    monkeypatch.setattr(paint_page, "brightness_of", lambda _, spec: None if spec.as_bright else apart)
+    told_of = {False: NonlensesPreviewed(apart, None), True: NonlensesPreviewed(None, None)}
+    monkeypatch.setattr(paint_page, "nonlenses_of", lambda _, spec: told_of[spec.as_bright])
     app = open_paint()
     assert not app.checkbox(key="paint-as_bright").value
     (told,) = (one.value for one in app.markdown if "A network may learn brightness" in one.value)
-    assert "hosts 18.9 (80 % between 17.9 and 19.8), other non-lenses 20.4 (80 %" in told
+    assert "by their hosts, 18.9 (80 % between 17.9 and 19.8), non-lenses 20.4 (80 %" in told
     app.button(key="paint-alike").click().run()
     assert app.checkbox(key="paint-as_bright").value
     assert len(figures_of(app.main)) == 1
@@ -203,7 +204,7 @@ def test_how_bright_hosts_and_nonlenses_are_is_said_where_they_are_alike(with_ho
     app = open_paint()
     app.checkbox(key="paint-as_bright").check().run()
     app.button(key="paint-try").click().run()
-    assert any("Median magnitude in i: hosts " in one.value for one in app.caption)
+    assert any("lenses, by their hosts, " in one.value for one in app.caption)
     assert "paint-alike" not in [one.key for one in app.button]
 
 

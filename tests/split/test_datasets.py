@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 import sqlalchemy
 
+from lensapp.core.brightness import compared, nonlenses_beside, preferred_magnitude
 from lensapp.core.errors import BandMismatch, InvalidInput, NotFound, StorageError
 from lensapp.core.split.splits import SplitSpec
 from lensapp.services.split import datasets as service
 from lensapp.services.split.previews import in_several_sources, preview_split
-from lensapp.services.split.split_tables import preferred_magnitude
 from lensapp.services.split.versions import joined_name, require_both_classes, split_spec_of
 from lensapp.storage import datasets, sources
 from lensapp.storage.workspace import Workspace
@@ -336,3 +336,25 @@ def test_images_in_several_sources_are_told_of_since_they_count_as_often() -> No
     [sentence] = in_several_sources(source, label, looks)
     assert sentence.startswith("2 non-lens images are in more than one of objects, painted: each counts ")
     assert in_several_sources(source, label, np.array([0, 1, 1, 2, 2, 3])) == ()  # alike within one source
+
+
+def test_nonlenses_beside_painted_hosts_are_as_bright_as_a_split_compares_them() -> None:
+    """Hosts painted on most are the brightest, those left for non-lenses the faintest."""
+    rng = np.random.default_rng(4)
+    hosts, others = np.sort(rng.normal(20.4, 1, 64)), rng.normal(21.4, 1, 60)
+    painted = np.minimum(rng.exponential(12, 200).astype(int), 63)
+    medians, counts = {}, {}
+    for alike in (False, True):
+        first, then = nonlenses_beside(
+            rng, hosts, others, painted=painted, wanted=96, host_share=0.5, alike=alike
+        )
+        assert len(set(first.tolist())) == len(first)
+        values = np.concatenate([hosts[first], others[then]])
+        both = compared(hosts[painted], values)
+        assert both is not None
+        medians[alike], counts[alike] = both.others.median - both.lenses.median, len(values)
+    assert counts[False] == 96
+    assert counts[True] >= 48, "half of what is asked for at least"
+    assert medians[True] < 0.6 * medians[False]
+    far = nonlenses_beside(rng, hosts, others + 5, painted=painted, wanted=20, host_share=0, alike=True)
+    assert [len(one) for one in far] == [0, 10], "which are not alike, as no others are there"

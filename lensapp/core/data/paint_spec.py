@@ -266,10 +266,11 @@ class PaintSpec(Spec):
     )
     as_bright: bool = Field(
         default=False,
-        title="Other non-lenses as bright as hosts",
-        description="Take the other non-lenses in the range of the hosts' magnitudes, where there are enough "
-        "distributed like them, so that brightness does not tell lenses from the others: for a search among "
-        "galaxies chosen like the hosts. A search of whole fields needs non-lenses as the field has them. "
+        title="Non-lenses as bright as hosts",
+        description="Take non-lenses in the range of the hosts' magnitudes, where there are enough "
+        "distributed like those painted on, so that brightness does not tell lenses from the others: for a "
+        "search among galaxies chosen like the hosts. There may be fewer then, by half at most. A search of "
+        "whole fields needs non-lenses as the field has them. "
         "Where the unit of flux is unknown the brightness in the pixels is compared.",
     )
     psf_source: str | None = Field(

@@ -8,6 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from lensapp.core.brightness import in_range_of, preferred_magnitude, where_known
+from lensapp.core.data.column_names import column_label
 from lensapp.core.data.paint_spec import HostChoice, PaintSpec
 from lensapp.core.errors import BandMismatch, InvalidInput
 from lensapp.core.once import once
@@ -47,6 +49,7 @@ MOST_MASKED = 0.02
 UNMARKED = "without trails or bad columns"
 CLEAN = "without bright stars or edges"  # nor a noise that stands out
 WHOLE = "with at most 2 % of pixels masked"  # a cut, by which it is told how many are left
+LOOKED_AT = 1000  # cutouts whose properties tell which magnitudes there are
 RED_MARGIN_MAG, NEAREST_REDSHIFT, RED_SHARE = 0.2, 0.2, 1 / 3
 REDSHIFT_COLUMNS = (
     "redshift", "z_spec", "zspec", "z_phot", "zphot", "photo_z", "photoz", "z_best", "z_photo", "z",
@@ -84,10 +87,10 @@ class HostSample:
     others
         All other whole cutouts that are not labelled as lenses and fulfil the conditions on non-lenses.
     brightness, others_brightness
-        Magnitudes of both in the reference band, of an unknown zero point where `survey` is not calibrated
-        and no column has them; NaN where no light is measured.
-    zero_point
-        Whether that of the brightness is known.
+        Magnitudes of both in the column by which a split compares its classes, else in the reference band,
+        of an unknown zero point where `survey` is not calibrated; NaN where no light is measured.
+    magnitude_name
+        What these are called.
     survey
         Bands, PSF, noise and unit.
     counts
@@ -103,7 +106,7 @@ class HostSample:
     others: Galaxies
     brightness: FloatArray
     others_brightness: FloatArray
-    zero_point: bool
+    magnitude_name: str
     survey: Survey
     counts: dict[str, int] = field(default_factory=dict)
 
@@ -190,24 +193,18 @@ def choose_hosts(
             f"No cutout of {', '.join(spec.hosts)} is a host as asked for ({told}). Widen the "
             "choice of hosts."
         )
-    bright = magnitude if zero_point else magnitudes_of(shapes.flux[:, survey.reference])
+    name, bright = columns.compared(
+        magnitude, shapes.flux[:, survey.reference], survey.bands[survey.reference]
+    )
     others = columns.that_fulfil(spec.nonlens_where) & ~fitting
     if spec.as_bright:
         others &= in_range_of(bright, bright[fitting])
     redshift, dispersion, scatter = columns.masses(magnitudes, survey, spec)
     return HostSample(
         chosen, pool.of(fitting), magnitude[fitting], redshift[fitting],
-        dispersion[fitting], scatter[fitting], pool.of(others), bright[fitting], bright[others], zero_point,
+        dispersion[fitting], scatter[fitting], pool.of(others), bright[fitting], bright[others], name,
         survey, counts,
     )  # fmt: skip
-
-
-def in_range_of(values: FloatArray, like: FloatArray) -> NDArray[np.bool_]:
-    """Return which values lie between the lowest and the highest of `like`; all where none is known."""
-    known = like[np.isfinite(like)]
-    if not len(known):
-        return np.ones(len(values), np.bool_)
-    return np.asarray((values >= known.min()) & (values <= known.max()), np.bool_)
 
 
 def usual_hosts(ws: Workspace, ready: Sequence[Source], selected: str | None) -> str:
@@ -258,7 +255,6 @@ def _is_unlabelled(ws: Workspace, source: Source) -> bool:
 
 @once
 def _label_counts(ws: Workspace, source_id: int) -> Counter[str | None]:
-    """Return how many cutouts of a source have each label; None counts those without one."""
     return Counter(cutout_columns(ws, [source_id], columns=("label",))["label"].tolist())
 
 
@@ -442,6 +438,18 @@ class Columns:
         measured = core + (total - core[:, reference])[:, None]
         whole = np.isfinite(listed).all(1, keepdims=True)  # columns and pixels are not mixed in one colour
         return np.where(whole, listed, measured)
+
+    def compared(self, magnitude: FloatArray, flux: FloatArray, band: str) -> tuple[str, FloatArray]:
+        """Return by which magnitudes (n,) a split compares classes, and their name; else those of a band."""
+        first = sources.cutout_columns(
+            self.ws.database, [one.id for one in self.sources], columns=("properties",), limit=LOOKED_AT
+        )
+        name = preferred_magnitude({key for properties in first["properties"] for key in properties})
+        if name is not None and np.isfinite(listed := where_known(self.values(name))).any():
+            return column_label(name), listed
+        if np.isfinite(magnitude).any():
+            return f"magnitude in {band}", magnitude
+        return f"magnitude in {band} (zero point unknown)", magnitudes_of(flux)
 
     def masses(
         self, magnitudes: FloatArray, survey: Survey, spec: PaintSpec

@@ -7,14 +7,12 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from lensapp.core.brightness import Brightness, compared
+from lensapp.core.brightness import Brightness, compared, nonlenses_beside
 from lensapp.core.data import imaging
 from lensapp.core.data.paint_spec import PaintSpec
-from lensapp.core.sampling import alike_first
 from lensapp.services.data.host_choice import CLEAN, UNMARKED, WHOLE
 from lensapp.services.data.painting import (
     BLOCK_SIZE,
-    MAGNITUDE_STEP,
     flux_scales,
     make_plan,
     painted_pixels,
@@ -60,6 +58,8 @@ class PaintPreview:
         How many non-lenses there can be; None where only some of the cutouts were tried.
     brightness, others_brightness
         Magnitudes of the hosts and of the other non-lenses, as `HostSample` has them.
+    painted
+        The host of each lens.
     magnitude_name
         What these are called.
     """
@@ -78,6 +78,7 @@ class PaintPreview:
     nonlenses: int | None
     brightness: FloatArray
     others_brightness: FloatArray
+    painted: NDArray[np.int64]
     magnitude_name: str
 
     def pictures(self, stretch: str | None = None, *, beside_host: bool = False) -> NDArray[np.uint8]:
@@ -111,19 +112,31 @@ class PaintPreview:
         )
 
 
-def brightness_of(preview: PaintPreview, spec: PaintSpec) -> Brightness | None:
-    """Return how bright hosts are and the other non-lenses that a painting would take; None where unknown.
+@dataclass(frozen=True)
+class NonlensesPreviewed:
+    """How bright the painted hosts of a painting are, and its non-lenses; None where unknown.
+
+    `count` is how many of the latter there can be, None where only some of the cutouts were tried.
+    """
+
+    brightness: Brightness | None
+    count: int | None
+
+
+def nonlenses_of(preview: PaintPreview, spec: PaintSpec) -> NonlensesPreviewed:
+    """Return what a painting would put beside its lenses.
 
     Of a preview that tried some of the cutouts only, as many are taken as are their share.
     """
     hosts, others = preview.brightness, preview.others_brightness
     share = min(1.0, MOST_MEASURED / max(preview.counts[WHOLE], 1))
-    wanted = share * spec.nonlens_ratio * spec.count
-    taken = round(wanted - min(spec.host_share * wanted, len(hosts)))
-    like = hosts if spec.as_bright else np.empty(0)
-    rng = np.random.default_rng(spec.seed)
-    rows = alike_first(rng, others, like, count=taken, step=MAGNITUDE_STEP)[:taken]
-    return compared(hosts, others[rows])
+    chosen = nonlenses_beside(
+        np.random.default_rng(spec.seed), hosts, others, painted=preview.painted,
+        wanted=round(share * spec.nonlens_ratio * spec.count), host_share=spec.host_share,
+        alike=spec.as_bright,
+    )  # fmt: skip
+    both = compared(hosts[preview.painted], np.concatenate([hosts[chosen[0]], others[chosen[1]]]))
+    return NonlensesPreviewed(both, None if preview.nonlenses is None else sum(map(len, chosen)))
 
 
 def previewed(spec: PaintSpec) -> PaintSpec:
@@ -179,6 +192,6 @@ def _painted(ws: Workspace, few: PaintSpec, _ids: tuple[int, ...]) -> PaintPrevi
         nonlenses=None if tried >= MOST_MEASURED else len(plan.sample.galaxies) + len(plan.sample.others),
         brightness=plan.sample.brightness,
         others_brightness=plan.sample.others_brightness,
-        magnitude_name=f"magnitude in {survey.bands[survey.reference]}"
-        + ("" if plan.sample.zero_point else " (zero point unknown)"),
+        painted=plan.lenses.host,
+        magnitude_name=plan.sample.magnitude_name,
     )

@@ -11,12 +11,12 @@ from numpy.typing import NDArray
 
 from lensapp import jobs
 from lensapp.core.acting import needs
+from lensapp.core.brightness import nonlenses_beside
 from lensapp.core.data.fingerprints import perceptual_hash, pixel_digest
 from lensapp.core.data.paint_spec import PaintSpec
 from lensapp.core.errors import BandMismatch, InvalidInput, NotFound
 from lensapp.core.plurals import thin_spaced
 from lensapp.core.progress import ProgressMeter, Report, ShouldStop, ignore_progress, never_stop
-from lensapp.core.sampling import alike_first
 from lensapp.job_kinds import SurveyPayload
 from lensapp.services.access.roots import check_readable
 from lensapp.services.data.host_choice import (
@@ -54,7 +54,6 @@ Rows = NDArray[np.int64]
 
 KIND, LENS = sources.PAINTED, "lens"
 BLOCK_SIZE = 64
-MAGNITUDE_STEP = 0.25  # within which non-lenses are as bright as painted hosts
 MOST_STAMPS, STAMPS_PER_PART = 400, 16
 ORDER_STREAM, PAINT_STREAM, STAMP_STREAM = 0, 1, 2
 
@@ -281,18 +280,11 @@ def make_plan(ws: Workspace, spec: PaintSpec, *, most_measured: int | None = Non
         rng, spec.count, redshift=sample.redshift, velocity_dispersion=sample.velocity_dispersion,
         scatter_dex=sample.scatter_dex, mass=mass, source=spec.source,
     )  # fmt: skip
-    # Unpainted cutouts, each once: hosts, those not painted on first, and others of any kind.
-    wanted = round(spec.nonlens_ratio * spec.count)
-    hosts = rng.permutation(len(sample.galaxies))
-    hosts = hosts[np.argsort(np.isin(hosts, lenses.host), kind="stable")]
-    from_hosts = min(round(spec.host_share * wanted), len(hosts))
-    others = alike_first(
-        rng, sample.others_brightness, sample.brightness[lenses.host] if spec.as_bright else np.empty(0),
-        count=wanted - from_hosts, step=MAGNITUDE_STEP,
+    hosts, others = nonlenses_beside(
+        rng, sample.brightness, sample.others_brightness, painted=lenses.host,
+        wanted=round(spec.nonlens_ratio * spec.count), host_share=spec.host_share, alike=spec.as_bright,
     )  # fmt: skip
-    from_others = min(wanted - from_hosts, len(others))
-    from_hosts = min(wanted - from_others, len(hosts))
-    parts = [sample.galaxies.of(hosts[:from_hosts]), sample.others.of(others[:from_others])]
+    parts = [sample.galaxies.of(hosts), sample.others.of(others)]
     nonlenses = Galaxies(
         *(np.concatenate(pair) for pair in zip(*(vars(part).values() for part in parts), strict=True))
     )
@@ -313,7 +305,9 @@ def nonlenses_in_words(spec: Mapping[str, Any], count: int) -> tuple[str, ...]:
         return ()
     return (
         f"{thin_spaced(count)} of the {thin_spaced(wanted)} non-lenses asked for: each cutout of the hosts' "
-        "sources that fits is taken once, and there are no more. Hosts from more sources give more.",
+        "sources that fits is taken once, and there are no more"
+        + (" that are as bright as the hosts" if spec.get("as_bright") else "")
+        + ". Hosts from more sources give more.",
     )
 
 

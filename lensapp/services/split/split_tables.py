@@ -1,8 +1,7 @@
 """Read what decides a split from the database: labelled cutouts of sources that fit together."""
 
-import re
 from collections import Counter
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any, Self
@@ -10,6 +9,7 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from lensapp.core.brightness import preferred_magnitude, where_known
 from lensapp.core.errors import BandMismatch, InvalidInput, SizeMismatch
 from lensapp.core.split.splits import CutoutTable, Grouping, SplitSpec, group_cutouts
 from lensapp.services.split.middle_of_larger import with_prints_of_middle
@@ -30,13 +30,7 @@ TABLE_COLUMNS = (
     "perceptual_hash",
     "pixels_digest",
 )
-MAGNITUDE = re.compile(
-    r"^(?!e_|.*err)((magnitude|mag)(_(?P<after>\w+)|(?P<band>[a-z]\d?|vis))?|(?P<before>[a-z])_?mag)$",
-    re.IGNORECASE,
-)
-BANDS_PREFERRED = ("", "r", "i", "vis", "g", "z", "y", "u")
 PIXEL_SCALE_TOLERANCE = 0.01
-FAINTEST = 90.0  # catalogues write 0, 99 and -99 where there is no magnitude
 LOOKED_AT = 1000  # cutouts whose properties tell which magnitudes there are
 
 
@@ -178,8 +172,9 @@ def _labelled_table(ws: Workspace, used: tuple[tuple[int, str, float], ...]) -> 
     magnitude_name = preferred_magnitude({key for properties in first["properties"] for key in properties})
     magnitude = np.full(len(columns["id"]), np.nan)
     if magnitude_name is not None:
-        magnitude = sources.property_column(ws.database, list(names), magnitude_name, labelled_only=True)
-        magnitude = np.where((magnitude == 0) | (np.abs(magnitude) > FAINTEST), np.nan, magnitude)
+        magnitude = where_known(
+            sources.property_column(ws.database, list(names), magnitude_name, labelled_only=True)
+        )
     kinds = Counter(columns["label"].tolist())
     of_version = [sources.source_by_id(ws.database, key) for key, _, _ in used]
     table = as_table(with_prints_of_middle(ws, columns, of_version), names)
@@ -189,17 +184,6 @@ def _labelled_table(ws: Workspace, used: tuple[tuple[int, str, float], ...]) -> 
 @lru_cache(maxsize=8)
 def _grouping(ws: Workspace, used: tuple[tuple[int, str, float], ...], rules: SplitSpec) -> Grouping:
     return group_cutouts(_labelled_table(ws, used).table, rules)
-
-
-def preferred_magnitude(names: Collection[str]) -> str | None:
-    """Return the first name of a magnitude, in the r band where there is one; None without any."""
-    preference = {}
-    for name in names:
-        if match := MAGNITUDE.match(name):
-            band = (match["after"] or match["band"] or match["before"] or "").lower()
-            order = BANDS_PREFERRED.index(band) if band in BANDS_PREFERRED else len(BANDS_PREFERRED)
-            preference[name] = (order, name)
-    return min(preference, key=preference.__getitem__, default=None)
 
 
 def as_table(columns: Columns, source_names: dict[int, str]) -> CutoutTable:

@@ -13,7 +13,7 @@ from lensapp.core.config import Spec
 from lensapp.core.data.paint_spec import HostChoice, LensedSourceSpec, MassSpec, PaintSpec
 from lensapp.core.errors import LensAppError
 from lensapp.services.data.host_choice import host_warning, usual_hosts
-from lensapp.services.data.paint_preview import PaintPreview, brightness_of, preview_painting, previewed
+from lensapp.services.data.paint_preview import PaintPreview, nonlenses_of, preview_painting, previewed
 from lensapp.services.data.painting import KIND, nonlenses_in_words, start_painting
 from lensapp.services.data.source_names import free_name
 from lensapp.services.data.source_quality import account_of
@@ -50,6 +50,10 @@ HARD_TO_SEE = 10  # S/N of arcs
 USES = 4  # of each host, more of which are told of: as many orientations of it are not alike
 AT_ONCE = 20_000  # cutouts to choose hosts from, up to which a page opens with a preview: some seconds
 USUAL = {name: PaintSpec.model_fields[name].default for name in ("count", "nonlens_ratio")}
+UNLIKE = (
+    " There are not enough galaxies as bright as the hosts: ask for fewer non-lenses per lens, or add "
+    "sources to paint on."
+)
 PSF_OF_STARS = {0: "no stars: compact objects", 1: "as kept or given"}
 
 
@@ -258,8 +262,9 @@ def faint_arcs_in_words(snr: NDArray[np.float64]) -> str:
 
 def _warn_of_nonlenses(preview: PaintPreview, spec: PaintSpec) -> None:
     """Say where there are fewer non-lenses than are asked for."""
-    if preview.nonlenses is not None:
-        for sentence in nonlenses_in_words(spec.saved(), preview.nonlenses):
+    count = nonlenses_of(preview, spec).count
+    if count is not None:
+        for sentence in nonlenses_in_words(spec.saved(), count):
             st.warning(sentence, icon=":material/warning:")
 
 
@@ -325,13 +330,13 @@ def _fit_to_hosts(preview: PaintPreview, spec: PaintSpec) -> None:
 
 
 def _show_brightness(preview: PaintPreview, spec: PaintSpec) -> None:
-    """Say how bright hosts and other non-lenses are; where they differ, offer those as bright as hosts."""
-    both = brightness_of(preview, spec)
+    """Say how bright painted hosts and non-lenses are; where they differ, offer those as bright as hosts."""
+    both = nonlenses_of(preview, spec).brightness
     if both is None:
         return
     words = (
-        f"Median {preview.magnitude_name}: hosts {both.lenses.in_words()}, other non-lenses "
-        f"{both.others.in_words()}."
+        f"Median {plain(preview.magnitude_name)}: lenses, by their hosts, {both.lenses.in_words()}, "
+        f"non-lenses {both.others.in_words()}."
     )
     if not both.differs:
         st.caption(words)
@@ -340,6 +345,7 @@ def _show_brightness(preview: PaintPreview, spec: PaintSpec) -> None:
         st.markdown(
             f":material/warning: {words} A network may learn brightness in place of "
             "arcs; in a search among galaxies like the hosts it would then fail."
+            + (UNLIKE if spec.as_bright else "")
         )
         if not spec.as_bright:
             st.button(
