@@ -15,7 +15,12 @@ from lensapp.core.data.paint_spec import PaintSpec
 from lensapp.services.care.removal import delete, empty_trash
 from lensapp.services.data.demo import simulate_survey
 from lensapp.services.data.host_choice import CLEAN, UNMARKED, WHOLE
-from lensapp.services.data.paint_preview import NonlensesPreviewed, preview_painting, previewed
+from lensapp.services.data.paint_preview import (
+    NonlensesPreviewed,
+    doubts_in_words,
+    preview_painting,
+    previewed,
+)
 from lensapp.services.data.painting import paint_source
 from lensapp.simulation.survey import DemoSpec
 from lensapp.storage import sources
@@ -291,3 +296,19 @@ def test_a_source_of_the_same_name_as_one_that_is_gone_is_previewed_anew(with_ho
         with_hosts, name="sky", spec=DemoSpec(count=32, lens_fraction=0, size=40, seed=2), processes=1
     )
     assert preview_painting(with_hosts, spec).counts != before.counts
+
+
+def test_lenses_at_a_limit_and_arcs_brighter_than_hosts_are_told_with_what_to_change():
+    columns = {
+        "redshift": np.array([0.8] * 30 + [0.4] * 70),
+        "velocity_dispersion_km_s": np.array([400.0] * 4 + [220.0] * 96),
+        "arc_to_host_flux": np.array([2.0] * 23 + [0.2] * 77),
+    }
+    assert doubts_in_words(columns) == (
+        "Lenses to doubt: 30 % have the largest z lens that colours tell, 0.8 (give a *Column of redshifts* "
+        "(Lenses)); 4 % have the largest σ (km/s) allowed, 400 (give a *Column of velocity dispersions* "
+        "(Lenses) or a fainter *Brightest (mag)* (Hosts)); 23 of 100 have arcs that outshine their hosts "
+        "(raise the lowest *Magnitude* of Sources, or lower the highest *S/N of the arcs*)."
+    )
+    assert doubts_in_words({name: values[50:] for name, values in columns.items()}) == ""
+    assert doubts_in_words({"arc_to_host_flux": np.empty(0)}) == ""

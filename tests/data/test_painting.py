@@ -167,7 +167,9 @@ def test_other_nonlenses_are_as_bright_as_the_hosts_where_that_is_asked_for(
     if not calibrated:
         (ws.cutouts_folder("sky") / FLUX_SCALES).unlink()
     every = {cutout.id: cutout.properties["mag"] for cutout in cutouts_of(ws, "sky")}
-    bright = SPEC.replaced(choice={"smallest_size": 1.0, "where": ["mag < 18"]}, count=30, nonlens_ratio=1, host_share=0)
+    bright = SPEC.replaced(
+        choice={"smallest_size": 1.0, "where": ["mag < 18"]}, count=30, nonlens_ratio=1, host_share=0
+    )
     medians = {}
     for as_bright in (True, False):
         spec = bright.replaced(as_bright=as_bright)

@@ -1,5 +1,6 @@
 """What a painting would give, tried on a few hosts, as columns and as pictures; nothing is stored."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
@@ -19,6 +20,8 @@ from lensapp.services.data.painting import (
     parts_of,
 )
 from lensapp.services.data.pictures import source_levels
+from lensapp.simulation.deflectors import DISPERSION_RANGE_KM_S
+from lensapp.simulation.host_galaxies import FARTHEST_HOST
 from lensapp.simulation.injection import painted_side
 from lensapp.simulation.sky_model import middle_of
 from lensapp.storage import sources
@@ -27,6 +30,7 @@ from lensapp.storage.workspace import Workspace
 
 FloatArray = NDArray[np.float64]
 
+LIMIT_FROM, PILED_UP = 0.99, 0.03  # of a limit; share of lenses there that is told of
 ARTEFACTS = (UNMARKED, CLEAN)
 GAP_SHARE = 24  # of the width of a host between it and what is painted on it
 MOST_MEASURED, LENSES, PICTURES = 600, 3 * BLOCK_SIZE, 24
@@ -110,6 +114,31 @@ class PaintPreview:
         return sum(
             counts[place - 1][1] - count for place, (what, count) in enumerate(counts) if what in ARTEFACTS
         )
+
+
+def doubts_in_words(columns: Mapping[str, FloatArray]) -> str:
+    """Return where lenses of a preview pile up at a limit, or arcs outshine hosts, and what to change."""
+    told = []
+    of_limits = (
+        ("redshift", FARTHEST_HOST, "the largest z lens that colours tell", "*Column of redshifts* (Lenses)"),
+        (
+            "velocity_dispersion_km_s", DISPERSION_RANGE_KM_S[1], "the largest σ (km/s) allowed",
+            "*Column of velocity dispersions* (Lenses) or a fainter *Brightest (mag)* (Hosts)",
+        ),
+    )  # fmt: skip
+    for name, limit, what, remedy in of_limits:
+        values = columns.get(name, np.empty(0))
+        share = float(np.mean(values >= LIMIT_FROM * limit)) if len(values) else 0.0
+        if share >= PILED_UP:
+            told.append(f"{100 * share:.0f} % have {what}, {limit:g} (give a {remedy})")
+    ratio = columns.get("arc_to_host_flux", np.empty(0))
+    brighter = int(np.count_nonzero(ratio > 1))
+    if brighter >= PILED_UP * max(len(ratio), 1):
+        told.append(
+            f"{brighter} of {len(ratio)} have arcs that outshine their hosts (raise the lowest *Magnitude* "
+            "of Sources, or lower the highest *S/N of the arcs*)"
+        )
+    return f"Lenses to doubt: {'; '.join(told)}." if told else ""
 
 
 @dataclass(frozen=True)

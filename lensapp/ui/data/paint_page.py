@@ -13,7 +13,13 @@ from lensapp.core.config import Spec
 from lensapp.core.data.paint_spec import HostChoice, LensedSourceSpec, MassSpec, PaintSpec
 from lensapp.core.errors import LensAppError
 from lensapp.services.data.host_choice import host_warning, usual_hosts
-from lensapp.services.data.paint_preview import PaintPreview, nonlenses_of, preview_painting, previewed
+from lensapp.services.data.paint_preview import (
+    PaintPreview,
+    doubts_in_words,
+    nonlenses_of,
+    preview_painting,
+    previewed,
+)
 from lensapp.services.data.painting import KIND, nonlenses_in_words, start_painting
 from lensapp.services.data.source_names import free_name
 from lensapp.services.data.source_quality import account_of
@@ -216,6 +222,8 @@ def _show_preview(spec: PaintSpec | None, *, entered: PaintSpec | None) -> Paint
         key="paint-corner",
         height=760,
     )
+    if doubts := doubts_in_words(preview.columns):
+        st.caption(doubts)
     return preview
 
 
