@@ -31,7 +31,13 @@ from lensapp.ui.gallery.component import (
 from lensapp.ui.pulse import watch_queue
 from lensapp.ui.shared.address import in_fragment_run
 from lensapp.ui.shared.client_modules import show_unfolded, step_back_once, tell_whole_names, told_by
-from lensapp.ui.shared.job_controls import fraction_done, no_worker, progress_text, state_text
+from lensapp.ui.shared.job_controls import (
+    POLL_SECONDS,
+    fraction_done,
+    no_worker,
+    progress_text,
+    state_text,
+)
 from lensapp.ui.shared.jobs_drawer import link_to, open_drawer, show_drawer
 from lensapp.ui.shared.markup import plain
 from lensapp.ui.shared.state import (
@@ -48,7 +54,6 @@ from lensapp.ui.shared.state import (
 )
 from lensapp.ui.shared.widgets import tell_refused, time_left
 
-REFRESH_SECONDS = 2.0
 TOLD_SECONDS = 20  # of a notice with a link, and as long as the mouse or the keyboard is on it
 KEEPER = "inspector-kept"
 NAMED = "inspector-named"
@@ -126,7 +131,7 @@ def _jobs() -> None:
     with st.container(key="pulse-keeper"):
         watch_queue(key=PULSE, drawn=drawn, on_opened=_open_link)
     moving = any(job.state in MOVING_STATES for job in live)
-    st.fragment(_show_running, run_every=REFRESH_SECONDS if moving else None)()
+    st.fragment(_show_running, run_every=POLL_SECONDS if moving else None)()
 
 
 def _open_link() -> None:

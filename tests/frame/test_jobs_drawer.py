@@ -183,7 +183,7 @@ def test_an_idle_page_asks_for_nothing_and_a_busy_one_does(workspace, monkeypatc
     assert set(asked) == {None}
     score(workspace)
     app.run()
-    assert set(asked) == {None, 2.0}
+    assert set(asked) == {None, job_controls.POLL_SECONDS}  # the sidebar as often as the pages
 
 
 def test_no_fragment_is_told_to_run_by_itself_for_good():
@@ -330,3 +330,8 @@ def test_of_a_training_that_has_ended_the_time_of_the_job_and_of_the_training_ar
     app = run_app()
     app.button(key="jobs").click().run()
     assert "after 20 s, 14 s of it training" in text_of(app)
+
+
+def test_a_bar_of_progress_stands_where_its_words_say_at_once() -> None:
+    css = (PROJECT / "lensapp" / "ui" / "frame.css").read_text("utf-8")
+    assert '[data-testid="stProgress"] * { transition: none !important; }' in css
