@@ -109,9 +109,8 @@ def figure_intervals(
     limits = _with_limits(counts, drawn)
     numbers = np.unique(np.asarray(groups), return_inverse=True)[1].ravel()
     if min(len(np.unique(numbers[one])) for one in (truth, ~truth)) < FEW_TRIALS:
-        resampled, after_delong = limits["auroc"], grouped_auroc_interval(truth, values, numbers)
-        low, high = min(resampled.low, after_delong[0]), max(resampled.high, after_delong[1])
-        limits["auroc"] = Interval(resampled.value, low, high)
+        one, (low, high) = limits["auroc"], grouped_auroc_interval(truth, values, numbers)
+        limits["auroc"] = Interval(one.value, min(one.low, low), max(one.high, high))
     return limits
 
 
