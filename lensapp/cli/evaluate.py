@@ -127,11 +127,13 @@ def beside(arguments: Arguments) -> dict[str, Any]:
 
 def printed_side_by_side(told: dict[str, Any]) -> dict[str, Any]:
     """Return what the command prints: a table of figures, and matrices with the runs' names."""
+    from lensapp.services.evaluate.figure_tables import p_text
+
     rows = [
         {"run": row["run"]}
         | {
             name: f"{one['value']:.3f} ({one['low']:.3f}–{one['high']:.3f})"
-            + (f" p {row['p_values'][name]:.2g}" if name in row["p_values"] else "")
+            + (f" p {p_text(row['p_values'][name])}" if name in row["p_values"] else "")
             for name, one in row["figures"].items()
         }
         for row in told["runs"]

@@ -305,11 +305,13 @@ def committee(arguments: Arguments) -> Any:
 
 def printed_way(way: dict[str, Any], figures: Sequence[str]) -> dict[str, Any]:
     """Return the columns of the printed table of ways to combine scores."""
+    from lensapp.services.evaluate.figure_tables import p_text
+
     row: dict[str, Any] = {"way": way["name"] if way["single"] else f"all by {way['name']}"}
     for name in figures:
         figure, p_value = way["figures"][name], way["p_values"].get(name)
         row[name] = f"{figure['value']:.3f} ({figure['low']:.3f}–{figure['high']:.3f})" + (
-            "" if p_value is None else f" p {p_value:.2g}"
+            "" if p_value is None else f" p {p_text(p_value)}"
         )
     return row
 

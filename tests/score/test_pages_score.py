@@ -451,3 +451,17 @@ def test_how_many_to_review_follows_the_scores_while_they_come_and_a_filter(fold
     stored_scores.add_scores(ws, run.id, source.id, ids[:20], np.linspace(0, 1, 20))
     page.run()
     assert page.number_input(key="score-review-size").value == 7  # what was asked for stays
+
+
+@pytest.mark.parametrize(("entered", "taken"), [(0, 1), (99999, 34)])
+def test_a_number_of_candidates_that_there_are_not_is_told_with_the_limits(
+    folder: Path, entered: int, taken: int
+) -> None:
+    full_workspace(folder)
+    page = open_page("score", run="elu_cnn-1", source="sky")
+    page.number_input(key="score-review-size").set_value(entered).run()
+    [said] = [one.value for one in page.caption if "are possible" in one.value]
+    assert f"1 to 34 are possible: {taken} is taken." in said
+    page.button(key="score-review").click().run()
+    assert not page.exception
+    assert reviews.list_reviews(Workspace.open(folder).database)[0].size == taken

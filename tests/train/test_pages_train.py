@@ -1,10 +1,12 @@
 """The training page, run by Streamlit's own test harness inside the frame."""
 
 import time
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from streamlit.testing.v1.element_tree import Block
 
 from lensapp.core.catalogue.feedback_spec import FeedbackRules
 from lensapp.core.train.presets import PRESETS
@@ -358,3 +360,22 @@ def test_what_goes_with_weights_that_are_not_to_be_had_is_that_of_the_recipe(fol
     assert page.number_input(key="new-run-like further-epochs").value == PRESETS["FAST"].spec.epochs
     said = [one.value for one in page.caption]
     assert any("weights of lost: here from scratch, with learning rate" in one for one in said)
+
+
+@pytest.mark.parametrize(("room", "key"), [("train", "train-start"), ("experiments", "kfold-start")])
+def test_why_a_training_cannot_start_stands_beside_its_button(folder: Path, room: str, key: str) -> None:
+    full_workspace(folder)
+    page = open_page(room)
+    [epochs] = [one for one in page.number_input if str(one.key).endswith("FAST-epochs")]
+    epochs.set_value(0).run()
+    page.button(key=key).click().run()
+    [bar] = [one for one in blocks_of(page.main) if "train-form-start" in getattr(one.proto, "id", "")]
+    assert [one.value for one in bar.error] == [page.error[0].value]
+
+
+def blocks_of(block: Block) -> Iterator[Block]:
+    """Return a container of a page and all in it."""
+    yield block
+    for child in block.children.values():
+        if isinstance(child, Block):
+            yield from blocks_of(child)

@@ -1,6 +1,7 @@
 """Figures of merit as tables, one way for the Evaluate page, reports and model cards."""
 
 from collections.abc import Mapping, Sequence
+from math import isclose
 from typing import Any
 
 import pandas as pd
@@ -12,7 +13,7 @@ from lensapp.core.evaluate.intervals import wilson_interval
 from lensapp.core.evaluate.multiclass import ClassFigures
 from lensapp.core.evaluate.nuisance import Nuisance
 from lensapp.core.evaluate.prevalence import Expectation, SurveySpec
-from lensapp.core.evaluate.resampling import Interval
+from lensapp.core.evaluate.resampling import REPEATS, Interval
 from lensapp.core.evaluate.score_axis import AIM_LABELS, threshold_text
 from lensapp.core.evaluate.subgroups import Subgroup
 from lensapp.core.evaluate.vetoes import VetoFigures
@@ -176,13 +177,25 @@ def p_text(p_value: float | None) -> str:
     """Return a p-value for a table; a dash for none."""
     if p_value is None:
         return "–"
+    if is_smallest(p_value):
+        return f"≤\u00a0{p_value:.{P_DIGITS}f}"
     return f"< {SMALLEST_P}" if p_value < SMALLEST_P else f"{p_value:.{P_DIGITS}f}"
 
 
-def p_equals(p_value: float) -> str:
-    """Return a p-value in a sentence: "p = 0.012" or "p < 0.001", with which no line begins."""
+def p_equals(p_value: float, *, at_most: bool = False) -> str:
+    """Return a p-value in a sentence: "p = 0.012" or "p < 0.001", with which no line begins.
+
+    Where resamples cannot tell a smaller one, or it is `at_most` so large, it is "p ≤ 0.005".
+    """
     text = p_text(p_value)
-    return f"p\u00a0{text}" if p_value < SMALLEST_P else f"p\u00a0=\u00a0{text}"
+    if at_most and p_value < 1 and text[0].isdigit():
+        return f"p\u00a0≤\u00a0{text}"
+    return f"p\u00a0=\u00a0{text}" if text[0].isdigit() else f"p\u00a0{text}"
+
+
+def is_smallest(p_value: float) -> bool:
+    """Return whether a p-value is the smallest that resamples of a test can tell: it may be far smaller."""
+    return isclose(p_value, 2 / (REPEATS + 1), rel_tol=1e-9)
 
 
 def with_limits(interval: Interval | None) -> str:

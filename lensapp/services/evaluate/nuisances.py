@@ -10,6 +10,7 @@ from lensapp.core.acting import needs
 from lensapp.core.evaluate.nuisance import Nuisance, NuisanceSpec, measure_nuisance
 from lensapp.core.evaluate.resampling import Difference, compare_figures
 from lensapp.job_kinds import NuisancePayload
+from lensapp.services.evaluate.figure_tables import p_equals
 from lensapp.services.train.run_networks import network_has_changed
 from lensapp.services.train.runs import require_network
 from lensapp.storage import evaluations, runs
@@ -112,5 +113,5 @@ def augmentation_in_words(told: Augmentation) -> str:
     return (
         f"{cost} and changes the AUROC from {told.auroc.second:.4f} to {told.auroc.first:.4f} "
         f"({told.auroc.difference:+.4f}, 95 %: {told.auroc.low:+.4f} to {told.auroc.high:+.4f}; "
-        f"p = {told.auroc.p_value:.2g}, both resampled together)."
+        f"{p_equals(told.auroc.p_value)}, both resampled together)."
     )

@@ -19,11 +19,19 @@ from lensapp.services.catalogue.usual_export import exported_bytes, own_folder, 
 from lensapp.storage.workspace import Workspace
 from lensapp.ui.catalogue.file_format import FORMATS, choose_format
 from lensapp.ui.catalogue.table import show_rows
-from lensapp.ui.shared.address import kept, several_of, whole
+from lensapp.ui.shared.address import ANY, kept, several_of, whole
 from lensapp.ui.shared.cutout_export import show_cutout_export
 from lensapp.ui.shared.markup import plain, plain_all
 from lensapp.ui.shared.page_head import on_export
-from lensapp.ui.shared.widgets import counted, counts_spaced, empty_state, errors_shown, heading, number
+from lensapp.ui.shared.widgets import (
+    counted,
+    counts_spaced,
+    empty_state,
+    errors_shown,
+    heading,
+    number,
+    within_limits,
+)
 
 FIRST_ROWS = 5
 POSITION_DIGITS = 6  # of degrees: 0.004 arcsec
@@ -139,15 +147,14 @@ def _show_charts_and_samp(ws: Workspace, query: CatalogueQuery, table: pd.DataFr
     with st.container(horizontal=True, gap="small", vertical_alignment="bottom"):
         columns = st.number_input(
             "Pictures side by side",
-            1,
-            MOST_COLUMNS,
+            step=1,
             width=160,
-            **kept("side_by_side", whole(1, MOST_COLUMNS), 6, key="export-columns"),
+            **kept("side_by_side", whole(-ANY, ANY), 6, key="export-columns"),
         )
 
         def charts(out: Path) -> bytes:
             with own_folder(out.parent) as folder:
-                sheet, across = folder / out.name, int(columns)
+                sheet, across = folder / out.name, min(max(int(columns), 1), MOST_COLUMNS)
                 write_sheet(ws, candidates=drawn, out=sheet, columns=across, method=query.consensus)
                 return taken_bytes(out.name, folder, left_in=out.parent)
 
@@ -169,6 +176,7 @@ def _show_charts_and_samp(ws: Workspace, query: CatalogueQuery, table: pd.DataFr
             key="export-samp",
             help="By SAMP, to every tool that takes tables on the machine where this program runs.",
         )
+    within_limits(int(columns), 1, MOST_COLUMNS)
     if pressed:
         with errors_shown():
             tools = export(ws, query, samp=True)["sent_to"]

@@ -118,14 +118,18 @@ def _settings(sources: list[Source]) -> tuple[PaintSpec | None, bool]:
         placeholder=suggestion,
         help="Of the new source; empty takes the name shown.",
     )
-    buttons = st.container(horizontal=True)  # above the tabs, so that they stay in sight
+    refused, buttons = (
+        st.container(),
+        st.container(horizontal=True),
+    )  # above the tabs, so that they stay in sight
     entered = {"hosts": tuple(hosts), **_tabs(ready)}
     with buttons:
         tried = st.button("Preview", icon=":material/visibility:", key="paint-try")
         sent = st.button("Paint", type="primary", icon=ICON, key="paint-go")
-    spec = validated(PaintSpec, entered) if hosts else None
+    with refused:
+        spec = validated(PaintSpec, entered) if hosts else None
     if spec is not None and sent:
-        with errors_shown():
+        with refused, errors_shown():
             start_painting(get_workspace(), name=name.strip() or suggestion, spec=spec)
             await_source(name.strip() or suggestion)
             st.toast(f"{plain(name.strip() or suggestion)} is being painted.", icon=ICON)

@@ -24,8 +24,9 @@ from lensapp.ui.evaluate.survey_figures import each_lens_figure, subgroup_figure
 from lensapp.ui.evaluate.tables import show_table
 from lensapp.ui.shared import figures
 from lensapp.ui.shared.address import kept, one_of
-from lensapp.ui.shared.widgets import counted, errors_shown, number
+from lensapp.ui.shared.widgets import counted, errors_shown, number, within_limits
 
+MOST_BINS = 20
 FEW_LENSES = 50  # fewer are shown one by one before shares of them are
 COLUMN, COLUMN_KEY = "by", "evaluate-subgroup"
 
@@ -49,9 +50,15 @@ def show_subgroups(ws: Workspace, evaluation: Evaluation, *, threshold: float) -
     trend = lens_trend(ws, evaluation, column) if few else None
     if trend is not None:
         _show_each_lens(evaluation, trend, by=_label(column), threshold=threshold)
-    bins = right.number_input(
-        "Bins", 2, 20, 2 if few else 5, key="evaluate-subgroup-bins", help="Of equal numbers of lenses."
-    )
+    with right:
+        asked = st.number_input(
+            "Bins",
+            value=2 if few else 5,
+            step=1,
+            key="evaluate-subgroup-bins",
+            help="Of equal numbers of lenses.",
+        )
+        bins = within_limits(int(asked), 2, MOST_BINS)
     with errors_shown(), st.expander("In bins, with limits") if trend is not None else nullcontext():
         groups = subgroups(ws, evaluation, column, threshold=threshold, bins=int(bins))
         table = subgroup_table(groups)

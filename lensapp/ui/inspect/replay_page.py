@@ -27,7 +27,7 @@ from lensapp.services.inspect.vote_log import voted_per_review
 from lensapp.storage.workspace import Workspace
 from lensapp.ui.inspect import replay_figure
 from lensapp.ui.shared import figures
-from lensapp.ui.shared.address import decimal, kept, put, switch, whole
+from lensapp.ui.shared.address import ANY, decimal, kept, put, switch, whole
 from lensapp.ui.shared.markup import plain
 from lensapp.ui.shared.page_head import current_round, page_head, show_next_step
 from lensapp.ui.shared.page_words import without_commands
@@ -49,6 +49,7 @@ from lensapp.ui.shared.widgets import (
     errors_shown,
     heading,
     number,
+    within_limits,
 )
 
 ICON = ":material/replay:"
@@ -181,10 +182,11 @@ def _show_replayed(replayed: Replayed, *, views: int) -> None:
     seconds = replayed.seconds_each
     if seconds is None:
         seconds = st.number_input(
-            "Seconds per candidate", 0.1, 600.0, step=1.0, width=220,
-            **kept("seconds", decimal(0.1, 600.0), SUGGESTED_SECONDS, key="replay-seconds"),
+            "Seconds per candidate", step=1.0, width=220,
+            **kept("seconds", decimal(-ANY, ANY), SUGGESTED_SECONDS, key="replay-seconds"),
             help="No vote of this choice has its time; the time follows from this number.",
         )  # fmt: skip
+        seconds = within_limits(seconds, 0.1, 600.0)
     table = order_table(report, seconds_each=seconds)
     unit, per_hour = time_unit(table["time"].max())
     table["time"] *= per_hour

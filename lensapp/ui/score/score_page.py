@@ -56,7 +56,7 @@ from lensapp.ui.score.score_import import show_score_import
 from lensapp.ui.score.source_check import show_source_check
 from lensapp.ui.score.starter import choose_run, offer_starter, show_starter_card
 from lensapp.ui.shared import figures
-from lensapp.ui.shared.address import kept, switch, text, whole
+from lensapp.ui.shared.address import ANY, kept, switch, text, whole
 from lensapp.ui.shared.filters import ask_filter, filter_fold
 from lensapp.ui.shared.job_controls import start_button, watch_job
 from lensapp.ui.shared.markup import plain
@@ -69,6 +69,7 @@ from lensapp.ui.shared.widgets import (
     errors_shown,
     heading,
     number,
+    within_limits,
 )
 
 ICON = ":material/stacked_bar_chart:"
@@ -398,15 +399,15 @@ def _show_review_row(
         st.warning(plain(warning), icon=":material/replay:")
     with st.container(horizontal=True, vertical_alignment="bottom", gap="small", key="score-review-row"):
         most = len(scored)
-        limit = st.number_input(
+        asked = st.number_input(
             "Candidates to review",
-            1,
-            most,
-            help="Best first.",
-            **kept("top", whole(1, most), min(DEFAULT_REVIEW, most), key="score-review-size"),
+            step=1,
+            help=f"Best first: 1 to {number(most)}.",
+            **kept("top", whole(-ANY, ANY), min(DEFAULT_REVIEW, most), key="score-review-size"),
             width=190,
         )
-        suggestion = name_for_best(ws, source, limit=int(limit))
+        limit = min(max(int(asked), 1), most)
+        suggestion = name_for_best(ws, source, limit=limit)
         typed = st.text_input(
             "Name of the review",
             placeholder=suggestion,
@@ -427,13 +428,14 @@ def _show_review_row(
         ):
             view = {"view": "feed-back", "of": "negatives"}
             go("catalogue", view=view, source=source.name, run=run.name)
+    within_limits(int(asked), 1, most)
     if wanted:
-        spec = ReviewSpec(order="score", limit=int(limit), **limits)
+        spec = ReviewSpec(order="score", limit=limit, **limits)
         name = typed.strip() or suggestion
         with errors_shown():
             review = create_review(ws, name=name, source_name=source.name, run_name=run.name, spec=spec)
             go("inspect", review=review.name)
-    return int(limit)
+    return limit
 
 
 def _show_best(

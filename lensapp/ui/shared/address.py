@@ -33,6 +33,7 @@ LEFT = "address-left"
 BEFORE = "address-before"  # name → what the address said of it when this run of the script began
 HELD = "keys-held-by-browser"
 LONGEST = 60
+ANY = 10**9  # of a number whose limits the page tells, with the nearest that is possible
 NO_ROWS: dict[str, Any] = {"selection": {"rows": [], "columns": [], "cells": []}}
 
 

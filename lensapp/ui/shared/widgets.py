@@ -23,6 +23,7 @@ from lensapp.ui.shared.page_words import in_page_words, without_commands
 
 Rules = TypeVar("Rules", bound=Spec)
 Plan = TypeVar("Plan")
+Entered = TypeVar("Entered", int, float)
 CELL_LETTERS = 30  # of a name in a table
 WHOLE_BELOW = 1e9  # from which on a number is a measure, not a count
 REFUSED = "refused-in-a-click"
@@ -250,6 +251,21 @@ def number(value: float | int | None, *, digits: int = 3) -> str:
     if 1000 <= abs(float(text)) < 1e9:  # not 1.78e+03
         return number(int(float(text)))
     return f"−{text[1:]}" if text.startswith("-") else text
+
+
+def within_limits(value: Entered, low: Entered, high: Entered) -> Entered:
+    """Return a number that was entered, or the nearest that is possible, which a line below the field says.
+
+    The field has no limits of its own: a browser keeps a number outside them to itself, without a reason,
+    while the page goes on with the one before.
+    """
+    nearest = min(max(value, low), high)
+    if nearest != value:
+        st.caption(
+            f":orange[:material/warning: {number(low)} to {number(high)} are possible: {number(nearest)} is "
+            "taken.]"
+        )
+    return nearest
 
 
 def rounded_count(value: float) -> str:

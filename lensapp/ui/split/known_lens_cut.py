@@ -4,10 +4,10 @@ import streamlit as st
 
 from lensapp.services.data.known_lenses import DEFAULT_RADIUS_ARCSEC, kept_known_lenses
 from lensapp.services.split.known_lens_cut import KnownCut
-from lensapp.ui.shared.address import decimal, kept, switch
+from lensapp.ui.shared.address import ANY, decimal, kept, switch
 from lensapp.ui.shared.markup import plain
 from lensapp.ui.shared.state import get_workspace
-from lensapp.ui.shared.widgets import number
+from lensapp.ui.shared.widgets import number, within_limits
 
 
 def choose_known_cut() -> KnownCut | None:
@@ -29,9 +29,7 @@ def choose_known_cut() -> KnownCut | None:
         return None
     radius = st.number_input(
         "Radius (arcsec)",
-        0.1,
-        60.0,
         step=0.5,
-        **kept("known_radius", decimal(0.1, 60.0), DEFAULT_RADIUS_ARCSEC, key="split-known-radius"),
+        **kept("known_radius", decimal(-ANY, ANY), DEFAULT_RADIUS_ARCSEC, key="split-known-radius"),
     )
-    return KnownCut(known, float(radius))
+    return KnownCut(known, within_limits(float(radius), 0.1, 60.0))

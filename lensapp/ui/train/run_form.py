@@ -110,6 +110,7 @@ def show_run_form(ws: Workspace, statuses: Sequence[RunStatus], *, start: Button
                 clear_name=bool(queued),
             )
         with st.container(key="train-form-start", gap="xsmall"):
+            refused = st.container(gap="xsmall")  # in sight, as the button is
             started = st.button(
                 "Start training",
                 type=start,
@@ -122,16 +123,22 @@ def show_run_form(ws: Workspace, statuses: Sequence[RunStatus], *, start: Button
             if small := _too_small(filled, paces.side_of(filled.dataset)):
                 st.warning(plain(small), icon=":material/straighten:")
     if started:
-        spec = validated(TrainingSpec, filled.values)
-        if spec is None:
-            return
-        with errors_shown():
-            run, _ = runs.start_training(
-                ws, dataset_name=filled.dataset.name, spec=spec, name=filled.name or None
-            )
-            select("run", run.name)
-            st.session_state[QUEUED] = run.name
-            st.rerun()
+        with refused:
+            _start(ws, filled)
+
+
+def _start(ws: Workspace, filled: Filled) -> None:
+    """Start what was entered, or say why not where the page writes."""
+    spec = validated(TrainingSpec, filled.values)
+    if spec is None:
+        return
+    with errors_shown():
+        run, _ = runs.start_training(
+            ws, dataset_name=filled.dataset.name, spec=spec, name=filled.name or None
+        )
+        select("run", run.name)
+        st.session_state[QUEUED] = run.name
+        st.rerun()
 
 
 def _too_small(filled: Filled, side: int | None) -> str | None:

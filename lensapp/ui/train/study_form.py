@@ -59,6 +59,7 @@ def show_study_form(ws: Workspace, kind: StudyKind, *, busy: bool) -> Plan:
             filled, values = _fields(ws, kind, trained, paces, clear_name=bool(queued))
             spread = spread_field(ws, key=f"{kind}-spread")
         with st.container(key="train-form-start", gap="xsmall"):
+            refused = st.container(gap="xsmall")  # in sight, as the button is
             started = st.button(
                 "Start cross-validation" if kind == "kfold" else "Start search",
                 type="secondary" if busy else "primary",
@@ -68,7 +69,8 @@ def show_study_form(ws: Workspace, kind: StudyKind, *, busy: bool) -> Plan:
             )
             st.caption(_time_words(filled, values, paces, kind=kind))
     if started:
-        _start(ws, kind, filled, values, spread=spread)
+        with refused:
+            _start(ws, kind, filled, values, spread=spread)
     return Plan(filled, values)
 
 

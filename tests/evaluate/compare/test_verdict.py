@@ -5,9 +5,11 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from lensapp.core.evaluate.resampling import REPEATS, p_value_of
 from lensapp.services.evaluate.compare.side_by_side import laid_together
 from lensapp.services.evaluate.compare.verdict import at_few_false_positives, holm, in_words, verdict
 from lensapp.services.evaluate.evaluation import Evaluation
+from lensapp.services.evaluate.figure_tables import p_equals, p_text
 from lensapp.storage.evaluations import StoredEvaluation
 
 
@@ -74,7 +76,18 @@ def test_of_several_runs_those_like_the_best_are_named_and_the_others_counted():
 def test_the_run_that_finds_most_lenses_without_false_positives_is_named_too():
     compared = side_by_side(sharp=0.1, blurred=3.0)
     text = at_few_false_positives(compared, verdict(compared))
-    assert "sharp finds as many lenses as any: 0." in text
+    assert "no run finds more lenses than sharp: a share of 0." in text
     told = verdict(compared)
     turned = type(told)(told.figure, told.runs[::-1], told.differences, told.p_values)
     assert "(TPR10) sharp finds more lenses: 0." in at_few_false_positives(compared, turned)
+
+
+def test_a_p_value_that_resamples_cannot_tell_smaller_is_written_as_a_limit() -> None:
+    apart = np.full(REPEATS, 0.2)
+    smallest = p_value_of(apart)
+    assert p_equals(smallest) == "p\u00a0≤\u00a00.005"
+    assert p_text(smallest) == "≤\u00a00.005"
+    apart[0] = -0.1  # one resample says otherwise
+    assert p_equals(p_value_of(apart)) == "p\u00a0=\u00a00.010"
+    assert p_equals(2 * smallest, at_most=True) == "p\u00a0≤\u00a00.010", "corrected for two comparisons"
+    assert p_equals(0.0002, at_most=True) == "p\u00a0< 0.001"

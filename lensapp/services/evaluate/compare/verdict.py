@@ -9,7 +9,7 @@ from lensapp.core.evaluate.resampling import Difference
 from lensapp.core.numerals import true_minus
 from lensapp.services.evaluate.compare.side_by_side import SideBySide
 from lensapp.services.evaluate.differences import compare_pair
-from lensapp.services.evaluate.figure_tables import INTERVAL_NAMES, P_DIGITS, p_equals
+from lensapp.services.evaluate.figure_tables import INTERVAL_NAMES, P_DIGITS, is_smallest, p_equals
 
 LEVEL = 0.05
 TPR10 = "tpr10"
@@ -94,7 +94,8 @@ def in_words(told: Verdict, *, named: Named = str) -> str:
     lead = round(first.first, DIGITS) - round(first.second, DIGITS)  # as the two numbers shown differ
     by = (
         f"{name} {_signed(first.first)} against {_signed(first.second)}, a difference of {_signed(lead)} "
-        f"(95\u00a0% limits {_signed(first.low)} to {_signed(first.high)}), {p_equals(told.p_values[0])}"
+        f"(95\u00a0% limits {_signed(first.low)} to {_signed(first.high)}), "
+        f"{p_equals(told.p_values[0], at_most=is_smallest(first.p_value))}"
     )
     if len(told.runs) == 2:
         if near:
@@ -121,7 +122,7 @@ def at_few_false_positives(compared: SideBySide, told: Verdict, *, named: Named 
     values = {one.run: one.intervals[TPR10].value for one in compared.evaluations}
     leading, best = max(values, key=lambda run: values[run]), told.runs[0]
     if values[leading] == values[best]:
-        return f"{FEW} {named(best)} finds as many lenses as any: {values[best]:.3f}."
+        return f"{FEW} no run finds more lenses than {named(best)}: a share of {values[best]:.3f}."
     by_name = {one.run: one for one in compared.evaluations}
     pair = compare_pair(by_name[leading], by_name[best])
     p_value = next(one.p_value for one in pair if one.figure == TPR10)

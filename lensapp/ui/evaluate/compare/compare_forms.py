@@ -196,6 +196,7 @@ def show_comparison_form(ws: Workspace, evaluated: list[str], *, start: ButtonTy
             in_address = kept("name", text(), "", key=f"compare-name-{suggestion}")
             name = st.text_input("Name", placeholder=suggestion, **in_address)
         paces = paces_of(ws, [status.run for status in runs.list_statuses(ws)])
+        refused = st.container()  # in sight, as the button is
         with st.container(horizontal=True, vertical_alignment="center", gap="medium"):
             pressed = st.button(
                 "Train and compare", type=start, icon=":material/play_arrow:", key="compare-start"
@@ -209,7 +210,8 @@ def show_comparison_form(ws: Workspace, evaluated: list[str], *, start: ButtonTy
     training = further.pop("training") | ({} if minutes is not None else {"epochs": epochs})
     values = {**_by_kind(names), **further, "training": training, "minutes": minutes}
     if pressed:
-        _start(ws, dataset.name, values, name=name.strip() or suggestion, spread=spread)
+        with refused:
+            _start(ws, dataset.name, values, name=name.strip() or suggestion, spread=spread)
 
 
 def _ask_networks() -> list[str]:

@@ -17,9 +17,9 @@ from lensapp.ui.evaluate.compare.side_figures import overlap_columns, overlap_fi
 from lensapp.ui.evaluate.cutout_sheet import show_cutouts
 from lensapp.ui.evaluate.tables import show_table
 from lensapp.ui.shared import figures
-from lensapp.ui.shared.address import decimal, kept, one_of, whole
+from lensapp.ui.shared.address import ANY, decimal, kept, one_of, whole
 from lensapp.ui.shared.scores import score_by
-from lensapp.ui.shared.widgets import number
+from lensapp.ui.shared.widgets import number, within_limits
 
 SHOWN = 24
 TOP, EQUAL = "top", "threshold"
@@ -77,26 +77,23 @@ def _choose_thresholds(compared: SideBySide, way: str) -> NDArray[np.float64]:
     if way == TOP:
         top = st.number_input(
             "How many",
-            1,
-            compared.n_negative,
+            step=1,
             **kept(
                 "top",
-                whole(1, compared.n_negative),
+                whole(-ANY, ANY),
                 usual_top(compared.n_negative),
                 key=f"compare-top-{compared.n_negative}",
             ),
             help="Non-lenses that tie with the last one are taken too.",
         )
-        return compared.thresholds(top=int(top))
+        return compared.thresholds(top=int(within_limits(int(top), 1, compared.n_negative)))
     threshold = st.number_input(
         "Least score",
-        0.0,
-        1.0,
         step=0.05,
         format="%.4f",
-        **kept("least", decimal(0.0, 1.0), 0.5, key="compare-least-score"),
+        **kept("least", decimal(-ANY, ANY), 0.5, key="compare-least-score"),
     )
-    return compared.thresholds(threshold=float(threshold))
+    return compared.thresholds(threshold=within_limits(float(threshold), 0.0, 1.0))
 
 
 def _show_counts(compared: SideBySide, overlap: Overlap, thresholds: NDArray[np.float64], what: str) -> None:
