@@ -306,3 +306,30 @@ def test_a_notice_covers_no_control_and_a_click_closes_it(gallery: GalleryServer
     ask("Shift+P")
     page.keyboard.press("Enter")
     ask("Shift+O")
+
+
+def test_scores_that_a_filter_tells_are_hidden_again_with_it(gallery: GalleryServer, context: Any) -> None:
+    page, hand = open_gallery(context, gallery, "filterer"), "[data-do='toggleScores']"
+    whole, notice = page.get_by_role("button", name="Show the whole review"), page.locator(".toast")
+    press(page, "a")
+    page.keyboard.press("/")
+    page.keyboard.type("score < 0.05")
+    page.keyboard.press("Enter")
+    page.wait_for_selector("#tile-1 .score:text('0.005')")
+    page.wait_for_url("**where=score*")
+    press(page, "b")  # 0001, whose score shows
+    wait_until(lambda: len(gallery.grades("filterer")) == 2)
+    whole.click()
+    notice.filter(has_text="Scores are hidden again").wait_for()
+    page.wait_for_url("**/inspect?review=first")
+    assert page.locator("#tile-1 .score").count() == 0
+    page.keyboard.press("End")  # a candidate that the filter left out
+    press(page, "c")
+    wait_until(lambda: len(gallery.grades("filterer")) == 3)
+    votes = reviews.votes_of(gallery.ws.database, inspector="filterer")
+    assert [vote.score_seen for vote in votes] == [False, True, False]
+    page.locator(hand).click()
+    page.select_option(".part select", "score")
+    page.wait_for_url("**sort=score*")
+    whole.click()
+    page.wait_for_selector("#tile-1 .score")  # shown by hand: they stay

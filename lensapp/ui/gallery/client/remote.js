@@ -232,6 +232,7 @@ export class Facts {
     this.cache = new Map();
     this.seen = new Set();
     this.scoresShown = false;
+    this.scoresTold = false; // by filter or order, though the scores themselves may be hidden
     this.lensesShown = false;
   }
 
@@ -271,13 +272,13 @@ export class Facts {
 
   /** Fetch what is missing for `ids`; return whether it could be fetched. */
   async fetch(ids) {
-    const { scoresShown } = this;
+    const { scoresShown, scoresTold } = this;
     try {
       if (ids.some((id) => this.isMissing(id))) await this.add(ids);
     } catch {
       return false; // names are a comfort; pictures and votes show when the server is away
     }
-    if (scoresShown && this.scoresShown) ids.forEach((id) => this.seen.add(id));
+    if ((scoresShown && this.scoresShown) || (scoresTold && this.scoresTold)) ids.forEach((id) => this.seen.add(id));
     return true;
   }
 

@@ -28,7 +28,7 @@ export function tileFor(tile, count, room) {
 export class Showing {
   /** Show the part of the review that the bar asks for, or all of it where that is refused. */
   async filter() {
-    const { shelf, part, facts } = this, { value } = part, query = queryOf(value);
+    const { shelf, part } = this, { value } = part, query = queryOf(value);
     const last = value.sort && shelf.view.length ? null : shelf.current ?? this.settings.last;
     let told = null;
     try {
@@ -40,13 +40,21 @@ export class Showing {
     }
     if (value !== part.value) return; // another one has been set meanwhile
     if (told || !query) part.leave();
-    if (told?.tellsScores && !facts.scoresShown) {
-      facts.scoresShown = true;
-      this.showSettings();
-      this.notices.toast('Scores are shown, since this filter or order tells them; votes record that you saw them.');
-    }
+    this.followScores(Boolean(told?.tellsScores));
     shelf.filter(query && !told ? [] : value.show, last, told?.ids);
     this.layout();
+  }
+
+  /** Show the scores while filter or order tell them, and hide them again afterwards, unless they were shown by hand. */
+  followScores(tells) {
+    const { facts } = this;
+    facts.scoresTold = tells;
+    if (tells === facts.scoresShown || (!tells && !this.shownForPart)) return;
+    facts.scoresShown = this.shownForPart = tells;
+    this.showSettings();
+    this.notices.toast(tells
+      ? 'Scores are shown, since this filter or order tells them; votes record that you saw them.'
+      : 'Scores are hidden again: neither filter nor order tells them.');
   }
 
   /** Fit tiles into the page; `soon` waits for further changes before pictures are fetched. */
@@ -205,6 +213,7 @@ export class Showing {
   toggleScores() {
     if (!this.data.review.scored) return;
     this.facts.scoresShown = !this.facts.scoresShown;
+    this.shownForPart = false;
     this.showSettings();
     this.show();
   }
