@@ -74,7 +74,10 @@ def hard_negatives(arguments: Arguments) -> dict[str, Any]:
     SpecOptions(CatalogueQuery, skip=("of", "reviews"), flags=QUERY_FLAGS),
 )
 def export(arguments: Arguments) -> dict[str, Any]:
-    """Write, draw or send a labelled catalogue: unless --grades says otherwise, all that nobody graded X."""
+    """Write, draw or send a labelled catalogue: unless --grades says otherwise, all that nobody graded X.
+
+    Every vote goes into a second file, also on candidates that the filters leave out.
+    """
     from lensapp.services.catalogue.export import export as export_catalogue
 
     if arguments.out is None and arguments.sheet is None and not arguments.samp:

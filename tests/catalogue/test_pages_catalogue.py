@@ -18,7 +18,7 @@ from lensapp.core.inspect.grades import LETTERS
 from lensapp.services.catalogue.feedback import feed_back
 from lensapp.services.catalogue.feedback_plans import OWN_LABEL, plan_feedback
 from lensapp.services.catalogue.ledger import ledger
-from lensapp.services.catalogue.usual_export import exported_after, exported_bytes, usual_export
+from lensapp.services.catalogue.usual_export import exported_bytes, usual_export, written_after
 from lensapp.services.data.filters import filter_columns
 from lensapp.services.inspect.queues import review_of_cutouts
 from lensapp.services.inspect.vote_import import import_votes
@@ -92,7 +92,7 @@ def test_the_first_download_ticks_the_last_stage_while_the_page_stays_open(
     """Looks only once something was asked for, and then asks the trail alone."""
     ws = full_workspace(folder)
     asked = []
-    monkeypatch.setattr(page_head, "exported_after", lambda *one: asked.append(one) or exported_after(*one))
+    monkeypatch.setattr(page_head, "written_after", lambda *one: asked.append(one) or written_after(*one))
     page = open_page("catalogue", source="sky", view="export")
     asked.clear()
     page.session_state[page_head.EXPORT_ASKED] = ("sky", time.time())  # as the press of a download does
@@ -103,7 +103,7 @@ def test_the_first_download_ticks_the_last_stage_while_the_page_stays_open(
     exported_bytes(ws, QUERY, out, out)  # the browser's request, beside the page's run
     monkeypatch.setattr(page_head, "in_fragment_run", lambda: True)
     looked = iter([False])  # the whole run comes before the file, its fragment after it
-    monkeypatch.setattr(page_head, "exported_after", lambda *one: next(looked, True) and exported_after(*one))
+    monkeypatch.setattr(page_head, "written_after", lambda *one: next(looked, True) and written_after(*one))
     page.run()
     assert not page.exception
     assert [one.value for one in page.toast] == ["sky.csv is exported. The round is complete."]

@@ -133,3 +133,16 @@ def test_training_again_begins_with_the_weights_that_the_run_taken_over_began_wi
     page = open_page("catalogue", source="sky", view="feed-back", retrain_like="elu_cnn-2")
     assert page.get_by_key("feedback-start").value == "from scratch"
     assert any("elu_cnn-2 did not begin from scratch: now with" in one.value for one in page.caption)
+
+
+def test_a_column_of_ids_that_the_message_asks_for_can_be_named(folder: Path) -> None:
+    full_workspace(folder)
+    page = open_page("catalogue", source="sky", view="votes")
+    shown = page.dataframe[0].value.rename(columns={"id": "which", "grade": "mark"})
+    sent = ("votes.csv", shown.to_csv(index=False).encode(), "text/csv")
+    page.file_uploader(key="votes-file").set_value(sent).run()
+    for label, column in (("Column of the IDs", "which"), ("Column of grades", "mark")):
+        assert any(f"Name it with \u201c{label}\u201d" in one.value for one in page.error)
+        next(one for one in page.text_input if one.label == label).set_value(column).run()
+    assert not page.error
+    assert any("3 new votes" in one.value for one in page.caption)

@@ -284,6 +284,19 @@ def test_the_tour_shows_the_button_of_the_next_step_at_that_step_only(workspace)
     assert "tour-open-7" not in [button.key for button in app.button]
 
 
+def test_who_took_the_votes_alone_has_not_exported_the_catalogue(workspace):
+    source = pages_workspace.add_survey(workspace)
+    run = pages_workspace.add_run(workspace, pages_workspace.add_dataset(workspace, source), "first")
+    pages_workspace.add_scores(workspace, run, source)
+    pages_workspace.add_votes(workspace, run, source)
+    told = []
+    for name in ("sky_votes.csv", "sky_provenance.json", "sky.csv"):
+        note_change(workspace.database, EXPORTED, kind="source", name=source.name, detail=name)
+        told.append((overview(workspace).stages[-1].detail, round_of(workspace, {}, []).stages[-1].done))
+    waits = ("ready to export or feed back", False)
+    assert told == [waits, waits, ("exported with the last vote", True)]
+
+
 def test_a_step_of_the_tour_stays_done_when_another_run_is_chosen(workspace, monkeypatch):
     monkeypatch.setattr(tour, "GRADED", 6)
     source = pages_workspace.add_survey(workspace)

@@ -42,7 +42,8 @@ def export(
 ) -> dict[str, Any]:
     """Write the catalogue of a query, draw it, or send it to the tools on this machine.
 
-    The votes stand in a second file `<stem>_votes`, so that a reader that expects one table finds the
+    Every vote on the sources, or on the review, stands in a second file `<stem>_votes`, whatever the filters
+    of the catalogue leave: those of the reviews that the query names. It is a file of its own, so that a reader that expects one table finds the
     catalogue; CSV, which has no header, also gets `<stem>_provenance.json`. DS9 regions hold positions only.
     Existing files are replaced only when all new ones are complete.
 
@@ -136,7 +137,7 @@ def _write(
             "Widen them."
         )
     table, meanings = with_source_columns(ws, selection.sources, table, selection.query.columns)
-    votes = selection.vote_table(ws, table["cutout_id"].to_numpy(np.int64))
+    votes = selection.vote_table(ws)
     made_by = provenance(ws, selection)
     write_whole(Export(table, votes, made_by, meanings), files)
     return {

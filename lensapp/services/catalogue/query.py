@@ -53,15 +53,15 @@ class Selection:
     consensus: Consensus
     state: StateOfVotes
 
-    def vote_table(self, ws: Workspace, cutout_ids: NDArray[np.int64] | None = None) -> pd.DataFrame:
-        """Return every vote on the candidates, or on some of them (see `vote_export.vote_table`)."""
+    def vote_table(self, ws: Workspace) -> pd.DataFrame:
+        """Return every vote on the candidates, whatever the filters leave (see `vote_export.vote_table`)."""
         return vote_table(
             ws,
             sources=self.sources,
             reviews=self.reviews,
             votes=_votes_of(ws, tuple(review.id for review in self.reviews), self.state),
             counted=set(self.votes.id[self.consensus.counted].tolist()),
-            cutout_ids=self.cutout_ids if cutout_ids is None else cutout_ids,
+            cutout_ids=self.cutout_ids,
         )
 
 

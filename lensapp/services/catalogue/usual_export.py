@@ -16,10 +16,21 @@ from lensapp.storage.care.trail import EXPORTED, last_detail, last_done
 from lensapp.storage.workspace import Workspace
 
 USUAL_ENDING = ".csv"  # opens everywhere
+BESIDE = ("_votes.", "_provenance.")  # in the name of what is written beside a catalogue (`formats.files_of`)
 
 
 def exported_after(ws: Workspace, source_name: str, moment: float) -> bool:
-    """Return whether candidates of a source were exported after a moment, in seconds since 1970."""
+    """Return whether the catalogue of a source was exported after a moment, in seconds since 1970.
+
+    Who took the votes or the provenance alone, which are written with it, has no catalogue.
+    """
+    beside = tuple(end for end in BESIDE if not source_name.endswith(end.rstrip(".")))
+    at = last_done(ws.database, EXPORTED, kind="source", name=source_name, but=beside)
+    return at is not None and at > moment
+
+
+def written_after(ws: Workspace, source_name: str, moment: float) -> bool:
+    """Return whether any file of an export of a source was written after a moment, in seconds since 1970."""
     at = last_done(ws.database, EXPORTED, kind="source", name=source_name)
     return at is not None and at > moment
 

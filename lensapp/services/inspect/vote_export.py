@@ -65,10 +65,8 @@ def vote_table(
         score_seen, counts (whether the vote is part of the consensus), client, seq, value (of the grade, NaN
         where its letter says it), starred.
     """
-    cells = candidate_cells(ws, sources, cutout_ids)
     closed = [review for review in reviews if review.closed_at is not None and may("reveal")]
     tests = review_rows.blind_tests_of(ws.database, [review.id for review in closed])
-    cells |= test_cells(ws, closed, tests)
     told = {vote.id for vote in votes}
     uncounted = [
         vote
@@ -78,6 +76,9 @@ def vote_table(
         )
         if vote.id not in told
     ]
+    voted = np.unique(np.array([vote.cutout_id for vote in [*votes, *uncounted]], np.int64))
+    asked = voted if cutout_ids is None else np.intersect1d(voted, cutout_ids)
+    cells = candidate_cells(ws, sources, asked) | test_cells(ws, closed, tests)
     names = {review.id: review.name for review in reviews}
     rows = [
         cells[vote.cutout_id] | vote_cells(vote, names[vote.review_id], counts=vote.id in counted)

@@ -3,7 +3,7 @@
 import time
 from typing import Any
 
-from sqlalchemy import Connection, insert, select
+from sqlalchemy import Connection, func, insert, select
 
 from lensapp.core.acting import current_actor
 from lensapp.core.once import once
@@ -48,10 +48,16 @@ def read_trail(
 
 
 @once
-def last_done(database: Database, did: str, *, kind: str, name: str) -> float | None:
-    """Return when this was last done to it by the trail, in seconds since 1970; None where it never was."""
+def last_done(
+    database: Database, did: str, *, kind: str, name: str, but: tuple[str, ...] = ()
+) -> float | None:
+    """Return when this was last done to it by the trail, in seconds since 1970; None where it never was.
+
+    Rows whose detail holds one of the texts `but` do not count.
+    """
     table = tables.trail
     rows = select(table.c.at).where(table.c.name == name, table.c.kind == kind, table.c.did == did)
+    rows = rows.where(*(~func.coalesce(table.c.detail, "").contains(text, autoescape=True) for text in but))
     with database.read() as connection:
         return connection.scalar(rows.order_by(table.c.id.desc()).limit(1))
 

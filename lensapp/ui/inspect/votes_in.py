@@ -17,6 +17,7 @@ from lensapp.ui.shared.widgets import counted, errors_shown, number
 
 MOST_REFUSALS = 200
 VOTES_ADDED = "votes-added"
+NAMED_BY_HAND = {"id": "the IDs", "grade": "grades", "inspector": "inspectors", "voted_at": "times"}
 
 
 def show_vote_import(ws: Workspace, source_name: str) -> None:
@@ -33,10 +34,10 @@ def show_vote_import(ws: Workspace, source_name: str) -> None:
     if uploaded is None:
         return
     left, right = st.columns(2)
-    person = left.text_input("Inspector, if no column names one", key="votes-inspector").strip()
+    person = left.text_input("Inspector, where no column says", key="votes-inspector").strip()
     grade_map = right.text_input("Grades of the file", key="votes-map", placeholder="2=A,1=B,0=X")
-    grade_column = left.text_input("Column of grades, if unusual", key="votes-grade-column").strip()
-    order = right.selectbox(
+    columns = _named_columns()
+    order = left.selectbox(
         "Order in dates such as 05/01/2024",
         DATE_ORDERS,
         index=None,
@@ -48,7 +49,7 @@ def show_vote_import(ws: Workspace, source_name: str) -> None:
         options: dict[str, Any] = {
             "grade_map": parse_grade_map(grade_map),
             "inspector": person or None,
-            "columns": {"grade": grade_column or None},
+            "columns": columns,
             "order": order,
         }
         name = _choose_review(
@@ -69,6 +70,17 @@ def show_vote_import(ws: Workspace, source_name: str) -> None:
             added = f"{counted(done['added'], 'vote')} added to {plain_all(done['reviews'])}."
             st.session_state[VOTES_ADDED] = added
             st.rerun()  # the table above counts them
+
+
+def _named_columns() -> dict[str, str | None]:
+    """Ask for the columns of a table by what they hold, where their names are unusual."""
+    return {
+        meaning: place.text_input(
+            f"Column of {words}", key=f"votes-{meaning}-column", placeholder="by its usual names"
+        ).strip()
+        or None
+        for place, (meaning, words) in zip(st.columns(len(NAMED_BY_HAND)), NAMED_BY_HAND.items(), strict=True)
+    }
 
 
 def _show_remarks(plan: Mapping[str, Any]) -> None:

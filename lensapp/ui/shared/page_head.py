@@ -11,10 +11,10 @@ import streamlit as st
 from lensapp.core.errors import LensAppError
 from lensapp.services.catalogue.formats import MIME
 from lensapp.services.catalogue.usual_export import (
-    exported_after,
     last_exported,
     usual_ending,
     usual_export,
+    written_after,
 )
 from lensapp.services.next_step import NextStep, Round, round_of, take_step
 from lensapp.services.round_stages import STAGES, RoundStage
@@ -230,12 +230,13 @@ def _await_export(source_name: str, again: bool) -> None:  # noqa: FBT001 - a ca
 def follow_export() -> None:
     """Look whether an export that the browser asked for, beside the page, is written; say so once it is."""
     if st.session_state.pop(JUST_EXPORTED, False):
-        ended = "" if st.session_state.pop(EXPORTED_AGAIN, False) else " The round is complete."
+        again = st.session_state.pop(EXPORTED_AGAIN, False)
+        ended = "" if again or not current_round().stages[-1].done else " The round is complete."
         st.toast(f"{plain(last_exported(get_workspace()))} is exported.{ended}", icon=":material/done_all:")
     source_name, asked_at = st.session_state.get(EXPORT_ASKED, (None, 0.0))
     if source_name is None:
         return
-    if exported_after(get_workspace(), source_name, asked_at) or time.time() - asked_at > LOOKED_FOR:
+    if written_after(get_workspace(), source_name, asked_at) or time.time() - asked_at > LOOKED_FOR:
         del st.session_state[EXPORT_ASKED]
         return
     st.fragment(_look_for_export, run_every=LOOKED_EVERY)()
@@ -246,7 +247,7 @@ def _look_for_export() -> None:
     source_name, asked_at = st.session_state.get(EXPORT_ASKED, (None, 0.0))
     if source_name is None or not in_fragment_run():
         return
-    written = exported_after(get_workspace(), source_name, asked_at)
+    written = written_after(get_workspace(), source_name, asked_at)
     if written or time.time() - asked_at > LOOKED_FOR:
         del st.session_state[EXPORT_ASKED]
         st.session_state[JUST_EXPORTED] = written

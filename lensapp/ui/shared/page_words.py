@@ -25,7 +25,7 @@ OTHER_LABELS = {
     "--dataset": "Dataset version",
     "--date-order": "Order in dates such as 05/01/2024",
     "--features-of": "Features of",
-    "--grade-column": "Column of grades, if unusual",
+    "--grade-column": "Column of grades",
     "--id": "Column of IDs",
     "--ids": "IDs",
     "--inspector": "Inspector, where no column says",
