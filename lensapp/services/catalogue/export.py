@@ -43,7 +43,7 @@ def export(
     """Write the catalogue of a query, draw it, or send it to the tools on this machine.
 
     Every vote on the sources, or on the review, stands in a second file `<stem>_votes`, whatever the filters
-    of the catalogue leave: those of the reviews that the query names. It is a file of its own, so that a reader that expects one table finds the
+    of the catalogue leave. It is a file of its own, so that a reader that expects one table finds the
     catalogue; CSV, which has no header, also gets `<stem>_provenance.json`. DS9 regions hold positions only.
     Existing files are replaced only when all new ones are complete.
 

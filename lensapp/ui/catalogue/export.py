@@ -37,8 +37,8 @@ FIRST_ROWS = 5
 POSITION_DIGITS = 6  # of degrees: 0.004 arcsec
 REGION_COLUMNS = ("id", "ra", "dec", "grade", "score")  # what DS9 is told
 FURTHER_FILES = {
-    "Every vote": "Every vote of the reviews chosen, also on candidates that the filters leave out, in a file of "
-    "the same format.",
+    "Every vote": "Every vote of the reviews chosen, also on candidates that the filters leave out, in a "
+    "file of the same format.",
     "Provenance": "Where scores and votes come from, as JSON; other formats hold it themselves.",
 }
 
