@@ -14,6 +14,7 @@ from lensapp.core.errors import InvalidInput
 from lensapp.core.split.splits import SplitSpec
 from lensapp.services.catalogue.feedback import feed_back, freeze_votes
 from lensapp.services.catalogue.feedback_plans import plan_feedback
+from lensapp.services.inspect.team import team_of
 from lensapp.services.split import datasets as dataset_service
 from lensapp.storage import reviews
 from lensapp.storage.records import Review, Source
@@ -61,11 +62,10 @@ def test_hasty_votes_behind_labels_are_counted_as_by_hand(ws: Workspace, field: 
     plan = plan_feedback(ws, dataset_name="sky-v1", review_names=["look"], rules=RULES)
     # Labels: 000 (ann, bob), 001, 002 (ann), 004, 005 (bob); the two C become none.
     assert asdict(plan.hasty) == {
-        "votes": 3, "of_votes": 6, "alone": 2, "inspectors": ("bob",), "left_out": False,
+        "votes": 3, "of_votes": 6, "alone": 2, "inspectors": ("bob",), "left_out": False, "rest": 0,
     }  # fmt: skip
     assert plan.hasty.in_words() == (
-        "3 of the 6 votes behind these labels are by bob, who took less than 0.5 s for a candidate: too fast "
-        "to see a picture. 2 labels would have no other vote."
+        "3 of the 6 votes behind these labels took less than 0.5 s each, by bob: too fast to see a picture. 2 labels would have no other vote."
     )
     assert (
         feed_back(ws, dataset_name="sky-v1", review_names=["look"], rules=RULES)
@@ -81,7 +81,7 @@ def test_hasty_votes_can_be_left_out(ws: Workspace, field: Source) -> None:
         names[key] for key in ("000", "001", "002", "003")
     )
     assert plan.inspectors == {"ann": 4}
-    assert plan.hasty.in_words() == "4 votes by bob, who took less than 0.5 s for a candidate, are left out."
+    assert plan.hasty.in_words() == "4 votes of less than 0.5 s each by bob are left out."
 
 
 def test_votes_of_unknown_time_or_of_who_looked_are_not_hasty(ws: Workspace, field: Source) -> None:
@@ -97,7 +97,7 @@ def test_a_first_version_tells_and_refuses_too(ws: Workspace) -> None:
     review, ids = add_review(ws, field, "look"), list(ids_of(ws, field).values())
     cast(ws, review, "bob", {key: "AX"[place % 2] for place, key in enumerate(ids)}, seconds=0.1)
     made = freeze_votes(ws, review_names=["look"], rules=RULES)
-    assert "40 of the 40 votes behind these labels are by bob" in made.spec["hasty"]
+    assert "40 of the 40 votes behind these labels took less than 0.5 s each, by bob" in made.spec["hasty"]
     with pytest.raises(InvalidInput, match="no vote to feed back in look but hasty ones"):
         freeze_votes(ws, review_names=["look"], rules=CAREFUL)
 
@@ -112,17 +112,35 @@ def test_the_command_tells_of_them_and_leaves_them_out(folder: Path, capsys: Any
         )
         told.append(json.loads(capsys.readouterr().out).get("hasty", ""))
     assert told[0].startswith("3 of the 6 votes")
-    assert told[1].startswith("4 votes by bob")
+    assert told[1].startswith("4 votes of less than 0.5 s each by bob")
 
 
 def test_the_page_says_it_and_its_switch_leaves_them_out(folder: Path) -> None:
     ws = Workspace.open(folder)
     graded(ws, surveyed(ws))
     page = open_page("catalogue", source="field", view="feed-back")
-    assert any(
-        one.value.startswith("3 of the 6 votes behind these labels are by bob") for one in page.warning
-    )
+    assert any(one.value.startswith("3 of the 6 votes behind these labels took less") for one in page.warning)
     page.checkbox(key="feedback-rules-count_hasty").set_value(False).run()
-    assert any(one.value.startswith("4 votes by bob") for one in page.info)
+    assert any(one.value.startswith("4 votes of less than 0.5 s each by bob") for one in page.info)
     assert "0" in page.query_params["count_hasty"]
     assert not page.exception
+
+
+def test_each_vote_is_judged_by_itself_and_the_rest_of_a_page_by_the_look_at_it(
+    ws: Workspace, field: Source
+) -> None:
+    review, ids = add_review(ws, field, "look"), list(ids_of(ws, field).values())
+    # One by one, hasty in the mean; the rest of a page after a long look; the rest of another after none.
+    looks = [(12.0, 0.0), (0.1, 1.0), (0.1, 2.0), *[(0.01, 3.0)] * 4, *[(0.02, 90.0)] * 5]
+    reviews.add_votes(ws.database, [
+        {"client": "tab", "seq": k, "review_id": review.id, "cutout_id": key, "inspector": "Ada",
+         "grade": "X" if k > 2 else "A", "voted_at": 1000.0 + at, "seconds_spent": seconds}
+        for k, (key, (seconds, at)) in enumerate(zip(ids, looks, strict=False))
+    ])  # fmt: skip
+    plan = plan_feedback(ws, dataset_name="sky-v1", review_names=["look"], rules=RULES)
+    assert (plan.hasty.votes, plan.hasty.rest, plan.hasty.of_votes) == (7, 5, 12)
+    assert "by Ada, 5 of them given to the rest of a page at once: too fast" in plan.hasty.in_words()
+    kept = plan_feedback(ws, dataset_name="sky-v1", review_names=["look"], rules=CAREFUL)
+    assert sorted(kept.columns["cutout_id"].tolist()) == sorted([ids[0], *ids[3:7]])
+    [ada] = team_of(ws, review_name="look").inspectors
+    assert ada.hasty == plan.hasty.votes

@@ -35,8 +35,8 @@ class FeedbackRules(ConsensusSpec):
     count_hasty: bool = Field(
         default=True,
         title="Count hasty votes",
-        description="Let votes count of inspectors who took less than "
-        f"{LEAST_SECONDS:g} s for a candidate of the review: too fast to see a picture.",
+        description=f"Let votes count that took less than {LEAST_SECONDS:g} s each: too fast to see a "
+        "picture. The rest of a page, graded at once, is judged by the look at the whole page.",
     )
     leave_out_contradicted: bool = Field(
         default=True,

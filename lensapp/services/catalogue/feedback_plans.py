@@ -14,7 +14,7 @@ from lensapp.core.catalogue.contradictions import Contradictions, Sides, contrad
 from lensapp.core.catalogue.feedback_spec import FeedbackRules
 from lensapp.core.errors import InvalidInput
 from lensapp.core.inspect.consensus import Consensus
-from lensapp.services.catalogue.hasty_votes import HastyVotes, behind_labels, left_out_of, part_hasty
+from lensapp.services.catalogue.hasty_votes import Hasty, HastyVotes, behind_labels, left_out_of, part_hasty
 from lensapp.services.catalogue.label_origin import read_origin, write_origin
 from lensapp.services.catalogue.next_version import (
     MEMBER_EXTRA,
@@ -69,7 +69,7 @@ class Graded:
     origin: NDArray[Any]
     counted: list[Vote]
     inspectors: dict[str, int]
-    hasty: list[Vote]
+    hasty: Hasty
     sides: Sides
     rules: FeedbackRules
 
@@ -107,7 +107,7 @@ class Graded:
 def graded_cutouts(ws: Workspace, review_names: Sequence[str], rules: FeedbackRules) -> Graded:
     """Return the consensus on the candidates of some reviews and the labels that the rules make of it."""
     reviews, votes = votes_of_reviews(ws, review_names)
-    seen, hasty = part_hasty(ws, reviews, votes)
+    seen, hasty = part_hasty(votes)
     if not rules.count_hasty:
         votes = seen
     consensus = consensus_of(ws, votes, rules)

@@ -8,11 +8,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lensapp.core.inspect.consensus import last_votes
-from lensapp.core.inspect.pace import LEAST_SECONDS
+from lensapp.core.inspect.pace import LEAST_SECONDS, hasty_rows
 from lensapp.core.plurals import counted
-from lensapp.services.inspect.team import hasty_inspectors
-from lensapp.storage import reviews
-from lensapp.storage.records import Review, Vote
+from lensapp.services.inspect.queues import votes_of_reviews
+from lensapp.storage.records import Vote
 from lensapp.storage.workspace import Workspace
 
 
@@ -30,6 +29,8 @@ class HastyVotes:
         Whose votes they are.
     left_out
         Whether they do not count; `of_votes` and `alone` are 0 then.
+    rest
+        How many of them were given to the rest of a page at once.
     """
 
     votes: int
@@ -37,6 +38,7 @@ class HastyVotes:
     alone: int
     inspectors: tuple[str, ...]
     left_out: bool = False
+    rest: int = 0
 
     def __bool__(self) -> bool:
         return self.votes > 0
@@ -45,45 +47,70 @@ class HastyVotes:
         """Return what the votes mean for the labels, in a sentence or two; empty where there are none."""
         if not self.votes:
             return ""
-        names, pace = ", ".join(self.inspectors), f"less than {LEAST_SECONDS:g} s for a candidate"
+        names, pace = ", ".join(self.inspectors), f"of less than {LEAST_SECONDS:g} s each"
+        rest = f", {self.rest} of them given to the rest of a page at once" if self.rest else ""
+        comma = "," if rest else ""
         if self.left_out:
-            return f"{counted(self.votes, 'vote')} by {names}, who took {pace}, {_are(self.votes)} left out."
+            return (
+                f"{counted(self.votes, 'vote')} {pace} by {names}{rest}{comma} {_are(self.votes)} left out."
+            )
         alone = f" {counted(self.alone, 'label')} would have no other vote." if self.alone else ""
         behind = f"{self.votes} of the {counted(self.of_votes, 'vote')} behind these labels"
-        return f"{behind} {_are(self.votes)} by {names}, who took {pace}: too fast to see a picture.{alone}"
+        took = f"took less than {LEAST_SECONDS:g} s each, by {names}{rest}"
+        return f"{behind} {took}: too fast to see a picture.{alone}"
 
 
 def _are(count: int) -> str:
     return "is" if count == 1 else "are"
 
 
-def part_hasty(
-    ws: Workspace, of_reviews: Sequence[Review], votes: Sequence[Vote]
-) -> tuple[list[Vote], list[Vote]]:
-    """Return the votes of inspectors who took their time in the review, and those of the hasty ones."""
-    hasty = hasty_inspectors(ws, of_reviews)
+@dataclass(frozen=True)
+class Hasty:
+    """The votes given too fast, those of a page's rest by their IDs besides."""
+
+    votes: list[Vote]
+    of_rest: frozenset[int]
+
+    def __bool__(self) -> bool:
+        return bool(self.votes)
+
+
+def part_hasty(votes: Sequence[Vote]) -> tuple[list[Vote], Hasty]:
+    """Return the votes without those of inspectors on candidates that they graded last too fast, and these.
+
+    Votes before a hasty one go with it: their inspector did not keep them.
+    """
+    cast = [votes[row] for row in last_votes(votes).tolist()]
+    rows = hasty_rows(cast)
+    hasty = {(cast[row].cutout_id, cast[row].inspector) for row in rows.every}
     parts: tuple[list[Vote], list[Vote]] = [], []
     for vote in votes:
-        parts[(vote.review_id, vote.inspector) in hasty].append(vote)
-    return parts
+        parts[(vote.cutout_id, vote.inspector) in hasty].append(vote)
+    return parts[0], Hasty(parts[1], frozenset(cast[row].id for row in rows.rest))
 
 
-def left_out_of(hasty: Sequence[Vote]) -> HastyVotes:
-    """Return what is left out with the votes of hasty inspectors."""
-    cast = [hasty[row] for row in last_votes(hasty).tolist()]
-    return HastyVotes(len(cast), 0, 0, tuple(sorted({vote.inspector for vote in cast})), left_out=True)
+def left_out_of(hasty: Hasty) -> HastyVotes:
+    """Return what is left out with the hasty votes."""
+    cast = [hasty.votes[row] for row in last_votes(hasty.votes).tolist()]
+    names = tuple(sorted({vote.inspector for vote in cast}))
+    rest = sum(vote.id in hasty.of_rest for vote in cast)
+    return HastyVotes(len(cast), 0, 0, names, left_out=True, rest=rest)
 
 
-def behind_labels(votes: Sequence[Vote], hasty: Sequence[Vote], cutout_ids: NDArray[np.int64]) -> HastyVotes:
+def behind_labels(votes: Sequence[Vote], hasty: Hasty, cutout_ids: NDArray[np.int64]) -> HastyVotes:
     """Return the hasty ones of the `votes` that count behind the labels of some cutouts."""
-    labelled, too_fast = set(cutout_ids.tolist()), {vote.id for vote in hasty}
+    labelled, too_fast = set(cutout_ids.tolist()), {vote.id for vote in hasty.votes}
     behind = [vote for vote in votes if vote.cutout_id in labelled]
     found = [vote for vote in behind if vote.id in too_fast]
     each, quick = Counter(vote.cutout_id for vote in behind), Counter(vote.cutout_id for vote in found)
     alone = sum(count == each[cutout] for cutout, count in quick.items())
-    return HastyVotes(len(found), len(behind), alone, tuple(sorted({vote.inspector for vote in found})))
+    names, rest = (
+        tuple(sorted({vote.inspector for vote in found})),
+        sum(vote.id in hasty.of_rest for vote in found),
+    )
+    return HastyVotes(len(found), len(behind), alone, names, rest=rest)
 
 
 def has_hasty(ws: Workspace, review_names: Sequence[str]) -> bool:
-    """Return whether an inspector of some reviews took too little time there to have seen the pictures."""
-    return bool(hasty_inspectors(ws, [reviews.get_review(ws.database, name) for name in review_names]))
+    """Return whether some votes of reviews were given too fast to have seen the pictures."""
+    return bool(part_hasty(votes_of_reviews(ws, review_names)[1])[1])

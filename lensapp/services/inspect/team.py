@@ -22,7 +22,7 @@ from lensapp.core.inspect.agreement import (
 from lensapp.core.inspect.consensus import last_votes, vote_values
 from lensapp.core.inspect.grades import LENS_FROM
 from lensapp.core.inspect.inspector_names import inspector_key
-from lensapp.core.inspect.pace import is_hasty, mean_seconds, seconds_of
+from lensapp.core.inspect.pace import hasty_rows, mean_seconds, seconds_of
 from lensapp.services.inspect.blind_tests import DUD, LENS, REPEAT, tests_are_told
 from lensapp.services.inspect.consensus import retired_in
 from lensapp.services.inspect.vote_log import votes_in
@@ -55,6 +55,8 @@ class InspectorRecord:
         For the rest of the review, at these seconds each.
     looks
         Each grade given and the seconds that it took, None where these are not known, in the order of time.
+    hasty
+        Votes given too fast to have seen the pictures.
     """
 
     name: str
@@ -67,6 +69,7 @@ class InspectorRecord:
     hours_spent: float
     hours_left: float | None
     looks: tuple[tuple[str, float | None], ...]
+    hasty: int
 
 
 @dataclass(frozen=True)
@@ -138,17 +141,6 @@ def _counted(ws: Workspace, review: Review) -> tuple[dict[int, BlindTest], list[
     tests = {test.cutout_id: test for test in reviews.blind_tests_of(ws.database, [review.id])}
     log = votes_in(ws, review, with_blind_tests=True)
     return tests, [log[row] for row in last_votes(log).tolist()]
-
-
-def hasty_inspectors(ws: Workspace, of_reviews: Sequence[Review]) -> set[tuple[int, str]]:
-    """Return review and name of the inspectors who took too little time there to have seen the pictures."""
-    hasty = set()
-    for review in of_reviews:
-        by_name: dict[str, list[Vote]] = {}
-        for vote in _counted(ws, review)[1]:
-            by_name.setdefault(vote.inspector, []).append(vote)
-        hasty |= {(review.id, name) for name, votes in by_name.items() if is_hasty(mean_seconds(votes))}
-    return hasty
 
 
 def grades_by_cutout(ws: Workspace, review: Review, cutout_ids: Collection[int]) -> dict[int, list[str]]:
@@ -226,6 +218,7 @@ def record_of(name: str, votes: Sequence[Vote], tests: dict[int, BlindTest], *, 
         looks=tuple(
             (str(vote.grade), vote.seconds_spent) for vote in sorted(votes, key=attrgetter("voted_at", "id"))
         ),
+        hasty=len(hasty_rows(votes).every),
     )
 
 

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 from lensapp.core.inspect.agreement import Alpha
 from lensapp.core.inspect.consensus_doubts import LEAST_ALPHA
-from lensapp.core.inspect.pace import LEAST_SECONDS, is_hasty
+from lensapp.core.inspect.pace import LEAST_SECONDS
 from lensapp.core.numerals import fixed
 from lensapp.services.inspect.team import Pair, Team
 from lensapp.ui.shared.markup import plain, plain_all
@@ -43,7 +43,7 @@ def agreement_in_a_sentence(team: Team) -> str:
             f"settle the {number(shared.split)} split ones" if shared.split > 1 else "settle the split one"
         )
     how_well, meaning = _verdict(team.alpha.value, settle)
-    hasty = [record.name for record in team.inspectors if is_hasty(record.seconds_each)]
+    hasty = [record.name for record in team.inspectors if 2 * record.hasty > record.graded]
     if team.alpha.value > LEAST_ALPHA and hasty:
         meaning = (
             f"That says little, and allows no labels: less than {LEAST_SECONDS} s each is no look at a "

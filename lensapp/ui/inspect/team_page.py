@@ -40,7 +40,7 @@ from lensapp.ui.inspect.one_inspector import show_one_inspector
 from lensapp.ui.inspect.share_view import show_shares
 from lensapp.ui.shared.address import kept, one_of
 from lensapp.ui.shared.forms import validated
-from lensapp.ui.shared.markup import plain_all
+from lensapp.ui.shared.markup import plain, plain_all
 from lensapp.ui.shared.page_head import lead_to_cutouts, page_head
 from lensapp.ui.shared.pictures import grade_style, thumbnails
 from lensapp.ui.shared.state import choose, get_workspace, go, remember, selected
@@ -52,8 +52,10 @@ MOST_ROWS = 300
 ROW_PIXELS, MOST_ROWS_SEEN = 58, 12
 RATES = "Rates on blind tests with Wilson's 95 % interval, and hits/cases."
 HASTY = (
-    f"Less than {LEAST_SECONDS} s each is no look at a picture ({{names}}): no time left can be told from it."
+    f"Less than {LEAST_SECONDS} s each is no look at a picture: {{votes}}. The rest of a page, graded at once, is "
+    "judged by the look at the page."
 )
+NO_TIME_LEFT = f"A mean below {LEAST_SECONDS} s each ({{names}}) tells no time left."
 ALIKE_OF_ONE = ["scatter", "votes", "inspectors"]  # columns that are alike for all votes of one inspector
 TESTED: dict[str, Callable[[InspectorRecord], Rate]] = {  # columns that are left out where nobody was tested
     "completeness": attrgetter("completeness"),
@@ -272,8 +274,14 @@ def _show_inspectors(team: Team) -> None:
         download("CSV", table.to_csv, file_name=f"{team.review.name}-inspectors.csv")
     if "seconds each" in untried:
         st.caption(f":material/info: {NO_TIMES}")
-    if hasty := [record.name for record in team.inspectors if is_hasty(record.seconds_each)]:
-        st.caption(f":material/info: {HASTY.format(names=plain_all(hasty))}")
+    if hasty := [record for record in team.inspectors if record.hasty]:
+        votes = ", ".join(
+            f"{plain(one.name)} {number(one.hasty)} of {counted(one.graded, 'vote')}" for one in hasty
+        )
+        unknown = [record.name for record in hasty if is_hasty(record.seconds_each)]
+        st.caption(f":material/info: {HASTY.format(votes=votes)}")
+        if unknown:
+            st.caption(f":material/info: {NO_TIME_LEFT.format(names=plain_all(unknown))}")
 
 
 def _show_consensus(ws: Workspace, review: Review, *, alone: bool) -> None:
