@@ -65,7 +65,8 @@ def test_hasty_votes_behind_labels_are_counted_as_by_hand(ws: Workspace, field: 
         "votes": 3, "of_votes": 6, "alone": 2, "inspectors": ("bob",), "left_out": False, "rest": 0,
     }  # fmt: skip
     assert plan.hasty.in_words() == (
-        "3 of the 6 votes behind these labels took less than 0.5 s each, by bob: too fast to see a picture. 2 labels would have no other vote."
+        "3 of the 6 votes behind these labels took less than 0.5 s each, by bob: too fast to see "
+        "a picture. 2 labels would have no other vote."
     )
     assert (
         feed_back(ws, dataset_name="sky-v1", review_names=["look"], rules=RULES)

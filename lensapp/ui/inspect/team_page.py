@@ -52,8 +52,8 @@ MOST_ROWS = 300
 ROW_PIXELS, MOST_ROWS_SEEN = 58, 12
 RATES = "Rates on blind tests with Wilson's 95 % interval, and hits/cases."
 HASTY = (
-    f"Less than {LEAST_SECONDS} s each is no look at a picture: {{votes}}. The rest of a page, graded at once, is "
-    "judged by the look at the page."
+    f"Less than {LEAST_SECONDS} s each is no look at a picture: {{votes}}. The rest of a page, graded at "
+    "once, is judged by the look at the page."
 )
 NO_TIME_LEFT = f"A mean below {LEAST_SECONDS} s each ({{names}}) tells no time left."
 ALIKE_OF_ONE = ["scatter", "votes", "inspectors"]  # columns that are alike for all votes of one inspector
