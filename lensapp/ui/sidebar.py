@@ -30,7 +30,13 @@ from lensapp.ui.gallery.component import (
 )
 from lensapp.ui.pulse import watch_queue
 from lensapp.ui.shared.address import in_fragment_run
-from lensapp.ui.shared.client_modules import show_unfolded, step_back_once, tell_whole_names, told_by
+from lensapp.ui.shared.client_modules import (
+    keep_help_quiet,
+    show_unfolded,
+    step_back_once,
+    tell_whole_names,
+    told_by,
+)
 from lensapp.ui.shared.job_controls import (
     POLL_SECONDS,
     fraction_done,
@@ -78,6 +84,7 @@ def show_sidebar() -> None:
             follow_theme(key="theme-followed", theme=theme())
             lead_into_popovers(key="popovers-led")
             tell_whole_names()
+            keep_help_quiet()
             show_unfolded()
             show_stamps_large()
             step_back_once()

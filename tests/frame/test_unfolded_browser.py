@@ -74,3 +74,18 @@ def test_a_field_keeps_what_was_entered_while_it_is_folded(browser: Any, tmp_pat
             augmentation.click()
         noise.wait_for()
         assert float(noise.input_value()) == 0.3
+
+
+def test_the_mark_of_help_beside_a_switch_leaves_the_switch_as_it_is(context: Any) -> None:
+    page = context.new_page()
+    page.set_content(
+        "<label><input type='checkbox'> <b>Relabel</b> "
+        "<span data-testid='stTooltipIcon'><button type='button'>?</button></span></label>"
+        "<script>document.querySelector('label').onpointerdown = () => { window.pressed = true; }</script>"
+    )
+    script = SCRIPT.with_name("quiet_help.js").read_text("utf-8")
+    page.add_script_tag(content=script, type="module")
+    page.click("button")
+    assert not page.evaluate("window.pressed ?? document.querySelector('input').checked")
+    page.click("b")
+    assert page.evaluate("window.pressed && document.querySelector('input').checked")

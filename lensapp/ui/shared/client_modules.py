@@ -116,6 +116,13 @@ def tell_whole_names() -> None:
     )
 
 
+def keep_help_quiet() -> None:
+    """Have the question mark beside a switch tell its help and leave the switch as it is."""
+    invisible_component("lensapp_quiet_help", Path(__file__).with_name("quiet_help.js"))(
+        key="quiet-help", data={}, height=1
+    )
+
+
 def show_unfolded() -> None:
     """Have what unfolds at the lower edge of a list that scrolls come into sight."""
     invisible_component("lensapp_unfolded", Path(__file__).with_name("unfolded.js"))(
