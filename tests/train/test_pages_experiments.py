@@ -18,6 +18,7 @@ from lensapp.storage import datasets, queue, runs, studies, tables
 from lensapp.storage.evaluations import StoredEvaluation, save_evaluation
 from lensapp.storage.records import Dataset, Study
 from lensapp.storage.workspace import Workspace
+from lensapp.ui.train import experiments_page
 from support.pages_workspace import add_dataset, add_survey, drawn_charts, figures_of, open_page
 
 
@@ -147,6 +148,18 @@ def test_a_search_in_the_address_opens_its_tab_and_points_to_the_best_run(folder
     assert (
         page.text_input(key="new-search-FAST-range-learning_rate").label == "Learning rate, in place of 0.001"
     )
+
+
+@pytest.mark.parametrize(
+    ("state", "progress", "words"),
+    [
+        ("queued", {}, "waits for a worker"),
+        ("running", {}, "**starting**"),
+        ("running", {"message": "fold 1"}, "**fold 1**"),
+    ],
+)
+def test_a_study_that_runs_never_waits_for_a_worker(state: str, progress: dict[str, str], words: str) -> None:
+    assert experiments_page.what_goes_on(state, progress) == words
 
 
 def test_both_forms_start_what_they_describe(folder: Path) -> None:

@@ -160,15 +160,21 @@ def _live_status(name: str) -> None:
         if ended:
             st.markdown(ended, help=f"Started {absolute_time(status.study.created_at)}", width="content")
     if status.active:
-        text = "waiting for a worker"
+        text = what_goes_on(status.state, progress)
         if progress and status.state != "queued":
-            text = f"**{progress.get('message', '')}**"
             if status.state == "running" and progress.get("seconds_left") is not None:
                 text += f" · about **{time_left(float(progress['seconds_left']))}**"
             if spent := seconds_trained(studies.members(ws, status.study)):
                 text += f" · {duration(spent)} of training so far"
         st.progress(fraction_done(status.job), text=text)
     show_troubles(ws, status)
+
+
+def what_goes_on(state: str, progress: dict[str, Any]) -> str:
+    """Return what a study does at the moment, in the words that the list of jobs has for it."""
+    if state == "queued":
+        return "waits for a worker"
+    return f"**{plain(str(progress.get('message') or 'starting'))}**"
 
 
 def _what_ended(ws: Workspace, status: studies.StudyStatus) -> str:

@@ -179,7 +179,7 @@ def _offer_evaluation(ws: Workspace, status: RunStatus) -> None:
 def progress_line(status: RunStatus, progress: dict[str, Any]) -> str:
     """Return epoch, speed, time left, device and memory of a training in one line of Markdown."""
     if status.state == "queued":
-        return "waiting for a worker"
+        return "waits for a worker"
     if status.state in ("pausing", "stopping"):
         what = "goes on from here when resumed" if status.state == "pausing" else "the best network is kept"
         return f"**{status.state}: the current step is finished and everything is saved** · {what}"
