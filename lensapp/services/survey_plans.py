@@ -55,6 +55,13 @@ def graded_where_scored(ws: Workspace, run: Run) -> GradedLenses | None:
     return graded_lenses(ws, [sources.source_by_id(ws.database, key) for key in scored])
 
 
+def galaxies_where_scored(ws: Workspace, run: Run) -> int | None:
+    """Return how many galaxies the sources without labels have that a run scored; None of too few."""
+    scored = [sources.source_by_id(ws.database, key) for key in stored_scores.scored_sources(ws, run.id)]
+    galaxies = sum(count_cutouts(ws, one) for one in scored if not is_labelled(ws, one))
+    return galaxies if galaxies >= LEAST_GALAXIES else None
+
+
 def blind_tests_of(rates: MeasuredRates | None, survey: SurveySpec) -> BlindTests | None:
     """Return the blind tests behind the share of lenses recognised; None where the survey has another."""
     if rates is None or not rates.completeness.cases:

@@ -12,9 +12,10 @@ from lensapp.core.evaluate.prevalence import (
     purity_limits,
     survey_columns,
 )
-from lensapp.services.survey_plans import GradedLenses, graded_lenses
+from lensapp.services.survey_plans import GradedLenses, galaxies_where_scored, graded_lenses
 from lensapp.storage.workspace import Workspace
 from lensapp.ui.evaluate.survey_view import PREVALENCES, assumption_text
+from support import pages_workspace as rooms
 from support.small_surveys import add_review, add_votes, ids_of, make_survey, pack_source
 
 
@@ -117,3 +118,17 @@ def test_prevalences_reach_from_one_in_a_million_to_candidates_half_of_which_are
     assert (PREVALENCES[0], PREVALENCES[-1]) == (1e-6, 0.5)
     assert 1e-3 in PREVALENCES
     assert 0.2 in PREVALENCES
+
+
+def test_evaluate_begins_with_the_galaxies_that_a_run_has_scored_without_labels(ws: Workspace) -> None:
+    labelled = rooms.add_survey(ws, "labelled")
+    run = rooms.add_run(ws, rooms.add_dataset(ws, labelled), "first")
+    rooms.add_scores(ws, run, labelled)
+    assert galaxies_where_scored(ws, run) is None
+    pixels = np.zeros((150, 8, 8, 3), np.float32)
+    sea = pack_source(
+        ws, "sea", pixels, [{"candidate_id": f"S{row}", "row": row} for row in range(150)],
+        pixel_scale_arcsec=0.25,
+    )  # fmt: skip
+    rooms.add_scores(ws, run, sea)
+    assert galaxies_where_scored(ws, run) == 150

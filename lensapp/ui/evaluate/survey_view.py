@@ -20,6 +20,7 @@ from lensapp.services.inspect.team import MeasuredRates
 from lensapp.services.survey_plans import (
     GradedLenses,
     blind_tests_of,
+    galaxies_where_scored,
     graded_where_scored,
     survey_values_of_team,
 )
@@ -46,7 +47,8 @@ PERCENT_FROM = 0.01
 def show_survey(ws: Workspace, run: Run, evaluation: Evaluation, *, threshold: float) -> SurveySpec | None:
     """Show what the scores of a run would give in a survey; return the one chosen, None while it is none."""
     graded = graded_where_scored(ws, run)
-    survey, rates = show_survey_numbers(ws, evaluation, threshold=threshold, graded=graded)
+    galaxies = galaxies_where_scored(ws, run)  # as Score has it
+    survey, rates = show_survey_numbers(ws, evaluation, threshold=threshold, galaxies=galaxies, graded=graded)
     if survey is None:
         return None
     expected = expectation(evaluation, survey, threshold=threshold)

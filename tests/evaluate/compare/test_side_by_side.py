@@ -16,6 +16,7 @@ from lensapp.services.evaluate.differences import compare_pair
 from lensapp.services.evaluate.evaluation import Evaluation
 from lensapp.storage import runs
 from lensapp.storage.evaluations import StoredEvaluation, load_evaluation, save_evaluation
+from lensapp.ui.evaluate.compare.side_figures import overlap_figure
 from lensapp.ui.evaluate.compare.side_view import number_text
 from support.scoring_workspace import train_tiny
 
@@ -188,3 +189,13 @@ def test_one_run_or_one_that_is_unknown_is_refused(ws):
 def test_a_training_time_is_rounded_as_on_other_pages() -> None:
     assert number_text(13.777) == "14"
     assert number_text(float("nan")) == "–"
+
+
+def test_both_columns_of_two_runs_are_labelled_by_numbers_where_names_are_long():
+    overlap = Overlap(np.array([[1, 1, 0], [1, 0, 1]], bool))
+    for names, told in (
+        (["one", "other"], ("one", "other")),
+        (["equivariant_resnet-1", "equivariant_resnet-2"], ("1", "2")),
+    ):
+        figure = overlap_figure(overlap, names, colour="#336699", ink="#000000")
+        assert figure.layout.xaxis.ticktext == told

@@ -19,7 +19,7 @@ from lensapp.ui.shared import figures
 from lensapp.ui.shared.markup import shortened
 from lensapp.ui.shared.scores import LEAST_APART, score_axis
 
-TWO = 2
+TWO, FITTING = 2, 12
 SYMBOLS = {"lens": "circle", "nonlens": "x-thin-open"}
 
 
@@ -63,12 +63,11 @@ def interval_figure(table: pd.DataFrame, name: str, *, colours: Sequence[str]) -
 def overlap_figure(overlap: Overlap, runs: Sequence[str], *, colour: str, ink: str) -> go.Figure:
     """Draw how many cutouts two runs both accept, tinted by the share of what either accepts.
 
-    Rows are named; columns, which long names would overlap, have the numbers of the rows where there are more
-    than two.
+    Rows are named; columns have the numbers of the rows where there are more than two or names are long.
     """
     places = list(range(len(runs)))
     short = [html.escape(shortened(run, most=24), quote=False) for run in runs]
-    few = len(runs) == TWO
+    few = len(runs) == TWO and max(map(len, short)) <= FITTING  # longer ones would hide each other
     names = short if few else [f"{run} · {place + 1}" for place, run in enumerate(short)]
     figure = go.Figure(
         go.Heatmap(
