@@ -289,7 +289,7 @@ def test_the_ledger_of_a_network_names_its_data(folder: Path) -> None:
     page = open_page("catalogue", run="elu_cnn-1", view="ledger")
     assert any("learned" in text.value and "sky-v1" in text.value for text in page.markdown)
     figure = ledger_figure(ledger(ws, "elu_cnn-1"), colours=("#111111", "#222222"))
-    assert "scores of sky" in figure.data[0].node.label
+    assert "scores of<br>sky" in figure.data[0].node.label
     colours = tuple(f"#{place:06x}" for place in range(9))
     record = ledger(ws, "elu_cnn-1")
     voted = replace(record, labels={"votes": {"lens": 3}, **record.labels})

@@ -7,8 +7,10 @@ import plotly.graph_objects as go
 
 from lensapp.services.catalogue.label_origin import ORIGINS
 from lensapp.services.catalogue.ledger import RunLedger
+from lensapp.ui.shared.markup import shortened
 
 VERSION, RUN, HELD, SCORES = "version", "run", "held", "scores"
+MOST = 20  # letters of a name: streams are short at 1280 px, and the next label comes from the right
 ROLES = (*ORIGINS, VERSION, RUN, HELD, SCORES)  # a role has the same colour whatever else is drawn
 
 
@@ -46,7 +48,13 @@ def ledger_figure(record: RunLedger, *, colours: Sequence[str]) -> go.Figure:
     shades = [colours[place % len(colours)] for place in places]
     return go.Figure(
         go.Sankey(
-            node={"label": streams.names, "color": shades, "pad": 18, "thickness": 14, "line": {"width": 0}},
+            node={
+                "label": [*map(_in_lines, streams.names, streams.roles)],
+                "color": shades,
+                "pad": 18,
+                "thickness": 14,
+                "line": {"width": 0},
+            },
             link={
                 "source": starts,
                 "target": ends,
@@ -56,3 +64,12 @@ def ledger_figure(record: RunLedger, *, colours: Sequence[str]) -> go.Figure:
             },
         )
     )
+
+
+def _in_lines(name: str, role: str) -> str:
+    """Return the label of a stream: of a run and of scores in two lines, so that they pass each other."""
+    words = {VERSION: "", RUN: "run ", SCORES: "scores of "}.get(role)
+    if words is None:
+        return name
+    own = shortened(name.removeprefix(words), most=MOST).replace("<", "&lt;")
+    return f"{words.strip()}<br>{own}" if words else own

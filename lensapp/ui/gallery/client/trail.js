@@ -15,20 +15,21 @@ export class Trail {
     }
   }
 
+  /** Where the step that led here stands, -1 without one; the browser's Back leaves those after it. */
+  get place() { return this.stored.steps.findLastIndex(({ to }) => to === this.review); }
+
   /** The step that led here: {from, to, id, name, single}, or null. */
-  get last() {
-    const step = this.stored.steps.at(-1);
-    return step?.to === this.review ? step : null;
-  }
+  get last() { return this.stored.steps[this.place] ?? null; }
 
   add(step) {
-    this.store({ steps: [...this.stored.steps, { ...step, from: this.review }].slice(-LONGEST_TRAIL) });
+    const before = this.stored.steps.slice(0, this.place + 1);
+    this.store({ steps: [...before, { ...step, from: this.review }].slice(-LONGEST_TRAIL) });
   }
 
   /** Take the last step back; the review it came from will open at its candidate. */
   back() {
-    const { last } = this;
-    this.store({ steps: this.stored.steps.slice(0, -1), arrived: last });
+    const { last, place } = this;
+    this.store({ steps: this.stored.steps.slice(0, place), arrived: last });
     return last;
   }
 
