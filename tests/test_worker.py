@@ -105,7 +105,8 @@ def test_logs_of_the_latest_jobs_are_kept(workspace):
 
 
 def test_a_stopped_job_ends_cancelled_and_the_source_is_not_readable(workspace, start_worker):
-    job = jobs.enqueue(workspace.database, kind="demo", title="slow demo", payload=SLOW_DEMO)
+    longer = SLOW_DEMO | {"spec": SLOW_DEMO["spec"] | {"count": 20_000}}  # or it could end before it hears
+    job = jobs.enqueue(workspace.database, kind="demo", title="slow demo", payload=longer)
     start_worker()
     wait_for(lambda: bool(queue.get_job(workspace.database, job.id).progress.get("fraction")))
     jobs.stop(workspace.database, job.id)

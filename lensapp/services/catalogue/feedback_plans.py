@@ -235,13 +235,8 @@ def plan_feedback(
     placement = place_new_cutouts(
         ws, parent, members, columns=new_columns, label=graded.label[new], rules=rules
     )
-    outcome = graded.reason.copy()
-    outcome[old] = feedback_rules.member_outcomes(
-        members["part"][member_row[old]], members["label"][member_row[old]], graded.label[old], rules
-    )
     accepted = placement.accepted
-    confirmed = np.flatnonzero(outcome == feedback_rules.CONFIRMED)
-    outcome[confirmed[_written_by(graded, members["label_from"][member_row[confirmed]])]] = OWN_LABEL
+    outcome = _outcomes_of_members(graded, members, rows=old, member_row=member_row, rules=rules)
     outcome[new] = np.where(accepted, feedback_rules.ADDED, placement.refusal)
     changed = np.flatnonzero(outcome == feedback_rules.RELABELLED)
     changed_row = member_row[changed]
@@ -274,6 +269,24 @@ def plan_feedback(
         hasty=graded.hasty_behind(labelled),
         contradictions=graded.contradictions(labelled),
     )
+
+
+def _outcomes_of_members(
+    graded: Graded,
+    members: Columns,
+    *,
+    rows: NDArray[np.int64],
+    member_row: NDArray[np.int64],
+    rules: FeedbackRules,
+) -> NDArray[Any]:
+    """Return what becomes of the graded cutouts at `rows`, which the parent holds; of others the reason."""
+    outcome, places = graded.reason.copy(), member_row[rows]
+    outcome[rows] = feedback_rules.member_outcomes(
+        members["part"][places], members["label"][places], graded.label[rows], rules
+    )
+    confirmed = np.flatnonzero(outcome == feedback_rules.CONFIRMED)
+    outcome[confirmed[_written_by(graded, members["label_from"][member_row[confirmed]])]] = OWN_LABEL
+    return outcome
 
 
 def _written_by(graded: Graded, label_from: NDArray[Any]) -> NDArray[np.bool_]:

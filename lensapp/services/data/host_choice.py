@@ -176,9 +176,9 @@ def choose_hosts(
             fitting &= ~spoilt
             counts[what] = int(fitting.sum())
     magnitudes = columns.magnitudes(survey.bands, shapes if survey.calibrated else None)
-    magnitude = magnitudes[:, survey.reference]
-    zero_point = bool(np.isfinite(magnitude).any())
-    if zero_point:
+    at = survey.reference
+    magnitude = magnitudes[:, at]
+    if np.isfinite(magnitude).any():
         fitting &= (magnitude >= spec.choice.brightest_mag) & (magnitude <= spec.choice.faintest_mag)
     counts["in the range of magnitudes"] = int(fitting.sum())
     fitting &= _red(magnitudes, shapes, fitting, bands=survey.bands, choice=spec.choice)
@@ -193,9 +193,7 @@ def choose_hosts(
             f"No cutout of {', '.join(spec.hosts)} is a host as asked for ({told}). Widen the "
             "choice of hosts."
         )
-    name, bright = columns.compared(
-        magnitude, shapes.flux[:, survey.reference], survey.bands[survey.reference]
-    )
+    name, bright = columns.compared(magnitude, shapes.flux[:, at], survey.bands[at])
     others = columns.that_fulfil(spec.nonlens_where) & ~fitting
     if spec.as_bright:
         others &= in_range_of(bright, bright[fitting])

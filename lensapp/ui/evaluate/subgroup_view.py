@@ -76,8 +76,7 @@ def show_subgroups(ws: Workspace, evaluation: Evaluation, *, threshold: float) -
             table,
             title="Figures of each subgroup",
             caption=f"{evaluation.part} part, at {at_least(threshold)}; in brackets: 95 % limits"
-            f"{_of_objects(evaluation)}. AUROC: "
-            f"of the lenses of each subgroup against {auroc_against(groups)}.",
+            f"{_of_objects(evaluation)}. AUROC: lenses of each subgroup against {auroc_against(groups)}.",
             terms={},
             digits=3,
             file_name="subgroups",

@@ -129,17 +129,21 @@ def _show_folds(status: StudyStatus, entries: list[StudyRun], by_run: Mapping[st
     panels = [panel for panel in curves.PANELS if f"val_{panel.figures[0][1]}" in measured]
     planned = status.study.spec["training"]["epochs"] if status.active else None
     drawn = [curves.Drawn(name, history, planned=planned) for name, history in columns.items()]
+    curves.show_charts(panels, drawn, captions=_captions(panels, entries), key="fold-curves")
+
+
+def _captions(panels: Sequence[curves.Panel], entries: list[StudyRun]) -> list[str]:
+    """Say of each chart which cutouts it is of, and where these have too few non-lenses to tell its rate."""
     nonlenses = [
         int(figures["n"] - figures["n_positive"])
         for entry in entries
         if (figures := entry.info.get("figures")) and "n_positive" in figures
     ]
     few = untold_rate(min(nonlenses)) if nonlenses else ""
-    captions = [
+    return [
         f"validation part of each fold{f'; {few}' if few and panel is curves.FEW_FALSE_POSITIVES else ''}"
         for panel in panels
     ]
-    curves.show_charts(panels, drawn, captions=captions, key="fold-curves")
 
 
 def _columns_of_figures(summary: dict[str, Any]) -> dict[str, Any]:
