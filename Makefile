@@ -9,8 +9,9 @@ run: $(VENV)/run.stamp
 	@echo "Opening the app; the address follows. Ctrl+C ends it."
 	$(BIN)/streamlit run app.py
 
+# Three at once on two cores: many tests wait for processes, and others use the time.
 test: $(VENV)/dev.stamp
-	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder -m "not long and not browser"
+	$(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder -m "not long and not browser"
 
 test-browser: $(VENV)/dev.stamp
 	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder -m "browser and not long"
