@@ -65,7 +65,7 @@ def test_filters_and_live_stretch_follow_the_controls(gallery: GalleryServer, co
     page.select_option(".part select", "score")
     page.wait_for_selector("#tile-0[aria-label*='sky-0199']")
     page.wait_for_url("**sort=score*highest=1")
-    page.wait_for_function("steps => history.length === steps + 2", arg=steps)  # nobody reloads within 0.15 s
+    page.wait_for_function("steps => history.length >= steps + 2", arg=steps)  # nobody reloads within 0.15 s
     page.reload()  # as a colleague's browser opens the link
     page.wait_for_selector("#tile-0[aria-label*='sky-0199']")
     assert page.input_value(".part input") == "score > 0.9"

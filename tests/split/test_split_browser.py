@@ -7,7 +7,7 @@ import pytest
 
 from lensapp.storage import datasets
 from lensapp.storage.workspace import Workspace
-from support.app_in_browser import Server
+from support.app_in_browser import Server, settled
 from support.small_surveys import add_source
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(300)]
@@ -30,6 +30,7 @@ def test_one_press_freezes_after_a_second_source_was_added(server: Server, conte
     page.goto(f"{server.address}/split?sources=a_survey_of_galaxies")
     freeze = page.locator("button", has_text="Freeze this dataset version")
     freeze.wait_for()
+    settled(page)
     chosen = page.locator(".st-key-split-sources")
     before = page.locator(".st-key-split-filter").bounding_box()["y"]
     chosen.locator("input").click()
