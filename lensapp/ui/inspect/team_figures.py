@@ -164,9 +164,12 @@ def _kappa_matrix(team: Team) -> go.Figure:
             colorbar={"title": "κ", "thickness": 12},
         )
     )
-    font = {"color": figures.ink()}
-    for row, column in np.argwhere(text != "").tolist():  # a heat map writes nothing where it has no value
-        figure.add_annotation(x=column, y=row, text=text[row, column], showarrow=False, font=font)
+    look = {"showarrow": False, "font": {"color": figures.ink()}}
+    written = [  # a heat map writes nothing where it has no value
+        {"x": column, "y": row, "text": text[row, column]} | look
+        for row, column in np.argwhere(text != "").tolist()
+    ]
+    figure.update_layout(annotations=written)  # all at once: one by one they take ten times as long
     for axis, shown in ((figure.update_xaxes, names[:-1]), (figure.update_yaxes, names[1:])):
         words = [figures.wrapped(name, most=NAME_LETTERS) for name in shown]
         axis(showgrid=False, tickvals=[*range(len(shown))], ticktext=words)
