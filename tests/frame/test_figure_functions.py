@@ -18,8 +18,8 @@ import pytest
 from lensapp.core.evaluate.compare.overlap import Overlap
 from lensapp.core.evaluate.crossval import RocBand, Spread, ThresholdSpread
 from lensapp.core.evaluate.curves import Confusion
+from lensapp.core.evaluate.intervals import Interval
 from lensapp.core.evaluate.nuisance import Nuisance
-from lensapp.core.evaluate.resampling import Interval
 from lensapp.core.evaluate.score_axis import ScoreAxis
 from lensapp.core.evaluate.selection_function import SelectionFunction
 from lensapp.core.evaluate.subgroups import Subgroup

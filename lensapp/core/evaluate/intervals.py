@@ -6,6 +6,7 @@ Wilson 1927, JASA 22, 209; Brown, Cai & DasGupta 2001, Statistical Science 16, 1
 """
 
 import math
+from dataclasses import dataclass
 from statistics import NormalDist
 
 import numpy as np
@@ -15,6 +16,16 @@ from lensapp.core.errors import InvalidInput
 
 FEW_OF_EACH = 4
 FEW_TRIALS = 30  # below, resamples differ less among each other than other parts of that size would
+SHARE_REPEATS = 2_000
+
+
+@dataclass(frozen=True)
+class Interval:
+    """A figure and the limits that hold it with a confidence of 95 %."""
+
+    value: float
+    low: float
+    high: float
 
 
 def wilson_interval(successes: int, trials: int, *, confidence: float = 0.95) -> tuple[float, float]:
@@ -99,3 +110,27 @@ def draw_anew(number: NDArray[np.int64], *, rng: np.random.Generator, repeats: i
     for repeat in range(repeats):
         drawn[repeat] = np.bincount(kind[rng.integers(0, total, total)], minlength=kinds)
     return drawn
+
+
+def share_interval(
+    accepted: NDArray[np.bool_], members: NDArray[np.bool_], groups: NDArray[np.int64] | None
+) -> Interval:
+    """Return the share of some cutouts that is accepted, with 95 % limits.
+
+    Wilson's, of single cutouts or, where several show one object, of resampled objects, with Wilson's of
+    as many trials as there are objects where these are few or resamples agree.
+    """
+    hits, count = int(accepted[members].sum()), int(members.sum())
+    share = hits / count
+    if groups is None:
+        return Interval(share, *wilson_interval(hits, count))
+    _, unit = np.unique(groups[members], return_inverse=True)
+    if unit.max() + 1 == count:  # each shows an object of its own
+        return Interval(share, *wilson_interval(hits, count))
+    found = np.bincount(unit, weights=accepted[members]).astype(np.int64)
+    # Objects of as many cutouts, as many of them accepted, are alike, and only counted.
+    kinds, numbers = np.unique(np.column_stack([np.bincount(unit), found]), axis=0, return_counts=True)
+    objects = len(found)
+    drawn = np.random.default_rng(0).multinomial(objects, numbers / objects, size=SHARE_REPEATS) @ kinds
+    low, high = np.quantile(drawn[:, 1] / drawn[:, 0], [0.025, 0.975])
+    return Interval(share, *limits_of_draws(share, (float(low), float(high)), objects))

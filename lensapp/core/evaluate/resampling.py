@@ -20,7 +20,7 @@ from scipy.sparse import csr_array
 from lensapp.core.errors import InvalidInput
 from lensapp.core.evaluate.curves import FloatArray, IntArray, ThresholdCounts, checked, count_thresholds
 from lensapp.core.evaluate.delong import auroc_interval, grouped_auroc_interval, paired_auroc_test
-from lensapp.core.evaluate.intervals import FEW_TRIALS, band_of_draws, draw_anew, limits_of_draws
+from lensapp.core.evaluate.intervals import FEW_TRIALS, Interval, band_of_draws, draw_anew, limits_of_draws
 from lensapp.core.evaluate.metrics import (
     FALSE_POSITIVE_RATES,
     auroc,
@@ -42,15 +42,6 @@ FIGURES: Mapping[str, Callable[[ThresholdCounts], float]] = {
     "tpr10": lambda counts: recall_with_fewer_false_positives(counts, limit=10),
     **{f"recall_{rate_aim(rate)}": partial(recall_at_rate, rate=rate) for rate in FALSE_POSITIVE_RATES},
 }
-
-
-@dataclass(frozen=True)
-class Interval:
-    """A figure and the limits that hold it with a confidence of 95 %."""
-
-    value: float
-    low: float
-    high: float
 
 
 @dataclass(frozen=True)

@@ -8,11 +8,11 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from lensapp.core.errors import InvalidInput
-from lensapp.core.evaluate.compare.second_test import share_interval
 from lensapp.core.evaluate.curves import checked, count_thresholds
 from lensapp.core.evaluate.delong import auroc_interval
+from lensapp.core.evaluate.intervals import Interval, share_interval
 from lensapp.core.evaluate.metrics import FALSE_POSITIVE_RATES, auroc, rate_aim, resolves
-from lensapp.core.evaluate.resampling import Interval, figure_intervals
+from lensapp.core.evaluate.resampling import figure_intervals
 
 MOST_NAMES = 20
 USUAL_DIGITS, MOST_DIGITS = 4, 12  # of limits of bins

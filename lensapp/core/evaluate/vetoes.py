@@ -8,8 +8,7 @@ from numpy.typing import ArrayLike
 
 from lensapp.core.errors import InvalidInput
 from lensapp.core.evaluate.curves import checked
-from lensapp.core.evaluate.intervals import wilson_interval
-from lensapp.core.evaluate.resampling import Interval
+from lensapp.core.evaluate.intervals import Interval, wilson_interval
 
 
 @dataclass(frozen=True)

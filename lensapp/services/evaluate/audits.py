@@ -25,7 +25,7 @@ from lensapp.core.evaluate.audits.shortcuts import (
     pixel_measures,
     position_measures,
 )
-from lensapp.core.evaluate.resampling import Interval
+from lensapp.core.evaluate.intervals import Interval
 from lensapp.core.progress import Report, ShouldStop, ignore_progress, never_stop
 from lensapp.core.train.normalisation import about_middle
 from lensapp.job_kinds import AuditPayload

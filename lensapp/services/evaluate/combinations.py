@@ -10,8 +10,9 @@ from numpy.typing import NDArray
 from lensapp.core.errors import InvalidInput
 from lensapp.core.evaluate.combining import learn_combination
 from lensapp.core.evaluate.curves import count_thresholds
+from lensapp.core.evaluate.intervals import Interval
 from lensapp.core.evaluate.metrics import average_precision
-from lensapp.core.evaluate.resampling import Interval, compare_figures, figure_intervals
+from lensapp.core.evaluate.resampling import compare_figures, figure_intervals
 from lensapp.core.train.committees import COMBINATIONS, LEARNED, combined, rank_fractions
 from lensapp.services.evaluate.committees import (
     ScoredTogether,

@@ -23,7 +23,7 @@ from lensapp.core.evaluate.curves import (
 )
 from lensapp.core.evaluate.estimation import EstimateFigures, measure_estimates, recovered_bands
 from lensapp.core.evaluate.histogram import counts_of_many
-from lensapp.core.evaluate.intervals import wilson_band
+from lensapp.core.evaluate.intervals import Interval, wilson_band
 from lensapp.core.evaluate.metrics import (
     COIN,
     DEFAULT_THRESHOLD,
@@ -38,7 +38,7 @@ from lensapp.core.evaluate.metrics import (
 )
 from lensapp.core.evaluate.multiclass import ClassFigures, measure_classes
 from lensapp.core.evaluate.prevalence import purity_at_prevalence
-from lensapp.core.evaluate.resampling import FIGURES, Interval, figure_intervals, purity_band, roc_band
+from lensapp.core.evaluate.resampling import FIGURES, figure_intervals, purity_band, roc_band
 from lensapp.core.evaluate.score_axis import FIRST_AIMS, ScoreAxis, axis_of
 from lensapp.core.once import once
 from lensapp.core.plurals import counted

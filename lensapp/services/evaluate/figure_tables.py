@@ -9,11 +9,11 @@ import pandas as pd
 from lensapp.core.errors import InvalidInput
 from lensapp.core.evaluate.audits.shortcuts import shortcut_words
 from lensapp.core.evaluate.estimation import HEZAVEH_ERRORS, EstimateFigures
-from lensapp.core.evaluate.intervals import wilson_interval
+from lensapp.core.evaluate.intervals import Interval, wilson_interval
 from lensapp.core.evaluate.multiclass import ClassFigures
 from lensapp.core.evaluate.nuisance import Nuisance
 from lensapp.core.evaluate.prevalence import Expectation, SurveySpec
-from lensapp.core.evaluate.resampling import REPEATS, Interval
+from lensapp.core.evaluate.resampling import REPEATS
 from lensapp.core.evaluate.score_axis import AIM_LABELS, threshold_text
 from lensapp.core.evaluate.subgroups import Subgroup
 from lensapp.core.evaluate.vetoes import VetoFigures

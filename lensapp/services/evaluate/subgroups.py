@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lensapp.core.errors import InvalidInput
-from lensapp.core.evaluate.resampling import Interval
+from lensapp.core.evaluate.intervals import Interval
 from lensapp.core.evaluate.subgroups import Subgroup, by_subgroup, subgroup_figures
 from lensapp.services.data.filters import is_magnitude
 from lensapp.services.evaluate.evaluation import Evaluation

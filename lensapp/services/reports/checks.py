@@ -8,9 +8,8 @@ from typing import Any
 import pandas as pd
 
 from lensapp.core.errors import InvalidInput, NotFound
-from lensapp.core.evaluate.intervals import wilson_interval
+from lensapp.core.evaluate.intervals import Interval, wilson_interval
 from lensapp.core.evaluate.nuisance import Nuisance
-from lensapp.core.evaluate.resampling import Interval
 from lensapp.core.evaluate.score_axis import at_least
 from lensapp.core.evaluate.selection_function import HUMAN, JOINT, NETWORK, SelectionFunction
 from lensapp.core.evaluate.vetoes import VetoFigures

@@ -8,7 +8,7 @@ import plotly.graph_objects as go
 from numpy.typing import NDArray
 
 from lensapp.core.evaluate.curves import Confusion
-from lensapp.core.evaluate.resampling import Interval
+from lensapp.core.evaluate.intervals import Interval
 from lensapp.core.evaluate.score_axis import ScoreAxis
 from lensapp.core.train.tasks import target_symbol
 from lensapp.services.evaluate.figure_tables import with_limits

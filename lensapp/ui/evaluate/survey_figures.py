@@ -10,7 +10,7 @@ import plotly.graph_objects as go
 from numpy.typing import NDArray
 from plotly.subplots import make_subplots
 
-from lensapp.core.evaluate.resampling import Interval
+from lensapp.core.evaluate.intervals import Interval
 from lensapp.core.evaluate.score_axis import ScoreAxis
 from lensapp.core.evaluate.subgroups import Subgroup
 from lensapp.services.evaluate.expectations import person_time

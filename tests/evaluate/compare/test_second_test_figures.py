@@ -8,7 +8,8 @@ from scipy.stats import binom, binomtest, fisher_exact
 from sqlalchemy import insert, update
 
 from lensapp.cli import main
-from lensapp.core.evaluate.compare.second_test import operating_points, share_interval
+from lensapp.core.evaluate.compare.second_test import operating_points
+from lensapp.core.evaluate.intervals import share_interval
 from lensapp.core.split.splits import SECOND_TEST
 from lensapp.learning.score.evaluation import evaluate_run
 from lensapp.services.evaluate.compare.second_test import points_table, second_test

@@ -7,12 +7,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lensapp.core.evaluate.curves import FloatArray, count_thresholds
-from lensapp.core.evaluate.intervals import limits_of_draws, wilson_interval
+from lensapp.core.evaluate.intervals import Interval, share_interval
 from lensapp.core.evaluate.metrics import FALSE_POSITIVE_RATES, rate_aim, resolves
-from lensapp.core.evaluate.resampling import Interval
 
 RATES = (1e-1, *FALSE_POSITIVE_RATES)
-REPEATS = 2_000
 
 
 @dataclass(frozen=True)
@@ -110,25 +108,3 @@ def operating_points(
 
 def _both_ways(accepted: NDArray[np.bool_]) -> list[int]:
     return [int(accepted.sum()), int((~accepted).sum())]
-
-
-def share_interval(
-    accepted: NDArray[np.bool_], members: NDArray[np.bool_], groups: NDArray[np.int64] | None
-) -> Interval:
-    """Return the share of some cutouts that is accepted, with 95 % limits.
-
-    Wilson's, of single cutouts or, where several show one object, of resampled objects, with Wilson's of
-    as many trials as there are objects where these are few or resamples agree.
-    """
-    hits, count = int(accepted[members].sum()), int(members.sum())
-    share = hits / count
-    if groups is None:
-        return Interval(share, *wilson_interval(hits, count))
-    _, unit = np.unique(groups[members], return_inverse=True)
-    if unit.max() + 1 == count:  # each shows an object of its own
-        return Interval(share, *wilson_interval(hits, count))
-    size, found = np.bincount(unit), np.bincount(unit, weights=accepted[members])
-    objects = len(size)
-    drawn = np.random.default_rng(0).multinomial(objects, np.full(objects, 1 / objects), size=REPEATS)
-    low, high = np.quantile((drawn @ found) / (drawn @ size), [0.025, 0.975])
-    return Interval(share, *limits_of_draws(share, (float(low), float(high)), objects))

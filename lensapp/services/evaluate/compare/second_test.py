@@ -8,7 +8,7 @@ import pandas as pd
 
 from lensapp.core.errors import NotFound
 from lensapp.core.evaluate.compare.second_test import OperatingPoint, operating_points
-from lensapp.core.evaluate.resampling import Interval
+from lensapp.core.evaluate.intervals import Interval
 from lensapp.core.evaluate.score_axis import AIM_LABELS
 from lensapp.core.split.splits import SECOND_TEST
 from lensapp.services.evaluate.evaluation import Evaluation, load_evaluation
