@@ -43,7 +43,7 @@ def graded_lenses(ws: Workspace, searched: Sequence[Source]) -> GradedLenses | N
 
     None also of so few cutouts that they stand for no survey.
     """
-    own = [one for one in searched if not is_labelled(ws, one)]
+    own = _unlabelled(ws, searched)
     galaxies = sum(count_cutouts(ws, one) for one in own)
     lenses = sum(grade in LENS_GRADES for grade in grades_of(ws, own).values()) if own else 0
     return GradedLenses(lenses, galaxies) if 0 < lenses < galaxies >= LEAST_GALAXIES else None
@@ -51,15 +51,21 @@ def graded_lenses(ws: Workspace, searched: Sequence[Source]) -> GradedLenses | N
 
 def graded_where_scored(ws: Workspace, run: Run) -> GradedLenses | None:
     """Return what was graded as lenses in the sources that a run scored, as `graded_lenses`."""
-    scored = stored_scores.scored_sources(ws, run.id)
-    return graded_lenses(ws, [sources.source_by_id(ws.database, key) for key in scored])
+    return graded_lenses(ws, _scored_by(ws, run))
 
 
 def galaxies_where_scored(ws: Workspace, run: Run) -> int | None:
     """Return how many galaxies the sources without labels have that a run scored; None of too few."""
-    scored = [sources.source_by_id(ws.database, key) for key in stored_scores.scored_sources(ws, run.id)]
-    galaxies = sum(count_cutouts(ws, one) for one in scored if not is_labelled(ws, one))
+    galaxies = sum(count_cutouts(ws, one) for one in _unlabelled(ws, _scored_by(ws, run)))
     return galaxies if galaxies >= LEAST_GALAXIES else None
+
+
+def _scored_by(ws: Workspace, run: Run) -> list[Source]:
+    return [sources.source_by_id(ws.database, key) for key in stored_scores.scored_sources(ws, run.id)]
+
+
+def _unlabelled(ws: Workspace, searched: Sequence[Source]) -> list[Source]:
+    return [one for one in searched if not is_labelled(ws, one)]
 
 
 def blind_tests_of(rates: MeasuredRates | None, survey: SurveySpec) -> BlindTests | None:

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lensapp.core.data.flux_units import REFERENCE_ZERO_POINT_MAG
-from lensapp.core.train.own_noise import noise_outliers, sky_sigma
+from lensapp.core.train.own_noise import FEWEST_COMPARED, noise_outliers, sky_sigma
 from lensapp.simulation.deflectors import DISPERSION_RANGE_KM_S, EVOLUTION_MAG_PER_REDSHIFT
 from lensapp.simulation.populations import PASSIVE_COLOURS, PASSIVE_REDSHIFTS
 from lensapp.simulation.sky_model import MAD_TO_SIGMA, middle_of
@@ -20,7 +20,6 @@ FloatArray = NDArray[np.float64]
 APERTURE_ARCSEC, TOTAL_ARCSEC = 1.5, 4.0
 MARK_SIGMA, DARK_MARK_SIGMA, MARK_PIXELS = 5.0, 8.0, 12
 OUTSHINING, OUTSHINING_ARCSEC = 10.0, 2.5  # times the light of a host's brightest pixel; from its middle
-FEWEST_COMPARED = 8  # cutouts that tell which noise is odd
 FLAT_SHARE = 0.05  # of the pixels that are just like their neighbour: beyond the edge of the data
 LACKING = 0.1  # of the light that a galaxy's colour lets expect in another band: 2.5 mag bluer or redder
 SHAPE_WINDOW_ARCSEC, MOST_ELLIPTICITY, MOST_OFF_CENTRE_ARCSEC = 1.0, 0.35, 0.5
@@ -29,7 +28,18 @@ BAND_NM = {"u": 355.0, "g": 480.0, "r": 623.0, "i": 760.0, "z": 870.0, "y": 960.
 
 
 @dataclass(frozen=True, eq=False)
-class HostShapes:
+class _OfGalaxies:
+    """Arrays that begin with the galaxies, (n, …)."""
+
+    @classmethod
+    def joined(cls, parts: Sequence[Self]) -> Self:
+        """Return what holds of the galaxies of several parts, one after another."""
+        names = [field.name for field in fields(cls)]
+        return cls(**{name: np.concatenate([getattr(part, name) for part in parts]) for name in names})
+
+
+@dataclass(frozen=True, eq=False)
+class HostShapes(_OfGalaxies):
     """Galaxies in the middle of cutouts, each field (n,) or per band (n, bands).
 
     Attributes
@@ -50,15 +60,9 @@ class HostShapes:
     x_arcsec: FloatArray
     y_arcsec: FloatArray
 
-    @classmethod
-    def joined(cls, parts: Sequence[Self]) -> Self:
-        """Return the galaxies of several parts one after another."""
-        names = [field.name for field in fields(cls)]
-        return cls(**{name: np.concatenate([getattr(part, name) for part in parts]) for name in names})
-
 
 @dataclass(frozen=True, eq=False)
-class Artefacts:
+class Artefacts(_OfGalaxies):
     """What spoils cutouts as hosts, each field (n,) or per band (n, bands).
 
     Attributes
@@ -78,18 +82,11 @@ class Artefacts:
     flat: FloatArray
     noise: FloatArray
 
-    @classmethod
-    def joined(cls, parts: Sequence[Self]) -> Self:
-        """Return those of several parts one after another."""
-        names = [field.name for field in fields(cls)]
-        return cls(**{name: np.concatenate([getattr(part, name) for part in parts]) for name in names})
-
     @property
     def unclean(self) -> NDArray[np.bool_]:
         """Which have a star, an edge, or a noise that stands out from that of the others."""
-        spoilt = self.outshone | (
-            self.flat > np.median(self.flat) + FLAT_SHARE
-        )  # whole numbers are often flat
+        flat = self.flat > np.median(self.flat) + FLAT_SHARE  # whole numbers are often flat
+        spoilt = self.outshone | flat
         return spoilt | noise_outliers(self.noise) if len(self.noise) >= FEWEST_COMPARED else spoilt
 
 

@@ -112,6 +112,16 @@ def dataset_by_id(database: Database, dataset_id: int) -> Dataset:
     return find_by_id(database, tables.datasets, Dataset, dataset_id, what="dataset")
 
 
+def earlier_versions(database: Database, dataset: Dataset) -> list[Dataset]:
+    """Return the versions that one came from, the nearest first."""
+    line: list[Dataset] = []
+    before = dataset.parent_id
+    while before is not None:
+        line.append(dataset_by_id(database, before))
+        before = line[-1].parent_id
+    return line
+
+
 def list_datasets(database: Database, *, without_sources: bool = False) -> list[Dataset]:
     """Return every dataset version, newest first.
 

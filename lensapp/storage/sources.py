@@ -60,9 +60,14 @@ TABLE_COLUMNS = (
 )
 
 
+def hosts_of(source: Source) -> tuple[str, ...]:
+    """Return the names of the sources on whose cutouts lenses were painted; none where none were."""
+    return tuple(source.spec.get("hosts", ())) if source.kind == PAINTED else ()
+
+
 def is_painted_on(source: Source, host_name: str) -> bool:
     """Whether a source holds lenses painted on cutouts of another, and its non-lenses."""
-    return source.kind == PAINTED and host_name in source.spec.get("hosts", ())
+    return host_name in hosts_of(source)
 
 
 def create_source(

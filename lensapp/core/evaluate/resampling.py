@@ -99,7 +99,7 @@ def figure_intervals(
     drawn = resampled_figures(truth, values[:, None], rng=rng, groups=groups, repeats=repeats)[:, 0]
     limits = _with_limits(counts, drawn)
     numbers = np.unique(np.asarray(groups), return_inverse=True)[1].ravel()
-    if min(len(np.unique(numbers[one])) for one in (truth, ~truth)) < FEW_TRIALS:
+    if min(np.count_nonzero(np.bincount(numbers[one])) for one in (truth, ~truth)) < FEW_TRIALS:
         one, (low, high) = limits["auroc"], grouped_auroc_interval(truth, values, numbers)
         limits["auroc"] = Interval(one.value, min(one.low, low), max(one.high, high))
     return limits

@@ -12,6 +12,7 @@ MOST_OFF = 5.0
 """Factor by which a survey's noise maps may differ from what pixels show; resampling alone makes it two."""
 
 FEWEST_PIXELS = 16
+FEWEST_COMPARED = 8  # cutouts that tell which noise stands out
 OUTSTANDING, LEAST_NOISIER = 4.0, 1.2  # scatters of the others; times the usual noise
 FAR = 1e30
 

@@ -49,19 +49,13 @@ class HastyVotes:
             return ""
         names, pace = ", ".join(self.inspectors), f"of less than {LEAST_SECONDS:g} s each"
         rest = f", {self.rest} of them given to the rest of a page at once" if self.rest else ""
-        comma = "," if rest else ""
         if self.left_out:
-            return (
-                f"{counted(self.votes, 'vote')} {pace} by {names}{rest}{comma} {_are(self.votes)} left out."
-            )
+            are = f"{',' if rest else ''} {'is' if self.votes == 1 else 'are'}"
+            return f"{counted(self.votes, 'vote')} {pace} by {names}{rest}{are} left out."
         alone = f" {counted(self.alone, 'label')} would have no other vote." if self.alone else ""
         behind = f"{self.votes} of the {counted(self.of_votes, 'vote')} behind these labels"
         took = f"took less than {LEAST_SECONDS:g} s each, by {names}{rest}"
         return f"{behind} {took}: too fast to see a picture.{alone}"
-
-
-def _are(count: int) -> str:
-    return "is" if count == 1 else "are"
 
 
 @dataclass(frozen=True)
@@ -73,6 +67,10 @@ class Hasty:
 
     def __bool__(self) -> bool:
         return bool(self.votes)
+
+    def count_of_rest(self, some: Sequence[Vote]) -> int:
+        """Return how many of some votes were given to the rest of a page."""
+        return sum(vote.id in self.of_rest for vote in some)
 
 
 def part_hasty(votes: Sequence[Vote]) -> tuple[list[Vote], Hasty]:
@@ -92,9 +90,7 @@ def part_hasty(votes: Sequence[Vote]) -> tuple[list[Vote], Hasty]:
 def left_out_of(hasty: Hasty) -> HastyVotes:
     """Return what is left out with the hasty votes."""
     cast = [hasty.votes[row] for row in last_votes(hasty.votes).tolist()]
-    names = tuple(sorted({vote.inspector for vote in cast}))
-    rest = sum(vote.id in hasty.of_rest for vote in cast)
-    return HastyVotes(len(cast), 0, 0, names, left_out=True, rest=rest)
+    return HastyVotes(len(cast), 0, 0, _whose(cast), left_out=True, rest=hasty.count_of_rest(cast))
 
 
 def behind_labels(votes: Sequence[Vote], hasty: Hasty, cutout_ids: NDArray[np.int64]) -> HastyVotes:
@@ -104,11 +100,11 @@ def behind_labels(votes: Sequence[Vote], hasty: Hasty, cutout_ids: NDArray[np.in
     found = [vote for vote in behind if vote.id in too_fast]
     each, quick = Counter(vote.cutout_id for vote in behind), Counter(vote.cutout_id for vote in found)
     alone = sum(count == each[cutout] for cutout, count in quick.items())
-    names, rest = (
-        tuple(sorted({vote.inspector for vote in found})),
-        sum(vote.id in hasty.of_rest for vote in found),
-    )
-    return HastyVotes(len(found), len(behind), alone, names, rest=rest)
+    return HastyVotes(len(found), len(behind), alone, _whose(found), rest=hasty.count_of_rest(found))
+
+
+def _whose(votes: Sequence[Vote]) -> tuple[str, ...]:
+    return tuple(sorted({vote.inspector for vote in votes}))
 
 
 def has_hasty(ws: Workspace, review_names: Sequence[str]) -> bool:

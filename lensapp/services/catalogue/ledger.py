@@ -111,9 +111,8 @@ def ledger(ws: Workspace, run_name: str) -> RunLedger:
         When the run does not exist.
     """
     run = runs.get_run(ws.database, run_name)
-    versions = [datasets.dataset_by_id(ws.database, run.dataset_id)]
-    while (parent_id := versions[-1].parent_id) is not None:
-        versions.append(datasets.dataset_by_id(ws.database, parent_id))
+    version = datasets.dataset_by_id(ws.database, run.dataset_id)
+    versions = [version, *datasets.earlier_versions(ws.database, version)]
     warm_starts = [run]
     while (initial := warm_starts[-1].initial_run_id) is not None:
         warm_starts.append(runs.run_by_id(ws.database, initial))

@@ -8,12 +8,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from lensapp.core.brightness import in_range_of, preferred_magnitude, where_known
+from lensapp.core.brightness import in_range_of, where_known
 from lensapp.core.data.column_names import column_label
 from lensapp.core.data.paint_spec import HostChoice, PaintSpec
 from lensapp.core.errors import BandMismatch, InvalidInput
 from lensapp.core.once import once
 from lensapp.core.sampling import evenly_spread
+from lensapp.services.data.source_tables import magnitude_name
 from lensapp.simulation.host_galaxies import (
     Artefacts,
     HostShapes,
@@ -49,7 +50,6 @@ MOST_MASKED = 0.02
 UNMARKED = "without trails or bad columns"
 CLEAN = "without bright stars or edges"  # nor a noise that stands out
 WHOLE = "with at most 2 % of pixels masked"  # a cut, by which it is told how many are left
-LOOKED_AT = 1000  # cutouts whose properties tell which magnitudes there are
 RED_MARGIN_MAG, NEAREST_REDSHIFT, RED_SHARE = 0.2, 0.2, 1 / 3
 REDSHIFT_COLUMNS = (
     "redshift", "z_spec", "zspec", "z_phot", "zphot", "photo_z", "photoz", "z_best", "z_photo", "z",
@@ -439,10 +439,7 @@ class Columns:
 
     def compared(self, magnitude: FloatArray, flux: FloatArray, band: str) -> tuple[str, FloatArray]:
         """Return by which magnitudes (n,) a split compares classes, and their name; else those of a band."""
-        first = sources.cutout_columns(
-            self.ws.database, [one.id for one in self.sources], columns=("properties",), limit=LOOKED_AT
-        )
-        name = preferred_magnitude({key for properties in first["properties"] for key in properties})
+        name = magnitude_name(self.ws, [one.id for one in self.sources])
         if name is not None and np.isfinite(listed := where_known(self.values(name))).any():
             return column_label(name), listed
         if np.isfinite(magnitude).any():

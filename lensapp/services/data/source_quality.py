@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from lensapp.core.data.flux_units import REFERENCE_ZERO_POINT_MAG, factor_of_zero_point
 from lensapp.core.plurals import imported_of
-from lensapp.core.train.own_noise import noise_outliers, sky_sigma
+from lensapp.core.train.own_noise import FEWEST_COMPARED, noise_outliers, sky_sigma
 from lensapp.services.data.object_search import left_out_sentence, reasons_in_words
 from lensapp.services.data.painting import LENS, nonlenses_in_words
 from lensapp.services.data.source_tables import (
@@ -28,7 +28,6 @@ from lensapp.storage.workspace import Workspace
 FloatArray = NDArray[np.float64]
 COMMON_ZERO_POINT_MAG = 27.0  # where those of cutouts or bands differ
 SIGNIFICANT, MOST_DECIMALS = 3, 4
-FEWEST_COMPARED = 8  # cutouts
 SMALLEST_WRITTEN, LARGEST_WRITTEN = 1e-3, 1e5
 
 

@@ -215,7 +215,7 @@ def show_the_same(one: Source, other: Source, named: Mapping[str, Source]) -> bo
 def _shown_by(source: Source, named: Mapping[str, Source]) -> set[str]:
     """Return the names of the sources whose pixels one holds, itself among them."""
     own = found_in(source, named)
-    hosts = [named[name] for name in named if sources.is_painted_on(own, name)]
+    hosts = [named[name] for name in sources.hosts_of(own) if name in named]
     return {own.name}.union(*(_shown_by(host, named) for host in hosts))
 
 

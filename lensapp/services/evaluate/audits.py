@@ -4,6 +4,7 @@ import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
+from itertools import product
 from typing import Any
 
 import numpy as np
@@ -254,7 +255,7 @@ def _realism(ws: Workspace, run: Run, dataset: Dataset, spec: AuditSpec) -> list
     simulated = [source for source in own if words[source.name]]
     labels = {source.name: label_counts(ws, source) for source in (*own, *other)}
     outcomes = []
-    for first, second in ((first, second) for second in simulated for first in real.values()):
+    for second, first in product(simulated, real.values()):
         pair = first.name, second.name
         if tells_nothing(first, second, named, labels):
             reason = (

@@ -140,11 +140,9 @@ def certain_cutouts(ws: Workspace, members: Columns) -> NDArray[np.int64]:
     every = {source.name: source for source in sources.list_sources(ws.database)}
 
     def is_simulated(source: Source) -> bool:
-        hosts = [every.get(name) for name in source.spec.get("hosts", ())]
-        on_simulated = all(host is not None and host.kind == sources.SIMULATED for host in hosts)
-        return source.kind == sources.SIMULATED or (
-            source.kind == sources.PAINTED and bool(hosts) and on_simulated
-        )
+        hosts = [every.get(name) for name in sources.hosts_of(source)]
+        on_simulated = (host is not None and host.kind == sources.SIMULATED for host in hosts)
+        return source.kind == sources.SIMULATED or (bool(hosts) and all(on_simulated))
 
     simulated = [source.id for source in every.values() if is_simulated(source)]
     painted = [source.id for source in every.values() if source.kind == sources.PAINTED]

@@ -9,9 +9,10 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from lensapp.core.brightness import preferred_magnitude, where_known
+from lensapp.core.brightness import where_known
 from lensapp.core.errors import BandMismatch, InvalidInput, SizeMismatch
 from lensapp.core.split.splits import CutoutTable, Grouping, SplitSpec, group_cutouts
+from lensapp.services.data.source_tables import magnitude_name
 from lensapp.services.split.middle_of_larger import with_prints_of_middle
 from lensapp.services.split.shared_sky import SkyTree
 from lensapp.storage import sources
@@ -31,7 +32,6 @@ TABLE_COLUMNS = (
     "pixels_digest",
 )
 PIXEL_SCALE_TOLERANCE = 0.01
-LOOKED_AT = 1000  # cutouts whose properties tell which magnitudes there are
 
 
 @dataclass(frozen=True, eq=False)
@@ -166,19 +166,14 @@ def _sky(ws: Workspace, used: tuple[tuple[int, str, float], ...]) -> SkyTree:
 def _labelled_table(ws: Workspace, used: tuple[tuple[int, str, float], ...]) -> LabelledTable:
     names = {key: name for key, name, _ in used}
     columns = sources.cutout_columns(ws.database, list(names), columns=TABLE_COLUMNS, labelled_only=True)
-    first = sources.cutout_columns(
-        ws.database, list(names), columns=("properties",), labelled_only=True, limit=LOOKED_AT
-    )
-    magnitude_name = preferred_magnitude({key for properties in first["properties"] for key in properties})
+    named = magnitude_name(ws, list(names), labelled_only=True)
     magnitude = np.full(len(columns["id"]), np.nan)
-    if magnitude_name is not None:
-        magnitude = where_known(
-            sources.property_column(ws.database, list(names), magnitude_name, labelled_only=True)
-        )
+    if named is not None:
+        magnitude = where_known(sources.property_column(ws.database, list(names), named, labelled_only=True))
     kinds = Counter(columns["label"].tolist())
     of_version = [sources.source_by_id(ws.database, key) for key, _, _ in used]
     table = as_table(with_prints_of_middle(ws, columns, of_version), names)
-    return LabelledTable(columns["id"], table, columns["pixels_digest"], magnitude, magnitude_name, kinds)
+    return LabelledTable(columns["id"], table, columns["pixels_digest"], magnitude, named, kinds)
 
 
 @lru_cache(maxsize=8)

@@ -9,7 +9,7 @@ from lensapp.core.train.network_specs import network_title
 from lensapp.services.train.run_notes import ARCHIVED, STARRED
 from lensapp.services.train.runs import RunStatus, has_recipe
 from lensapp.services.train.starter import REMARK, is_starter
-from lensapp.storage import studies
+from lensapp.storage import datasets, studies
 from lensapp.storage.records import Dataset, Run
 from lensapp.storage.workspace import Workspace
 
@@ -47,6 +47,13 @@ class RunRow:
 def study_of_runs(ws: Workspace) -> dict[int, str]:
     """Return the study of each fold and trial by the run's key."""
     return studies.study_names_by_run(ws.database)
+
+
+def trained_along(ws: Workspace, trained: Sequence[Run], dataset: Dataset) -> list[Run]:
+    """Return which runs were trained on a version or on one that it came from, without those of studies."""
+    line = {one.id for one in (dataset, *datasets.earlier_versions(ws.database, dataset))}
+    in_studies = study_of_runs(ws)
+    return [run for run in trained if run.dataset_id in line and run.id not in in_studies]
 
 
 def studies_last(ws: Workspace, runs: Sequence[Listed]) -> list[Listed]:

@@ -118,10 +118,7 @@ def _settings(sources: list[Source]) -> tuple[PaintSpec | None, bool]:
         placeholder=suggestion,
         help="Of the new source; empty takes the name shown.",
     )
-    refused, buttons = (
-        st.container(),
-        st.container(horizontal=True),
-    )  # above the tabs, so that they stay in sight
+    refused, buttons = st.container(), st.container(horizontal=True)  # above the tabs, so in sight
     entered = {"hosts": tuple(hosts), **_tabs(ready)}
     with buttons:
         tried = st.button("Preview", icon=":material/visibility:", key="paint-try")

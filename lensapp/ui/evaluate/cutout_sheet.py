@@ -74,6 +74,12 @@ def shown_in_words(count: int, limit: int) -> str:
     return f"; the first {number(limit)} are shown" if count > limit else ""
 
 
+def say_if_cut(count: int, limit: int) -> None:
+    """Say below a sheet of cutouts how many there are where only the first are shown."""
+    if count > limit:
+        st.caption(f"The first {number(limit)} of {number(count)} are shown.")
+
+
 def open_in_gallery(ws: Workspace, cutout_ids: Sequence[int], *, name: str, run_name: str) -> None:
     """Make a review of cutouts in their order and open it."""
     try:

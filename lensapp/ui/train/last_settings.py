@@ -12,7 +12,7 @@ from lensapp.core.train.training_spec import TrainingSpec
 from lensapp.services.train import runs
 from lensapp.services.train.beginnings import OF_BEGINNING, from_scratch, scratch_in_words
 from lensapp.services.train.durations import learning_of
-from lensapp.services.train.run_listing import study_of_runs
+from lensapp.services.train.run_listing import trained_along
 from lensapp.services.train.starter import is_starter
 from lensapp.storage.records import Dataset, Run
 from lensapp.storage.workspace import Workspace
@@ -33,21 +33,8 @@ def last_by_recipe(ws: Workspace, trained: Sequence[Run], dataset: Dataset) -> d
 
     A training is by the recipe of which it changed least. Folds and trials of studies do not count.
     """
-    by_id = {one.id: one for one in runs.training_datasets(ws)}
-    line: list[int] = []
-    before: int | None = dataset.id
-    while before is not None and before in by_id:
-        line.append(before)
-        before = by_id[before].parent_id
-    in_studies = study_of_runs(ws)
-    own = [
-        run
-        for run in trained
-        if run.dataset_id in line
-        and run.id not in in_studies
-        and runs.has_recipe(run)
-        and not is_starter(run)
-    ]
+    along = trained_along(ws, trained, dataset)
+    own = [run for run in along if runs.has_recipe(run) and not is_starter(run)]
     last: dict[str, Run] = {}
     recipes = recipes_offered(None)
     for run in own[:SEARCHED]:

@@ -63,11 +63,8 @@ def _better_before(ws: Workspace, run: Run) -> Run | None:
     own = auroc_on_test(run)
     if own is None:
         return None
-    parents = {one.id: one.parent_id for one in datasets.list_datasets(ws.database)}
-    line, before = [], parents.get(run.dataset_id)
-    while before is not None:
-        line.append(before)
-        before = parents.get(before)
+    version = datasets.dataset_by_id(ws.database, run.dataset_id)
+    line = {one.id for one in datasets.earlier_versions(ws.database, version)}
     trials = study_names_by_run(ws.database) if line else {}
     ahead = [
         (auroc, one)

@@ -33,14 +33,13 @@ def run_before(ws: Workspace, run: Run, *, part: str = "test") -> str | None:
     """
     comparable = set(comparable_runs(ws, run, part=part))
     candidates = [other for other in runs.list_runs(ws.database) if other.name in comparable]
-    parent_id = datasets.dataset_by_id(ws.database, run.dataset_id).parent_id
-    while parent_id is not None:
-        of_version = [other for other in candidates if other.dataset_id == parent_id]
+    version = datasets.dataset_by_id(ws.database, run.dataset_id)
+    for earlier in datasets.earlier_versions(ws.database, version):
+        of_version = [other for other in candidates if other.dataset_id == earlier.id]
         of_version.sort(key=lambda other: (other.id != run.initial_run_id, -other.created_at))
         for other in of_version:
             if measured_alike(ws, [run.name, other.name], part=part):
                 return other.name
-        parent_id = datasets.dataset_by_id(ws.database, parent_id).parent_id
     return None
 
 

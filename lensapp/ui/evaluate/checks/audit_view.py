@@ -25,7 +25,7 @@ from lensapp.storage.workspace import Workspace
 from lensapp.ui.data.realism import show_result
 from lensapp.ui.evaluate.checks.audit_example import show_example
 from lensapp.ui.evaluate.checks.audit_figures import height_of, shortcut_figure, suspects_figure
-from lensapp.ui.evaluate.cutout_sheet import show_cutouts
+from lensapp.ui.evaluate.cutout_sheet import say_if_cut, show_cutouts
 from lensapp.ui.evaluate.tables import show_table
 from lensapp.ui.shared import figures
 from lensapp.ui.shared.forms import spec_form
@@ -221,8 +221,7 @@ def _sheet(
         run_name=run.name,
         key=f"audit-{name}",
     )
-    if len(cutout_ids) > limit:
-        st.caption(f"The first {number(limit)} of {number(len(cutout_ids))} are shown.")
+    say_if_cut(len(cutout_ids), limit)
 
 
 def _show_shift(ws: Workspace, run: Run, found: dict[str, Any]) -> None:

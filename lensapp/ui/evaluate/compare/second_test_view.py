@@ -17,7 +17,7 @@ from lensapp.services.evaluate.evaluation import Evaluation
 from lensapp.services.evaluate.figure_tables import with_limits
 from lensapp.storage.records import Cutout
 from lensapp.storage.workspace import Workspace
-from lensapp.ui.evaluate.cutout_sheet import show_cutouts
+from lensapp.ui.evaluate.cutout_sheet import say_if_cut, show_cutouts
 from lensapp.ui.evaluate.tables import show_table
 from lensapp.ui.shared.widgets import number
 
@@ -72,8 +72,7 @@ def show_second_test(ws: Workspace, evaluation: Evaluation) -> None:
             run_name=both.second.run,
             key="second-test-missed",
         )
-        if len(ids) > SHOWN:
-            st.caption(f"The first {number(SHOWN)} of {number(len(ids))} are shown.")
+        say_if_cut(len(ids), SHOWN)
 
 
 def show_second_tests(ws: Workspace, runs: Sequence[str]) -> None:
