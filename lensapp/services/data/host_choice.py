@@ -14,7 +14,7 @@ from lensapp.core.data.paint_spec import HostChoice, PaintSpec
 from lensapp.core.errors import BandMismatch, InvalidInput
 from lensapp.core.once import once
 from lensapp.core.sampling import evenly_spread
-from lensapp.services.data.source_tables import magnitude_name
+from lensapp.services.data.magnitudes import magnitude_name
 from lensapp.simulation.host_galaxies import (
     Artefacts,
     HostShapes,

@@ -8,19 +8,16 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from lensapp.core.brightness import preferred_magnitude
 from lensapp.core.data import imaging
 from lensapp.core.data.conditions import Texts
 from lensapp.core.sampling import evenly_spread
 from lensapp.services.data.pictures import sample_levels
-from lensapp.storage import sources
 from lensapp.storage.columns.source_columns import column_infos, cutout_columns, read_columns
 from lensapp.storage.cutouts import open_cutouts
 from lensapp.storage.records import Source
 from lensapp.storage.workspace import Workspace
 
 SAMPLE = 256
-LOOKED_AT = 1000  # cutouts whose properties tell which magnitudes there are
 HEADINGS = {
     "candidate_id": "candidate",
     "ra_deg": "ra (deg)",
@@ -30,14 +27,6 @@ HEADINGS = {
 }
 LAST_HEADINGS = {"position_from": "position from", "parent": "parent", "masked_fraction": "masked"}
 FEW_VALUES = ("label", "object_class", "position_from")
-
-
-def magnitude_name(ws: Workspace, source_ids: Sequence[int], *, labelled_only: bool = False) -> str | None:
-    """Return the column of magnitudes by which classes of cutouts are compared, None without any."""
-    first = sources.cutout_columns(
-        ws.database, source_ids, columns=("properties",), labelled_only=labelled_only, limit=LOOKED_AT
-    )
-    return preferred_magnitude({key for properties in first["properties"] for key in properties})
 
 
 def column_of(ws: Workspace, source: Source, name: str) -> NDArray[Any]:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from lensapp.core.brightness import where_known
 from lensapp.core.errors import BandMismatch, InvalidInput, SizeMismatch
 from lensapp.core.split.splits import CutoutTable, Grouping, SplitSpec, group_cutouts
-from lensapp.services.data.source_tables import magnitude_name
+from lensapp.services.data.magnitudes import magnitude_name
 from lensapp.services.split.middle_of_larger import with_prints_of_middle
 from lensapp.services.split.shared_sky import SkyTree
 from lensapp.storage import sources
