@@ -16,7 +16,7 @@ from lensapp.services.data.painting import KIND as PAINTING
 from lensapp.services.data.sources import is_labelled, label_counts, ready_sources
 from lensapp.services.evaluate.compare.better_told import BetterRun, better_told
 from lensapp.services.inspect.queues import create_review
-from lensapp.services.inspect.vote_log import graded_candidates
+from lensapp.services.inspect.vote_log import graded_candidates, graded_since
 from lensapp.services.round_stages import STAGES, RoundStage, stages_of
 from lensapp.services.score.scores import name_for_best
 from lensapp.services.selected_chain import Chain, Kind, chain_of, done_of_source, reads, trained_on
@@ -24,7 +24,7 @@ from lensapp.services.split.datasets import freeze_split
 from lensapp.services.split.previews import complements_of
 from lensapp.services.train import runs as trainings
 from lensapp.services.train.starter import install_starter, is_starter, starter_bands
-from lensapp.storage import datasets, reviews, runs, sources
+from lensapp.storage import datasets, runs, sources
 from lensapp.storage.columns.source_columns import cutout_columns
 from lensapp.storage.records import Dataset, Job, Review, Run, Source
 from lensapp.storage.scores import stored_scores
@@ -254,8 +254,7 @@ def _version_with_votes(ws: Workspace, review: Review, source: Source) -> Datase
 
 
 def _voted_since(ws: Workspace, review: Review, version: Dataset) -> bool:
-    voted = reviews.votes_since(ws.database, version.created_at)
-    return any(review_id == review.id for _, review_id, *_ in voted)
+    return any(one.review_id == review.id for one in graded_since(ws, version.created_at))
 
 
 def _goes_on_with(ws: Workspace, version: Dataset, source: Source) -> NextStep:

@@ -9,6 +9,7 @@ from lensapp.core.acting import THIS_MACHINE
 from lensapp.core.plurals import counted
 from lensapp.job_kinds import JOB_KINDS, selection_of
 from lensapp.services.inspect.queues import is_passing
+from lensapp.services.inspect.vote_log import graded_since
 from lensapp.services.train.job_control import WAITING_STATES, recent_jobs
 from lensapp.services.train.run_notes import TAGGED
 from lensapp.storage import reviews
@@ -47,12 +48,13 @@ def recent_changes(ws: Workspace, *, since: float, limit: int) -> list[Change]:
         for job in recent_jobs(ws, limit=JOBS_LOOKED_AT)
         if job.state not in WAITING_STATES and job.finished_at is not None and job.finished_at > since
     ]  # fmt: skip
-    cast = reviews.votes_since(ws.database, since)
-    names = {review.id: review.name for review in reviews.list_reviews(ws.database)} if cast else {}
-    for inspector, review_id, count, last in cast:
-        if review_id in names and count:
-            text = f"{inspector} graded {counted(count, 'candidate')} of {names[review_id]}"
-            changes.append(Change(last, text, "team", {"review": names[review_id]}))
+    graded = graded_since(ws, since)
+    names = {review.id: review.name for review in reviews.list_reviews(ws.database)} if graded else {}
+    for one in graded:
+        if one.review_id in names and one.candidates:
+            name = names[one.review_id]
+            text = f"{one.inspector} graded {counted(one.candidates, 'candidate')} of {name}"
+            changes.append(Change(one.last, text, "team", {"review": name}))
     passing = {one.name for one in reviews.list_reviews(ws.database) if is_passing(ws, one)}
     for row in read_trail(ws.database, limit=JOBS_LOOKED_AT):
         if row["kind"] == "source" and row["name"].startswith(HIDDEN_PREFIX):

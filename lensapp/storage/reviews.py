@@ -429,27 +429,6 @@ def count_votes_on_members(database: Database, dataset_id: int, *, since: float)
         return int(connection.execute(statement).scalar_one())
 
 
-def votes_since(database: Database, moment: float) -> list[tuple[str, int, int, float]]:
-    """Return inspector, review id, number of candidates graded since a moment, and when the last vote came.
-
-    A candidate whose vote was withdrawn again is not counted.
-    """
-    table = tables.votes
-    last_votes = (
-        select(func.max(table.c.id).label("id"))
-        .where(table.c.received_at > moment, OF_NONE_DELETED)
-        .group_by(table.c.inspector, table.c.review_id, table.c.cutout_id)
-        .subquery()
-    )
-    statement = (
-        select(table.c.inspector, table.c.review_id, func.count(table.c.grade), func.max(table.c.received_at))
-        .join(last_votes, last_votes.c.id == table.c.id)
-        .group_by(table.c.inspector, table.c.review_id)
-    )
-    with database.read() as connection:
-        return [(row[0], row[1], row[2], row[3]) for row in connection.execute(statement)]
-
-
 def late_votes(database: Database, review_id: int) -> int:
     """Return how many votes came after a review was closed: they are kept and do not count."""
     return count_rows(database, tables.votes, tables.votes.c.review_id == review_id, not_(IN_TIME))

@@ -289,6 +289,17 @@ def get_cutouts(database: Database, cutout_ids: Sequence[int]) -> list[Cutout]:
     return [cutouts[int(key)] for key in cutout_ids if int(key) in cutouts]
 
 
+def candidate_ids_of(database: Database, cutout_ids: Sequence[int]) -> dict[int, str]:
+    """Return the names of cutouts by their keys; unknown ones are left out."""
+    names: dict[int, str] = {}
+    table = tables.cutouts
+    with database.read() as connection:
+        for part in chunks([int(key) for key in cutout_ids]):
+            rows = connection.execute(select(table.c.id, table.c.candidate_id).where(table.c.id.in_(part)))
+            names.update((row.id, row.candidate_id) for row in rows)
+    return names
+
+
 def find_cutouts(database: Database, candidate_id: str, *, source_id: int | None = None) -> list[Cutout]:
     """Return the cutouts called `candidate_id`, in one source or in all but hidden ones."""
     table = tables.cutouts

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from lensapp.core.acting import needs
 from lensapp.core.errors import InvalidInput
-from lensapp.core.inspect.consensus import Consensus, find_consensus
+from lensapp.core.inspect.consensus import Consensus, consensus_of_columns, find_consensus
 from lensapp.core.inspect.consensus_doubts import why_doubtful
 from lensapp.core.inspect.consensus_methods import ConsensusSpec, Training, combine_votes, share_of_lenses
 from lensapp.core.inspect.inspector_names import inspector_key
@@ -20,7 +20,7 @@ from lensapp.core.inspect.swap import OPEN, PRIOR, retirement
 from lensapp.core.plurals import counted
 from lensapp.services.inspect.blind_tests import REPEAT
 from lensapp.services.inspect.queues import DISPUTED, review_of_cutouts, votes_of_reviews
-from lensapp.services.inspect.vote_log import votes_in
+from lensapp.services.inspect.vote_log import logged_votes, votes_in
 from lensapp.services.score.scores import aligned_scores
 from lensapp.storage import reviews, runs, sources
 from lensapp.storage.records import Review, Source, Vote
@@ -152,9 +152,11 @@ def consensus_report(
     states = states_of(consensus, spec)
     warning = doubt_about(ws, review_names=review_names, spec=spec)
     results = []
-    for row, cutout in enumerate(sources.get_cutouts(ws.database, consensus.cutout_id.tolist())):
+    cutout_ids = consensus.cutout_id.tolist()
+    names = sources.candidate_ids_of(ws.database, cutout_ids)
+    for row, cutout_id in enumerate(cutout_ids):
         result: dict[str, Any] = {
-            "id": cutout.candidate_id,
+            "id": names[cutout_id],
             "grade": str(consensus.grade[row]),
             "mean": float(consensus.mean[row]),
             "scatter": float(consensus.scatter[row]) if consensus.votes[row] > 1 else None,
@@ -163,7 +165,7 @@ def consensus_report(
         }
         if consensus.probability is not None and states is not None:
             result |= {"probability": float(consensus.probability[row]), "state": str(states[row])}
-        results.append(({"cutout_id": cutout.id} if numbered else {}) | result)
+        results.append(({"cutout_id": cutout_id} if numbered else {}) | result)
     return {
         "reviews": [review.name for review in of_reviews],
         "method": spec.method,
@@ -230,7 +232,9 @@ def disputed(ws: Workspace, *, review_names: Sequence[str], limit: int = 100) ->
 
     A candidate is disputed when two or more inspectors graded it, not all the same.
     """
-    consensus = find_consensus(votes_of_reviews(ws, review_names)[1])
+    review_ids = [reviews.get_review(ws.database, name).id for name in review_names]
+    log = logged_votes(ws, review_ids, reviews.state_of_votes(ws.database))
+    consensus = consensus_of_columns(log.columns, log.names)
     differing = (consensus.votes >= FEWEST_DISPUTING) & (consensus.scatter > 0)
     order = np.lexsort((consensus.cutout_id, -consensus.votes, -consensus.scatter))
     ids: list[int] = consensus.cutout_id[order[differing[order]]][:limit].tolist()

@@ -1,7 +1,8 @@
 """How well and how fast each inspector of a review does, and how far they agree."""
 
 from collections.abc import Collection, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
+from functools import lru_cache
 from itertools import combinations
 from operator import attrgetter
 from statistics import median
@@ -114,26 +115,54 @@ def team_of(ws: Workspace, *, review_name: str) -> Team:
         When the review does not exist.
     """
     review = reviews.get_review(ws.database, review_name)
-    tests, counted = _counted(ws, review)
-    told = tests if tests_are_told(review) else {}
-    by_name: dict[str, list[Vote]] = {}
-    for vote in sorted(counted, key=attrgetter("inspector")):
-        by_name.setdefault(vote.inspector, []).append(vote)
-    candidates = [vote for vote in counted if vote.cutout_id not in told]
-    cutouts, values = np.array([vote.cutout_id for vote in candidates], np.int64), vote_values(candidates)
-    alpha = krippendorff_alpha(cutouts, values, rng=np.random.default_rng(BOOTSTRAP_SEED))
-    shared = shared_verdicts(cutouts, values, lens_from=LENS_FROM)
+    state = reviews.state_of_review(ws.database, review.id)
+    votes = _by_votes(ws, review.id, state, told=tests_are_told(review))
     retired = set(retired_in(ws, review).tolist())
     shares = {inspector_key(name): keys for name, keys in reviews.shares_of(ws.database, review.id).items()}
     every = reviews.queue_of(ws.database, review.id)
     records = []
-    for name, votes in by_name.items():
-        asked = set(shares.get(inspector_key(name), every).tolist())
-        left = len(asked - retired - {vote.cutout_id for vote in votes})
-        records.append(record_of(name, votes, told, left=left))
-    pairs = pairwise_kappa(candidates, list(by_name))
-    hidden, settled = len(told) < len(tests), len(retired - told.keys())
-    return Team(review, hidden, settled, tuple(records), alpha, shared, pairs)
+    for record, graded in votes.records:
+        asked = set(shares.get(inspector_key(record.name), every).tolist())
+        records.append(with_left(record, len(asked - retired - graded)))
+    hidden, settled = len(votes.told) < votes.tests, len(retired - votes.told)
+    return Team(review, hidden, settled, tuple(records), votes.alpha, votes.shared, votes.pairs)
+
+
+@dataclass(frozen=True)
+class _ByVotes:
+    """What the votes of a review alone tell: records without what is left, each with what was graded.
+
+    `tests` counts its blind tests, and `told` holds those that may be told.
+    """
+
+    tests: int
+    told: frozenset[int]
+    records: tuple[tuple[InspectorRecord, frozenset[int]], ...]
+    alpha: Alpha
+    shared: SharedVerdicts
+    pairs: tuple[Pair, ...]
+
+
+@lru_cache(maxsize=16)
+def _by_votes(ws: Workspace, review_id: int, _state: reviews.StateOfVotes, *, told: bool) -> _ByVotes:
+    tests, counted = _counted(ws, reviews.review_by_id(ws.database, review_id))
+    known = tests if told else {}
+    by_name: dict[str, list[Vote]] = {}
+    for vote in sorted(counted, key=attrgetter("inspector")):
+        by_name.setdefault(vote.inspector, []).append(vote)
+    candidates = [vote for vote in counted if vote.cutout_id not in known]
+    cutouts, values = np.array([vote.cutout_id for vote in candidates], np.int64), vote_values(candidates)
+    return _ByVotes(
+        tests=len(tests),
+        told=frozenset(known),
+        records=tuple(
+            (record_of(name, votes, known), frozenset(vote.cutout_id for vote in votes))
+            for name, votes in by_name.items()
+        ),
+        alpha=krippendorff_alpha(cutouts, values, rng=np.random.default_rng(BOOTSTRAP_SEED)),
+        shared=shared_verdicts(cutouts, values, lens_from=LENS_FROM),
+        pairs=pairwise_kappa(candidates, list(by_name)),
+    )
 
 
 def _counted(ws: Workspace, review: Review) -> tuple[dict[int, BlindTest], list[Vote]]:
@@ -184,7 +213,7 @@ def measured_rates(ws: Workspace) -> MeasuredRates:
         by_name: dict[str, list[Vote]] = {}
         for vote in counted:
             by_name.setdefault(vote.inspector, []).append(vote)
-        records += [record_of(name, votes, told, left=0) for name, votes in by_name.items()]
+        records += [record_of(name, votes, told) for name, votes in by_name.items()]
     rates = {
         kind: wilson_rate(
             sum(getattr(one, kind).hits for one in records), sum(getattr(one, kind).cases for one in records)
@@ -196,8 +225,15 @@ def measured_rates(ws: Workspace) -> MeasuredRates:
     return MeasuredRates(names, **rates, seconds_each=median(timed) if timed else None)
 
 
-def record_of(name: str, votes: Sequence[Vote], tests: dict[int, BlindTest], *, left: int) -> InspectorRecord:
-    """Return how one inspector does, from the votes that count."""
+def with_left(record: InspectorRecord, left: int) -> InspectorRecord:
+    """Return a record with a number of candidates that are left to grade."""
+    each = record.seconds_each
+    hours = None if each is None else left * each / SECONDS_PER_HOUR
+    return replace(record, total=record.graded + left, hours_left=hours)
+
+
+def record_of(name: str, votes: Sequence[Vote], tests: dict[int, BlindTest]) -> InspectorRecord:
+    """Return how one inspector does, from the votes that count; nothing is left to grade."""
     spent, each = seconds_of(votes), mean_seconds(votes)
     values = dict(zip((vote.cutout_id for vote in votes), vote_values(votes).tolist(), strict=True))
     repeated = [
@@ -208,13 +244,13 @@ def record_of(name: str, votes: Sequence[Vote], tests: dict[int, BlindTest], *, 
     return InspectorRecord(
         name=name,
         graded=len(votes),
-        total=len(votes) + left,
+        total=len(votes),
         completeness=_said_lens(votes, tests, LENS),
         false_positives=_said_lens(votes, tests, DUD),
         self_agreement=wilson_rate(sum(again == before for again, before in repeated), len(repeated)),
         seconds_each=each,
         hours_spent=sum(spent) / SECONDS_PER_HOUR,
-        hours_left=None if each is None else left * each / SECONDS_PER_HOUR,
+        hours_left=None if each is None else 0.0,
         looks=tuple(
             (str(vote.grade), vote.seconds_spent) for vote in sorted(votes, key=attrgetter("voted_at", "id"))
         ),

@@ -127,6 +127,36 @@ def signatures(ws: Workspace) -> list[Signature]:
     return sorted(found, key=lambda one: -one.last)
 
 
+@dataclass(frozen=True)
+class GradedLately:
+    """What an inspector did in a review since a moment: candidates graded, and when the last vote came.
+
+    A candidate whose vote was withdrawn again is not counted; blind tests are.
+    """
+
+    inspector: str
+    review_id: int
+    candidates: int
+    last: float
+
+
+def graded_since(ws: Workspace, moment: float) -> list[GradedLately]:
+    """Return who has voted in which review since a moment (Unix time), by votes that came in time."""
+    state = reviews.state_of_votes(ws.database)
+    held = _log(ws, state)
+    cast = _taken(held.columns, (held.columns["received_at"] > moment) & _in_time(held.columns, state))
+    if not len(cast["id"]):
+        return []
+    counted = last_of(_vote_columns(held, cast, _in_review(cast)))
+    names = list(held.inspectors)
+    who = cast["review_id"] * len(names) + cast["inspector"]
+    candidates, received = Counter(who[counted].tolist()), _last_came(who, cast["received_at"])
+    return [
+        GradedLately(names[key % len(names)], key // len(names), candidates[key], last)
+        for key, last in received.items()
+    ]
+
+
 def graded_candidates(ws: Workspace, *, before: float | None = None) -> NDArray[np.int64]:
     """Return the cutouts graded by anybody in any review, each once; on request only those before a moment.
 
@@ -232,11 +262,10 @@ def _standing(ws: Workspace, state: reviews.StateOfVotes) -> Standing:
     cast = _taken(held.columns, _in_time(held.columns, state))
     if not len(cast["id"]):
         return Standing(0, 0, 0, {}, {})
-    cutout = np.unique(cast["cutout_id"], return_inverse=True)[1].astype(np.int64)
-    kinds = int(cutout.max()) + 1
-    in_review = cast["review_id"] * kinds + cutout
+    in_review = _in_review(cast)
     standing_votes = last_of(_vote_columns(held, cast, in_review))
-    voted = Counter((np.unique(in_review[standing_votes]) // kinds).tolist())
+    once_each = standing_votes[np.unique(in_review[standing_votes], return_index=True)[1]]
+    voted = Counter(cast["review_id"][once_each].tolist())
     of_table = np.array([is_imported(tab.partition("\0")[2]) for tab in held.tabs])[cast["tab"]]
     votes = logged_votes(ws, [key for key, _ in state.reviews], state).columns
     counted = last_of(votes)
@@ -245,16 +274,23 @@ def _standing(ws: Workspace, state: reviews.StateOfVotes) -> Standing:
     agreed = grades_of_means(np.bincount(of_candidate, votes.value[counted]) / np.bincount(of_candidate))
     good = int(np.isin(agreed.astype(str), GOOD_GRADES).sum())
     people = len(np.unique(votes.inspector[counted]))
-    came = _last_came(cast), _last_came(_taken(cast, ~of_table))
+    here = _taken(cast, ~of_table)
+    came = (_last_came(votes["review_id"], votes["received_at"]) for votes in (cast, here))
     return Standing(len(counted), people, good, Counter(grades.tolist()), voted, *came)
 
 
-def _last_came(log: Columns) -> dict[int, float]:
-    """Return when the last of some votes came, by review."""
-    of_review, row = np.unique(log["review_id"], return_inverse=True)
-    received = np.zeros(len(of_review))
-    np.maximum.at(received, row, log["received_at"])
-    return dict(zip(of_review.tolist(), received.tolist(), strict=True))
+def _in_review(log: Columns) -> NDArray[np.int64]:
+    """Return numbers that tell candidates of reviews apart: a cutout in two reviews has two."""
+    cutout = np.unique(log["cutout_id"], return_inverse=True)[1].astype(np.int64)
+    return np.asarray(log["review_id"] * (int(cutout.max()) + 1) + cutout, np.int64)
+
+
+def _last_came(of: NDArray[np.int64], received_at: NDArray[np.float64]) -> dict[int, float]:
+    """Return when the last of some votes came, by what each is of."""
+    each, row = np.unique(of, return_inverse=True)
+    last = np.zeros(len(each))
+    np.maximum.at(last, row, received_at)
+    return dict(zip(each.tolist(), last.tolist(), strict=True))
 
 
 def _in_time(log: Columns, state: reviews.StateOfVotes) -> NDArray[np.bool_]:

@@ -383,9 +383,10 @@ def histogram(scored: Scored) -> dict[str, NDArray[Any]]:
     edges = axis.grid(bins_for(len(scored)) + 1)
     columns: dict[str, NDArray[Any]] = {"edges": edges}
     if scored.tally is not None:
-        low = axis.clipped(lower_edges())
+        ends = np.searchsorted(axis.clipped(lower_edges()), edges)  # of the fine bins in each
+        ends[[0, -1]] = 0, len(lower_edges())
         return columns | {
-            label: np.histogram(low, edges, weights=counts)[0].astype(np.int64)
+            label: np.diff(np.append(0, np.cumsum(counts))[ends])
             for label, counts in scored.tally.items()
             if counts.any()
         }

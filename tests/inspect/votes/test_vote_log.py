@@ -8,7 +8,7 @@ from sqlalchemy import delete
 
 from lensapp.core.inspect.consensus import consensus_of_columns, find_consensus
 from lensapp.services.inspect import vote_log
-from lensapp.services.inspect.vote_log import Standing, cutouts_graded, standing, votes_in
+from lensapp.services.inspect.vote_log import Standing, cutouts_graded, graded_since, standing, votes_in
 from lensapp.storage import reviews, tables
 from lensapp.storage.records import Review
 from lensapp.storage.workspace import Workspace
@@ -160,5 +160,21 @@ def test_a_vote_that_was_withdrawn_is_neither_shown_as_graded_nor_counted(ws):
     add_votes(ws, review, "Ada", {3: None, 2: "A"})
     assert cutouts_graded(ws, "A", [review], limit=4) == [2, 1]
     assert cutouts_graded(ws, "B", [review], limit=4) == []
-    [(inspector, review_id, graded, _)] = reviews.votes_since(ws.database, 0.0)
-    assert (inspector, review_id, graded) == ("Ada", review.id, 2)
+    [lately] = graded_since(ws, 0.0)
+    assert (lately.inspector, lately.review_id, lately.candidates) == ("Ada", review.id, 2)
+
+
+def test_who_graded_lately_is_told_by_review_without_earlier_and_late_votes(ws):
+    look, other, closed = (add_review(ws, name) for name in ("look", "other", "closed"))
+    add_votes(ws, look, "Ada", {1: "A", 2: "B"})
+    moment = max(vote.received_at for vote in votes_in(ws, look))
+    add_votes(ws, look, "Ben", {1: "C", 2: "X", 3: "A"})
+    add_votes(ws, other, "Ada", {1: "A"})
+    add_votes(ws, other, "Ada", {1: None})
+    reviews.close_review(ws.database, "closed")
+    add_votes(ws, closed, "Ada", {1: "A"})
+    found = {(one.inspector, one.review_id): one for one in graded_since(ws, moment)}
+    assert {key: one.candidates for key, one in found.items()} == {("Ben", look.id): 3, ("Ada", other.id): 0}
+    last = max(vote.received_at for vote in votes_in(ws, look))
+    assert found["Ben", look.id].last == last
+    assert graded_since(ws, max(one.last for one in found.values())) == []
