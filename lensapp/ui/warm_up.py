@@ -32,7 +32,8 @@ def load_pages() -> None:
         if name not in NOT_ALONE:
             importlib.import_module(name)
     figure = go.Figure([go.Scatter(y=[0]), go.Bar(y=[0]), go.Heatmap(z=[[0]])])
-    figure.update_layout(template=template_of("dark")).to_json()
+    figure.to_json()
+    template_of("dark")
 
 
 def set_aside_what_stays() -> None:

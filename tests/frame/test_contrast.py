@@ -79,5 +79,5 @@ def test_the_gallery_takes_its_colours_from_the_theme() -> None:
 
 @pytest.mark.parametrize("theme", ["dark", "light"])
 def test_hover_values_are_read_on_a_ground_of_their_own(theme):
-    label = figures.template_of(theme).layout.hoverlabel
-    assert contrast(label.font.color, label.bgcolor) >= TEXT
+    label = figures.template_of(theme)["layout"]["hoverlabel"]
+    assert contrast(label["font"]["color"], label["bgcolor"]) >= TEXT

@@ -383,19 +383,26 @@ def histogram(scored: Scored) -> dict[str, NDArray[Any]]:
     edges = axis.grid(bins_for(len(scored)) + 1)
     columns: dict[str, NDArray[Any]] = {"edges": edges}
     if scored.tally is not None:
-        ends = np.searchsorted(axis.clipped(lower_edges()), edges)  # of the fine bins in each
-        ends[[0, -1]] = 0, len(lower_edges())
+        ends = _ends_of_bins(axis.clipped(lower_edges()), edges)
         return columns | {
             label: np.diff(np.append(0, np.cumsum(counts))[ends])
             for label, counts in scored.tally.items()
             if counts.any()
         }
-    scores = axis.clipped(scored.scores)
-    for label in (*LABELS, UNLABELLED):
-        of_label = scored.labels == label
-        if of_label.any():
-            columns[label] = np.histogram(scores[of_label], edges)[0]
-    return columns
+    ascending, labels = axis.clipped(scored.scores)[::-1], scored.labels[::-1]
+    unlabelled = np.diff(_ends_of_bins(ascending, edges))
+    for label in LABELS:
+        columns[label] = np.diff(_ends_of_bins(ascending[labels == label], edges))
+        unlabelled = unlabelled - columns[label]
+    columns[UNLABELLED] = unlabelled
+    return {name: values for name, values in columns.items() if name == "edges" or values.any()}
+
+
+def _ends_of_bins(ascending: NDArray[np.float64], edges: NDArray[np.float64]) -> NDArray[np.int64]:
+    """Return where the bins begin in values from the first to the last edge, and where the last one ends."""
+    ends = np.searchsorted(ascending, edges)
+    ends[-1] = len(ascending)
+    return ends
 
 
 def name_for_best(ws: Workspace, source: Source, *, limit: int) -> str:

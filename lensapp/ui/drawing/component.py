@@ -10,6 +10,7 @@ from typing import Any
 
 import plotly.graph_objects as go
 import streamlit as st
+from plotly.io.json import to_json_plotly
 
 from lensapp.ui.base_path import base_path
 from lensapp.ui.drawing.files import API, plotly_address
@@ -45,6 +46,7 @@ def _component() -> Any:
 def draw(
     figure: go.Figure,
     *,
+    template: dict[str, Any],
     key: str,
     title: str,
     caption: str,
@@ -53,7 +55,7 @@ def draw(
     aspect: float | None = None,
     moves: dict[str, Any] | None = None,
 ) -> list[Any]:
-    """Show a figure that is ready to be drawn, `height` pixels high; its title and caption are read aloud.
+    """Show a figure in the look of a template, `height` pixels high; its title and caption are read aloud.
 
     One with an `aspect`, its width by its height, is as high as that says, `height` at most, and on a low
     screen less, so that it is seen whole below the head of a page. One with `moves` follows a slider while it
@@ -67,10 +69,12 @@ def draw(
     """
     if selectable:
         figure.update_layout(clickmode="event+select", dragmode="lasso")
+    drawn = figure.to_plotly_json()
+    drawn["layout"]["template"] = template
     words = {"title": title, "caption": caption, "plotly": plotly_address()}
     shown = _component()(
         key=key,
-        data={"figure": figure.to_json(), "height": height, "selectable": selectable, "aspect": aspect}
+        data={"figure": to_json_plotly(drawn), "height": height, "selectable": selectable, "aspect": aspect}
         | words
         | ({"moves": moves} if moves else {}),
         height="content" if aspect else height,

@@ -95,7 +95,7 @@ async def _font(request: Request) -> Response:
 async def _paper(_request: Request) -> Response:
     from lensapp.ui.shared.figures import template_of
 
-    paper = {"template": template_of("light").to_plotly_json(), "colours": on_white()}
+    paper = {"template": template_of("light"), "colours": on_white()}
     return JSONResponse(paper, headers=FRESH)
 
 

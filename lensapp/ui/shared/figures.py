@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import plotly.graph_objects as go
+import plotly.io as pio
 import streamlit as st
 from numpy.typing import NDArray
 
@@ -34,6 +35,8 @@ THRESHOLD = "threshold"  # the name of its marks in figures, by which they are f
 CHANCE = {"color": "#8a929b", "width": 1, "dash": "dot"}
 
 Table = Mapping[str, object]
+
+pio.templates.default = None  # the look is put in when a figure is drawn: Plotly checks it for milliseconds
 
 
 def class_colours() -> dict[str, str]:
@@ -97,14 +100,9 @@ def score_ticks(ticks: Sequence[float]) -> list[str]:
     return [power_of_ten(tick) if tick < SMALL_SCORE else f"{tick:.7g}" for tick in ticks]
 
 
-def template() -> go.layout.Template:
-    """Return the plotly template of the theme shown."""
-    return template_of(theme())
-
-
 @lru_cache(maxsize=2)
-def template_of(name: str) -> go.layout.Template:
-    """Return the plotly template of the theme `name`, "dark" or "light"."""
+def template_of(name: str) -> dict[str, Any]:
+    """Return the plotly template of the theme `name`, "dark" or "light", as Plotly's JSON has it."""
     ink = INK[name]
     axis = {
         "gridcolor": ink["grid"],
@@ -138,7 +136,8 @@ def template_of(name: str) -> go.layout.Template:
         bargap=0.08,
         modebar={"bgcolor": "rgba(0,0,0,0)", "color": ink["faint"], "activecolor": ink["text"]},
     )
-    return go.layout.Template(layout=layout)
+    checked: dict[str, Any] = go.layout.Template(layout=layout).to_plotly_json()
+    return checked
 
 
 def show_figure(
@@ -180,10 +179,11 @@ def show_figure(
     name = key or "-".join(title.lower().split())
     guard_figure(figure)
     _name_in_hover(figure)
-    figure.update_layout(template=template(), height=height, title=None)
+    figure.update_layout(height=height, title=None)
     heading(title)
     chosen = draw(
         figure,
+        template=template_of(theme()),
         key=f"figure-{name}",
         title=title,
         caption=caption,
@@ -212,9 +212,10 @@ def show_example(
     It has no downloads: it is drawn from no data.
     """
     guard_figure(figure)
-    figure.update_layout(template=template(), height=height, title=None)
+    figure.update_layout(height=height, title=None)
     heading(title, badge="Example")
-    draw(figure, key=f"figure-{key}", title=title, caption=caption, height=height)
+    look = template_of(theme())
+    draw(figure, template=look, key=f"figure-{key}", title=title, caption=caption, height=height)
     st.caption(plain(caption))
     for cell, told in zip(st.columns(len(words), gap="medium") if words else (), words, strict=True):
         cell.caption(told)
