@@ -14,7 +14,7 @@ from lensapp.core.data.column_names import label_and_unit
 from lensapp.core.data.overlays import AGAINST_WORDS, FOR_WORDS, SCALE_WORDS, legend_gradient
 from lensapp.core.errors import InvalidInput, LensAppError
 from lensapp.services.catalogue.ledger import ledger_of_candidate
-from lensapp.services.data.pictures import read_pictures, source_levels
+from lensapp.services.data.pictures import read_pictures, source_levels, values_of
 from lensapp.services.evaluate import explanations
 from lensapp.services.inspect.gallery import ORIENTATION, facing_of, known_lenses_at
 from lensapp.services.inspect.surroundings import surroundings_of, why_nothing_around
@@ -70,6 +70,10 @@ class Lightbox:
         levels = source_levels(self.workspace, self.source_of(rows))
         codes = pixel_codes.encode(self._pixels(rows, size), levels)
         return np.asarray(codes.shape, "<i4").tobytes() + codes.tobytes()
+
+    def values(self, row: Cutout) -> bytes:
+        """Return the values of the pixels of a cutout; see `values_of`."""
+        return values_of(self.workspace, self.source_of([row]), self._pixels([row], None))
 
     def around(self, row: Cutout, *, display: imaging.DisplaySpec) -> dict[str, Any]:
         """Return pictures of what lies around a cutout; see `surroundings_of`."""

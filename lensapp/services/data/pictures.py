@@ -8,14 +8,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lensapp.core.data import imaging
-from lensapp.core.errors import LensAppError
+from lensapp.core.data.flux_units import REFERENCE_ZERO_POINT_MAG, factor_of_zero_point
+from lensapp.core.errors import InvalidInput, LensAppError
 from lensapp.storage import sources
-from lensapp.storage.arrays import PackedCutouts
+from lensapp.storage.arrays import PackedCutouts, Pixels
 from lensapp.storage.cutouts import open_cutouts, source_unit
 from lensapp.storage.records import Cutout, Source
 from lensapp.storage.workspace import Workspace
 
 Pictures = NDArray[np.uint8]
+MICROJANSKY_MAG = 23.9  # AB magnitude of 1 µJy
+MOST_VALUES = 2**22  # of a cutout that is sent whole: 16 MiB
 
 
 def read_pictures(
@@ -103,8 +106,8 @@ def optics_of(ws: Workspace, source_id: int) -> dict[str, Any]:
         the index of the luminance, None where the bands allow none), `gains` (from units of noise to units of
         brightness) and `noise` by band, `given` (black and white by band, in units of noise above the sky, of
         8-bit pictures; None of flux), `height`, `width` in pixels, `pixel_scale_arcsec`, `on_sky` (whether
-        other surveys show what is at a position: not of a simulated sky), `picture_key`, and
-        `usual_display`.
+        other surveys show what is at a position: not of a simulated sky), `picture_key`,
+        `usual_display`, and `value_unit` (of the values that `values_of` sends, in words).
     """
     source = sources.source_by_id(ws.database, source_id)
     levels = source_levels(ws, source)
@@ -123,7 +126,55 @@ def optics_of(ws: Workspace, source_id: int) -> dict[str, Any]:
         "on_sky": source.kind != sources.SIMULATED,
         "picture_key": picture_key(ws, source),
         "usual_display": imaging.usual_display(levels).saved(),
+        "value_unit": _value_unit(ws, source)[1],
     }
+
+
+def values_of(ws: Workspace, source: Source, pixels: Pixels) -> bytes:
+    """Return the values of one cutout, for the readout under the pointer.
+
+    Parameters
+    ----------
+    pixels : shape (1, y, x, band)
+        Calibrated where the unit of the source is known, as pictures need them.
+
+    Returns
+    -------
+    bytes
+        int32 (1, bands, rows, columns), then float32 in that order, NaN where masked; the first row is the
+        lowest, as in FITS.
+
+    Raises
+    ------
+    InvalidInput
+        When there are more than `MOST_VALUES`.
+    """
+    if pixels.size > MOST_VALUES:
+        raise InvalidInput(
+            f"A cutout of {pixels.size} values is too large to be read out; {MOST_VALUES} are the most."
+        )
+    factor, _ = _value_unit(ws, source)
+    values = np.ascontiguousarray(np.moveaxis(pixels, -1, 1) * np.float64(factor), "<f4")
+    return np.asarray(values.shape, "<i4").tobytes() + values.tobytes()
+
+
+def _value_unit(ws: Workspace, source: Source) -> tuple[float, str]:
+    """Return the factor from calibrated pixels of a source to the values that are told, and their unit.
+
+    That is the unit of its files where all have one zero point, µJy where they differ.
+    """
+    unit = source_unit(ws, source)
+    if unit.kind == "picture":
+        return 1.0, "8-bit picture, no flux"
+    zero_point = unit.zero_point if unit.kind == "flux" else None
+    if open_cutouts(ws, source.name, calibrated=True).flux_scales is None:
+        return 1.0, "as in the file" if zero_point is None else f"AB zero point {zero_point:.4g}"
+    if zero_point is None:
+        return factor_of_zero_point(REFERENCE_ZERO_POINT_MAG, unit_mag=MICROJANSKY_MAG), "µJy"
+    return (
+        factor_of_zero_point(REFERENCE_ZERO_POINT_MAG, unit_mag=zero_point),
+        f"AB zero point {zero_point:.4g}",
+    )
 
 
 def cutouts_by_id(ws: Workspace, cutout_ids: Sequence[int]) -> list[Cutout]:

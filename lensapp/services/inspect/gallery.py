@@ -16,7 +16,7 @@ from lensapp.core.inspect.consensus import last_votes
 from lensapp.core.inspect.inspector_names import inspector_key
 from lensapp.core.inspect.review_spec import ReviewSpec
 from lensapp.services.data.known_lenses import DEFAULT_RADIUS_ARCSEC, kept_known_lenses, nearest_known
-from lensapp.services.data.pictures import picture_key, source_levels
+from lensapp.services.data.pictures import picture_key, source_levels, values_of
 from lensapp.services.evaluate.calibrations import calibrated_by_id
 from lensapp.services.score.scores import joint_scores_of
 from lensapp.storage import reviews, runs, sources
@@ -165,6 +165,10 @@ class OpenReview:
         """Return companded pixels: int32 (n, bands, rows, columns), then uint16 codes in that order."""
         codes = pixel_codes.encode(self.pixels(ids, size=size), self.levels)
         return np.asarray(codes.shape, "<i4").tobytes() + codes.tobytes()
+
+    def values(self, shown_id: int) -> bytes:
+        """Return the values of the pixels of one candidate; see `values_of`."""
+        return values_of(self.workspace, self.source, self.pixels([shown_id]))
 
     def facts(
         self,

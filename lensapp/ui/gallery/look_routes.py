@@ -13,7 +13,7 @@ from starlette.routing import Route
 from lensapp.services.catalogue.lightbox import Lightbox
 from lensapp.services.data.pictures import picture_key
 from lensapp.services.inspect.tokens import read_look_token
-from lensapp.storage.records import Cutout
+from lensapp.storage.records import Cutout, Source
 from lensapp.storage.workspace import Workspace
 from lensapp.ui.gallery.answers import (
     LASTING,
@@ -42,12 +42,16 @@ class Look:
         [row] = self.lightbox.cutouts([asked_one(self.query)])
         return row
 
+    def caching(self, source: Source) -> dict[str, str]:
+        """Return how long browsers may keep pictures of a source: for ever what they ask for by its key."""
+        same = self.query.get("key") == picture_key(self.lightbox.workspace, source)
+        return LASTING if same else FRESH
+
     def rows(self) -> tuple[list[Cutout], int, dict[str, str]]:
         """Return the cutouts asked for, the size of their pictures, and how long browsers may keep these."""
         rows = self.lightbox.cutouts(asked_ids(self.query))
         source = self.lightbox.source_of(rows)
-        same = self.query.get("key") == picture_key(self.lightbox.workspace, source)
-        return rows, asked_size(self.query, source, len(rows)), LASTING if same else FRESH
+        return rows, asked_size(self.query, source, len(rows)), self.caching(source)
 
 
 def _open(ws: Workspace, token: str, query: QueryParams, _body: bytes) -> Look:
@@ -71,6 +75,14 @@ def raw(look: Look) -> Response:
     rows, size, caching = look.rows()
     body = look.lightbox.raw(rows, size=size)
     return Response(body, media_type="application/octet-stream", headers=caching | UNCOMPRESSED)
+
+
+@_looking
+def values(look: Look) -> Response:
+    """Answer with the values of the one cutout in `ids`, as the gallery's route of the same name does."""
+    row = look.row
+    headers = look.caching(look.lightbox.source_of([row])) | UNCOMPRESSED
+    return Response(look.lightbox.values(row), media_type="application/octet-stream", headers=headers)
 
 
 @_looking
@@ -100,6 +112,7 @@ def explain(look: Look) -> Response:
 ROUTES = [
     Route(f"{LOOK_API}/sheet", sheet),
     Route(f"{LOOK_API}/raw", raw),
+    Route(f"{LOOK_API}/values", values),
     Route(f"{LOOK_API}/record", record),
     Route(f"{LOOK_API}/around", around),
     Route(f"{LOOK_API}/explanation", explanation, methods=["GET"]),

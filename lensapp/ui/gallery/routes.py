@@ -99,6 +99,13 @@ def raw(call: Call) -> Response:
 
 
 @_authorised
+def values(call: Call) -> Response:
+    """Answer with the values of the one cutout in `ids`: int32 (1, bands, rows, columns), then float32."""
+    body = call.opened.values(asked_one(call.query))
+    return Response(body, media_type="application/octet-stream", headers=_caching(call) | UNCOMPRESSED)
+
+
+@_authorised
 def queue(call: Call) -> Response:
     """Answer with all cutout ids of the review in order, little-endian int64."""
     return _id_bytes(call.opened.queue)
@@ -259,6 +266,7 @@ ROUTES = [
     Route(f"{API}/picked", picked, methods=["POST"]),
     Route(f"{API}/sheet", sheet),
     Route(f"{API}/raw", raw),
+    Route(f"{API}/values", values),
     Route(f"{API}/queue", queue),
     Route(f"{API}/share", share),
     Route(f"{API}/task", task),

@@ -121,7 +121,7 @@ function laidOut(ids, room) {
   const single = Object.create(SingleView.prototype), classes = Object.fromEntries(ids.map((id) => [id, new Set()])), said = {};
   const figureOf = (id) => ({ classList: { add: (name) => classes[id].add(name), remove: (name) => classes[id].delete(name) } });
   Object.assign(single, {
-    panels: ids, around: [], main: { figure: { style: {} } }, views: new Map(ids.map((id) => [id, { figure: figureOf(id) }])),
+    panels: ids, around: [], main: { figure: { style: {} } }, root: { style: { setProperty() {} } }, views: new Map(ids.map((id) => [id, { figure: figureOf(id) }])),
     panelGrid: { style: {}, querySelectorAll: () => [], toggleAttribute: (name, on) => { said[name] = on; } },
   });
   single.layout(room);

@@ -103,6 +103,7 @@ export class Browsing extends Showing {
   showSingle() {
     if (!this.single.open) return;
     const { view, cursor, current } = this.shelf;
+    this.single.readout.begin(current);
     const drawing = this.pictures.showOne(current);
     Promise.resolve(drawing).then(() => this.pictures.prefetchOnes([...view.subarray(cursor + 1, cursor + 3)]));
     this.describeSingle();

@@ -76,7 +76,7 @@ export class Gallery extends Browsing {
     this.single = new SingleView(root.querySelector('.single'), { data, settings, on: {
       grade: (letter) => this.act('grade', letter), star: () => this.act('toggleStar'),
       comment: (comment) => this.annotate({ comment }), view: (changes) => this.changeView(changes),
-      step: (direction) => this.moveBy(direction),
+      step: (direction) => this.moveBy(direction), values: (id) => this.remote.values(id),
     } });
     this.toolbar = new Toolbar(root, {
       data, onSet: (...change) => this.set(...change), onDo: (...action) => this.act(...action),

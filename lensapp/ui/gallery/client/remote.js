@@ -188,6 +188,15 @@ export class Remote {
     return this.cache.fetch(path, async () => parseRaw(await (await this.get(path)).arrayBuffer()));
   }
 
+  /** The values of the pixels of a cutout as they are told: {bands, height, width, values}, the lowest row first. */
+  values(id) {
+    return this.cache.fetch(`values?ids=${id}&key=${this.key}`, async () => {
+      const buffer = await (await this.get(`values?ids=${id}&key=${this.key}`)).arrayBuffer();
+      const [, bands, height, width] = new Int32Array(buffer, 0, 4), values = new Float32Array(buffer, 16);
+      return { bands, height, width, values, weight: values.length };
+    });
+  }
+
   peek(path) {
     return this.cache.peek(path);
   }

@@ -4,6 +4,7 @@ import { aroundFigure } from "./around.js";
 import { element, select, svg } from "./dom.js";
 import { Zoom } from "./gestures.js";
 import { MODELS, NoPicture, PanelPainter, panelsOf } from "./panels.js";
+import { READOUT_HEIGHT, Readout, canHover } from "./readout.js";
 import { scoreText } from "./record.js";
 import { directions } from "./sky.js";
 
@@ -39,7 +40,7 @@ function bestColumns({ count, leads, width, height }) {
 
 /** Shows pixels at full resolution; every panel shares zoom and, but for signed ones, the stretch. */
 export class SingleView {
-  /** @param on {grade(letter), star(), comment(text), view(changes), step(direction)} */
+  /** @param on {grade(letter), star(), comment(text), view(changes), step(direction), values(id)} */
   constructor(root, { data, settings, on }) {
     Object.assign(this, { root, data, settings, on, panels: [], around: [], views: new Map() });
     this.facts = root.querySelector('.facts');
@@ -50,6 +51,8 @@ export class SingleView {
     this.panelGrid = element('div', { className: 'panels' });
     this.stage.replaceChildren(this.main.figure, this.panelGrid);
     this.zoom = new Zoom(this.stage, { onChange: () => this.drawOver(), onSwipe: (direction) => on.step(direction) });
+    this.readout = new Readout(this.stage, { data, zoom: this.zoom, values: on.values });
+    this.root.append(this.readout.root);
     this.panelGrid.addEventListener('click', (event) => this.promote(event));
     this.panelGrid.addEventListener('keydown', (event) => { if (/^(Enter| )$/.test(event.key)) this.promote(event); });
     this.buildFacts();
@@ -133,7 +136,7 @@ export class SingleView {
   /** Fit the large picture and the panels into the room so that they fill the most of it. */
   layout({ width, height }) {
     this.room = { width, height };
-    const side = height - FACTS_HEIGHT, count = this.panels.length + this.around.length;
+    const side = height - FACTS_HEIGHT - (canHover() ? READOUT_HEIGHT : 0), count = this.panels.length + this.around.length;
     // A residual is looked into: it is larger than what else stands beside the picture; so is a slider's panel among many.
     const residual = count > 1 && this.views.get('residual'), difference = count > 1 && this.views.get('difference');
     const leads = [residual].filter(Boolean), room = { side, width, count };
@@ -148,6 +151,7 @@ export class SingleView {
     this.panelGrid.querySelectorAll('.lead').forEach((figure) => figure.classList.remove('lead'));
     for (const { figure } of leads) figure.classList.add('lead');
     this.panelGrid.toggleAttribute('data-small', cell < (residual ? 100 : WITH_CONTROLS));
+    this.root.style.setProperty('--pictures', `${side}px`);
     this.side = across;
   }
 
@@ -275,6 +279,7 @@ export class SingleView {
 
   drawOver() {
     if (!this.raw) return;
+    this.readout.refresh();
     const { scale } = this.zoom;
     this.stage.toggleAttribute('data-pixels', this.settings.values.pixels);
     this.overlay.draw({ side: this.side, scale, field: this.field, facts: this.described ?? {}, shown: this.settings.values.marks, frame: this.seenFrame });
@@ -284,6 +289,7 @@ export class SingleView {
   describe(facts, { vote, note }) {
     const { name, ra, dec, score, probability, known, others, earlier, columns } = facts, { pixel_scale_arcsec: scale, height, width } = this.data;
     this.described = facts;
+    this.readout.describe(facts);
     const positioned = ra != null && dec != null;
     const extent = (across, down) => `${(scale * width * across).toFixed(1)}″ × ${(scale * height * down).toFixed(1)}″`;
     const { seen } = this.data, size = scale ? `${extent(1, 1)}${seen ? `, framed: ${extent(seen[1], seen[0])} that the network saw` : ''}` : '';
