@@ -31,6 +31,7 @@ from lensapp.storage.queries import (
 from lensapp.storage.records import BlindTest, Review, Vote
 
 NAMES_AT_ONCE = 500
+NEWEST_VOTES = 2000  # more than thirty inspectors give in a minute
 IN_TIME = not_(
     exists().where(
         tables.reviews.c.id == tables.votes.c.review_id,
@@ -271,6 +272,20 @@ def add_votes(
             note(connection, "added votes to", kind="review", name=name, detail=detail, who=who)
 
     database.write_together(store)
+
+
+def clients_lately(database: Database, *, review_id: int, inspector: str, since: float) -> set[str]:
+    """Return the clients that sent votes of an inspector in a review since a moment, of the newest votes."""
+    table = tables.votes
+    newest = select(func.coalesce(func.max(table.c.id), 0) - NEWEST_VOTES).scalar_subquery()
+    statement = select(table.c.client).where(
+        table.c.id > newest,  # no index holds when votes came
+        table.c.review_id == review_id,
+        table.c.received_at >= since,
+        _is_by(table.c.inspector, inspector),
+    )
+    with database.read() as connection:
+        return set(connection.scalars(statement))
 
 
 def _refuse_others(connection: Connection, rows: Sequence[dict[str, Any]]) -> None:

@@ -1,6 +1,7 @@
 """Votes, and what inspectors find again elsewhere: grades, notes, settings, and where they stopped."""
 
 import json
+import re
 import time
 import uuid
 from collections.abc import Sequence
@@ -28,6 +29,8 @@ from lensapp.storage.workspace import Workspace
 MOST_OPS = 500
 MOST_SETTINGS_BYTES = 20_000
 LONGEST_SECONDS = 86_400.0
+LATELY_SECONDS = 60.0
+TAB_OF_BROWSER = re.compile(r"([0-9a-f]{16})-[0-9a-f]{32}")  # as journal.js names the tabs of a browser
 
 
 class VoteOp(Spec):
@@ -147,6 +150,19 @@ def late_notice(ws: Workspace, review_id: int) -> str | None:
         f"The review {review.name} was closed on {when:%d %B %Y, %H:%M} UTC: votes are kept, but they do not "
         "count any more."
     )
+
+
+def shared_name_notice(ws: Workspace, *, review: Review, inspector: str, post: VotePost) -> str | None:
+    """Return what an inspector is told under whose name another browser voted within a minute, else None."""
+    own = TAB_OF_BROWSER.fullmatch(post.client)
+    if own is None or not post.ops:
+        return None
+    since = time.time() - LATELY_SECONDS
+    clients = reviews.clients_lately(ws.database, review_id=review.id, inspector=inspector, since=since)
+    browsers = {tab[1] for tab in map(TAB_OF_BROWSER.fullmatch, clients) if tab}
+    if not browsers - {own[1]}:
+        return None
+    return f"{inspector} also grades in another window: both count as one inspector."
 
 
 def check_voter(ws: Workspace, review: Review, inspector: str) -> None:

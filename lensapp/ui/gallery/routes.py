@@ -31,6 +31,7 @@ from lensapp.services.inspect.votes import (
     marks_of,
     record_votes,
     save_view,
+    shared_name_notice,
     view_for,
 )
 from lensapp.storage.workspace import Workspace
@@ -190,15 +191,19 @@ def post_votes(call: Call) -> Response:
     """Store votes {"client", "ops"}; answer {"seq"}, the last one stored. A repetition changes nothing.
 
     Other votes under running numbers that are stored answer 409 with these numbers, {"taken"}. `late` says
-    that the review was closed before, so that the votes do not count. Where the review gives inspectors
-    feedback at once, `feedback` lists the blind tests among them.
+    that the review was closed before, so that the votes do not count, `shared` that another browser votes
+    under the same name. Where the review gives inspectors feedback at once, `feedback` lists the blind tests
+    among them.
     """
     post = VotePost.parse(posted(call.body, what="votes"))
     opened = call.opened
     last = record_votes(opened.workspace, review=opened.review, inspector=call.claims.inspector, post=post)
     feedback = feedback_on(opened, post)
     late = late_notice(opened.workspace, opened.review.id) if post.ops else None
-    more = {"feedback": feedback, "late": late}
+    shared = shared_name_notice(
+        opened.workspace, review=opened.review, inspector=call.claims.inspector, post=post
+    )
+    more = {"feedback": feedback, "late": late, "shared": shared}
     answer = {"seq": last} | {name: value for name, value in more.items() if value}
     return JSONResponse(answer, headers=FRESH)
 

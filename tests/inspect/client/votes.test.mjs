@@ -26,6 +26,7 @@ function journalTo(post) {
   return { journal, states };
 }
 
+const keptVotes = () => Object.keys(localStorage).filter((key) => key.startsWith('votes:'));
 const acknowledge = async (_client, ops) => ({ seq: ops.at(-1).seq });
 
 beforeEach(() => { globalThis.localStorage = storage(); });
@@ -85,7 +86,7 @@ test('what a closed tab left behind is sent in its name and shown in the order i
   assert.deepEqual(journal.replay().map(({ grade }) => grade), ['B', 'A']);
   await settle();
   assert.deepEqual(sent, [['one', 1], ['two', 1]]);
-  assert.deepEqual(Object.keys(localStorage), ['other']);
+  assert.deepEqual(Object.keys(localStorage).filter((key) => key !== 'lensapp.browser'), ['other']);
 });
 
 test('the tally follows votes as they are given, changed and withdrawn', () => {
@@ -142,11 +143,11 @@ test('votes whose numbers someone else has taken are sent under a new name, none
   journal.add([{ id: 1, grade: 'A' }]);
   await settle();
   assert.notEqual(journal.client, before);
-  assert.deepEqual(Object.keys(localStorage), [`votes:${journal.client}`]);
+  assert.deepEqual(keptVotes(), [`votes:${journal.client}`]);
   mock.timers.tick(1000);
   await settle();
   assert.deepEqual(sent.map(([client]) => client), [before, journal.client]);
-  assert.deepEqual(Object.keys(localStorage), []);
+  assert.deepEqual(keptVotes(), []);
 });
 
 test('what another tab left behind is sent under a new name where its own is taken', async () => {
@@ -160,7 +161,7 @@ test('what another tab left behind is sent under a new name where its own is tak
   journal.replay();
   await settle();
   assert.equal(sent.length, 2);
-  assert.deepEqual(Object.keys(localStorage), []);
+  assert.deepEqual(keptVotes(), []);
 });
 
 test('an inspector is told once that the review was closed', async () => {
@@ -172,4 +173,22 @@ test('an inspector is told once that the review was closed', async () => {
   journal.add([{ id: 2, grade: 'A' }]);
   await settle();
   assert.deepEqual(said, ['closed']);
+});
+
+test('tabs of a browser share the beginning of their names', () => {
+  const [one, other] = [journalTo(acknowledge), journalTo(acknowledge)].map(({ journal }) => journal.client);
+  assert.match(one, /^[0-9a-f]{16}-[0-9a-f]{32}$/);
+  assert.notEqual(one, other);
+  assert.equal(one.slice(0, 17), other.slice(0, 17));
+});
+
+test('an inspector is told once that another browser votes under the same name, by whichever gallery', async () => {
+  const said = [];
+  for (const id of [1, 2]) {
+    const { journal } = journalTo(async (client, ops) => ({ seq: ops.at(-1).seq, shared: 'another window' }));
+    journal.onShared = (message) => said.push(message);
+    journal.add([{ id, grade: 'A' }]);
+    await settle();
+  }
+  assert.deepEqual(said, ['another window']);
 });

@@ -63,6 +63,7 @@ export class Gallery extends Browsing {
       onChanged: (id) => this.showVote(id), onState: (state) => this.toolbar.showSaved(state),
       onFeedback: (tests) => this.notices.feedback(tests),
       onLate: (message) => this.notices.toast(message, { kind: 'wrong' }),
+      onShared: (message) => this.notices.toast(message),
     });
   }
 

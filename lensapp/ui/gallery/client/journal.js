@@ -9,6 +9,21 @@ const randomName = () =>
   [...crypto.getRandomValues(new Uint8Array(16))].map((value) => value.toString(16).padStart(2, '0')).join('');
 
 const CONFLICT = 409;
+const BROWSER = 'lensapp.browser';
+const told = new Set(); // who, in which review, has been told that another browser votes under the same name
+
+/** Return a name for this tab that begins with that of its browser, by which the server tells two people of one name. */
+function tabName() {
+  const other = randomName();
+  let browser = other.slice(0, 16);
+  try {
+    browser = localStorage.getItem(BROWSER) ?? browser;
+    localStorage.setItem(BROWSER, browser);
+  } catch {
+    // Each tab is told from others then, which is no harm.
+  }
+  return `${browser}-${randomName()}`;
+}
 
 /** Sends each vote at once, again after a failure, and once more when the tab is opened again. */
 export class Journal {
@@ -17,10 +32,11 @@ export class Journal {
    * @param onState called with {state: 'saved' | 'saving' | 'offline' | 'refused', waiting, message}
    * @param onFeedback called with the blind tests that an answer reveals
    * @param onLate called with a message when votes came after the review was closed
+   * @param onShared called with a message, once, when another browser votes under the same name
    */
-  constructor({ remote, prefix, onState, onFeedback, onLate = () => {} }) {
-    Object.assign(this, { remote, prefix, onState, onFeedback, onLate });
-    this.client = randomName();
+  constructor({ remote, prefix, onState, onFeedback, onLate = () => {}, onShared = () => {} }) {
+    Object.assign(this, { remote, prefix, onState, onFeedback, onLate, onShared });
+    this.client = tabName();
     this.pending = [];
     this.sequence = 0;
     this.failures = 0;
@@ -68,6 +84,10 @@ export class Journal {
       if (answer.feedback?.length) this.onFeedback(answer.feedback);
       if (answer.late && !this.saidLate) this.onLate(answer.late);
       this.saidLate = Boolean(answer.late);
+      if (answer.shared && !told.has(this.prefix)) {
+        told.add(this.prefix);
+        this.onShared(answer.shared);
+      }
     } catch (error) {
       this.failures += 1;
       if (error instanceof Refused && error.status === CONFLICT) this.rename();
@@ -82,7 +102,7 @@ export class Journal {
   /** Go on under another name: someone else's votes are stored under numbers of this tab. */
   rename() {
     localStorage.removeItem(this.prefix + this.client);
-    this.client = randomName();
+    this.client = tabName();
   }
 
   again() {
@@ -131,7 +151,7 @@ export class Journal {
     try {
       await this.sendAll(client, ops).catch((error) => {
         if (error.status !== CONFLICT) throw error;
-        return this.sendAll(randomName(), ops);
+        return this.sendAll(tabName(), ops);
       });
       if (localStorage.getItem(key) === stored) localStorage.removeItem(key);
     } catch {

@@ -105,12 +105,13 @@ export class Voting {
    * @param onState called with the journal's state
    * @param onFeedback called with the blind tests that an answer reveals
    * @param onLate called with a message when votes came after the review was closed
+   * @param onShared called with a message, once, when another browser votes under the same name
    */
-  constructor({ data, remote, circumstances, seconds, onChanged, onState, onFeedback, onLate }) {
+  constructor({ data, remote, circumstances, seconds, onChanged, onState, onFeedback, onLate, onShared }) {
     Object.assign(this, { remote, circumstances, seconds, onChanged });
     this.votes = new Votes(data.grades);
     const prefix = `lensapp.votes:${data.workspace}:${data.review.id}:${data.inspector}:`;
-    this.journal = new Journal({ remote, prefix, onState, onFeedback, onLate });
+    this.journal = new Journal({ remote, prefix, onState, onFeedback, onLate, onShared });
     this.channel = new BroadcastChannel(prefix);
     this.channel.onmessage = ({ data: { id, vote, note } }) => {
       this.votes.put(id, vote);
