@@ -233,19 +233,33 @@ def test_keys_of_a_fast_hand_change_no_vote_behind_the_card_of_the_end(
     wait_until(lambda: "6 of 6 graded" in other.text_content(".progress"))
 
 
-def test_candidates_side_by_side_have_their_names_and_a_way_back(
+def test_candidates_side_by_side_have_names_scores_bands_grades_and_a_way_back(
     gallery: GalleryServer, context: Any
 ) -> None:
     page = open_gallery(context, gallery, "dora")
-    for key in ("Space", "ArrowRight", "Space", "Shift+P"):
+    for key in ("Space", "ArrowRight", "Space", "Shift+V", "Shift+P"):
         page.keyboard.press(key)
     back = page.get_by_role("button", name="Comparing 2")
     back.wait_for()
-    wait_until(lambda: page.locator(".tile .name:not(:empty)").count() == 2)
+    cards = page.locator(".tile .card")
+    wait_until(lambda: cards.locator("b").all_inner_texts() == ["sky-0000", "sky-0001"])
+    assert cards.locator(".said").all_inner_texts() == ["score 0.000", "score 0.005"]
+    page.locator(".band-strip canvas").nth(5).wait_for()  # three bands of each
     assert not page.locator(".pager.in-mosaic").is_visible()
+    assert "back to all" in page.locator(".compared-keys").inner_text()
+    page.keyboard.press("b")  # grades the first, which is chosen, and goes on
+    page.keyboard.press("c")
+    page.keyboard.press("ArrowLeft")
+    cards.nth(0).get_by_role("button", name="Grade A").click()
+    wait_until(lambda: gallery.grades("dora") == {0: "A", 1: "C"})
+    pressed = page.locator(".card .grades button[aria-pressed='true']")
+    assert pressed.all_inner_texts() == ["A", "C"]
+    tiles = [box.bounding_box() for box in page.locator(".tile:visible").all()]
+    assert tiles[0]["y"] == tiles[1]["y"]
+    assert tiles[0]["width"] == tiles[1]["width"] > 400
     back.click()
     page.locator(".pager.in-mosaic").wait_for()
-    assert page.locator(".tile .name:not(:empty)").count() == 0
+    assert cards.count() == 0
     assert not back.is_visible()
 
 

@@ -368,6 +368,7 @@ def test_more_like_a_candidate_open_and_lead_back_to_it(gallery: GalleryServer, 
     page.keyboard.press("Shift+L")
     page.wait_for_selector(".tile[aria-selected='true'][aria-label*='sky-0020']:not(#tile-20)")
     assert "review=like-sky-0020" in page.url
+    page.wait_for_selector(".toast:text('once somebody grades in it')")
     assert {"sky-0019", "sky-0021"} == {
         page.get_attribute(f"#tile-{place}", "aria-label").split(",")[0] for place in (1, 2)
     }

@@ -16,6 +16,7 @@ from lensapp.services.data.pictures import optics_of
 from lensapp.services.evaluate.seen_pictures import seen_share
 from lensapp.services.inspect.gallery import open_review
 from lensapp.services.inspect.parts import example_of_part
+from lensapp.services.inspect.queues import is_passing
 from lensapp.services.inspect.shares import share_shown
 from lensapp.services.inspect.tokens import issue_token
 from lensapp.storage.records import Review
@@ -163,6 +164,7 @@ def gallery_data(ws: Workspace, *, review: Review, inspector: str, review_names:
             "retire": spec.retire,
             "blind_to_others": spec.blind_to_others,
             "scored": review.run_id is not None,
+            "passing": is_passing(ws, review),
         },
         "share": None if share is None else len(share),
         "seen": seen_share(ws, opened.selection.get("run"), source.id),

@@ -23,6 +23,15 @@ export function svg(tag, attributes) {
   return made;
 }
 
+const LONGEST_END = 12;
+
+/** Write a name so that, where there is no room for all of it, its middle goes: similar names differ at their ends. */
+export function writeEnds(root, name) {
+  const letters = [...name], end = Math.min(LONGEST_END, letters.length >> 1), cut = letters.length - end;
+  root.classList.add('ends');
+  root.replaceChildren(...[letters.slice(0, cut), letters.slice(cut)].map((part) => element('span', { textContent: part.join('') })));
+}
+
 /** Make a list to choose from; `options` are [value, text] or texts that are values too. */
 export function select(options, properties = {}) {
   const entries = options.map((option) => (Array.isArray(option) ? new Option(option[1], option[0]) : new Option(option, option)));

@@ -1,6 +1,7 @@
 // The gallery: what it is made of, what keys and controls do to it, and the votes given in it.
 
 import { Browsing } from "./browsing.js";
+import { Cards } from "./compared.js";
 import { DISPLAY_SETTINGS } from "./display_controls.js";
 import { EndCard, KeyStrip } from "./guide.js";
 import { element, returnAfterDialog } from "./dom.js";
@@ -74,6 +75,10 @@ export class Gallery extends Browsing {
       onPick: (index, event) => this.pickTile(this.shelf.page * this.shelf.perPage + index, event),
       onOpen: () => this.openSingle(),
     });
+    this.cards = new Cards(this.stage, {
+      data, onGrade: (index, letter) => { this.moveTo(index); this.act('vote', { grade: letter, contaminant: null }); },
+      onStar: (index) => { this.moveTo(index); this.act('toggleStar'); },
+    });
     this.single = new SingleView(root.querySelector('.single'), { data, settings, on: {
       grade: (letter) => this.act('grade', letter), star: () => this.act('toggleStar'),
       comment: (comment) => this.annotate({ comment }), view: (changes) => this.changeView(changes),
@@ -141,6 +146,7 @@ export class Gallery extends Browsing {
     this.showSettings();
     await this.filter();
     this.toolbar.showOrigin(this.trail.last);
+    if (this.data.review.passing) this.notices.toast('These are the candidates most alike. A look at them leaves nothing behind: it stands among the reviews once somebody grades in it.');
     const arrived = this.trail.takeArrival();
     if (!arrived || !this.shelf.view.includes(arrived.id)) return;
     this.moveTo(this.shelf.view.indexOf(arrived.id));
@@ -270,6 +276,7 @@ export class Gallery extends Browsing {
   /** A click looks at a candidate; with Ctrl or ⌘ it picks it, with Shift all from the last one on. */
   pickTile(cursor, { ctrlKey, metaKey, shiftKey }) {
     const { view, cursor: before } = this.shelf;
+    if (this.compared) { this.moveTo(cursor); return; }
     if (ctrlKey || metaKey) this.picks.toggle(view[cursor]);
     if (shiftKey) this.picks.add([...view.subarray(Math.min(before, cursor), Math.max(before, cursor) + 1)]);
     this.moveTo(cursor);
@@ -277,10 +284,10 @@ export class Gallery extends Browsing {
 
   /** Pick the candidate under the cursor, or no longer. */
   togglePick() {
-    if (!this.single.open && this.shelf.current !== undefined) this.picks.toggle(this.shelf.current);
+    if (!this.single.open && !this.compared && this.shelf.current !== undefined) this.picks.toggle(this.shelf.current);
   }
 
-  /** Show those picked side by side, as large as they fit; Esc leads back. */
+  /** Show those picked side by side, as large as they fit, the first one chosen; Esc leads back. */
   comparePicked() {
     const { shelf, picks, notices } = this;
     if (picks.size < 2 || picks.size > MOST_COMPARED) {
@@ -289,6 +296,7 @@ export class Gallery extends Browsing {
     }
     this.compared = picks.size;
     shelf.show(shelf.queue.filter((id) => picks.ids.has(id)));
+    shelf.moveTo(0);
     picks.clear();
     this.layout();
   }

@@ -1,5 +1,6 @@
 // The page of tiles: one canvas for all pictures, above it light tiles with grades and the cursor.
 
+import { fitFew } from "./compared.js";
 import { element } from "./dom.js";
 import { scoreText } from "./record.js";
 
@@ -40,6 +41,7 @@ export class Mosaic {
   }
 
   clicked(event, act) {
+    if (event.target.closest('button')) return;
     const index = this.tiles.indexOf(event.target.closest('.tile'));
     if (index >= 0) act(index, event);
   }
@@ -47,26 +49,31 @@ export class Mosaic {
   /**
    * Fit tiles of about `tile` CSS pixels into the stage; return how many there are room for.
    * They are as many, in the same rows, as in its `whole` height, of which filter bar and strip of keys take some.
-   * Where only `count` are shown they are as large as these fit, in the middle of the height.
+   * Where only `count` are compared they are as large as these fit, in the middle of the height, with a card below each.
    */
-  layout({ width, height, whole = height, tile, count }) {
+  layout({ width, height, whole = height, tile, count, bands = 0 }) {
     const least = 1.02 * Math.sqrt((width * whole) / MOST_TILES);
     const aim = Math.min(Math.max(tile, least), width, whole);
     const gap = GAPS.find(([from]) => aim >= from)[1];
-    const room = { width, height: whole, gap, count };
-    const fit = bestFit({ ...room, tile: aim }) ?? bestFit({ ...room, tile: 1.1 * aim });
-    const cell = Math.min(fit.cell, Math.floor((height + gap) / fit.rows) - gap);
+    const room = { width, height: whole, gap };
+    const fit = count
+      ? fitFew({ width, height, gap, count, bands })
+      : { below: 0, band: 0, ...(bestFit({ ...room, tile: aim }) ?? bestFit({ ...room, tile: 1.1 * aim })) };
+    const cell = count ? fit.cell : Math.min(fit.cell, Math.floor((height + gap) / fit.rows) - gap);
     Object.assign(this, fit, { gap, cell });
+    const step = cell + fit.below + gap;
     this.left = Math.max(0, Math.floor((width + gap - this.columns * (this.cell + gap)) / 2));
-    const rows = count ? Math.min(this.rows, Math.ceil(count / this.columns)) : this.rows;
-    this.top = count ? Math.max(0, Math.floor((height - rows * (this.cell + gap)) / 2)) : 0;
-    this.fitCanvas(width, this.rows * (this.cell + gap) - gap);
+    this.top = count ? Math.max(0, Math.floor((height + gap - this.rows * step) / 2)) : 0;
+    this.fitCanvas(width, this.rows * step - gap);
     Object.assign(this.grid.style, {
-      gridTemplateColumns: `repeat(${this.columns}, ${this.cell}px)`, gridAutoRows: `${this.cell}px`,
+      gridTemplateColumns: `repeat(${this.columns}, ${this.cell}px)`, gridAutoRows: `${step - gap}px`,
       gap: `${gap}px`, paddingLeft: `${this.left}px`, paddingTop: `${this.top}px`,
     });
     this.grid.toggleAttribute('data-small', this.cell < FEW_DETAILS_BELOW);
-    this.build(this.rows * this.columns);
+    this.grid.toggleAttribute('data-compared', Boolean(count));
+    this.grid.style.setProperty('--cell', `${cell}px`);
+    this.grid.style.setProperty('--band', `${fit.band}px`);
+    this.build(this.rows * this.columns, Boolean(count));
     return this.tiles.length;
   }
 
@@ -79,9 +86,10 @@ export class Mosaic {
     this.ratio = ratio;
   }
 
-  build(count) {
-    if (count === this.tiles.length && this.builtColumns === this.columns) return;
-    this.builtColumns = this.columns;
+  build(count, compared) {
+    const built = `${count} ${this.columns} ${compared}`;
+    if (built === this.built) return;
+    this.built = built;
     this.cursor = -1;
     this.tiles = Array.from({ length: count }, (_, index) => element('div', { className: 'tile', id: `tile-${index}`, role: 'gridcell' }));
     const rows = Array.from({ length: this.rows }, (_, row) => element(
@@ -106,7 +114,7 @@ export class Mosaic {
   target(index, width, height) {
     const { ratio, cell } = this;
     const x = this.left + (index % this.columns) * (cell + this.gap);
-    const y = Math.floor(index / this.columns) * (cell + this.gap);
+    const y = Math.floor(index / this.columns) * (cell + this.below + this.gap);
     const scale = cell / Math.max(width, height), wide = width * scale, high = height * scale;
     const left = Math.round((x + (cell - wide) / 2) * ratio), top = Math.round((y + (cell - high) / 2) * ratio);
     return [left, top, Math.round(wide * ratio), Math.round(high * ratio)];
@@ -144,7 +152,7 @@ export class Mosaic {
   }
 
   /** Show a candidate's vote, score and marks on its tile. */
-  mark(index, { name, named, vote, note, score, probability, lens, picked, earlier }) {
+  mark(index, { name, vote, note, score, probability, lens, picked, earlier }) {
     const tile = this.tiles[index], grade = vote && this.grades.get(vote.grade);
     if (picked !== ('picked' in tile.dataset)) tile.toggleAttribute('data-picked', picked);
     if (vote) {
@@ -156,7 +164,6 @@ export class Mosaic {
       delete tile.dataset.grade;
     }
     setText(tile, 'earlier', vote ? '' : earlier ?? '', 'Your grade in another review');
-    setText(tile, 'name', named ? name : ''); // beside each other pictures are few, and spoken of by name
     setText(tile, 'score', score == null ? '' : scoreText(score));
     setText(tile, 'probability', probability == null ? '' : `P ${scoreText(probability)}`);
     setText(tile, 'flags', [note.starred && 'star', note.comment && 'chat', lens && 'my_location'].filter(Boolean).join(' '));

@@ -100,6 +100,11 @@ export class Pictures {
     return this.parts.length > 0 && this.parts.every((part) => part.drawn);
   }
 
+  /** Fetch the pixels of one candidate, as the single view shows them. */
+  wholeOf(id) {
+    return this.remote.raw(this.remote.rawPath([id], FULL_SIZE));
+  }
+
   /** Draw one candidate in the single view. */
   showOne(id) {
     const path = this.remote.rawPath([id], FULL_SIZE);

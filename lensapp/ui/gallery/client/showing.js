@@ -1,5 +1,6 @@
 // What the gallery shows: a part of the review, in tiles that fit the page, with votes and facts, stretched as set.
 
+import { KEYS_HEIGHT } from "./compared.js";
 import { fitHelp } from "./keys.js";
 import { queryOf } from "./part.js";
 import { Refused } from "./remote.js";
@@ -82,9 +83,10 @@ export class Showing {
   fit(room) {
     const { shelf } = this;
     this.tile = tileFor(this.settings.values.tile, (shelf.share ?? shelf.queue).length, room);
-    const tile = this.compared ? sideOf(this.compared, room) : this.tile;
-    const count = this.compared || undefined;
-    return this.mosaic.layout({ ...room, tile, count, whole: room.whole + this.part.root.offsetHeight });
+    this.root.toggleAttribute('data-compared', this.compared > 0);
+    if (!this.compared) return this.mosaic.layout({ ...room, tile: this.tile, whole: room.whole + this.part.root.offsetHeight });
+    const height = room.whole - KEYS_HEIGHT;
+    return this.mosaic.layout({ width: room.width, height, tile: height, count: this.compared, bands: this.data.bands.length });
   }
 
   scheduleLayout() {
@@ -118,6 +120,7 @@ export class Showing {
     this.stage.toggleAttribute('data-loading', !live && !present);
     pictures.draw(() => this.afterDrawing());
     ids.forEach((id, index) => this.markTile(index, id));
+    this.showBands(ids);
     mosaic.select(shelf.cursor % shelf.perPage);
     this.settings.lookAt(shelf.current);
     this.showFacts(ids);
@@ -152,7 +155,20 @@ export class Showing {
     this.mosaic.mark(index, {
       name: facts.name(id), vote: votes.get(id), note: votes.note(id), score: facts.score(id), probability: facts.probability(id),
       lens: facts.lens(id), picked: this.picks.ids.has(id), earlier: facts.earlier(id),
-      named: this.compared > 0,
+    });
+    if (!this.compared) return;
+    const { tiles, cell, zoom } = this.mosaic, seen = { side: cell, zoom, marks: this.settings.values.marks };
+    this.cards.mark(tiles[index], index, { facts: facts.of(id), vote: votes.get(id), note: votes.note(id), ...seen });
+  }
+
+  /** Draw the bands of those that are compared, where there is room for them. */
+  showBands(ids) {
+    const { mosaic, settings, pictures } = this, { band: side } = mosaic;
+    if (!this.compared) return;
+    ids.forEach(async (id, index) => {
+      const raw = side ? await pictures.wholeOf(id).catch(() => null) : null;
+      if (!this.compared || this.shelf.view[index] !== id || (side && !raw)) return;
+      this.cards.drawBands(mosaic.tiles[index], index, raw, { display: settings.display, shown: this.shownBands, view: settings.values, side });
     });
   }
 

@@ -326,7 +326,7 @@ function linksTo({ ra, dec, field }) {
 }
 
 /** What lies over the large picture: scale bar, compass, known lens. */
-class Overlay {
+export class Overlay {
   constructor() {
     this.fixed = svg('svg', { class: 'overlay', 'aria-hidden': 'true' });
     this.moving = svg('svg', { class: 'overlay moving', viewBox: '0 0 100 100', 'aria-hidden': 'true' });

@@ -1,7 +1,7 @@
 // The bar above the pictures: what is shown and how.
 
 import { DisplayControls } from "./display_controls.js";
-import { element } from "./dom.js";
+import { element, writeEnds } from "./dom.js";
 import { GROUPS } from "./panels.js";
 import { ZOOMS } from "./settings.js";
 
@@ -69,6 +69,7 @@ export class Toolbar {
     list.replaceChildren(...names.map((name) => new Option(name, name)));
     list.value = current;
     list.title = `Review ${current}`; // which may be longer than its field
+    writeEnds(list.nextElementSibling, current);
   }
 
   showSettings(values, shown) {
@@ -158,7 +159,7 @@ export class Toolbar {
     if (!step) return;
     button.title = `Back to ${step.name} in ${step.from} (Shift O)`;
     button.setAttribute('aria-label', button.title);
-    button.querySelector('span').textContent = step.from;
+    writeEnds(button.querySelector('span'), step.from);
   }
 
   showSaved({ state, waiting, message }) {
