@@ -31,7 +31,6 @@ from lensapp.storage.queries import (
 from lensapp.storage.records import BlindTest, Review, Vote
 
 NAMES_AT_ONCE = 500
-NEWEST_VOTES = 2000  # more than thirty inspectors give in a minute
 IN_TIME = not_(
     exists().where(
         tables.reviews.c.id == tables.votes.c.review_id,
@@ -233,7 +232,7 @@ def _first_written(connection: Connection, persons: Iterable[str]) -> dict[str, 
     return names
 
 
-def _is_by(column: ColumnElement[str], name: str) -> ColumnElement[bool]:
+def is_by(column: ColumnElement[str], name: str) -> ColumnElement[bool]:
     """Return the condition that a row is of the inspector called `name` in any spelling."""
     table = tables.inspectors
     return column == select(table.c.name).where(table.c.person == inspector_key(name)).scalar_subquery()
@@ -272,20 +271,6 @@ def add_votes(
             note(connection, "added votes to", kind="review", name=name, detail=detail, who=who)
 
     database.write_together(store)
-
-
-def clients_lately(database: Database, *, review_id: int, inspector: str, since: float) -> set[str]:
-    """Return the clients that sent votes of an inspector in a review since a moment, of the newest votes."""
-    table = tables.votes
-    newest = select(func.coalesce(func.max(table.c.id), 0) - NEWEST_VOTES).scalar_subquery()
-    statement = select(table.c.client).where(
-        table.c.id > newest,  # no index holds when votes came
-        table.c.review_id == review_id,
-        table.c.received_at >= since,
-        _is_by(table.c.inspector, inspector),
-    )
-    with database.read() as connection:
-        return set(connection.scalars(statement))
 
 
 def _refuse_others(connection: Connection, rows: Sequence[dict[str, Any]]) -> None:
@@ -332,7 +317,7 @@ def votes_of(
     table = tables.votes
     statement = select(table).where(
         *matches(table.c.review_id, review_id),
-        *([] if inspector is None else [_is_by(table.c.inspector, inspector)]),
+        *([] if inspector is None else [is_by(table.c.inspector, inspector)]),
         *matches(table.c.cutout_id, cutout_id),
         OF_NONE_DELETED,
     )
@@ -454,7 +439,7 @@ def graded_by(database: Database, inspector: str) -> dict[int, tuple[int, float]
     table = tables.votes
     graded, last = func.count(table.c.cutout_id.distinct()), func.max(table.c.received_at)
     counted = select(table.c.review_id, graded.label("graded"), last.label("last")).where(
-        _is_by(table.c.inspector, inspector), OF_NONE_DELETED
+        is_by(table.c.inspector, inspector), OF_NONE_DELETED
     )
     with database.read() as connection:
         rows = connection.execute(counted.group_by(table.c.review_id))
@@ -473,7 +458,7 @@ def view_of(database: Database, *, review_id: int, inspector: str) -> dict[str, 
     """Return an inspector's view of a review, or None before the first."""
     table = tables.view_settings
     statement = select(table.c.settings).where(
-        table.c.review_id == review_id, _is_by(table.c.inspector, inspector)
+        table.c.review_id == review_id, is_by(table.c.inspector, inspector)
     )
     with database.read() as connection:
         settings: dict[str, Any] | None = connection.scalar(statement)
@@ -484,7 +469,7 @@ def latest_view(database: Database, *, inspector: str) -> dict[str, Any] | None:
     """Return the view that an inspector used last in any review, or None."""
     table = tables.view_settings
     statement = select(table.c.settings).where(
-        _is_by(table.c.inspector, inspector), not_in_trash(tables.reviews, table.c.review_id)
+        is_by(table.c.inspector, inspector), not_in_trash(tables.reviews, table.c.review_id)
     )
     with database.read() as connection:
         settings: dict[str, Any] | None = connection.scalar(

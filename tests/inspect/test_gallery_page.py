@@ -114,7 +114,8 @@ def test_the_client_is_told_what_it_needs_and_no_candidate(ws: Workspace) -> Non
     made = create_review(ws, name="first", source_name="sky", spec=ReviewSpec(order="given"))
     data = gallery_data(ws, review=made, inspector="ada", review_names=["first"])
     expected = {"id": made.id, "name": "first", "size": 6, "order": "as imported", "scored": False}
-    assert data["review"] == expected | {"blind": True, "blind_to_others": True, "retire": False}
+    rules = {"blind": True, "blind_to_others": True, "retire": False, "passing": False}
+    assert data["review"] == expected | rules
     assert (data["bands"], data["rgb"]) == (["g", "r", "i"], [2, 1, 0])
     assert gallery_data(ws, review=made, inspector="ada", review_names=["first"]) == data
 

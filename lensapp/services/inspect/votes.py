@@ -23,6 +23,7 @@ from lensapp.services.inspect.blind_tests import REPEAT
 from lensapp.services.inspect.gallery import OpenReview, open_review
 from lensapp.services.inspect.queues import create_review
 from lensapp.storage import reviews, sources
+from lensapp.storage.access.voting_clients import clients_lately
 from lensapp.storage.records import Cutout, Review, Vote
 from lensapp.storage.workspace import Workspace
 
@@ -158,7 +159,7 @@ def shared_name_notice(ws: Workspace, *, review: Review, inspector: str, post: V
     if own is None or not post.ops:
         return None
     since = time.time() - LATELY_SECONDS
-    clients = reviews.clients_lately(ws.database, review_id=review.id, inspector=inspector, since=since)
+    clients = clients_lately(ws.database, review_id=review.id, inspector=inspector, since=since)
     browsers = {tab[1] for tab in map(TAB_OF_BROWSER.fullmatch, clients) if tab}
     if not browsers - {own[1]}:
         return None
