@@ -133,8 +133,8 @@ def test_nobody_votes_as_another_or_where_not_invited(team: Team) -> None:
 ROUTES = {
     ("GET", "labels"): "all", ("POST", "labels"): "all", ("GET", "view"): "all", ("POST", "view"): "all",
     ("POST", "alike"): "work", ("GET", "sheet"): "all", ("GET", "raw"): "all", ("GET", "queue"): "all",
-    ("GET", "retired"): "all", ("GET", "candidates"): "all", ("GET", "around"): "all",
-    ("GET", "agreement"): "all", ("POST", "picked"): "work",
+    ("GET", "values"): "all", ("GET", "retired"): "all", ("GET", "candidates"): "all",
+    ("GET", "around"): "all", ("GET", "agreement"): "all", ("POST", "picked"): "work",
     ("GET", "part"): "all", ("GET", "columns"): "all", ("GET", "share"): "all", ("GET", "task"): "all",
 }  # fmt: skip
 STATIC = "client/{version}/{name}.js"
