@@ -1,6 +1,6 @@
-"""Counts in words: nouns in singular and plural, thin spaces between thousands."""
+"""Counts in words: nouns in singular and plural, thin spaces between thousands, the first of many."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 
 def noun(count: int, word: str) -> str:
@@ -15,6 +15,12 @@ def noun(count: int, word: str) -> str:
 def counted(count: int, word: str) -> str:
     """Return a count with its noun: "1 vote", "12 votes", "2 000 votes"."""
     return f"{thin_spaced(count)} {noun(count, word)}"
+
+
+def first_of(words: Sequence[str], most: int, *, between: str = ", ") -> str:
+    """Return the first words of many, and how many others there are: "g, r and 3 more"."""
+    more = len(words) - most
+    return between.join(words[:most]) + (f" and {thin_spaced(more)} more" if more > 0 else "")
 
 
 def thin_spaced(count: float) -> str:

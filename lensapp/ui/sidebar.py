@@ -57,6 +57,7 @@ from lensapp.ui.shared.state import (
     inspector,
     selected,
     theme,
+    why_not_inspector,
 )
 from lensapp.ui.shared.widgets import tell_refused, time_left
 
@@ -115,13 +116,15 @@ def _ask_name() -> None:
         persist_state="session",
         help="Signs your votes. Every vote is kept with its inspector's name.",
     )
+    if why := why_not_inspector():
+        st.caption(f":red[:material/error: {plain(why)}]")
 
     def recall() -> None:
         name = told_by(KEEPER, "name")
         if name:  # else the browser tells it again
             st.session_state[INSPECTOR] = str(name).strip()[:LONGEST_NAME]
 
-    if inspector():
+    if inspector() or why:  # one that is refused is forgotten by the browser, too
         st.session_state[NAMED] = True
     with st.container(key="inspector-keeper"):
         ask = not st.session_state.get(NAMED)

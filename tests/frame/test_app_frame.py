@@ -61,6 +61,19 @@ def test_the_inspector_stays_the_same_on_another_page(workspace):
     assert app.sidebar.text_input[0].value == "Ada"
 
 
+def test_a_name_that_cannot_sign_votes_is_refused_where_it_is_typed(workspace):
+    add_review(workspace, make_survey(workspace, name="sky"), "round")
+    app = open_page("inspect", source="sky", review="round")
+    app.text_input(key=state.INSPECTOR).set_value("Ad\u202ea").run()
+    assert not app.exception
+    [said] = [one.value for one in app.sidebar.caption if "cannot be" in one.value]
+    assert "it holds characters that nobody sees (U+202E)" in said.replace("\\", "")
+    assert any("Who is inspecting" in one.value for one in app.main.markdown)  # no gallery, no vote
+    app.text_input(key=state.INSPECTOR).set_value("Ada").run()
+    assert not [one.value for one in app.sidebar.caption if "cannot be" in one.value]
+    assert not any("Who is inspecting" in one.value for one in app.main.markdown)
+
+
 def test_running_jobs_are_shown_on_every_page(workspace):
     jobs.enqueue(workspace.database, kind="demo", title="Simulate sky", payload={})
     app = run_app()

@@ -11,7 +11,7 @@ from astropy.convolution import Gaussian2DKernel, convolve_fft
 
 from lensapp.cli import main
 from lensapp.core.catalogue.query import CatalogueQuery
-from lensapp.core.config import read_json
+from lensapp.core.config import read_json, write_json
 from lensapp.core.data.ingest_spec import IngestSpec
 from lensapp.core.score.feature_distance import feature_distance
 from lensapp.core.score.source_check import (
@@ -29,6 +29,7 @@ from lensapp.core.score.source_check import (
     summarise,
 )
 from lensapp.ingest.importer import run_import
+from lensapp.services.care.records import changes
 from lensapp.services.catalogue.provenance import provenance
 from lensapp.services.catalogue.query import select
 from lensapp.services.evaluate.seen_pictures import seen_share
@@ -37,9 +38,10 @@ from lensapp.services.train.starter import install_starter
 from lensapp.simulation.survey import DemoSpec, simulate
 from lensapp.storage import datasets, runs, sources, tables
 from lensapp.storage.arrays import PackedCutouts
-from lensapp.storage.files import TRAINING_PART
+from lensapp.storage.files import SOURCE_CHECKS, TRAINING_PART
 from lensapp.storage.scores import stored_scores
 from lensapp.storage.workspace import Workspace
+from support.pages_workspace import open_page
 from support.scoring_workspace import add_source, train_tiny
 from support.small_surveys import pack_source, store_features
 
@@ -434,3 +436,32 @@ def test_a_check_keeps_the_cutouts_least_alike(tmp_path: Path) -> None:
     assert [by_id[one.cutout] for one in check.least_alike] == names
     run, source = runs.get_run(ws.database, "first"), sources.get_source(ws.database, "other")
     assert kept_check(ws, run, source) == check
+
+
+def test_a_check_kept_by_an_earlier_version_is_made_anew_by_who_asks_for_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    trained = train_tiny(tmp_path / "workspace")
+    ws = trained.workspace
+    monkeypatch.setenv("LENSAPP_WORKSPACE", str(ws.folder))
+    source = add_source(ws, "other", unit=1.0)
+    run = runs.get_run(ws.database, "first")
+    assert main(["--workspace", str(ws.folder), "--json", "score", "first", "other"]) == 0
+    now = kept_check(ws, run, source)
+    assert now is not None
+    assert now.light != "red"
+    page = open_page("score", run="first", source="other")
+    assert page.button(key="source-check-again").proto.type == "tertiary"
+    path = trained.folder / SOURCE_CHECKS
+    earlier = now.as_dict() | {"light": "red", "words": "The source is unlike."}
+    del earlier["version"]
+    write_json(path, {"other": earlier})
+    page.run()
+    assert any("Unlike" in one.label for one in page.expander)
+    assert any("an earlier version of this program" in one.value for one in page.caption)
+    page.button(key="source-check-again").click().run()
+    assert not page.exception
+    assert kept_check(ws, run, source) == now
+    assert not any("Unlike" in one.label for one in page.expander)
+    newest = changes(ws, limit=1)[0]
+    assert (newest["did"], newest["kind"], newest["name"]) == ("checked again", "source", "other")

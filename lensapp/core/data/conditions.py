@@ -24,6 +24,7 @@ from numpy.typing import NDArray
 from pydantic import AfterValidator
 
 from lensapp.core.errors import InvalidInput
+from lensapp.core.plurals import first_of
 
 MOST_CHARACTERS, DEEPEST, NEAR, LISTED = 2000, 50, 3, 8
 UNKNOWN, LARGEST_INTEGER = -1, 2**63 - 1
@@ -192,8 +193,7 @@ def unknown_column(name: str, names: Iterable[str]) -> InvalidInput:
     near = [lower[one] for one in difflib.get_close_matches(name.lower(), lower, n=NEAR, cutoff=0.6)]
     if near:
         return InvalidInput(f"There is no column {name!r}. Did you mean {' or '.join(near)}?")
-    more = len(every) - LISTED
-    listed = ", ".join(every[:LISTED]) + (f" and {more} more" if more > 0 else "")
+    listed = first_of(every, LISTED)
     return InvalidInput(f"There is no column {name!r}. Choose among: {listed or 'none'}.")
 
 

@@ -15,11 +15,14 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from lensapp.core.config import Spec
+from lensapp.core.plurals import first_of
 
 Light = Literal["green", "amber", "red"]
 Floats = NDArray[np.float64]
 
+VERSION = 2  # one more with every change by which a source may get another light
 SAMPLE_CUTOUTS = 512
+NAMED = 4
 LEVELS = (0.05, 0.25, 0.5, 0.75, 0.95)
 LOWER, MIDDLE, UPPER = 1, 2, 3
 AMBER_FROM, RED_FROM = 0.5, 1.0  # mean distance of quantiles in units of the spread
@@ -115,7 +118,8 @@ class OddCutout:
 class SourceCheck:
     """How a source compares with a training part: the worst light, and each quantity, worst first.
 
-    `least_alike` are the measured cutouts that are least like that part, the oddest first.
+    `least_alike` are the measured cutouts that are least like that part, the oddest first. `version` is that
+    of the check; those kept before it was noted have 1.
     """
 
     light: Light
@@ -124,6 +128,12 @@ class SourceCheck:
     training_cutouts: int
     comparisons: tuple[Comparison, ...]
     least_alike: tuple[OddCutout, ...] = ()
+    version: int = VERSION
+
+    @property
+    def outdated(self) -> bool:
+        """Whether the check has changed since, so that the source may get another light."""
+        return self.version < VERSION
 
     def as_dict(self) -> dict[str, Any]:
         """Return plain JSON values."""
@@ -324,12 +334,12 @@ def compare(
     comparisons = [_of_psf(one, comparisons, training, source) for one in comparisons]
     comparisons.sort(key=lambda one: (-one.distance, one.quantity))
     worst: Light = max((one.light for one in comparisons), key=ORDER.index, default="green")
-    differing = [one.quantity for one in comparisons if one.light == worst]
+    differing = first_of([one.quantity for one in comparisons if one.light == worst], NAMED)
     sentence = {
         "green": "The source looks like the training part.",
-        "amber": f"The source differs somewhat from the training part in {_listed(differing)}: expect fewer "
+        "amber": f"The source differs somewhat from the training part in {differing}: expect fewer "
         "lenses to be found.",
-        "red": f"The source does not look like the training part: {_listed(differing)}. Scores mean little; "
+        "red": f"The source does not look like the training part: {differing}. Scores mean little; "
         "train on cutouts of this survey.",
     }[worst]
     return SourceCheck(worst, sentence, source.cutouts, training.cutouts, tuple(comparisons))
@@ -409,14 +419,16 @@ def or_as_measured(
     medians = {name: parts[:, MIDDLE] for name, parts in known.items() if len(parts)}
     ranges = {name: (float(values.min()), float(values.max())) for name, values in medians.items()}
     comparisons = tuple(replace(one, measured=ranges.get(one.quantity)) for one in check.comparisons)
-    outside = {light: _listed([name for name, one in lights.items() if one == light]) for light in ORDER}
+    outside = {
+        light: first_of([name for name, one in lights.items() if one == light], NAMED) for light in ORDER
+    }
     if outside["red"]:
         words = (
             f"{check.words} Nor does it lie within what the network was measured on, {names}: "
             f"{outside['red']}."
         )
         return replace(check, words=words, comparisons=comparisons)
-    differing = _listed([one.quantity for one in check.comparisons if one.light == "red"])
+    differing = first_of([one.quantity for one in check.comparisons if one.light == "red"], NAMED)
     but_for = f"but for {outside['amber']}" if outside["amber"] else "but"
     return replace(
         check,
@@ -473,12 +485,8 @@ def _doubt(distance: float, light: Light) -> str:
     return ", as may be by chance among so few" if light == "green" and distance >= AMBER_FROM else ""
 
 
-def _listed(names: list[str]) -> str:
-    return ", ".join(names[:4]) + (f" and {len(names) - 4} more" if len(names) > 4 else "")
-
-
 def check_of(values: Mapping[str, Any]) -> SourceCheck:
     """Return a check from its JSON values."""
     rows = tuple(Comparison(**one) for one in values["comparisons"])
     odd = tuple(OddCutout(**one) for one in values.get("least_alike", ()))
-    return SourceCheck(**{**values, "comparisons": rows, "least_alike": odd})
+    return SourceCheck(**{"version": 1, **values, "comparisons": rows, "least_alike": odd})

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from lensapp.core.acting import needs
 from lensapp.core.align import ABSENT, rows_of
 from lensapp.core.config import read_json, write_json
 from lensapp.core.errors import BandMismatch, InvalidInput
@@ -33,6 +34,7 @@ from lensapp.services.train.runs import require_network
 from lensapp.services.train.starter import FOLDER as STARTER_FOLDER
 from lensapp.services.train.starter import is_starter
 from lensapp.storage import datasets, runs, sources
+from lensapp.storage.care.trail import note_change
 from lensapp.storage.columns.source_columns import cutout_columns
 from lensapp.storage.cutouts import open_in_unit
 from lensapp.storage.features import has_features, load_features
@@ -74,6 +76,15 @@ def check_source(ws: Workspace, *, run_name: str, source_name: str) -> SourceChe
     kept = read_json(path) if path.exists() else {}
     if kept.get(source.name) != check.as_dict():
         write_json(path, kept | {source.name: check.as_dict()})
+    return check
+
+
+@needs("work")
+def check_again(ws: Workspace, *, run_name: str, source_name: str) -> SourceCheck:
+    """Check a source anew and keep the outcome in place of that of its scoring; raises as `check_source`."""
+    _compared.cache_clear()  # the source may have features since
+    check = check_source(ws, run_name=run_name, source_name=source_name)
+    note_change(ws.database, "checked again", kind="source", name=source_name, detail=f"for {run_name}")
     return check
 
 

@@ -9,6 +9,7 @@ from plotly.graph_objects import Figure
 
 from lensapp.core.data.find_spec import FindObjectsSpec
 from lensapp.core.errors import LensAppError
+from lensapp.core.plurals import first_of
 from lensapp.services.data.find_preview import FindPreview, preview_finding
 from lensapp.services.data.object_finding import (
     SMALL_FIELD,
@@ -142,8 +143,7 @@ def _offer_fields(source: Source, like: Source | None, words: str) -> None:
         show_fields_wanted(size)
         named = [f"{plain(one.name)} ({why})" for one, why in reasons if why is not None]
         if named:
-            more = f" and {number(len(named) - MOST_NAMED)} more" if len(named) > MOST_NAMED else ""
-            st.caption(f"Not to be searched either: {'; '.join(named[:MOST_NAMED])}{more}.")
+            st.caption(f"Not to be searched either: {first_of(named, MOST_NAMED, between='; ')}.")
         st.caption(
             "Coadded tiles are in the archives of the surveys: bricks of the Legacy Surveys, sky cells of "
             "Pan-STARRS1, mosaics of Euclid, patches of Rubin and HSC; cutout services give fields of an "

@@ -166,7 +166,8 @@ def _ask_inspector_name() -> None:
         st.text_input("Your name", key=TYPED_NAME)
         focus_field(TYPED_NAME)
         if st.form_submit_button("Start grading", type="primary", on_click=take_name):
-            st.warning("Type your name first.", icon=":material/person:")  # with one the gallery stands here
+            why = state.why_not_inspector() or "Type your name first."  # with one the gallery stands here
+            st.warning(plain(why), icon=":material/person:")
 
 
 def _offer_graded(ws: Workspace, review: Review) -> None:

@@ -4,16 +4,20 @@ from typing import Any
 
 import pandas as pd
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
+from lensapp.core.acting import may
 from lensapp.core.errors import LensAppError
+from lensapp.core.plurals import first_of
 from lensapp.core.score.source_check import AMBER_FROM, SourceCheck, significant_from
-from lensapp.services.score.source_checks import compared, kept_check
+from lensapp.services.score.source_checks import check_again, compared, kept_check
+from lensapp.services.train import runs
 from lensapp.storage.records import Run, Source
 from lensapp.storage.workspace import Workspace
 from lensapp.ui.evaluate.cutout_sheet import show_cutouts
 from lensapp.ui.shared.markup import plain
 from lensapp.ui.shared.traffic_lights import LIGHTS
-from lensapp.ui.shared.widgets import counted, heading
+from lensapp.ui.shared.widgets import counted, errors_shown, heading
 
 MEANINGS = {
     "green": "like the training part",
@@ -21,6 +25,7 @@ MEANINGS = {
     "red": "unlike the training part",
 }
 WORDS = {"green": "alike", "amber": "differs", "red": "unlike"}
+OUTDATED = "Compared by an earlier version of this program; the present one may find another light."
 COLOURS = {"green": "#2aa198", "amber": "#e69f00", "red": "#e0562f"}
 
 
@@ -30,7 +35,7 @@ def show_source_check(ws: Workspace, run: Run, source: Source, *, scored: bool, 
     The network has `learned` from so many of its cutouts.
     """
     try:
-        check = kept_check(ws, run, source) if scored else None
+        check = kept = kept_check(ws, run, source) if scored else None
         if check is None:
             with st.spinner("Comparing with the training part…"):
                 check = compared(ws, run, source)
@@ -53,9 +58,12 @@ def show_source_check(ws: Workspace, run: Run, source: Source, *, scored: bool, 
         for one in check.comparisons
     ]
     light = "amber" if learned and check.light == "green" else check.light  # its scores flatter
-    with st.expander(
+    row = st.container(horizontal=True, vertical_alignment="top", gap="small", key="source-check")
+    with row.expander(
         f"{LIGHTS[light]} {plain(headline(check, learned=learned))}"
     ):  # closed: the way on stays in sight
+        if check.outdated:
+            st.caption(f":material/history: {OUTDATED}")
         if check.light != "green":
             st.markdown(plain(check.words))
         lights = [f"color: {COLOURS[one.light]}" for one in check.comparisons]
@@ -71,6 +79,25 @@ def show_source_check(ws: Workspace, run: Run, source: Source, *, scored: bool, 
             f"{least:.1f} of its own sampling errors: a poorly measured one may lie farther off by chance."
         )
         _show_least_alike(ws, run, source, check)
+    if kept is not None:
+        _offer_check(ws, run, source, row=row, outdated=kept.outdated)
+
+
+def _offer_check(ws: Workspace, run: Run, source: Source, *, row: DeltaGenerator, outdated: bool) -> None:
+    """Offer to check a scored source anew, where this may change what is kept with its scores."""
+    if not (may("work") and runs.has_network(ws, run)):
+        return
+    if row.button(
+        "Check again",
+        icon=":material/refresh:",
+        type="secondary" if outdated else "tertiary",
+        key="source-check-again",
+        help=f"{OUTDATED if outdated else 'Kept since the source was scored.'} Exports and reports tell the "
+        "light that is kept.",
+    ):
+        with errors_shown(), st.spinner("Comparing with the training part…"):
+            check_again(ws, run_name=run.name, source_name=source.name)
+            st.rerun()
 
 
 def _columns(least: float) -> dict[str, Any]:
@@ -117,12 +144,11 @@ def headline(check: SourceCheck, *, learned: int = 0) -> str:
         return "The source looks like the training part"
     worst = max((one.light for one in check.comparisons), key=list(MEANINGS).index)
     names = [one.quantity for one in check.comparisons if one.light == worst]
-    more = f" and {len(names) - 2} more" if len(names) > 2 else ""
     if worst != check.light:
         what = "Unlike the training part, but much like what the network was measured on"
     else:
         what = {"amber": "Somewhat unlike the training part", "red": "Unlike the training part"}[worst]
-    return f"{what}: {', '.join(names[:2])}{more}"
+    return f"{what}: {first_of(names, 2)}"
 
 
 def _show_least_alike(ws: Workspace, run: Run, source: Source, check: SourceCheck) -> None:

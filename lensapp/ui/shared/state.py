@@ -12,6 +12,7 @@ import streamlit as st
 
 from lensapp.core.acting import current_actor
 from lensapp.core.errors import InvalidInput
+from lensapp.core.inspect.inspector_names import checked_inspector
 from lensapp.services.care.dependents import names_of_kind
 from lensapp.services.overview import last_graded
 from lensapp.services.selected_chain import names_with_review, usual_source
@@ -461,7 +462,20 @@ def inspector() -> str:
 
 
 def typed_inspector() -> str:
-    """Return the inspector's name as typed in the sidebar, or an empty text."""
+    """Return the inspector's name as typed in the sidebar, or an empty text where none can sign votes."""
+    return "" if why_not_inspector() is not None else checked_inspector(_typed_name())
+
+
+def why_not_inspector() -> str | None:
+    """Return why the name in the sidebar cannot sign votes, without words while there is none; else None."""
+    try:
+        checked_inspector(_typed_name())
+    except InvalidInput as error:
+        return str(error) if _typed_name() else ""
+    return None
+
+
+def _typed_name() -> str:
     return str(st.session_state.get(INSPECTOR, "")).strip()
 
 

@@ -7,6 +7,7 @@ from typing import Any
 import streamlit as st
 
 from lensapp.core.config import label_of
+from lensapp.core.plurals import first_of
 from lensapp.core.train.network_specs import NETWORKS
 from lensapp.core.train.training_spec import TrainingSpec
 from lensapp.services.train import runs
@@ -89,7 +90,7 @@ def as_in_last(recipe: Recipe, last: Run | None, starts: Collection[str], *, key
         return recipe
     if changed:
         words = [_in_words(name, value) for name, value in changed.items()]
-        named = ", ".join(words[:NAMED]) + (f" and {len(words) - NAMED} more" if len(words) > NAMED else "")
+        named = first_of(words, NAMED)
         wanted = st.toggle(
             f"As in {plain(last.name)}: {plain(named)}",
             help=f"Changed in that training: {plain(', '.join(words))}. Off: the recipe's own values.",

@@ -6,6 +6,7 @@ from typing import Any
 
 import plotly.graph_objects as go
 
+from lensapp.core.plurals import first_of
 from lensapp.core.score.score_table_spec import MODEL as EXTERNAL
 from lensapp.services.evaluate.evaluation import ROUNDING
 from lensapp.services.train.comparisons import Compared
@@ -364,7 +365,7 @@ def not_drawn(rows: Sequence[Compared], cost: str, *, merit: str = "tpr10") -> s
             why.setdefault(f"(no {MERITS[merit]}: {told})", []).append(row.label)
         elif not getattr(row, cost):
             why.setdefault(_why_without(row, cost), []).append(row.label)
-    return "; ".join(f"{_listed(labels)} {reason}" for reason, labels in why.items())
+    return "; ".join(f"{first_of(labels, MOST_LISTED)} {reason}" for reason, labels in why.items())
 
 
 def _why_without(row: Compared, cost: str) -> str:
@@ -373,11 +374,6 @@ def _why_without(row: Compared, cost: str) -> str:
     if row.model == EXTERNAL:
         return "(a table of scores, whose network is not known here)"
     return f"({COSTS[cost].removesuffix(' (s)')} not recorded)"
-
-
-def _listed(labels: Sequence[str]) -> str:
-    more = len(labels) - MOST_LISTED
-    return ", ".join(labels[:MOST_LISTED]) + (f" and {more} more" if more > 0 else "")
 
 
 def columns_of(rows: Sequence[Compared]) -> dict[str, list[Any]]:
