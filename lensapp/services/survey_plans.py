@@ -54,10 +54,14 @@ def graded_where_scored(ws: Workspace, run: Run) -> GradedLenses | None:
     return graded_lenses(ws, _scored_by(ws, run))
 
 
-def galaxies_where_scored(ws: Workspace, run: Run) -> int | None:
-    """Return how many galaxies the sources without labels have that a run scored; None of too few."""
-    galaxies = sum(count_cutouts(ws, one) for one in _unlabelled(ws, _scored_by(ws, run)))
-    return galaxies if galaxies >= LEAST_GALAXIES else None
+def galaxies_where_scored(ws: Workspace, run: Run) -> dict[str, int]:
+    """Return how many galaxies each source without labels has that a run scored, the most first.
+
+    None of them where they are too few together to stand for a survey.
+    """
+    counts = {one.name: count_cutouts(ws, one) for one in _unlabelled(ws, _scored_by(ws, run))}
+    ordered = dict(sorted(counts.items(), key=lambda one: (-one[1], one[0])))
+    return ordered if sum(counts.values()) >= LEAST_GALAXIES else {}
 
 
 def _scored_by(ws: Workspace, run: Run) -> list[Source]:

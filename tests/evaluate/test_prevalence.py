@@ -124,11 +124,27 @@ def test_evaluate_begins_with_the_galaxies_that_a_run_has_scored_without_labels(
     labelled = rooms.add_survey(ws, "labelled")
     run = rooms.add_run(ws, rooms.add_dataset(ws, labelled), "first")
     rooms.add_scores(ws, run, labelled)
-    assert galaxies_where_scored(ws, run) is None
+    assert galaxies_where_scored(ws, run) == {}
     pixels = np.zeros((150, 8, 8, 3), np.float32)
     sea = pack_source(
         ws, "sea", pixels, [{"candidate_id": f"S{row}", "row": row} for row in range(150)],
         pixel_scale_arcsec=0.25,
     )  # fmt: skip
     rooms.add_scores(ws, run, sea)
-    assert galaxies_where_scored(ws, run) == 150
+    assert galaxies_where_scored(ws, run) == {"sea": 150}
+
+
+def test_galaxies_of_several_sources_taken_together_say_of_which_and_how_many() -> None:
+    searched = {"deep": 1500, "sea": 150, "c": 30, "d": 20, "e": 1}
+    survey = SurveySpec(galaxies=1701, prevalence=1e-3)
+    said = assumption_text(survey, lens_share=None, searched=searched)
+    assert said.startswith(
+        "For 1\u202f701 galaxies, the cutouts of “deep” (1\u202f500), “sea” (150), “c” (30) and 2 more, "
+        "with 2 lenses:"
+    )
+    other = SurveySpec(galaxies=2000, prevalence=1e-3)  # as it was entered
+    assert assumption_text(other, lens_share=None, searched=searched).startswith(
+        "For 2\u202f000 galaxies with 2 lenses:"
+    )
+    one = assumption_text(SurveySpec(galaxies=150), lens_share=None, searched={"sea": 150})
+    assert one.startswith("For 150 galaxies, the cutouts of “sea”, with")

@@ -1,5 +1,6 @@
 """The survey to come, on Evaluate and Score: purity, candidates and the time of inspectors."""
 
+from collections.abc import Mapping
 from functools import partial
 
 import streamlit as st
@@ -7,6 +8,7 @@ import streamlit as st
 from lensapp.core.errors import InvalidInput
 from lensapp.core.evaluate.prevalence import Expectation, SurveySpec
 from lensapp.core.evaluate.score_axis import at_least, threshold_text
+from lensapp.core.plurals import first_of
 from lensapp.services.evaluate.evaluation import Evaluation
 from lensapp.services.evaluate.expectations import (
     budget_columns,
@@ -42,13 +44,14 @@ PREVALENCE, PREVALENCE_KEY = "prevalence", "evaluate-prevalence"
 PREVALENCES = tuple(float(f"{factor}e{power}") for power in range(-6, 0) for factor in (1, 2, 5))
 USUAL_PREVALENCE = 1e-3
 PERCENT_FROM = 0.01
+MOST_NAMED = 3
 
 
 def show_survey(ws: Workspace, run: Run, evaluation: Evaluation, *, threshold: float) -> SurveySpec | None:
     """Show what the scores of a run would give in a survey; return the one chosen, None while it is none."""
     graded = graded_where_scored(ws, run)
-    galaxies = galaxies_where_scored(ws, run)  # as Score has it
-    survey, rates = show_survey_numbers(ws, evaluation, threshold=threshold, galaxies=galaxies, graded=graded)
+    searched = galaxies_where_scored(ws, run)  # as Score has it
+    survey, rates = show_survey_numbers(ws, evaluation, threshold=threshold, searched=searched, graded=graded)
     if survey is None:
         return None
     expected = expectation(evaluation, survey, threshold=threshold)
@@ -101,6 +104,7 @@ def show_survey_numbers(
     lens_share: float | None = None,
     graded: GradedLenses | None = None,
     reached: int | None = None,
+    searched: Mapping[str, int] | None = None,
 ) -> tuple[SurveySpec | None, MeasuredRates | None]:
     """Show purity, completeness, candidates and person-time in a survey, at the threshold and at others.
 
@@ -114,6 +118,9 @@ def show_survey_numbers(
         The lenses graded so far, whose share is the prevalence at first where no labels tell.
     reached
         How many cutouts of that source have at least the threshold.
+    searched
+        How many galaxies each source has whose galaxies together are the survey at first, where the page
+        names none.
 
     Returns
     -------
@@ -123,12 +130,13 @@ def show_survey_numbers(
     if few := few_for_survey(evaluation):
         st.caption(f":material/warning: {plain(few)}")
     answer = st.container()
+    galaxies = galaxies or sum((searched or {}).values()) or None
     share = lens_share if lens_share is not None else None if graded is None else graded.share
     survey, rates = _choose_survey(ws, galaxies=galaxies, share=share)
     if survey is None:
         return None, rates
     with answer:
-        st.caption(assumption_text(survey, lens_share=lens_share, graded=graded))
+        st.caption(assumption_text(survey, lens_share=lens_share, graded=graded, searched=searched))
         _show_answer(evaluation, survey, threshold=threshold, reached=reached)
     show_table(
         expectation_table(evaluation, survey, threshold=threshold),
@@ -169,9 +177,13 @@ def _show_answer(
 
 
 def assumption_text(
-    survey: SurveySpec, *, lens_share: float | None, graded: GradedLenses | None = None
+    survey: SurveySpec,
+    *,
+    lens_share: float | None,
+    graded: GradedLenses | None = None,
+    searched: Mapping[str, int] | None = None,
 ) -> str:
-    """Return what the numbers assume: how many galaxies and lenses, and where the prevalence comes from."""
+    """Return what the numbers assume: how many galaxies and lenses, and where both come from."""
     told = [
         (lens_share, "the share of lenses among the labels of this source; a real survey has far fewer"),
         *([] if graded is None else [(graded.share, graded.in_words())]),
@@ -184,8 +196,16 @@ def assumption_text(
     )
     expected = survey.galaxies * survey.prevalence
     lenses = counted(round(expected), "lens") if round(expected) else "fewer than one lens"
+    cutouts = ""
+    if searched and survey.galaxies == sum(searched.values()):
+        several = len(searched) > 1
+        names = [
+            f"“{plain(name)}”" + (f" ({number(count)})" if several else "")
+            for name, count in searched.items()
+        ]
+        cutouts = f", the cutouts of {first_of(names, MOST_NAMED)},"
     return (
-        f"For {counted(survey.galaxies, 'galaxy')} with {lenses}: a prevalence of "
+        f"For {counted(survey.galaxies, 'galaxy')}{cutouts} with {lenses}: a prevalence of "
         f"{_share(survey.prevalence)} ({origin}). Looked at by {counted(survey.inspectors, 'inspector')}, "
         f"{survey.seconds_per_candidate:g}\u00a0s per candidate."
     )
