@@ -16,10 +16,12 @@ from lensapp.ui.evaluate.cutout_sheet import show_cutouts
 from lensapp.ui.shared import figures
 from lensapp.ui.shared.address import NO_ROWS, digest, kept, one_of, ticked
 from lensapp.ui.shared.markup import plain
+from lensapp.ui.shared.scores import with_scores_written
 from lensapp.ui.shared.widgets import counted, heading, number
 
 LISTED, SHOWN = 200, 24
 ACROSS, UPWARDS = "→", "↑"
+WIDTHS = {"score": 66, "rank": 60}  # pixels
 CLASSES = {"both": "all", "lens": "lenses", "nonlens": "non-lenses"}
 
 
@@ -31,7 +33,7 @@ def show_scatter(ws: Workspace, compared: SideBySide) -> None:
     second = right.selectbox(f"Upwards {UPWARDS}", others, key="compare-upwards")
     pair = compared.runs.index(first), compared.runs.index(second)
     drawn = scatter(compared, *pair)
-    left, right = st.columns([4, 3], gap="medium")
+    left, right = st.columns([10, 11], gap="small")  # at 1280 pixels the table has room for all its columns
     with left:
         thinned = "" if len(drawn.lenses) == compared.n_positive else f", {number(len(drawn.lenses))} drawn"
         dense = "; non-lenses as density (tint: logarithm)" if drawn.density is not None else ""
@@ -58,9 +60,13 @@ def _columns(
     table = named_cutouts(ws, compared.cutout_ids[rows])
     table.insert(1, "label", np.where(compared.labels[rows], "lens", "non-lens"))
     for run in pair:
-        table[f"score ({compared.runs[run]})"] = compared.scores[run, rows]
+        table[_score(compared, run)] = compared.scores[run, rows]
         table[_rank(compared, run)] = compared.ranks[run, rows]
     return table
+
+
+def _score(compared: SideBySide, run: int) -> str:
+    return f"score ({compared.runs[run]})"
 
 
 def _rank(compared: SideBySide, run: int) -> str:
@@ -80,10 +86,10 @@ def _show_disagreements(ws: Workspace, compared: SideBySide, pair: tuple[int, in
     every = np.arange(len(compared.labels)) if kind == "both" else compared.of_class(kind)
     rows = disagreements(compared, *pair, rows=every)[:LISTED]
     names = [str(cutout_id) for cutout_id in compared.cutout_ids[rows].tolist()]
+    scores, ranks = [_score(compared, run) for run in pair], [_rank(compared, run) for run in pair]
+    table = _columns(ws, compared, pair, rows)[["candidate_id", "label", *scores, *ranks]]
     event = st.dataframe(
-        _columns(ws, compared, pair, rows)[
-            ["candidate_id", "label", *(_rank(compared, run) for run in pair)]
-        ],
+        with_scores_written(table.style, scores),
         hide_index=True,
         on_select="rerun",
         selection_mode="multi-row",
@@ -92,19 +98,23 @@ def _show_disagreements(ws: Workspace, compared: SideBySide, pair: tuple[int, in
         column_config={
             "candidate_id": st.column_config.TextColumn("candidate", width=98),
             "label": st.column_config.TextColumn(width=72),  # "non-lens", which may stand below the first
-            **{  # by the arrows of the axes: two names would leave no room for the ranks
-                _rank(compared, run): st.column_config.NumberColumn(
-                    f"rank {axis}",
-                    format="%.0f",
-                    width=76,
-                    help=f"Rank by {compared.runs[run]}; 1 is the highest score.",
+            **{  # by the arrows of the axes: two names would leave no room for the numbers
+                name(compared, run): st.column_config.NumberColumn(
+                    f"{word} {axis}",
+                    format=written,
+                    width=WIDTHS[word],
+                    help=f"{word.capitalize()} by {plain(compared.runs[run])}{meaning}.",
                 )
                 for run, axis in zip(pair, (ACROSS, UPWARDS), strict=True)
+                for name, word, written, meaning in (
+                    (_score, "score", None, ""),
+                    (_rank, "rank", "%.0f", "; 1 is the highest score"),
+                )
             },
         },
     )
     first, second = (plain(compared.runs[run]) for run in pair)
-    st.caption(f"Rank {ACROSS} by {first}, rank {UPWARDS} by {second}; 1 is the highest score.")
+    st.caption(f"{ACROSS} by {first}, {UPWARDS} by {second}; rank 1 is the highest score.")
     chosen = [row for row in event.selection.rows if row < len(rows)]
     return rows[chosen] if chosen else rows[:SHOWN]
 
