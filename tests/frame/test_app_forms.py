@@ -128,6 +128,39 @@ def test_alternatives_stand_side_by_side_only_where_their_words_fit():
         assert f"training-{name}" in rows
 
 
+@pytest.mark.parametrize(
+    ("entered", "taken", "said"),
+    [
+        (4, 4, None),
+        (0, 1, "Page: 1 to 9 are possible; 1 is taken."),
+        (99_999, 9, "Page: 1 to 9 are possible; 9 is taken."),
+    ],
+)
+def test_a_number_outside_its_limits_is_told_and_the_nearest_one_taken(
+    entered: int, taken: int, said: str | None
+) -> None:
+    def script() -> None:
+        import streamlit as st
+
+        from lensapp.ui.shared.address import any_whole, kept
+        from lensapp.ui.shared.widgets import number_within, optional_within
+
+        row, below = st.container(horizontal=True), st.container(key="below")
+        with row:
+            st.session_state["page"] = number_within(
+                "Page", 1, 9, said_in=below, step=1, **kept("page-number", any_whole(), 3)
+            )
+        st.session_state["empty"] = optional_within("Score", 0.0, 1.0, value=None, key="score")
+
+    form = AppTest.from_function(script).run()
+    form.number_input(key="page-number").set_value(entered).run()
+    assert not form.exception
+    assert (form.session_state["page"], form.session_state["empty"]) == (taken, None)
+    told = [caption.value for caption in form.caption]
+    assert told == ([] if said is None else [f":orange[:material/warning: {said}]"])
+    assert form.number_input(key="page-number").value == entered  # as it was typed, to be mended
+
+
 def test_what_a_component_tells_is_none_where_its_place_in_the_session_is_not_known():
     def script() -> None:
         import streamlit as st
@@ -139,6 +172,29 @@ def test_what_a_component_tells_is_none_where_its_place_in_the_session_is_not_kn
 
     page = AppTest.from_function(script).run()
     assert page.text[0].value == "Ada None None"
+
+
+def test_every_field_for_a_number_tells_its_limits() -> None:
+    """With limits of its own a field keeps a number outside them to itself; the page goes on without it.
+
+    Those of specifications are told when the form is sent.
+    """
+    telling = {"shared/widgets.py": "optional_within", "shared/forms.py": "_number"}
+    of_their_own = [
+        f"{path.relative_to(UI)}:{name}"
+        for path in sorted(UI.rglob("*.py"))
+        for name, call in _calls_by_function(path)
+        if getattr(call.func, "attr", None) == "number_input"
+        and (telling.get(str(path.relative_to(UI))) != name or call.args[1:])
+    ]
+    assert not of_their_own
+
+
+def _calls_by_function(path: Path) -> list[tuple[str, ast.Call]]:
+    functions = [
+        one for one in ast.walk(ast.parse(path.read_text("utf-8"))) if isinstance(one, ast.FunctionDef)
+    ]
+    return [(one.name, call) for one in functions for call in ast.walk(one) if isinstance(call, ast.Call)]
 
 
 def test_every_button_has_a_key():

@@ -461,7 +461,7 @@ def test_a_number_of_candidates_that_there_are_not_is_told_with_the_limits(
     page = open_page("score", run="elu_cnn-1", source="sky")
     page.number_input(key="score-review-size").set_value(entered).run()
     [said] = [one.value for one in page.caption if "are possible" in one.value]
-    assert f"1 to 34 are possible: {taken} is taken." in said
+    assert f"1 to 34 are possible; {taken} is taken." in said
     page.button(key="score-review").click().run()
     assert not page.exception
     assert reviews.list_reviews(Workspace.open(folder).database)[0].size == taken

@@ -29,7 +29,7 @@ from lensapp.ui.shared.forms import validated
 from lensapp.ui.shared.markup import plain
 from lensapp.ui.shared.page_head import current_round, page_head, show_next_step
 from lensapp.ui.shared.state import choose, choose_view, get_workspace, go
-from lensapp.ui.shared.widgets import counted, empty_state, error_box
+from lensapp.ui.shared.widgets import counted, empty_state, error_box, optional_within
 
 VIEWS = {
     "candidates": ":material/table_chart: Candidates",
@@ -95,9 +95,10 @@ def show_catalogue_page() -> None:
 
 def _show_where_votes_lead(offered: CatalogueChoices, source: Source) -> None:
     """Say what becomes of votes, and lead there."""
-    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+    row = st.container(horizontal=True, vertical_alignment="center", gap="small", key="votes-lead-on")
+    with row:
         words = "Once votes are added they count in the consensus of Candidates, and can become labels."
-        st.caption(words, width="content")
+        st.caption(words, width="stretch" if source.id in offered.voted_sources else "content")
         if source.id in offered.voted_sources:
             for view, label in (("candidates", "See the candidates"), ("feed-back", "Feed the votes back")):
                 if st.button(label, key=f"votes-to-{view}", icon=":material/arrow_forward:"):
@@ -177,9 +178,9 @@ def _choose_further() -> tuple[float | None, str]:
     """Ask, folded, for the lowest score and for how votes are combined."""
     asked = {"score", "consensus"}.intersection(st.query_params)
     with st.popover(f"More · {len(asked)}" if asked else "More", icon=":material/tune:"):
-        min_score = st.number_input(
-            "Score at least", 0.0, 1.0, None, step=0.05, placeholder="any",
-            **kept("score", decimal(0.0, 1.0), None, key="catalogue-score"),
+        min_score = optional_within(
+            "Score at least", 0.0, 1.0, value=None, step=0.05, placeholder="any",
+            **kept("score", decimal(), None, key="catalogue-score"),
         )  # fmt: skip
         method = st.selectbox(
             "Consensus", list(METHODS), format_func=METHODS.__getitem__, help=METHOD_HELP,

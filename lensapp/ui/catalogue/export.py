@@ -19,7 +19,7 @@ from lensapp.services.catalogue.usual_export import exported_bytes, own_folder, 
 from lensapp.storage.workspace import Workspace
 from lensapp.ui.catalogue.file_format import FORMATS, choose_format
 from lensapp.ui.catalogue.table import show_rows
-from lensapp.ui.shared.address import ANY, kept, several_of, whole
+from lensapp.ui.shared.address import any_whole, kept, several_of
 from lensapp.ui.shared.cutout_export import show_cutout_export
 from lensapp.ui.shared.markup import plain, plain_all
 from lensapp.ui.shared.page_head import on_export
@@ -30,7 +30,7 @@ from lensapp.ui.shared.widgets import (
     errors_shown,
     heading,
     number,
-    within_limits,
+    number_within,
 )
 
 FIRST_ROWS = 5
@@ -145,18 +145,22 @@ def _asked_columns(ws: Workspace, table: pd.DataFrame) -> tuple[str, ...]:
 def _show_charts_and_samp(ws: Workspace, query: CatalogueQuery, table: pd.DataFrame) -> None:
     """Show the buttons for finder charts and for SAMP."""
     drawn = table.head(MOST_CANDIDATES)
-    with st.container(horizontal=True, gap="small", vertical_alignment="bottom"):
-        columns = st.number_input(
+    row, below = st.container(horizontal=True, gap="small", vertical_alignment="bottom"), st.container()
+    with row:
+        columns = number_within(
             "Pictures side by side",
+            1,
+            MOST_COLUMNS,
+            said_in=below,
             step=1,
             width=160,
-            **kept("side_by_side", whole(-ANY, ANY), 6, key="export-columns"),
+            **kept("side_by_side", any_whole(), 6, key="export-columns"),
         )
 
         def charts(out: Path) -> bytes:
             with own_folder(out.parent) as folder:
-                sheet, across = folder / out.name, min(max(int(columns), 1), MOST_COLUMNS)
-                write_sheet(ws, candidates=drawn, out=sheet, columns=across, method=query.consensus)
+                sheet = folder / out.name
+                write_sheet(ws, candidates=drawn, out=sheet, columns=columns, method=query.consensus)
                 return taken_bytes(out.name, folder, left_in=out.parent)
 
         for ending, mime in (("pdf", "application/pdf"), ("png", "image/png")):
@@ -177,7 +181,6 @@ def _show_charts_and_samp(ws: Workspace, query: CatalogueQuery, table: pd.DataFr
             key="export-samp",
             help="By SAMP, to every tool that takes tables on the machine where this program runs.",
         )
-    within_limits(int(columns), 1, MOST_COLUMNS)
     if pressed:
         with errors_shown():
             tools = export(ws, query, samp=True)["sent_to"]

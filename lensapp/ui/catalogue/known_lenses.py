@@ -12,12 +12,12 @@ from lensapp.services.data.known_lenses import (
     keep_known_lenses,
     kept_known_lenses,
 )
-from lensapp.ui.shared.address import ANY, decimal, kept, switch, text, will_hold
+from lensapp.ui.shared.address import decimal, kept, switch, text, will_hold
 from lensapp.ui.shared.markup import plain
 from lensapp.ui.shared.page_words import in_page_words
 from lensapp.ui.shared.state import get_workspace
 from lensapp.ui.shared.uploads import TABLE_ENDINGS, uploaded_table
-from lensapp.ui.shared.widgets import counted, errors_shown, number, within_limits
+from lensapp.ui.shared.widgets import counted, errors_shown, number, number_within
 
 MATCHED = "catalogue-known-matched"
 UPLOADED = "catalogue-known-taken"
@@ -36,11 +36,10 @@ def known_lenses_popover() -> tuple[KnownLenses | None, float]:
     matched = will_hold(LEFT_OUT, switch(), default=True, key=MATCHED)
     with st.popover(_label(before, matched=matched), icon=":material/my_location:"):
         _take_table()
-        radius = st.number_input(
-            "Radius (arcsec)", step=0.5,
-            **kept("known_radius", decimal(-ANY, ANY), DEFAULT_RADIUS_ARCSEC, key="catalogue-known-radius"),
+        radius = number_within(
+            "Radius (arcsec)", 0.1, 60.0, step=0.5,
+            **kept("known_radius", decimal(), DEFAULT_RADIUS_ARCSEC, key="catalogue-known-radius"),
         )  # fmt: skip
-        radius = within_limits(float(radius), 0.1, 60.0)
         known = kept_known_lenses(ws)
         if known is not None:
             matched = st.toggle(
@@ -53,7 +52,7 @@ def known_lenses_popover() -> tuple[KnownLenses | None, float]:
             _describe(known)
     if _size(known) != _size(before):
         st.rerun()  # the label was written before
-    return known if matched else None, float(radius)
+    return known if matched else None, radius
 
 
 def _size(known: KnownLenses | None) -> int | None:

@@ -3,6 +3,7 @@
 import numpy as np
 import streamlit as st
 from numpy.typing import NDArray
+from streamlit.delta_generator import DeltaGenerator
 
 from lensapp.core.data.column_names import column_label
 from lensapp.core.plurals import noun
@@ -18,7 +19,7 @@ from lensapp.ui.data.quality_view import show_quality
 from lensapp.ui.data.realism import show_realism
 from lensapp.ui.data.sky_view import show_sky
 from lensapp.ui.gallery.contact_sheet import contact_sheet
-from lensapp.ui.shared.address import kept, one_of, put, switch, whole
+from lensapp.ui.shared.address import any_whole, kept, one_of, put, switch
 from lensapp.ui.shared.figures import CLASS_NAMES, class_colours, label_colours
 from lensapp.ui.shared.filters import PAGE_NUMBER, WHERE, ask_kept_ids
 from lensapp.ui.shared.markup import plain
@@ -34,7 +35,7 @@ from lensapp.ui.shared.state import (
     stay_here,
     take_awaited,
 )
-from lensapp.ui.shared.widgets import counted, number
+from lensapp.ui.shared.widgets import counted, number, number_within
 
 PAGE_SIZES = (48, 96, 192)
 VIEWS = {
@@ -121,6 +122,7 @@ def _show_cutouts(source: Source) -> None:
                 get_workspace(), source, key=f"data-filter-{source.name}", labelled=False
             )
         paging = st.container(horizontal=True, vertical_alignment="center", gap="small", width="content")
+    below = st.container()
     held = {*labels_of(get_workspace(), source).tolist()}
     classes = [key for key in CLASSES if key == "all" or key in held]
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
@@ -135,7 +137,7 @@ def _show_cutouts(source: Source) -> None:
         order, order_by, descending = _choose_order(source)
         ids = _ordered(source, fulfilling, label=label, order=order, order_by=order_by, descending=descending)
     with paging:
-        ids = ids[_choose_page(len(ids))]
+        ids = ids[_choose_page(len(ids), said_in=below)]
     if not len(ids):
         st.info(
             "No cutout of this source has that class and fulfils the filter.", icon=":material/filter_alt:"
@@ -165,7 +167,7 @@ def _caption(cutout: Cutout, order_by: str | None) -> str:
     return f"{cutout.candidate_id}\n{value if isinstance(value, str) else number(float(value), digits=4)}"
 
 
-def _choose_page(count: int) -> slice:
+def _choose_page(count: int, *, said_in: DeltaGenerator) -> slice:
     """Ask how many of so many cutouts stand on a page, and for the page; return which they are."""
     with st.container(width=115):
         size = st.selectbox(
@@ -177,15 +179,17 @@ def _choose_page(count: int) -> slice:
         )
     last = max(-(-count // size), 1)
     with st.container(width=105):
-        page = st.number_input(
-            f"Page of {number(last)}",
+        page = number_within(
+            "Page",
             1,
             last,
+            said_in=said_in,
+            step=1,
             label_visibility="collapsed",
-            **kept(PAGE_NUMBER, whole(1, last), 1),
+            **kept(PAGE_NUMBER, any_whole(), 1),
         )
     st.caption(f"of {counted(last, 'page')}", width="content")
-    return slice((int(page) - 1) * size, int(page) * size)
+    return slice((page - 1) * size, page * size)
 
 
 def _choose_order(source: Source) -> tuple[str, str | None, bool]:

@@ -1,5 +1,6 @@
 """Which columns of a catalogue mean what, and what its classes mean: chosen from what the file holds."""
 
+import math
 from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
@@ -13,7 +14,7 @@ from lensapp.core.errors import LensAppError
 from lensapp.services.data.import_paths import CatalogueLook, look_at_catalogue
 from lensapp.ui.shared.markup import plain
 from lensapp.ui.shared.state import get_workspace
-from lensapp.ui.shared.widgets import counted, error_box, number
+from lensapp.ui.shared.widgets import counted, error_box, number, optional_within
 
 Values = Mapping[str, Any]
 MEANING_WORDS = {"lens": "lens", "nonlens": "non-lens", "none": "no label", "out": "leave out"}
@@ -69,9 +70,10 @@ def _meanings(look: CatalogueLook, column: str | None, values: Values, *, key: s
     if _is_by_threshold(look, column, values, key=key):
         limits, before = look.limits.get(column), values.get("label_threshold")
         middle = float(f"{sum(limits) / 2:.3g}") if limits else None
-        threshold = st.number_input(
-            "A lens from this value on", value=middle if before is None else before,
-            key=f"{key}-threshold-{column}", format="%g", width=320,
+        threshold = optional_within(
+            "A lens from this value on", *(limits or (-math.inf, math.inf)),
+            value=middle if before is None else before, key=f"{key}-threshold-{column}",
+            format="%g", width=320,
         )  # fmt: skip
         if limits:
             st.caption(f"{plain(column)} goes from {number(limits[0])} to {number(limits[1])}.")

@@ -24,7 +24,7 @@ from lensapp.ui.evaluate.survey_figures import each_lens_figure, subgroup_figure
 from lensapp.ui.evaluate.tables import show_table
 from lensapp.ui.shared import figures
 from lensapp.ui.shared.address import kept, one_of
-from lensapp.ui.shared.widgets import counted, errors_shown, number, within_limits
+from lensapp.ui.shared.widgets import counted, errors_shown, number, number_within
 
 MOST_BINS = 20
 FEW_LENSES = 50  # fewer are shown one by one before shares of them are
@@ -51,16 +51,12 @@ def show_subgroups(ws: Workspace, evaluation: Evaluation, *, threshold: float) -
     if trend is not None:
         _show_each_lens(evaluation, trend, by=_label(column), threshold=threshold)
     with right:
-        asked = st.number_input(
-            "Bins",
-            value=2 if few else 5,
-            step=1,
-            key="evaluate-subgroup-bins",
+        bins = number_within(
+            "Bins", 2, MOST_BINS, value=2 if few else 5, step=1, key="evaluate-subgroup-bins",
             help="Of equal numbers of lenses.",
-        )
-        bins = within_limits(int(asked), 2, MOST_BINS)
+        )  # fmt: skip
     with errors_shown(), st.expander("In bins, with limits") if trend is not None else nullcontext():
-        groups = subgroups(ws, evaluation, column, threshold=threshold, bins=int(bins))
+        groups = subgroups(ws, evaluation, column, threshold=threshold, bins=bins)
         table = subgroup_table(groups)
         shown = sum(one.n_positive + one.n_negative for one in groups)
         figures.show_figure(

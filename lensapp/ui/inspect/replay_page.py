@@ -5,6 +5,7 @@ from typing import Any
 
 import pandas as pd
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
 from lensapp.core.inspect.replay import Replay, person_hours
 from lensapp.services.data.sources import is_labelled, ready_sources
@@ -27,7 +28,7 @@ from lensapp.services.inspect.vote_log import voted_per_review
 from lensapp.storage.workspace import Workspace
 from lensapp.ui.inspect import replay_figure
 from lensapp.ui.shared import figures
-from lensapp.ui.shared.address import ANY, decimal, kept, put, switch, whole
+from lensapp.ui.shared.address import any_whole, decimal, kept, put, switch
 from lensapp.ui.shared.markup import plain
 from lensapp.ui.shared.page_head import current_round, page_head, show_next_step
 from lensapp.ui.shared.page_words import without_commands
@@ -49,7 +50,7 @@ from lensapp.ui.shared.widgets import (
     errors_shown,
     heading,
     number,
-    within_limits,
+    number_within,
 )
 
 ICON = ":material/replay:"
@@ -105,20 +106,19 @@ def show_replay_page() -> None:
         _show_places(replayed)
     elif replayed is not None:
         with cells[2]:
-            views = _ask_views(replayed.result)
+            views = _ask_views(replayed.result, said_in=below)
         _show_replayed(replayed, views=views)
 
 
-def _ask_views(result: Replay) -> int:
+def _ask_views(result: Replay, *, said_in: DeltaGenerator) -> int:
     """Ask after how many views orders are compared."""
     usual = telling_views(result.candidates, result.lenses)
-    views = st.number_input(
-        "After views", 1, None, step=10,
-        **kept("views", whole(1, 10**9), usual, key="replay-views"),
+    return number_within(
+        "After views", 1, result.candidates, step=10, said_in=said_in,
+        **kept("views", any_whole(), usual, key="replay-views"),
         help="Suggested: as many as there are lenses, where the best order has found all; at most half of "
         "the candidates. After all of them every order has found every lens.",
     )  # fmt: skip
-    return min(int(views), result.candidates)
 
 
 def _choose_name(ws: Workspace, names: Collection[str]) -> str:
@@ -181,12 +181,11 @@ def _show_replayed(replayed: Replayed, *, views: int) -> None:
     )
     seconds = replayed.seconds_each
     if seconds is None:
-        seconds = st.number_input(
-            "Seconds per candidate", step=1.0, width=220,
-            **kept("seconds", decimal(-ANY, ANY), SUGGESTED_SECONDS, key="replay-seconds"),
+        seconds = number_within(
+            "Seconds per candidate", 0.1, 600.0, step=1.0, width=220,
+            **kept("seconds", decimal(), SUGGESTED_SECONDS, key="replay-seconds"),
             help="No vote of this choice has its time; the time follows from this number.",
         )  # fmt: skip
-        seconds = within_limits(seconds, 0.1, 600.0)
     table = order_table(report, seconds_each=seconds)
     unit, per_hour = time_unit(table["time"].max())
     table["time"] *= per_hour

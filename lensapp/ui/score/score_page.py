@@ -56,7 +56,7 @@ from lensapp.ui.score.score_import import show_score_import
 from lensapp.ui.score.source_check import show_source_check
 from lensapp.ui.score.starter import choose_run, offer_starter, show_starter_card
 from lensapp.ui.shared import figures
-from lensapp.ui.shared.address import ANY, kept, switch, text, whole
+from lensapp.ui.shared.address import any_whole, kept, switch, text
 from lensapp.ui.shared.filters import ask_filter, filter_fold
 from lensapp.ui.shared.job_controls import start_button, watch_job
 from lensapp.ui.shared.markup import plain
@@ -69,7 +69,7 @@ from lensapp.ui.shared.widgets import (
     errors_shown,
     heading,
     number,
-    within_limits,
+    number_within,
 )
 
 ICON = ":material/stacked_bar_chart:"
@@ -397,16 +397,19 @@ def _show_review_row(
         st.caption(so_far)
     if warning := feedback_warning(ws, run_name=run.name, source_name=source.name):
         st.warning(plain(warning), icon=":material/replay:")
-    with st.container(horizontal=True, vertical_alignment="bottom", gap="small", key="score-review-row"):
-        most = len(scored)
-        asked = st.number_input(
+    row = st.container(horizontal=True, vertical_alignment="bottom", gap="small", key="score-review-row")
+    below, most = st.container(), len(scored)
+    with row:
+        limit = number_within(
             "Candidates to review",
+            1,
+            most,
+            said_in=below,
             step=1,
             help=f"Best first: 1 to {number(most)}.",
-            **kept("top", whole(-ANY, ANY), min(DEFAULT_REVIEW, most), key="score-review-size"),
+            **kept("top", any_whole(), min(DEFAULT_REVIEW, most), key="score-review-size"),
             width=190,
         )
-        limit = min(max(int(asked), 1), most)
         suggestion = name_for_best(ws, source, limit=limit)
         typed = st.text_input(
             "Name of the review",
@@ -428,7 +431,6 @@ def _show_review_row(
         ):
             view = {"view": "feed-back", "of": "negatives"}
             go("catalogue", view=view, source=source.name, run=run.name)
-    within_limits(int(asked), 1, most)
     if wanted:
         spec = ReviewSpec(order="score", limit=limit, **limits)
         name = typed.strip() or suggestion

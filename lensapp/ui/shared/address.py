@@ -2,14 +2,15 @@
 
 `kept` gives a widget its key and sees to the rest:
 
-    page = st.number_input("Page", 1, last, **kept("page", whole(1, last), 1))
+    page = number_within("Page", 1, last, **kept("page", any_whole(), 1))
 
 Streamlit's own `bind="query-params"` drops wrong values without a word, calls parameters after keys of
 widgets, writes labels with their icons, knows no ticked rows, and leaves nothing for the browser's Back.
 """
 
+import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from hashlib import md5
 from typing import Any, Generic, TypeVar
 
@@ -33,7 +34,7 @@ LEFT = "address-left"
 BEFORE = "address-before"  # name → what the address said of it when this run of the script began
 HELD = "keys-held-by-browser"
 LONGEST = 60
-ANY = 10**9  # of a number whose limits the page tells, with the nearest that is possible
+LARGEST_WHOLE = 2**53 - 1  # that a field of the browser takes
 NO_ROWS: dict[str, Any] = {"selection": {"rows": [], "columns": [], "cells": []}}
 
 
@@ -84,20 +85,23 @@ def whole(low: int, high: int) -> Kind[int]:
     return Kind(read, lambda value: [str(int(value))], f"a whole number from {low} to {high}")
 
 
-def decimal(low: float, high: float) -> Kind[float | None]:
-    """Return the kind of a number from `low` to `high`, or of an empty field."""
+def any_whole() -> Kind[int]:
+    """Return the kind of a whole number whose limits the field tells, with the nearest that is possible."""
+    return replace(whole(-LARGEST_WHOLE, LARGEST_WHOLE), wanted="a whole number")
+
+
+def decimal() -> Kind[float | None]:
+    """Return the kind of a number whose limits the field tells, or of an empty field."""
 
     def read(texts: list[str]) -> float | None:
         if not texts[-1]:
             return None
         value = float(texts[-1])
-        if not low <= value <= high:
+        if not math.isfinite(value):
             raise ValueError
         return value
 
-    return Kind(
-        read, lambda value: [] if value is None else [f"{value:.10g}"], f"a number from {low:g} to {high:g}"
-    )
+    return Kind(read, lambda value: [] if value is None else [f"{value:.10g}"], "a number")
 
 
 def optional(kind: Kind[T]) -> Kind[T | None]:

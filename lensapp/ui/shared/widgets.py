@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 import pandas as pd
 import streamlit as st
 from pandas.io.formats.style import Styler
+from streamlit.delta_generator import DeltaGenerator
 from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
 from streamlit.runtime.scriptrunner import get_script_run_ctx
 
@@ -30,9 +31,7 @@ REFUSED = "refused-in-a-click"
 SEND_CLOSED = False  # whether browsers are sent what lies in a closed fold
 
 
-def empty_state(
-    title: str, text: str, *, icon: str = ":material/inbox:"
-) -> st.delta_generator.DeltaGenerator:
+def empty_state(title: str, text: str, *, icon: str = ":material/inbox:") -> DeltaGenerator:
     """Show what will appear here and how to get it; return the box, for the action's button."""
     box = st.container(border=True, horizontal_alignment="center", gap="small")
     box.markdown(f"### {icon}&ensp;{plain(title)}", text_alignment="center")
@@ -53,7 +52,7 @@ def fold(label: str, *, key: str, expanded: bool = False) -> Iterator[None]:
 
 
 @contextmanager
-def _unsent(box: st.delta_generator.DeltaGenerator) -> Iterator[None]:
+def _unsent(box: DeltaGenerator) -> Iterator[None]:
     """Keep what is drawn in a box from the browser; messages of other kinds are sent."""
     context = get_script_run_ctx()
     if context is None:
@@ -125,7 +124,7 @@ def with_middle(
         return plan(rules.replaced(crop=True))
 
 
-def question(words: str) -> st.delta_generator.DeltaGenerator:
+def question(words: str) -> DeltaGenerator:
     """Show a question of a form; return where its fields stand, beside it."""
     asked, fields = st.columns([1, 3])
     asked.markdown(f"**{words}**")
@@ -253,18 +252,39 @@ def number(value: float | int | None, *, digits: int = 3) -> str:
     return f"−{text[1:]}" if text.startswith("-") else text
 
 
-def within_limits(value: Entered, low: Entered, high: Entered) -> Entered:
-    """Return a number that was entered, or the nearest that is possible, which a line below the field says.
+def number_within(
+    label: str, low: Entered, high: Entered, *, said_in: DeltaGenerator | None = None, **field: Any
+) -> Entered:
+    """Show a field for a number; return what is entered, or the nearest that is possible, and say so.
 
     The field has no limits of its own: a browser keeps a number outside them to itself, without a reason,
     while the page goes on with the one before.
+
+    Parameters
+    ----------
+    said_in
+        Where the limits are told; below the field when it is None. Within a row they would lift the field
+        above the others.
+    field
+        As `st.number_input` takes it, with a value.
     """
-    nearest = min(max(value, low), high)
-    if nearest != value:
-        st.caption(
-            f":orange[:material/warning: {number(low)} to {number(high)} are possible: {number(nearest)} is "
-            "taken.]"
-        )
+    entered = optional_within(label, low, high, said_in=said_in, **field)
+    return low if entered is None else entered
+
+
+def optional_within(
+    label: str, low: Entered, high: Entered, *, said_in: DeltaGenerator | None = None, **field: Any
+) -> Entered | None:
+    """Show a field for a number as `number_within` does; return None while it is empty."""
+    entered: Entered | None = st.number_input(label, **field)
+    if entered is None:
+        return None
+    nearest = min(max(entered, low), high)
+    if nearest != entered:
+        possible = f"{number(low)} to {number(high)} are" if low < high else f"only {number(low)} is"
+        told = f"{plain(label)}: {possible} possible; {number(nearest)} is taken."
+        with said_in or nullcontext():
+            st.caption(f":orange[:material/warning: {told}]")
     return nearest
 
 

@@ -4,10 +4,10 @@ import streamlit as st
 
 from lensapp.services.data.known_lenses import DEFAULT_RADIUS_ARCSEC, kept_known_lenses
 from lensapp.services.split.known_lens_cut import KnownCut
-from lensapp.ui.shared.address import ANY, decimal, kept, switch
+from lensapp.ui.shared.address import decimal, kept, switch
 from lensapp.ui.shared.markup import plain
 from lensapp.ui.shared.state import get_workspace
-from lensapp.ui.shared.widgets import number, within_limits
+from lensapp.ui.shared.widgets import number, number_within
 
 
 def choose_known_cut() -> KnownCut | None:
@@ -27,9 +27,11 @@ def choose_known_cut() -> KnownCut | None:
     )
     if not wanted:
         return None
-    radius = st.number_input(
+    radius = number_within(
         "Radius (arcsec)",
+        0.1,
+        60.0,
         step=0.5,
-        **kept("known_radius", decimal(-ANY, ANY), DEFAULT_RADIUS_ARCSEC, key="split-known-radius"),
+        **kept("known_radius", decimal(), DEFAULT_RADIUS_ARCSEC, key="split-known-radius"),
     )
-    return KnownCut(known, within_limits(float(radius), 0.1, 60.0))
+    return KnownCut(known, radius)

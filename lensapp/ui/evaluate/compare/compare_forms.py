@@ -3,8 +3,10 @@
 from collections.abc import Sequence
 from typing import Any
 
+import annotated_types
 import streamlit as st
 
+from lensapp.core.config import bound_of
 from lensapp.core.errors import LensAppError
 from lensapp.core.train.baseline_spec import KINDS as BASELINES
 from lensapp.core.train.baseline_spec import BaselineSpec
@@ -12,6 +14,7 @@ from lensapp.core.train.committees import COMBINATIONS, CommitteeSpec
 from lensapp.core.train.comparison_spec import ComparisonSpec
 from lensapp.core.train.presets import PRESETS
 from lensapp.core.train.recommended import RECOMMENDED, offered_networks, recipe_title
+from lensapp.core.train.training_spec import TrainingSpec
 from lensapp.services.data.sources import ready_sources
 from lensapp.services.evaluate.combinations import compare_combinations
 from lensapp.services.evaluate.committees import make_committee, suggest_committee_name
@@ -25,6 +28,7 @@ from lensapp.ui.evaluate.compare.compare_preview import recipe_of, show_preview
 from lensapp.ui.evaluate.page_example import show_compare_example
 from lensapp.ui.evaluate.tables import show_table
 from lensapp.ui.shared.address import (
+    any_whole,
     decimal,
     kept,
     one_of,
@@ -33,7 +37,6 @@ from lensapp.ui.shared.address import (
     several_of,
     switch,
     text,
-    whole,
 )
 from lensapp.ui.shared.forms import validated
 from lensapp.ui.shared.job_controls import spread_field
@@ -48,6 +51,8 @@ from lensapp.ui.shared.widgets import (
     errors_shown,
     heading,
     number,
+    number_within,
+    optional_within,
     question,
 )
 from lensapp.ui.train.recipe_cards import time_in_all
@@ -68,7 +73,7 @@ OFFERED = [
 ]
 INPUTS = ComparisonSpec.model_fields["baselines_on"].default
 QUEUED = "compare-queued"
-MOST = 10**9  # that the address takes; the specification says what may be
+LEAST_MINUTES, MOST_MINUTES = 0.01, 100_000.0
 LETTERS_OF_NAMES, LONGEST_NAME = 34, 26  # that the row has room for at 1280 pixels, and of one name
 MADE = "compare-committee-made"
 
@@ -182,11 +187,12 @@ def show_comparison_form(ws: Workspace, evaluated: list[str], *, start: ButtonTy
         with question("Which networks?"):
             names = _ask_networks()
         with question("How long is each trained?"):
-            epochs = st.number_input(
+            epochs = number_within(
                 "Epochs",
+                *_limits("epochs"),
                 step=1,
                 width=200,
-                **kept("epochs", whole(1, MOST), 10, key="compare-epochs"),
+                **kept("epochs", any_whole(), 10, key="compare-epochs"),
                 help="Passes through the training part, the same for all.",
             )
         with st.expander("More settings", icon=":material/tune:"):
@@ -228,6 +234,12 @@ def _ask_networks() -> list[str]:
     )
 
 
+def _limits(name: str) -> tuple[int, int]:
+    """Return the least and the largest whole number that a setting of a training may be."""
+    info = TrainingSpec.model_fields[name]
+    return bound_of(info, annotated_types.Ge, "ge"), bound_of(info, annotated_types.Le, "le")
+
+
 def _by_kind(names: list[str]) -> dict[str, list[str]]:
     """Return recipes and networks apart, as a ComparisonSpec has them."""
     return {
@@ -253,19 +265,25 @@ def _ask_further(evaluated: list[str]) -> tuple[dict[str, Any], float | None]:
         "evaluation is kept: they cannot score a source.",
     )
     cells = st.columns(3, vertical_alignment="bottom")
-    batch = cells[0].number_input(
-        "Batch size", value=None, step=1, placeholder="recipe's own",
-        help="Cutouts per step; empty takes 128, or what the recipe says.",
-        **kept("batch_size", optional(whole(1, MOST)), None, key="compare-batch"),
-    )  # fmt: skip
-    minutes = cells[1].number_input(
-        "Minutes each", value=None, step=1.0, placeholder="no limit",
-        help="Each training ends after this time, and not by its epochs; its best network counts.",
-        **kept("minutes", decimal(0.0, MOST), None, key="compare-minutes"),
-    )  # fmt: skip
-    seed = cells[2].number_input(
-        "Seed", step=1, help="The same for all.", **kept("seed", whole(0, MOST), 0, key="compare-seed")
-    )
+    below = st.container()
+    with cells[0]:
+        batch = optional_within(
+            "Batch size", *_limits("batch_size"), said_in=below, value=None, step=1,
+            placeholder="recipe's own", help="Cutouts per step; empty takes 128, or what the recipe says.",
+            **kept("batch_size", optional(any_whole()), None, key="compare-batch"),
+        )  # fmt: skip
+    with cells[1]:
+        minutes = optional_within(
+            "Minutes each", LEAST_MINUTES, MOST_MINUTES, said_in=below, value=None, step=1.0,
+            placeholder="no limit",
+            help="Each training ends after this time, and not by its epochs; its best network counts.",
+            **kept("minutes", decimal(), None, key="compare-minutes"),
+        )  # fmt: skip
+    with cells[2]:
+        seed = number_within(
+            "Seed", *_limits("seed"), said_in=below, step=1, help="The same for all.",
+            **kept("seed", any_whole(), 0, key="compare-seed"),
+        )  # fmt: skip
     training = {"seed": seed} | ({"batch_size": batch} if batch is not None else {})
     return {"training": training, "runs": beside, "baselines": BASELINES if classical else ()}, minutes
 

@@ -17,9 +17,9 @@ from lensapp.ui.evaluate.compare.side_figures import overlap_columns, overlap_fi
 from lensapp.ui.evaluate.cutout_sheet import show_cutouts
 from lensapp.ui.evaluate.tables import show_table
 from lensapp.ui.shared import figures
-from lensapp.ui.shared.address import ANY, decimal, kept, one_of, whole
+from lensapp.ui.shared.address import any_whole, decimal, kept, one_of
 from lensapp.ui.shared.scores import score_by
-from lensapp.ui.shared.widgets import number, within_limits
+from lensapp.ui.shared.widgets import number, number_within
 
 SHOWN = 24
 TOP, EQUAL = "top", "threshold"
@@ -75,25 +75,25 @@ def show_overlap(ws: Workspace, compared: SideBySide) -> None:
 
 def _choose_thresholds(compared: SideBySide, way: str) -> NDArray[np.float64]:
     if way == TOP:
-        top = st.number_input(
+        usual, key = usual_top(compared.n_negative), f"compare-top-{compared.n_negative}"
+        top = number_within(
             "How many",
+            1,
+            compared.n_negative,
             step=1,
-            **kept(
-                "top",
-                whole(-ANY, ANY),
-                usual_top(compared.n_negative),
-                key=f"compare-top-{compared.n_negative}",
-            ),
+            **kept("top", any_whole(), usual, key=key),
             help="Non-lenses that tie with the last one are taken too.",
         )
-        return compared.thresholds(top=int(within_limits(int(top), 1, compared.n_negative)))
-    threshold = st.number_input(
+        return compared.thresholds(top=top)
+    threshold = number_within(
         "Least score",
+        0.0,
+        1.0,
         step=0.05,
         format="%.4f",
-        **kept("least", decimal(-ANY, ANY), 0.5, key="compare-least-score"),
+        **kept("least", decimal(), 0.5, key="compare-least-score"),
     )
-    return compared.thresholds(threshold=within_limits(float(threshold), 0.0, 1.0))
+    return compared.thresholds(threshold=threshold)
 
 
 def _show_counts(compared: SideBySide, overlap: Overlap, thresholds: NDArray[np.float64], what: str) -> None:
