@@ -57,6 +57,21 @@ def test_what_is_cut_or_out_of_line_is_found(page: Any) -> None:
     assert any(one.startswith("under its tools") for one in found)
 
 
+@pytest.mark.parametrize("width", [1280, 1920])
+def test_what_the_candidates_are_exported_by_stays_in_the_row_of_a_long_count(page: Any, width: int) -> None:
+    page.set_viewport_size({"width": width, "height": 900})
+    go(page, f"/catalogue?{OF_THE_ROUND}")
+    row = page.locator(".st-key-catalogue-head")
+    row.get_by_text("candidates").evaluate(
+        "one => { one.textContent = '12 345 candidates, 1 234 matched with a known lens; '.repeat(3); }"
+    )
+    button = row.get_by_role("button", name="Export CSV").bounding_box()
+    order = row.locator("input").first.bounding_box()
+    assert abs(button["y"] + button["height"] / 2 - order["y"] - order["height"] / 2) < 3
+    assert button["x"] > order["x"] + order["width"]
+    page.set_viewport_size({"width": 1280, "height": 900})
+
+
 def test_the_table_of_runs_stays_under_the_hand_when_a_tick_adds_charts_above_it(page: Any) -> None:
     go(page, "/train?run=elu_cnn-2")
     table = page.locator("[data-testid=stDataFrame]").last

@@ -24,14 +24,15 @@ from lensapp.ui.shared.widgets import counted, heading, number, text_table
 
 ORIGIN_WORDS = {"demo": "the demo's truth", "import": "the imported catalogue"}
 UNGRADED = "no vote"
+ONE_LINE = 9  # letters of grades that leave room for the label beside them, below pictures as small as usual
 STAYS = "Nothing to do: networks of all versions are measured on the same."
 REMEDIES = {
     feedback_rules.CONFIRMED: "Nothing to do: the version has the same label.",
     OWN_LABEL: "Nothing to do: they are in the version.",
-    feedback_rules.KEPT: "Switch Relabel on if the votes are to count more.",
-    feedback_rules.FEW_VOTES: "Let more inspectors grade them, or lower Fewest votes.",
+    feedback_rules.KEPT: "Switch “Relabel” on if the votes are to count more.",
+    feedback_rules.FEW_VOTES: "Let more inspectors grade them, or lower “Fewest votes”.",
     feedback_rules.IGNORED_GRADE: "Grade them anew, or give their grade a meaning above.",
-    feedback_rules.CONTRADICTED: "Let one more inspector grade them, or switch Leave out contradicted off.",
+    feedback_rules.CONTRADICTED: "Let one more inspector grade them, or switch “Leave out contradicted” off.",
     feedback_rules.IN_TEST: STAYS,
     feedback_rules.OBJECT_IN_TEST: STAYS,
     feedback_rules.IN_SECOND_TEST: STAYS,
@@ -117,7 +118,8 @@ def _caption(plan: FeedbackPlan, row: int) -> str:
     grades, label = str(plan.columns["cast"][row]), str(plan.columns["label"][row])
     before = next(name for name in LABELS if name != label)
     was = f"\nwas {class_name(before)}" if plan.columns["outcome"][row] == RELABELLED else ""
-    return f"{grades} → {class_name(label)}{was}"
+    between = "\n" if len(grades) > ONE_LINE else " "
+    return f"{grades}{between}→ {class_name(label)}{was}"
 
 
 def show_what_stays_out(plan: FeedbackPlan) -> None:

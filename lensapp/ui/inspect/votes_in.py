@@ -33,11 +33,10 @@ def show_vote_import(ws: Workspace, source_name: str) -> None:
     )
     if uploaded is None:
         return
-    left, right = st.columns(2)
+    left, middle, right = st.columns(3)
     person = left.text_input("Inspector, where no column says", key="votes-inspector").strip()
-    grade_map = right.text_input("Grades of the file", key="votes-map", placeholder="2=A,1=B,0=X")
-    columns = _named_columns()
-    order = left.selectbox(
+    grade_map = middle.text_input("Grades of the file", key="votes-map", placeholder="2=A,1=B,0=X")
+    order = right.selectbox(
         "Order in dates such as 05/01/2024",
         DATE_ORDERS,
         index=None,
@@ -45,6 +44,7 @@ def show_vote_import(ws: Workspace, source_name: str) -> None:
         format_func=lambda order: order.replace("-", " "),
         key="votes-date-order",
     )
+    columns = _named_columns()
     with uploaded_table(uploaded) as path, errors_shown():
         options: dict[str, Any] = {
             "grade_map": parse_grade_map(grade_map),
