@@ -6,12 +6,19 @@ from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.special import chdtri
 
 from lensapp.core.data.flux_units import REFERENCE_ZERO_POINT_MAG
 from lensapp.core.train.own_noise import FEWEST_COMPARED, noise_outliers, sky_sigma
-from lensapp.simulation.deflectors import DISPERSION_RANGE_KM_S, EVOLUTION_MAG_PER_REDSHIFT
-from lensapp.simulation.populations import PASSIVE_COLOURS, PASSIVE_REDSHIFTS
-from lensapp.simulation.sky_model import MAD_TO_SIGMA, middle_of
+from lensapp.simulation.deflectors import (
+    DISPERSION_RANGE_KM_S,
+    EVOLUTION_MAG_PER_REDSHIFT,
+    MAG_SCATTER,
+    MAG_STAR,
+)
+from lensapp.simulation.lens_population import distance_moduli, distances
+from lensapp.simulation.populations import PASSIVE_COLOURS, PASSIVE_I_CORRECTION, PASSIVE_REDSHIFTS
+from lensapp.simulation.sky_model import MAD_TO_SIGMA, SkyModel, middle_of
 from lensapp.simulation.star_psf import windowed_moments
 
 Pixels = NDArray[np.float32]
@@ -24,6 +31,11 @@ FLAT_SHARE = 0.05  # of the pixels that are just like their neighbour: beyond th
 LACKING = 0.1  # of the light that a galaxy's colour lets expect in another band: 2.5 mag bluer or redder
 SHAPE_WINDOW_ARCSEC, MOST_ELLIPTICITY, MOST_OFF_CENTRE_ARCSEC = 1.0, 0.35, 0.5
 REDSHIFT_STEPS, FARTHEST_HOST, COLOUR_SCATTER, REDSHIFT_SCATTER = 121, 0.8, 0.1, 0.12
+POSTERIOR_REDSHIFTS = np.linspace(PASSIVE_REDSHIFTS[0], PASSIVE_REDSHIFTS[-1], 181)
+OFF_SEQUENCE = 0.0027  # chance of colours as far off the red sequence, for an early-type galaxy: 3 σ
+HOSTS_AT_ONCE = 2000
+RELATION_SCATTER_DEX, MEASURED_SCATTER_DEX = 0.07, 0.02
+RED_MARGIN_MAG, NEAREST_REDSHIFT, RED_SHARE = 0.2, 0.2, 1 / 3
 BAND_NM = {"u": 355.0, "g": 480.0, "r": 623.0, "i": 760.0, "z": 870.0, "y": 960.0}
 
 
@@ -218,10 +230,70 @@ def red_sequence(bands: Sequence[str], redshift: FloatArray) -> FloatArray:
     )
 
 
-def colour_redshifts(magnitudes: FloatArray, bands: Sequence[str]) -> FloatArray:
-    """Estimate redshifts (n,) from the place of colours on the red sequence; NaN from fewer than two bands.
+def colour_errors(core: FloatArray, sky: SkyModel, *, pixel_scale_arcsec: float) -> FloatArray:
+    """Return errors in mag (n, bands) of what is measured within 1.5 arcsec; infinite without light."""
+    pixels = np.pi * (APERTURE_ARCSEC / pixel_scale_arcsec) ** 2
+    alike = np.maximum(sky.correlation.sum((1, 2)), 1)  # neighbours share their noise
+    noise = sky.sigma * np.sqrt(pixels * alike)
+    return np.asarray(2.5 / np.log(10) * np.where(core > 0, noise / np.where(core > 0, core, 1), np.inf))
 
-    The best fit of magnitudes (n, bands) but for a common offset, with the magnitude itself as a weak hint:
+
+def sequence_redshifts(
+    magnitudes: FloatArray, bands: Sequence[str], errors: FloatArray
+) -> tuple[FloatArray, NDArray[np.bool_]]:
+    """Return redshifts (n,) of early-type galaxies by colours and light, and which lie off the red sequence.
+
+    A redshift is as probable as the colours there, with the scatter of the red sequence and their errors,
+    times the number of galaxies of such a luminosity in comoving volume; given is the median. Where colours
+    tell little, the luminosity function decides. Galaxies whose colours are too far from those at any
+    redshift are not early-type: colours do not tell theirs. NaN from fewer than two bands.
+
+    Parameters
+    ----------
+    magnitudes, errors : shape (n, bands)
+        AB magnitudes, NaN where unknown, and their errors.
+
+    References
+    ----------
+    Benitez 2000, ApJ 536, 571 (a prior by magnitude); Gladders & Yee 2000, AJ 120, 2148 (the red sequence);
+    Bernardi et al. 2003, AJ 125, 1849 (luminosity function, a Gaussian, and its passive evolution).
+    """
+    parts = [slice(start, start + HOSTS_AT_ONCE) for start in range(0, len(magnitudes), HOSTS_AT_ONCE)]
+    found = [_sequence_redshifts(magnitudes[part], bands, errors[part]) for part in parts]
+    if not found:
+        return np.empty(0), np.empty(0, np.bool_)
+    return np.concatenate([one for one, _ in found]), np.concatenate([one for _, one in found])
+
+
+def _sequence_redshifts(
+    magnitudes: FloatArray, bands: Sequence[str], errors: FloatArray
+) -> tuple[FloatArray, NDArray[np.bool_]]:
+    grid = POSTERIOR_REDSHIFTS
+    residual = magnitudes[:, None, :] - red_sequence(bands, grid)
+    known = np.isfinite(residual) & np.isfinite(errors)[:, None, :]
+    weight = np.where(known, 1 / (COLOUR_SCATTER**2 + errors[:, None, :] ** 2), 0.0)
+    residual = np.where(known, residual, 0.0)
+    magnitude_i = (weight * residual).sum(2) / np.maximum(weight.sum(2), 1e-30)
+    misfit = (weight * (residual - magnitude_i[..., None]) ** 2).sum(2)
+    rest_r = magnitude_i - np.interp(grid, PASSIVE_REDSHIFTS, PASSIVE_I_CORRECTION)
+    luminosity = rest_r - distance_moduli(grid) + EVOLUTION_MAG_PER_REDSHIFT * grid
+    logarithm = np.log(distances().volume_weight(grid)) - misfit / 2
+    logarithm -= ((luminosity - MAG_STAR) / MAG_SCATTER) ** 2 / 2
+    probability = np.exp(logarithm - logarithm.max(1, keepdims=True))
+    below = np.cumsum(probability, axis=1) - probability / 2
+    half = probability.sum(1) / 2
+    median = np.array([np.interp(*pair, grid) for pair in zip(half, below, strict=True)])
+    colours = known[:, 0].sum(1) - 1
+    limit = chdtri(np.maximum(colours - 1, 1), OFF_SEQUENCE)  # one of them tells the redshift
+    told = colours >= 1
+    return np.where(told, median, np.nan), told & (misfit.min(1) > limit)
+
+
+def colour_redshifts(magnitudes: FloatArray, bands: Sequence[str]) -> FloatArray:
+    """Estimate redshifts (n,) as earlier paintings had them, best fits; NaN from fewer than two bands.
+
+    Galaxies off the red sequence pile up at its end. The best fit
+    of magnitudes (n, bands) but for a common offset, with the magnitude itself as a weak hint:
     faint early-type galaxies are farther.
 
     References
@@ -282,3 +354,84 @@ def velocity_dispersions(absolute_magnitude_r: FloatArray) -> FloatArray:
     magnitude = np.clip(absolute_magnitude_r, -25.5, -18.0)
     dispersion = 10 ** (-2.97 - 0.37 * magnitude - 0.006 * magnitude**2)
     return np.clip(dispersion, *DISPERSION_RANGE_KM_S)
+
+
+def red_galaxies(
+    magnitudes: FloatArray,
+    shapes: HostShapes,
+    among: NDArray[np.bool_],
+    *,
+    bands: Sequence[str],
+    bluest_colour: float | None,
+) -> NDArray[np.bool_]:
+    """Return which galaxies are red, first less last band; the reddest third where colours have no zero."""
+    if len(bands) < 2:
+        return np.ones(len(magnitudes), np.bool_)
+    colour = magnitudes[:, 0] - magnitudes[:, -1]
+    typical = red_sequence((bands[0], bands[-1]), np.array([NEAREST_REDSHIFT]))[0]
+    bluest = typical[0] - typical[1] - RED_MARGIN_MAG if bluest_colour is None else bluest_colour
+    if np.isfinite(colour).any() and np.isfinite(bluest):
+        return np.asarray(colour >= bluest, np.bool_)
+    first, last = np.maximum(shapes.core[:, [0, -1]], 1e-30).T
+    ratio = last / first
+    return np.asarray(ratio >= np.quantile(ratio[among], 1 - RED_SHARE), np.bool_) if among.any() else among
+
+
+@dataclass(frozen=True, eq=False)
+class Masses:
+    """What hosts lens with, each field (n,): NaN where unknown.
+
+    Attributes
+    ----------
+    scatter_dex
+        Of log10 of the velocity dispersions (km/s) about what is given.
+    off_sequence
+        Which lie off the red sequence, so that colours do not tell their redshift.
+    by_colour
+        Whether colours tell that of any.
+    """
+
+    redshift: FloatArray
+    velocity_dispersion: FloatArray
+    scatter_dex: FloatArray
+    off_sequence: NDArray[np.bool_]
+    by_colour: bool
+
+
+def masses_of(
+    magnitudes: FloatArray,
+    bands: Sequence[str],
+    *,
+    errors: FloatArray,
+    redshift: FloatArray,
+    dispersion: FloatArray,
+    best_fit: bool = False,
+) -> Masses:
+    """Return how far and how massive galaxies are: as measured, else by their colours and light.
+
+    Parameters
+    ----------
+    magnitudes, errors : shape (n, bands)
+        AB magnitudes and their errors.
+    redshift, dispersion : shape (n,)
+        As measured (km/s), NaN where they are not.
+    best_fit
+        Whether redshifts are those of `colour_redshifts`.
+    """
+    stated, measured = np.isfinite(redshift), np.isfinite(dispersion)
+    off = np.zeros(len(redshift), np.bool_)
+    if best_fit:
+        by_colour = colour_redshifts(magnitudes, bands)
+    else:
+        by_colour, off = sequence_redshifts(magnitudes, bands, errors)
+    redshift = np.where(stated, redshift, by_colour)
+    known = np.nan_to_num(redshift, nan=0.3)
+    absolute = absolute_magnitudes(magnitudes, bands, known, distance_moduli(known))
+    by_light = np.where(np.isfinite(redshift), velocity_dispersions(absolute), np.nan)
+    return Masses(
+        redshift,
+        np.where(measured, dispersion, by_light),
+        np.where(measured, MEASURED_SCATTER_DEX, RELATION_SCATTER_DEX),
+        off & ~stated,
+        by_colour=not best_fit and bool((np.isfinite(by_colour) & ~stated).any()),
+    )

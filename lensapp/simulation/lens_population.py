@@ -5,8 +5,9 @@ from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.special import ndtr, ndtri
 
-from lensapp.core.data.paint_spec import LensedSourceSpec, MassSpec
+from lensapp.core.data.paint_spec import BEST_FIT, LensedSourceSpec, MassSpec
 from lensapp.core.errors import InvalidInput
 from lensapp.simulation.deflectors import DISPERSION_RANGE_KM_S, Distances, einstein_radius
 
@@ -102,8 +103,7 @@ def draw_lenses(
     pairs = int(np.clip(PAIRS_PER_LENS * count, FEWEST_PAIRS, MOST_PAIRS))
     host = rng.permutation(np.arange(pairs) % len(redshift))
     lens_redshift = redshift[host]
-    dispersion = velocity_dispersion[host] * 10 ** (scatter_dex[host] * rng.normal(size=pairs))
-    dispersion = np.clip(dispersion, *DISPERSION_RANGE_KM_S)
+    dispersion = _dispersions(rng, velocity_dispersion[host], scatter_dex[host], method=mass.redshift_method)
     at_least = np.nan_to_num(lens_redshift, nan=0.0) + BEHIND
     source_redshift = source.redshift.draw(rng, pairs, at_least=at_least)
     known = np.isfinite(lens_redshift) & np.isfinite(dispersion)
@@ -134,6 +134,18 @@ def draw_lenses(
         second_radius_arcsec=np.where(known[chosen], of_second, radius[chosen]),
         quasar=rng.random(count) < source.quasar_share,
     )
+
+
+def _dispersions(
+    rng: np.random.Generator, usual: FloatArray, scatter_dex: FloatArray, *, method: str
+) -> FloatArray:
+    """Draw velocity dispersions (km/s) about the usual ones, in their range, not heaped at its ends."""
+    if method == BEST_FIT:  # as paintings of earlier versions have them
+        return np.clip(usual * 10 ** (scatter_dex * rng.normal(size=len(usual))), *DISPERSION_RANGE_KM_S)
+    mean, scatter = np.log10(np.clip(usual, *DISPERSION_RANGE_KM_S)), np.maximum(scatter_dex, 1e-9)
+    low, high = (ndtr((np.log10(limit) - mean) / scatter) for limit in DISPERSION_RANGE_KM_S)
+    drawn = mean + scatter * ndtri(low + rng.random(len(usual)) * (high - low))
+    return np.asarray(np.clip(10**drawn, *DISPERSION_RANGE_KM_S), np.float64)
 
 
 def _occurrence(values: Rows) -> Rows:

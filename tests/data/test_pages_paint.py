@@ -299,16 +299,23 @@ def test_a_source_of_the_same_name_as_one_that_is_gone_is_previewed_anew(with_ho
 
 
 def test_lenses_at_a_limit_and_arcs_brighter_than_hosts_are_told_with_what_to_change():
+    told = partial(doubts_in_words, redshift_method="best_fit")
     columns = {
         "redshift": np.array([0.8] * 30 + [0.4] * 70),
         "velocity_dispersion_km_s": np.array([400.0] * 4 + [220.0] * 96),
         "arc_to_host_flux": np.array([2.0] * 23 + [0.2] * 77),
     }
-    assert doubts_in_words(columns) == (
+    assert told(columns) == (
         "Lenses to doubt: 30 % have the largest z lens that colours tell, 0.8 (give a *Column of redshifts* "
         "(Lenses)); 4 % have the largest σ (km/s) allowed, 400 (give a *Column of velocity dispersions* "
         "(Lenses) or a fainter *Brightest (mag)* (Hosts)); 23 of 100 have arcs that outshine their hosts "
         "(raise the lowest *Magnitude* of Sources, or lower the highest *S/N of the arcs*)."
     )
-    assert doubts_in_words({name: values[50:] for name, values in columns.items()}) == ""
-    assert doubts_in_words({"arc_to_host_flux": np.empty(0)}) == ""
+    assert told({name: values[50:] for name, values in columns.items()}) == ""
+    assert told({"arc_to_host_flux": np.empty(0)}) == ""
+    # Posteriors go on to a redshift of 1, and a column beyond.
+    assert "largest z" not in doubts_in_words(columns, redshift_method="posterior")
+    at_end = {"redshift": np.array([1.0] * 5 + [1.4] * 10 + [0.4] * 85)}
+    assert "5 % have the largest z lens that colours tell, 1 " in doubts_in_words(
+        at_end, redshift_method="posterior"
+    )

@@ -1,6 +1,6 @@
 """How arcs are painted on real galaxies; the form, the command line and the documentation read it."""
 
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, field_validator, model_validator
 
@@ -75,6 +75,9 @@ class HostChoice(Spec):
         return self
 
 
+BEST_FIT = "best_fit"
+
+
 class MassSpec(Spec):
     """How massive the lenses are: isothermal ellipsoids in external shear."""
 
@@ -92,6 +95,14 @@ class MassSpec(Spec):
         title="Column of redshifts",
         json_schema_extra={"empty": "by its usual names"},
         description="Column of the hosts' redshifts; where there is none they follow from colours.",
+    )
+    redshift_method: Literal["posterior", "best_fit"] = Field(
+        "posterior",
+        title="Redshifts from colours",
+        json_schema_extra={"words": {BEST_FIT: "best fit, as before"}},
+        description="Posterior: the median of what colours, the red sequence and the luminosity function of "
+        "early-type galaxies tell; hosts off the red sequence are left out unless a column has their "
+        "redshift. Best fit: what paintings of earlier versions have, to make them again.",
     )
     smallest_radius_arcsec: float = Field(
         0.5,
@@ -125,6 +136,15 @@ class MassSpec(Spec):
         title="External shear",
         description="Strength of the shear due to what lies around the lens.",
     )
+
+    @model_validator(mode="before")
+    @classmethod
+    def as_saved(cls, values: Any) -> Any:
+        """Take settings that an earlier version saved, whole but for what is newer, as they were meant."""
+        older = cls.model_fields.keys() - {"redshift_method"}
+        if isinstance(values, dict) and values.keys() == older:
+            return {**values, "redshift_method": BEST_FIT}
+        return values
 
     @model_validator(mode="after")
     def check_radii(self) -> Self:

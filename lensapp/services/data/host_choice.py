@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from lensapp.core.brightness import in_range_of, where_known
 from lensapp.core.data.column_names import column_label
-from lensapp.core.data.paint_spec import HostChoice, PaintSpec
+from lensapp.core.data.paint_spec import BEST_FIT, PaintSpec
 from lensapp.core.errors import BandMismatch, InvalidInput
 from lensapp.core.once import once
 from lensapp.core.sampling import evenly_spread
@@ -18,17 +18,16 @@ from lensapp.services.data.magnitudes import magnitude_name
 from lensapp.simulation.host_galaxies import (
     Artefacts,
     HostShapes,
-    absolute_magnitudes,
-    colour_redshifts,
+    Masses,
+    colour_errors,
     find_artefacts,
     magnitudes_of,
+    masses_of,
     measure_hosts,
-    red_sequence,
+    red_galaxies,
     reference_band,
-    velocity_dispersions,
 )
 from lensapp.simulation.injection import USUAL_PIXEL_SCALE_ARCSEC, Survey, painted_side
-from lensapp.simulation.lens_population import distance_moduli
 from lensapp.simulation.sky_model import above_sky, evenly_taken, measure_sky, middle_of
 from lensapp.simulation.star_psf import unit_kernels
 from lensapp.storage import sources
@@ -49,15 +48,14 @@ AT_ONCE, PIXELS_AT_ONCE = 128, 128**3
 MOST_MASKED = 0.02
 UNMARKED = "without trails or bad columns"
 CLEAN = "without bright stars or edges"  # nor a noise that stands out
+ON_SEQUENCE = "on the red sequence"  # which is asked where colours tell the redshift
 WHOLE = "with at most 2 % of pixels masked"  # a cut, by which it is told how many are left
-RED_MARGIN_MAG, NEAREST_REDSHIFT, RED_SHARE = 0.2, 0.2, 1 / 3
 REDSHIFT_COLUMNS = (
     "redshift", "z_spec", "zspec", "z_phot", "zphot", "photo_z", "photoz", "z_best", "z_photo", "z",
 )  # fmt: skip
 DISPERSION_COLUMNS = ("velocity_dispersion_km_s", "velocity_dispersion", "vdisp", "sigma_v", "veldisp")
 SIZE_COLUMNS = ("half_light_radius_arcsec",)
 MAGNITUDE_COLUMNS = ("mag_{}", "magnitude_{}")
-RELATION_SCATTER_DEX, MEASURED_SCATTER_DEX = 0.07, 0.02
 
 
 @dataclass(frozen=True, eq=False)
@@ -181,12 +179,18 @@ def choose_hosts(
     if np.isfinite(magnitude).any():
         fitting &= (magnitude >= spec.choice.brightest_mag) & (magnitude <= spec.choice.faintest_mag)
     counts["in the range of magnitudes"] = int(fitting.sum())
-    fitting &= _red(magnitudes, shapes, fitting, bands=survey.bands, choice=spec.choice)
+    fitting &= red_galaxies(
+        magnitudes, shapes, fitting, bands=survey.bands, bluest_colour=spec.choice.bluest_colour
+    )
     counts["red"] = int(fitting.sum())
     size = columns.first_of(SIZE_COLUMNS)
     size = np.where(np.isfinite(size), size, shapes.half_light_radius_arcsec)
     fitting &= size >= spec.choice.smallest_size * half_light_radius(survey)
     counts["extended"] = int(fitting.sum())
+    masses = columns.masses(magnitudes, shapes, survey, spec)
+    if masses.by_colour:
+        fitting &= ~masses.off_sequence
+        counts[ON_SEQUENCE] = int(fitting.sum())
     if not fitting.any():
         told = ", ".join(f"{count} {what}" for what, count in counts.items())
         raise InvalidInput(
@@ -197,11 +201,10 @@ def choose_hosts(
     others = columns.that_fulfil(spec.nonlens_where) & ~fitting
     if spec.as_bright:
         others &= in_range_of(bright, bright[fitting])
-    redshift, dispersion, scatter = columns.masses(magnitudes, survey, spec)
     return HostSample(
-        chosen, pool.of(fitting), magnitude[fitting], redshift[fitting],
-        dispersion[fitting], scatter[fitting], pool.of(others), bright[fitting], bright[others], name,
-        survey, counts,
+        chosen, pool.of(fitting), magnitude[fitting], masses.redshift[fitting],
+        masses.velocity_dispersion[fitting], masses.scatter_dex[fitting], pool.of(others),
+        bright[fitting], bright[others], name, survey, counts,
     )  # fmt: skip
 
 
@@ -446,46 +449,20 @@ class Columns:
             return f"magnitude in {band}", magnitude
         return f"magnitude in {band} (zero point unknown)", magnitudes_of(flux)
 
-    def masses(
-        self, magnitudes: FloatArray, survey: Survey, spec: PaintSpec
-    ) -> tuple[FloatArray, FloatArray, FloatArray]:
-        """Return redshifts, velocity dispersions (km/s) and the scatter of their log10, each (n,)."""
+    def masses(self, magnitudes: FloatArray, shapes: HostShapes, survey: Survey, spec: PaintSpec) -> Masses:
+        """Return how far and how massive the galaxies are, by columns, else by colours and light."""
         mass = spec.mass
         named = mass.redshift_column
         redshift = self.required(named) if named else self.first_of(REDSHIFT_COLUMNS)
-        redshift = np.where(redshift > 0, redshift, np.nan)
-        redshift = np.where(np.isfinite(redshift), redshift, colour_redshifts(magnitudes, survey.bands))
         named = mass.velocity_dispersion_column
         measured = self.required(named) if named else self.first_of(DISPERSION_COLUMNS)
-        measured = np.where(measured > 0, measured, np.nan)
-        known = np.nan_to_num(redshift, nan=0.3)
-        absolute = absolute_magnitudes(magnitudes, survey.bands, known, distance_moduli(known))
-        by_light = np.where(np.isfinite(redshift), velocity_dispersions(absolute), np.nan)
-        scatter = np.where(np.isfinite(measured), MEASURED_SCATTER_DEX, RELATION_SCATTER_DEX)
-        return redshift, np.where(np.isfinite(measured), measured, by_light), scatter
-
-
-def _red(
-    magnitudes: FloatArray,
-    shapes: HostShapes,
-    among: NDArray[np.bool_],
-    *,
-    bands: Sequence[str],
-    choice: HostChoice,
-) -> NDArray[np.bool_]:
-    """Return which galaxies are red, first less last band; the reddest third where colours have no zero."""
-    if len(bands) < 2:
-        return np.ones(len(magnitudes), np.bool_)
-    colour = magnitudes[:, 0] - magnitudes[:, -1]
-    typical = red_sequence((bands[0], bands[-1]), np.array([NEAREST_REDSHIFT]))[0]
-    bluest = typical[0] - typical[1] - RED_MARGIN_MAG
-    if choice.bluest_colour is not None:
-        bluest = choice.bluest_colour
-    if np.isfinite(colour).any() and np.isfinite(bluest):
-        return np.asarray(colour >= bluest, np.bool_)
-    first, last = np.maximum(shapes.core[:, [0, -1]], 1e-30).T
-    ratio = last / first
-    return np.asarray(ratio >= np.quantile(ratio[among], 1 - RED_SHARE), np.bool_) if among.any() else among
+        return masses_of(
+            magnitudes, survey.bands,
+            errors=colour_errors(shapes.core, survey.sky, pixel_scale_arcsec=survey.pixel_scale_arcsec),
+            redshift=np.where(redshift > 0, redshift, np.nan),
+            dispersion=np.where(measured > 0, measured, np.nan),
+            best_fit=mass.redshift_method == BEST_FIT,
+        )  # fmt: skip
 
 
 def half_light_radius(survey: Survey) -> float:

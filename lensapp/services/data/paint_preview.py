@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 
 from lensapp.core.brightness import Brightness, compared, nonlenses_beside
 from lensapp.core.data import imaging
-from lensapp.core.data.paint_spec import PaintSpec
-from lensapp.services.data.host_choice import CLEAN, UNMARKED, WHOLE
+from lensapp.core.data.paint_spec import BEST_FIT, PaintSpec
+from lensapp.services.data.host_choice import CLEAN, ON_SEQUENCE, UNMARKED, WHOLE
 from lensapp.services.data.painting import (
     BLOCK_SIZE,
     flux_scales,
@@ -21,7 +21,7 @@ from lensapp.services.data.painting import (
 )
 from lensapp.services.data.pictures import source_levels
 from lensapp.simulation.deflectors import DISPERSION_RANGE_KM_S
-from lensapp.simulation.host_galaxies import FARTHEST_HOST
+from lensapp.simulation.host_galaxies import FARTHEST_HOST, POSTERIOR_REDSHIFTS
 from lensapp.simulation.injection import painted_side
 from lensapp.simulation.sky_model import middle_of
 from lensapp.storage import sources
@@ -110,17 +110,25 @@ class PaintPreview:
     @property
     def left_out(self) -> int:
         """How many galaxies were left out because of artefacts."""
-        counts = [*self.counts.items()]
-        return sum(
-            counts[place - 1][1] - count for place, (what, count) in enumerate(counts) if what in ARTEFACTS
-        )
+        return sum(self._lost_by(what) for what in ARTEFACTS)
+
+    @property
+    def off_sequence(self) -> tuple[int, int]:
+        """How many galaxies were left out as none of the red sequence, and of how many."""
+        lost = self._lost_by(ON_SEQUENCE)
+        return lost, lost + self.counts.get(ON_SEQUENCE, 0)
+
+    def _lost_by(self, cut: str) -> int:
+        before = dict(zip([*self.counts][1:], self.counts.values(), strict=False))
+        return before[cut] - self.counts[cut] if cut in before else 0
 
 
-def doubts_in_words(columns: Mapping[str, FloatArray]) -> str:
+def doubts_in_words(columns: Mapping[str, FloatArray], *, redshift_method: str) -> str:
     """Return where lenses of a preview pile up at a limit, or arcs outshine hosts, and what to change."""
     told = []
+    farthest = FARTHEST_HOST if redshift_method == BEST_FIT else float(POSTERIOR_REDSHIFTS[-1])
     of_limits = (
-        ("redshift", FARTHEST_HOST, "the largest z lens that colours tell", "*Column of redshifts* (Lenses)"),
+        ("redshift", farthest, "the largest z lens that colours tell", "*Column of redshifts* (Lenses)"),
         (
             "velocity_dispersion_km_s", DISPERSION_RANGE_KM_S[1], "the largest σ (km/s) allowed",
             "*Column of velocity dispersions* (Lenses) or a fainter *Brightest (mag)* (Hosts)",
@@ -128,7 +136,7 @@ def doubts_in_words(columns: Mapping[str, FloatArray]) -> str:
     )  # fmt: skip
     for name, limit, what, remedy in of_limits:
         values = columns.get(name, np.empty(0))
-        share = float(np.mean(values >= LIMIT_FROM * limit)) if len(values) else 0.0
+        share = float(np.mean((values >= LIMIT_FROM * limit) & (values <= limit))) if len(values) else 0.0
         if share >= PILED_UP:
             told.append(f"{100 * share:.0f} % have {what}, {limit:g} (give a {remedy})")
     ratio = columns.get("arc_to_host_flux", np.empty(0))

@@ -223,7 +223,7 @@ def _show_preview(spec: PaintSpec | None, *, entered: PaintSpec | None) -> Paint
         key="paint-corner",
         height=760,
     )
-    if doubts := doubts_in_words(preview.columns):
+    if doubts := doubts_in_words(preview.columns, redshift_method=spec.mass.redshift_method):
         st.caption(doubts)
     return preview
 
@@ -390,5 +390,12 @@ def _show_hosts(preview: PaintPreview, spec: PaintSpec) -> None:
         st.caption(
             f"{counted(preview.left_out, 'galaxy')} left out for artefacts: trails, stars ten times as "
             "bright, edges or a noise that stands out (Hosts, *Without artefacts*)."
+        )
+    lost, asked = preview.off_sequence
+    if lost:
+        st.caption(
+            f"{number(lost)} of {counted(asked, 'host')} {'lies' if lost == 1 else 'lie'} off the red "
+            "sequence, where colours tell no redshift, and left out. A *Column of redshifts* (Lenses) keeps "
+            "what it has a redshift of."
         )
     st.caption(plain(f"PSF {widths}{unit}"))
