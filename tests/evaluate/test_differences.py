@@ -9,6 +9,7 @@ from sqlalchemy import update
 
 from lensapp.cli import main
 from lensapp.core.errors import InvalidInput, NotFound
+from lensapp.core.evaluate.intervals import wilson_interval
 from lensapp.core.evaluate.prevalence import SurveySpec
 from lensapp.learning.score.evaluation import evaluate_run
 from lensapp.services.evaluate.differences import compare_pair, differences
@@ -146,6 +147,34 @@ def test_limits_of_the_lenses_found_are_those_of_a_binomial_share(share):
     assert budget["lenses"][row] == pytest.approx(800, abs=1)
     assert budget["lenses_low"][row] == pytest.approx(low, abs=15 * share)
     assert budget["lenses_high"][row] == pytest.approx(high, abs=15 * share)
+
+
+@pytest.mark.parametrize("share", [1, 5], ids=["single cutouts", "groups of five"])
+def test_limits_of_the_lenses_found_are_wide_where_lenses_are_few(share):
+    # Five objects with lenses, all above every non-lens: no resample loses one, yet Wilson's limit of five of
+    # five is 0.566; of the first hundred inspected no more than a hundred are lenses.
+    labels = np.repeat([True, False], [5 * share, 400])
+    groups = None if share == 1 else np.arange(len(labels)) // share
+    evaluation = made(np.where(labels, 0.9, 0.1), labels, groups=groups)
+    budget = budget_columns(evaluation, SurveySpec(galaxies=10**6, prevalence=1e-3))
+    later = (budget["inspected"] > 1100) & (budget["inspected"] < 10**6)
+    assert budget["lenses_low"][later] == pytest.approx(1000 * wilson_interval(5, 5)[0])
+    assert budget["lenses_high"][later] == pytest.approx(1000)
+    assert (budget["lenses_high"] <= budget["inspected"] + 1e-9).all()
+    assert (budget["lenses_low"] <= budget["lenses"]).all()
+    assert budget["lenses_low"][-1] == pytest.approx(1000)  # of all galaxies nothing is uncertain
+
+
+def test_limits_of_the_lenses_found_hold_the_true_number_where_lenses_are_few():
+    """Eight lenses of which each is found with a chance of 0.7, as are 2 % of the non-lenses."""
+    rng, held = np.random.default_rng(1), 0
+    for _ in range(60):
+        labels = np.repeat([True, False], [8, 2000])
+        scores = np.where(rng.random(2008) < np.where(labels, 0.7, 0.02), 0.9, 0.1)
+        budget = budget_columns(made(scores, labels), SurveySpec(galaxies=10**6, prevalence=1e-3))
+        row = int(np.searchsorted(budget["inspected"], 700 + 19_980))
+        held += budget["lenses_low"][row] <= 700 <= budget["lenses_high"][row]
+    assert held / 60 >= 0.9
 
 
 def test_limits_of_the_lenses_found_hold_what_blind_tests_leave_open():

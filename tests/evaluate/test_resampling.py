@@ -73,12 +73,14 @@ def test_delongs_interval_holds_the_true_area_as_often_as_it_says():
 
 
 def test_the_interval_of_groups_is_that_of_the_hand_worked_case():
-    # As above, each cutout twice: the sums of a group are what one of it alone gives, over the areas' mean.
+    # As above, each cutout twice: the sums of a group are what one of it alone gives, over the areas' mean; each
+    # class has three groups, so that it is DeLong's of single cutouts.
     labels = np.array([True, True, True, False, False, False])
     scores = np.array([0.9, 0.8, 0.3, 0.5, 0.3, 0.1])
     area, own = 2.5 / 3, np.array([1, 1, 0.5, 2 / 3, 2.5 / 3, 1]) - 2.5 / 3
-    half = 1.959964 * np.sqrt(6 / 5 * np.sum((own / 3) ** 2)) / (area * (1 - area))
+    half = 1.959964 * np.sqrt(3 / 2 * np.sum((own / 3) ** 2)) / (area * (1 - area))
     expected = 1 / (1 + np.exp(-(np.log(area / (1 - area)) + np.array([-half, half]))))
+    assert auroc_interval(count_thresholds(labels, scores)) == pytest.approx(expected, rel=1e-6)
     for times in (1, 2):
         given = [np.repeat(values, times) for values in (labels, scores, np.arange(6))]
         assert grouped_auroc_interval(*given) == pytest.approx(expected, rel=1e-6)

@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from scipy.stats import norm
 from sklearn.metrics import average_precision_score, roc_auc_score
 
 from lensapp.core.errors import InvalidInput
@@ -84,6 +85,33 @@ def test_limits_of_shares_count_an_object_once():
     low, high = wilson_interval(2, 4)
     assert together.low <= low
     assert together.high >= high
+
+
+def test_limits_of_the_area_count_an_object_once():
+    """Each cutout twice: as two objects limits are too narrow, as one they are those of single cutouts."""
+    labels, scores, bright = table(60)
+    twice = [np.repeat(one, 2) for one in (labels, scores, bright)]
+    [single], [apart], [together] = (
+        by_subgroup(*columns, threshold=0.5, bins=1, objects=objects)
+        for columns, objects in (
+            ((labels, scores, bright), None), (twice, np.arange(120)), (twice, np.repeat(np.arange(60), 2)),
+        )
+    )  # fmt: skip
+    assert (together.auroc.low, together.auroc.high) == pytest.approx((single.auroc.low, single.auroc.high))
+    assert apart.auroc.high - apart.auroc.low < 0.75 * (single.auroc.high - single.auroc.low)
+
+
+def test_limits_of_the_area_hold_the_true_one_as_often_as_they_say_where_objects_repeat():
+    rng, objects = np.random.default_rng(4), np.repeat(np.arange(60), 5)
+    labels, held = objects < 20, {"together": 0, "apart": 0}
+    for _ in range(200):
+        own = rng.normal(size=60)[objects]  # what the cutouts of an object share
+        scores = labels * 1.0 + own * np.sqrt(0.8) + rng.normal(0, np.sqrt(0.2), 300)
+        for name, units in (("together", objects), ("apart", None)):
+            [one] = by_subgroup(labels, scores, np.ones(300), threshold=0.5, bins=1, objects=units)
+            held[name] += one.auroc.low < norm.cdf(1 / np.sqrt(2)) < one.auroc.high
+    assert 0.90 <= held["together"] / 200 <= 0.99
+    assert held["apart"] / 200 < 0.75
 
 
 def test_a_property_of_lenses_only_is_measured_against_all_non_lenses():

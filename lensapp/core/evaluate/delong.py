@@ -45,10 +45,13 @@ def grouped_auroc_interval(
     """
     below, above = _placements(labels, scores)
     area, count = float(below.mean()), int(groups.max()) + 1
-    own = np.bincount(groups[labels], below - area, minlength=count) / len(below)
-    own += np.bincount(groups[~labels], above - area, minlength=count) / len(above)
-    variance = float(np.dot(own, own)) * count / max(count - 1, 1)
-    trials = min(len(np.unique(groups[one])) for one in (labels, ~labels))
+    of_lenses = np.bincount(groups[labels], below - area, minlength=count) / len(below)
+    of_others = np.bincount(groups[~labels], above - area, minlength=count) / len(above)
+    with_lenses, with_others = (len(np.unique(groups[one])) for one in (labels, ~labels))
+    variance = float(np.dot(of_lenses, of_lenses)) * with_lenses / max(with_lenses - 1, 1)
+    variance += float(np.dot(of_others, of_others)) * with_others / max(with_others - 1, 1)
+    variance += 2 * float(np.dot(of_lenses, of_others)) * count / max(count - 1, 1)
+    trials = min(with_lenses, with_others)
     return _by_logit(area, variance, trials, confidence=confidence)
 
 

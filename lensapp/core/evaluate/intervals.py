@@ -76,6 +76,21 @@ def band_of_draws(
     return np.where(few, np.fmin(low, by_number[0]), low), np.where(few, np.fmax(high, by_number[1]), high)
 
 
+def band_of_share_draws(
+    shares: NDArray[np.float64], limits: tuple[NDArray[np.float64], NDArray[np.float64]], trials: int
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return a band of shares (k,), of which none need be one of whole numbers, as `limits_of_draws` does."""
+    low, high = limits
+    doubted = (low == high) | ((low >= shares) & (shares > 0)) | ((high <= shares) & (shares < 1))
+    doubted |= trials < FEW_TRIALS
+    z = NormalDist().inv_cdf(0.975)
+    middle = shares + z**2 / (2 * trials)
+    half = z * np.sqrt(shares * (1 - shares) / trials + (z / (2 * trials)) ** 2)
+    least, most = ((middle + sign * half) / (1 + z**2 / trials) for sign in (-1, 1))
+    low, high = np.where(doubted, np.fmin(low, least), low), np.where(doubted, np.fmax(high, most), high)
+    return np.minimum(low, shares), np.maximum(high, shares)
+
+
 def largest_half_width(trials: int, *, confidence: float = 0.95) -> float:
     """Return half the width of the Wilson interval where half of the trials succeed: it is widest there."""
     z = NormalDist().inv_cdf((1 + confidence) / 2)

@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from lensapp.core.errors import InvalidInput
-from lensapp.core.evaluate.curves import checked, count_thresholds
-from lensapp.core.evaluate.delong import auroc_interval
+from lensapp.core.evaluate.curves import FloatArray, checked, count_thresholds
+from lensapp.core.evaluate.delong import auroc_interval, grouped_auroc_interval
 from lensapp.core.evaluate.intervals import Interval, share_interval
 from lensapp.core.evaluate.metrics import FALSE_POSITIVE_RATES, auroc, rate_aim, resolves
 from lensapp.core.evaluate.resampling import figure_intervals
@@ -69,7 +69,7 @@ def by_subgroup(
     threshold
         Cutouts with at least this score are accepted.
     objects : shape (n,), optional
-        Cutouts with one value show one object, of which limits of shares count each once.
+        Cutouts with one value show one object, of which limits count each once.
     """
     truth, measured = checked(labels, scores)
     groups, lens_only = _divided(truth, values, bins, edges)
@@ -82,8 +82,7 @@ def by_subgroup(
         area = None
         if lenses.any() and others.any():
             part = lenses | others
-            counts = count_thresholds(truth[part], measured[part])
-            area = Interval(auroc(counts), *auroc_interval(counts))
+            area = _area(truth[part], measured[part], None if units is None else units[part])
         low, high = (None, None) if limits is None else limits
         subgroups.append(
             Subgroup(
@@ -202,6 +201,16 @@ def _numbers(values: NDArray[Any]) -> NDArray[np.float64] | None:
         return np.array([np.nan if value in (None, "") else float(value) for value in values.tolist()])
     except (TypeError, ValueError):
         return None
+
+
+def _area(labels: NDArray[np.bool_], scores: FloatArray, objects: NDArray[Any] | None) -> Interval:
+    """Return the AUROC with DeLong's limits, or Obuchowski's where several cutouts show one object."""
+    counts = count_thresholds(labels, scores)
+    if objects is not None:
+        distinct, numbers = np.unique(objects, return_inverse=True)
+        if len(distinct) < len(numbers):
+            return Interval(auroc(counts), *grouped_auroc_interval(labels, scores, numbers.ravel()))
+    return Interval(auroc(counts), *auroc_interval(counts))
 
 
 def _share(

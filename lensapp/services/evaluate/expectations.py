@@ -6,8 +6,8 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
-from lensapp.core.evaluate.curves import thinned
-from lensapp.core.evaluate.intervals import trials_for, wilson_interval
+from lensapp.core.evaluate.curves import FloatArray, thinned
+from lensapp.core.evaluate.intervals import band_of_share_draws, trials_for, wilson_interval
 from lensapp.core.evaluate.metrics import COUNTED_IN, TELLING, ThresholdProposals
 from lensapp.core.evaluate.prevalence import (
     Expectation,
@@ -116,8 +116,9 @@ def budget_columns(evaluation: Evaluation, survey: SurveySpec, tests: BlindTests
     """Return the lenses found against candidates inspected, best first, with 95 % limits.
 
     Columns: inspected, hours, lenses, lenses_low, lenses_high. The limits are those of resamples of the part:
-    of whole groups where its cutouts are grouped. With `tests`, in which the share of lenses that the
-    inspectors recognise was measured, they hold the uncertainty of that share as well.
+    of whole groups where its cutouts are grouped. Where groups with lenses are few, or resamples agree, they
+    hold Wilson's of as many trials. With `tests`, in which the share of lenses that the inspectors recognise
+    was measured, they hold the uncertainty of that share as well.
     """
     numbers = np.unique(np.geomspace(1, survey.galaxies, BUDGET_POINTS).round())
     columns = inspection_budget(evaluation.counts, survey, numbers)
@@ -129,10 +130,28 @@ def budget_columns(evaluation: Evaluation, survey: SurveySpec, tests: BlindTests
         repeats=BUDGET_REPEATS,
     )
     lenses = np.stack([inspection_budget(counts, survey, numbers)["lenses"] for counts in drawn])
+    low, high = _few_lenses(evaluation, survey, columns, np.quantile(lenses, [0.025, 0.975], axis=0))
     if tests is not None and survey.inspector_completeness:
         shares = tests.drawn(len(lenses), rng=np.random.default_rng(1))
         lenses *= shares[:, None] / survey.inspector_completeness
-    low, high = np.quantile(lenses, [0.025, 0.975], axis=0)
-    return columns | {
-        "lenses_low": np.minimum(low, columns["lenses"]), "lenses_high": np.maximum(high, columns["lenses"])
-    }  # fmt: skip
+        tested = np.quantile(lenses, [0.025, 0.975], axis=0)
+        low, high = np.minimum(low, tested[0]), np.maximum(high, tested[1])
+    return columns | {"lenses_low": low, "lenses_high": high}
+
+
+def _few_lenses(
+    evaluation: Evaluation, survey: SurveySpec, columns: Columns, limits: FloatArray
+) -> tuple[FloatArray, FloatArray]:
+    """Return limits of the lenses found that hold Wilson's where those of resamples say too little."""
+    found, inspected = columns["lenses"], columns["inspected"]
+    low, high = np.minimum(limits[0], found), np.maximum(limits[1], found)
+    most = survey.galaxies * survey.prevalence * survey.inspector_completeness
+    if most == 0:
+        return low, high
+    groups = evaluation.stored.group_ids
+    objects = evaluation.counts.n_positive if groups is None else len(np.unique(groups[evaluation.labels]))
+    least, largest = band_of_share_draws(np.minimum(found / most, 1), (low / most, high / most), objects)
+    # No more lenses are found than were looked at, and of all galaxies nothing is uncertain.
+    largest = np.minimum(largest * most, np.maximum(inspected * survey.inspector_completeness, high))
+    some = inspected < survey.galaxies
+    return np.where(some, np.minimum(least * most, found), low), np.where(some, largest, high)
