@@ -14,7 +14,7 @@ from lensapp.core.brightness import Brightness, Magnitudes
 from lensapp.core.data.paint_spec import PaintSpec
 from lensapp.services.care.removal import delete, empty_trash
 from lensapp.services.data.demo import simulate_survey
-from lensapp.services.data.host_choice import CLEAN, UNMARKED, WHOLE
+from lensapp.services.data.host_choice import CLEAN, ON_SEQUENCE, UNMARKED, WHOLE
 from lensapp.services.data.paint_preview import (
     NonlensesPreviewed,
     doubts_in_words,
@@ -152,6 +152,19 @@ def test_how_many_galaxies_were_left_out_for_artefacts_is_told(with_hosts: Works
     counts = {WHOLE: 64, UNMARKED: 62, CLEAN: 59, "red": 40}
     assert replace(preview, counts=counts).left_out == 5
     assert replace(preview, counts={WHOLE: 64, "red": 40}).left_out == 0
+
+
+def test_how_many_hosts_lie_off_the_red_sequence_is_told(
+    with_hosts: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    preview = preview_painting(with_hosts, PaintSpec(hosts=("sky",)))
+    cuts = {WHOLE: 1300, "extended": 1200, ON_SEQUENCE: 1163}
+    fewer = replace(preview, counts=cuts)
+    assert fewer.off_sequence == (37, 1200)
+    assert replace(preview, counts={WHOLE: 1300, "extended": 1200}).off_sequence == (0, 0)
+    monkeypatch.setattr(paint_page, "preview_painting", lambda *_: fewer)
+    told = [one.value for one in open_page("paint").caption]
+    assert any(one.startswith("37 of 1\u202f200 hosts left out: off the red sequence") for one in told)
 
 
 def test_how_often_hosts_are_used_is_said_and_a_number_that_uses_each_four_times_is_offered():

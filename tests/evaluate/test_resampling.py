@@ -73,8 +73,8 @@ def test_delongs_interval_holds_the_true_area_as_often_as_it_says():
 
 
 def test_the_interval_of_groups_is_that_of_the_hand_worked_case():
-    # As above, each cutout twice: the sums of a group are what one of it alone gives, over the areas' mean; each
-    # class has three groups, so that it is DeLong's of single cutouts.
+    # As above, each cutout twice: the sums of a group are what one of it alone gives, over the areas'
+    # mean; each class has three groups, so that it is DeLong's of single cutouts.
     labels = np.array([True, True, True, False, False, False])
     scores = np.array([0.9, 0.8, 0.3, 0.5, 0.3, 0.1])
     area, own = 2.5 / 3, np.array([1, 1, 0.5, 2 / 3, 2.5 / 3, 1]) - 2.5 / 3

@@ -174,8 +174,7 @@ def choose_hosts(
             fitting &= ~spoilt
             counts[what] = int(fitting.sum())
     magnitudes = columns.magnitudes(survey.bands, shapes if survey.calibrated else None)
-    at = survey.reference
-    magnitude = magnitudes[:, at]
+    at, magnitude = survey.reference, magnitudes[:, survey.reference]
     if np.isfinite(magnitude).any():
         fitting &= (magnitude >= spec.choice.brightest_mag) & (magnitude <= spec.choice.faintest_mag)
     counts["in the range of magnitudes"] = int(fitting.sum())
@@ -192,11 +191,7 @@ def choose_hosts(
         fitting &= ~masses.off_sequence
         counts[ON_SEQUENCE] = int(fitting.sum())
     if not fitting.any():
-        told = ", ".join(f"{count} {what}" for what, count in counts.items())
-        raise InvalidInput(
-            f"No cutout of {', '.join(spec.hosts)} is a host as asked for ({told}). Widen the "
-            "choice of hosts."
-        )
+        raise _no_hosts(spec, counts)
     name, bright = columns.compared(magnitude, shapes.flux[:, at], survey.bands[at])
     others = columns.that_fulfil(spec.nonlens_where) & ~fitting
     if spec.as_bright:
@@ -206,6 +201,13 @@ def choose_hosts(
         masses.velocity_dispersion[fitting], masses.scatter_dex[fitting], pool.of(others),
         bright[fitting], bright[others], name, survey, counts,
     )  # fmt: skip
+
+
+def _no_hosts(spec: PaintSpec, counts: dict[str, int]) -> InvalidInput:
+    told = ", ".join(f"{count} {what}" for what, count in counts.items())
+    return InvalidInput(
+        f"No cutout of {', '.join(spec.hosts)} is a host as asked for ({told}). Widen the choice of hosts."
+    )
 
 
 def usual_hosts(ws: Workspace, ready: Sequence[Source], selected: str | None) -> str:

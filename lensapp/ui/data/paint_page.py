@@ -394,8 +394,7 @@ def _show_hosts(preview: PaintPreview, spec: PaintSpec) -> None:
     lost, asked = preview.off_sequence
     if lost:
         st.caption(
-            f"{number(lost)} of {counted(asked, 'host')} {'lies' if lost == 1 else 'lie'} off the red "
-            "sequence, where colours tell no redshift, and left out. A *Column of redshifts* (Lenses) keeps "
-            "what it has a redshift of."
+            f"{number(lost)} of {counted(asked, 'host')} left out: off the red sequence colours tell no "
+            "redshift. With a *Column of redshifts* (Lenses) those that have one stay."
         )
     st.caption(plain(f"PSF {widths}{unit}"))

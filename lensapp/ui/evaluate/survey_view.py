@@ -87,7 +87,7 @@ def show_survey(ws: Workspace, run: Run, evaluation: Evaluation, *, threshold: f
                 colours=figures.line_colours(),
             ),
             title="Lenses found against candidates inspected",
-            caption=f"{caption}; best scores first, band: 95 % of resampled parts{tested}, "
+            caption=f"{caption}; best scores first, band: 95 % limits of the part{tested}, "
             f"{survey.seconds_per_candidate:g} s per candidate",
             csv=lambda: figures.csv_text(budget),
             key="evaluate-budget",
