@@ -10,6 +10,7 @@ PART_COLOURS = {  # none of the classes' hues
     "dark": {"train": "#009e73", "validation": "#f0e442", "test": "#cc79a7"},
     "light": {"train": "#007a59", "validation": "#8a7f00", "test": "#a8447f"},
 }
+HUES = 5  # of the colours of lines, the first ones, are told apart at a glance
 LINE_COLOURS = {
     "dark": ("#56b4e9", "#e69f00", "#009e73", "#cc79a7", "#f0e442", "#d55e00", "#0072b2", "#999999"),
     "light": ("#0072b2", "#d55e00", "#009e73", "#a8447f", "#8a7f00", "#1f86bf", "#a86f00", "#666666"),

@@ -6,6 +6,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
+from lensapp.core.colours import HUES
 from lensapp.core.evaluate.score_axis import ScoreAxis
 from lensapp.core.evaluate.subgroups import by_subgroup
 from lensapp.core.numerals import fixed
@@ -14,11 +15,12 @@ from lensapp.services.evaluate import subgroups
 from lensapp.services.evaluate.expectations import time_unit
 from lensapp.services.evaluate.figure_tables import audited_shortcut_words
 from lensapp.services.evaluate.histogram_bins import bins_for
-from lensapp.services.evaluate.run_colours import colours_of_runs
+from lensapp.services.evaluate.run_colours import colours_of_runs, places_of_runs
 from lensapp.services.evaluate.seen_pictures import seen_pictures
+from lensapp.storage import datasets
 from lensapp.storage.workspace import Workspace
 from lensapp.ui.evaluate.survey_figures import bin_ticks, expected_figure, panels_across, subgroup_figure
-from support.pages_workspace import full_workspace
+from support.pages_workspace import add_run, full_workspace
 from support.small_surveys import ids_of, pack_source
 
 
@@ -49,6 +51,17 @@ def test_a_run_keeps_its_colour_beside_others(tmp_path: Path, monkeypatch: pytes
     assert len({*both}) == 2
     assert colours_of_runs(ws, ["elu_cnn-2", "elu_cnn-1"], palette) == both[::-1]
     assert len(colours_of_runs(ws, ["elu_cnn-1", "elu_cnn-2"] * 3, palette)) == 6
+
+
+def test_runs_far_apart_in_number_are_drawn_in_different_hues(tmp_path: Path) -> None:
+    ws = full_workspace(tmp_path / "workspace")
+    names = ["elu_cnn-1", *(f"later-{number}" for number in range(7))]
+    for name in names[1:]:
+        add_run(ws, datasets.list_datasets(ws.database)[0], name)
+    places = dict(zip(names, places_of_runs(ws, names, 8), strict=True))
+    assert sorted(places.values()) == [*range(8)]  # all that there are where so many are drawn
+    for other in names[1:]:
+        assert len({*places_of_runs(ws, ["elu_cnn-1", other], 8)} & {*range(HUES)}) == 2
 
 
 def test_candidates_that_the_part_has_none_left_of_are_no_line() -> None:

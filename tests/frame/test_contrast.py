@@ -1,12 +1,14 @@
 """Colours of both themes: text at least 4.5 : 1, marks and lines at least 3 : 1 (WCAG AA)."""
 
+import colorsys
 import re
 import tomllib
+from itertools import combinations
 from pathlib import Path
 
 import pytest
 
-from lensapp.core.colours import SCALES
+from lensapp.core.colours import HUES, LINE_COLOURS, SCALES
 from lensapp.core.inspect.grades import GRADES
 from lensapp.ui.gallery import component
 from lensapp.ui.shared import figures
@@ -81,3 +83,10 @@ def test_the_gallery_takes_its_colours_from_the_theme() -> None:
 def test_hover_values_are_read_on_a_ground_of_their_own(theme):
     label = figures.template_of(theme)["layout"]["hoverlabel"]
     assert contrast(label["font"]["color"], label["bgcolor"]) >= TEXT
+
+
+@pytest.mark.parametrize("theme", ["dark", "light"])
+def test_lines_of_a_few_runs_differ_in_hue(theme):
+    shares = ([int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5)] for colour in LINE_COLOURS[theme][:HUES])
+    hues = [360 * colorsys.rgb_to_hls(*rgb)[0] for rgb in shares]
+    assert min(min(abs(a - b), 360 - abs(a - b)) for a, b in combinations(hues, 2)) > 12

@@ -43,22 +43,24 @@ def chosen_by(run: Run) -> str:
 
 
 def _chosen_by(run: Run) -> str:
-    return str(run.summary.get("best_by") or run.spec.get("monitor") or "val_loss")
+    """Return the first figure by which epochs are compared; others part those that it leaves equal."""
+    first = _best(run).get("judged_by") or run.summary.get("best_by")
+    return str(first or run.spec.get("monitor") or "val_loss")
 
 
 def why_chosen(run: Run) -> str:
     """Return in a sentence what the best epoch was chosen by; nothing where that is not known."""
-    best, monitor = _best(run), str(run.spec.get("monitor") or "val_loss")
-    first, last = best.get("judged_by"), run.summary.get("best_by")
+    first, monitor = _best(run).get("judged_by"), str(run.spec.get("monitor") or "val_loss")
     if first is None:
         return ""
-    if last == monitor:
-        return f"The best epoch is chosen by the {_words(run, monitor)} of the validation part."
-    why = "is the same in several epochs" if first == monitor else "cannot be told from so few non-lenses"
-    return (
-        f"The best epoch is chosen by the {_words(run, str(last))} of the validation part: "
-        f"the {_words(run, monitor)} {why}."
-    )
+    last = str(run.summary.get("best_by") or first)
+    told = f"The best epoch is chosen by the {_words(run, first)} of the validation part"
+    if first != monitor:
+        told += f": the {_words(run, monitor)} cannot be told from so few non-lenses"
+    if last != first:
+        best_of = f"{'least' if last == 'val_loss' else 'highest'} {_words(run, last)}"
+        told += f". Of the epochs with the same {_words(run, first)} it has the {best_of}"
+    return f"{told}."
 
 
 def why_choice_unsure(ws: Workspace, run: Run) -> str:

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from lensapp.services.train.best_epochs import no_surer_than_last
+from lensapp.services.train.best_epochs import best_epoch_in_words, chosen_by, no_surer_than_last, why_chosen
 from lensapp.storage.records import Run
 
 
@@ -32,3 +32,18 @@ def test_the_error_of_the_auroc_is_its_stored_one_and_a_loss_has_none() -> None:
     told = no_surer_than_last(run_of(best, best_by="val_auc", best_epoch=7), last, lenses=56)
     assert "the better loss (0.74 in place of 0.92)" in told
     assert no_surer_than_last(run_of(best, best_by="val_loss", best_epoch=7), last, lenses=56) == ""
+
+
+def test_a_figure_that_only_parts_equal_epochs_is_not_told_as_what_chose_the_best() -> None:
+    """Epochs 5 to 7 have one AUROC, and epoch 1 the least loss of all."""
+    best = {"val_auc": 0.8068, "val_loss": 0.626, "judged_by": "val_auc"}
+    run = run_of(best, best_by="val_loss", best_epoch=5, epochs=8)
+    run.spec["monitor"] = "val_partial_auc"
+    assert best_epoch_in_words(run) == "best epoch 5 of 8 (validation AUROC = 0.807)"
+    assert chosen_by(run) == "AUROC"
+    assert why_chosen(run) == (
+        "The best epoch is chosen by the AUROC of the validation part: the AUROC to FPR 0.05 cannot be told "
+        "from so few non-lenses. Of the epochs with the same AUROC it has the least loss."
+    )
+    by_loss = run_of({"val_loss": 0.5, "judged_by": "val_loss"}, best_by="val_loss")
+    assert why_chosen(by_loss) == "The best epoch is chosen by the loss of the validation part."
