@@ -233,6 +233,25 @@ def test_keys_of_a_fast_hand_change_no_vote_behind_the_card_of_the_end(
     wait_until(lambda: "6 of 6 graded" in other.text_content(".progress"))
 
 
+def zoom_and_read(page: Any) -> None:
+    """Zoom into one of the compared pictures: all follow, and the line tells what is under the pointer."""
+    pictures = page.locator(".compared-picture")
+    box = pictures.nth(1).bounding_box()
+    page.mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
+    page.wait_for_selector(".compared-foot .pixel:visible")
+    wait_until(lambda: page.locator(".compared-foot .value").first.inner_text() not in ("", "…"))
+    page.mouse.wheel(0, -400)
+    seen = "one => new DOMMatrix(getComputedStyle(one.querySelector('canvas')).transform).a"
+    wait_until(lambda: all(pictures.nth(place).evaluate(seen) > 2 for place in range(2)))
+    assert page.locator(".band-strip .view").nth(4).evaluate(seen) == pictures.nth(0).evaluate(seen)
+    page.mouse.down()  # a drag moves all, and chooses none
+    page.mouse.move(box["x"] + box["width"] / 2 + 40, box["y"] + box["height"] / 2, steps=4)
+    page.mouse.up()
+    assert page.locator(".tile[aria-selected='true']").get_attribute("id") == "tile-0"
+    page.mouse.move(box["x"] + 5, box["y"] - 40)
+    page.wait_for_selector(".compared-keys:visible")
+
+
 def test_candidates_side_by_side_have_names_scores_bands_grades_and_a_way_back(
     gallery: GalleryServer, context: Any
 ) -> None:
@@ -243,8 +262,9 @@ def test_candidates_side_by_side_have_names_scores_bands_grades_and_a_way_back(
     back.wait_for()
     cards = page.locator(".tile .card")
     wait_until(lambda: cards.locator("b").all_inner_texts() == ["sky-0000", "sky-0001"])
-    assert cards.locator(".said").all_inner_texts() == ["score 0.000", "score 0.005"]
+    assert cards.locator(".measure").all_inner_texts() == ["score 0.000", "score 0.005"]
     page.locator(".band-strip canvas").nth(5).wait_for()  # three bands of each
+    zoom_and_read(page)
     assert not page.locator(".pager.in-mosaic").is_visible()
     assert "back to all" in page.locator(".compared-keys").inner_text()
     page.keyboard.press("b")  # grades the first, which is chosen, and goes on

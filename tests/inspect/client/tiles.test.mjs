@@ -27,18 +27,36 @@ test('a size that was chosen stays', () => {
 
 const room = (width, height, count) => ({ width, height, gap: 4, count, bands: 3 });
 
-test('candidates that are compared are as large as they fit, with a card and, where there is room, their bands below', () => {
-  const three = fitFew(room(1614, 990, 3));
-  assert.deepEqual([three.columns, three.rows, three.cell], [3, 1, 535]); // (1614 + 4) / 3 − 4
-  assert.equal(three.band, 171); // a third of 535 − 12 + 4, less 4
-  assert.equal(three.below, CARD_HEIGHT + 171 + 4);
-  const four = fitFew(room(974, 716, 4));
-  assert.deepEqual([four.columns, four.rows, four.cell, four.band], [2, 2, 316, 0]); // (716 + 4) / 2 − 4 − 40
+test('candidates that are compared are as large as they fit, with a card and their bands', () => {
+  const three = fitFew(room(974, 716, 3));
+  assert.deepEqual([three.columns, three.rows, three.cell], [3, 1, 322]); // (974 + 4) / 3 − 4
+  assert.deepEqual([three.panels, three.bandColumns, three.band], [4, 2, 153]); // a residual fills the square: (310 + 4) / 2 − 4
+  assert.equal(three.below, CARD_HEIGHT + 2 * (153 + 4));
+  const two = fitFew(room(974, 716, 2));
+  assert.deepEqual([two.columns, two.cell, two.panels, two.band], [2, 485, 3, 155]);
+  const wide = fitFew(room(1600, 600, 2));
+  assert.deepEqual([wide.cell, wide.stripTop, wide.below], [536, 0, CARD_HEIGHT]); // the bands are beside it: 250 px are left
+  assert.ok(wide.band >= 80 && wide.stripLeft >= wide.cell);
 });
 
-test('those of one row are preferred where another makes them hardly larger', () => {
-  const { columns, cell } = fitFew(room(974, 716, 3));
-  assert.deepEqual([columns, cell], [3, 322]); // in two rows 316
+test('four candidates have bands too, and leave little of the room empty', () => {
+  for (const [width, height] of [[974, 716], [1614, 990], [700, 900]]) {
+    const { rows, columns, across, cell, below, panels, band } = fitFew(room(width, height, 4));
+    assert.ok(panels >= 3 && band >= 80, `${width}: ${panels} of ${band}`);
+    assert.ok(rows * (cell + below + 4) - 4 <= height && columns * (across + 4) - 4 <= width);
+    assert.ok(height - rows * (cell + below + 4) <= 140, `${width}: ${height - rows * (cell + below + 4)}`);
+  }
+});
+
+test('a picture gives way to its bands by a fifth at most', () => {
+  const { cell, panels } = fitFew(room(500, 560, 1)); // 496 px of height beside the card: as many as the width
+  assert.deepEqual([cell, panels], [412, 4]);
+  assert.equal(fitFew(room(1300, 404, 4)).band, 0); // 322 px across, 340 px down: 80 more would leave 256
+});
+
+test('where there is one band only its residual takes the room', () => {
+  const { panels, band } = fitFew({ ...room(974, 716, 3), bands: 1 });
+  assert.deepEqual([panels, band], [1, 310]);
 });
 
 test('the middle of the height is theirs, and the mosaic begins at the top again', async () => {

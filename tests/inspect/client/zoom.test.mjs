@@ -13,7 +13,7 @@ import { Showing } from '../../../lensapp/ui/gallery/client/showing.js';
 function mosaicOf(values) {
   const drawn = [], framed = [];
   const context = { drawImage: (bitmap, ...numbers) => drawn.push(numbers), strokeRect: (...numbers) => framed.push(numbers) };
-  const mosaic = Object.assign(Object.create(Mosaic.prototype), { context, cell: 100, below: 0, gap: 0, left: 0, columns: 4, ratio: 1, tiles: [], ...values });
+  const mosaic = Object.assign(Object.create(Mosaic.prototype), { context, cell: 100, across: 100, inset: 0, below: 0, gap: 0, left: 0, columns: 4, ratio: 1, tiles: [], ...values });
   return { mosaic, drawn, framed };
 }
 

@@ -74,9 +74,9 @@ def hover(page: Any, place: Any, x: float, y: float) -> str:
     box = place.bounding_box()
     side = box["width"] / SIDE
     page.mouse.move(box["x"] + (x - 0.5) * side, box["y"] + box["height"] - (y - 0.5) * side, steps=3)
-    page.wait_for_selector(f".readout .pixel:text('x {x:.1f} y {y:.1f}')")
-    page.wait_for_selector(".readout .value:not(:text('…'))")
-    return re.sub(r"\s+", " ", page.locator(".readout").inner_text())
+    page.wait_for_selector(f".single .readout .pixel:text('x {x:.1f} y {y:.1f}')")
+    page.wait_for_selector(".single .readout .value:not(:text('…'))")
+    return re.sub(r"\s+", " ", page.locator(".single .readout").inner_text())
 
 
 @pytest.mark.browser
@@ -106,7 +106,7 @@ def test_the_line_tells_the_values_of_the_file_and_positions_as_astropy_does(
     assert picture.bounding_box() == before, "nothing moves"
     assert len(asked) == 1, "values are fetched once, however the pointer moves"
     page.mouse.move(5, 5)
-    page.wait_for_selector(".readout .hint:not([hidden])")
+    page.wait_for_selector(".single .readout .hint:not([hidden])")
 
 
 @pytest.mark.browser
@@ -123,7 +123,7 @@ def test_the_line_follows_the_zoom_and_stands_in_the_lightbox_too(
         page.keyboard.press("+")
     page.mouse.move(box["x"] + box["width"] - 1, box["y"] + box["height"] / 2 + 1, steps=3)
     edge = 0.5 + SIDE * (0.5 + 0.5 / 1.5**3)  # the right edge of what is seen
-    page.wait_for_selector(f".readout .pixel:text('x {edge:.1f}')")
+    page.wait_for_selector(f".single .readout .pixel:text('x {edge:.1f}')")
     page.goto(f"{served.address}/data?source=sky")
     page.locator(".cell").first.click()
     page.wait_for_selector("dialog[open] .record h2")
@@ -137,7 +137,7 @@ def test_no_line_stands_where_pictures_are_touched(served: GalleryServer, browse
     page = open_gallery(phone, served, "toucher")
     page.keyboard.press("Enter")
     page.wait_for_selector(".single:not([hidden])")
-    assert page.locator(".readout").is_hidden()
+    assert page.locator(".single .readout").is_hidden()
     phone.close()
 
 

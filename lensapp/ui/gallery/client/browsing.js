@@ -185,7 +185,7 @@ export class Browsing extends Showing {
     this.restretch({ live: false }); // the tiles have the frame too
   }
 
-  pan(right, down) { this.single.zoom.pan(right, down); }
+  pan(right, down) { this.zoomed?.pan(right, down); }
 
   blink() {
     this.openSingle();

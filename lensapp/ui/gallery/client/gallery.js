@@ -77,7 +77,7 @@ export class Gallery extends Browsing {
     });
     this.cards = new Cards(this.stage, {
       data, onGrade: (index, letter) => { this.moveTo(index); this.act('vote', { grade: letter, contaminant: null }); },
-      onStar: (index) => { this.moveTo(index); this.act('toggleStar'); },
+      onStar: (index) => { this.moveTo(index); this.act('toggleStar'); }, values: (id) => this.remote.values(id),
     });
     this.single = new SingleView(root.querySelector('.single'), { data, settings, on: {
       grade: (letter) => this.act('grade', letter), star: () => this.act('toggleStar'),
@@ -118,8 +118,8 @@ export class Gallery extends Browsing {
     this.observer.observe(this.root);
     this.stage.addEventListener('pointerdown', () => { this.levels.open = false; this.part.menu.open = false; });
     this.fingers = new Fingers(this.mosaic.grid, {
-      onSwipe: (direction) => this.turn(direction),
-      onPinch: (factor) => this.set('tile', this.tile * factor, { live: true }),
+      onSwipe: (direction) => { if (!this.compared) this.turn(direction); },
+      onPinch: (factor) => { if (!this.compared) this.set('tile', this.tile * factor, { live: true }); },
     });
   }
 
@@ -295,6 +295,7 @@ export class Gallery extends Browsing {
       return;
     }
     this.compared = picks.size;
+    this.cards.begin(this.mosaic.zoom);
     shelf.show(shelf.queue.filter((id) => picks.ids.has(id)));
     shelf.moveTo(0);
     picks.clear();

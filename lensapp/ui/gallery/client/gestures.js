@@ -63,8 +63,8 @@ export class Zoom {
 
   press(event) {
     const view = event.target.closest('.view');
-    if (!view || event.target.closest('select, input, button')) return;
     this.dragged = false;
+    if (!view || event.target.closest('select, input, button')) return;
     this.view = view;
     this.pointers.set(event.pointerId, { x: event.clientX, y: event.clientY, startX: event.clientX, startY: event.clientY });
   }

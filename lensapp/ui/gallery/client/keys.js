@@ -93,7 +93,7 @@ function gradingSections({ grades, contaminants }) {
     ['Several at once', [
       [['Space'], 'pick, as a click with Ctrl; with Shift all between'],
       [['A … X', '*'], 'grade or star all picked'],
-      [['⇧ P'], 'compare 2 to 4 side by side: ← → choose one, A … X grade it; Esc leads back'],
+      [['⇧ P'], 'compare 2 to 4 side by side: ← → choose one, A … X grade it, + − or the wheel zoom all; Esc leads back'],
     ]],
     ['Correct', [[['Z'], 'undo the last vote'], [['Backspace'], 'withdraw the vote on this candidate']]],
     ['Note', [[['*'], 'star or unstar'], [[';'], 'comment; Enter saves it']]],

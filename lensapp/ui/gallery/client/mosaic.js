@@ -58,21 +58,22 @@ export class Mosaic {
     const room = { width, height: whole, gap };
     const fit = count
       ? fitFew({ width, height, gap, count, bands })
-      : { below: 0, band: 0, ...(bestFit({ ...room, tile: aim }) ?? bestFit({ ...room, tile: 1.1 * aim })) };
+      : { below: 0, panels: 0, ...(bestFit({ ...room, tile: aim }) ?? bestFit({ ...room, tile: 1.1 * aim })) };
     const cell = count ? fit.cell : Math.min(fit.cell, Math.floor((height + gap) / fit.rows) - gap);
-    Object.assign(this, fit, { gap, cell });
+    Object.assign(this, { inset: fit.left ?? 0, across: fit.across ?? cell }, fit, { gap, cell });
     const step = cell + fit.below + gap;
-    this.left = Math.max(0, Math.floor((width + gap - this.columns * (this.cell + gap)) / 2));
+    this.left = Math.max(0, Math.floor((width + gap - this.columns * (this.across + gap)) / 2));
     this.top = count ? Math.max(0, Math.floor((height + gap - this.rows * step) / 2)) : 0;
     this.fitCanvas(width, this.rows * step - gap);
     Object.assign(this.grid.style, {
-      gridTemplateColumns: `repeat(${this.columns}, ${this.cell}px)`, gridAutoRows: `${step - gap}px`,
+      gridTemplateColumns: `repeat(${this.columns}, ${this.across}px)`, gridAutoRows: `${step - gap}px`,
       gap: `${gap}px`, paddingLeft: `${this.left}px`, paddingTop: `${this.top}px`,
     });
     this.grid.toggleAttribute('data-small', this.cell < FEW_DETAILS_BELOW);
     this.grid.toggleAttribute('data-compared', Boolean(count));
-    this.grid.style.setProperty('--cell', `${cell}px`);
-    this.grid.style.setProperty('--band', `${fit.band}px`);
+    const lengths = { '--cell': cell, '--inset': fit.left, '--band': fit.band, '--strip-left': fit.stripLeft, '--strip-top': fit.stripTop };
+    for (const [name, length] of Object.entries(lengths)) this.grid.style.setProperty(name, `${length ?? 0}px`);
+    this.grid.style.setProperty('--band-columns', fit.bandColumns || 1);
     this.build(this.rows * this.columns, Boolean(count));
     return this.tiles.length;
   }
@@ -113,7 +114,7 @@ export class Mosaic {
   /** Where a tile's picture goes, in pixels of the canvas; pictures keep their shape. */
   target(index, width, height) {
     const { ratio, cell } = this;
-    const x = this.left + (index % this.columns) * (cell + this.gap);
+    const x = this.left + (index % this.columns) * (this.across + this.gap) + this.inset;
     const y = Math.floor(index / this.columns) * (cell + this.below + this.gap);
     const scale = cell / Math.max(width, height), wide = width * scale, high = height * scale;
     const left = Math.round((x + (cell - wide) / 2) * ratio), top = Math.round((y + (cell - high) / 2) * ratio);

@@ -45,12 +45,15 @@ export function valueText(value) {
   return Number.isNaN(value) ? 'masked' : signed(String(Number(value.toPrecision(DIGITS))));
 }
 
+/** Write a position in degrees. */
+export const positionText = ({ ra, dec }, [first, second] = ['RA ', 'Dec ']) => `${first}${ra.toFixed(5)}°  ${second}${signed(dec.toFixed(5))}°`;
+
 /** Write what is known of a place: {place, offset}, each "" where it is not. */
 export function skyWords({ away, offset, position }) {
   if (away === undefined) return { place: '', offset: '' };
   const ways = offset ? `: ${towards(offset.east, 'EW')}, ${towards(offset.north, 'NS')}` : '';
   return {
-    place: position ? `RA ${position.ra.toFixed(5)}°  Dec ${signed(position.dec.toFixed(5))}°` : '',
+    place: position ? positionText(position) : '',
     offset: `${away.toFixed(2)}″ from the centre${ways}`,
   };
 }
@@ -61,9 +64,10 @@ export class Readout {
    * @param stage in which the pictures are
    * @param zoom what part of them is seen: {scale, x, y}
    * @param values fetches those of a candidate: {bands, width, height, values}
+   * @param candidate tells whose picture a figure is, {id, facts} or null, where they are of several
    */
-  constructor(stage, { data, zoom, values }) {
-    Object.assign(this, { data, zoom, fetchValues: values, facts: {}, pointer: null, values: null });
+  constructor(stage, { data, zoom, values, candidate = null }) {
+    Object.assign(this, { data, zoom, candidate, fetchValues: values, facts: {}, pointer: null, values: null });
     const part = (className) => element('span', { className });
     this.pixel = part('pixel');
     this.bands = data.bands.map((textContent) => ({ name: element('i', { className: 'band', textContent }), value: part('value') }));
@@ -93,9 +97,18 @@ export class Readout {
   follow({ pointerType, target, clientX, clientY }) {
     const figure = pointerType === 'touch' ? null : target.closest('.view:not(.around)');
     if (!figure) { this.leave(); return; }
+    if (this.candidate && !this.turnTo(this.candidate(figure))) { this.leave(); return; }
     this.pointer = { figure, clientX, clientY };
     this.ask();
     this.refresh();
+  }
+
+  /** Begin with the candidate that the pointer is over; return whether there is one. */
+  turnTo(over) {
+    if (!over) return false;
+    this.begin(over.id);
+    this.facts = over.facts;
+    return true;
   }
 
   leave() {

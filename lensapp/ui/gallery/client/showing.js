@@ -120,7 +120,7 @@ export class Showing {
     this.stage.toggleAttribute('data-loading', !live && !present);
     pictures.draw(() => this.afterDrawing());
     ids.forEach((id, index) => this.markTile(index, id));
-    this.showBands(ids);
+    this.showCompared(ids);
     mosaic.select(shelf.cursor % shelf.perPage);
     this.settings.lookAt(shelf.current);
     this.showFacts(ids);
@@ -157,18 +157,18 @@ export class Showing {
       lens: facts.lens(id), picked: this.picks.ids.has(id), earlier: facts.earlier(id),
     });
     if (!this.compared) return;
-    const { tiles, cell, zoom } = this.mosaic, seen = { side: cell, zoom, marks: this.settings.values.marks };
-    this.cards.mark(tiles[index], index, { facts: facts.of(id), vote: votes.get(id), note: votes.note(id), ...seen });
+    const { tiles, cell } = this.mosaic, seen = { side: cell, marks: this.settings.values.marks };
+    this.cards.mark(tiles[index], index, { id, facts: facts.of(id), vote: votes.get(id), note: votes.note(id), ...seen });
   }
 
-  /** Draw the bands of those that are compared, where there is room for them. */
-  showBands(ids) {
-    const { mosaic, settings, pictures } = this, { band: side } = mosaic;
+  /** Draw those that are compared from their pixels, with their bands where there is room for them. */
+  showCompared(ids) {
+    const { mosaic, settings, pictures } = this, { panels } = mosaic;
     if (!this.compared) return;
     ids.forEach(async (id, index) => {
-      const raw = side ? await pictures.wholeOf(id).catch(() => null) : null;
-      if (!this.compared || this.shelf.view[index] !== id || (side && !raw)) return;
-      this.cards.drawBands(mosaic.tiles[index], index, raw, { display: settings.display, shown: this.shownBands, view: settings.values, side });
+      const raw = await pictures.wholeOf(id).catch(() => null);
+      if (!raw || !this.compared || this.shelf.view[index] !== id) return;
+      this.cards.draw(mosaic.tiles[index], index, raw, { display: settings.display, shown: this.shownBands, view: settings.values, panels });
     });
   }
 
@@ -246,14 +246,21 @@ export class Showing {
     this.show();
   }
 
+  /** The zoom of what is seen large: of the single view or of those compared, if any. */
+  get zoomed() {
+    if (this.single.open) return this.single.zoom;
+    return this.compared ? this.cards.zoom : null;
+  }
+
   zoom(step) {
-    if (this.single.open) this.single.zoom.step(step);
+    if (this.zoomed) this.zoomed.step(step);
     else this.set('tile', this.tile * TILE_STEP ** step, { live: false });
   }
 
   /** Show the middle of every cutout so much larger; without a zoom in the next step, after the largest whole. */
   zoomTiles(zoom = ZOOMS[(ZOOMS.indexOf(this.settings.zoom) + 1) % ZOOMS.length]) {
     this.settings.zoomTo(zoom);
+    if (this.compared) this.cards.zoomTo(zoom);
     this.showSettings();
     this.restretch({ live: false });
     this.notices.say(zoom > 1 ? `Tiles show the middle of each cutout, ${zoom} times as large.` : 'Tiles show whole cutouts.');

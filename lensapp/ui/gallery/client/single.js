@@ -4,7 +4,7 @@ import { aroundFigure } from "./around.js";
 import { element, select, svg } from "./dom.js";
 import { Zoom } from "./gestures.js";
 import { MODELS, NoPicture, PanelPainter, panelsOf } from "./panels.js";
-import { READOUT_HEIGHT, Readout, canHover } from "./readout.js";
+import { READOUT_HEIGHT, Readout, canHover, positionText } from "./readout.js";
 import { scoreText } from "./record.js";
 import { directions } from "./sky.js";
 
@@ -294,7 +294,7 @@ export class SingleView {
     const extent = (across, down) => `${(scale * width * across).toFixed(1)}″ × ${(scale * height * down).toFixed(1)}″`;
     const { seen } = this.data, size = scale ? `${extent(1, 1)}${seen ? `, framed: ${extent(seen[1], seen[0])} that the network saw` : ''}` : '';
     this.name.textContent = name ?? '';
-    this.where.textContent = positioned ? `RA ${ra.toFixed(5)}°  Dec ${dec.toFixed(5)}°` : '';
+    this.where.textContent = positioned ? positionText(facts) : '';
     this.extent.textContent = size;
     const calibrated = probability == null ? '' : `, P ${scoreText(probability)} calibrated`;
     this.score.textContent = score == null ? '' : `score ${scoreText(score)}${calibrated}`;
