@@ -30,7 +30,7 @@ from lensapp.ui.shared.forms import spec_fields, validated, within
 from lensapp.ui.shared.markup import plain
 from lensapp.ui.shared.page_head import ButtonType
 from lensapp.ui.shared.state import choose, select
-from lensapp.ui.shared.widgets import duration, duration_span, errors_shown, fold, heading, number
+from lensapp.ui.shared.widgets import duration, duration_span, errors_shown, fold, number
 from lensapp.ui.train.last_settings import as_in_last, begun_as_offered, last_by_recipe, recipe_to_begin_with
 from lensapp.ui.train.recipe_cards import TOLD_BEGIN, Recipe, choose_recipe
 
@@ -67,6 +67,7 @@ OTHER_FIELDS = ("seed", "precision", "shuffle", "event_files", "mlflow")
 TRANSFER_FIELDS = ("frozen_fraction", "unfreeze_epoch", "unfreeze_factor", "initial_weights")
 OF_CLASSES = ("binary", "classes")
 NESTED_FIELDS = ("schedule", "augmentation", "normalisation", "input")
+FORM = "train-form"  # in which the form scrolls as far as its end
 FORM_AND_RUN = 3, 5  # widths of the form and of what is beside it: a card's figures fit a line at 1280 px
 SLOWER = 1.4  # times the time expected, from which on the slowest training of late is told too
 DEVICES = ("auto", "cpu", "gpu:0", "gpu:1")
@@ -87,41 +88,39 @@ class Filled:
 
 
 def show_run_form(ws: Workspace, statuses: Sequence[RunStatus], *, start: ButtonType) -> None:
-    """Show the form, which scrolls, and below it the button, of type `start`, that starts the run."""
-    with st.container(key="train-form", gap="small"):
-        heading("New run")
-        queued = st.session_state.pop(QUEUED, None)
-        if queued:
-            st.toast(
-                f"{plain(queued)} is queued; its curves are drawn at the top of the page.",
-                icon=":material/show_chart:",
-            )
-        trained = [status.run for status in statuses]
-        paces = paces_of(ws, trained)
-        with st.container(key="train-form-fields", gap="small"):
-            filled = recipe_form(
-                ws,
-                trained,
-                paces,
-                purpose="train",
-                prefix="new-run",
-                columns=2,
-                suggest=lambda network: runs.suggest_run_name(ws, network),
-                clear_name=bool(queued),
-            )
-        with st.container(key="train-form-start", gap="xsmall"):
-            refused = st.container(gap="xsmall")  # in sight, as the button is
-            started = st.button(
-                "Start training",
-                type=start,
-                icon=":material/play_arrow:",
-                key="train-start",
-                width="stretch",
-            )
-            time = paces.expected(filled.values, filled.dataset)
-            st.caption(plain(start_words(time)))
-            if small := _too_small(filled, paces.side_of(filled.dataset)):
-                st.warning(plain(small), icon=":material/straighten:")
+    """Show the form, which scrolls in the place with the key FORM, and the button, of type `start`, below."""
+    queued = st.session_state.pop(QUEUED, None)
+    if queued:
+        st.toast(
+            f"{plain(queued)} is queued; its curves are drawn at the top of the page.",
+            icon=":material/show_chart:",
+        )
+    trained = [status.run for status in statuses]
+    paces = paces_of(ws, trained)
+    with st.container(key="train-form-fields", gap="small"):
+        filled = recipe_form(
+            ws,
+            trained,
+            paces,
+            purpose="train",
+            prefix="new-run",
+            columns=2,
+            suggest=lambda network: runs.suggest_run_name(ws, network),
+            clear_name=bool(queued),
+        )
+    with st.container(key="train-form-start", gap="xsmall"):
+        refused = st.container(gap="xsmall")  # in sight, as the button is
+        started = st.button(
+            "Start training",
+            type=start,
+            icon=":material/play_arrow:",
+            key="train-start",
+            width="stretch",
+        )
+        time = paces.expected(filled.values, filled.dataset)
+        st.caption(plain(start_words(time)))
+        if small := _too_small(filled, paces.side_of(filled.dataset)):
+            st.warning(plain(small), icon=":material/straighten:")
     if started:
         with refused:
             _start(ws, filled)

@@ -30,7 +30,6 @@ from lensapp.ui.shared.markup import plain_all
 from lensapp.ui.shared.widgets import counted, errors_shown, name_cell
 
 COMPARE = "compare"
-ANCHOR = "runs"
 DELETED = "runs-deleted"
 FIRST = "runs-first"  # those drawn when the reader came to the page
 SHOWN = ("starred only", "archived too", "folds and trials")
@@ -62,9 +61,6 @@ def ticked_runs(statuses: Sequence[RunStatus]) -> list[str]:
 
 def show_runs(ws: Workspace, statuses: Sequence[RunStatus], *, followed: str) -> None:
     """Show the runs; a tick lays their curves over those of the one that is followed."""
-    st.subheader(
-        "Runs", anchor=ANCHOR, help="Tick runs to lay their validation curves over those of the run above."
-    )
     _offer_undo(ws)
     with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
         words = st.text_input(

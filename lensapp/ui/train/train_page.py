@@ -45,21 +45,25 @@ from lensapp.ui.shared.job_controls import (
 from lensapp.ui.shared.markup import plain, plain_all
 from lensapp.ui.shared.page_head import current_round, page_head
 from lensapp.ui.shared.scores import hint_at_low_scores
-from lensapp.ui.shared.state import choose, get_workspace, go
+from lensapp.ui.shared.state import choose, choose_view, get_workspace, go
 from lensapp.ui.shared.widgets import (
     absolute_time,
     clock_time,
     counted,
     duration,
     empty_state,
+    heading,
     number,
     rounded_count,
     time_left,
 )
 from lensapp.ui.train import curves
-from lensapp.ui.train.run_form import FORM_AND_RUN, show_run_form
+from lensapp.ui.train.run_form import FORM, FORM_AND_RUN, show_run_form
 from lensapp.ui.train.run_notes import show_notes
-from lensapp.ui.train.run_table import ANCHOR, show_runs, ticked_runs
+from lensapp.ui.train.run_table import show_runs, ticked_runs
+
+NEW, ALL, NEW_RUN = "new", "runs", "New run"
+VIEWS = {NEW: NEW_RUN, ALL: ":material/table_rows: All runs"}
 
 
 def show_train_page() -> None:
@@ -81,24 +85,34 @@ def show_train_page() -> None:
             go("split")
         return
     with st.container(key="train-columns"):
-        form, followed = st.columns(FORM_AND_RUN, gap="medium")
-    with form:
-        show_run_form(ws, statuses, start="primary" if starts else "secondary")
-    with followed:
-        if statuses:
-            status = _choose_followed(studies_last(ws, statuses))
-            following(_follow, moving=status.moving)(
-                status.name, ticked_runs(statuses), measured_next=status.name == measures
-            )
-            show_notes(ws, status, statuses)
-        else:
+        form, beside = st.columns(FORM_AND_RUN, gap="medium")
+    if not statuses:
+        with form, st.container(key=FORM, gap="small"):
+            heading(NEW_RUN)
+            show_run_form(ws, statuses, start="primary" if starts else "secondary")
+        with beside:
             empty_state(
                 "No run yet",
                 "Loss, accuracy, AUROC, purity and completeness, learning rate and speed will be drawn here, "
                 "epoch by epoch. Choose a recipe and start.",
                 icon=":material/show_chart:",
             )
-    if statuses:
+        return
+    with form, st.container(key=FORM, gap="small"):
+        view = choose_view(VIEWS, key="train-view")
+        if view == NEW:
+            show_run_form(ws, statuses, start="primary" if starts else "secondary")
+    with beside:
+        status = _choose_followed(studies_last(ws, statuses))
+    if view == ALL:
+        show_runs(ws, statuses, followed=status.name)
+    with beside if view == NEW else st.container():
+        following(_follow, moving=status.moving)(
+            status.name, ticked_runs(statuses), measured_next=status.name == measures
+        )
+        show_notes(ws, status, statuses)
+    if view == NEW:
+        st.subheader("Runs", help="Tick runs to lay their validation curves over those of the run above.")
         show_runs(ws, statuses, followed=status.name)
 
 
@@ -132,7 +146,6 @@ def _follow(run_name: str, ticked: list[str], *, measured_next: bool) -> None:
             )
             if not measured_next:
                 _offer_evaluation(ws, status)
-            st.markdown(f":small[[All runs](#{ANCHOR}) below the curves]", width="content")
             if status.study:
                 st.caption(f"part of the study {plain(status.study)}, controlled under Experiments")
         with st.container(key="train-stands", gap="xsmall"):  # of one height: its end moves no curves

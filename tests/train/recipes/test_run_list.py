@@ -99,3 +99,14 @@ def test_a_list_is_searched_by_its_address(ws: Workspace):
     assert page.dataframe[-1].value["run"].tolist() == ["elu_cnn-2"]
     page = open_page("train", run="elu_cnn-1", find="nothing like it")
     assert any("No run has all these words" in box.value for box in page.info)
+
+
+def test_all_runs_stand_above_the_curves_of_those_ticked_without_a_form(ws: Workspace) -> None:
+    page = open_page("train", run="elu_cnn-1", compare="elu_cnn-2", view="runs")
+    assert not page.exception
+    assert "train-start" not in {button.key for button in page.button}
+    assert page.dataframe[0].value["run"].tolist()[:2] == ["elu_cnn-2", "elu_cnn-1"]
+    page.button_group(key="train-view").set_value("new").run()
+    assert page.query_params.get("view") is None
+    assert page.query_params["compare"] in ("elu_cnn-2", ["elu_cnn-2"])
+    assert page.button(key="train-start")
