@@ -143,8 +143,8 @@ def _fits_layout(base: Recipe, listing: Listing) -> Layout:
         base = replace(base, bands=(band,))
     names = header_band_list(fits.header(index), plane_counts(first, base.band_axis))
     count = len(listing.names)
-    files = f"The files, {count} with {name} the first that holds an image" if count > 1 else "The files"
-    return _with_note(_cube_layout(replace(base, layout="cube"), names, first, files=files), fits, base)
+    image = f"The first image among {count} files, {name}," if count > 1 else "The image"
+    return _with_note(_cube_layout(replace(base, layout="cube"), names, first, image=image), fits, base)
 
 
 def _with_note(layout: Layout, fits: FitsFile, base: Recipe) -> Layout:
@@ -162,14 +162,14 @@ def _with_note(layout: Layout, fits: FitsFile, base: Recipe) -> Layout:
 
 
 def _cube_layout(
-    base: Recipe, names: Sequence[str], shape: Sequence[int], *, files: str = "The files"
+    base: Recipe, names: Sequence[str], shape: Sequence[int], *, image: str = "An array"
 ) -> Layout:
     """Reconcile the user's bands with those named in the file; the user's are the last word."""
     bands = base.bands
     if not bands and not names:
         raise InvalidInput(
-            f"{files} (shape {sides(shape)}) do not give the names of the bands, nor do the settings. "
-            f"{NAME_THEM}"
+            "The files do not give the names of the bands, nor do the settings. "
+            f"{image} has shape {sides(shape)}. {NAME_THEM}"
         )
     spelling = {name.lower(): index for index, name in enumerate(names)}
     planes = [spelling.get(band.lower()) for band in bands]

@@ -93,19 +93,23 @@ def round_of(
         What stays where parts of the selection do not go together: what the page is about.
     """
     chain = chain_of(ws, selected, led_by=led_by)
-    own = [job for job in active if _concerns(job, chain.names)]
+    at_work = [job for job in active if job.state != "paused"]
+    own = [job for job in at_work if _concerns(job, chain.names)]
     pages = {JOB_KINDS[job.kind].page for job in own} - {DESCRIBED_ON}
     busy = {name for name, about in STAGES.items() if not pages.isdisjoint(about)}
     networks = _networks_of(ws, chain)
-    if any(_works_on_network(job, networks) for job in active):
+    if any(_works_on_network(job, networks) for job in at_work):
         busy.add("Network")
     step = _next_step(ws, chain)
     for job in active:
         on_its_page = JOB_KINDS[job.kind].page == step.page
-        if _paints_on(job, chain) or (on_its_page and (job in own or _concerns(job, step.selection))):
+        concerned = _concerns(job, chain.names) or _concerns(job, step.selection)
+        if _paints_on(job, chain) or (on_its_page and concerned):
             page = JOB_KINDS[job.kind].page
             names = {**step.selection, **_made(job)}
-            step = NextStep(f"Watch: {job.title}", f"{job.title} is under way.", page, names, {})
+            paused = job.state == "paused"
+            label, stands = ("Paused", "is paused: resume it there") if paused else ("Watch", "is under way")
+            step = NextStep(f"{label}: {job.title}", f"{job.title} {stands}.", page, names, {})
             break
     measured = chain.run is not None and chain.run.evaluation is not None
     of_source = done_of_source(ws, chain)

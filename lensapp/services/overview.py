@@ -15,7 +15,7 @@ from lensapp.services.inspect.queues import list_reviews
 from lensapp.services.inspect.vote_log import GOOD_GRADES, Standing, cutouts_graded, graded_last, standing
 from lensapp.services.score.scores import ScoresState, state_of_scores
 from lensapp.services.train.run_listing import studies_last, study_of_runs
-from lensapp.services.train.starter import starter_bands
+from lensapp.services.train.starter import is_starter, starter_bands
 from lensapp.storage import datasets, runs, sources
 from lensapp.storage.records import Dataset, Review, Run, Source
 from lensapp.storage.scores import stored_scores
@@ -96,9 +96,12 @@ def overview(ws: Workspace) -> Overview:
     if versions:
         members = sum(sum(part.values()) for part in versions[0].counts.values())
         newest_version = f"{versions[0].name}: {counted(members, 'member')}"
-    if trained:
-        newest = studies_last(ws, trained)[0]
-        newest_network = f"{newest.name}, {newest.state}"
+    made = [run for run in trained if not is_starter(run)]
+    if made:
+        newest = studies_last(ws, made)[0]
+        newest_network = f"{newest.name}, {state_in_words(newest)}"
+    elif trained:
+        newest_network = "the starter network only"
     unlabelled = bool(ready) and not versions and not any(is_labelled(ws, source) for source in ready)
     scorable = bool(trained) or any(source.bands == starter_bands() for source in ready)
     if unlabelled and scorable and not scores:
@@ -119,12 +122,17 @@ def overview(ws: Workspace) -> Overview:
             "Cutouts", cutouts, noun(cutouts, "cutout"), newest_source, "Look" if ready else "Import", "data"
         ),
         Stage("Dataset", len(versions), noun(len(versions), "version"), newest_version, "Split", "split"),
-        Stage("Network", len(trained), noun(len(trained), "run"), newest_network, "Train", "train"),
+        Stage("Network", len(made), noun(len(made), "run"), newest_network, "Train", "train"),
         Stage("Scores", total_scores, noun(total_scores, "score"), newest_scores, "Score", "score"),
         Stage("Votes", cast.votes, noun(cast.votes, "vote"), inspecting, "Inspect", "inspect"),
         Stage("Catalogue", cast.good, f"A or B {noun(cast.good, 'candidate')}", export, "Open", "catalogue"),
     )
     return Overview(ready, versions, trained, opened, cast.voted, dict(cast.grades), stages, tuple(scores))
+
+
+def state_in_words(run: Run) -> str:
+    """Return the state of a run; whether it waits or learns is said where its job is followed, at once."""
+    return "under way" if run.state in ("queued", "running") else run.state
 
 
 def _export_in_words(ws: Workspace, ready: Sequence[Source], opened: Sequence[Review], cast: Standing) -> str:

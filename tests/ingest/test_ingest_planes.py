@@ -187,7 +187,7 @@ def test_a_list_of_some_of_the_planes_never_overrules_the_user(tmp_path):
     with pytest.raises(InvalidInput, match="do not give the names of the bands"):
         preview(tmp_path)
     write_fits(tmp_path / "b.fits", CUBE, header())
-    with pytest.raises(InvalidInput, match=r"2 with a\.fits the first that holds an image"):
+    with pytest.raises(InvalidInput, match=r"The first image among 2 files, a\.fits, has shape 3 × 8 × 8\."):
         preview(tmp_path)
 
 

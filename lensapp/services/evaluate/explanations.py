@@ -1,7 +1,7 @@
 """Explanations of single cutouts: start them, find what they are about, read and draw them."""
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -125,6 +125,22 @@ def start_explanations(
     }
     title = f"Explain {len(cutouts)} cutouts by {run.name}"
     return jobs.enqueue(ws.database, kind="explain", title=title, payload=payload, once=True)
+
+
+def explained_last(ws: Workspace, run_name: str, cutout_ids: Collection[int]) -> list[int]:
+    """Return the cutouts of the newest job that explains some of these by a run; none where there was none.
+
+    Its page held more of them than still lack a map.
+    """
+    for job in jobs.recent(ws.database, limit=jobs.JOBS_SEARCHED):
+        cutouts: list[int] = job.payload.get("cutouts") or []
+        if (
+            job.kind == "explain"
+            and job.payload["run"] == run_name
+            and not set(cutouts).isdisjoint(cutout_ids)
+        ):
+            return cutouts
+    return []
 
 
 def expected_seconds(ws: Workspace, run_name: str, count: int) -> float:

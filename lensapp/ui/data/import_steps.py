@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -30,9 +31,10 @@ from lensapp.ui.shared.markup import plain
 from lensapp.ui.shared.page_words import fields_named, in_page_words
 from lensapp.ui.shared.pictures import sheet
 from lensapp.ui.shared.state import VIEW, await_source, awaited_source, get_workspace, stay_here
-from lensapp.ui.shared.widgets import counted, download, error_box, errors_shown, number
+from lensapp.ui.shared.widgets import download, error_box, errors_shown, number
 
 DRY_RUN, FAILED, VALUES, ROUND = "import-dry-run", "import-failed", "import-values", "import-round"
+ATTEMPT = "import-attempt"
 ANOTHER = "import-another"  # a form is asked for beside an import under way: the page stays with it
 GOOD_NEWS = (
     "Kept beside the pixels",
@@ -71,9 +73,38 @@ MOST_OFFERED = 3  # tables beside the images
 PLAIN_NAMES = ("cutouts", "data", "files", "fits", "images", "stamps")  # these say nothing; the parent does
 
 
+@dataclass
+class Attempt:
+    """A dry run that was asked for, and what came of it.
+
+    Any click ends the run of the page that reads the files; the next one takes the attempt up, so that
+    neither what was asked for nor what was read is lost.
+    """
+
+    values: dict[str, Any]
+    dry_run: DryRun | None = None
+    failed: LensAppError | None = None
+
+    @property
+    def is_read(self) -> bool:
+        """Whether the files have been read, or cannot be."""
+        return self.dry_run is not None or self.failed is not None
+
+    def read(self) -> None:
+        """Read the files without writing anything; keep what was seen, or why it cannot be."""
+        try:
+            if not self.values["path"]:
+                raise InvalidInput("Which folder or file of cutouts? Type its path, or choose one below.")
+            self.dry_run = try_import(get_workspace(), IngestSpec.parse(self.values))
+            note_path(get_workspace(), self.values["path"])
+        except LensAppError as error:
+            self.failed = error
+
+
 def show_import() -> None:
     """Show the running and unfinished imports, and the three steps of a new one."""
     with st.container():  # also where it holds nothing: the form below keeps its place, and what is typed
+        _finish_attempt()
         live_jobs("ingest")
         for source in unfinished_imports(get_workspace()):
             _show_unfinished(source)
@@ -288,18 +319,26 @@ def _show_columns(values: Mapping[str, Any]) -> bool:
 
 def _try_out(values: Mapping[str, Any]) -> None:
     """Read the files without writing anything; keep what was seen, or why it cannot be."""
-    for name in (DRY_RUN, FAILED):
-        st.session_state.pop(name, None)
-    st.session_state[VALUES] = dict(values)
-    st.session_state[ROUND] = st.session_state.get(ROUND, 0) + 1
-    try:
-        if not values["path"]:
-            raise InvalidInput("Which folder or file of cutouts? Type its path, or choose one below.")
+    st.session_state[ATTEMPT] = Attempt(dict(values))
+    _finish_attempt()
+
+
+def _finish_attempt() -> None:
+    """Read the files of the dry run that was asked for last, unless that is done, and have it shown."""
+    attempt: Attempt | None = st.session_state.get(ATTEMPT)
+    if attempt is None:
+        return
+    if not attempt.is_read:
         with st.spinner("Reading the files…"):
-            st.session_state[DRY_RUN] = try_import(get_workspace(), IngestSpec.parse(dict(values)))
-        note_path(get_workspace(), values["path"])
-    except LensAppError as error:
-        st.session_state[FAILED] = error
+            attempt.read()
+    st.session_state[VALUES] = attempt.values
+    for name, outcome in {DRY_RUN: attempt.dry_run, FAILED: attempt.failed}.items():
+        if outcome is None:
+            st.session_state.pop(name, None)
+        else:
+            st.session_state[name] = outcome
+    st.session_state[ROUND] = st.session_state.get(ROUND, 0) + 1
+    del st.session_state[ATTEMPT]
 
 
 def _show_remarks(dry_run: DryRun) -> None:
@@ -309,7 +348,8 @@ def _show_remarks(dry_run: DryRun) -> None:
     matched = (
         "" if preview.matched is None or of_tiles else f" · {number(preview.matched)} found in the catalogue"
     )
-    read = "all" if preview.complete else f"{number(preview.sampled)} of {number(preview.candidates)}"
+    unread = preview.candidates - preview.sampled
+    read = f"{number(preview.total - unread)} of {number(preview.total)}" if unread else "all"
     st.caption(f"Read {read} · import {preview.in_words(number)} · unit: {plain(preview.unit)}{matched}")
     some_unmatched = preview.matched is not None and preview.matched < preview.accepted
     if preview.catalogue_ids and not of_tiles and (some_unmatched or dry_run.spec.id_pattern):
@@ -325,8 +365,8 @@ def _show_remarks(dry_run: DryRun) -> None:
 def _show_pictures(dry_run: DryRun) -> None:
     """Show candidates as they will look, and those that would be rejected."""
     preview, pictures = dry_run.preview, len(dry_run.pictures)
-    if pictures < preview.candidates:
-        st.caption(f"Pictures of {number(pictures)} of {counted(preview.candidates, 'candidate')}:")
+    if pictures < preview.accepted:
+        st.caption(f"The first {number(pictures)} that are accepted:")
     sheet(dry_run.pictures, captions=preview.image_ids)
     if preview.rejected:
         summary, table = rejection_summary(preview.rejected), rejection_table(preview.rejected)
@@ -362,6 +402,8 @@ def _show_offers(dry_run: DryRun) -> None:
 @st.fragment
 def _try_pattern(dry_run: DryRun) -> None:
     """Show, while it is typed, what an ID pattern takes of some IDs; read the files with it if asked."""
+    if ATTEMPT in st.session_state:  # typed on while the files were read: the page has to show them
+        st.rerun()
     pattern = st.text_input(
         "ID pattern",
         dry_run.spec.id_pattern or "",

@@ -97,7 +97,8 @@ def explain_shown(ws: Workspace, run_name: str, cutout_ids: Sequence[int]) -> No
     found = [explanations.stored_explanation(ws, run_name, one) for one in cutout_ids]
     missing = [one for one, explanation in zip(cutout_ids, found, strict=True) if explanation is None]
     if missing:
-        if not watch_job(ws, "explain", run=run_name, cutouts=missing):
+        begun = explanations.explained_last(ws, run_name, missing)
+        if not begun or not watch_job(ws, "explain", run=run_name, cutouts=begun):
             with st.container(horizontal=True, vertical_alignment="center", gap="small"):
                 start_button(
                     f"Explain all {len(missing)}"

@@ -9,7 +9,7 @@ from lensapp.job_kinds import JOB_KINDS
 from lensapp.services.data.demo import KIND as DEMO
 from lensapp.services.data.demo import example_lenses
 from lensapp.services.evaluate.compare.better_told import better_told
-from lensapp.services.overview import Overview, newest_run, overview
+from lensapp.services.overview import Overview, newest_run, overview, state_in_words
 from lensapp.services.recent import recent_changes
 from lensapp.services.train.job_control import active_jobs
 from lensapp.services.train.run_listing import study_of_runs
@@ -53,7 +53,7 @@ def show_home() -> None:
         st.title("The round")
         show_next_step(stands.next_step, "home", key="home-next")
         follow_export()
-    live_jobs(*JOB_KINDS)
+    live_jobs(*JOB_KINDS, redrawn=True)
     chosen = stands.selection.get("source")
     show_cards(facts, source_name=chosen)
     newest = newest_run(get_workspace(), facts)
@@ -63,7 +63,11 @@ def show_home() -> None:
             demo_dialog()
         if st.button("Import cutouts", icon=":material/download:", type="tertiary", key="import"):
             go("data", view={"view": "import"})
-    show_tour(stands, under_way=any(one.name == chosen and one.kind == DEMO for one in facts.sources))
+    show_tour(
+        stands,
+        under_way=any(one.name == chosen and one.kind == DEMO for one in facts.sources),
+        ended_at=max((run.finished_at or 0.0 for run in facts.runs), default=0.0),
+    )
     offer_starter(facts.datasets)
     changes, runs, reviews = st.columns([1.7, 1, 1], gap="medium")
     with changes.container(gap="xsmall"):
@@ -112,11 +116,12 @@ def _show_runs(facts: Overview) -> None:
 def _in_one_line(of_row: Sequence[Run], *, kind: str) -> str:
     """Return the state and AUROC of a run, or the number of those of a study and the range of theirs."""
     aurocs = [one for one in ((run.evaluation or {}).get("auroc") for run in of_row) if one is not None]
-    state = of_row[0].state if kind == "run" else counted(len(of_row), "run")
+    state = state_in_words(of_row[0]) if kind == "run" else counted(len(of_row), "run")
     if not aurocs:
         return state
     low, high = f"{min(aurocs):.3f}", f"{max(aurocs):.3f}"
-    return f"{state} · AUROC {low}" if low == high else f"{state} · AUROC {low} to {high}"
+    measured = f"AUROC {low}" if low == high else f"AUROC {low} to {high}"
+    return measured if state == "finished" else f"{state} · {measured}"  # which its icon says
 
 
 def _show_reviews(facts: Overview) -> None:

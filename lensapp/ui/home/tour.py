@@ -1,5 +1,6 @@
 """The ten-minute tour on the home page."""
 
+import time
 from collections.abc import Sequence
 
 import streamlit as st
@@ -12,6 +13,7 @@ from lensapp.ui.shared.state import await_source, get_workspace, go
 from lensapp.ui.shared.widgets import errors_shown
 
 TOUR = "tour-begun"  # True once it was, False once it was ended
+TOLD_DONE_SECONDS = 3600.0
 MARKS = {True: ":material/check_circle:", False: ":material/radio_button_unchecked:"}
 
 
@@ -22,15 +24,20 @@ def start_tour() -> None:
         st.session_state[TOUR] = True
 
 
-def show_tour(stands: Round, *, under_way: bool) -> None:
+def show_tour(stands: Round, *, under_way: bool, ended_at: float) -> None:
     """Show the steps of the tour, ticked as far as they are done, with a button for the next.
 
-    Nothing is shown where no tour is `under_way` nor was begun in this session, or where it was ended.
+    Nothing is shown where no tour is `under_way` nor was begun in this session, or where it was ended. That
+    it is done is said until it is ended, in other sessions for an hour after the last training `ended_at`.
     """
     steps = tour_of(get_workspace(), stands)
     done = sum(step.done for step in steps)
     begun: bool | None = st.session_state.get(TOUR)
-    if begun is False or not (begun or (under_way and done < len(steps))):
+    if begun is False or not (begun or under_way):
+        return
+    if done == len(steps):
+        if begun or time.time() - ended_at < TOLD_DONE_SECONDS:
+            _say_done()
         return
     with st.expander(
         f"Ten-minute tour: {done} of {len(steps)} steps done", expanded=True, icon=":material/tour:"
@@ -49,6 +56,26 @@ def show_tour(stands: Round, *, under_way: bool) -> None:
             if st.button("End the tour", icon=":material/close:", type="tertiary", key="tour-end"):
                 st.session_state[TOUR] = False
                 st.rerun()
+
+
+def _say_done() -> None:
+    """Say that the tour is done, and what comes next."""
+    with st.container(
+        horizontal=True, vertical_alignment="center", gap="small", border=True, key="tour-done"
+    ):
+        st.markdown(
+            ":material/tour: **The tour is done.** Next: cutouts of your own. On the demo survey the round "
+            "goes on with the next step above.",
+            width="stretch",
+        )
+        if st.button("Import cutouts", icon=":material/download:", key="tour-import"):
+            go("data", view={"view": "import"})
+        if st.button("Another demo survey", key="tour-anew", icon=":material/replay:", type="tertiary"):
+            start_tour()
+            st.rerun()
+        if st.button("Close", icon=":material/close:", type="tertiary", key="tour-end"):
+            st.session_state[TOUR] = False
+            st.rerun()
 
 
 def _show_steps(steps: Sequence[TourStep], stands: Round) -> None:

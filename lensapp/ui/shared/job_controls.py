@@ -122,16 +122,21 @@ def no_worker() -> str:
     return f"No worker is running. Start one with `{command}`."
 
 
-def live_jobs(*kinds: str) -> None:
-    """Show the progress of the jobs of these kinds that wait, run or are paused."""
+def live_jobs(*kinds: str, redrawn: bool = False) -> None:
+    """Show the progress of the jobs of these kinds that wait, run or are paused.
+
+    The page is `redrawn` when one begins, pauses or goes on, where it says more of them.
+    """
     own = [job for job in job_control.active_jobs(get_workspace()) if job.kind in kinds]
     if own:
-        st.fragment(_live_jobs, run_every=polling(own))(kinds)
+        st.fragment(_live_jobs, run_every=polling(own))(kinds, redrawn=redrawn)
 
 
-def _live_jobs(kinds: Sequence[str]) -> None:
+def _live_jobs(kinds: Sequence[str], *, redrawn: bool) -> None:
     tell_refused()
     live = job_control.active_jobs(get_workspace())
+    if redrawn:
+        redraw_when_changed(tuple((job.id, job.state) for job in live), key="live-drawn")
     for job in reversed(live):
         if job.kind in kinds:
             job_progress(job, key="live", live=live)

@@ -196,6 +196,10 @@ def progress_line(status: RunStatus, progress: dict[str, Any]) -> str:
     if status.state in ("pausing", "stopping"):
         what = "goes on from here when resumed" if status.state == "pausing" else "the best network is kept"
         return f"**{status.state}: the current step is finished and everything is saved** · {what}"
+    if status.state == "paused":
+        message = plain(progress.get("message") or "")
+        how_far = message if message.startswith("epoch") else "before its first epoch"
+        return f"**paused** · {how_far} · goes on from here when resumed"
     if not progress.get("event"):  # nothing learned in this attempt yet
         began = status.job.started_at if status.job else None
         since = f", {duration(max(time.time() - began, 0.0))}" if began else ""
