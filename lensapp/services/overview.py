@@ -89,7 +89,7 @@ def overview(ws: Workspace) -> Overview:
     cast = standing(ws)
 
     # One line on the newest of each stage.
-    newest_source, newest_version, newest_network = "nothing imported", "no version frozen", "none trained"
+    newest_source, newest_version = "nothing imported", "no version frozen"
     newest_scores, inspecting = "none scored", "nobody has graded yet"
     if ready:
         newest_source = ready[0].name if len(ready) == 1 else f"in {counted(len(ready), 'source')}"
@@ -97,11 +97,6 @@ def overview(ws: Workspace) -> Overview:
         members = sum(sum(part.values()) for part in versions[0].counts.values())
         newest_version = f"{versions[0].name}: {counted(members, 'member')}"
     made = [run for run in trained if not is_starter(run)]
-    if made:
-        newest = studies_last(ws, made)[0]
-        newest_network = f"{newest.name}, {state_in_words(newest)}"
-    elif trained:
-        newest_network = "the starter network only"
     unlabelled = bool(ready) and not versions and not any(is_labelled(ws, source) for source in ready)
     scorable = bool(trained) or any(source.bands == starter_bands() for source in ready)
     if unlabelled and scorable and not scores:
@@ -122,12 +117,22 @@ def overview(ws: Workspace) -> Overview:
             "Cutouts", cutouts, noun(cutouts, "cutout"), newest_source, "Look" if ready else "Import", "data"
         ),
         Stage("Dataset", len(versions), noun(len(versions), "version"), newest_version, "Split", "split"),
-        Stage("Network", len(made), noun(len(made), "run"), newest_network, "Train", "train"),
+        Stage(
+            "Network", len(made), noun(len(made), "run"), _newest_network(ws, made, trained), "Train", "train"
+        ),
         Stage("Scores", total_scores, noun(total_scores, "score"), newest_scores, "Score", "score"),
         Stage("Votes", cast.votes, noun(cast.votes, "vote"), inspecting, "Inspect", "inspect"),
         Stage("Catalogue", cast.good, f"A or B {noun(cast.good, 'candidate')}", export, "Open", "catalogue"),
     )
     return Overview(ready, versions, trained, opened, cast.voted, dict(cast.grades), stages, tuple(scores))
+
+
+def _newest_network(ws: Workspace, made: Sequence[Run], trained: Sequence[Run]) -> str:
+    """Return the name and state of the newest run that was made here."""
+    if made:
+        newest = studies_last(ws, made)[0]
+        return f"{newest.name}, {state_in_words(newest)}"
+    return "the starter network only" if trained else "none trained"
 
 
 def state_in_words(run: Run) -> str:

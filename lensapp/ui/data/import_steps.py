@@ -119,8 +119,7 @@ def show_import() -> None:
         path, asked, beside = choose_path(checked=DRY_RUN in st.session_state, first=tried)
     values = _values_of(path)
     failed: LensAppError | None = st.session_state.get(FAILED)
-    named = fields_named(str(failed), IngestSpec) if failed and path else ()
-    asked_for = tuple(name for name in named if not (values.get("catalogue") and name in COLUMN_FIELDS))
+    named, asked_for = _named_in(failed if path else None, values)
     entered: dict[str, Any] = {}
     again = False
     if failed is not None:
@@ -153,6 +152,14 @@ def show_import() -> None:
         st.markdown("#### 3 · Import")
         _confirm(dry_run, is_settled=is_settled)
     _show_pictures(dry_run)
+
+
+def _named_in(
+    failed: LensAppError | None, values: Mapping[str, Any]
+) -> tuple[Sequence[str], tuple[str, ...]]:
+    """Return the settings that a refusal names, and those of them that are asked for beside it."""
+    named = fields_named(str(failed), IngestSpec) if failed else ()
+    return named, tuple(one for one in named if not (values.get("catalogue") and one in COLUMN_FIELDS))
 
 
 def _own_under_way() -> bool:
