@@ -3,7 +3,6 @@
 import json
 from functools import cache
 from pathlib import Path
-from statistics import NormalDist
 
 import numpy as np
 import pytest
@@ -13,21 +12,11 @@ from lensapp.cli import main
 from lensapp.core.catalogue.query import CatalogueQuery
 from lensapp.core.config import read_json, write_json
 from lensapp.core.data.ingest_spec import IngestSpec
-from lensapp.core.score.feature_distance import feature_distance
-from lensapp.core.score.source_check import (
-    LEVELS,
+from lensapp.core.score.part_summary import PartSummary, measure, summarise
+from lensapp.core.score.quantile_distance import (
     Light,
-    PartSummary,
-    SourceCheck,
-    compare,
-    distance_of,
-    measure,
-    oddness,
-    or_as_measured,
-    quantile_errors,
-    significant_from,
-    summarise,
 )
+from lensapp.core.score.source_check import SourceCheck, compare, oddness, or_as_measured
 from lensapp.ingest.importer import run_import
 from lensapp.services.care.records import changes
 from lensapp.services.catalogue.provenance import provenance
@@ -137,34 +126,6 @@ def test_lengths_in_pixels_are_not_compared_with_lengths_in_arcsec() -> None:
     assert not lights(check, "PSF width")
 
 
-def test_the_distance_of_two_normal_distributions_is_their_shift_in_sigma() -> None:
-    """Quantiles of a normal distribution at 5, 25, 50, 75 and 95 %, by a printed table."""
-    table = np.array([-1.645, -0.6745, 0.0, 0.6745, 1.645])
-    assert distance_of(table, table + 0.7) == pytest.approx(0.7, rel=1e-3)
-    assert distance_of(table, 2 * table) == pytest.approx((2 * 1.645 + 2 * 0.6745) / 5, rel=1e-3)
-    rng = np.random.default_rng(0)
-    ours, theirs = rng.normal(size=(2, 4000, 6)).astype(np.float32)
-    assert feature_distance(ours, theirs + 2)[0] == pytest.approx(2.0, abs=0.1)
-    distance, error = feature_distance(ours, theirs)
-    assert distance < 0.1
-    assert error == pytest.approx(1.641 * np.sqrt(2 / 4000), rel=1e-3)  # see the table below
-
-
-def test_another_share_of_lenses_leaves_the_features_alike_and_another_survey_does_not() -> None:
-    """Lenses lie 3 sigma from the others in each feature, half of the dataset and 2 % of the survey."""
-    rng = np.random.default_rng(1)
-    are_lenses = np.arange(2000) % 2 == 0
-    ours = rng.normal(size=(2000, 8)) + 3.0 * are_lenses[:, None]
-    survey = rng.normal(size=(2000, 8)) + 3.0 * (np.arange(2000) % 50 == 0)[:, None]
-    [distance, error] = feature_distance(ours, survey, are_lenses=are_lenses)
-    assert distance < min(0.1, 3 * error)
-    assert feature_distance(ours, survey)[0] > 0.6, "but for the mix they differ"
-    elsewhere = survey + 5.0 * (np.arange(8) % 2 == 0) - 5.0 * (np.arange(8) % 2 == 1)
-    assert feature_distance(ours, elsewhere, are_lenses=are_lenses)[0] > 1.0
-    few = np.arange(2000) < 10  # too few lenses to tell what more of them look like
-    assert feature_distance(ours, survey, are_lenses=few) == feature_distance(ours, survey)
-
-
 def test_features_are_compared_with_the_dataset_not_with_what_was_fed_back_from_the_source(
     tmp_path: Path,
 ) -> None:
@@ -200,41 +161,38 @@ def test_features_are_compared_with_the_dataset_not_with_what_was_fed_back_from_
     assert compared_lights == ["green", "red"]
 
 
-def test_sampling_errors_of_quantiles_agree_with_ranks_and_with_the_table_of_the_normal_distribution() -> (
-    None
-):
-    """Of 101 values 0, 1, … 100 the median is 50, 5 ranks (the root of 101/4) and half a rank uncertain."""
-    values, levels = np.arange(101.0), np.array([0.5])
-    assert quantile_errors(values, levels) == pytest.approx((np.sqrt(101) / 2 + 0.5) * 100 / 101)
-    few = quantile_errors(np.array([0.0, 1, 2, 3, 40]), np.array([0.05]))  # nothing is below the lowest
-    assert few == pytest.approx([4 * (np.sqrt(0.05 * 0.95 / 5) + 0.1)])
-    normal = np.array([NormalDist().inv_cdf((k + 0.5) / 4000) for k in range(4000)])
-    table = np.array([2.113, 1.363, 1.253, 1.363, 2.113])  # sqrt(p (1 - p)) / density, by a printed table
-    errors = quantile_errors(normal, np.array(LEVELS)) * np.sqrt(4000)
-    assert errors == pytest.approx(table, rel=0.08)
-    kept_without = PartSummary(
-        cutouts=4000, bands=("r",), quantiles={"colour": (-1.645, -0.6745, 0, 0.6745, 1.645)}
-    )
-    assert kept_without.errors_of("colour") * np.sqrt(4000) == pytest.approx(table, rel=1e-3)
-
-
-def test_how_far_off_counts_follows_from_how_many_are_compared() -> None:
-    """Two-sided normal quantiles at 0.01 and at 0.01 / 20, by a printed table."""
-    assert significant_from(1) == pytest.approx(2.576, abs=1e-3)
-    assert significant_from(20) == pytest.approx(3.481, abs=1e-3)
-
-
 @pytest.mark.parametrize(("ours", "theirs"), [(24, 24), (48, 48), (120, 24), (12, 12)])
 def test_random_halves_of_one_survey_look_alike(ours: int, theirs: int) -> None:
-    """In 20 draws at most one is flagged, whether the training part kept its errors or an old run did not."""
+    """In 20 draws at most one is flagged, whether the training part kept its errors or an old run did not.
+
+    Few may be too few to tell; 24 of either side always are, and never green.
+    """
     flagged = {"kept": 0, "old": 0}
     rng = np.random.default_rng(4)
     for _ in range(20):
         drawn = rng.permutation(192)
         training, source = (summary_of(demo(1)[part]) for part in (drawn[:ours], drawn[-theirs:]))
-        flagged["kept"] += compare(training, source).light != "green"
-        flagged["old"] += compare(training.replaced(errors={}), source).light != "green"
+        now, old = compare(training, source), compare(training.replaced(errors={}), source)
+        flagged["kept"] += now.light in ("amber", "red")
+        flagged["old"] += old.light in ("amber", "red")
+        assert max(ours, theirs) > 24 or "green" not in (now.light, old.light)
     assert max(flagged.values()) <= 1, flagged
+
+
+def test_runs_of_one_dataset_give_a_source_one_light(tmp_path: Path) -> None:
+    """What a run drew by its own seed, and kept, does not decide."""
+    trained = train_tiny(tmp_path / "workspace")
+    ws, path = trained.workspace, trained.folder / TRAINING_PART
+    source = add_source(ws, "other", unit=2.0)
+    run = runs.get_run(ws.database, "first")
+    before = compared(ws, run, source)
+    kept = read_json(path)
+    shifted = {
+        name: [one + 5 if "sky noise" in name else one for one in row]
+        for name, row in kept["quantiles"].items()
+    }
+    write_json(path, kept | {"quantiles": shifted})
+    assert compared(ws, run, source) == before
 
 
 @pytest.mark.parametrize("count", [24, 48])
@@ -248,9 +206,11 @@ def test_few_cutouts_of_another_survey_are_still_flagged(count: int) -> None:
 
 def test_what_is_off_within_its_error_is_said_to_be_so() -> None:
     few = compare(summary_of(demo(1)), summary_of(demo(1)[:8]))
+    assert few.light == "grey"
+    assert "Too few cutouts to tell" in few.words
     doubted = [one for one in few.comparisons if one.distance >= 0.5]
     assert doubted
-    assert all(one.light == "green" and "by chance" in one.words for one in doubted)
+    assert all(one.light == "grey" and "by chance" in one.words for one in doubted)
 
 
 def test_masked_and_empty_cutouts_are_left_out() -> None:
@@ -324,7 +284,7 @@ def test_few_real_stacks_are_not_refused_by_the_check_of_the_starter(
     assert check.light != "red"
     off = [one for one in check.comparisons if one.distance >= 0.5]
     assert off  # the starter learned from simulated galaxies
-    assert check.light == "amber" or all("by chance among so few" in one.words for one in off)
+    assert check.light != "green"
 
 
 def test_a_check_is_kept_with_the_scores_and_said_by_command_and_export(

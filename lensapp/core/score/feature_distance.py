@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from lensapp.core.score.source_check import LEVELS, NORMAL_ERRORS, spread_of
+from lensapp.core.score.quantile_distance import ERROR_OF_MEAN, LEVELS, spread_of
 
 Floats = NDArray[np.float64]
 LEAST_OF_CLASS = 50  # lenses, and non-lenses, to tell what a mix of them in another share looks like
@@ -43,7 +43,7 @@ def feature_distance(
         reached = np.cumsum(weights[order], axis=0)
         rows = np.array([(reached < level - 1e-9).sum(axis=0) for level in LEVELS])
         apart = np.abs(theirs - np.take_along_axis(ranked, rows, axis=0)).mean(axis=0)
-        error = NORMAL_ERRORS.mean() * np.sqrt((weights**2).sum() + 1 / len(source))
+        error = ERROR_OF_MEAN * np.sqrt((weights**2).sum() + 1 / len(source))
         outcomes.append((float(np.median(apart[varied] / spread[varied])), float(error)))
     return min(outcomes)
 

@@ -18,7 +18,8 @@ from numpy.typing import NDArray
 from lensapp.core.config import read_json, write_json
 from lensapp.core.errors import InvalidInput
 from lensapp.core.progress import Report, ShouldStop, ignore_progress, never_stop
-from lensapp.core.score.source_check import SAMPLE_CUTOUTS, summarise
+from lensapp.core.score.part_summary import summarise
+from lensapp.core.score.source_check import SAMPLE_CUTOUTS
 from lensapp.core.train.augmentation_spec import AugmentationSpec
 from lensapp.core.train.network_specs import is_d4_invariant, network_options
 from lensapp.core.train.normalisation import FittedNormalisation, fit_normalisation
@@ -191,7 +192,7 @@ class Training:
             write_json(path, fitted.saved())
         if not (self.folder / TRAINING_PART).exists():
             summary = summarise(  # with which sources are compared before they are scored
-                training.sample(SAMPLE_CUTOUTS, seed=self.spec.seed),
+                training.sample(SAMPLE_CUTOUTS, seed=0),  # one for all runs of a dataset
                 bands=training.bands,
                 pixel_scale_arcsec=training.pixel_scale_arcsec,
                 unit=fitted.unit or "as stored",

@@ -12,21 +12,17 @@ from numpy.typing import NDArray
 from lensapp.core.acting import needs
 from lensapp.core.align import ABSENT, rows_of
 from lensapp.core.config import read_json, write_json
-from lensapp.core.errors import BandMismatch, InvalidInput
+from lensapp.core.errors import BandMismatch, InvalidInput, LensAppError
 from lensapp.core.score.feature_distance import feature_distance
+from lensapp.core.score.part_summary import PartSummary, compact_of, errors_of, measure, quantiles_of
 from lensapp.core.score.source_check import (
     SAMPLE_CUTOUTS,
     OddCutout,
-    PartSummary,
     SourceCheck,
     check_of,
-    compact_of,
     compare,
-    errors_of,
-    measure,
     oddness,
     or_as_measured,
-    quantiles_of,
 )
 from lensapp.core.split.folds import fold_of
 from lensapp.core.train.normalisation import FittedNormalisation, about_middle
@@ -193,8 +189,7 @@ def _compared(
     chosen = _sample(columns["row"])
     measured = _measured(ws, source, chosen, fitted)
     summary = _summary(measured, source, fitted, count=len(chosen))
-    path = ws.run_folder(run.name) / TRAINING_PART
-    training = PartSummary.parse(read_json(path)) if path.exists() else _training_part(ws, run)
+    training = _training_part(ws, run)
     check = compare(training, summary, of_features=_distance_of_features(ws, run, source))
     distance, quantity = oddness(training, measured)
     rows = rows_of(chosen, columns["row"])
@@ -227,15 +222,30 @@ def caveats(ws: Workspace, run: Run, source: Source) -> list[str]:
 
 
 def _training_part(ws: Workspace, run: Run) -> PartSummary:
-    """Measure the training part of a run that was trained before its summary was kept."""
-    members = datasets.member_columns(ws.database, run.dataset_id, part="train")
-    if not len(members["row"]):
+    """Measure the training part of a run: the same cutouts for each run of a dataset, so that all agree.
+
+    What a run kept stands where its dataset has no cutouts here, as that of a starter network.
+    """
+    kept = ws.run_folder(run.name) / TRAINING_PART
+    fold, fitted = fold_of(run.spec), runs.normalisation_of(ws, run.name)
+    members = datasets.part_members(ws.database, run.dataset_id, "train", fold=fold)
+    keys = [int(key) for key in np.unique(members["source_id"])]
+    try:
+        owners = [sources.source_by_id(ws.database, key) for key in keys]
+        chosen = _sample(np.arange(len(members["row"])))
+        pixels = [
+            _read(ws, owner, members["row"][chosen[members["source_id"][chosen] == owner.id]], fitted)
+            for owner in owners
+        ]
+    except (LensAppError, OSError):
+        owners = []
+    if not owners and kept.exists():
+        return PartSummary.parse(read_json(kept))
+    if not owners:
         raise InvalidInput(f"The training part of {run.name} is empty. Choose another run.")
-    key = members["source_id"][0]  # sources that train together agree in bands, size and unit
-    source = sources.source_by_id(ws.database, int(key))
-    rows = members["row"][members["source_id"] == key]
-    fitted, chosen = runs.normalisation_of(ws, run.name), _sample(rows)
-    return _summary(_measured(ws, source, chosen, fitted), source, fitted, count=len(chosen))
+    first = owners[0]  # sources that train together agree in bands, size and unit
+    measured = _measured_pixels(np.concatenate(pixels), first, fitted)
+    return _summary(measured, first, fitted, count=len(chosen))
 
 
 def _sample(rows: NDArray[np.int64]) -> NDArray[np.int64]:
@@ -246,13 +256,24 @@ def _measured(
     ws: Workspace, source: Source, rows: NDArray[np.int64], fitted: FittedNormalisation
 ) -> dict[str, NDArray[np.float64]]:
     """Measure cutouts of a source, by their rows, as a network reads them; each quantity of shape (n,)."""
-    scale = source.pixel_scale_arcsec
-    factor = fitted.reading_factor(scale)
+    return _measured_pixels(_read(ws, source, rows, fitted), source, fitted)
+
+
+def _read(
+    ws: Workspace, source: Source, rows: NDArray[np.int64], fitted: FittedNormalisation
+) -> NDArray[np.float32]:
+    factor = fitted.reading_factor(source.pixel_scale_arcsec)
     pixels = open_in_unit(ws.cutouts_folder(source.name), factor, fitted.bands).read(rows)
+    return about_middle(pixels, fitted.size)
+
+
+def _measured_pixels(
+    pixels: NDArray[np.float32], source: Source, fitted: FittedNormalisation
+) -> dict[str, NDArray[np.float64]]:
     return measure(
-        about_middle(pixels, fitted.size),
+        pixels,
         bands=fitted.bands,
-        pixel_scale_arcsec=scale,
+        pixel_scale_arcsec=source.pixel_scale_arcsec,
         zero_point_mag=fitted.zero_point_mag or 0.0,
     )
 

@@ -9,7 +9,8 @@ from streamlit.delta_generator import DeltaGenerator
 from lensapp.core.acting import may
 from lensapp.core.errors import LensAppError
 from lensapp.core.plurals import first_of
-from lensapp.core.score.source_check import AMBER_FROM, SourceCheck, significant_from
+from lensapp.core.score.quantile_distance import AMBER_FROM, significant_from
+from lensapp.core.score.source_check import DOUBT, SourceCheck
 from lensapp.services.score.source_checks import check_again, compared, kept_check
 from lensapp.services.train import runs
 from lensapp.storage.records import Run, Source
@@ -21,12 +22,13 @@ from lensapp.ui.shared.widgets import counted, errors_shown, heading
 
 MEANINGS = {
     "green": "like the training part",
+    "grey": "too few cutouts to tell",
     "amber": "somewhat different",
     "red": "unlike the training part",
 }
-WORDS = {"green": "alike", "amber": "differs", "red": "unlike"}
+WORDS = {"green": "alike", "grey": "cannot tell", "amber": "differs", "red": "unlike"}
 OUTDATED = "Compared by an earlier version of this program; the present one may find another light."
-COLOURS = {"green": "#2aa198", "amber": "#e69f00", "red": "#e0562f"}
+COLOURS = {"green": "#2aa198", "grey": "#8a8f98", "amber": "#e69f00", "red": "#e0562f"}
 
 
 def show_source_check(ws: Workspace, run: Run, source: Source, *, scored: bool, learned: int) -> None:
@@ -41,7 +43,7 @@ def show_source_check(ws: Workspace, run: Run, source: Source, *, scored: bool, 
                 check = compared(ws, run, source)
     except LensAppError:  # bands or size differ, which is said where the source is used
         return
-    least = significant_from(len(check.comparisons))
+    least = check.least or significant_from(len(check.comparisons))  # earlier versions kept none
     rows = [
         {
             "light": f"● {WORDS[one.light]}",
@@ -49,7 +51,7 @@ def show_source_check(ws: Workspace, run: Run, source: Source, *, scored: bool, 
             "training part": one.training,
             "source": one.source,
             "unit": one.unit,
-            "in words": one.words.removeprefix(f"{one.quantity}: "),
+            "in words": one.words.removeprefix(f"{one.quantity}: ").removesuffix(DOUBT),
             "distance": one.distance,
             **({} if one.error is None else {"by chance": one.error}),
             **({} if one.error is None else {"differs from": max(AMBER_FROM, least * one.error)}),
@@ -76,7 +78,8 @@ def show_source_check(ws: Workspace, run: Run, source: Source, *, scored: bool, 
         st.caption(
             f"Measured on {check.cutouts} cutouts and {check.training_cutouts} of the training part. A "
             f"quantity differs where its distance is at least {AMBER_FROM:g} spreads and at least "
-            f"{least:.1f} of its own sampling errors: a poorly measured one may lie farther off by chance."
+            f"{least:.1f} of its own sampling errors. What is as far off, but by fewer errors, may be so by "
+            "chance: so few cutouts cannot tell."
         )
         _show_least_alike(ws, run, source, check)
     if kept is not None:
@@ -106,6 +109,9 @@ def _columns(least: float) -> dict[str, Any]:
         "light": st.column_config.TextColumn(
             width=90, help="; ".join(f"{WORDS[light]}: {meaning}" for light, meaning in MEANINGS.items())
         ),
+        "in words": st.column_config.TextColumn(width=300),
+        "quantity": st.column_config.TextColumn(width=110),
+        "unit": st.column_config.TextColumn(width=60),
         "measured on": st.column_config.TextColumn(
             width=120,
             help="Lowest and highest median of the samples that the network was measured on.",
@@ -115,8 +121,8 @@ def _columns(least: float) -> dict[str, Any]:
         "distance": st.column_config.NumberColumn(
             width=70,
             format="%.2f",
-            help="Mean distance of five quantiles, in units of the spread in the training part: "
-            "amber from 0.5, red from 1.",
+            help="Mean distance of five quantiles, or of the middle three where these tell more, in units of "
+            "the spread in the training part: amber from 0.5, red from 1.",
         ),
         "differs from": st.column_config.NumberColumn(
             width=90,
@@ -143,11 +149,17 @@ def headline(check: SourceCheck, *, learned: int = 0) -> str:
     if check.light == "green":
         return "The source looks like the training part"
     worst = max((one.light for one in check.comparisons), key=list(MEANINGS).index)
+    if check.light == "grey" and worst == "green":
+        return f"Too few cutouts ({check.cutouts}) to tell whether it is like the training part"
     names = [one.quantity for one in check.comparisons if one.light == worst]
     if worst != check.light:
         what = "Unlike the training part, but much like what the network was measured on"
     else:
-        what = {"amber": "Somewhat unlike the training part", "red": "Unlike the training part"}[worst]
+        what = {
+            "grey": "Too few cutouts to tell whether it is like the training part",
+            "amber": "Somewhat unlike the training part",
+            "red": "Unlike the training part",
+        }[worst]
     return f"{what}: {first_of(names, 2)}"
 
 

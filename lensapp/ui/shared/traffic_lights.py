@@ -2,6 +2,7 @@
 
 LIGHTS = {
     "green": ":green[:material/check_circle:]",
+    "grey": ":gray[:material/help:]",
     "amber": ":orange[:material/warning:]",
     "red": ":red[:material/error:]",
 }
