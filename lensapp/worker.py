@@ -17,14 +17,22 @@ from typing import Any
 
 from lensapp import jobs
 from lensapp.core.acting import acting_as, this_program
-from lensapp.core.errors import DatabaseAway, JobCancelled, LensAppError, StorageError
+from lensapp.core.errors import (
+    BandMismatch,
+    DatabaseAway,
+    InvalidInput,
+    JobCancelled,
+    LensAppError,
+    NotFound,
+    StorageError,
+)
 from lensapp.core.logs import LOGGER, keep_log
 from lensapp.core.progress import Report, ignore_progress
 from lensapp.job_kinds import PARAMETERS, find_kind
 from lensapp.services.train.job_control import settle
 from lensapp.storage import queue
 from lensapp.storage.database import PATIENCE_SECONDS
-from lensapp.storage.records import Job
+from lensapp.storage.records import REFUSED, Job
 from lensapp.storage.workspace import Workspace
 
 LOG = logging.getLogger(f"{LOGGER}.worker")
@@ -148,7 +156,8 @@ def _outcome(workspace: Workspace, running: jobs.RunningJob) -> tuple[str, dict[
     except (JobCancelled, KeyboardInterrupt):
         return STATE_AFTER_COMMAND.get(running.should_stop() or "stop", "cancelled"), {}
     except LensAppError as error:
-        return "failed", {"error": str(error)}
+        in_vain = isinstance(error, InvalidInput | NotFound | BandMismatch)
+        return "failed", {"error": str(error)} | ({"result": {REFUSED: True}} if in_vain else {})
     except OSError as error:
         if error.errno not in (errno.ENOSPC, errno.EDQUOT):
             return _unforeseen(error)

@@ -148,6 +148,7 @@ def refuse_taken(ws: Workspace, *, name: str, spec: IngestSpec) -> None:
     """Raise InvalidInput unless `name` is free, or of an unfinished import with the same settings."""
     source = _find(ws, name)
     if source is None:
+        sources.check_free_name(ws.database, name)
         return
     if source.state == sources.READY:
         raise InvalidInput(f"There is a source {name!r} already. Choose an unused name.")

@@ -8,11 +8,12 @@ from typing import Literal, TypeVar
 from lensapp.core.errors import BandMismatch, NotFound
 from lensapp.core.once import once
 from lensapp.services.catalogue.usual_export import exported_after
-from lensapp.services.data.sources import HANDFUL, count_cutouts, ready_sources
-from lensapp.services.inspect.queues import is_fed_back
+from lensapp.services.data.sources import HANDFUL, count_cutouts, is_labelled, ready_sources
+from lensapp.services.inspect.queues import DISPUTED, is_fed_back
 from lensapp.services.inspect.vote_log import standing, voted_per_review, worked_on_last
 from lensapp.services.train.better_runs import best_of, better_run
 from lensapp.services.train.run_listing import studies_last
+from lensapp.services.train.runs import is_scored
 from lensapp.services.train.starter import is_starter
 from lensapp.storage import datasets, reviews, runs, sources
 from lensapp.storage.database import Database
@@ -65,6 +66,8 @@ def _chain(ws: Workspace, led_by: Kind, *pairs: tuple[str, str]) -> Chain:
     dataset = _named(datasets.get_dataset, database, selected.get("dataset"))
     run = _named(runs.get_run, database, selected.get("run"))
     review = _named(reviews.get_review, database, selected.get("review"))
+    if review is not None:
+        review = _disputes_of(ws, review) or review
     if led_by == "review" and review is not None:
         if source is not None and source.id != review.source_id:
             dataset = None
@@ -176,7 +179,7 @@ def _with_cutouts(
     versions = datasets.list_datasets(ws.database)
     own = next((one for one in versions if source.id in one.source_ids), None)
     if dataset is None and run is None and own is None:
-        run = _scored_by(ws, source)
+        run = _scored_by(ws, source) or _network_for(ws, source)
     if dataset is None and run is not None:
         dataset = _learned_from(ws, run)
     if dataset is not None and source.id not in dataset.source_ids:
@@ -202,6 +205,31 @@ def _scored_by(ws: Workspace, source: Source) -> Run | None:
     return next(iter(studies_last(ws, with_scores)), None)
 
 
+def _network_for(ws: Workspace, source: Source) -> Run | None:
+    """Return the network that a source without labels can be scored with: that of the newest version.
+
+    What lenses were painted on is none to be scored: its network is still to learn from them.
+    """
+    if is_labelled(ws, source) or any(sources.is_painted_on(one, source.name) for one in ready_sources(ws)):
+        return None
+    for version in datasets.list_datasets(ws.database):
+        run = trained_on(ws, version) if version.source_ids else None
+        if run is not None and run.state == "finished" and is_scored(ws, run) and reads(ws, run, source):
+            return run
+    return None
+
+
+def _disputes_of(ws: Workspace, review: Review) -> Review | None:
+    """Return the review whose disputed candidates another one shows again; None for any other.
+
+    Such a look is one aside, of the same round: its votes count with those of the review that it is of.
+    """
+    if not review.name.endswith(DISPUTED):
+        return None
+    whole = _named(reviews.get_review, ws.database, review.name.removesuffix(DISPUTED))
+    return whole if whole is not None and whole.source_id == review.source_id else None
+
+
 def _with_its_review(
     ws: Workspace, source: Source, run: Run | None, selected: Mapping[str, str]
 ) -> tuple[Run | None, Review | None]:
@@ -214,13 +242,18 @@ def _with_its_review(
     it is selected and there is no other; pages about reviews show it (see `chain_of`). One that holds
     votes of tables only is none of the round's as long as people grade another one here.
     """
-    own_reviews = [one for one in reviews.list_reviews(ws.database) if one.source_id == source.id]
+    own_reviews = [
+        one
+        for one in reviews.list_reviews(ws.database)
+        if one.source_id == source.id and _disputes_of(ws, one) is None
+    ]
     stands = standing(ws)
     cast_here = [one for one in own_reviews if not stands.only_imported(one)]
     if any(stands.voted.get(one.id) and is_fed_back(ws, one) for one in cast_here):
         own_reviews = cast_here
     of_source = worked_on_last(ws, own_reviews)
-    chosen = [one for one in of_source if one.name == selected.get("review")]
+    wanted = selected.get("review", "").removesuffix(DISPUTED)
+    chosen = [one for one in of_source if one.name in (selected.get("review"), wanted)]
     aside = [one for one in chosen if not is_fed_back(ws, one)]
     of_round = [one for one in chosen + of_source if is_fed_back(ws, one)]
     if run is not None and run.name == selected.get("run"):

@@ -207,7 +207,7 @@ def requeue_job(database: Database, job_id: int) -> bool:
         done = connection.execute(
             update(table)
             .where(table.c.id == job_id, table.c.state.in_(["paused", "failed", "cancelled"]))
-            .values(state="queued", command=None, error=None, traceback=None, finished_at=None)
+            .values(state="queued", command=None, error=None, traceback=None, finished_at=None, result=None)
         )
         return done.rowcount == 1
 

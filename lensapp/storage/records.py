@@ -172,6 +172,9 @@ class BlindTest:
     truth: dict[str, Any]
 
 
+REFUSED = "refused"  # in the result of a job that failed
+
+
 @dataclass(frozen=True)
 class Job:
     """A long task, its progress and its end."""
@@ -195,6 +198,11 @@ class Job:
     enqueued_by: str | None = None
     put_first_at: float | None = None
     silent_seconds: float | None = None  # since it was last heard of, by the database's clock
+
+    @property
+    def refused(self) -> bool:
+        """Whether it failed because what it was asked for cannot be done: tried again, it fails again."""
+        return self.state == "failed" and bool(self.result) and REFUSED in (self.result or {})
 
 
 @dataclass(frozen=True)

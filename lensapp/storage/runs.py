@@ -16,6 +16,7 @@ from lensapp.storage.database import Database
 from lensapp.storage.files import CROPPED, NORMALISATION, UNKNOWN_UNITS
 from lensapp.storage.queries import (
     change_row,
+    check_free,
     create_named,
     find_by_id,
     find_named,
@@ -49,6 +50,11 @@ def create_run(
         spec=spec,
         summary={},
     )
+
+
+def check_free_name(database: Database, name: str) -> None:
+    """Raise InvalidInput where no run can be called `name`: it is impossible, taken or in the trash."""
+    check_free(database, tables.runs, name, what="run")
 
 
 @once

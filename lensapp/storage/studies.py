@@ -10,6 +10,7 @@ from lensapp.storage import tables
 from lensapp.storage.database import Database
 from lensapp.storage.queries import (
     change_row,
+    check_free,
     create_named,
     find_named,
     matches,
@@ -36,6 +37,11 @@ def create_study(
         spec=spec,
         summary={},
     )
+
+
+def check_free_name(database: Database, name: str) -> None:
+    """Raise InvalidInput where no study can be called `name`: it is impossible, taken or in the trash."""
+    check_free(database, tables.studies, name, what="study")
 
 
 def get_study(database: Database, name: str) -> Study:

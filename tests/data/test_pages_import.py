@@ -9,10 +9,10 @@ from astropy.table import Table
 from PIL import Image
 from streamlit.testing.v1 import AppTest
 
-from lensapp import jobs
+from lensapp import jobs, worker
 from lensapp.core.data.ingest_spec import IngestSpec
 from lensapp.services.data.sources import make_dry_run
-from lensapp.storage import sources
+from lensapp.storage import queue, sources
 from lensapp.ui.data.import_sentence import parts_of
 from support.cutout_files import cutout, write_fits
 from support.pages_workspace import open_page
@@ -59,6 +59,36 @@ def test_confirming_queues_the_import_with_the_settings_of_the_dry_run(workspace
     job = jobs.active(workspace.database)[0]
     assert job.payload["name"] == "stack"
     assert job.payload["spec"]["bands"] == ["g", "r"]
+
+
+def test_a_name_that_is_not_possible_is_refused_where_it_is_typed_and_nothing_is_queued(workspace, tmp_path):
+    write_npy(tmp_path / "lenses.npy")
+    app = open_data()
+    app.text_input(key="import-path").input(str(tmp_path / "lenses.npy"))
+    app.text_input(key="import-bands").input("g,r")
+    next(button for button in app.button if button.label == "Dry run").click().run()
+    app.text_input(key=f"name-{tmp_path / 'lenses.npy'}").input("../bad name/é")
+    app.button(key="import-sure").click().run()
+    assert not app.exception
+    assert any("is not a possible name" in error.value for error in app.error)
+    assert app.button(key="import-sure").label.startswith("Import 6"), "the dry run stays"
+    assert jobs.active(workspace.database) == []
+
+
+def test_why_an_import_failed_stands_where_it_was_begun(workspace, tmp_path):
+    write_npy(tmp_path / "lenses.npy")
+    app = open_data()
+    app.text_input(key="import-path").input(str(tmp_path / "lenses.npy"))
+    app.text_input(key="import-bands").input("g,r")
+    next(button for button in app.button if button.label == "Dry run").click().run()
+    app.button(key="import-sure").click().run()
+    [job] = jobs.active(workspace.database)
+    (tmp_path / "lenses.npy").unlink()
+    worker.run_job(workspace, queue.claim_job(workspace.database, worker="here"))
+    app.run()
+    assert not app.exception
+    assert any("lenses.npy" in error.value for error in app.error)
+    assert f"import-failed-{job.id}-resume" not in {button.key for button in app.button}
 
 
 def test_a_form_begun_while_an_import_runs_stays_when_that_is_ready(workspace, tmp_path):

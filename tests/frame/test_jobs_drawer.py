@@ -143,6 +143,20 @@ def test_a_job_that_failed_is_tried_again_from_the_drawer(workspace):
     assert queue.get_job(workspace.database, job.id).state == "queued"
 
 
+def test_a_job_that_would_be_refused_again_is_not_offered_to_be_tried_again(workspace):
+    job = jobs.enqueue(
+        workspace.database, kind="score", title="Score nowhere", payload={"run": "first", "source": "nowhere"}
+    )
+    ended = worker.run_job(workspace, queue.claim_job(workspace.database, worker="here"))
+    assert (ended.state, ended.refused) == ("failed", True)
+    app = run_app("split")
+    app.button(key="jobs").click().run()
+    assert any("called 'first'" in box.label for box in app.expander)
+    assert f"drawer-retry-{job.id}" not in {button.key for button in app.button}
+    assert jobs.resume(workspace.database, job.id), "a command can, once what was asked for is there"
+    assert not queue.get_job(workspace.database, job.id).refused
+
+
 @pytest.mark.parametrize(
     ("shown_as", "by_now", "pressed", "told"),
     [

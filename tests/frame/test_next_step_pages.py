@@ -12,10 +12,11 @@ from lensapp.core.catalogue.query import CatalogueQuery
 from lensapp.core.split.splits import SplitSpec
 from lensapp.services.catalogue.export import export
 from lensapp.services.catalogue.feedback import feed_back
+from lensapp.services.inspect.queues import review_of_cutouts
 from lensapp.services.next_step import NextStep, Round, round_of
 from lensapp.services.round_stages import STAGES, RoundStage
 from lensapp.services.split.datasets import freeze_split
-from lensapp.storage import runs, tables
+from lensapp.storage import reviews, runs, tables
 from lensapp.storage.workspace import Workspace
 from lensapp.ui.shared.page_head import is_full
 from support import pages_workspace as rooms
@@ -207,3 +208,43 @@ def test_grades_that_were_fed_back_lead_to_training_and_no_longer_to_the_rest_of
     feed_back(ws, dataset_name="sky-v1", review_names=["round-1"], rules=FeedbackRules(), name="sky-v2")
     step = stands(ws, dataset="sky-v2", run="first", review="round-1").next_step
     assert (step.label, step.done_on) == ("Train on sky-v2", "catalogue")
+
+
+def test_a_review_of_the_disputed_is_a_look_aside_of_the_same_round(ws):
+    source = rooms.add_survey(ws)
+    run = rooms.add_run(ws, rooms.add_dataset(ws, source, label_from="someone"), "first")
+    rooms.add_scores(ws, run, source)
+    rooms.add_votes(ws, run, source)
+    [review] = reviews.list_reviews(ws.database)
+    export(ws, CatalogueQuery(of=("sky",)), out=ws.folder / "sky.csv")
+    before = round_of(ws, {}, [])
+    ids = reviews.queue_of(ws.database, review.id).tolist()
+    aside = review_of_cutouts(
+        ws, name=f"{review.name}-disputed", cutout_ids=ids[:5], run_name="first", feeds_back=True
+    )
+    for kind, selected in (("source", {}), ("source", {"review": aside.name}), ("run", {"run": "first"}),
+                           ("review", {"review": aside.name})):  # fmt: skip
+        after = round_of(ws, selected, [], led_by=kind)
+        assert [(one.name, one.done, one.count, one.of) for one in after.stages] == [
+            (one.name, one.done, one.count, one.of) for one in before.stages
+        ], (kind, selected)
+        assert after.next_step.label == before.next_step.label
+
+
+def test_cutouts_without_labels_are_to_be_scored_by_a_network_that_reads_them_on_every_page(ws):
+    learned = rooms.add_survey(ws, "painted1")
+    dataset = rooms.add_dataset(ws, learned, "painted1-v1")
+    run = rooms.add_run(ws, dataset, "first")
+    rooms.add_evaluation(ws, run, dataset)
+    rooms.add_survey(ws, "cands", labelled=False)
+    add_source(ws, "other", bands=("J", "H"), labelled=False, count=6)
+    told = {
+        (stands.next_step.label, *(stage.done for stage in stands.stages[:3]))
+        for stands in (
+            round_of(ws, {"source": "cands"}, []),
+            round_of(ws, {"source": "cands", "run": "first"}, [], led_by="run"),
+            round_of(ws, {"source": "cands", "dataset": "painted1-v1"}, [], led_by="dataset"),
+        )
+    }
+    assert told == {("Score cands", True, True, True)}
+    assert round_of(ws, {"source": "other"}, []).next_step.label == "Inspect other"

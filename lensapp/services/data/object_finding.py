@@ -192,6 +192,8 @@ def _refuse_taken(ws: Workspace, name: str, source_name: str, spec: FindObjectsS
         same = source.kind == KIND and source.spec["source"] == source_name and spec.is_saved_as(asked)
         if source.state == sources.READY or not same:
             raise name_taken(name)
+        return
+    sources.check_free_name(ws.database, name)
 
 
 def _create_anew(ws: Workspace, name: str, fields: Fields, spec: FindObjectsSpec, *, slots: int) -> Source:

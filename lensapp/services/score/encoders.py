@@ -53,7 +53,7 @@ def start_encoder_import(ws: Workspace, *, file: Path, name: str, spec: EncoderS
     """
     check_readable(file)
     require_file(file)
-    _require_free(ws, name)
+    runs.check_free_name(ws.database, name)
     payload: EncoderPayload = {"name": name, "file": str(file.resolve()), "spec": spec.saved()}
     return jobs.enqueue(ws.database, kind="encoder", title=f"Import the encoder {name}", payload=payload)
 
@@ -79,7 +79,7 @@ def start_embeddings_import(
     for one in (file, *([ids_file] if ids_file else [])):
         check_readable(one)
         require_file(one)
-    _require_free(ws, name)
+    runs.check_free_name(ws.database, name)
     payload: EmbeddingsPayload = {
         "name": name,
         "file": str(file.resolve()),
@@ -122,8 +122,3 @@ def start_head(
         payload: RunPayload = {"run": run.name}
         title = f"Train the head {run.name} on {dataset.name}"
         return run, jobs.enqueue(ws.database, kind="head", title=title, payload=payload, once=True)
-
-
-def _require_free(ws: Workspace, name: str) -> None:
-    if not name or name in {run.name for run in runs.list_runs(ws.database)}:
-        raise InvalidInput(f"{name!r} is taken or empty. Give the encoder another name.")

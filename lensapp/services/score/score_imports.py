@@ -139,11 +139,7 @@ def start_score_import(
                 "Choose a version that has some, or leave --dataset out."
             )
     names = run_names(spec.scores, name=name, file=file)
-    saved = {run.name: run for run in runs.list_runs(ws.database)}
-    for one in names:
-        held = saved.get(one)
-        if held is not None and (held.model != MODEL or held.state == "finished"):
-            raise InvalidInput(f"There is a run called {one!r} already. Choose another with --name.")
+    _refuse_taken(ws, names)
     payload: ScoreTablePayload = {
         "file": str(file.resolve()),
         "source": source.name,
@@ -153,6 +149,17 @@ def start_score_import(
     }
     title = f"Import scores of {source.name} from {file.name}"
     return jobs.enqueue(ws.database, kind="import-scores", title=title, payload=payload, once=True)
+
+
+def _refuse_taken(ws: Workspace, names: Sequence[str]) -> None:
+    """Refuse names that no run can have, or that another than an unfinished import has."""
+    saved = {run.name: run for run in runs.list_runs(ws.database)}
+    for one in names:
+        held = saved.get(one)
+        if held is not None and (held.model != MODEL or held.state == "finished"):
+            raise InvalidInput(f"There is a run called {one!r} already. Choose another with --name.")
+        if held is None:
+            runs.check_free_name(ws.database, one)
 
 
 def usual_dataset(ws: Workspace, source_name: str) -> str | None:

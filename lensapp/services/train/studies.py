@@ -1,7 +1,7 @@
 """Start, steer and follow cross-validations and searches of hyper-parameters."""
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -109,7 +109,7 @@ def start_kfold(
     check_start(ws, dataset, spec.training)
     name = name or suggest_study_name(ws, "kfold")
     run_names = [f"{name}-fold{number}" for number in range(1, spec.folds + 1)]
-    _require_free(ws, run_names)
+    _require_free(ws, name, run_names)
     title = f"Cross-validate {spec.training.network} on {dataset.name}, {spec.folds} folds"
     with ws.database.whole():
         study = studies.create_study(
@@ -140,7 +140,7 @@ def start_search(
     check_start(ws, dataset, spec.training)
     check_space(spec)
     name = name or suggest_study_name(ws, "search")
-    _require_free(ws, [f"{name}-trial{number}" for number in range(1, spec.trials + 1)])
+    _require_free(ws, name, [f"{name}-trial{number}" for number in range(1, spec.trials + 1)])
     title = f"Search settings of {spec.training.network} on {dataset.name}, {spec.trials} trials"
     with ws.database.whole():
         study = studies.create_study(
@@ -194,13 +194,17 @@ def suggest_study_name(ws: Workspace, kind: StudyKind) -> str:
     return numbered_name(kind, {study.name for study in studies.list_studies(ws.database)})
 
 
-def _require_free(ws: Workspace, names: Iterable[str]) -> None:
+def _require_free(ws: Workspace, study_name: str, names: Sequence[str]) -> None:
+    """Refuse a name that no study can have, or that none of its runs can have, before anything is made."""
+    studies.check_free_name(ws.database, study_name)
     taken = {run.name for run in runs.list_runs(ws.database)} & set(names)
     if taken:
         raise InvalidInput(
             f"The study needs a run called {min(taken)}, which exists already. Choose another name for the "
             "study."
         )
+    for name in names:
+        runs.check_free_name(ws.database, name)
 
 
 def require_unseen(ws: Workspace, dataset: Dataset, recipe: TrainingSpec) -> None:

@@ -18,7 +18,7 @@ from lensapp.services.data.sources import (
     start_import,
     unfinished_imports,
 )
-from lensapp.services.train.job_control import active_jobs
+from lensapp.services.train.job_control import active_jobs, latest_job
 from lensapp.storage.records import Source
 from lensapp.ui.data.import_choice import choose_path, take_upload
 from lensapp.ui.data.import_columns import choose_columns, readable_labels
@@ -26,7 +26,7 @@ from lensapp.ui.data.import_sentence import TILE_FIELDS, is_typed, show_sentence
 from lensapp.ui.data.quality_view import rejection_summary, rejection_table
 from lensapp.ui.shared.address import put
 from lensapp.ui.shared.forms import spec_fields, validated
-from lensapp.ui.shared.job_controls import live_jobs
+from lensapp.ui.shared.job_controls import job_progress, live_jobs
 from lensapp.ui.shared.markup import plain
 from lensapp.ui.shared.page_words import fields_named, in_page_words
 from lensapp.ui.shared.pictures import sheet
@@ -106,8 +106,7 @@ def show_import() -> None:
     with st.container():  # also where it holds nothing: the form below keeps its place, and what is typed
         _finish_attempt()
         live_jobs("ingest")
-        for source in unfinished_imports(get_workspace()):
-            _show_unfinished(source)
+        _show_what_ended()
     if _own_under_way() and not st.session_state.get(ANOTHER):
         st.caption("The new source is shown here as soon as it is ready.")
         st.button("Import another set", key="import-another", icon=":material/add:", on_click=_begin_another)
@@ -169,6 +168,16 @@ def _own_under_way() -> bool:
         job.kind == "ingest" and selection_of(job.kind, job.payload).get("source") == awaited
         for job in active_jobs(get_workspace())
     )
+
+
+def _show_what_ended() -> None:
+    """Say why the import that was confirmed here last has failed, where it has, and which are unfinished."""
+    name = awaited_source()
+    job = None if name is None else latest_job(get_workspace(), "ingest", name=name)
+    if job is not None and job.state == "failed":
+        job_progress(job, key="import-failed")
+    for source in unfinished_imports(get_workspace()):
+        _show_unfinished(source)
 
 
 def _begin_another() -> None:

@@ -101,9 +101,10 @@ def _show_audit(source: Source, pair: Mapping[str, str], kinds: Mapping[str, str
     """Show what an audit of two sources found, or what one would give, and the form that starts it."""
     ws = get_workspace()
     job = job_control.latest_job(ws, "realism", **pair)
-    known = job is not None and bool(job.result)
-    if job is not None and job.result:
-        show_result(job.result, kinds)
+    result = job.result if job is not None and job.state == "done" else None
+    known = bool(result)
+    if result:
+        show_result(result, kinds)
     folded = "Audit again" if known else "Audit all the same"
     with st.expander(folded, icon=":material/compare:") if known or in_vain else nullcontext():
         spec = _ask_spec(f"realism-{source.id}", label=labels_worth_comparing(ws, **pair))

@@ -173,7 +173,14 @@ def _show_buttons(job: Job, live: Sequence[Job], *, key: str) -> None:
     buttons: tuple[tuple[bool, str, str, Callable[..., None], bool, str | None], ...] = (
         (job.state == "running" and pausable, "Pause", "pause", pause, bool(job.command), None),
         (job in waiting[1:], "Run first", "vertical_align_top", first, False, up),
-        (job.state in ("paused", "failed", "cancelled"), "Resume", "play_arrow", resume, False, None),
+        (
+            job.state in ("paused", "failed", "cancelled") and not job.refused,
+            "Resume",
+            "play_arrow",
+            resume,
+            False,
+            None,
+        ),
         (job.state in WAITING_STATES, "Stop", "stop", stop, job.command == "stop", None),
     )
     for allowed, label, icon, action, disabled, help_text in buttons:

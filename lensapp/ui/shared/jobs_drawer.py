@@ -98,7 +98,7 @@ def _show_ended(job: Job) -> None:
                 if pressed:
                     close_drawer()
                     go(JOB_KINDS[job.kind].page, view=None, **selection_of(job.kind, job.payload))
-            elif may("work"):
+            elif may("work") and not job.refused:
                 st.button(
                     "Retry" if job.state == "failed" else "Resume",
                     key=f"drawer-retry-{job.id}",
