@@ -269,6 +269,7 @@ def load_catalogue(
     ra_column: str | None = None,
     dec_column: str | None = None,
     needs_ids: bool = False,
+    needs_names: bool = True,
     keep: Keep | None = None,
 ) -> Catalogue:
     """Read a catalogue and find its columns by their usual names.
@@ -288,6 +289,8 @@ def load_catalogue(
         What some values of the label column mean; see `parse_labels`.
     needs_ids
         Whether candidates shall be joined by ID or file: positions alone will not do.
+    needs_names
+        Whether it needs IDs or files where it has no positions; else the caller says what is missing.
     keep
         Which rows are kept of what is read by batches, by their IDs, files and positions; default: all.
 
@@ -313,7 +316,7 @@ def load_catalogue(
     )
     catalogue.warnings += left_out
     has_names = "id" in catalogue.meanings or "file" in catalogue.meanings
-    if not has_names and (needs_ids or not catalogue.position_columns):
+    if needs_names and not has_names and (needs_ids or not catalogue.position_columns):
         raise InvalidInput(
             f"{path.name} has no columns for IDs (object_id, id …){'' if needs_ids else ','} or files"
             f"{'' if needs_ids else ' or positions (ra, dec)'}, only {', '.join([*table.columns][:12])}. "

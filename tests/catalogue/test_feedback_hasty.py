@@ -19,6 +19,7 @@ from lensapp.services.split import datasets as dataset_service
 from lensapp.storage import reviews
 from lensapp.storage.records import Review, Source
 from lensapp.storage.workspace import Workspace
+from lensapp.ui.catalogue.feedback_plan import stays_out
 from support.pages_workspace import open_page
 from support.small_surveys import add_review, add_source, ids_of
 
@@ -101,6 +102,20 @@ def test_a_first_version_tells_and_refuses_too(ws: Workspace) -> None:
     assert "40 of the 40 votes behind these labels took less than 0.5 s each, by bob" in made.spec["hasty"]
     with pytest.raises(InvalidInput, match="no vote to feed back in look but hasty ones"):
         freeze_votes(ws, review_names=["look"], rules=CAREFUL)
+
+
+def test_candidates_with_hasty_votes_alone_are_told_from_those_without_a_vote(
+    ws: Workspace, field: Source
+) -> None:
+    """Of 20 candidates ann graded four at leisure, bob three others too fast; nobody looked at 13."""
+    graded(ws, field)
+    plan = plan_feedback(ws, dataset_name="sky-v1", review_names=["look"], rules=CAREFUL)
+    assert (plan.only_hasty, plan.ungraded) == (3, 13)
+    rows = {row["reason"]: row for row in stays_out(plan)}
+    assert (rows["only hasty votes"]["candidates"], rows["no vote"]["candidates"]) == (3, 13)
+    assert "Count hasty votes" in str(rows["only hasty votes"]["what to do"])
+    counting = plan_feedback(ws, dataset_name="sky-v1", review_names=["look"], rules=RULES)
+    assert (counting.only_hasty, counting.ungraded) == (0, 13)
 
 
 def test_the_command_tells_of_them_and_leaves_them_out(folder: Path, capsys: Any) -> None:

@@ -78,7 +78,8 @@ def test_a_corrected_table_of_known_lenses_is_taken_and_its_warnings_are_shown(w
         kept = kept_known_lenses(ws)
         assert kept is not None
         assert kept.ra_deg.tolist() == places
-    assert any("known.csv; 1 row without position" in text.value for text in page.caption)
+    told = "2 known lenses of known.csv, which has 3 rows: 1 without a position."
+    assert told in [text.value for text in page.caption]
     assert any("1 of 3 rows" in warning.value for warning in page.warning)
 
 

@@ -224,6 +224,24 @@ def test_a_lens_that_stands_twice_in_a_table_counts_once_and_keeps_both_position
     assert separation[0] == pytest.approx(0.2, abs=1e-3)
 
 
+def test_a_table_without_names_is_matched_and_its_rows_are_numbered(tmp_path: Path) -> None:
+    path = tmp_path / "places.csv"
+    path.write_text("ra,dec\n10.0,0.0\n,\n10.06,0.0\n", "utf-8")
+    known = load_known_lenses(path)
+    assert (known.names, known.without_position) == (("row 1", "row 3"), 1)
+    path.write_text("c1,c2\n10.0,0.0\n", "utf-8")
+    with pytest.raises(InvalidInput, match=r"Its columns are c1, c2\. Name those of the positions") as error:
+        load_known_lenses(path)
+    assert "ID" not in str(error.value), "matched by position alone"
+    assert len(load_known_lenses(path, ra_column="c1", dec_column="c2")) == 1
+
+
+def test_rows_of_a_table_that_are_no_lens_are_counted_by_reason(listed: Path) -> None:
+    """Of A, B, B again, C and D, three are confident; all stand alone then."""
+    known = load_known_lenses(listed, grades=["confident"])
+    assert (len(known), known.filtered_out, known.duplicates) == (3, 2, 0)
+
+
 def test_known_lenses_are_taken_by_grade_type_and_reference(listed: Path) -> None:
     for filters, names in (
         ({"grades": ["confident"]}, ("A", "B again", "C")),

@@ -97,7 +97,7 @@ def test_the_team_is_measured_and_its_disputes_become_a_review(ws: Workspace) ->
     assert "near misses lift α above κ" in said
     [said] = [text.value for text in page.markdown if text.value.startswith("**ada and bob ")]
     # α by hand: 1 − 250/(22 500/19) = 0.79, differences being 25 (C, X), 56.25 (A, C) and 156.25 (A, X)
-    assert said.startswith("**ada and bob mostly agree**: the same grade on 5 of 10 candidates, never lens")
+    assert said.startswith("**ada and bob mostly agree**: the same grade on 5 of 10 candidates; they never")
     assert "look at the 5 graded differently" in said
     page.segmented_control(key="team-method").set_value("swap").run()
     assert {"probability", "grade", "state"} <= {*page.dataframe[1].value}

@@ -171,7 +171,9 @@ class FeedbackPlan:
     held_origins
         Where the labels of all members that were graded come from, of the test part as well.
     ungraded
-        Candidates of the reviews without a vote that counts: ignored.
+        Candidates of the reviews without a vote: ignored.
+    only_hasty
+        Candidates whose votes were all given too fast, where these do not count: ignored.
     counts
         Part -> label -> number in the new version.
     members
@@ -195,6 +197,7 @@ class FeedbackPlan:
     kept_origins: dict[str, int]
     held_origins: dict[str, int]
     ungraded: int
+    only_hasty: int
     counts: Counts
     members: list[dict[str, Any]]
     inspectors: dict[str, int]
@@ -251,6 +254,9 @@ def plan_feedback(
     part_of = {row["cutout_id"]: row["part"] for row in rows}
     labelled = np.isin(outcome, (feedback_rules.ADDED, feedback_rules.RELABELLED))
     parts = np.array([part_of.get(key, "") for key in consensus.cutout_id.tolist()], object)
+    without = np.setdiff1d(candidates_of(ws, graded.reviews), consensus.cutout_id)
+    too_fast = [] if rules.count_hasty else [vote.cutout_id for vote in graded.hasty.votes]
+    only_hasty = int(np.isin(without, too_fast).sum())
     return FeedbackPlan(
         parent=parent,
         reviews=graded.review_names,
@@ -262,7 +268,8 @@ def plan_feedback(
         replaced_origins=_origins(members, changed_row),
         kept_origins=_origins(members, member_row[outcome == feedback_rules.KEPT]),
         held_origins=_origins(members, member_row[member_row >= 0]),
-        ungraded=len(np.setdiff1d(candidates_of(ws, graded.reviews), consensus.cutout_id)),
+        ungraded=len(without) - only_hasty,
+        only_hasty=only_hasty,
         counts=count_parts(*(np.array([row[name] for row in rows], object) for name in ("part", "label"))),
         members=rows,
         inspectors=graded.inspectors,

@@ -85,9 +85,9 @@ class KnownLenses:
     each other have the name of the first, and `duplicates` counts the others. All their positions match.
 
     `file` is the name of the table they come from, `table` how it is read again; `without_position` counts
-    the rows left out. `offered` counts the values of grade, type and reference in the whole table. Where the
-    table has a column of match radii, `radius_arcsec` holds them, NaN for the usual radius. `warnings` say
-    what the user should know about the table.
+    the rows left out for that, `filtered_out` those that do not pass the filters. `offered` counts the values
+    of grade, type and reference in the whole table. Where the table has a column of match radii,
+    `radius_arcsec` holds them, NaN for the usual radius. `warnings` say what the user should know about it.
     """
 
     table: KnownTable
@@ -98,6 +98,7 @@ class KnownLenses:
     radius_arcsec: NDArray[np.float64] | None = None
     warnings: tuple[str, ...] = ()
     duplicates: int = 0
+    filtered_out: int = 0
     offered: dict[str, dict[str, int]] = field(default_factory=dict)
 
     @property
@@ -142,7 +143,7 @@ def read_known_lenses(
     InvalidInput
         When the file cannot be read, has no positions, a radius is out of range, or nothing passes a filter.
     """
-    load = partial(load_catalogue, ra_column=ra_column, dec_column=dec_column)
+    load = partial(load_catalogue, ra_column=ra_column, dec_column=dec_column, needs_names=False)
     table = isolated(load, Path(path))
     positioned = np.flatnonzero(np.isfinite(table.ra_deg) & np.isfinite(table.dec_deg))
     if not positioned.size:
@@ -167,6 +168,7 @@ def read_known_lenses(
             without_position=len(table) - len(positioned),
             radius_arcsec=radii,
             warnings=table.warnings,
+            filtered_out=len(positioned) - len(rows),
             offered=_offered(columns),
         )
     )
@@ -307,6 +309,7 @@ def load_known_lenses(
             ra[rows],
             dec[rows],
             int(np.count_nonzero(~positioned)),
+            filtered_out=int(np.count_nonzero(positioned)) - len(rows),
             offered=_offered(columns),
         )
     )

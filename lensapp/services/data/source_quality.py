@@ -130,25 +130,40 @@ class CutoutNoise:
     relative: NDArray[np.float64]
     depth_mag_arcsec2: NDArray[np.float64] | None
 
-    def noisiest(self, most: int) -> tuple[NDArray[np.int64], int]:
-        """Return which are noisiest in any band, the worst first, and how many of all stand out.
+    def outstanding(self) -> tuple[NDArray[np.int64], int, int]:
+        """Return which stand out in any band, the farthest first, and how many are shallower and deeper.
 
-        These are noisier than the cutouts differ among each other, and by a fifth at least.
+        Their noise differs from the usual by more than that of the cutouts does among each other, and by a
+        fifth at least.
         """
-        worst, standing_out = self.worst, int(np.count_nonzero(noise_outliers(self.relative)))
-        order = np.argsort(-worst, kind="stable")[:most]
-        return np.asarray(order[worst[order] > 0], np.int64), standing_out
+        with np.errstate(divide="ignore"):
+            found = noise_outliers(self.relative) | noise_outliers(1 / self.relative)
+        rows = np.flatnonzero(found)
+        off = self.off[rows]
+        order = np.argsort(-np.abs(off), kind="stable")
+        return rows[order], int((off > 0).sum()), int((off < 0).sum())
 
     def extremes(self, of_each: int) -> NDArray[np.int64]:
-        """Return the deepest and then the shallowest, each where it is noisiest, in the order of noise."""
-        order = np.argsort(self.worst, kind="stable")
-        known = np.asarray(order[self.worst[order] > 0], np.int64)
+        """Return the deepest and then the shallowest, by the band where each is farthest from the usual."""
+        order = np.argsort(self.off, kind="stable")
+        known = np.asarray(order[np.isfinite(self.off[order])], np.int64)
         return known if len(known) <= 2 * of_each else np.concatenate([known[:of_each], known[-of_each:]])
 
     @property
-    def worst(self) -> NDArray[np.float64]:
-        """Noise of each cutout in the band where it is noisiest for that band; 0 where none is known."""
-        return np.asarray(np.nan_to_num(self.relative, nan=0.0).max(1))
+    def farthest(self) -> NDArray[np.int64]:
+        """The band, by its place, in which the noise of each cutout is farthest from the usual, by ratio."""
+        return np.asarray(np.argmax(np.abs(np.nan_to_num(self._logs)), axis=1), np.int64)
+
+    @property
+    def off(self) -> NDArray[np.float64]:
+        """How far each is there: the logarithm of the ratio; NaN where no noise is known."""
+        logs = self._logs
+        there = np.nan_to_num(logs[np.arange(len(logs)), self.farthest])
+        return np.where(np.isnan(logs).all(axis=1), np.nan, there)
+
+    @property
+    def _logs(self) -> NDArray[np.float64]:
+        return np.log(np.where(self.relative > 0, self.relative, np.nan))
 
 
 def noise_of_cutouts(ws: Workspace, source: Source) -> CutoutNoise | None:

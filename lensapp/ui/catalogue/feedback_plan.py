@@ -24,6 +24,7 @@ from lensapp.ui.shared.widgets import counted, heading, number, text_table
 
 ORIGIN_WORDS = {"demo": "the demo's truth", "import": "the imported catalogue"}
 UNGRADED = "no vote"
+ONLY_HASTY = "only hasty votes"
 ONE_LINE = 9  # letters of grades that leave room for the label beside them, below pictures as small as usual
 STAYS = "Nothing to do: networks of all versions are measured on the same."
 REMEDIES = {
@@ -39,6 +40,7 @@ REMEDIES = {
     feedback_rules.OBJECT_IN_SECOND_TEST: STAYS,
     feedback_rules.BETWEEN_PARTS: "Leave them out, or split anew with a smaller radius of groups.",
     UNGRADED: "Grade them in Inspect.",
+    ONLY_HASTY: "Grade them anew, at leisure, or switch “Count hasty votes” on.",
 }
 
 
@@ -134,6 +136,8 @@ def stays_out(plan: FeedbackPlan) -> list[dict[str, str | int]]:
     counts = {name: count for name, count in plan.outcomes.items() if name not in (ADDED, RELABELLED)}
     if plan.ungraded:
         counts[UNGRADED] = plan.ungraded
+    if plan.only_hasty:
+        counts[ONLY_HASTY] = plan.only_hasty
     return [
         {"reason": reason, "candidates": count, "what to do": REMEDIES.get(reason, "–")}
         for reason, count in sorted(counts.items(), key=lambda one: -one[1])

@@ -7,6 +7,7 @@ import streamlit as st
 from lensapp.services.data.known_lenses import (
     DEFAULT_RADIUS_ARCSEC,
     FILTER_COLUMNS,
+    SAME_LENS_ARCSEC,
     KnownLenses,
     filter_kept_lenses,
     keep_known_lenses,
@@ -35,6 +36,7 @@ def known_lenses_popover() -> tuple[KnownLenses | None, float]:
     before = kept_known_lenses(ws)
     matched = will_hold(LEFT_OUT, switch(), default=True, key=MATCHED)
     with st.popover(_label(before, matched=matched), icon=":material/my_location:"):
+        described = st.container()  # what is kept stands first, whatever was uploaded in this browser
         _take_table()
         radius = number_within(
             "Radius (arcsec)", 0.1, 60.0, step=0.5,
@@ -49,7 +51,8 @@ def known_lenses_popover() -> tuple[KnownLenses | None, float]:
                 **kept(LEFT_OUT, switch(), default=True, key=MATCHED),
             )
             known = _choose_filters(known)
-            _describe(known)
+            with described:
+                _describe(known)
     if _size(known) != _size(before):
         st.rerun()  # the label was written before
     return known if matched else None, radius
@@ -131,10 +134,18 @@ def _note_filtered() -> None:
 
 def _describe(known: KnownLenses) -> None:
     """Say how many lenses a table holds, and what is to be known of it."""
-    left_out = (
-        f"; {counted(known.without_position, 'row')} without position" if known.without_position else ""
-    )
-    twice = f"; {counted(known.duplicates, 'further row')} of the same" if known.duplicates else ""
-    st.caption(f"{counted(len(known), 'known lens')} of {plain(known.file)}{twice}{left_out}.")
+    st.caption(f"{counted(len(known), 'known lens')} of {plain(known.file)}{_of_rows(known)}.")
     for warning in known.warnings:
         st.warning(plain(in_page_words(warning)), icon=":material/warning:")
+
+
+def _of_rows(known: KnownLenses) -> str:
+    """Return what became of the rows of a table that are no lenses of their own, empty where each is one."""
+    others = {
+        "without a position": known.without_position,
+        f"within {SAME_LENS_ARCSEC:g}″ of an earlier row, the same lens": known.duplicates,
+        "left out by the filters": known.filtered_out,
+    }
+    told = [f"{number(count)} {words}" for words, count in others.items() if count]
+    rows = counted(len(known) + sum(others.values()), "row")
+    return f", which has {rows}: {'; '.join(told)}" if told else ""

@@ -1,4 +1,4 @@
-"""How deep single cutouts of a source are, per band, and which are noisiest."""
+"""How deep single cutouts of a source are, per band, and which stand out."""
 
 from typing import Any
 
@@ -8,9 +8,10 @@ import streamlit as st
 
 from lensapp.services.data.pictures import cutouts_by_id
 from lensapp.services.data.source_quality import CutoutNoise, noise_of_cutouts
-from lensapp.storage.records import Cutout, Source
+from lensapp.storage.records import Source
 from lensapp.ui.gallery.contact_sheet import contact_sheet
 from lensapp.ui.shared import figures
+from lensapp.ui.shared.markup import plain
 from lensapp.ui.shared.pictures import describe_cutout
 from lensapp.ui.shared.state import get_workspace
 from lensapp.ui.shared.widgets import counted, heading, number
@@ -28,7 +29,7 @@ def show_depths(source: Source) -> None:
         return
     left, right = st.columns([4, 5], gap="medium")
     with left:
-        _show_noisiest(source, found)
+        _show_farthest(source, found)
     with right:
         _show_spread(source, found)
 
@@ -72,31 +73,38 @@ def _show_spread(source: Source, found: CutoutNoise) -> None:
     )
 
 
-def _show_noisiest(source: Source, found: CutoutNoise) -> None:
-    ws, (rows, standing_out) = get_workspace(), found.noisiest(MOST_SHOWN)
-    heading("Noisiest cutouts" if standing_out else "The deepest and the shallowest cutouts")
-    if standing_out:
-        told = f"{counted(standing_out, 'cutout')} of the sample {'stand' if standing_out > 1 else 'stands'}"
-        st.caption(f"{told} out from the others of its band.")
-        rows = rows[:standing_out]
+def _show_farthest(source: Source, found: CutoutNoise) -> None:
+    ws, (rows, shallower, deeper) = get_workspace(), found.outstanding()
+    if len(rows):
+        heading("Cutouts of unusual depth")
+        counts = {"shallower": shallower, "deeper": deeper}
+        told = " and ".join(f"{number(count)} {words}" for words, count in counts.items() if count)
+        stand = "stand" if len(rows) > 1 else "stands"
+        said = f"{counted(len(rows), 'cutout')} of the sample {stand} out: {told}."
+        rows = rows[:MOST_SHOWN]
     else:
-        st.caption("None of the sample stands out from the others of its band.")
+        heading("The deepest and the shallowest cutouts")
+        said = "None of the sample stands out from the others of its band."
         rows = found.extremes(MOST_SHOWN // 2)
+    st.caption(
+        f"{said} Below each the noise of a pixel over its median in {plain(source.name)}, in the band where "
+        "it is farthest from that."
+    )
     cutouts = cutouts_by_id(ws, found.cutout_ids[rows].tolist())
-    by_id = dict(zip(found.cutout_ids.tolist(), found.relative, strict=True))
+    chosen = zip(found.cutout_ids[rows].tolist(), rows.tolist(), strict=True)
+    words = {key: _in_words(source, found, row) for key, row in chosen}
     contact_sheet(
         ws,
         cutouts,
         key="noisiest",
-        captions=[f"{one.candidate_id}\n{_in_words(source, one, by_id)}" for one in cutouts],
+        captions=[f"{one.candidate_id}\n{words[one.id]}" for one in cutouts],
         hints=[describe_cutout(one) for one in cutouts],
         colours=figures.label_colours(one.label for one in cutouts),
         smallest=SMALLEST,
     )
 
 
-def _in_words(source: Source, cutout: Cutout, by_id: dict[int, Any]) -> str:
-    """Return in which band a cutout is noisiest, and how much so."""
-    relative = np.nan_to_num(by_id[cutout.id])
-    worst = int(np.argmax(relative))
-    return f"{source.bands[worst]}: {number(float(relative[worst]), digits=2)} × the usual"
+def _in_words(source: Source, found: CutoutNoise, row: int) -> str:
+    """Return in which band the noise of a cutout is farthest from the usual, and how far."""
+    band = int(found.farthest[row])
+    return f"{source.bands[band]}: noise × {number(float(found.relative[row, band]), digits=2)}"

@@ -33,7 +33,9 @@ def agreement_in_a_sentence(team: Team) -> str:
         return "**No candidate has two votes yet**: how far inspectors agree is not known."
     same = f"the same grade on {number(shared.same_grade)} of {counted(shared.candidates, 'candidate')}"
     split = (
-        f"lens against non-lens on {number(shared.split)}" if shared.split else "never lens against non-lens"
+        f"they differ on lens or not on {number(shared.split)}"
+        if shared.split
+        else "they never differ on lens or not"
     )
     if math.isnan(team.alpha.value):
         return f"**{_who(team)} gave one grade throughout**: of agreement beyond chance that says nothing."
@@ -52,7 +54,7 @@ def agreement_in_a_sentence(team: Team) -> str:
     doubt = ""
     if team.alpha.high - team.alpha.low > WIDE_INTERVAL:
         doubt = " So few candidates leave it uncertain."
-    return f"**{_who(team)} {how_well}**: {same}, {split}. {meaning}{doubt}"
+    return f"**{_who(team)} {how_well}**: {same}; {split}. {meaning}{doubt}"
 
 
 def _who(team: Team) -> str:
