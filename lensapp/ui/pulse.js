@@ -5,6 +5,7 @@ const IDLE = 5_000; // ms between two questions
 const AWAY = 2_000; // … while nobody answers
 const PATIENCE = 8_000; // ms for an answer
 const TRIES = 2; // without an answer, before it is said
+const LONGEST = 12_000; // ms that a notice stays, on whatever page
 const LOG_IN = 401; // the session has ended, as the page that answers a reload says
 const WORDS =
   'The server of this app does not answer. What you see stays, and this page goes on by itself as soon as '
@@ -40,6 +41,21 @@ function tell(away) {
   document.body.append(notice);
 }
 
+/** @type {Map<string, number>} */
+let firstSeen = new Map(); // words of the notices that are shown, and since when
+
+/** End notices whose time is over: another page would show them from their beginning. */
+export function endNotices(notices, now) {
+  const seen = new Map();
+  for (const notice of notices) {
+    const since = firstSeen.get(notice.textContent) ?? now;
+    const held = notice.matches(':is(:hover, :focus-within)');
+    seen.set(notice.textContent, held ? now : since);
+    if (!held && now - since >= LONGEST) notice.querySelector('button[aria-label="Close"], [role="button"]')?.dispatchEvent(new MouseEvent('click', { bubbles: true }));
+  }
+  firstSeen = seen;
+}
+
 /** @param {MouseEvent} event */
 function follow(event) {
   if (event.defaultPrevented || event.button || event.ctrlKey || event.metaKey || event.shiftKey) return;
@@ -62,6 +78,7 @@ export default function pulse({ data, setTriggerValue }) {
 
   const ask = async () => {
     clearTimeout(timer);
+    endNotices(document.querySelectorAll?.('[data-testid="stToast"]') ?? [], Date.now());
     if (document.hidden) return; // asked again when it is looked at
     try {
       const answer = await fetch(data.address, { cache: 'no-store', signal: AbortSignal.timeout(PATIENCE) });

@@ -61,7 +61,7 @@ from lensapp.ui.shared.state import (
 )
 from lensapp.ui.shared.widgets import tell_refused, time_left
 
-TOLD_SECONDS = 20  # of a notice with a link, and as long as the mouse or the keyboard is on it
+TOLD_SECONDS = 10  # of a notice with a link, and as long as the mouse or the keyboard is on it
 KEEPER = "inspector-kept"
 NAMED = "inspector-named"
 PULSE = "pulse"

@@ -132,7 +132,8 @@ def test_nobody_votes_as_another_or_where_not_invited(team: Team) -> None:
 # What each route answers whom, with a token of its own: "all" who may vote, or those who may work.
 ROUTES = {
     ("GET", "labels"): "all", ("POST", "labels"): "all", ("GET", "view"): "all", ("POST", "view"): "all",
-    ("POST", "alike"): "work", ("GET", "sheet"): "all", ("GET", "raw"): "all", ("GET", "queue"): "all",
+    ("POST", "alike"): "work", ("POST", "features"): "work", ("GET", "features"): "all",
+    ("GET", "sheet"): "all", ("GET", "raw"): "all", ("GET", "queue"): "all",
     ("GET", "values"): "all", ("GET", "retired"): "all", ("GET", "candidates"): "all",
     ("GET", "around"): "all", ("GET", "agreement"): "all", ("POST", "picked"): "work",
     ("GET", "part"): "all", ("GET", "columns"): "all", ("GET", "share"): "all", ("GET", "task"): "all",
@@ -157,7 +158,7 @@ def test_a_route_answers_those_whose_role_allows_it(team: Team, ask: Ask, method
         with acting_as(team.actor(role)):
             tokens[role] = issue_token(team.ws, review=team.review, inspector=NAMES[role])
     address, body = f"{routes.API}/{path}?ids=1", {"client": "tab-00001", "ops": []}
-    posts = {"alike": {"id": 1}, "picked": {"ids": [1]}, "view": {}, "labels": body}
+    posts = {"alike": {"id": 1}, "features": {"id": 1}, "picked": {"ids": [1]}, "view": {}, "labels": body}
     sent = {"json": posts[path]} if method == "POST" else {}
 
     def status(role: str | None, token: str) -> int:

@@ -164,6 +164,8 @@ ANSWERS: dict[tuple[str, str], tuple[int, str]] = {
     ("GET", f"{GALLERY}/view"): NO_TOKEN,
     ("POST", f"{GALLERY}/view"): NO_TOKEN,
     ("POST", f"{GALLERY}/alike"): NO_TOKEN,
+    ("POST", f"{GALLERY}/features"): NO_TOKEN,
+    ("GET", f"{GALLERY}/features"): NO_TOKEN,
     ("POST", f"{GALLERY}/picked"): NO_TOKEN,
     ("GET", f"{GALLERY}/agreement"): NO_TOKEN,
     ("GET", f"{GALLERY}/sheet"): NO_TOKEN,

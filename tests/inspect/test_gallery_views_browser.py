@@ -388,9 +388,12 @@ def test_more_like_a_candidate_open_and_lead_back_to_it(gallery: GalleryServer, 
     page.keyboard.press("Escape")
     page.wait_for_selector(".toast", state="hidden")
     page.locator("[data-do='findAlike']").click()
-    page.locator(".toast button:text('Make features first')").click()
-    page.wait_for_selector("h1:has-text('Features')")
-    wait_until(lambda: {"source=sea", "run=run-1"} <= {*page.url.partition("?")[2].split("&")})
+    page.locator(".toast button:text('Make features now')").click()
+    told = page.locator(".toast")
+    wait_until(
+        lambda: "Features for more like sea-0000" in told.inner_text() or "Open Features" in told.inner_text()
+    )
+    page.get_by_role("button", name="Open Features").or_(page.locator(".toast")).first.wait_for()
 
 
 def test_blind_tests_are_told_at_once_and_votes_of_others_shown(gallery: GalleryServer, context: Any) -> None:

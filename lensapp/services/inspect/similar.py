@@ -2,14 +2,16 @@
 
 from lensapp.core.acting import needs
 from lensapp.core.errors import FeaturesMissing, InvalidInput, NotFound
+from lensapp.core.score.feature_spec import MapSpec
 from lensapp.core.typed_commands import as_typed_here
 from lensapp.services.inspect.gallery import OpenReview
 from lensapp.services.inspect.queues import ALIKE, review_of_cutouts
-from lensapp.services.score.features import runs_that_give_features
+from lensapp.services.score.features import runs_that_give_features, start_features
 from lensapp.services.score.neighbours import DEFAULT_COUNT, Neighbours, find_neighbours, runs_with_features
+from lensapp.services.train.job_control import latest_job
 from lensapp.services.train.runs import what_differs
 from lensapp.storage import runs, sources
-from lensapp.storage.records import Review, Source
+from lensapp.storage.records import Job, Review, Source
 from lensapp.storage.workspace import Workspace
 
 
@@ -37,18 +39,58 @@ def review_more_like(opened: OpenReview, shown_id: int, *, count: int = DEFAULT_
     ws = opened.workspace
     [cutout_id] = opened.cutout_ids([shown_id])
     [candidate] = sources.get_cutouts(ws.database, [cutout_id])
-    begin, test = cutout_id, opened.blind_tests.get(cutout_id)
-    if test is not None:
-        begin = int(test.truth["host"] if test.pixels_of is None else test.pixels_of)
-    [cutout] = sources.get_cutouts(ws.database, [begin])
-    source = sources.source_by_id(ws.database, cutout.source_id)
-    own = None if opened.review.run_id is None else runs.run_by_id(ws.database, opened.review.run_id).name
+    begin, source = _where_to_begin(opened, cutout_id)
+    own = _run_of(opened)
     run_name = run_with_features(ws, source, own)
     similar = find_neighbours(ws, run_name=run_name, source_name=source.name, cutout_id=begin, count=count)
     queue = similar.cutout_ids.tolist() if opened.blind_tests else [begin, *similar.cutout_ids.tolist()]
     return review_of_cutouts(
         ws, name=f"{ALIKE}{candidate.candidate_id}", cutout_ids=queue, run_name=own, like=opened.spec
     )
+
+
+def _where_to_begin(opened: OpenReview, cutout_id: int) -> tuple[int, Source]:
+    """Return the cutout of which the like are looked for, and its source."""
+    database = opened.workspace.database
+    begin, test = cutout_id, opened.blind_tests.get(cutout_id)
+    if test is not None:
+        begin = int(test.truth["host"] if test.pixels_of is None else test.pixels_of)
+    [cutout] = sources.get_cutouts(database, [begin])
+    return begin, sources.source_by_id(database, cutout.source_id)
+
+
+def _run_of(opened: OpenReview) -> str | None:
+    run_id = opened.review.run_id
+    return None if run_id is None else runs.run_by_id(opened.workspace.database, run_id).name
+
+
+@needs("work")
+def make_features_to_search(opened: OpenReview, shown_id: int) -> Job:
+    """Queue the features that the search for candidates like one that a review shows needs, with their map.
+
+    Choices are those with which the page Features begins.
+
+    Raises
+    ------
+    InvalidInput
+        When it is no candidate of the review, or no network can compute its features.
+    BandMismatch
+        When bands, their order, the size or the pixel scale differ from the network's.
+    """
+    ws = opened.workspace
+    [cutout_id] = opened.cutout_ids([shown_id])
+    _, source = _where_to_begin(opened, cutout_id)
+    run = run_to_make_features(ws, source, _run_of(opened))
+    if run is None:
+        raise InvalidInput(f"There is no network to compute features of {source.name}. Train one first.")
+    return start_features(ws, run_name=run, name=source.name, spec=MapSpec())
+
+
+def features_made_to_search(opened: OpenReview, shown_id: int) -> Job | None:
+    """Return the newest job that makes the features of the source of a candidate, or None."""
+    [cutout_id] = opened.cutout_ids([shown_id])
+    _, source = _where_to_begin(opened, cutout_id)
+    return latest_job(opened.workspace, "features", source=source.name)
 
 
 def run_with_features(ws: Workspace, source: Source, own: str | None) -> str:

@@ -19,7 +19,11 @@ from lensapp.services.inspect.gallery import OpenReview, open_review
 from lensapp.services.inspect.parts import PartSpec, part_columns, part_of, sortable, why_blind
 from lensapp.services.inspect.picked import review_of_picked
 from lensapp.services.inspect.shares import next_task, share_shown
-from lensapp.services.inspect.similar import review_more_like
+from lensapp.services.inspect.similar import (
+    features_made_to_search,
+    make_features_to_search,
+    review_more_like,
+)
 from lensapp.services.inspect.surroundings import surroundings, why_nothing_around_candidate
 from lensapp.services.inspect.team import agreement_of
 from lensapp.services.inspect.tokens import Claims, read_token
@@ -34,6 +38,7 @@ from lensapp.services.inspect.votes import (
     shared_name_notice,
     view_for,
 )
+from lensapp.storage.records import Job
 from lensapp.storage.workspace import Workspace
 from lensapp.ui.gallery.answers import (
     LASTING,
@@ -49,6 +54,7 @@ from lensapp.ui.gallery.answers import (
 )
 from lensapp.ui.over_http import FRESH
 from lensapp.ui.shared.client_modules import ClientModules
+from lensapp.ui.shared.job_controls import fraction_done, progress_text
 
 API = "/api/gallery"
 MODULES = ClientModules(Path(__file__).parent / "client", f"{API}/client", ("mount", "mount_sheet"))
@@ -221,10 +227,35 @@ def get_votes(call: Call) -> Response:
 @_authorised
 def more_like(call: Call) -> Response:
     """Make, or find, the review of the candidates most alike {"id"}; answer {"review": NAME}."""
+    return JSONResponse({"review": review_more_like(call.opened, _posted_id(call)).name}, headers=FRESH)
+
+
+@_authorised
+def make_features(call: Call) -> Response:
+    """Queue the features that the search for more like {"id"} needs; answer as `features` does."""
+    return _told_of(make_features_to_search(call.opened, _posted_id(call)))
+
+
+@_authorised
+def features(call: Call) -> Response:
+    """Answer how far the features of the source of the one in `ids` are: {"state", "words"}."""
+    return _told_of(features_made_to_search(call.opened, asked_one(call.query)))
+
+
+def _posted_id(call: Call) -> int:
     shown_id = posted(call.body, what="a candidate").get("id")
     if type(shown_id) is not int:
         raise Refusal(400, f"{shown_id!r} is not the id of a candidate. Reload the page.")
-    return JSONResponse({"review": review_more_like(call.opened, shown_id).name}, headers=FRESH)
+    return shown_id
+
+
+def _told_of(job: Job | None) -> Response:
+    """Answer with the state of a job, "none" for none, and how far it is in words."""
+    if job is None:
+        return JSONResponse({"state": "none", "words": ""}, headers=FRESH)
+    done = f"{100 * fraction_done(job):.0f} %" if job.state == "running" and fraction_done(job) else ""
+    words = " · ".join(filter(None, (done, progress_text(job))))
+    return JSONResponse({"state": job.state, "words": words}, headers=FRESH)
 
 
 @_authorised
@@ -267,6 +298,8 @@ ROUTES = [
     Route(f"{API}/view", put_view, methods=["POST"]),
     Route(f"{API}/view", get_view, methods=["GET"]),
     Route(f"{API}/alike", more_like, methods=["POST"]),
+    Route(f"{API}/features", make_features, methods=["POST"]),
+    Route(f"{API}/features", features),
     Route(f"{API}/agreement", agreement),
     Route(f"{API}/picked", picked, methods=["POST"]),
     Route(f"{API}/sheet", sheet),

@@ -2,6 +2,9 @@
 
 import { Showing } from "./showing.js";
 
+const STILL_MADE = new Set(['queued', 'running', 'paused']);
+const FEATURES_MS = 1500; // between two looks at how far features are
+
 /** A gallery in which one moves the cursor and opens one candidate. */
 export class Browsing extends Showing {
   // Moving about
@@ -38,8 +41,8 @@ export class Browsing extends Showing {
   previousPage() { this.turn(-1); }
 
   /** Open the candidates of the whole source most alike the one under the cursor. */
-  async findAlike() {
-    const { notices, data } = this, id = this.shelf.current;
+  async findAlike(id = this.shelf.current) {
+    const { notices, data } = this;
     if (id === undefined || this.searching) return;
     const name = this.facts.name(id), single = this.single.open;
     this.searching = true;
@@ -53,10 +56,37 @@ export class Browsing extends Showing {
         this.trigger('open', review);
       }
     } catch (error) {
-      const { features } = error, label = features?.run ? 'Make features first' : 'Train a network first';
-      notices.refused(error, features && { label, take: () => this.trigger('features', features) });
+      const { features } = error, train = { label: 'Train a network first', take: () => this.trigger('features', features) };
+      notices.refused(error, features && (features.run ? { label: 'Make features now', take: () => this.makeFeatures(id, features) } : train));
     }
     this.searching = false;
+  }
+
+  /** Make the features of which a search has none, and offer it again once they are there. */
+  async makeFeatures(id, features) {
+    const { notices, remote } = this;
+    clearTimeout(this.making);
+    try {
+      await this.followFeatures(id, await remote.makeFeatures(id));
+    } catch (error) {
+      notices.refused(error, error.status && { label: 'Open Features', take: () => this.trigger('features', features) });
+    }
+  }
+
+  /** Say how far features are, until they are made: grading goes on meanwhile. */
+  async followFeatures(id, { state, words }) {
+    const { notices } = this, name = this.facts.name(id);
+    if (state === 'done') {
+      notices.toast(`Features are made: more like ${name} can be found.`, { kind: 'right', offer: { label: 'Show them', take: () => this.findAlike(id) } });
+    } else if (STILL_MADE.has(state)) {
+      notices.progress(`Features for more like ${name}: ${words}`);
+      this.making = setTimeout(async () => {
+        const told = await this.remote.features(id).catch(() => ({ state, words }));
+        if (this.root.isConnected) this.followFeatures(id, told);
+      }, FEATURES_MS);
+    } else {
+      notices.toast(`Features were not made: ${words || state}. The list of jobs says why.`, { kind: 'wrong' });
+    }
   }
 
   /** Return to the candidate whose like were looked for. */

@@ -62,6 +62,16 @@ export class Notices {
     this.fadeAfter(offer ? OFFER_MS : Math.max(TOAST_MS, READING_MS * message.length));
   }
 
+  /** Show how far something is; a click closes it, and it stays closed, but not what is said of it to the end. */
+  progress(message) {
+    const { passing } = this, follows = passing.dataset.kind === 'progress';
+    if (follows ? passing.hidden : !passing.hidden) return; // closed, or another message is read
+    passing.textContent = message;
+    passing.dataset.kind = 'progress';
+    passing.hidden = false;
+    clearTimeout(this.fading);
+  }
+
   /** Take the message away after a while, but not under the mouse or with the keyboard in it. */
   fadeAfter(delay) {
     clearTimeout(this.fading);

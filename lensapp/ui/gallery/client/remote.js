@@ -216,6 +216,16 @@ export class Remote {
     return this.send('alike', { id }, { keepalive: false });
   }
 
+  /** Start making the features that the search for those alike one needs: {state, words}. */
+  async makeFeatures(id) {
+    return this.send('features', { id }, { keepalive: false });
+  }
+
+  /** How far they are. */
+  async features(id) {
+    return (await this.get(`features?ids=${id}`)).json();
+  }
+
   async send(path, body, { keepalive }) {
     const response = await fetch(`${this.api}/${path}`, {
       method: 'POST',
