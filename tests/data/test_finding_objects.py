@@ -220,6 +220,10 @@ def test_a_preview_shows_what_the_search_will_keep_and_stores_nothing(ws: Worksp
     assert 0 < preview.marks["kept"].sum() <= len(preview.marks["x"]) <= preview.detected
     drawn = image_figure(preview, colours=("#111111", "#222222")).data
     assert sum(len(trace.x) for trace in drawn) == len(preview.marks["x"])
+    assert all(
+        bool(why) != kept for why, kept in zip(preview.marks["reason"], preview.marks["kept"], strict=True)
+    )
+    assert [trace.marker.symbol for trace in drawn] == ["circle-open", "x-thin-open"]
     assert [one.name for one in sources.list_sources(ws.database)] == ["fields"]
     answer = search(ws)
     assert (preview.detected, preview.kept) == (answer["detected"], answer["accepted"])

@@ -146,7 +146,7 @@ NUISANCES = [Nuisance("g missing", 0.36, -0.36, -0.68, None), Nuisance("rotated 
 
 def circled() -> go.Figure:
     marks = {"x": np.array([2.0, 6.0]), "y": np.array([3.0, 5.0]), "snr": np.array([8.0, 30.0])}
-    marks |= {"kept": np.array([False, True])}
+    marks |= {"kept": np.array([False, True]), "reason": np.array(["too faint", ""])}
     preview: Any = SimpleNamespace(image=np.zeros((8, 8, 3), np.uint8), marks=marks)
     return object_search.image_figure(preview, colours=LINES)
 

@@ -13,7 +13,15 @@ from lensapp.core.data.find_spec import FindObjectsSpec
 from lensapp.core.progress import ignore_progress, never_stop
 from lensapp.core.sampling import evenly_spread
 from lensapp.services.data.object_finding import cut
-from lensapp.services.data.object_search import corners, detect_all, magnitudes, open_fields, select_objects
+from lensapp.services.data.object_search import (
+    corners,
+    count_reasons,
+    detect_all,
+    magnitudes,
+    open_fields,
+    why_left_out,
+    why_one_is_left_out,
+)
 from lensapp.services.data.pictures import source_levels
 from lensapp.storage.workspace import Workspace
 
@@ -38,7 +46,7 @@ class FindPreview:
     image : uint8, shape (row, column, 3)
         The searched image of which most is kept, called `image_name`.
     marks
-        Its objects, an entry each: x and y (pixels), snr, and whether each is kept.
+        Its objects, an entry each: x and y (pixels), snr, whether each is kept, and why it is not.
     """
 
     pictures: NDArray[np.uint8]
@@ -75,7 +83,8 @@ def preview_finding(ws: Workspace, source_name: str, spec: FindObjectsSpec) -> F
         east_left=every.east_left[few],
     )
     finds = detect_all(fields, spec, ignore_progress, never_stop)
-    kept, left_out = select_objects(ws, fields, finds, spec)
+    reason = why_left_out(ws, fields, finds, spec)
+    kept = np.flatnonzero(reason == "")
     shown = kept[evenly_spread(len(kept), PICTURES)]
     x, y = corners(finds, spec.size)
     of_image = finds.field[shown]
@@ -102,13 +111,14 @@ def preview_finding(ws: Workspace, source_name: str, spec: FindObjectsSpec) -> F
         images=images,
         detected=len(finds.objects),
         kept=len(kept),
-        left_out=left_out,
+        left_out=count_reasons(reason),
         image=imaging.render(whole, bands=fields.source.bands, levels=levels)[0],
         image_name=str(fields.columns["candidate_id"][fullest]),
         marks={
             "x": finds.objects.x[mine],
             "y": finds.objects.y[mine],
             "snr": finds.snr[mine],
-            "kept": np.isin(mine, kept),
+            "kept": reason[mine] == "",
+            "reason": np.array([why_one_is_left_out(one) for one in reason[mine]]),
         },
     )

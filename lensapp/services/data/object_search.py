@@ -203,6 +203,18 @@ def select_objects(
     ws: Workspace, fields: Fields, finds: Finds, spec: FindObjectsSpec
 ) -> tuple[NDArray[np.int64], Counter[str]]:
     """Return which objects are kept, and how many are left out for which reason, the first that holds."""
+    reason = why_left_out(ws, fields, finds, spec)
+    return np.flatnonzero(reason == ""), count_reasons(reason)
+
+
+def count_reasons(reason: NDArray[np.object_]) -> Counter[str]:
+    """Return how many objects are left out for which reason, in the order of LEFT_OUT."""
+    counts = Counter(str(word) for word in reason if word)
+    return Counter({name: counts[name] for name in LEFT_OUT if counts[name]})
+
+
+def why_left_out(ws: Workspace, fields: Fields, finds: Finds, spec: FindObjectsSpec) -> NDArray[np.object_]:
+    """Return why each object is left out, the first reason that holds; empty where it is kept."""
     reason = np.full(len(finds.objects), "", object)
     for name, hit in _reasons(ws, fields, finds, spec):
         reason[(reason == "") & hit] = name
@@ -210,9 +222,7 @@ def select_objects(
     if spec.limit is not None and len(kept) > spec.limit:
         drawn = np.sort(np.random.default_rng(spec.seed).choice(kept, spec.limit, replace=False))
         reason[np.setdiff1d(kept, drawn)] = "limit"
-        kept = drawn
-    counts = Counter(str(word) for word in reason if word)
-    return kept, Counter({name: counts[name] for name in LEFT_OUT if counts[name]})
+    return reason
 
 
 def _reasons(
@@ -247,6 +257,12 @@ def _reasons(
 def reasons_in_words(reasons: Mapping[str, int], *, write: Callable[[int], str] = str) -> str:
     """Return how many objects are left out for which reason: "79 are below the least S/N; 3 …"."""
     return "; ".join(f"{write(count)} {LEFT_OUT.get(reason, reason)}" for reason, count in reasons.items())
+
+
+def why_one_is_left_out(reason: str) -> str:
+    """Return why a single object is left out: "below the least S/N"."""
+    words = LEFT_OUT.get(reason, reason).replace("are, or touch,", "is, or touches,")
+    return words.removeprefix("are ").removeprefix("lie ")
 
 
 def left_out_sentence(count: int, detected: int, reason: str) -> str:

@@ -40,6 +40,7 @@ PREVIEW, ALIKE = "find-preview", "alike"
 OWN_SIZE = "own size"
 MOST_OFFERED, MOST_NAMED = 4, 6
 IMAGE_PIXELS = 420
+LEFT_OUT_GREY = "#b8bcc4"  # on the sky of an image, which is dark in both themes
 SMALLEST = 96  # pixels of the screen for a picture of the preview
 
 
@@ -247,23 +248,36 @@ def _show_image(preview: FindPreview) -> None:
 
 
 def image_figure(preview: FindPreview, *, colours: Sequence[str]) -> Figure:
-    """Draw a searched image with a circle around each object, dotted where it is left out."""
+    """Draw a searched image with a circle around each object that is kept, a faint cross on the others."""
     rows, columns = preview.image.shape[:2]
     figure = Figure()
     edges = {"x": -0.5, "y": rows - 0.5, "sizex": columns, "sizey": rows, "xref": "x", "yref": "y"}
     figure.add_layout_image(source=picture_data(preview.image), layer="below", sizing="stretch", **edges)
-    for name, chosen, symbol, colour in (
-        ("kept", preview.marks["kept"], "circle-open", colours[0]),
-        ("left out", ~preview.marks["kept"], "circle-open-dot", colours[1]),
+    for name, chosen, symbol, colour, opacity in (
+        ("kept", preview.marks["kept"], "circle-open", colours[0], 1.0),
+        ("left out", ~preview.marks["kept"], "x-thin-open", LEFT_OUT_GREY, 0.75),
     ):
         figure.add_scatter(
             x=preview.marks["x"][chosen],
             y=preview.marks["y"][chosen],
-            customdata=preview.marks["snr"][chosen],
+            customdata=list(
+                zip(
+                    preview.marks["snr"][chosen].tolist(),
+                    preview.marks["reason"][chosen].tolist(),
+                    strict=True,
+                )
+            ),
             mode="markers",
             name=name,
-            marker={"symbol": symbol, "size": 18, "color": colour, "line": {"width": 2}},
-            hovertemplate="S/N %{customdata:.0f}, pixel %{x:.0f}, %{y:.0f}",
+            marker={
+                "symbol": symbol,
+                "size": 18 if name == "kept" else 11,
+                "color": colour,
+                "opacity": opacity,
+                "line": {"width": 2, "color": colour},
+            },
+            hovertemplate=("" if name == "kept" else "left out: %{customdata[1]}<br>")
+            + "S/N %{customdata[0]:.0f}, pixel %{x:.0f}, %{y:.0f}",
         )
     axis = {"showgrid": False, "showticklabels": False, "ticks": ""}
     figure.update_xaxes(range=[-0.5, columns - 0.5], **axis)

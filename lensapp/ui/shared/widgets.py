@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 import pandas as pd
 import streamlit as st
 from pandas.io.formats.style import Styler
+from pydantic import ValidationError
 from streamlit.delta_generator import DeltaGenerator
 from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
 from streamlit.runtime.scriptrunner import get_script_run_ctx
@@ -100,7 +101,8 @@ def error_box(error: LensAppError) -> None:
     details = "\n".join([details, *commands]).strip()
     st.error(plain(message), icon=":material/error:")
     cause = error.__cause__
-    details = details or (f"{type(cause).__name__}: {cause}" if cause else "")
+    if cause and not isinstance(cause, ValidationError):  # whose reasons the message has in words
+        details = details or f"{type(cause).__name__}: {cause}"
     if details:
         with st.expander("Details"):
             st.code(details, language=None, wrap_lines=True)

@@ -31,6 +31,7 @@ QUEUED = "study-queued"
 TITLES = {"kfold": "New cross-validation", "search": "New search"}
 OF_TRIALS = ("trials", "timeout_seconds")
 FEWEST_FOLDS = 2
+FIRST_SEARCH_SECONDS, FEWEST_TRIALS = 600.0, 4  # of a search as the form begins
 FOLDED_LETTERS = 30  # of choices side by side that a column of the form holds
 USUAL = ("learning_rate", "batch_size", "weight_decay")
 
@@ -105,7 +106,7 @@ def _fields(
         **({"asked_apart": _searched} if kind == "search" else {}),
     )
     with filled.below_recipe:
-        return filled, _kfold_fields(ws, filled) if kind == "kfold" else _search_fields(filled)
+        return filled, _kfold_fields(ws, filled) if kind == "kfold" else _search_fields(filled, paces)
 
 
 def _start(
@@ -153,11 +154,26 @@ def _kfold_fields(ws: Workspace, filled: Filled) -> dict[str, Any]:
     return values
 
 
-def _search_fields(filled: Filled) -> dict[str, Any]:
+def _trials_at_first(filled: Filled, paces: Paces) -> int:
+    """Return how many trials a search begins with: of about ten minutes here, as far as that is known.
+
+    A session keeps the number: another recipe, or a training that has ended, does not change it unasked.
+    """
+    each, usual = (
+        paces.expected(filled.values, filled.dataset),
+        int(SearchSpec.model_fields["trials"].default),
+    )
+    if each is None:
+        return usual
+    fitting = min(max(int(FIRST_SEARCH_SECONDS / each.seconds), FEWEST_TRIALS), usual)
+    return int(st.session_state.setdefault("search-first-trials", fitting))
+
+
+def _search_fields(filled: Filled, paces: Paces) -> dict[str, Any]:
     """Show the settings to try, each with its range, how many trials, and folded how these are chosen."""
     tried = st.container(gap="small")
     fields = partial(spec_fields, SearchSpec, key="search", columns=2, keep="search.", room=FOLDED_LETTERS)
-    values = fields(only=OF_TRIALS)
+    values = fields(only=OF_TRIALS, values={"trials": _trials_at_first(filled, paces)})
     with fold("How trials are chosen and ended", key="search-trials-fold"):
         values |= fields(skip=("training", "space", "version", *OF_TRIALS))
     with suppress(InvalidInput), tried:  # said when the study is started

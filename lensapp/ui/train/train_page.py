@@ -157,7 +157,11 @@ def _follow(run_name: str, ticked: list[str], *, measured_next: bool) -> None:
                     summary_line(
                         status.run, unsure=bool(unsure), risen=risen_loss(status.run, columns[status.name])
                     ),
-                    help=circumstances(status.run, unsure),
+                    help=circumstances(
+                        status.run,
+                        unsure,
+                        low=why_low_scores(ws, status.run) if without_lens_scores(status.run) else "",
+                    ),
                 )
     show_troubles(ws, status)
     _show_curves(ws, status, others, columns)
@@ -248,16 +252,16 @@ def summary_line(run: Run, *, unsure: bool = False, risen: float | None = None) 
     return " · ".join(parts)
 
 
-def circumstances(run: Run, unsure: str = "") -> str:
+def circumstances(run: Run, unsure: str = "", *, low: str = "") -> str:
     """Return what chose the best epoch of an ended training, when it was, how large, on what and how fast.
 
-    `unsure` says that the choice is within its statistical error.
+    `unsure` says that the choice is within its statistical error, `low` why no score reached 0.5.
     """
     summary = run.summary
     began = f"Started {absolute_time(run.created_at)}"
     if run.finished_at is not None and not is_starter(run):
         began += f", ended {clock_time(run.finished_at)}"
-    sentences = [why_chosen(run), unsure, f"{began}."]
+    sentences = [low, why_chosen(run), unsure, f"{began}."]
     if summary.get("parameters"):
         sentences.append(f"{rounded_count(summary['parameters'])} parameters.")
     if summary.get("device"):
