@@ -160,3 +160,16 @@ def test_each_vote_is_judged_by_itself_and_the_rest_of_a_page_by_the_look_at_it(
     assert sorted(kept.columns["cutout_id"].tolist()) == sorted([ids[0], *ids[3:7]])
     [ada] = team_of(ws, review_name="look").inspectors
     assert ada.hasty == plan.hasty.votes
+
+
+def test_where_most_votes_are_hasty_they_do_not_count_unless_asked_for(folder: Path) -> None:
+    ws = Workspace.open(folder)
+    field = surveyed(ws)
+    review, ids = add_review(ws, field, "look"), list(ids_of(ws, field).values())
+    cast(ws, review, "ann", {ids[0]: "A", ids[1]: "X"}, seconds=3)
+    cast(ws, review, "bob", dict.fromkeys(ids[2:5], "X"), seconds=0.1)
+    page = open_page("catalogue", source="field", view="feed-back")
+    assert not page.checkbox(key="feedback-rules-count_hasty").value
+    assert any(one.value.startswith("3 votes of less than 0.5 s each by bob") for one in page.info)
+    page.checkbox(key="feedback-rules-count_hasty").set_value(True).run()
+    assert any(one.value.startswith("3 of the 5 votes behind these labels") for one in page.warning)

@@ -110,3 +110,13 @@ def _whose(votes: Sequence[Vote]) -> tuple[str, ...]:
 def has_hasty(ws: Workspace, review_names: Sequence[str]) -> bool:
     """Return whether some votes of reviews were given too fast to have seen the pictures."""
     return bool(part_hasty(votes_of_reviews(ws, review_names)[1])[1])
+
+
+def are_mostly_hasty(ws: Workspace, review_names: Sequence[str]) -> bool:
+    """Return whether more than half of the votes of reviews that count were given too fast.
+
+    Team then says that they allow no labels: they make none unless the reader says otherwise.
+    """
+    votes = votes_of_reviews(ws, review_names)[1]
+    cast = [votes[row] for row in last_votes(votes).tolist()]
+    return 2 * len(hasty_rows(cast).every) > len(cast)

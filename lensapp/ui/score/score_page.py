@@ -418,7 +418,7 @@ def _show_review_row(
         )
         wanted = st.button(
             f"Review the {'best' if limit == 1 else f'top {number(limit)}'}{' so far' if so_far else ''}",
-            type="primary",
+            type="primary" if limits["ungraded"] else "secondary",  # else it shows graded ones again
             icon=":material/grid_view:",
             key="score-review",
         )
