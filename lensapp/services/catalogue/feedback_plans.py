@@ -85,6 +85,11 @@ class Graded:
             return left_out_of(self.hasty)
         return behind_labels(self.counted, self.hasty, self.consensus.cutout_id[which])
 
+    def only_hasty_among(self, without: NDArray[np.int64]) -> int:
+        """Return how many of the candidates without a vote that counts have hasty ones, which do not."""
+        left_out = [] if self.rules.count_hasty else [vote.cutout_id for vote in self.hasty.votes]
+        return int(np.isin(without, left_out).sum())
+
     def contradictions(self, which: NDArray[np.bool_]) -> Contradictions:
         """Return how many labels of some of the cutouts are contradicted, and how many are left out."""
         left_out = int((self.reason == feedback_rules.CONTRADICTED).sum())
@@ -255,8 +260,7 @@ def plan_feedback(
     labelled = np.isin(outcome, (feedback_rules.ADDED, feedback_rules.RELABELLED))
     parts = np.array([part_of.get(key, "") for key in consensus.cutout_id.tolist()], object)
     without = np.setdiff1d(candidates_of(ws, graded.reviews), consensus.cutout_id)
-    too_fast = [] if rules.count_hasty else [vote.cutout_id for vote in graded.hasty.votes]
-    only_hasty = int(np.isin(without, too_fast).sum())
+    only_hasty = graded.only_hasty_among(without)
     return FeedbackPlan(
         parent=parent,
         reviews=graded.review_names,
