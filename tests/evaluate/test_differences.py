@@ -60,7 +60,10 @@ def test_an_evaluation_keeps_its_intervals_and_the_page_reads_them_back(ws):
     figures = evaluation.stored.figures
     assert figures["intervals"]["auroc"]["value"] == pytest.approx(figures["auroc"])
     assert evaluation.intervals["auroc"].low == figures["intervals"]["auroc"]["low"]
-    assert evaluation.intervals["tpr0"].low <= figures["tpr0"] <= evaluation.intervals["tpr0"].high
+    precision = evaluation.intervals["average_precision"]
+    assert precision.low <= figures["average_precision"] <= precision.high
+    assert figures["tpr10"] is None  # ten non-lenses do not tell it
+    assert "tpr10" not in evaluation.intervals
 
 
 def test_an_evaluation_made_before_intervals_were_kept_still_has_them():

@@ -10,6 +10,7 @@ from sklearn.metrics import average_precision_score, roc_auc_score
 from lensapp.core.errors import InvalidInput
 from lensapp.core.evaluate.intervals import wilson_interval
 from lensapp.core.evaluate.subgroups import by_subgroup, subgroup_figures
+from lensapp.services.evaluate.figure_tables import subgroup_table
 from lensapp.services.evaluate.subgroups import LensTrend
 from lensapp.ui.evaluate.subgroup_view import trend_in_words
 from lensapp.ui.evaluate.survey_figures import subgroup_figure
@@ -149,6 +150,21 @@ def test_all_figures_of_a_bin_are_those_of_its_own_cutouts_with_limits():
         assert figures["tpr0"].value == pytest.approx((scores[labels & inside] > best).mean())
         assert "recall_fpr_1e-2" in figures
         assert "recall_fpr_1e-4" not in figures  # some 700 non-lenses cannot tell it
+
+
+def test_subgroups_of_few_non_lenses_have_a_dash_for_tpr0_and_tpr10():
+    fields = np.repeat(["two", "ten", "many"], [22, 30, 60])
+    labels = np.concatenate([np.arange(n) < 20 for n in (22, 30, 60)])
+    scores = np.where(labels, 0.9, 0.1)
+    counted = by_subgroup(labels, scores, fields, threshold=0.5)
+    told = subgroup_figures(labels, scores, fields, rng=np.random.default_rng(0))
+    table = subgroup_table([replace(one, figures=of) for one, of in zip(counted, told, strict=True)])
+    rows = table.set_index("subgroup")
+    assert [*rows["non-lenses"]] == [40, 10, 2]
+    for name in ("TPR0", "TPR10"):
+        assert [*rows[name][["ten", "two"]]] == ["–", "–"]
+        assert rows[name]["many"].startswith("1.000 (0.")
+    assert "–" not in [*rows["average precision"]]
 
 
 def test_each_figure_has_a_panel_and_the_numbers_of_cutouts_the_last():

@@ -211,7 +211,9 @@ def check_result(ws: Workspace, result: dict) -> None:
     areas = [row["auroc"] for row in result["folds"]]
     assert result["mean"]["auroc"] == pytest.approx(np.mean(areas))
     assert result["std"]["auroc"] == pytest.approx(np.std(areas, ddof=1))
-    assert result["median"]["tpr0"] == pytest.approx(np.median([row["tpr0"] for row in result["folds"]]))
+    precisions = [row["average_precision"] for row in result["folds"]]
+    assert result["median"]["average_precision"] == pytest.approx(np.median(precisions))
+    assert "tpr10" not in result["median"]  # eight non-lenses in each fold do not tell it
 
 
 def test_a_study_that_is_asked_to_stop_begins_no_other_fold(tmp_path):

@@ -3,7 +3,7 @@
 All follow scikit-learn's definitions to rounding. TPR0 and TPR10 are those of the Bologna challenge.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -30,6 +30,7 @@ FALSE_POSITIVE_RATES = (1e-2, 1e-3, 1e-4)
 NEGATIVES_EXPECTED = 3  # accepted at a rate that is proposed: with fewer, the rate itself is not known
 EXCEPTIONS = 0.1  # lenses missed and non-lenses accepted at the aims of 90 %, of which as many are expected
 TELLING = round(NEGATIVES_EXPECTED / EXCEPTIONS)  # lenses, or cutouts accepted
+FEW_NONLENSES = 10  # that do not tell TPR0 and TPR10: fewer than ten of them are all, or all but one
 COUNTED_IN = 100  # non-lenses of a part in which 10 false positives are no more than a tenth
 
 
@@ -38,8 +39,8 @@ class Figures:
     """The figures of one set of labelled scores; purity, completeness and accuracy at `threshold`.
 
     Intervals hold 95 % (Wilson). `purity` is None when nothing is accepted, `brier` when the scores are
-    not probabilities. `tied_lenses` have exactly the score of some non-lens, None where scores were
-    counted in bins.
+    not probabilities, `tpr0` and `tpr10` where ten non-lenses or fewer cannot tell them. `tied_lenses` have
+    exactly the score of some non-lens, None where scores were counted in bins.
     """
 
     n: int
@@ -47,8 +48,8 @@ class Figures:
     auroc: float
     average_precision: float
     pr_auc_trapezoid: float
-    tpr0: float
-    tpr10: float
+    tpr0: float | None
+    tpr10: float | None
     threshold: float
     confusion: Confusion
     accuracy: float
@@ -160,14 +161,15 @@ def figures_of(
     if not np.isfinite(threshold):
         raise InvalidInput(f"The threshold {threshold} is not a finite number. Choose one among the scores.")
     confusion = confusion or confusion_at(counts, threshold)
+    untold = untold_figures(counts.n_negative)
     return Figures(
         n=counts.n,
         n_positive=counts.n_positive,
         auroc=auroc(counts),
         average_precision=average_precision(counts),
         pr_auc_trapezoid=pr_auc_trapezoid(counts),
-        tpr0=recall_with_fewer_false_positives(counts, limit=1),
-        tpr10=recall_with_fewer_false_positives(counts, limit=10),
+        tpr0=None if "tpr0" in untold else recall_with_fewer_false_positives(counts, limit=1),
+        tpr10=None if "tpr10" in untold else recall_with_fewer_false_positives(counts, limit=10),
         threshold=float(threshold),
         confusion=confusion,
         accuracy=confusion.accuracy,
@@ -355,6 +357,26 @@ def resolves(counts: ThresholdCounts, rate: float) -> bool:
 def enough_nonlenses(number: int, rate: float) -> bool:
     """Return whether of so many non-lenses at least 3 are expected above a false positive rate."""
     return number * rate >= NEGATIVES_EXPECTED * (1 - 1e-9)
+
+
+def untold_figures(n_negative: int) -> frozenset[str]:
+    """Return the figures that so few non-lenses cannot tell, by the names of `resampling.FIGURES`.
+
+    A rate of false positives needs 3 expected above it. With ten non-lenses or fewer, fewer than ten false
+    positives cannot be avoided or are all but one, and the highest score of so few differs from part to part.
+    """
+    rates = {
+        f"recall_{rate_aim(rate)}" for rate in FALSE_POSITIVE_RATES if not enough_nonlenses(n_negative, rate)
+    }
+    return frozenset(rates | ({"tpr0", "tpr10"} if n_negative <= FEW_NONLENSES else set()))
+
+
+def told_figures(figures: Mapping[str, Any]) -> dict[str, Any]:
+    """Return stored figures of a part, None for those that its non-lenses cannot tell."""
+    if figures.get("n") is None or figures.get("n_positive") is None:
+        return dict(figures)
+    untold = untold_figures(int(figures["n"]) - int(figures["n_positive"]))
+    return {name: None if name in untold else value for name, value in figures.items()}
 
 
 def suggest_thresholds(counts: ThresholdCounts) -> list[Suggestion]:

@@ -11,7 +11,7 @@ from lensapp.core.errors import InvalidInput
 from lensapp.core.evaluate.curves import FloatArray, checked, count_thresholds
 from lensapp.core.evaluate.delong import auroc_interval, grouped_auroc_interval
 from lensapp.core.evaluate.intervals import Interval, share_interval
-from lensapp.core.evaluate.metrics import FALSE_POSITIVE_RATES, auroc, rate_aim, resolves
+from lensapp.core.evaluate.metrics import auroc, untold_figures
 from lensapp.core.evaluate.resampling import figure_intervals
 
 MOST_NAMES = 20
@@ -126,11 +126,8 @@ def subgroup_figures(
             continue
         own = None if objects is None else np.asarray(objects)[part]
         intervals = figure_intervals(truth[part], measured[part], rng=rng, groups=own)
-        counts = count_thresholds(truth[part], measured[part])
-        unresolved = {
-            f"recall_{rate_aim(rate)}" for rate in FALSE_POSITIVE_RATES if not resolves(counts, rate)
-        }
-        found.append({name: one for name, one in intervals.items() if name not in unresolved})
+        untold = untold_figures(int(np.count_nonzero(~truth[part])))
+        found.append({name: one for name, one in intervals.items() if name not in untold})
     return found
 
 

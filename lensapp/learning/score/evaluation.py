@@ -14,6 +14,7 @@ from lensapp.core.evaluate.metrics import (
     DEFAULT_THRESHOLD,
     measure,
     propose_thresholds,
+    untold_figures,
 )
 from lensapp.core.evaluate.multiclass import measure_classes
 from lensapp.core.evaluate.resampling import figure_intervals
@@ -320,7 +321,8 @@ def measured_scores(
         intervals = figure_intervals(
             positive, scores[:, 0], rng=np.random.default_rng(INTERVAL_SEED), groups=groups
         )
-        figures["intervals"] = {name: asdict(one) for name, one in intervals.items()}
+        untold = untold_figures(int(np.count_nonzero(~positive)))
+        figures["intervals"] = {name: asdict(one) for name, one in intervals.items() if name not in untold}
     figures |= {"rotation_std": rotation_std(scores)} | circumstances
     if several:
         figures["classes"] = measure_classes(labels, outputs[:, 0], classes=task.classes).as_dict()

@@ -11,7 +11,7 @@ from lensapp.core.errors import InvalidInput
 from lensapp.core.evaluate.combining import learn_combination
 from lensapp.core.evaluate.curves import count_thresholds
 from lensapp.core.evaluate.intervals import Interval
-from lensapp.core.evaluate.metrics import average_precision
+from lensapp.core.evaluate.metrics import average_precision, untold_figures
 from lensapp.core.evaluate.resampling import compare_figures, figure_intervals
 from lensapp.core.train.committees import COMBINATIONS, LEARNED, combined, rank_fractions
 from lensapp.services.evaluate.committees import (
@@ -147,12 +147,14 @@ def _measured(
         differences = compare_figures(
             labels, scores, held_out.scores[best], rng=np.random.default_rng(0), groups=groups
         )
+    intervals = figure_intervals(labels, scores, rng=np.random.default_rng(0), groups=groups)
+    untold = untold_figures(int(np.count_nonzero(~labels)))
     return Way(
         name=name,
         single=single,
         learned=not single and name in LEARNED,
-        figures=figure_intervals(labels, scores, rng=np.random.default_rng(0), groups=groups),
-        gains={one.figure: one.difference for one in differences},
-        p_values={one.figure: one.p_value for one in differences},
+        figures={name: one for name, one in intervals.items() if name not in untold},
+        gains={one.figure: one.difference for one in differences if one.figure not in untold},
+        p_values={one.figure: one.p_value for one in differences if one.figure not in untold},
         weights=dict(weights or {}),
     )

@@ -27,14 +27,12 @@ from lensapp.core.evaluate.intervals import Interval, wilson_band
 from lensapp.core.evaluate.metrics import (
     COIN,
     DEFAULT_THRESHOLD,
-    FALSE_POSITIVE_RATES,
     Figures,
     Suggestion,
     ThresholdProposals,
     brier,
     figures_of,
-    rate_aim,
-    resolves,
+    untold_figures,
 )
 from lensapp.core.evaluate.multiclass import ClassFigures, measure_classes
 from lensapp.core.evaluate.prevalence import purity_at_prevalence
@@ -171,11 +169,9 @@ class Evaluation(Measured):
 
     @property
     def resolved(self) -> tuple[str, ...]:
-        """Names of the figures that the part can tell: no rate that needs more non-lenses."""
-        unresolved = {
-            f"recall_{rate_aim(rate)}" for rate in FALSE_POSITIVE_RATES if not resolves(self.counts, rate)
-        }
-        return tuple(name for name in FIGURES if name not in unresolved)
+        """Names of the figures that the part can tell: no rate, TPR0 or TPR10 that needs more non-lenses."""
+        untold = untold_figures(self.counts.n_negative)
+        return tuple(name for name in FIGURES if name not in untold)
 
     @cached_property
     def proposals(self) -> ThresholdProposals | None:

@@ -132,7 +132,9 @@ def interval_table(evaluations: Sequence[Evaluation]) -> pd.DataFrame:
     names = [name for name in INTERVAL_NAMES if name in first.resolved]
     table = pd.DataFrame({"figure": [INTERVAL_NAMES[name] for name in names]})
     for evaluation in evaluations:
-        table[evaluation.run] = [with_limits(evaluation.intervals[name]) for name in names]
+        table[evaluation.run] = [
+            with_limits(evaluation.intervals[name] if name in evaluation.resolved else None) for name in names
+        ]
         if evaluation is not first:
             try:
                 p_values = {one.figure: one.p_value for one in compare_pair(first, evaluation)}

@@ -12,7 +12,7 @@ from lensapp.core.data.column_names import parse_labels, require_column
 from lensapp.core.errors import InvalidInput
 from lensapp.core.evaluate.curves import FloatArray, checked, count_thresholds
 from lensapp.core.evaluate.histogram import EXACT_UP_TO
-from lensapp.core.evaluate.metrics import DEFAULT_THRESHOLD, brier, figures_of
+from lensapp.core.evaluate.metrics import DEFAULT_THRESHOLD, brier, figures_of, untold_figures
 from lensapp.core.evaluate.resampling import intervals_of_counts
 from lensapp.core.evaluate.score_tally import ScoreTally
 from lensapp.ingest.catalogues import EMPTY
@@ -56,9 +56,10 @@ def metrics_of_table(file: Path, *, score: str, label: str, threshold: float | N
         known, values = checked([word for word in truth if word], numbers_of(scores, score)[labelled])
         counts = count_thresholds(known, values)
         figures = figures_of(counts, threshold=limit, brier=brier(known, values))
+    untold = untold_figures(counts.n_negative)
     intervals = intervals_of_counts(counts, rng=np.random.default_rng(0))
     return figures.as_dict() | {
-        "intervals": {name: asdict(one) for name, one in intervals.items()},
+        "intervals": {name: asdict(one) for name, one in intervals.items() if name not in untold},
         "remarks": list(figures.remarks),
         "unlabelled": unlabelled,
     }

@@ -7,7 +7,7 @@ from lensapp import jobs
 from lensapp.core.acting import needs
 from lensapp.core.errors import InvalidInput
 from lensapp.core.evaluate.intervals import wilson_interval
-from lensapp.core.evaluate.metrics import COIN
+from lensapp.core.evaluate.metrics import COIN, FEW_NONLENSES, told_figures
 from lensapp.core.train.baseline_spec import KINDS as BASELINES
 from lensapp.core.train.baseline_spec import BaselineSpec
 from lensapp.core.train.committees import MODEL as COMMITTEE
@@ -79,13 +79,17 @@ class Compared:
     tpr10_low: float | None = None
     tpr10_high: float | None = None
     accepted: int | None = None
+    after: str = ""
 
     @property
     def like_chance(self) -> bool:
         """Whether the limits of the AUROC hold that of a coin, or lie below it."""
         return self.auroc_low is not None and self.auroc_low <= COIN
 
-    after: str = ""
+    @property
+    def has_few_nonlenses(self) -> bool:
+        """Whether the non-lenses of the part are too few to tell TPR0 and TPR10."""
+        return self.n is not None and self.lenses is not None and self.n - self.lenses <= FEW_NONLENSES
 
 
 @needs("work")
@@ -256,7 +260,7 @@ def _compared(ws: Workspace, entries: Sequence[StudyRun]) -> list[Compared]:
     for entry in entries:
         earlier = by_name.get(str(entry.run.spec.get("initial_run")))
         before = earlier.summary.get("epochs") if earlier else None
-        run, summary, figures = entry.run, entry.run.summary, entry.run.evaluation or {}
+        run, summary, figures = entry.run, entry.run.summary, told_figures(entry.run.evaluation or {})
         decided = figures.get("classes") or figures  # the share of all classes decided correctly, of several
         accuracy, n = decided.get("accuracy"), decided.get("n")
         intervals = figures.get("intervals") or {}
@@ -283,6 +287,7 @@ def _compared(ws: Workspace, entries: Sequence[StudyRun]) -> list[Compared]:
                 **{
                     f"{name}_{end}": (intervals.get(name) or {}).get(end)
                     for name in ("auroc", "tpr10")
+                    if figures.get(name) is not None
                     for end in ("low", "high")
                 },
             )

@@ -16,7 +16,9 @@ from lensapp.core.evaluate.crossval import (
     at_thresholds,
     count_folds,
     roc_band,
+    summarise,
 )
+from lensapp.core.evaluate.metrics import told_figures
 from lensapp.core.evaluate.score_axis import AIM_LABELS, FIRST_AIMS, ScoreAxis, axis_of
 from lensapp.core.train.study_spec import SearchSpec
 from lensapp.storage.evaluations import load_evaluation
@@ -148,6 +150,7 @@ def _spread_columns(name: str, spread: Spread) -> Columns:
 
 def fold_rows(entries: list[StudyRun], summary: dict[str, Any]) -> list[dict[str, Any]]:
     """Return a row per fold, then their mean, median and scatter, and the pooled figures if any."""
+    summary = told_summary(summary)
     measured = {row["fold"]: row for row in summary.get("folds", [])}
     names = headline_figures(summary)
     rows = [
@@ -171,6 +174,13 @@ def fold_rows(entries: list[StudyRun], summary: dict[str, Any]) -> list[dict[str
             {"fold": "pooled", "cutouts": pooled.get("n")} | {name: pooled.get(name) for name in names}
         )
     return rows
+
+
+def told_summary(summary: dict[str, Any]) -> dict[str, Any]:
+    """Return the figures of folds without those that the non-lenses of a fold cannot tell."""
+    folds = summary.get("folds", [])
+    told = [told_figures(row) for row in folds]
+    return summary if told == folds else summary | summarise(told) | {"folds": told}
 
 
 def headline_figures(summary: dict[str, Any]) -> list[str]:

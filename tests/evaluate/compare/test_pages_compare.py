@@ -66,14 +66,15 @@ def test_a_comparison_is_drawn_tabulated_and_its_failure_told(folder: Path) -> N
     assert any("nothing to draw: row 0, row 1 (parameters not recorded)." in info.value for info in page.info)
     table = page.dataframe[0].value
     assert list(table["network"]) == ["row 0", "row 1", "row 2"]
-    assert {"accuracy", "AUROC", "TPR10", "scatter under rotation", "training time"} <= set(table.columns)
+    assert {"accuracy", "AUROC", "scatter under rotation", "training time"} <= set(table.columns)
+    assert "TPR10" not in table.columns  # nine non-lenses do not tell it
     assert any("row 2** failed: Expected cutouts" in warning.value for warning in page.warning)
     assert page.query_params["study"] in ("small", ["small"])
-    page.get_by_key("compare-merit").set_value("tpr10").run()
+    page.get_by_key("compare-merit").set_value("auroc").run()
     page.get_by_key("compare-cost").set_value("seconds").run()
     assert not page.exception
     assert len(figures_of(page)) == 2
-    assert any("TPR10 by run" in text.value for text in page.markdown)
+    assert any("AUROC by run" in text.value for text in page.markdown)
 
 
 def test_the_threshold_of_the_accuracy_is_named_with_who_accepts_nothing_there(folder: Path) -> None:
@@ -181,6 +182,7 @@ def test_runs_are_sorted_with_the_best_on_top_and_carry_their_intervals(folder: 
     scatter = replace(first, rotation_std=0.2), replace(second, rotation_std=0.1)
     figure = compare_figures.bar_figure(scatter, "rotation_std", colours=["#000"] * 8, ink="#fff")
     assert list(figure.layout.yaxis.categoryarray) == ["elu_cnn-1", "elu_cnn-2"]
+    first = replace(first, tpr10=0.776)
     known = replace(first, tpr10_low=0.54, tpr10_high=1.0)
     assert compare_figures.interval_of(known, "tpr10") == (0.54, 1.0)
     assert compare_figures.interval_of(first, "tpr10") == (first.tpr10, first.tpr10)  # of another method none
@@ -194,7 +196,8 @@ def test_limits_of_tpr10_are_those_of_the_evaluation_and_costs_follow_the_figure
             "tpr10": {"value": 0.776, "low": 0.543, "high": 1.0},
             "auroc": {"value": 0.6, "low": 0.6 if name == "elu_cnn-1" else 0.4, "high": 0.8},
         }
-        told = (one.evaluation or {}) | {"tpr10": 0.776, "intervals": limits}
+        evaluation = one.evaluation or {}
+        told = evaluation | {"n": 40, "tpr10": 0.776, "intervals": limits}
         costs = one.summary | {"parameters": 1000}
         runs.update_run(ws.database, one.id, evaluation=told, summary=costs)
     rows = compared_runs(ws, ["elu_cnn-1", "elu_cnn-2"])
@@ -264,6 +267,7 @@ def test_of_many_points_those_that_no_cheaper_one_reaches_are_named(folder: Path
 def test_runs_without_a_cost_are_named_with_the_reason(folder: Path) -> None:
     ws = full_workspace(folder)
     [run] = compared_runs(ws, ["elu_cnn-1"])
+    few, run = replace(run, label="few", parameters=5), replace(run, tpr10=0.5)
     rows = [
         replace(run, label="whole", parameters=5),
         *(replace(run, label=f"old {place}") for place in range(6)),
@@ -278,6 +282,8 @@ def test_runs_without_a_cost_are_named_with_the_reason(folder: Path) -> None:
         "values (no TPR10: it does not tell lenses from non-lenses)",
     ]
     assert compare_figures.not_drawn(rows[:1], "parameters") == ""
+    few_told = "few (no TPR10: too few non-lenses to tell it)"
+    assert compare_figures.not_drawn([few], "parameters") == few_told
 
 
 def test_a_single_run_leads_to_the_one_that_is_missing(folder: Path) -> None:
@@ -374,7 +380,7 @@ def test_runs_are_laid_side_by_side_with_bands_and_a_table(folder: Path) -> None
     assert len(figures_of(page)) == 2
     table = page.dataframe[0].value
     assert list(table["run"]) == ["elu_cnn-1", "elu_cnn-2"]
-    assert {"AUROC", "TPR10", "p (AUROC)", "training time (s)"} <= set(table.columns)
+    assert {"AUROC", "average precision", "p (AUROC)", "training time (s)"} <= set(table.columns)
     [said] = [one.value for one in page.markdown if one.value.startswith(":material/balance: **elu_cnn-")]
     assert "cannot be told apart" in said  # so that none has won a cup
     reference = next(one for one in page.selectbox if one.label == "p-values against")

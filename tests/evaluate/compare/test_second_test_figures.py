@@ -37,6 +37,14 @@ def test_a_case_counted_by_hand():
     assert tenth.second_false_positive_rate is None
 
 
+def test_a_test_part_of_ten_non_lenses_sets_no_threshold_by_their_number():
+    scores, second = np.concatenate([[0.9, 0.8], np.arange(1, 11) / 100]), np.array([0.9, 0.1])
+    assert operating_points(np.arange(12) < 2, scores, np.ones(2, bool), second) == []
+    scores = np.append(scores, 0.2)
+    points = operating_points(np.arange(13) < 2, scores, np.ones(2, bool), second)
+    assert [point.name for point in points] == ["tpr0", "tpr10"]
+
+
 def test_non_lenses_of_the_second_part_are_counted_too():
     scores = np.concatenate([[0.9, 0.8], np.arange(1, 31) / 100])
     labels = np.arange(32) < 2
@@ -66,7 +74,10 @@ def test_views_of_one_lens_count_as_one_in_the_limits():
 
 @pytest.fixture(scope="module")
 def ws(tmp_path_factory):
-    """The version of the tiny run with six lenses of another source as its second test part."""
+    """The version of the tiny run with six lenses of another source as its second test part.
+
+    The non-lenses of its validation part are of the test part, which then has the 15 that tell TPR0.
+    """
     workspace = train_tiny(tmp_path_factory.mktemp("second") / "workspace").workspace
     source = add_source(workspace, "real", count=12)
     run = runs.get_run(workspace.database, "first")
@@ -78,6 +89,12 @@ def ws(tmp_path_factory):
     ]  # fmt: skip
     with workspace.database.write() as connection:
         connection.execute(insert(tables.dataset_members), rows)
+        members = tables.dataset_members.c
+        connection.execute(
+            update(tables.dataset_members)
+            .where(members.part == "validation", members.label == "nonlens")
+            .values(part="test")
+        )
         held = connection.execute(
             tables.datasets.select().where(tables.datasets.c.id == run.dataset_id)
         ).one()
@@ -98,7 +115,7 @@ def test_evaluating_measures_lenses_of_the_second_part_at_the_test_parts_thresho
     threshold = test.scores[~test.labels].max()
     point = told["points"][0]
     assert point["second"]["value"] == pytest.approx((second.scores > threshold).mean())
-    assert run_status(ws, "first").run.evaluation["n"] == 20  # the run's own figures are the test part's
+    assert run_status(ws, "first").run.evaluation["n"] == 25  # the run's own figures are the test part's
     both = second_test(ws, "first")
     assert both is not None
     assert points_table(both)["completeness, second test part"][0].startswith(

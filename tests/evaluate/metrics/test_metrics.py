@@ -33,6 +33,8 @@ from lensapp.core.evaluate.metrics import (
     propose_thresholds,
     recall_with_fewer_false_positives,
     suggest_thresholds,
+    told_figures,
+    untold_figures,
 )
 from lensapp.core.evaluate.prevalence import purity_at_prevalence
 
@@ -137,9 +139,22 @@ def test_recall_at_few_false_positives_equals_trying_every_threshold(sample, lim
 
 
 def test_a_nonlens_tied_with_the_best_lenses_makes_tpr0_zero():
-    found = measure([1, 1, 0, 1, 0], [0.9, 0.9, 0.9, 0.4, 0.1])
+    found = measure([1, 1, 0, 1] + 10 * [0], [0.9, 0.9, 0.9, 0.4] + 10 * [0.1])
     assert found.tpr0 == 0
     assert found.tpr10 == 1
+
+
+@pytest.mark.parametrize(("nonlenses", "tpr0", "tpr10"), [(1, None, None), (10, None, None), (11, 0.5, 0.75)])
+def test_ten_non_lenses_or_fewer_tell_neither_tpr0_nor_tpr10(nonlenses, tpr0, tpr10):
+    # Lenses at 0.9, 0.8, 0.35 and 0.05; of eleven non-lenses from 0.50 down to 0.10 the tenth is at 0.14.
+    labels = np.arange(4 + nonlenses) < 4
+    scores = np.concatenate([[0.9, 0.8, 0.35, 0.05], 0.5 - 0.04 * np.arange(nonlenses)])
+    found = measure(labels, scores)
+    assert (found.tpr0, found.tpr10) == (tpr0, tpr10)
+    assert {"tpr0", "tpr10"}.isdisjoint(untold_figures(nonlenses)) is (nonlenses > 10)
+    stored = {"n": 4 + nonlenses, "n_positive": 4, "auroc": 0.9, "tpr0": 1.0, "tpr10": 1.0}
+    assert told_figures(stored)["tpr10"] == (1.0 if nonlenses > 10 else None)
+    assert told_figures(stored)["auroc"] == 0.9
 
 
 def test_an_object_exactly_at_the_threshold_is_accepted():

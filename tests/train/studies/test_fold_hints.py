@@ -5,7 +5,7 @@ import pytest
 
 from lensapp.services.train.best_epochs import risen_loss_in_words
 from lensapp.services.train.fold_hints import alarm_of_folds
-from lensapp.services.train.study_figures import ProposedInFolds, proposed_in_folds
+from lensapp.services.train.study_figures import ProposedInFolds, proposed_in_folds, told_summary
 from lensapp.storage.records import Run, StudyRun
 
 
@@ -25,6 +25,20 @@ def test_the_first_aim_with_a_threshold_that_a_score_reaches_is_proposed() -> No
     proposed = proposed_in_folds(summary, highest=0.15)
     assert proposed is not None
     assert proposed.threshold == pytest.approx(0.12)
+
+
+def test_folds_of_few_non_lenses_count_in_no_mean_of_tpr10() -> None:
+    folds = [
+        {"fold": 1, "n": 30, "n_positive": 22, "auroc": 0.7, "tpr10": 1.0},
+        {"fold": 2, "n": 40, "n_positive": 20, "auroc": 0.8, "tpr10": 0.6},
+        {"fold": 3, "n": 40, "n_positive": 20, "auroc": 0.9, "tpr10": 0.4},
+    ]
+    kept = {"folds": folds, "mean": {"auroc": 0.8, "tpr10": 2 / 3}, "median": {}, "std": {}}
+    told = told_summary(kept)
+    assert [row["tpr10"] for row in told["folds"]] == [None, 0.6, 0.4]
+    assert (told["mean"]["tpr10"], told["mean"]["auroc"]) == pytest.approx((0.5, 0.8))
+    enough = {"folds": folds[1:], "mean": {"tpr10": 0.5}}
+    assert told_summary(enough) is enough
 
 
 def test_without_a_threshold_in_reach_nothing_is_proposed() -> None:

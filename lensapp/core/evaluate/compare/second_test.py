@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from lensapp.core.evaluate.curves import FloatArray, count_thresholds
 from lensapp.core.evaluate.intervals import Interval, share_interval
-from lensapp.core.evaluate.metrics import FALSE_POSITIVE_RATES, rate_aim, resolves
+from lensapp.core.evaluate.metrics import FALSE_POSITIVE_RATES, rate_aim, resolves, untold_figures
 
 RATES = (1e-1, *FALSE_POSITIVE_RATES)
 
@@ -58,8 +58,9 @@ def operating_points(
 ) -> list[OperatingPoint]:
     """Return the completeness of both parts at the thresholds that the test part's non-lenses set.
 
-    Without false positives, with fewer than ten, and at those of the rates 0.1, 0.01 … that three
-    non-lenses or more are expected to exceed. Limits are those of the lenses at the threshold as it is.
+    Without false positives and with fewer than ten, of more than ten non-lenses, and at those of the rates
+    0.1, 0.01 … that three non-lenses or more are expected to exceed. Limits are those of the lenses at the
+    threshold as it is.
 
     Parameters
     ----------
@@ -77,7 +78,9 @@ def operating_points(
     from scipy.stats import fisher_exact
 
     counts = count_thresholds(labels, scores)
-    allowed = {"tpr0": 0, "tpr10": 9} | {
+    untold = untold_figures(counts.n_negative)
+    counted = {"tpr0": 0, "tpr10": 9}
+    allowed = {name: number for name, number in counted.items() if name not in untold} | {
         rate_aim(rate): int(np.floor(rate * counts.n_negative * (1 + 1e-12)))
         for rate in RATES
         if resolves(counts, rate)

@@ -361,7 +361,11 @@ def not_drawn(rows: Sequence[Compared], cost: str, *, merit: str = "tpr10") -> s
     why: dict[str, list[str]] = {}
     for row in rows:
         if getattr(row, merit) is None:
-            told = "it does not tell lenses from non-lenses" if row.auroc is None else "not measured"
+            told = "not measured"
+            if row.auroc is None:
+                told = "it does not tell lenses from non-lenses"
+            elif row.has_few_nonlenses:
+                told = "too few non-lenses to tell it"
             why.setdefault(f"(no {MERITS[merit]}: {told})", []).append(row.label)
         elif not getattr(row, cost):
             why.setdefault(_why_without(row, cost), []).append(row.label)

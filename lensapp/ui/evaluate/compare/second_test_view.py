@@ -9,6 +9,7 @@ import streamlit as st
 from lensapp.core.evaluate.score_axis import AIM_LABELS
 from lensapp.core.numerals import score_text
 from lensapp.services.evaluate.compare.second_test import (
+    SecondTest,
     both_parts_table,
     points_table,
     second_test,
@@ -32,6 +33,24 @@ def show_second_test(ws: Workspace, evaluation: Evaluation) -> None:
     both = second_test(ws, evaluation.run)
     if both is None:
         return
+    if both.points:
+        _show_points(both)
+    else:
+        st.caption("The non-lenses of the test part are too few to set thresholds for the second test part.")
+    if both.figures:
+        show_table(
+            both_parts_table(both),
+            title="Figures of both test parts",
+            caption="95 % limits in brackets; each part's lenses against its own non-lenses.",
+            terms={},
+            digits=3,
+            file_name="second-test-figures",
+            key="evaluate-second-test-figures",
+        )
+    _show_lowest(ws, both)
+
+
+def _show_points(both: SecondTest) -> None:
     show_table(
         points_table(both),
         title="Lenses found of the second test part",
@@ -43,16 +62,9 @@ def show_second_test(ws: Workspace, evaluation: Evaluation) -> None:
         file_name="second-test",
         key="evaluate-second-test",
     )
-    if both.figures:
-        show_table(
-            both_parts_table(both),
-            title="Figures of both test parts",
-            caption="95 % limits in brackets; each part's lenses against its own non-lenses.",
-            terms={},
-            digits=3,
-            file_name="second-test-figures",
-            key="evaluate-second-test-figures",
-        )
+
+
+def _show_lowest(ws: Workspace, both: SecondTest) -> None:
     scores, labels = both.second.scores, both.second.labels
     rows = np.flatnonzero(labels)
     rows = rows[np.argsort(scores[rows], kind="stable")]
