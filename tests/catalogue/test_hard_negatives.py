@@ -21,6 +21,7 @@ from lensapp.storage import datasets, runs
 from lensapp.storage.records import Dataset, Source
 from lensapp.storage.scores import stored_scores
 from lensapp.storage.workspace import Workspace
+from lensapp.ui.catalogue.hard_negatives import scores_in_words
 from support.small_surveys import add_review, add_source, add_votes, ids_of
 
 TYPES = ("Spiral", "Spiral", "Spiral", "Ring", "Merger")
@@ -170,3 +171,9 @@ def test_why_no_part_takes_the_hardest_nonlenses_is_said_in_sentences():
     assert none_placed_words({OBJECT_IN_TEST: 1}, source_name="sky").startswith(
         "The only non-lens of sky left is kept out of training: its object, or a near-duplicate, is in the"
     )
+
+
+def test_one_hard_negative_has_one_score() -> None:
+    assert scores_in_words([0.347], "r") == "Score by r: 0.347."
+    assert scores_in_words([0.347, 0.347], "r") == "Score by r: 0.347 each."
+    assert scores_in_words([0.912, 0.347], "r") == "Scores by r from 0.912 down to 0.347."

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from lensapp.core.colours import HUES
+from lensapp.core.data.column_names import column_label
 from lensapp.core.evaluate.score_axis import ScoreAxis
 from lensapp.core.evaluate.subgroups import by_subgroup
 from lensapp.core.numerals import fixed
@@ -108,9 +109,30 @@ def test_what_tells_lenses_is_said_in_words_beside_the_network() -> None:
     assert audited_shortcut_words(found, {}).startswith("Catalogue columns alone tell much (most")
     inputs = audited_shortcut_words(found, {"network": alike, "shortcuts": {"simulated": True}})
     assert "what went into the simulation" in inputs
-    noise = {"kind": "noise", "title": "noise", "auroc": 0.6, "low": 0.55, "telling": []}
+    noise = {"kind": "noise", "title": "noise", "auroc": 0.6, "low": 0.55, "high": 0.65, "telling": []}
     assert audited_shortcut_words(noise, {}) == "Noise tells a little."
     assert audited_shortcut_words(noise | {"low": 0.45}, {}) == "Noise tells nothing."
+    psf = {"kind": "psf", "title": "PSF width", "auroc": 0.399, "low": 0.308, "high": 0.496, "telling": []}
+    assert audited_shortcut_words(psf, {}).startswith(
+        "PSF width is below chance, AUROC 0.399 (0.308–0.496): "
+    )
+    assert audited_shortcut_words(psf | {"high": 0.5}, {}) == "PSF width tells nothing."
+    middle = {**found, "kind": "central", "title": "central pixels", "telling": []}
+    assert "Arcs lie in the middle, too" in audited_shortcut_words(middle, {})
+
+
+@pytest.mark.parametrize(
+    ("column", "label"),
+    [
+        ("colour_r_i", "colour r − i"),
+        ("colour_g_r_mag", "colour g − r (mag)"),
+        ("color_VIS_Y", "colour VIS − Y"),
+        ("colour_g_r_err", "colour g − r err"),
+        ("colour_excess", "colour excess"),
+    ],
+)
+def test_a_colour_has_its_minus(column: str, label: str) -> None:
+    assert column_label(column) == label
 
 
 def test_bins_have_short_limits_on_two_lines() -> None:

@@ -18,13 +18,14 @@ from lensapp.core.train.training_spec import TrainingSpec
 from lensapp.services.catalogue.export import export
 from lensapp.services.evaluate import differences
 from lensapp.services.evaluate.compare import side_by_side
+from lensapp.services.evaluate.compare.same_part import run_before
 from lensapp.services.evaluate.evaluation import Evaluation, load_evaluation, threshold_columns
 from lensapp.services.evaluate.expectations import few_for_threshold
 from lensapp.services.evaluate.explanations import explanation_key
 from lensapp.services.evaluate.figure_tables import figures_table
 from lensapp.services.inspect.queues import review_of_cutouts
 from lensapp.services.train.runs import start_evaluation
-from lensapp.storage import datasets, evaluations, queue, reviews, runs, sources
+from lensapp.storage import datasets, evaluations, queue, reviews, runs, sources, studies
 from lensapp.storage.evaluations import StoredEvaluation, StoredInjections
 from lensapp.storage.explanations import StoredExplanation, save_explanation
 from lensapp.storage.scores import stored_scores
@@ -226,6 +227,29 @@ def test_the_run_of_a_fed_back_version_leads_to_its_comparison_with_the_run_befo
     page.button(key="evaluate-to-compare").click().run()
     assert [title.value for title in page.title] == ["Compare"]
     assert page.multiselect(key="compare-runs").value == ["fed-back", "also-first"]
+
+
+def test_the_run_before_is_that_of_the_same_network_and_first_that_it_began_from(folder: Path) -> None:
+    ws = full_workspace(folder)
+    first = datasets.get_dataset(ws.database, "sky-v1")
+    later = add_dataset(ws, sources.get_source(ws.database, "sky"), "sky-v2", parent=first)
+    retrained = add_run(ws, later, "retrained")
+    add_evaluation(ws, retrained, later)
+    spec = TrainingSpec(network="equivariant_resnet").saved()
+    other = runs.create_run(
+        ws.database, name="other-network", dataset_id=first.id, model="equivariant_resnet", spec=spec
+    )
+    ws.run_folder(other.name).mkdir(parents=True)
+    add_evaluation(ws, other, first)
+    longer = add_run(ws, first, "longer", epochs=6)
+    add_evaluation(ws, longer, first)
+    study = studies.create_study(ws.database, name="folds", kind="kfold", dataset_id=first.id, spec={})
+    fold = add_run(ws, first, "a-fold")
+    add_evaluation(ws, fold, first)
+    studies.add_run(ws.database, study.id, fold.id, place=1, info={})
+    assert run_before(ws, retrained) == "elu_cnn-2", "by the same settings, and no fold"
+    assert run_before(ws, replace(retrained, initial_run_id=longer.id)) == "longer"
+    assert run_before(ws, replace(retrained, initial_run_id=other.id)) == "other-network"
 
 
 def test_a_run_measured_on_other_cutouts_is_not_offered_for_comparison(folder: Path) -> None:

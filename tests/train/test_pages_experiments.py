@@ -14,11 +14,12 @@ from lensapp.core.train.study_spec import KfoldSpec, SearchSpec
 from lensapp.core.train.training_spec import TrainingSpec
 from lensapp.services.train import studies as study_service
 from lensapp.services.train.study_figures import best_so_far
-from lensapp.storage import datasets, queue, runs, studies, tables
+from lensapp.storage import datasets, queue, runs, sources, studies, tables
 from lensapp.storage.evaluations import StoredEvaluation, save_evaluation
 from lensapp.storage.records import Dataset, Study
 from lensapp.storage.workspace import Workspace
 from lensapp.ui.train import experiments_page
+from lensapp.ui.train.experiments_page import other_version_in_words
 from support.pages_workspace import add_dataset, add_survey, drawn_charts, figures_of, open_page
 
 
@@ -250,3 +251,15 @@ def test_a_cross_validation_begins_with_the_folds_that_the_version_was_split_wit
     with ws.database.write() as connection:  # a member added since has none
         connection.execute(member.update().where(member.c.cutout_id == 1).values(fold=None))
     assert study_service.own_folds(ws, dataset.name) == 0
+
+
+def test_results_of_another_version_than_the_forms_are_said_to_be(folder: Path) -> None:
+    ws, dataset = survey(folder)
+    add_kfold(ws, dataset, measured=2)
+    page = open_page("experiments")
+    assert not any("results are of" in one.value for one in page.warning)
+    add_dataset(ws, sources.get_source(ws.database, "sky"), "sky-v2", parent=dataset)
+    page = open_page("experiments", dataset="sky-v2")
+    assert any("results are of **sky-v1**" in one.value for one in page.warning)
+    assert other_version_in_words("a-v1", "a-v1") == ""
+    assert other_version_in_words("a-v1", "a-v2").startswith("These results are of **a-v1**; the form")

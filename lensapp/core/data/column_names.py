@@ -45,6 +45,8 @@ COLUMN_WORDS = {
     "snr": "S/N", "psf": "PSF", "fwhm": "FWHM", "ra": "RA", "dec": "Dec", "einstein": "Einstein",
     "sersic": "Sérsic", "e1": "e₁", "e2": "e₂", "g1": "g₁", "g2": "g₂",
 }  # fmt: skip
+_BAND = r"([a-z]\d*|[A-Z][A-Z0-9]*)"
+_COLOUR = re.compile(f"[Cc]olou?r_{_BAND}_{_BAND}(?=_|$)")
 _BAND_BEHIND_UNIT = re.compile(f"(.+)_({'|'.join(COLUMN_UNITS)})_([a-z])", re.IGNORECASE)
 
 
@@ -65,6 +67,7 @@ def label_and_unit(name: str, unit: str) -> tuple[str, str]:
 
 
 def _in_words(name: str) -> str:
+    name = _COLOUR.sub("colour_\\1 − \\2", name.strip())
     stem, unit = _BAND_BEHIND_UNIT.sub(r"\1_\3_\2", name.strip()), ""
     for ending, written in COLUMN_UNITS.items():
         what = stem.lower().removesuffix(f"_{ending}")

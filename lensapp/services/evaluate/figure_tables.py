@@ -37,6 +37,7 @@ INTERVAL_NAMES = {
     "recall_fpr_1e-4": "completeness at FPR 0.0001",
 }
 CLASS_WORDS = {"lens": "lens", "nonlens": "non-lens", None: "none"}  # of labels
+SHORTCUTS = "Shortcuts: how well single measures tell lenses"
 SMALLEST_P, P_DIGITS = 0.001, 3
 DOCUMENT = "Hezaveh et al. 2017"
 METHOD_NAMES = {
@@ -101,10 +102,13 @@ def expectation_table(evaluation: Evaluation, survey: SurveySpec, *, threshold: 
 
 
 def rates_with_limits(expected: Expectation) -> dict[str, str]:
-    """Return completeness and purity, each with its 95 % limits in brackets."""
+    """Return completeness and purity, each with its 95 % limits in brackets, or the limit that is known."""
     completeness = Interval(expected.completeness, expected.completeness_low, expected.completeness_high)
     purity, limits = purity_in_words(expected)
-    return {"completeness": with_limits(completeness), "purity": f"{purity} ({limits})"}
+    return {
+        "completeness": with_limits(completeness),
+        "purity": f"{purity} ({limits})" if expected.false_candidates else limits,
+    }
 
 
 def purity_in_words(expected: Expectation) -> tuple[str, str]:
@@ -113,7 +117,7 @@ def purity_in_words(expected: Expectation) -> tuple[str, str]:
         significant(100 * one, 3) for one in (expected.purity_low, expected.purity, expected.purity_high)
     )
     if not expected.false_candidates:
-        return "not known", f"above {low} %"
+        return f"above {low} %", f"above {low} %"
     return f"{purity} %", f"{low}–{high} %"
 
 

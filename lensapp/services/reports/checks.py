@@ -229,7 +229,7 @@ def _audit(kept: KeptAudit | None) -> Iterator[Section]:
             remarks.append(f"{title}: {found[part]['reason']}")
     if "reason" not in found["shortcuts"]:
         counts = found["shortcuts"]["cutouts"]
-        title = "Shortcuts: what gives lenses away without looking for arcs"
+        title = figure_tables.SHORTCUTS
         caption = (
             f"{found['dataset']}: {counts['lens']} lenses and {counts['nonlens']} non-lenses; logistic "
             "regressions, cross-validated by object; 0.5 is chance"

@@ -245,16 +245,21 @@ def _choose(ws: Workspace, source: Source) -> tuple[HardNegativesSpec | None, No
     return validated(HardNegativesSpec, entered), known
 
 
+def scores_in_words(scores: Sequence[float], run: str) -> str:
+    """Return between which scores candidates lie, the highest first, or the one score that they have."""
+    first, last = score_text(scores[0]), score_text(scores[-1])
+    if first != last:
+        return f"Scores by {run} from {first} down to {last}."
+    return f"Score by {run}: {first}{'' if len(scores) == 1 else ' each'}."
+
+
 def _show_plan(ws: Workspace, plan: HardNegativesPlan, *, below: DeltaGenerator, kind: ButtonType) -> None:
     """Show what a plan adds as pictures; freeze it with a button of this `kind` that stands in `below`."""
     scores = plan.columns["score"]
     ids, total = plan.columns["cutout_id"].tolist(), len(scores)
     st.markdown(f"### {chosen_of(plan)} of {plain(plan.source.name)} for {plain(plan.parent.name)}")
     rest = f" The first {MOST_PICTURES} are shown." if total > MOST_PICTURES else ""
-    st.caption(
-        f"{WHAT_THEY_ARE} Scores by {plain(plan.run.name)} from {score_text(float(scores[0]))} down to "
-        f"{score_text(float(scores[-1]))}.{rest}"
-    )
+    st.caption(f"{WHAT_THEY_ARE} {scores_in_words(scores.tolist(), plain(plan.run.name))}{rest}")
     told = set(plan.known) != {NO_CLASS}
     kinds = plan.columns["kind"].tolist() if told else None
     _show_scored(ws, ids, scores.tolist(), plan.run.name, key="hard-negatives", kinds=kinds)

@@ -216,14 +216,15 @@ def _choose_compared(names: list[str], run: Run) -> list[str]:
 
 
 def _offer_comparison(ws: Workspace, run: Run, *, part: str) -> None:
-    """Lead from a run of a later dataset version to its comparison with the run before it."""
+    """Lead from a run to its comparison with the one that it was retrained from, or the run before it."""
     if not is_evaluated(ws, run, part=part) or (before := run_before(ws, run, part=part)) is None:
         return
     if st.button(
         f"Compare with {plain(before)}",
         icon=":material/leaderboard:",
         key="evaluate-to-compare",
-        help="The run on the previous dataset version, measured on the same cutouts: is the new one better?",
+        help="The run that it began from, or that of the same network on the version before, on the same "
+        "cutouts: is the new one better?",
     ):
         go("compare", view={COMPARE: f"{run.name},{before}"})
 

@@ -25,6 +25,17 @@ TITLES: dict[Outcome, str] = {
 }
 
 
+NOUNS: dict[Outcome, str] = {
+    "false_positive": "false positive",
+    "false_negative": "false negative",
+    "true_positive": "lens found",
+}
+
+
+def _side(outcome: Outcome, threshold: float) -> str:
+    return f"score {'<' if outcome == 'false_negative' else '≥'} {threshold_text(threshold)}"
+
+
 def show_mistakes(ws: Workspace, run: Run, evaluation: Evaluation, *, threshold: float) -> None:
     """Show the worst false positives and false negatives side by side, and lenses found to compare."""
     overlay = choose_overlay() if has_network(ws, run) else None
@@ -44,14 +55,12 @@ def show_mistakes(ws: Workspace, run: Run, evaluation: Evaluation, *, threshold:
     def caption_of(cutout: Cutout) -> str:
         return f"{scores_text(scores[cutout.id], chances.get(cutout.id))}  {cutout.object_class or ''}"
 
-    for column, outcome in zip(st.columns(len(outcomes), gap="medium"), outcomes, strict=True):
+    some = [outcome for outcome in outcomes if len(worst[outcome]["cutout_id"])]
+    for column, outcome in zip(st.columns(len(some), gap="medium") if some else (), some, strict=True):
         with column:
             heading(f"{TITLES[outcome]}")
             count, ids = len(worst[outcome]["cutout_id"]), worst[outcome]["cutout_id"][:REVIEWED].tolist()
-            side = f"score {'<' if outcome == 'false_negative' else '≥'} {threshold_text(threshold)}"
-            if not ids:
-                st.caption(f"None at {side}.")
-                continue
+            side = _side(outcome, threshold)
             shown += ids[:SHOWN]
             show_cutouts(
                 ws,
@@ -65,6 +74,9 @@ def show_mistakes(ws: Workspace, run: Run, evaluation: Evaluation, *, threshold:
                 seen=seen,
             )
             st.caption(f"{number(count)} at {side}, {evaluation.part} part{shown_in_words(count, SHOWN)}.")
+    if absent := [outcome for outcome in outcomes if outcome not in some]:
+        none = [f"{NOUNS[outcome]} at {_side(outcome, threshold)}" for outcome in absent]
+        st.caption(f"No {', and no '.join(none)}.")
     if seen is not None:
         st.caption(
             f"Shown is what the network saw of each: the middle {seen[0]}×{seen[1]} pixels. "

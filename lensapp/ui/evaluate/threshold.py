@@ -99,7 +99,8 @@ def choose_threshold(evaluation: Evaluation, why_low: Callable[[], str]) -> floa
                 help="; ".join(meanings) + (f". Not offered: {'; '.join(absent)}." if absent else "."),
             )
     if proposals is not None and (few := few_for_threshold(proposals)):
-        st.caption(f":material/warning: {few}")
+        first, _, rest = few.partition(": ")
+        st.caption(f":material/warning: {first}.", help=f"{rest[:1].upper()}{rest[1:]}")
     began = current == usual and selected("threshold") is None
     _say_what_it_gives(evaluation, threshold, why=why if began else "", why_low=why_low)
     return threshold
@@ -125,27 +126,25 @@ def _say_what_it_gives(
         elif lowest >= USUAL_THRESHOLD:
             _say_all_high(evaluation, threshold, why=why)
         elif why:
-            said = (
+            st.info(
                 f"No score reaches {USUAL_THRESHOLD:g}: the highest is {score_text(highest)}. The threshold "
-                f"begins at {score_text(threshold)}, {why}.",
-                why_low(),
-                "The ranking can still be good (AUROC).",
+                f"begins at {score_text(threshold)}, {why}. The ranking can still be good (AUROC).",
+                icon=":material/lightbulb:",
             )
-            st.info(" ".join(filter(None, said)), icon=":material/lightbulb:")
         elif highest < threshold:
             hint_at_low_scores(
                 f"No score reaches {threshold_text(threshold)}: the highest is {score_text(highest)}.",
-                why_low(),
             )
         else:
             st.info(_accepted_in_words(evaluation, threshold), icon=":material/rule:")
+        if not misleads and highest < USUAL_THRESHOLD and (reason := why_low()):
+            st.caption("Why the scores are low", help=reason)
 
 
 def _say_all_high(evaluation: Evaluation, threshold: float, *, why: str) -> None:
     """Say that the usual threshold accepts everything, and what this one gives or where it begins."""
     said = (
-        f"Every score reaches {USUAL_THRESHOLD:g}: the lowest is {score_text(evaluation.scores.min())}, so "
-        "that all would be accepted there.",
+        f"Every score reaches {USUAL_THRESHOLD:g}: the lowest is {score_text(evaluation.scores.min())}.",
         f"The threshold begins at {score_text(threshold)}, {why}." if why else "",
         _accepted_in_words(evaluation, threshold),
     )

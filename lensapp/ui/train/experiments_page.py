@@ -118,6 +118,8 @@ def _show_results(
     """Show the study that is followed, or what one will give."""
     if statuses:
         status = choose_followed(statuses, kind="study", live_status=_live_status)
+        if told := other_version_in_words(_version_of(ws, status), plan.filled.dataset.name):
+            st.warning(told, icon=":material/difference:")
         show_one = show_kfold if status.study.kind == "kfold" else show_search
         show_one(ws, status)
         return
@@ -177,6 +179,19 @@ def what_goes_on(state: str, progress: dict[str, Any]) -> str:
     return f"**{plain(str(progress.get('message') or 'starting'))}**"
 
 
+def other_version_in_words(of_study: str, of_form: str) -> str:
+    """Return that the results are of another dataset version than the form beside them; else nothing."""
+    if of_study == of_form:
+        return ""
+    return f"These results are of **{plain(of_study)}**; the form beside them is set to **{plain(of_form)}**."
+
+
+def _version_of(ws: Workspace, status: studies.StudyStatus) -> str:
+    """Return the name of the dataset version of a study."""
+    key = status.study.dataset_id
+    return next((one.name for one in training_datasets(ws) if one.id == key), "another version")
+
+
 def _what_ended(ws: Workspace, status: studies.StudyStatus) -> str:
     """Return network, runs, total time and end of a study that is not under way."""
     network = network_title(status.study.spec["training"]["network"])
@@ -185,4 +200,5 @@ def _what_ended(ws: Workspace, status: studies.StudyStatus) -> str:
     took = f" in {duration(seconds)} together" if seconds else ""
     last = status.study.finished_at
     ended = f" · ended {clock_time(last)}" if last is not None else ""
-    return f"**{plain(network)}** · {counted(len(entries), 'training')}{took}{ended}"
+    trained = f"**{plain(network)}** on **{plain(_version_of(ws, status))}**"
+    return f"{trained} · {counted(len(entries), 'training')}{took}{ended}"

@@ -5,12 +5,14 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from lensapp.core.evaluate.compare.overlap import Overlap
 from lensapp.core.evaluate.resampling import REPEATS, p_value_of
 from lensapp.services.evaluate.compare.side_by_side import laid_together
 from lensapp.services.evaluate.compare.verdict import at_few_false_positives, holm, in_words, verdict
 from lensapp.services.evaluate.evaluation import Evaluation
 from lensapp.services.evaluate.figure_tables import p_equals, p_text
 from lensapp.storage.evaluations import StoredEvaluation
+from lensapp.ui.evaluate.compare.overlap_view import two_in_words
 
 
 def side_by_side(**noise: float):
@@ -91,3 +93,14 @@ def test_a_p_value_that_resamples_cannot_tell_smaller_is_written_as_a_limit() ->
     assert p_equals(p_value_of(apart)) == "p\u00a0=\u00a00.010"
     assert p_equals(2 * smallest, at_most=True) == "p\u00a0≤\u00a00.010", "corrected for two comparisons"
     assert p_equals(0.0002, at_most=True) == "p\u00a0< 0.001"
+
+
+def test_what_two_runs_share_is_one_sentence() -> None:
+    # Of five non-lenses the first run accepts 1, 2 and 3, the second 3 and 4: one of four is shared.
+    overlap = Overlap(np.array([[1, 1, 1, 0, 0], [0, 0, 1, 1, 0]], bool))
+    assert two_in_words(overlap, ["a", "b"], what="non-lenses accepted") == (
+        "Of 4 non-lenses accepted by either run **1** (25\u00a0%) is accepted by both, **2** only by a and "
+        "**1** only by b."
+    )
+    none = Overlap(np.zeros((2, 5), bool))
+    assert two_in_words(none, ["a", "b"], what="lenses missed") == "No lens is missed by a or b."

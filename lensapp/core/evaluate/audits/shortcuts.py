@@ -18,6 +18,7 @@ from lensapp.core.data.column_names import column_label
 from lensapp.core.data.sky import unit_vectors
 from lensapp.core.errors import InvalidInput
 from lensapp.core.evaluate.audits.realism import aperture_photometry
+from lensapp.core.evaluate.metrics import COIN
 from lensapp.core.evaluate.resampling import figure_intervals
 
 FloatArray = NDArray[np.float64]
@@ -45,8 +46,8 @@ TITLES: dict[Kind, str] = {
     "position": "position",
 }
 MEANINGS: dict[Kind, str] = {
-    "central": "Brightness, colour and size in the middle differ between the classes: choose non-lenses that "
-    "are as bright and as red as the deflectors.",
+    "central": "Arcs lie in the middle, too, so this can be the lenses themselves; where brightness, colour "
+    "and size differ as well, choose non-lenses that are as bright and as red as the deflectors.",
     "border": "No arc is there, so the classes differ in frame, neighbours or marks: look how their cutouts "
     "were made.",
     "background": "The classes differ in sky level or in masked pixels: subtract the sky of both alike.",
@@ -125,7 +126,12 @@ def shortcut_words(
     columns = [column_label(column) for column, _ in shortcut["telling"]]
     by = f" (most: {', '.join(columns)})" if columns and shortcut["kind"] != "position" else ""
     if shortcut["low"] <= 0.5:
-        return f"{name} tell{ending} nothing."
+        area = f"AUROC {shortcut['auroc']:.3f} ({shortcut['low']:.3f}–{shortcut['high']:.3f})"
+        below = (
+            f"{'is' if ending else 'are'} below chance, {area}: what tells lenses in one part of the cutouts "
+            "misleads in another"
+        )
+        return f"{name} {below if shortcut['high'] < COIN else f'tell{ending} nothing'}."
     if not is_strong(shortcut):
         return f"{name} tell{ending} a little{by}."
     if not network:

@@ -1,6 +1,7 @@
 """Which runs were measured on the very same cutouts, whatever dataset versions they belong to."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -9,6 +10,7 @@ from lensapp.core.errors import NotFound
 from lensapp.services.evaluate.evaluation import Evaluation, comparable_runs, load_evaluation
 from lensapp.storage import datasets, runs
 from lensapp.storage.records import Run
+from lensapp.storage.studies import study_names_by_run
 from lensapp.storage.workspace import Workspace
 
 
@@ -26,21 +28,41 @@ def measured_alike(ws: Workspace, run_names: Sequence[str], *, part: str = "test
 
 
 def run_before(ws: Workspace, run: Run, *, part: str = "test") -> str | None:
-    """Return the run to compare a run with: of an earlier version of its dataset, measured on the same part.
+    """Return the run to compare a run with, measured on the same part; None where there is none.
 
-    That whose weights it began with goes first, then those of the nearest version, the newest first; None
-    where there is none.
+    That whose weights it began with goes first, then those of an earlier version of its dataset, the nearest
+    first: of a version single runs before those of studies, of the same network before others, by the same
+    settings before others, the newest first.
     """
     comparable = set(comparable_runs(ws, run, part=part))
-    candidates = [other for other in runs.list_runs(ws.database) if other.name in comparable]
     version = datasets.dataset_by_id(ws.database, run.dataset_id)
-    for earlier in datasets.earlier_versions(ws.database, version):
-        of_version = [other for other in candidates if other.dataset_id == earlier.id]
-        of_version.sort(key=lambda other: (other.id != run.initial_run_id, -other.created_at))
-        for other in of_version:
-            if measured_alike(ws, [run.name, other.name], part=part):
-                return other.name
-    return None
+    nearest = {one.id: place for place, one in enumerate(datasets.earlier_versions(ws.database, version))}
+    candidates = [
+        other
+        for other in runs.list_runs(ws.database)
+        if other.name in comparable and (other.dataset_id in nearest or other.id == run.initial_run_id)
+    ]
+    if not candidates:
+        return None
+    in_studies, settings = study_names_by_run(ws.database), _settings(run)
+
+    def order(other: Run) -> tuple[bool, int, bool, bool, bool, float]:
+        return (
+            other.id != run.initial_run_id,
+            nearest.get(other.dataset_id, -1),
+            other.id in in_studies,
+            other.model != run.model,
+            _settings(other) != settings,
+            -other.created_at,
+        )
+
+    ranked = sorted(candidates, key=order)
+    return next((one.name for one in ranked if measured_alike(ws, [run.name, one.name], part=part)), None)
+
+
+def _settings(run: Run) -> dict[str, Any]:
+    """Return what a run was trained by, but for the weights that it began with and its random seed."""
+    return {name: value for name, value in run.spec.items() if name not in ("initial_run", "seed")}
 
 
 def _measured(ws: Workspace, run_name: str, *, part: str) -> NDArray[np.int64]:

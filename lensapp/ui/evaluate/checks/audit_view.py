@@ -12,6 +12,7 @@ from lensapp.services.data.sources import ready_sources, words_if_made
 from lensapp.services.evaluate.audits import KIND, kept_audit, start_audit
 from lensapp.services.evaluate.figure_tables import (
     CLASS_WORDS,
+    SHORTCUTS,
     leakage_table,
     realism_table,
     shortcut_limits,
@@ -87,25 +88,18 @@ def _show_shortcuts(found: dict[str, Any]) -> None:
     limits = shortcut_limits(found)
     figures.show_figure(
         shortcut_figure(limits, colours=figures.line_colours(), ink=figures.ink()),
-        title="Shortcuts: AUROC beside that of the network",
+        title=SHORTCUTS,
         caption=f"n = {number(counts['lens'] + counts['nonlens'])}, {number(counts['lens'])} of them lenses; "
-        "the network on the test part; bars: 95 %",
-        csv=lambda: figures.csv_text(limits),
+        "logistic regressions, cross-validated by object; the network on the test part; bars: 95 %",
+        csv=lambda: str(told.to_csv(index=False)),
         key="audit-shortcut-figure",
         height=height_of(limits),
     )
-    show_table(
-        told.drop(columns=MEANING),
-        title="Shortcuts: what gives lenses away without looking for arcs",
-        caption=f"Logistic regressions, cross-validated by object on {counted(counts['lens'], 'lens')} and "
-        f"{counted(counts['nonlens'], 'non-lens')} of the dataset; 0.5 is chance."
-        + (f" Left out, as the label itself: {themselves}." if themselves else "")
-        + (f" {LEFT_OUT}: {', '.join(left_out)}." if 0 < len(left_out) <= FEW else ""),
-        terms={"AUROC": "Area under the ROC; of the network on the test part."},
-        digits=3,
-        file_name="shortcuts",
-        key="audit-shortcuts",
-    )
+    also = f"Left out, as the label itself: {themselves}." if themselves else ""
+    if 0 < len(left_out) <= FEW:
+        also += f" {LEFT_OUT}: {', '.join(left_out)}."
+    if also:
+        st.caption(plain(also.strip()))
     if len(left_out) > FEW:
         with st.expander(f"{LEFT_OUT}: {counted(len(left_out), 'column')}"):
             st.caption(plain(", ".join(left_out)))

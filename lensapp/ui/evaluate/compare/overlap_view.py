@@ -1,4 +1,4 @@
-"""The view of the Compare page of what runs accept together, as a matrix and as cutouts."""
+"""The view of the Compare page of what runs accept together, in words or as a matrix, and as cutouts."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -18,8 +18,9 @@ from lensapp.ui.evaluate.cutout_sheet import show_cutouts
 from lensapp.ui.evaluate.tables import show_table
 from lensapp.ui.shared import figures
 from lensapp.ui.shared.address import any_whole, decimal, kept, one_of
+from lensapp.ui.shared.markup import plain
 from lensapp.ui.shared.scores import score_by
-from lensapp.ui.shared.widgets import number, number_within
+from lensapp.ui.shared.widgets import counted, number, number_within
 
 SHOWN = 24
 TOP, EQUAL = "top", "threshold"
@@ -54,23 +55,54 @@ def show_overlap(ws: Workspace, compared: SideBySide) -> None:
     if what == MISSED:
         overlap = Overlap(~overlap.accepted)
     rows = compared.of_class(NONLENS if what == FALSE else LENS)
+    sets = _sets_of_runs(compared.runs, overlap, what.split()[1])
+    if len(compared.runs) == 2:
+        st.markdown(two_in_words(overlap, [f"**{plain(run)}**" for run in compared.runs], what=what))
+        if way == TOP:
+            reached = [score_text(threshold) for threshold in thresholds.tolist()]
+            st.caption(
+                f"Accepted from score {reached[0]} by {plain(compared.runs[0])} and from {reached[1]} by "
+                f"{plain(compared.runs[1])}; {compared.part} part: {number(len(rows))} {what.split()[0]}."
+            )
+        chosen = _choose_set(sets, what)
+    else:
+        chosen = _show_many(compared, overlap, thresholds, what, sets)
+    members, runs = sets[chosen]
+    _show_set(ws, compared, rows[members], runs, what, chosen=chosen)
+
+
+def two_in_words(overlap: Overlap, names: Sequence[str], *, what: str) -> str:
+    """Return how many cutouts both of two runs have, how many only one of them, and which share both have."""
+    both, noun = int(overlap.by_all.sum()), what.split(maxsplit=1)[0]
+    first, second = (int(overlap.by_only(run).sum()) for run in (0, 1))
+    verb, either = what.split()[1], both + first + second
+    if not either:
+        return f"No {noun.removesuffix('es')} is {verb} by {names[0]} or {names[1]}."
+    return (
+        f"Of {counted(either, noun.removesuffix('es'))} {verb} by either run **{number(both)}** "
+        f"({100 * both / either:.0f}\u00a0%) {'is' if both == 1 else 'are'} {verb} by both, "
+        f"**{number(first)}** only by {names[0]} and **{number(second)}** only by {names[1]}."
+    )
+
+
+def _show_many(
+    compared: SideBySide, overlap: Overlap, thresholds: NDArray[np.float64], what: str, sets: Sets
+) -> str:
+    """Show what each two of several runs share as a matrix; return which set is shown below."""
     left, right = st.columns([2, 3], gap="medium")
     with left:
         figures.show_figure(
             overlap_figure(overlap, compared.runs, colour=figures.line_colours()[0], ink=figures.ink()),
-            title=f"{what.split()[-1].capitalize()} by two runs",
-            caption=f"{compared.part} part: {number(len(rows))} {what.split()[0]}; tint: share of what "
-            "either run has. Point at a cell for what chance would give.",
+            title=f"{what.rsplit(maxsplit=1)[-1].capitalize()} by two runs",
+            caption=f"{compared.part} part: {number(overlap.accepted.shape[1])} {what.split(maxsplit=1)[0]}; "
+            "tint: share of what either run has. Point at a cell for what chance would give.",
             csv=lambda: figures.csv_text(overlap_columns(overlap, compared.runs)),
             key="compare-overlap",
             height=110 + 46 * max(len(compared.runs), 4),
         )
-    sets = _sets_of_runs(compared.runs, overlap, what.split()[1])
     with right:
         _show_counts(compared, overlap, thresholds, what)
-        chosen = _choose_set(sets, what)
-    members, runs = sets[chosen]
-    _show_set(ws, compared, rows[members], runs, what, chosen=chosen)
+        return _choose_set(sets, what)
 
 
 def _choose_thresholds(compared: SideBySide, way: str) -> NDArray[np.float64]:
@@ -103,9 +135,8 @@ def _show_counts(compared: SideBySide, overlap: Overlap, thresholds: NDArray[np.
         "from score": [score_text(threshold) for threshold in thresholds.tolist()],
         what.split()[1]: overlap.number,
         "only by it": [int(overlap.by_only(run).sum()) for run in runs],
+        "by all but it": [int(overlap.by_all_but(run).sum()) for run in runs],
     }
-    if len(runs) > 2:  # of two it is what only the other has
-        columns["by all but it"] = [int(overlap.by_all_but(run).sum()) for run in runs]
     show_table(
         pd.DataFrame(columns),
         title=f"{what.capitalize()} by all runs: {number(int(overlap.by_all.sum()))}, by none: "

@@ -5,7 +5,6 @@ import pandas as pd
 import streamlit as st
 from numpy.typing import NDArray
 
-from lensapp.core.numerals import score_text
 from lensapp.services.evaluate.compare.scatter import disagreements, scatter
 from lensapp.services.evaluate.compare.side_by_side import SideBySide
 from lensapp.services.evaluate.compare.tables import named_cutouts
@@ -133,11 +132,8 @@ def _show_marked(
 
     def caption_of(cutout: Cutout) -> str:
         row = row_of[cutout.id]
-        told = [
-            (axis, score_text(float(compared.scores[run, row])), number(round(compared.ranks[run, row])))
-            for run, axis in zip(pair, (ACROSS, UPWARDS), strict=True)
-        ]
-        return "\n".join(f"{axis} {score} · rank {rank}" for axis, score, rank in told)
+        ranks = [number(round(compared.ranks[run, row])) for run in pair]
+        return f"{ACROSS} {ranks[0]} · {UPWARDS} {ranks[1]}"
 
     heading("Marked cutouts" if by_hand else "Cutouts on which the runs differ most")
     show_cutouts(
@@ -152,6 +148,6 @@ def _show_marked(
         legend={figures.CLASS_NAMES[label]: classes[label] for label in ("lens", "nonlens")},
     )
     st.caption(
-        f"{number(min(SHOWN, len(rows)))} of {number(len(rows))}; below each its score and its rank among "
+        f"{number(min(SHOWN, len(rows)))} of {number(len(rows))}; below each its rank among "
         f"{number(len(compared.labels))}, by {plain(names[0])} ({ACROSS}) and {plain(names[1])} ({UPWARDS})."
     )

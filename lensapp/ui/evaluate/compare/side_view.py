@@ -1,6 +1,8 @@
 """The views of the Compare page of what runs scored on the same cutouts: curves, figures, overlap, scores."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -26,7 +28,7 @@ from lensapp.ui.evaluate.compare.second_test_view import show_second_tests
 from lensapp.ui.evaluate.tables import TERMS, show_caption_and_copy
 from lensapp.ui.shared import figures
 from lensapp.ui.shared.address import kept, one_of, switch
-from lensapp.ui.shared.markup import plain
+from lensapp.ui.shared.markup import plain, shortened
 from lensapp.ui.shared.state import select, selected
 from lensapp.ui.shared.widgets import counted, error_box, heading, name_cell, number
 
@@ -40,6 +42,8 @@ VERDICT_HELP = (
 LINEAR, BANDS, MERIT, REFERENCE = "compare-linear", "compare-bands", "compare-interval", "compare-reference"
 PART, PARTS = "compare-part", ("test", "validation")
 MOST_BANDS = 4  # more hide each other until asked for
+RUN_LETTERS = 15
+WIDTHS = {"run": 128, "figure": 142, "p": 58}  # pixels: four figures with their p in a window of 1280
 COSTS = {"rotation_std": "scatter under rotation", "parameters": "parameters", "seconds": "training time (s)"}
 
 
@@ -89,8 +93,8 @@ def _show_side_by_side(ws: Workspace, compared: SideBySide, rows: Sequence[Compa
     with left:
         _show_roc(compared, height=height, colours=colours)
     with right:
-        _show_intervals(compared, height=height, colours=colours)
-    _show_table(compared, rows, best=told.runs[0])
+        merit = _show_intervals(compared, height=height, colours=colours)
+    _show_table(compared, rows, best=told.runs[0], merit=merit)
     if compared.part == "test":
         show_second_tests(ws, compared.runs)
 
@@ -189,7 +193,8 @@ def _show_roc(compared: SideBySide, *, height: int, colours: Sequence[str]) -> N
         st.toggle("95 % bands", **bands, help="A click on a name in the legend hides its curve.")
 
 
-def _show_intervals(compared: SideBySide, *, height: int, colours: Sequence[str]) -> None:
+def _show_intervals(compared: SideBySide, *, height: int, colours: Sequence[str]) -> dict[str, Any]:
+    """Show one figure of every run; return how its choice, which stands below, is kept."""
     names = list(resolved_names(compared.evaluations[0]).values())
     chosen = kept("merit", one_of(names), names[0], key=MERIT)
     merit = st.session_state[MERIT]
@@ -203,13 +208,15 @@ def _show_intervals(compared: SideBySide, *, height: int, colours: Sequence[str]
         key="compare-intervals",
         height=height,
     )
-    st.selectbox("Figure of merit", names, **chosen)
+    return chosen
 
 
-def _show_table(compared: SideBySide, rows: Sequence[Compared], *, best: str) -> None:
-    left, right = st.columns([3, 1], vertical_alignment="bottom")
+def _show_table(compared: SideBySide, rows: Sequence[Compared], *, best: str, merit: dict[str, Any]) -> None:
+    names = list(resolved_names(compared.evaluations[0]).values())
+    left, middle, right = st.columns([2, 1, 1], vertical_alignment="bottom")
     with left:
         heading("Figures with 95 % limits")
+    middle.selectbox("Figure of merit drawn", names, **merit)
     reference = right.selectbox(
         "p-values against",
         compared.runs,
@@ -218,7 +225,6 @@ def _show_table(compared: SideBySide, rows: Sequence[Compared], *, best: str) ->
         "AUROC, paired resampling for the others).",
     )
     frame = figures_frame(compared, reference=compared.runs.index(reference))
-    names = list(resolved_names(compared.evaluations[0]).values())
     frame = frame.sort_values(names[0], ascending=False, ignore_index=True)
     by_run = {row.run: row for row in rows}
     for cost, name in COSTS.items():
@@ -230,8 +236,17 @@ def _show_table(compared: SideBySide, rows: Sequence[Compared], *, best: str) ->
         key="compare-figures",
         height="content" if len(frame) <= 14 else 520,
         column_config={
-            "run": st.column_config.TextColumn(pinned=True),
-            **{name: st.column_config.NumberColumn(help=TERMS[name]) for name in TERMS if name in frame},
+            "run": st.column_config.TextColumn(pinned=True, width=WIDTHS["run"]),
+            **{
+                name: st.column_config.NumberColumn(help=TERMS.get(name), width=WIDTHS["figure"])
+                for name in names
+            },
+            **{
+                p_name(name): st.column_config.NumberColumn(
+                    "p", help=f"Of no difference from {plain(reference)} in {name}.", width=WIDTHS["p"]
+                )
+                for name in names
+            },
         },
     )
     show_caption_and_copy(
@@ -241,16 +256,36 @@ def _show_table(compared: SideBySide, rows: Sequence[Compared], *, best: str) ->
         "chance.",
         file_name="side-by-side",
     )
+    _show_costs(frame)
+
+
+def _show_costs(frame: pd.DataFrame) -> None:
+    """Show what each run costs, which the table of figures has no room for."""
+    costs = frame[["run", *COSTS.values()]].dropna(axis="columns", how="all")
+    formats: dict[str, str | Callable[[float], str]] = {
+        "scatter under rotation": "{:.4f}", "parameters": number_text, "training time (s)": number_text,
+    }  # fmt: skip
+    if len(costs.columns) > 1:
+        st.dataframe(
+            costs.style.format({name: formats[name] for name in costs.columns[1:]}, na_rep="–").format(
+                name_cell, subset=["run"]
+            ),
+            hide_index=True,
+            placeholder="–",
+            key="compare-beside-costs",
+            height="content" if len(frame) <= 14 else 520,
+            column_config={
+                "run": st.column_config.TextColumn(pinned=True),
+                **{name: st.column_config.NumberColumn(help=TERMS[name]) for name in TERMS if name in costs},
+            },
+        )
 
 
 def styled(frame: pd.DataFrame, names: Sequence[str]) -> Styler:
     """Return the table with limits beside each figure; columns sort by the figure itself."""
-    columns = ["run", *(one for name in names for one in (name, p_name(name))), *COSTS.values()]
+    columns = ["run", *(one for name in names for one in (name, p_name(name)))]
     table = frame[[name for name in columns if name in frame and frame[name].notna().any()]]
-    style = table.style.format(
-        {"scatter under rotation": "{:.4f}", "parameters": number_text, "training time (s)": number_text},
-        na_rep="–",
-    ).format(name_cell, subset=["run"])
+    style = table.style.format(na_rep="–").format(partial(shortened, most=RUN_LETTERS), subset=["run"])
     for row in table.index:
         for name in names:
             value, low, high = (frame.loc[row, name + end] for end in ("", LOW, HIGH))
