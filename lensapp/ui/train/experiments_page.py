@@ -118,8 +118,11 @@ def _show_results(
     """Show the study that is followed, or what one will give."""
     if statuses:
         status = choose_followed(statuses, kind="study", live_status=_live_status)
-        if told := other_version_in_words(_version_of(ws, status), plan.filled.dataset.name):
+        version = _version_of(ws, status)
+        if told := other_version_in_words(version, plan.filled.dataset.name):
             st.warning(told, icon=":material/difference:")
+        else:
+            st.caption(f"Of **{plain(version)}**, as the form beside it.")
         show_one = show_kfold if status.study.kind == "kfold" else show_search
         show_one(ws, status)
         return
@@ -200,5 +203,4 @@ def _what_ended(ws: Workspace, status: studies.StudyStatus) -> str:
     took = f" in {duration(seconds)} together" if seconds else ""
     last = status.study.finished_at
     ended = f" · ended {clock_time(last)}" if last is not None else ""
-    trained = f"**{plain(network)}** on **{plain(_version_of(ws, status))}**"
-    return f"{trained} · {counted(len(entries), 'training')}{took}{ended}"
+    return f"**{plain(network)}** · {counted(len(entries), 'training')}{took}{ended}"
