@@ -288,7 +288,7 @@ def _show_expected(expected: Expectation, survey: SurveySpec) -> None:
         *per_area,
         (
             "Purity",
-            purity_in_words(expected)[0],
+            purity_in_words(expected)[0].replace("above ", "> "),  # in one row with the others
             "Share of the candidates that are lenses. Where the part shows no false positive, the survey "
             "still has some: only a lower limit of its purity is known.",
         ),
