@@ -260,7 +260,6 @@ def plan_feedback(
     labelled = np.isin(outcome, (feedback_rules.ADDED, feedback_rules.RELABELLED))
     parts = np.array([part_of.get(key, "") for key in consensus.cutout_id.tolist()], object)
     without = np.setdiff1d(candidates_of(ws, graded.reviews), consensus.cutout_id)
-    only_hasty = graded.only_hasty_among(without)
     return FeedbackPlan(
         parent=parent,
         reviews=graded.review_names,
@@ -272,8 +271,8 @@ def plan_feedback(
         replaced_origins=_origins(members, changed_row),
         kept_origins=_origins(members, member_row[outcome == feedback_rules.KEPT]),
         held_origins=_origins(members, member_row[member_row >= 0]),
-        ungraded=len(without) - only_hasty,
-        only_hasty=only_hasty,
+        ungraded=len(without) - graded.only_hasty_among(without),
+        only_hasty=graded.only_hasty_among(without),
         counts=count_parts(*(np.array([row[name] for row in rows], object) for name in ("part", "label"))),
         members=rows,
         inspectors=graded.inspectors,

@@ -107,9 +107,9 @@ def _columns(least: float) -> dict[str, Any]:
     """Return how the columns are shown; a quantity differs from `least` sampling errors on."""
     return {
         "light": st.column_config.TextColumn(
-            width=90, help="; ".join(f"{WORDS[light]}: {meaning}" for light, meaning in MEANINGS.items())
+            width=105, help="; ".join(f"{WORDS[light]}: {meaning}" for light, meaning in MEANINGS.items())
         ),
-        "in words": st.column_config.TextColumn(width=300),
+        "in words": st.column_config.TextColumn(width=225),
         "quantity": st.column_config.TextColumn(width=110),
         "unit": st.column_config.TextColumn(width=60),
         "measured on": st.column_config.TextColumn(
