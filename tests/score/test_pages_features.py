@@ -184,8 +184,11 @@ def test_scores_that_lie_close_together_take_all_colours() -> None:
     )
     figure = feature_map.map_figure(table, method="umap", colouring="score", theme="light")
     [dots] = [trace for trace in figure.data if trace.name == "score"]
-    assert 0.2 < dots.marker.cmin <= 0.38
-    assert 0.65 <= dots.marker.cmax < 0.8
+    # the 1st percentile lies 2 % of the way from the first to the second, the 99th as far before the last
+    assert dots.marker.cmin == pytest.approx(0.38 + 0.02 * 0.12)
+    assert dots.marker.cmax == pytest.approx(0.65 - 0.02 * 0.15)
+    assert dots.marker.colorbar.ticktext[0] == "≤ 0.38"
+    assert dots.marker.colorbar.ticktext[-1] == "≥ 0.65"
 
 
 def test_graded_cutouts_stand_out_above_those_without_votes(folder: Path) -> None:

@@ -18,12 +18,16 @@ from lensapp.ui.shared.address import kept, several_of, text
 from lensapp.ui.shared.cutout_export import show_cutout_export
 from lensapp.ui.shared.filters import ask_kept_ids
 from lensapp.ui.shared.markup import plain
+from lensapp.ui.shared.pictures import thumbnails
 from lensapp.ui.shared.state import get_workspace
 from lensapp.ui.shared.widgets import counted, download, number
 
 LAZY_ROWS, FEW_ROWS = 5000, 14
+MOST_PICTURED, FEW_PICTURED, PICTURED_PIXELS = 300, 7, 72
+MOSTLY = 0.5  # of the rows
 USUAL_COLUMNS = 8
 CATALOGUE_LOOKS = {
+    "image": st.column_config.ImageColumn("", pinned=True, width=PICTURED_PIXELS),
     "candidate": st.column_config.TextColumn(pinned=True),
     "ra (deg)": st.column_config.NumberColumn("RA (deg)", format="%.5f", help="ICRS"),
     "dec (deg)": st.column_config.NumberColumn("Dec (deg)", format="%.5f", help="ICRS"),
@@ -71,17 +75,34 @@ def show_catalogue(source: Source) -> None:
         keep &= np.isin(labels, classes)
     rows = table.drop(columns=[name for name in OFTEN_EMPTY if table[name].isna().all()])
     rows = rows if keep.all() else rows[keep]
-    st.caption(f"{number(len(rows))} of {counted(len(table), 'candidate')}")
+    pictured = 0 < len(rows) <= MOST_PICTURED
+    fewer = "" if pictured or not len(rows) else f" · pictures stand beside up to {MOST_PICTURED}"
+    st.caption(f"{number(len(rows))} of {counted(len(table), 'candidate')}{fewer}")
+    shown = filled_first(_in_words(rows))
+    if pictured:
+        shown_ids = column_of(ws, source, "id")[keep].tolist()
+        images = thumbnails(ws, shown_ids)
+        shown.insert(0, "image", [images.get(int(key)) for key in shown_ids])
+    few = len(rows) <= (FEW_PICTURED if pictured else FEW_ROWS)
     st.dataframe(
-        _in_words(rows),
+        shown,
         hide_index=True,
-        height=560 if len(rows) > FEW_ROWS else "content",
+        row_height=PICTURED_PIXELS if pictured else None,
+        height="content" if few else 560,
         placeholder="–",
         lazy=len(rows) > LAZY_ROWS,
         column_config=_looks(table, columns) | CATALOGUE_LOOKS,
     )
     query = CatalogueQuery(of=(source.name,), where=where)
     show_cutout_export(ws, query, count=fulfilling, key="data")
+
+
+def filled_first(table: pd.DataFrame) -> pd.DataFrame:
+    """Return a table whose columns that most rows leave empty come last."""
+    empty = table.isna() | (table.astype(str) == "")
+    return table[
+        sorted(table.columns, key=lambda name: float(empty[name].mean()) > MOSTLY if len(table) else 0)
+    ]
 
 
 def _in_words(table: pd.DataFrame) -> pd.DataFrame:

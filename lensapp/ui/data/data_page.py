@@ -178,7 +178,12 @@ def _choose_page(count: int, *, said_in: DeltaGenerator) -> slice:
             **kept("per_page", one_of(PAGE_SIZES), PAGE_SIZES[0], resets=[PAGE_NUMBER]),
         )
     last = max(-(-count // size), 1)
-    with st.container(width=105):
+    before, field, after = (
+        st.container(width="content"),
+        st.container(width=105),
+        st.container(width="content"),
+    )
+    with field:
         page = number_within(
             "Page",
             1,
@@ -188,8 +193,20 @@ def _choose_page(count: int, *, said_in: DeltaGenerator) -> slice:
             label_visibility="collapsed",
             **kept(PAGE_NUMBER, any_whole(), 1),
         )
+    for box, step, words in ((before, -1, "Previous"), (after, 1, "Next")):
+        box.button(
+            words,
+            key=f"page-{words.lower()}",
+            disabled=not 1 <= page + step <= last,
+            on_click=_turn_to,
+            args=(page + step,),
+        )
     st.caption(f"of {counted(last, 'page')}", width="content")
     return slice((page - 1) * size, page * size)
+
+
+def _turn_to(page: int) -> None:
+    st.session_state[PAGE_NUMBER] = page
 
 
 def _choose_order(source: Source) -> tuple[str, str | None, bool]:

@@ -1,6 +1,7 @@
 """The map of features as a figure: one dot per cutout, coloured by what is known of it."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -41,6 +42,8 @@ COLOURINGS = {
 STANDING_OUT, FADED, FADED_TWICE, SCORED = 0.9, 0.25, 0.16, 0.85  # opacities
 USUAL, UNKNOWN = 0.72, 0.4  # of dots of a group, and of those of which nothing is known
 OUTERMOST, EDGE = (0.5, 99.5), 0.15  # percentiles, and how far beyond them a map reaches
+COLOURED = (1, 99)  # percentiles of the scores that take all colours
+LEAST_SPAN = 1e-3  # of scores between the first colour and the last
 UNITLESS = "umap"  # whose coordinates mean nothing by themselves
 QUIET = {"showticklabels": False, "ticks": "", "showgrid": False}
 NUMBER_PIXELS, RINGS = 20, 6  # which a number takes, and how far it is moved at most, in these
@@ -180,18 +183,22 @@ def density_figure(cells: Cells, *, method: str, values: NDArray[np.float64] | N
     counts = cells.counts.astype(float)
     drawn = np.log10(np.where(counts > 0, counts, np.nan)) if values is None else values
     top = int(np.ceil(np.nanmax(drawn))) if values is None and cells.inside else 1
-    bar = {
+    bar: dict[str, Any] = {
         "title": {"text": "cutouts" if values is None else "mean score"},
         "thickness": 12,
         "outlinewidth": 0,
     }
+    low, high = 0.0, float(top)
+    if values is not None:
+        (low, high), ends = robust_ends(values.ravel())
+        bar |= ends
     if values is None:
         bar |= {
             "tickvals": list(range(top + 1)),
             "ticktext": [thin_spaced(10**power) for power in range(top + 1)],
         }
     figure.add_heatmap(
-        x=x, y=y, z=drawn, zmin=0, zmax=top, colorbar=bar, hoverinfo="skip",
+        x=x, y=y, z=drawn, zmin=low, zmax=high, colorbar=bar, hoverinfo="skip",
         colorscale=list(SCALES[theme]),
     )  # fmt: skip
     filled = np.flatnonzero(cells.counts)
@@ -283,10 +290,13 @@ def _add_scores(figure: go.Figure, table: pd.DataFrame, *, theme: str) -> None:
     scored = table[table["score"].notna()].sort_values("score")
     axis = axis_of(scored["score"])  # scores that lie close together take all colours
     low, high = axis.positions([axis.low, axis.high]).tolist()
-    bar = {"title": {"text": "score"}, "thickness": 12, "outlinewidth": 0}
+    bar: dict[str, Any] = {"title": {"text": "score"}, "thickness": 12, "outlinewidth": 0}
     if axis.logit:
         ticks = axis.ticks()
         bar |= {"tickvals": axis.positions(ticks).tolist(), "ticktext": figures.score_ticks(ticks)}
+    else:
+        (low, high), ends = robust_ends(scored["score"].to_numpy(float))
+        bar |= ends
     figure.add_scattergl(
         x=scored["x"],
         y=scored["y"],
@@ -308,6 +318,28 @@ def _add_scores(figure: go.Figure, table: pd.DataFrame, *, theme: str) -> None:
         unselected=_unselected(),
         hovertemplate="%{text}<br>score %{hovertext}<extra></extra>",
     )
+
+
+def robust_ends(scores: NDArray[np.floating]) -> tuple[tuple[float, float], dict[str, Any]]:
+    """Return between which scores all colours lie, and the ticks of their bar, which say what lies beyond.
+
+    From the 1st to the 99th percentile: a few odd ones would leave all others the same colour.
+    """
+    scores = scores[~np.isnan(scores)]
+    if not len(scores):
+        return (0.0, 1.0), {}
+    low, high = np.percentile(scores, COLOURED).tolist()
+    if high - low < LEAST_SPAN:
+        middle = min(max((low + high) / 2, LEAST_SPAN / 2), 1 - LEAST_SPAN / 2)
+        low, high = middle - LEAST_SPAN / 2, middle + LEAST_SPAN / 2
+    ticks = np.linspace(low, high, 5)
+    digits = 2 if high - low > 0.2 else 3 if high - low > 0.02 else 4
+    words = [f"{tick:.{digits}f}" for tick in ticks]
+    if scores.min() < low:
+        words[0] = f"≤ {words[0]}"
+    if scores.max() > high:
+        words[-1] = f"≥ {words[-1]}"
+    return (low, high), {"tickvals": ticks.tolist(), "ticktext": words}
 
 
 def dot_size(count: int) -> float:

@@ -42,6 +42,8 @@ def show_clusters(rows: Sequence[Mapping[str, Any]]) -> list[int]:
     table = pd.DataFrame(cells)
     told = ("most_frequent", "mean_score", "grades", "votes")
     table = table.drop(columns=[name for name in told if not table[name].map(bool).any()])
+    if table["lens_share"].isna().all():
+        table = table.drop(columns="lens_share")
     names = [cell["cluster"] for cell in cells]
     event = st.dataframe(
         table.style.format({name: number for name in ("size", "votes") if name in table}),
@@ -161,11 +163,14 @@ def _show_middles(ws: Workspace, run: Run, points: MapPoints) -> None:
     nearest = points.nearest_middles(each)[:SHOWN]
     rows = np.concatenate(nearest)
     ids = points.cutout_ids[rows].tolist()
-    cluster = dict(zip(ids, points.clusters[rows].tolist(), strict=True))
+    firsts = {int(points.cutout_ids[one[0]]): int(points.clusters[one[0]]) for one in nearest if len(one)}
+    if len(firsts) == 1:
+        firsts = {}  # the only one needs no number
 
     def caption_of(cutout: Cutout) -> str:
         label = "" if cutout.label is None else CLASS_NAMES[cutout.label]
-        return f"cluster {cluster[cutout.id]}\n{cutout.object_class or label}"
+        cluster = [f"cluster {firsts[cutout.id]}" if cutout.id in firsts else "\u00a0"] if firsts else []
+        return "\n".join([*cluster, cutout.object_class or label])
 
     heading("In the middle of each cluster")
     show_cutouts(
