@@ -27,6 +27,7 @@ MEANINGS = {
     "red": "unlike the training part",
 }
 WORDS = {"green": "alike", "grey": "cannot tell", "amber": "differs", "red": "unlike"}
+UNALARMING = ("green", "grey")
 OUTDATED = "Compared by an earlier version of this program; the present one may find another light."
 COLOURS = {"green": "#2aa198", "grey": "#8a8f98", "amber": "#e69f00", "red": "#e0562f"}
 
@@ -59,7 +60,7 @@ def show_source_check(ws: Workspace, run: Run, source: Source, *, scored: bool, 
         }
         for one in check.comparisons
     ]
-    light = "amber" if learned and check.light == "green" else check.light  # its scores flatter
+    light = "amber" if learned and check.light in UNALARMING else check.light  # its scores flatter
     row = st.container(horizontal=True, vertical_alignment="top", gap="small", key="source-check")
     with row.expander(
         f"{LIGHTS[light]} {plain(headline(check, learned=learned))}"
@@ -141,7 +142,7 @@ def _columns(least: float) -> dict[str, Any]:
 
 def headline(check: SourceCheck, *, learned: int = 0) -> str:
     """Return what a check found on one line: the worst light and the first quantities that have it."""
-    if check.light == "green" and learned:
+    if check.light in UNALARMING and learned:
         of_it = counted(learned, "cutout")
         return (
             f"The network learned from {of_it} of this source: it scores these better than cutouts new to it"
