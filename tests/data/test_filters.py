@@ -22,6 +22,7 @@ from lensapp.storage import sources
 from lensapp.storage.columns import source_columns
 from lensapp.storage.columns.filtering import kept_by
 from lensapp.storage.workspace import Workspace
+from lensapp.ui.data.catalogue_view import filled_first
 from support.small_surveys import add_source
 
 TABLE = {
@@ -267,3 +268,9 @@ def test_columns_of_a_catalogue_that_repeat_what_the_cutouts_know_are_left_out(w
     assert "catalogue.ra" in [
         one.name for one in filter_columns(ws, [source])
     ]  # links that name it still work
+
+
+def test_columns_that_most_rows_leave_empty_come_last_in_the_catalogue() -> None:
+    columns = {"z": [0.5, None, None], "note": ["", "", "odd"], "id": list("abc"), "mag": [1, 2, 3]}
+    assert list(filled_first(pd.DataFrame(columns))) == ["id", "mag", "z", "note"]
+    assert list(filled_first(pd.DataFrame(columns).head(0))) == list(columns)

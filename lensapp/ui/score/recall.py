@@ -16,8 +16,13 @@ from lensapp.ui.shared.widgets import number
 TITLES = {"known_lens": "known lens", "separation_arcsec": "separation (arcsec)"}
 
 
-def show_recall(ws: Workspace, run: Run, source: Source, *, threshold: float) -> None:
-    """Show recall and the known lenses themselves when asked; nothing where no table of them is kept."""
+def show_recall(
+    ws: Workspace, run: Run, source: Source, *, threshold: float, accepted: tuple[int, int]
+) -> None:
+    """Show recall and the known lenses themselves when asked; nothing where no table of them is kept.
+
+    `accepted` is how many of all scores of the source reach the threshold, and how many there are.
+    """
     lenses = kept_known_lenses(ws)
     if lenses is None or not st.toggle(
         "Recall of known lenses", **kept("recall", switch(), default=False, key="score-known")
@@ -32,7 +37,9 @@ def show_recall(ws: Workspace, run: Run, source: Source, *, threshold: float) ->
     st.markdown(
         f"**{number(report['above'])} of {number(report['scored'])}** known lenses score at least "
         f"{threshold:g}: {100 * report['recall']:.0f} % "
-        f"({100 * report['recall_low']:.0f}–{100 * report['recall_high']:.0f} %, 95 % interval)."
+        f"({100 * report['recall_low']:.0f}–{100 * report['recall_high']:.0f} %, 95 % interval). "
+        f"So do {number(accepted[0])} of all {number(accepted[1])} cutouts scored "
+        f"({number(100 * accepted[0] / max(accepted[1], 1))} %)."
     )
     with st.expander(f"Known lenses of {plain(lenses.file)}, lowest score first"):
         table = pd.DataFrame(report["lenses"]).rename(columns=TITLES)

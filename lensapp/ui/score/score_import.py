@@ -83,7 +83,13 @@ def _ask_columns(ws: Workspace, file: Path, *, source: str, name: str | None) ->
     with st.popover("More settings", icon=":material/tune:"):
         further = spec_fields(ScoreTableSpec, key="import-scores", only=FURTHER)
     st.caption(_measured_by(score_imports.usual_dataset(ws, source), source))
-    if not st.button("Import the scores", type="primary", key="import-scores-start", disabled=not columns):
+    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+        started = st.button(
+            "Import the scores", type="primary", key="import-scores-start", disabled=not columns
+        )
+        if not columns:
+            st.caption("Choose the columns that hold scores: each becomes a run.", width="content")
+    if not started:
         return
     joined: dict[str, Any] = {"join": "id", "id_column": id_column}
     if id_column == POSITION:
