@@ -224,5 +224,5 @@ def test_a_study_that_is_asked_to_stop_begins_no_other_fold(tmp_path):
         cross_validate(ws, study_name="cv", should_stop=Interrupter(0, "stop"))
     with pytest.raises(InvalidInput, match="cv is queued: only a running study"):
         job_control.pause(ws, study_service.study_status(ws, "cv"))
-    with pytest.raises(InvalidInput, match="a run called cv-fold1, which exists"):
+    with pytest.raises(InvalidInput, match="a study called 'cv' already"):
         study_service.start_kfold(ws, dataset_name=DATASET, spec=spec, name="cv")
