@@ -2,6 +2,7 @@
 
 import glob
 import json
+import operator
 import time
 import types
 import uuid
@@ -95,6 +96,12 @@ def bound_of(field: FieldInfo, kind: type, name: str) -> Any:
     alternatives = [getattr(part, "__metadata__", ()) for part in get_args(field.annotation)]
     metadata = [*field.metadata, *(item for items in alternatives for item in items)]
     return next((getattr(item, name) for item in metadata if isinstance(item, kind)), None)
+
+
+def is_within_limits(field: FieldInfo, value: float) -> bool:
+    """Return whether a number keeps to the bounds of a field."""
+    bounds = [(name, bound_of(field, kind, name)) for _, kind, name in BOUNDS]
+    return all(bound is None or getattr(operator, name)(value, bound) for name, bound in bounds)
 
 
 def words_of(field: FieldInfo) -> list[str]:

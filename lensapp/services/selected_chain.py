@@ -68,6 +68,7 @@ def _chain(ws: Workspace, led_by: Kind, *pairs: tuple[str, str]) -> Chain:
     review = _named(reviews.get_review, database, selected.get("review"))
     if review is not None:
         review = _disputes_of(ws, review) or review
+        selected["review"] = review.name
     if led_by == "review" and review is not None:
         if source is not None and source.id != review.source_id:
             dataset = None
@@ -252,8 +253,7 @@ def _with_its_review(
     if any(stands.voted.get(one.id) and is_fed_back(ws, one) for one in cast_here):
         own_reviews = cast_here
     of_source = worked_on_last(ws, own_reviews)
-    wanted = selected.get("review", "").removesuffix(DISPUTED)
-    chosen = [one for one in of_source if one.name in (selected.get("review"), wanted)]
+    chosen = [one for one in of_source if one.name == selected.get("review")]
     aside = [one for one in chosen if not is_fed_back(ws, one)]
     of_round = [one for one in chosen + of_source if is_fed_back(ws, one)]
     if run is not None and run.name == selected.get("run"):

@@ -33,6 +33,15 @@ def write_npy(path: Path, *, count: int = 6) -> Path:
     return path
 
 
+def dry_run_of(file: Path) -> AppTest:
+    """Return the page with the dry run of a file of two bands."""
+    app = open_data()
+    app.text_input(key="import-path").input(str(file))
+    app.text_input(key="import-bands").input("g,r")
+    next(button for button in app.button if button.label == "Dry run").click().run()
+    return app
+
+
 def test_a_dry_run_shows_what_would_be_taken_and_writes_nothing(workspace, tmp_path):
     app = open_data()
     app.text_input(key="import-path").input(str(write_npy(tmp_path / "stack.npy")))
@@ -62,11 +71,7 @@ def test_confirming_queues_the_import_with_the_settings_of_the_dry_run(workspace
 
 
 def test_a_name_that_is_not_possible_is_refused_where_it_is_typed_and_nothing_is_queued(workspace, tmp_path):
-    write_npy(tmp_path / "lenses.npy")
-    app = open_data()
-    app.text_input(key="import-path").input(str(tmp_path / "lenses.npy"))
-    app.text_input(key="import-bands").input("g,r")
-    next(button for button in app.button if button.label == "Dry run").click().run()
+    app = dry_run_of(write_npy(tmp_path / "lenses.npy"))
     app.text_input(key=f"name-{tmp_path / 'lenses.npy'}").input("../bad name/é")
     app.button(key="import-sure").click().run()
     assert not app.exception
@@ -76,11 +81,7 @@ def test_a_name_that_is_not_possible_is_refused_where_it_is_typed_and_nothing_is
 
 
 def test_why_an_import_failed_stands_where_it_was_begun(workspace, tmp_path):
-    write_npy(tmp_path / "lenses.npy")
-    app = open_data()
-    app.text_input(key="import-path").input(str(tmp_path / "lenses.npy"))
-    app.text_input(key="import-bands").input("g,r")
-    next(button for button in app.button if button.label == "Dry run").click().run()
+    app = dry_run_of(write_npy(tmp_path / "lenses.npy"))
     app.button(key="import-sure").click().run()
     [job] = jobs.active(workspace.database)
     (tmp_path / "lenses.npy").unlink()

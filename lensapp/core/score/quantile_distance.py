@@ -15,10 +15,7 @@ LOWER, MIDDLE, UPPER = 1, 2, 3
 ORDER: tuple[Light, ...] = ("green", "grey", "amber", "red")
 AMBER_FROM, RED_FROM = 0.5, 1.0  # mean distance of quantiles in units of the spread
 CHANCE = 0.01  # that a check of a part of the same survey finds any of its quantities different
-PARTS = (
-    slice(0, 5),
-    slice(1, 4),
-)  # of LEVELS, that are averaged: all, and the middle half
+PARTS = slice(0, 5), slice(1, 4)  # of LEVELS, that are averaged: all, and the middle half
 NORMAL = NormalDist()
 NORMAL_ERRORS = np.array(  # of quantiles, in sigma, times the root of the number of values
     [np.sqrt(level * (1 - level)) / NORMAL.pdf(NORMAL.inv_cdf(level)) for level in LEVELS]

@@ -16,7 +16,7 @@ from lensapp.core.errors import BandMismatch, InvalidInput, NotFound
 from lensapp.core.split.splits import SplitSpec, split_cutouts
 from lensapp.core.train.training_spec import TrainingSpec
 from lensapp.services.catalogue.feedback_plans import graded_cutouts, has_known_labels, plan_feedback
-from lensapp.services.catalogue.hasty_votes import HastyVotes, are_mostly_hasty
+from lensapp.services.catalogue.hasty_votes import MOSTLY, HastyVotes, hasty_share
 from lensapp.services.catalogue.next_version import freeze_next, placed_rows
 from lensapp.services.inspect.queues import is_fed_back
 from lensapp.services.inspect.vote_log import voted_per_review
@@ -289,8 +289,11 @@ def _votes_change(
     ws: Workspace, parent: str, review_names: tuple[str, ...], _state: reviews.StateOfVotes
 ) -> bool:
     """Return whether votes, as they stand in a state, change a version; where they cannot, they do not."""
-    counted = not are_mostly_hasty(ws, review_names)
-    rules = FeedbackRules(relabel=not has_known_labels(ws, parent), crop=True, count_hasty=counted)
+    rules = FeedbackRules(
+        relabel=not has_known_labels(ws, parent),
+        crop=True,
+        count_hasty=hasty_share(ws, review_names) <= MOSTLY,
+    )
     try:
         return plan_feedback(ws, dataset_name=parent, review_names=review_names, rules=rules).changes
     except (BandMismatch, InvalidInput):

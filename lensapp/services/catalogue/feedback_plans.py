@@ -85,10 +85,12 @@ class Graded:
             return left_out_of(self.hasty)
         return behind_labels(self.counted, self.hasty, self.consensus.cutout_id[which])
 
-    def only_hasty_among(self, without: NDArray[np.int64]) -> int:
-        """Return how many of the candidates without a vote that counts have hasty ones, which do not."""
+    def without_votes(self, candidates: NDArray[np.int64]) -> tuple[int, int]:
+        """Return how many candidates have no vote, and how many hasty ones alone, which do not count."""
+        without = np.setdiff1d(candidates, self.consensus.cutout_id)
         left_out = [] if self.rules.count_hasty else [vote.cutout_id for vote in self.hasty.votes]
-        return int(np.isin(without, left_out).sum())
+        only_hasty = int(np.isin(without, left_out).sum())
+        return len(without) - only_hasty, only_hasty
 
     def contradictions(self, which: NDArray[np.bool_]) -> Contradictions:
         """Return how many labels of some of the cutouts are contradicted, and how many are left out."""
@@ -259,7 +261,7 @@ def plan_feedback(
     part_of = {row["cutout_id"]: row["part"] for row in rows}
     labelled = np.isin(outcome, (feedback_rules.ADDED, feedback_rules.RELABELLED))
     parts = np.array([part_of.get(key, "") for key in consensus.cutout_id.tolist()], object)
-    without = np.setdiff1d(candidates_of(ws, graded.reviews), consensus.cutout_id)
+    ungraded, only_hasty = graded.without_votes(candidates_of(ws, graded.reviews))
     return FeedbackPlan(
         parent=parent,
         reviews=graded.review_names,
@@ -271,8 +273,8 @@ def plan_feedback(
         replaced_origins=_origins(members, changed_row),
         kept_origins=_origins(members, member_row[outcome == feedback_rules.KEPT]),
         held_origins=_origins(members, member_row[member_row >= 0]),
-        ungraded=len(without) - graded.only_hasty_among(without),
-        only_hasty=graded.only_hasty_among(without),
+        ungraded=ungraded,
+        only_hasty=only_hasty,
         counts=count_parts(*(np.array([row[name] for row in rows], object) for name in ("part", "label"))),
         members=rows,
         inspectors=graded.inspectors,

@@ -14,6 +14,8 @@ from lensapp.services.inspect.queues import votes_of_reviews
 from lensapp.storage.records import Vote
 from lensapp.storage.workspace import Workspace
 
+MOSTLY = 0.5  # of the votes: of more Team says that they allow no labels, and at first they make none
+
 
 @dataclass(frozen=True)
 class HastyVotes:
@@ -107,16 +109,8 @@ def _whose(votes: Sequence[Vote]) -> tuple[str, ...]:
     return tuple(sorted({vote.inspector for vote in votes}))
 
 
-def has_hasty(ws: Workspace, review_names: Sequence[str]) -> bool:
-    """Return whether some votes of reviews were given too fast to have seen the pictures."""
-    return bool(part_hasty(votes_of_reviews(ws, review_names)[1])[1])
-
-
-def are_mostly_hasty(ws: Workspace, review_names: Sequence[str]) -> bool:
-    """Return whether more than half of the votes of reviews that count were given too fast.
-
-    Team then says that they allow no labels: they make none unless the reader says otherwise.
-    """
+def hasty_share(ws: Workspace, review_names: Sequence[str]) -> float:
+    """Return which share of the votes of reviews that count was given too fast to have seen the pictures."""
     votes = votes_of_reviews(ws, review_names)[1]
     cast = [votes[row] for row in last_votes(votes).tolist()]
-    return 2 * len(hasty_rows(cast).every) > len(cast)
+    return len(hasty_rows(cast).every) / len(cast) if cast else 0.0

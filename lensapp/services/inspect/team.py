@@ -147,9 +147,7 @@ class _ByVotes:
 def _by_votes(ws: Workspace, review_id: int, _state: reviews.StateOfVotes, *, told: bool) -> _ByVotes:
     tests, counted = _counted(ws, reviews.review_by_id(ws.database, review_id))
     known = tests if told else {}
-    by_name: dict[str, list[Vote]] = {}
-    for vote in sorted(counted, key=attrgetter("inspector")):
-        by_name.setdefault(vote.inspector, []).append(vote)
+    by_name = _by_inspector(counted)
     candidates = [vote for vote in counted if vote.cutout_id not in known]
     cutouts, values = np.array([vote.cutout_id for vote in candidates], np.int64), vote_values(candidates)
     return _ByVotes(
@@ -170,6 +168,14 @@ def _counted(ws: Workspace, review: Review) -> tuple[dict[int, BlindTest], list[
     tests = {test.cutout_id: test for test in reviews.blind_tests_of(ws.database, [review.id])}
     log = votes_in(ws, review, with_blind_tests=True)
     return tests, [log[row] for row in last_votes(log).tolist()]
+
+
+def _by_inspector(votes: Sequence[Vote]) -> dict[str, list[Vote]]:
+    """Return votes by who cast them, in the order of names."""
+    found: dict[str, list[Vote]] = {}
+    for vote in sorted(votes, key=attrgetter("inspector")):
+        found.setdefault(vote.inspector, []).append(vote)
+    return found
 
 
 def grades_by_cutout(ws: Workspace, review: Review, cutout_ids: Collection[int]) -> dict[int, list[str]]:
@@ -210,10 +216,7 @@ def measured_rates(ws: Workspace) -> MeasuredRates:
     for review in reviews.list_reviews(ws.database):
         tests, counted = _counted(ws, review)
         told = tests if tests_are_told(review) else {}
-        by_name: dict[str, list[Vote]] = {}
-        for vote in counted:
-            by_name.setdefault(vote.inspector, []).append(vote)
-        records += [record_of(name, votes, told) for name, votes in by_name.items()]
+        records += [record_of(name, votes, told) for name, votes in _by_inspector(counted).items()]
     rates = {
         kind: wilson_rate(
             sum(getattr(one, kind).hits for one in records), sum(getattr(one, kind).cases for one in records)

@@ -13,7 +13,7 @@ from lensapp.services.catalogue.feedback_plans import (
     has_known_labels,
     plan_feedback,
 )
-from lensapp.services.catalogue.hasty_votes import are_mostly_hasty, has_hasty
+from lensapp.services.catalogue.hasty_votes import MOSTLY, hasty_share
 from lensapp.services.data.demo import searched_with
 from lensapp.storage.records import Source
 from lensapp.storage.workspace import Workspace
@@ -56,9 +56,7 @@ def show_feedback(ws: Workspace, source: Source, review_names: Sequence[str], *,
     with left:
         parent = _choose_version(ws, source)
         rules = _choose_rules(
-            relabel=parent is None or not has_known_labels(ws, parent),
-            hasty=has_hasty(ws, review_names),
-            count_hasty=not are_mostly_hasty(ws, review_names),
+            relabel=parent is None or not has_known_labels(ws, parent), hasty=hasty_share(ws, review_names)
         )
         below = st.container()  # of one plan, above what holds for all
         if rules is None:
@@ -109,16 +107,16 @@ def _choose_version(ws: Workspace, source: Source) -> str | None:
     return version
 
 
-def _choose_rules(*, relabel: bool, hasty: bool, count_hasty: bool) -> FeedbackRules | None:
+def _choose_rules(*, relabel: bool, hasty: float) -> FeedbackRules | None:
     """Ask for the rules; `relabel` is whether votes change labels unless the reader says otherwise.
 
-    `hasty` is whether there are votes given too fast, `count_hasty` whether they count at first.
+    `hasty` is the share of votes given too fast: where it is large they do not count at first.
     """
     first = (*FIRST_RULES, IF_HASTY) if hasty else FIRST_RULES
     entered = spec_fields(
         FeedbackRules,
         key=RULES_KEY,
-        values={"relabel": relabel, IF_HASTY: count_hasty},
+        values={"relabel": relabel, IF_HASTY: hasty <= MOSTLY},
         columns=2,
         only=first,
         keep="",

@@ -45,17 +45,7 @@ def show_tour(stands: Round, *, under_way: bool, ended_at: float) -> None:
         with st.container(gap="xsmall", key="tour-steps"):
             _show_steps(steps, stands)
         with st.container(horizontal=True, gap="medium"):
-            if st.button(
-                "Begin anew on another demo survey",
-                key="tour-anew",
-                icon=":material/replay:",
-                type="tertiary",
-            ):
-                start_tour()
-                st.rerun()
-            if st.button("End the tour", icon=":material/close:", type="tertiary", key="tour-end"):
-                st.session_state[TOUR] = False
-                st.rerun()
+            _offer_another("Begin anew on another demo survey", end="End the tour")
 
 
 def _say_done() -> None:
@@ -70,12 +60,17 @@ def _say_done() -> None:
         )
         if st.button("Import cutouts", icon=":material/download:", key="tour-import"):
             go("data", view={"view": "import"})
-        if st.button("Another demo survey", key="tour-anew", icon=":material/replay:", type="tertiary"):
-            start_tour()
-            st.rerun()
-        if st.button("Close", icon=":material/close:", type="tertiary", key="tour-end"):
-            st.session_state[TOUR] = False
-            st.rerun()
+        _offer_another("Another demo survey", end="Close")
+
+
+def _offer_another(begin: str, *, end: str) -> None:
+    """Offer to begin the tour anew, and to end it."""
+    if st.button(begin, key="tour-anew", icon=":material/replay:", type="tertiary"):
+        start_tour()
+        st.rerun()
+    if st.button(end, icon=":material/close:", type="tertiary", key="tour-end"):
+        st.session_state[TOUR] = False
+        st.rerun()
 
 
 def _show_steps(steps: Sequence[TourStep], stands: Round) -> None:

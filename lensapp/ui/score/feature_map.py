@@ -181,22 +181,16 @@ def density_figure(cells: Cells, *, method: str, values: NDArray[np.float64] | N
     figure = go.Figure()
     x, y = cells.middles()
     counts = cells.counts.astype(float)
-    drawn = np.log10(np.where(counts > 0, counts, np.nan)) if values is None else values
-    top = int(np.ceil(np.nanmax(drawn))) if values is None and cells.inside else 1
-    bar: dict[str, Any] = {
-        "title": {"text": "cutouts" if values is None else "mean score"},
-        "thickness": 12,
-        "outlinewidth": 0,
-    }
-    low, high = 0.0, float(top)
-    if values is not None:
-        (low, high), ends = robust_ends(values.ravel())
-        bar |= ends
     if values is None:
-        bar |= {
-            "tickvals": list(range(top + 1)),
-            "ticktext": [thin_spaced(10**power) for power in range(top + 1)],
-        }
+        drawn = np.log10(np.where(counts > 0, counts, np.nan))
+        powers = range((int(np.ceil(np.nanmax(drawn))) if cells.inside else 1) + 1)
+        low, high = 0.0, float(powers[-1])
+        ticks = {"tickvals": list(powers), "ticktext": [thin_spaced(10**power) for power in powers]}
+    else:
+        drawn = values
+        (low, high), ticks = robust_ends(values.ravel())
+    title = {"text": "cutouts" if values is None else "mean score"}
+    bar: dict[str, Any] = {"title": title, "thickness": 12, "outlinewidth": 0} | ticks
     figure.add_heatmap(
         x=x, y=y, z=drawn, zmin=low, zmax=high, colorbar=bar, hoverinfo="skip",
         colorscale=list(SCALES[theme]),

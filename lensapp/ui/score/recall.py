@@ -6,6 +6,7 @@ import streamlit as st
 from lensapp.core.numerals import fixed
 from lensapp.services.catalogue.recall import known_recall
 from lensapp.services.data.known_lenses import kept_known_lenses
+from lensapp.services.score.scores import count_at_least, load_scored
 from lensapp.storage.records import Run, Source
 from lensapp.storage.workspace import Workspace
 from lensapp.ui.shared.address import kept, switch
@@ -16,13 +17,8 @@ from lensapp.ui.shared.widgets import number
 TITLES = {"known_lens": "known lens", "separation_arcsec": "separation (arcsec)"}
 
 
-def show_recall(
-    ws: Workspace, run: Run, source: Source, *, threshold: float, accepted: tuple[int, int]
-) -> None:
-    """Show recall and the known lenses themselves when asked; nothing where no table of them is kept.
-
-    `accepted` is how many of all scores of the source reach the threshold, and how many there are.
-    """
+def show_recall(ws: Workspace, run: Run, source: Source, *, threshold: float) -> None:
+    """Show recall and the known lenses themselves when asked; nothing where no table of them is kept."""
     lenses = kept_known_lenses(ws)
     if lenses is None or not st.toggle(
         "Recall of known lenses", **kept("recall", switch(), default=False, key="score-known")
@@ -34,12 +30,14 @@ def show_recall(
             f"None of the {number(len(lenses))} known lenses of {plain(lenses.file)} is a scored candidate."
         )
         return
+    every = load_scored(ws, run=run, source=source)
+    accepted = count_at_least(ws, every, run=run, source=source, threshold=threshold)
     st.markdown(
         f"**{number(report['above'])} of {number(report['scored'])}** known lenses score at least "
         f"{threshold:g}: {100 * report['recall']:.0f} % "
         f"({100 * report['recall_low']:.0f}–{100 * report['recall_high']:.0f} %, 95 % interval). "
-        f"So do {number(accepted[0])} of all {number(accepted[1])} cutouts scored "
-        f"({number(100 * accepted[0] / max(accepted[1], 1))} %)."
+        f"So do {number(accepted)} of all {number(len(every))} cutouts scored "
+        f"({number(100 * accepted / len(every))} %)."
     )
     with st.expander(f"Known lenses of {plain(lenses.file)}, lowest score first"):
         table = pd.DataFrame(report["lenses"]).rename(columns=TITLES)

@@ -188,9 +188,7 @@ def _show_scores(
         _show_histogram(
             ws, run, source, scored, threshold=threshold, learned=seen, best=(best, lowest), marked=marked
         )
-        every = load_scored(ws, run=run, source=source)
-        accepted = count_at_least(ws, every, run=run, source=source, threshold=threshold)
-        show_recall(ws, run, source, threshold=threshold, accepted=(accepted, len(every)))
+        show_recall(ws, run, source, threshold=threshold)
         if with_classes:
             offer_probabilities(ws, run, source)
     with right:

@@ -11,7 +11,17 @@ import annotated_types
 import streamlit as st
 from pydantic.fields import FieldInfo
 
-from lensapp.core.config import Spec, bound_of, inner_specs, is_fixed, kinds_of, label_of, limits_of, words_of
+from lensapp.core.config import (
+    Spec,
+    bound_of,
+    inner_specs,
+    is_fixed,
+    is_within_limits,
+    kinds_of,
+    label_of,
+    limits_of,
+    words_of,
+)
 from lensapp.core.errors import InvalidInput
 from lensapp.ui.shared.address import Kind, kept, one_of, several_of, switch, text, typed, words
 from lensapp.ui.shared.markup import plain
@@ -379,21 +389,9 @@ def _number(field: Field, kind: type) -> float | int | None:
         help=" ".join(part for part in (field.info.description, bounds) if part),
         placeholder=field.when_empty,
     )
-    if entered is not None and _is_outside(entered, field.info):
+    if entered is not None and not is_within_limits(field.info, entered):
         st.caption(f":red[:material/error: {plain(bounds)}]")
     return entered
-
-
-def _is_outside(entered: float, info: FieldInfo) -> bool:
-    """Return whether a number lies outside the limits of its field."""
-    at_least, above = bound_of(info, annotated_types.Ge, "ge"), bound_of(info, annotated_types.Gt, "gt")
-    at_most, below = bound_of(info, annotated_types.Le, "le"), bound_of(info, annotated_types.Lt, "lt")
-    return (
-        (at_least is not None and entered < at_least)
-        or (above is not None and entered <= above)
-        or (at_most is not None and entered > at_most)
-        or (below is not None and entered >= below)
-    )
 
 
 def _number_or_word(field: Field) -> Any:

@@ -86,10 +86,15 @@ def show_train_page() -> None:
         return
     with st.container(key="train-columns"):
         form, beside = st.columns(FORM_AND_RUN, gap="medium")
-    if not statuses:
-        with form, st.container(key=FORM, gap="small"):
+    with form, st.container(key=FORM, gap="small"):
+        if statuses:
+            view = choose_view(VIEWS, key="train-view")
+        else:
             heading(NEW_RUN)
+            view = NEW
+        if view == NEW:
             show_run_form(ws, statuses, start="primary" if starts else "secondary")
+    if not statuses:
         with beside:
             empty_state(
                 "No run yet",
@@ -98,10 +103,6 @@ def show_train_page() -> None:
                 icon=":material/show_chart:",
             )
         return
-    with form, st.container(key=FORM, gap="small"):
-        view = choose_view(VIEWS, key="train-view")
-        if view == NEW:
-            show_run_form(ws, statuses, start="primary" if starts else "secondary")
     with beside:
         status = _choose_followed(studies_last(ws, statuses))
     if view == ALL:

@@ -1,8 +1,6 @@
 """Two browsers in which somebody grades under one name: each is told, since both count as one inspector."""
 
 import time
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -15,21 +13,10 @@ from lensapp.storage import reviews
 from lensapp.storage.records import Review
 from lensapp.storage.workspace import Workspace
 from support.app_in_browser import wait_until
-from support.database_servers import BACKENDS, empty_database
 from support.gallery_in_browser import GalleryServer, open_gallery, press
-from support.gallery_survey import add_source, blobs
 
 LAPTOP, DESKTOP = "a" * 16, "b" * 16
 NOTICE = "ada also grades in another window: both count as one inspector."
-
-
-@pytest.fixture(params=BACKENDS)
-def ws(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Workspace]:
-    with empty_database(request.param, tmp_path) as url:
-        workspace = Workspace.open(tmp_path / "w", database_url=url)
-        add_source(workspace, "sky", blobs(6, size=8))
-        yield workspace
-        workspace.database.close()
 
 
 def review_called(ws: Workspace, name: str) -> Review:

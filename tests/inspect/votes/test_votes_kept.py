@@ -2,8 +2,6 @@
 
 import threading
 import time
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -21,19 +19,8 @@ from lensapp.services.inspect.votes import VoteOp, VotePost, late_notice, marks_
 from lensapp.storage import reviews
 from lensapp.storage.records import Review
 from lensapp.storage.workspace import Workspace
-from support.database_servers import BACKENDS, empty_database
-from support.gallery_survey import add_source, blobs
 
 TAB = "tab-000001"
-
-
-@pytest.fixture(params=BACKENDS)
-def ws(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Workspace]:
-    with empty_database(request.param, tmp_path) as url:
-        workspace = Workspace.open(tmp_path / "w", database_url=url)
-        add_source(workspace, "sky", blobs(6, size=8))
-        yield workspace
-        workspace.database.close()
 
 
 @pytest.fixture
