@@ -3,7 +3,7 @@
 import { element } from "./dom.js";
 import { GROUPS } from "./panels.js";
 
-const SMALLEST_HELP = 13, LARGEST_HELP = 20; // CSS pixels
+const SMALLEST_HELP = 12, LARGEST_HELP = 20; // CSS pixels
 
 /** Keys without Shift, but for those that grade: each names a method of the gallery and its arguments. */
 export const ACTIONS = {
@@ -93,7 +93,7 @@ function gradingSections({ grades, contaminants }) {
     ['Several at once', [
       [['Space'], 'pick, as a click with Ctrl; with Shift all between'],
       [['A … X', '*'], 'grade or star all picked'],
-      [['⇧ P'], 'compare 2 to 4 side by side: ← → choose one, A … X grade it, + − or the wheel zoom all; Esc leads back'],
+      [['⇧ P'], 'compare 2 to 4 side by side: ← → choose, A … X grade, + − zoom'],
     ]],
     ['Correct', [[['Z'], 'undo the last vote'], [['Backspace'], 'withdraw the vote on this candidate']]],
     ['Note', [[['*'], 'star or unstar'], [[';'], 'comment; Enter saves it']]],
