@@ -228,8 +228,9 @@ WATCH = """(name) => new Promise((settled) => {
   const look = () => {
     const state = app.getAttribute('data-test-script-state');
     if (!('first content' in seconds) && title() && title() !== before) seconds['first content'] = since();
-    const open = [...document.querySelectorAll('.figure')].some(waits);
-    if (state !== 'notRunning' || !('first content' in seconds) || open) return requestAnimationFrame(look);
+    // Asked only once the run has ended: where a figure lies costs a layout of the page.
+    const ended = state === 'notRunning' && 'first content' in seconds;
+    if (!ended || [...document.querySelectorAll('.figure')].some(waits)) return requestAnimationFrame(look);
     settled({ ...seconds, settled: since() });
   };
   const links = [...document.querySelectorAll("[data-testid='stSidebar'] a")];

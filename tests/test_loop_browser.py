@@ -172,7 +172,7 @@ def test_twenty_candidates_are_graded_by_keyboard(page, workspace):
 def test_the_grades_become_a_new_dataset_version_and_a_new_network(page, workspace):
     visit(page, "Catalogue")
     choose_view(page, "Feed back into training")
-    page.get_by_text("of less than 0.5 s each by Ada are left out").wait_for()
+    page.get_by_text("took less than 0.5 s: too fast to see a picture").wait_for()
     page.get_by_text("Count hasty votes").click()
     page.get_by_text("10 new lenses and 5 new non-lenses for demo1-v1").wait_for()
     press(page, "Freeze new version")

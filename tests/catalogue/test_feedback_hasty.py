@@ -100,7 +100,7 @@ def test_a_first_version_tells_and_refuses_too(ws: Workspace) -> None:
     cast(ws, review, "bob", {key: "AX"[place % 2] for place, key in enumerate(ids)}, seconds=0.1)
     made = freeze_votes(ws, review_names=["look"], rules=RULES)
     assert "40 of the 40 votes behind these labels took less than 0.5 s each, by bob" in made.spec["hasty"]
-    with pytest.raises(InvalidInput, match="no vote to feed back in look but hasty ones"):
+    with pytest.raises(InvalidInput, match="Every vote in look took less than"):
         freeze_votes(ws, review_names=["look"], rules=CAREFUL)
 
 
@@ -173,3 +173,16 @@ def test_where_most_votes_are_hasty_they_do_not_count_unless_asked_for(folder: P
     assert any(one.value.startswith("3 votes of less than 0.5 s each by bob") for one in page.info)
     page.checkbox(key="feedback-rules-count_hasty").set_value(True).run()
     assert any(one.value.startswith("3 of the 5 votes behind these labels") for one in page.warning)
+
+
+def test_where_all_votes_are_hasty_the_page_says_so_and_is_no_error(folder: Path) -> None:
+    ws = Workspace.open(folder)
+    field = surveyed(ws)
+    review, ids = add_review(ws, field, "look"), list(ids_of(ws, field).values())
+    cast(ws, review, "bob", dict.fromkeys(ids[:4], "A"), seconds=0.1)
+    page = open_page("catalogue", source="field", view="feed-back")
+    assert any(one.value.startswith("Every vote in look took less than 0.5 s") for one in page.info)
+    assert not page.error
+    page.checkbox(key="feedback-rules-count_hasty").set_value(True).run()
+    assert any("4 new lenses" in one.value for one in page.markdown)
+    assert not page.exception

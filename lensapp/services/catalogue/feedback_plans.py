@@ -14,7 +14,14 @@ from lensapp.core.catalogue.contradictions import Contradictions, Sides, contrad
 from lensapp.core.catalogue.feedback_spec import FeedbackRules
 from lensapp.core.errors import InvalidInput
 from lensapp.core.inspect.consensus import Consensus
-from lensapp.services.catalogue.hasty_votes import Hasty, HastyVotes, behind_labels, left_out_of, part_hasty
+from lensapp.services.catalogue.hasty_votes import (
+    Hasty,
+    HastyVotes,
+    all_are_hasty,
+    behind_labels,
+    left_out_of,
+    part_hasty,
+)
 from lensapp.services.catalogue.label_origin import read_origin, write_origin
 from lensapp.services.catalogue.next_version import (
     MEMBER_EXTRA,
@@ -120,8 +127,11 @@ def graded_cutouts(ws: Workspace, review_names: Sequence[str], rules: FeedbackRu
     consensus = consensus_of(ws, votes, rules)
     if not len(consensus):
         names = ", ".join(review.name for review in reviews) or "no review"
-        but = "" if rules.count_hasty or not hasty else " but hasty ones, which are not to count"
-        raise InvalidInput(f"There is no vote to feed back in {names}{but}. Grade candidates first.")
+        if hasty and not rules.count_hasty:
+            raise InvalidInput(
+                f"{all_are_hasty(names)} Grade candidates anew, at leisure, or count hasty votes."
+            )
+        raise InvalidInput(f"There is no vote to feed back in {names}. Grade candidates first.")
     cutouts = sources.get_cutouts(ws.database, consensus.cutout_id.tolist())
     columns: Columns = {}
     for name in TABLE_COLUMNS:

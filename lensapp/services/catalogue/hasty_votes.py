@@ -109,6 +109,11 @@ def _whose(votes: Sequence[Vote]) -> tuple[str, ...]:
     return tuple(sorted({vote.inspector for vote in votes}))
 
 
+def all_are_hasty(reviews: str) -> str:
+    """Return that no vote in some reviews counts, as each was given too fast, in a sentence."""
+    return f"Every vote in {reviews} took less than {LEAST_SECONDS:g} s: too fast to see a picture."
+
+
 def hasty_share(ws: Workspace, review_names: Sequence[str]) -> float:
     """Return which share of the votes of reviews that count was given too fast to have seen the pictures."""
     votes = votes_of_reviews(ws, review_names)[1]

@@ -18,6 +18,7 @@ from lensapp.services.data.demo import searched_with
 from lensapp.storage.records import Source
 from lensapp.storage.workspace import Workspace
 from lensapp.ui.catalogue.feedback_plan import (
+    say_that_all_is_hasty,
     say_what_becomes_of_labels,
     say_what_contradicts,
     say_what_is_hasty,
@@ -54,24 +55,25 @@ def show_feedback(ws: Workspace, source: Source, review_names: Sequence[str], *,
         return
     left, right = st.columns([2, 3], gap="large")
     with left:
-        parent = _choose_version(ws, source)
-        rules = _choose_rules(
-            relabel=parent is None or not has_known_labels(ws, parent), hasty=hasty_share(ws, review_names)
-        )
+        parent, hasty = _choose_version(ws, source), hasty_share(ws, review_names)
+        rules = _choose_rules(relabel=parent is None or not has_known_labels(ws, parent), hasty=hasty)
         below = st.container()  # of one plan, above what holds for all
         if rules is None:
             return
         heading("What becomes of candidates")
         text_table([{"candidates": which, "become": meaning} for which, meaning in rules.meanings()])
     with right, errors_shown():
+        if hasty == 1 and not rules.count_hasty:
+            say_that_all_is_hasty(review_names)
+            return
         say_what_is_doubtful(ws, review_names, rules)
         if parent is None:
             st.markdown(
                 f"**The votes on {plain(source.name)} alone will be split into training, validation and "
                 "test**"
             )
-            hasty, contradictions = doubts_of(ws, review_names, rules)
-            say_what_is_hasty(hasty)
+            too_fast, contradictions = doubts_of(ws, review_names, rules)
+            say_what_is_hasty(too_fast)
             say_what_contradicts(contradictions)
             if st.button(
                 "Freeze first version", type="primary", icon=":material/ac_unit:", key="feedback-first"

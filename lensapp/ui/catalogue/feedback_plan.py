@@ -1,5 +1,7 @@
 """What feeding votes back would change, in numbers and pictures, and what stays out and why."""
 
+from collections.abc import Sequence
+
 import numpy as np
 import pandas as pd
 import streamlit as st
@@ -11,7 +13,7 @@ from lensapp.core.catalogue.feedback_rules import ADDED, RELABELLED
 from lensapp.core.plurals import noun
 from lensapp.core.split.splits import LABELS
 from lensapp.services.catalogue.feedback_plans import OWN_LABEL, FeedbackPlan
-from lensapp.services.catalogue.hasty_votes import HastyVotes
+from lensapp.services.catalogue.hasty_votes import HastyVotes, all_are_hasty
 from lensapp.services.data.pictures import cutouts_by_id
 from lensapp.storage.records import Source
 from lensapp.storage.workspace import Workspace
@@ -19,7 +21,7 @@ from lensapp.ui.catalogue.next_version import MOST_PICTURES, labels_in_words, re
 from lensapp.ui.catalogue.table import class_name, show_rows
 from lensapp.ui.gallery.contact_sheet import contact_sheet
 from lensapp.ui.shared.figures import PART_NAMES
-from lensapp.ui.shared.markup import plain
+from lensapp.ui.shared.markup import plain, plain_all
 from lensapp.ui.shared.widgets import counted, heading, number, text_table
 
 ORIGIN_WORDS = {"demo": "the demo's truth", "import": "the imported catalogue"}
@@ -183,6 +185,15 @@ def say_what_becomes_of_labels(plan: FeedbackPlan) -> None:
             "Known labels stay unless you switch it on.",
             icon=":material/shield:",
         )
+
+
+def say_that_all_is_hasty(review_names: Sequence[str]) -> None:
+    """Say that the votes make no label, as each of them was given too fast to have seen the picture."""
+    st.info(
+        f"{all_are_hasty(plain_all(review_names))} Nothing changes with them. Grade the candidates anew, at "
+        "leisure, or switch *Count hasty votes* on.",
+        icon=":material/timer_off:",
+    )
 
 
 def say_what_is_hasty(hasty: HastyVotes) -> None:
