@@ -17,7 +17,7 @@ from lensapp.ui.shared import figures
 from lensapp.ui.shared.state import get_workspace
 from lensapp.ui.shared.widgets import counted, number
 
-SKY_POINTS = 3_000  # more are one cloud in a figure this small
+SKY_POINTS = 1_000  # each mark costs the browser an element; a small panel shows no more of them apart
 MOST_GROUPS = 6
 MOST_OF_GROUP = 8
 FEWEST_BINS, MAGNITUDE_BINS = 10, 40
