@@ -177,10 +177,14 @@ def _preview(
 
 def _show_parts(preview: SplitPreview) -> None:
     """Show positions and magnitudes of the parts, and the folds where there are some."""
-    left, right = st.columns(2, gap="medium")
-    with left:
+    if preview.magnitude_name:
+        left, right = st.columns(2, gap="medium")
+        with left:
+            figures.show_sky_of_parts(preview)
+        with right:
+            figures.show_magnitudes(preview)
+    else:
         figures.show_sky_of_parts(preview)
-    with right:
         figures.show_magnitudes(preview)
     if preview.fold_counts:
         show_folds([*preview.fold_counts.values()], preview.counts.get("test", {}), key="split-folds-scheme")

@@ -36,7 +36,6 @@ def show_versions() -> None:
         rows.append(
             {
                 "version": dataset.name,
-                "made": made_in_words(dataset.spec),
                 "training": sizes.get("train", 0),
                 "validation": sizes.get("validation", 0),
                 "test": sizes.get("test", 0),
@@ -44,6 +43,7 @@ def show_versions() -> None:
                 "lenses": sum(counts.get("lens", 0) for counts in dataset.counts.values()),
                 "bands": ", ".join(dataset.bands),
                 "frozen": datetime.fromtimestamp(dataset.created_at, UTC),
+                "made": made_in_words(dataset.spec),
                 "note": dataset.note,
             }
         )

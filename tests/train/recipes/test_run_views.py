@@ -75,6 +75,12 @@ def test_training_is_faint_and_the_axis_shows_the_epochs_that_are_planned():
     assert axis == [0, 20]
 
 
+def test_a_run_that_is_alone_keeps_the_colour_that_it_has_in_the_table():
+    columns = {"epoch": [1, 2], "val_loss": [1.1, 0.6]}
+    lines, _ = DRAWN([{"name": "a", "columns": columns, "planned": None, "colour": 1}])
+    assert lines == [["a", "loss, validation", False, 1, None]]
+
+
 def test_runs_have_a_colour_each_and_further_ones_a_dash_too():
     columns = {"epoch": [1, 2], "loss": [1, 0.5], "val_loss": [1.1, 0.6]}
     lines, axis = DRAWN([{"name": name, "columns": columns, "planned": None} for name in "abcd"])

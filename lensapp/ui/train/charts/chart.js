@@ -18,6 +18,9 @@ export const dashOf = (index, count) => DASHES[Math.min(Math.floor(index / count
 /** Which colour a run has beside others. */
 export const colourOf = (run, index, count) => (run.colour ?? index) % count;
 
+/** Which colour a figure of a run has that is alone: its first that of the run everywhere, further ones the next. */
+export const ownColour = (run, number, count) => (colourOf(run, 0, count) + number) % count;
+
 /**
  * The lines of a panel: training faint, validation strong; of several runs a colour each.
  *
@@ -32,7 +35,7 @@ export function linesOf(panel, board) {
     const holds = (name) => run.columns[name]?.some(isNumber);
     const inParts = panel.parted && Object.keys(run.columns).some((name) => name.startsWith('val_') && holds(name));
     return panel.figures.flatMap(({ name, key }, number) => {
-      const colour = alone ? number % colours.length : colourOf(run, index, colours.length);
+      const colour = alone ? ownColour(run, number, colours.length) : colourOf(run, index, colours.length);
       const base = { run, index, colour, dash: alone ? null : dashOf(index, colours.length) };
       const validated = holds(`val_${key}`);
       const made = [];
@@ -245,9 +248,10 @@ export class Chart {
 
   /** Name the figures of a run that is alone; their names stand there before the first value. */
   drawLegend() {
-    const named = this.board.runs.length === 1 && this.panel.figures.length > 1 ? this.panel.figures : [];
+    const { runs, colours } = this.board;
+    const named = runs.length === 1 && this.panel.figures.length > 1 ? this.panel.figures : [];
     parts(this.legend, named.length, () => element('span', {}, element('i'), element('span'))).forEach((part, k) => {
-      part.firstChild.style.background = this.board.colours[k % this.board.colours.length];
+      part.firstChild.style.background = colours[ownColour(runs[0], k, colours.length)];
       say(part.lastChild, named[k].name);
     });
   }
