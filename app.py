@@ -26,6 +26,7 @@ from lensapp.ui import health, metrics, own_routes
 from lensapp.ui.access import provider
 from lensapp.ui.access.guard import Guard
 from lensapp.ui.base_path import base_path, under_base_path
+from lensapp.ui.home.other_address import OnePart
 from lensapp.ui.page_policy import OwnChanges, PagePolicy
 from lensapp.ui.shared.downloads import keep_downloads
 from lensapp.ui.shared.pages_left import leave_pages
@@ -81,6 +82,7 @@ MIDDLEWARE = [
     Middleware(TrustedHostMiddleware, allowed_hosts=allowed_hosts()),
     Middleware(PagePolicy),
     Middleware(OwnChanges, public_names=public_names()),
+    Middleware(OnePart),
 ]
 if TOKEN is not None or mode() != "alone":
     MIDDLEWARE.append(Middleware(Guard, mode=mode(), token=TOKEN))

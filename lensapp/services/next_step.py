@@ -19,12 +19,20 @@ from lensapp.services.inspect.queues import create_review
 from lensapp.services.inspect.vote_log import graded_candidates, graded_since
 from lensapp.services.round_stages import STAGES, RoundStage, stages_of
 from lensapp.services.score.scores import name_for_best
-from lensapp.services.selected_chain import Chain, Kind, chain_of, done_of_source, reads, trained_on
+from lensapp.services.selected_chain import (
+    Chain,
+    Kind,
+    chain_of,
+    disputes_of,
+    done_of_source,
+    reads,
+    trained_on,
+)
 from lensapp.services.split.datasets import freeze_split
 from lensapp.services.split.previews import complements_of
 from lensapp.services.train import runs as trainings
 from lensapp.services.train.starter import install_starter, is_starter, starter_bands
-from lensapp.storage import datasets, runs, sources
+from lensapp.storage import datasets, reviews, runs, sources
 from lensapp.storage.columns.source_columns import cutout_columns
 from lensapp.storage.records import Dataset, Job, Review, Run, Source
 from lensapp.storage.scores import stored_scores
@@ -189,9 +197,10 @@ def _works_on_network(job: Job, networks: Collection[str]) -> bool:
 
 
 def _in_a_version(ws: Workspace, review: Review | None) -> bool:
-    """Whether votes of a review were fed back into a dataset version."""
+    """Whether votes of a review, or of a look at its disputed candidates, were fed back into a version."""
     return review is not None and any(
-        review.name in one.spec.get("reviews", ()) for one in datasets.list_datasets(ws.database)
+        not _with_looks(ws, review).keys().isdisjoint(one.spec.get("reviews", ()))
+        for one in datasets.list_datasets(ws.database)
     )
 
 
@@ -217,8 +226,10 @@ def _with_review(ws: Workspace, chain: Chain, review: Review, source: Source) ->
     """
     names = chain.names
     holding = _version_with_votes(ws, review, source)
-    if holding is not None and not _voted_since(ws, review, holding):
-        return _goes_on_with(ws, holding, source)  # who feeds grades back leaves the rest for later
+    voted: frozenset[int] = frozenset() if holding is None else _voted_since(ws, review, holding)
+    if holding is not None and review.id not in voted:  # who feeds grades back leaves the rest for later
+        again = bool(voted) and usual_votes_change(ws, source.name)
+        return _feeding_back(names) if again else _goes_on_with(ws, holding, source)
     if review.closed_at is None and chain.graded < review.size and not chain.exported:
         left = review.size - chain.graded
         left_in_words = "the one that is left" if left == 1 else f"the {left} candidates that are left"
@@ -237,11 +248,15 @@ def _after_export(ws: Workspace, chain: Chain, review: Review, source: Source) -
     if later is not None and not _voted_since(ws, review, later):
         return _goes_on_with(ws, later, source)
     if usual_votes_change(ws, source.name):
-        here = "Feed the grades back into the next training."
-        return NextStep("Feed back into training", here, "catalogue", chain.names, {"view": "feed-back"})
+        return _feeding_back(chain.names)
     if later is not None:
         return _goes_on_with(ws, later, source)
     return _review_of_best(ws, chain, source, "Review the next {}")
+
+
+def _feeding_back(names: Mapping[str, str]) -> NextStep:
+    here = "Feed the grades back into the next training."
+    return NextStep("Feed back into training", here, "catalogue", names, {"view": "feed-back"})
 
 
 def _later_version(ws: Workspace, review: Review, source: Source) -> Dataset | None:
@@ -252,13 +267,26 @@ def _later_version(ws: Workspace, review: Review, source: Source) -> Dataset | N
 
 def _version_with_votes(ws: Workspace, review: Review, source: Source) -> Dataset | None:
     """Return the newest version of a source into which votes of a review were fed back, or None."""
+    names = _with_looks(ws, review).keys()
     every = datasets.list_datasets(ws.database)
-    with_votes = (one for one in every if review.name in one.spec.get("reviews", ()))
+    with_votes = (one for one in every if not names.isdisjoint(one.spec.get("reviews", ())))
     return next((one for one in with_votes if source.id in one.source_ids), None)
 
 
-def _voted_since(ws: Workspace, review: Review, version: Dataset) -> bool:
-    return any(one.review_id == review.id for one in graded_since(ws, version.created_at))
+def _voted_since(ws: Workspace, review: Review, version: Dataset) -> frozenset[int]:
+    """Return which of a review and the looks at its disputed candidates have votes later than a version."""
+    of_round = {*_with_looks(ws, review).values()}
+    return frozenset(one.review_id for one in graded_since(ws, version.created_at)) & of_round
+
+
+def _with_looks(ws: Workspace, review: Review) -> dict[str, int]:
+    """Return a review and the looks at its disputed candidates, whose votes count with it: name → key."""
+    looks = {review.name: review.id}
+    for one in reviews.list_reviews(ws.database):
+        whole = disputes_of(ws, one)
+        if whole is not None and whole.id == review.id:
+            looks[one.name] = one.id
+    return looks
 
 
 def _goes_on_with(ws: Workspace, version: Dataset, source: Source) -> NextStep:

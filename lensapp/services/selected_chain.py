@@ -67,7 +67,7 @@ def _chain(ws: Workspace, led_by: Kind, *pairs: tuple[str, str]) -> Chain:
     run = _named(runs.get_run, database, selected.get("run"))
     review = _named(reviews.get_review, database, selected.get("review"))
     if review is not None:
-        review = _disputes_of(ws, review) or review
+        review = disputes_of(ws, review) or review
         selected["review"] = review.name
     if led_by == "review" and review is not None:
         if source is not None and source.id != review.source_id:
@@ -220,7 +220,7 @@ def _network_for(ws: Workspace, source: Source) -> Run | None:
     return None
 
 
-def _disputes_of(ws: Workspace, review: Review) -> Review | None:
+def disputes_of(ws: Workspace, review: Review) -> Review | None:
     """Return the review whose disputed candidates another one shows again; None for any other.
 
     Such a look is one aside, of the same round: its votes count with those of the review that it is of.
@@ -246,7 +246,7 @@ def _with_its_review(
     own_reviews = [
         one
         for one in reviews.list_reviews(ws.database)
-        if one.source_id == source.id and _disputes_of(ws, one) is None
+        if one.source_id == source.id and disputes_of(ws, one) is None
     ]
     stands = standing(ws)
     cast_here = [one for one in own_reviews if not stands.only_imported(one)]

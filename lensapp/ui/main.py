@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import streamlit as st
+from streamlit.navigation.page import StreamlitPage
 
 from lensapp.core.acting import Role, acting_as
 from lensapp.core.errors import LensAppError
@@ -10,6 +11,7 @@ from lensapp.core.once import asking_once
 from lensapp.ui.access.identity import session_of_page
 from lensapp.ui.access.pages import PAGES_OF
 from lensapp.ui.gallery.component import reload_page
+from lensapp.ui.home.no_page import missing_page
 from lensapp.ui.shared.page_head import forget_head, refresh_head
 from lensapp.ui.shared.state import PAGES, get_workspace, keep_going, read_address, theme, whole_run
 from lensapp.ui.shared.widgets import empty_state, error_box
@@ -67,21 +69,11 @@ def main() -> None:
 
 def _show(role: Role) -> None:
     """Show the frame and the page of the address, where it is open to the role."""
-    groups = {
-        group: [
-            st.Page(
-                PAGES / f"{name}.py",
-                title=title,
-                icon=icon,
-                url_path=name,
-                default=name == "home",
-                # The link to the page Workspace stands at the bottom.
-                visibility="visible" if name in PAGES_OF[role] - {"workspace"} else "hidden",
-            )
-            for name, title, icon in entries
-        ]
-        for group, entries in GROUPS.items()
-    }
+    titles = {name: title for entries in GROUPS.values() for name, title, _ in entries}
+    missing = missing_page({name: title for name, title in titles.items() if name in PAGES_OF[role]}, titles)
+    groups = _pages_by_group(role)
+    if missing is not None:
+        groups["Workspace"].append(missing)
     page = st.navigation(groups, expanded=True)
     name = page.url_path or "home"
     if name == "home" and name not in PAGES_OF[role]:  # the app opens with what there is to do
@@ -101,7 +93,7 @@ def _show(role: Role) -> None:
         try:
             forget_head()
             show_sidebar()
-            if name in PAGES_OF[role]:
+            if name in PAGES_OF[role] or page is missing:
                 page.run()
             else:
                 empty_state(
@@ -113,6 +105,25 @@ def _show(role: Role) -> None:
             refresh_jobs()
         except LensAppError as error:
             error_box(error)
+
+
+def _pages_by_group(role: Role) -> dict[str, list[StreamlitPage]]:
+    """Return the pages as the sidebar lists them."""
+    return {
+        group: [
+            st.Page(
+                PAGES / f"{name}.py",
+                title=title,
+                icon=icon,
+                url_path=name,
+                default=name == "home",
+                # The link to the page Workspace stands at the bottom.
+                visibility="visible" if name in PAGES_OF[role] - {"workspace"} else "hidden",
+            )
+            for name, title, icon in entries
+        ]
+        for group, entries in GROUPS.items()
+    }
 
 
 main()

@@ -5,7 +5,8 @@ const IDLE = 5_000; // ms between two questions
 const AWAY = 2_000; // … while nobody answers
 const PATIENCE = 8_000; // ms for an answer
 const TRIES = 2; // without an answer, before it is said
-const LONGEST = 12_000; // ms that a notice stays, on whatever page
+const LONGEST = 10_000; // ms that a notice stays, on whatever page
+const LOOKED = 500; // ms between two looks at how long notices stay
 const LOG_IN = 401; // the session has ended, as the page that answers a reload says
 const WORDS =
   'The server of this app does not answer. What you see stays, and this page goes on by itself as soon as '
@@ -69,6 +70,8 @@ function follow(event) {
 if (!window.lensappFollows) {
   window.lensappFollows = true; // once per page, however often the module is loaded
   document.addEventListener('click', follow, true);
+  const looks = setInterval(() => endNotices(document.querySelectorAll?.('[data-testid="stToast"]') ?? [], Date.now()), LOOKED);
+  looks.unref?.(); // outside a browser it would keep the process
 }
 
 export default function pulse({ data, setTriggerValue }) {
@@ -78,7 +81,6 @@ export default function pulse({ data, setTriggerValue }) {
 
   const ask = async () => {
     clearTimeout(timer);
-    endNotices(document.querySelectorAll?.('[data-testid="stToast"]') ?? [], Date.now());
     if (document.hidden) return; // asked again when it is looked at
     try {
       const answer = await fetch(data.address, { cache: 'no-store', signal: AbortSignal.timeout(PATIENCE) });

@@ -186,3 +186,27 @@ def test_where_all_votes_are_hasty_the_page_says_so_and_is_no_error(folder: Path
     page.checkbox(key="feedback-rules-count_hasty").set_value(True).run()
     assert any("4 new lenses" in one.value for one in page.markdown)
     assert not page.exception
+
+
+def test_the_command_counts_hasty_votes_as_the_page_does_and_says_how_otherwise(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    ws = Workspace.open(folder)
+    field = surveyed(ws)
+    review, ids = add_review(ws, field, "look"), list(ids_of(ws, field).values())
+    cast(ws, review, "ann", {ids[0]: "A", ids[1]: "X"}, seconds=3)
+    cast(ws, review, "bob", dict.fromkeys(ids[2:5], "X"), seconds=0.1)
+
+    def added(*options: str) -> tuple[int, str]:
+        assert main(["--workspace", str(folder), "label", "field", "--json", *options]) == 0
+        made = json.loads(capsys.readouterr().out)
+        return sum(made["changes"]["added"].values()), made["hasty"]
+
+    usual, told = added("--dataset", "sky-v1")
+    assert (usual, told.endswith("are left out. To let them count: --count-hasty true.")) == (2, True)
+    counted, told = added("--dataset", "sky-v1", "--count-hasty", "true")
+    assert (counted, told.startswith("3 of the 5 votes behind these labels")) == (5, True)
+    assert told.endswith("To leave them out: --count-hasty false.")
+    cast(ws, review, "cat", dict.fromkeys(ids[5:9], "X"), seconds=3)  # so that they are no longer most
+    counted, told = added("--dataset", "sky-v1")
+    assert (counted, told.endswith("--count-hasty false.")) == (9, True)

@@ -12,6 +12,7 @@ from lensapp.core.train.presets import PRESETS
 from lensapp.services.data.known_lenses import keep_known_lenses
 from lensapp.ui.data import data_page
 from lensapp.ui.shared import address
+from lensapp.ui.shared.page_views import view_meant
 from support.pages_workspace import add_survey, full_workspace, open_page
 
 # page, address it is opened with: for each control its kind, key and a value, and what the address says of it
@@ -30,6 +31,17 @@ PAGES: list[tuple[str, dict[str, str], list[tuple[str, str, Any, str, list[str]]
         ("text_input", "contains", "J001", "contains", ["J001"]),
         ("button_group", "classes", ["lens"], "classes", ["lens"]),
         ("multiselect", "catalogue-columns-sky", [], "columns", [""]),
+    ]),
+    ("paint", {"source": "sky"}, [
+        ("multiselect", "paint-hosts", ["field"], "hosts", ["field"]),
+        ("text_input", "paint-name", "arcs", "name", ["arcs"]),
+        ("number_input", "paint-count", 30, "count", ["30"]),
+        ("number_input", "paint-nonlens_ratio", 0.5, "nonlens_ratio", ["0.5"]),
+        ("text_input", "paint-nonlens_where", "mag_r < 21", "nonlens_where", ["mag_r < 21"]),
+        ("checkbox", "paint-choice-unmarked", False, "choice.unmarked", ["0"]),
+        ("number_input", "paint-mass-largest_radius_arcsec", 2.5, "mass.largest_radius_arcsec", ["2.5"]),
+        ("button_group", "paint-source-brightness", "signal_to_noise", "source.brightness",
+         ["signal_to_noise"]),
     ]),
     ("split", {}, [
         ("multiselect", "split-sources", ["sky", "field"], "sources", ["sky", "field"]),
@@ -80,7 +92,7 @@ PAGES: list[tuple[str, dict[str, str], list[tuple[str, str, Any, str, list[str]]
         ("number_input", "kfold-sky-v1-folds", 4, "kfold.folds", ["4"]),
         ("text_input", "new-kfold-FAST-name", "four", "name", ["four"]),
     ]),
-    ("experiments", {"kind": "Search"}, [
+    ("experiments", {"view": "search"}, [
         ("number_input", "search-trials", 5, "search.trials", ["5"]),
         ("text_input", "new-search-FAST-range-learning_rate", "0.1:0.2", "range.learning_rate", ["0.1:0.2"]),
         ("multiselect", "new-search-FAST-space", ["learning_rate"], "space", ["learning_rate"]),
@@ -321,6 +333,58 @@ def test_a_value_that_cannot_be_is_named_and_leaves_the_address(page, asked, wan
     name = list(asked)[-1]
     assert any(name in toast.value and wanted in toast.value for toast in app.toast)
     assert not texts_of(app, name)
+
+
+@pytest.mark.parametrize(
+    ("page", "asked", "view"),
+    [
+        ("data", {"view": "find-objects"}, "objects"),
+        ("data", {"view": "gallery"}, "cutouts"),
+        ("catalogue", {"source": "sky", "view": "feedback"}, "feed-back"),
+        ("catalogue", {"source": "sky", "view": "candidate"}, "candidates"),
+        ("experiments", {"view": "Search"}, "search"),
+        ("experiments", {"kind": "Search"}, "search"),  # as links said before all pages had one name for it
+    ],
+)
+def test_a_view_is_understood_by_other_names_and_the_address_says_its_own(page, asked, view):
+    app = open_page(page, **asked)
+    assert app.segmented_control(key=f"{page}-view").value == view
+    assert texts_of(app, "view") == ([] if view in ("cutouts", "candidates") else [view])
+    assert not texts_of(app, "kind")
+    assert not app.toast
+    assert not [one.value for one in app.caption if "There is no view" in one.value]
+
+
+def test_a_view_that_there_is_not_is_told_until_another_is_chosen():
+    def told(app):
+        return [one.value for one in app.caption if "There is no view" in one.value]
+
+    app = open_page("data", source="sky", view="spectra")
+    words = "There is no view “spectra” here. The views are Cutouts, Quality, Catalogue, Sky, Find objects, "
+    assert len(told(app)) == 1
+    assert words in told(app)[0]
+    assert (texts_of(app, "view"), len(app.toast)) == ([], 0)
+    app.button_group(key="class").set_value("lens").run()
+    assert len(told(app)) == 1, "it does not pass"
+    app.segmented_control(key="data-view").set_value("quality").run()
+    assert told(app) == []
+    app.segmented_control(key="data-view").set_value("cutouts").run()
+    assert told(app) == []
+
+
+def test_the_open_tab_of_paint_is_in_the_address():
+    app = open_page("paint", source="sky", settings="Lenses")
+    assert (app.session_state["paint-tabs"], texts_of(app, "settings")) == ("Lenses", ["Lenses"])
+    app = open_page("paint", source="sky")
+    assert (app.session_state["paint-tabs"], texts_of(app, "settings")) == ("Set", [])
+
+
+@pytest.mark.parametrize(
+    ("asked", "view"),
+    [("map", "sky"), ("Qualities", None), ("quality", "quality"), ("i", None), ("cat", None)],
+)
+def test_what_is_unclear_means_no_view(asked, view):
+    assert view_meant(asked, data_page.VIEWS) == view
 
 
 KINDS = [

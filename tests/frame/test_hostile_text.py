@@ -29,8 +29,8 @@ PAGES = [
     ("split", {"source": "sky"}),
     ("train", {"run": "elu_cnn-1", "view": "new"}),
     ("train", {"run": "elu_cnn-1", "view": "runs"}),
-    ("experiments", {"study": "cv"}),
-    ("experiments", {"study": "tune"}),
+    ("experiments", {"study": "cv", "view": "kfold"}),
+    ("experiments", {"study": "tune", "view": "search"}),
     *(("evaluate", {"run": "elu_cnn-1", "view": view}) for view in ("scores", "survey", "lenses", "audits")),
     *(
         ("compare", {"compare": "elu_cnn-1,elu_cnn-2", "view": view})

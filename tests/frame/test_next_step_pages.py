@@ -231,6 +231,44 @@ def test_a_review_of_the_disputed_is_a_look_aside_of_the_same_round(ws):
         assert after.next_step.label == before.next_step.label
 
 
+@pytest.mark.parametrize("exported", [False, True])
+def test_votes_on_the_disputed_after_feeding_back_are_to_be_fed_back_again(ws, exported):
+    source = rooms.add_survey(ws)
+    run = rooms.add_run(ws, rooms.add_dataset(ws, source, label_from="someone"), "first")
+    rooms.add_scores(ws, run, source)
+    rooms.add_votes(ws, run, source)
+    [review] = reviews.list_reviews(ws.database)
+    if exported:
+        export(ws, CatalogueQuery(of=("sky",)), out=ws.folder / "sky.csv")
+    feed_back(ws, dataset_name="sky-v1", review_names=["round-1"], rules=FeedbackRules(), name="sky-v2")
+    ids = reviews.queue_of(ws.database, review.id).tolist()
+    aside = review_of_cutouts(
+        ws, name="round-1-disputed", cutout_ids=ids[:6], run_name="first", feeds_back=True
+    )
+    for selected in ({}, {"review": aside.name}):
+        assert round_of(ws, selected, []).next_step.label == "Train on sky-v2", "nobody has settled one yet"
+    post = {"review_id": aside.id, "voted_at": 1.8e9}
+    votes = [
+        {"client": f"later-{name}", "seq": place + 1, "cutout_id": ids[place], "inspector": name} | post
+        for name in ("Ada", "Grace")
+        for place in range(6)
+    ]
+    reviews.add_votes(ws.database, [vote | {"grade": "AAAAXX"[vote["seq"] - 1]} for vote in votes[:3]])
+    assert round_of(ws, {}, []).next_step.label == "Train on sky-v2", "these change no label"
+    reviews.add_votes(ws.database, [vote | {"grade": "A"} for vote in votes[3:]])
+    for kind, selected in (("source", {}), ("review", {"review": aside.name})):
+        step = round_of(ws, selected, [], led_by=kind).next_step
+        assert (step.label, step.view) == ("Feed back into training", {"view": "feed-back"}), kind
+    feed_back(
+        ws,
+        dataset_name="sky-v2",
+        review_names=["round-1", aside.name],
+        rules=FeedbackRules(),
+        name="sky-v3",
+    )
+    assert round_of(ws, {}, []).next_step.label == "Train on sky-v3"
+
+
 def test_cutouts_without_labels_are_to_be_scored_by_a_network_that_reads_them_on_every_page(ws):
     learned = rooms.add_survey(ws, "painted1")
     dataset = rooms.add_dataset(ws, learned, "painted1-v1")
@@ -248,3 +286,33 @@ def test_cutouts_without_labels_are_to_be_scored_by_a_network_that_reads_them_on
     }
     assert told == {("Score cands", True, True, True)}
     assert round_of(ws, {"source": "other"}, []).next_step.label == "Inspect other"
+
+
+def coloured(block):
+    """Return the labels of the coloured buttons of a page that are seen without opening anything."""
+    if block.type in ("popover", "expander", "dialog"):
+        return []
+    found = []
+    for one in block.children.values():
+        if hasattr(one, "children"):
+            found += coloured(one)
+        elif getattr(one.proto, "type", "") == "primary":
+            found.append(one.proto.label)
+    return found
+
+
+@pytest.fixture(scope="module")
+def gone_round(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("coloured") / "workspace"
+    rooms.full_workspace(folder).database.close()
+    return folder
+
+
+@pytest.mark.parametrize(("name", "view"), sorted(rooms.views_of_pages()))
+def test_each_view_has_one_coloured_button_at_most(name, view, gone_round, monkeypatch):
+    monkeypatch.setenv("LENSAPP_WORKSPACE", str(gone_round))
+    monkeypatch.setenv("LENSAPP_WORKER", "0")
+    of = {"catalogue": {"source": "sky"}, "team": {"review": "round-1"}}.get(name, {})
+    page = rooms.open_page(name, **of, **dict([view.split("=")] if view else []))
+    assert not page.exception
+    assert len(coloured(page.main)) <= 1, coloured(page.main)

@@ -26,6 +26,8 @@ from lensapp.storage import datasets, queue, reviews, runs, sources, studies
 from lensapp.storage.care.trail import EXPORTED, note_change
 from lensapp.storage.scores import stored_scores
 from lensapp.storage.workspace import Workspace
+from lensapp.ui.home.cards import breaking_well
+from lensapp.ui.home.no_page import page_meant
 from lensapp.ui.home.tour import TOUR
 from support import pages_workspace
 from support.small_surveys import add_source, make_survey
@@ -146,6 +148,37 @@ def test_each_card_says_what_its_picture_shows_and_no_two_show_the_same(workspac
         "lenses of small", "train, validation, test", "validation loss, lowest 0.333",
         "number by score", "votes A, B, C, X", "graded A last",
     ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("text", "html"),
+    [
+        ("equivariant_resnet-2, finished", "equivariant_<wbr>resnet\u20112, finished"),
+        ("40 by sky-v1", "40 by sky\u2011v1"),
+        ("KiDS-DR4-best", "KiDS\u2011<wbr>DR4\u2011<wbr>best"),
+        ("<b>-x", "&lt;b&gt;\u2011x"),
+        ("committee-of-all-networks-round-12", "committee\u2011of\u2011a…orks\u2011<wbr>round\u201112"),
+    ],
+)
+def test_names_on_cards_break_between_their_words_and_keep_both_ends(text, html):
+    assert breaking_well(text) == html
+
+
+def test_what_stands_at_a_wrong_address_leads_to_the_page_that_is_meant_and_home():
+    def page():
+        from lensapp.ui.home.no_page import show_no_page
+
+        show_no_page("evaluation", {"home": "Home", "evaluate": "Evaluate", "data": "Data"})
+
+    app = AppTest.from_function(page).run()
+    assert any("There is no page “evaluation”" in text.value for text in app.markdown)
+    assert [(one.label, one.proto.type) for one in app.button] == [
+        ("Go to Evaluate", "primary"),
+        ("Go to Home", "secondary"),
+    ]
+    titles = {"evaluate": "Evaluate", "experiments": "Experiments", "data": "Data"}
+    assert page_meant("Experiment", titles) == "experiments"
+    assert page_meant("nothing", titles) is None
 
 
 def test_the_card_of_networks_says_by_what_the_best_epoch_was_chosen(workspace):

@@ -255,5 +255,14 @@ def test_below_a_path_behind_https_every_page_shows_pictures_and_votes_are_kept(
         page.wait_for_selector("[data-testid='stApp'][data-test-script-state='notRunning']")
         assert page.locator("[data-testid='stException']").count() == 0, name
     assert [url for url in failed if "/inspect/_stcore/" not in url] == []
+    page.goto(f"{address}/nothing?source=sky")
+    page.get_by_role("heading", name="There is no page “nothing”").wait_for()
+    assert page.get_by_role("dialog").count() == 0, "Streamlit's own words"
+    page.goto(f"{address}/inspect/of/nothing?source=sky")
+    page.get_by_role("heading", name="There is no page “nothing”").wait_for()
+    assert page.url.startswith(f"{address}/nothing?source=sky"), "below a page the browser finds no scripts"
+    page.get_by_role("button", name="Go to Home").click()
+    page.wait_for_function("() => location.pathname === '/lens/'")
+    page.get_by_role("heading", name="The round").wait_for()
     assert {cookie["sameSite"] for cookie in context.cookies()} <= {"Lax", "Strict"}
     context.close()

@@ -260,7 +260,7 @@ def open_page(name: str, /, *, patience: float = 30, **address: str) -> AppTest:
 
 def views_of_pages() -> set[tuple[str, str]]:
     """Return every page with the views it has, as (page, "name=value" in its address); "" for the page."""
-    offered = re.compile(r'choose_view\((\w+), key="(\w+)-\w+"(?:, kept_as=(\w+))?\)')
+    offered = re.compile(r'choose_view\((\w+), key=f?"(\w+)-[^)]*?(?:kept_as=(\w+)[^)]*)?\)')
     found = {(name, "") for entries in GROUPS.values() for name, _, _ in entries}
     for file in (MAIN.parent).rglob("*.py"):
         for views, page, kept_as in offered.findall(file.read_text("utf-8")):

@@ -101,7 +101,7 @@ def test_a_cross_validation_is_drawn_with_its_folds_and_can_be_stopped_and_resum
     ws, dataset = survey(folder)
     add_kfold(ws, dataset, measured=2)
     page = open_page("experiments", study="cv")
-    assert page.segmented_control(key="experiments-tab").value == "Cross-validation"
+    assert page.segmented_control(key="experiments-view").value == "kfold"
     titles = [text.value for text in page.markdown]
     assert "#### ROC of the folds" in titles
     assert len(figures_of(page)) == 2  # ROC band and thresholds
@@ -125,21 +125,21 @@ def test_a_cross_validation_is_drawn_with_its_folds_and_can_be_stopped_and_resum
     assert study_service.study_status(ws, "cv").state == "queued"
 
 
-def test_a_search_in_the_address_opens_its_tab_and_points_to_the_best_run(folder: Path) -> None:
+def test_a_search_in_the_address_opens_its_view_and_points_to_the_best_run(folder: Path) -> None:
     ws, dataset = survey(folder)
     study = add_search(ws, dataset)
     trained = study_service.members(ws, study)[3].run
     runs.put_metrics(ws.database, trained.id, 1, {"loss": 0.7, "val_loss": 0.6})
     page = open_page("experiments", study="tune")
-    assert page.segmented_control(key="experiments-tab").value == "Search"
+    assert page.segmented_control(key="experiments-view").value == "search"
     assert any("Best: **tune-trial4**" in text.value for text in page.markdown)
     assert len(figures_of(page)) == 3
     table = page.dataframe[0].value
     assert table["state"].tolist() == ["complete", "pruned", "failed", "complete", "running"]
     assert page.button(key="best-evaluate").label == "Open in Evaluate"
     add_kfold(ws, dataset, measured=1)
-    for tab, name in (("Cross-validation", "cv"), ("Search", "tune")):  # nothing stands in for what was left
-        page.segmented_control(key="experiments-tab").set_value(tab).run()
+    for view, name in (("kfold", "cv"), ("search", "tune")):  # nothing stands in for what was left
+        page.segmented_control(key="experiments-view").set_value(view).run()
         assert page.query_params["study"] in (name, [name])
         assert not any("shown instead" in text.value for text in page.caption)
     curves = drawn_charts(page, "trial-curves")
@@ -180,7 +180,7 @@ def test_both_forms_start_what_they_describe(folder: Path) -> None:
         "kfold-1-fold1",
         "kfold-1-fold2",
     ]
-    page.segmented_control(key="experiments-tab").set_value("Search").run()
+    page.segmented_control(key="experiments-view").set_value("search").run()
     assert any("No search yet" in text.value for text in page.markdown)
     assert any(
         " in all" in text.value and text.value.endswith("Trials that fall behind end earlier.")

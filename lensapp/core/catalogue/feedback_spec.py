@@ -36,7 +36,8 @@ class FeedbackRules(ConsensusSpec):
         default=True,
         title="Count hasty votes",
         description=f"Let votes count that took less than {LEAST_SECONDS:g} s each: too fast to see a "
-        "picture. The rest of a page, graded at once, is judged by the look at the whole page.",
+        "picture. Unless chosen, they count where they are at most half of all votes. The rest of a page, "
+        "graded at once, is judged by the look at the whole page.",
     )
     leave_out_contradicted: bool = Field(
         default=True,

@@ -16,7 +16,7 @@ from lensapp.core.errors import BandMismatch, InvalidInput, NotFound
 from lensapp.core.split.splits import SplitSpec, split_cutouts
 from lensapp.core.train.training_spec import TrainingSpec
 from lensapp.services.catalogue.feedback_plans import graded_cutouts, has_known_labels, plan_feedback
-from lensapp.services.catalogue.hasty_votes import MOSTLY, HastyVotes, hasty_share
+from lensapp.services.catalogue.hasty_votes import HastyVotes, counts_hasty
 from lensapp.services.catalogue.next_version import freeze_next, placed_rows
 from lensapp.services.inspect.queues import is_fed_back
 from lensapp.services.inspect.vote_log import voted_per_review
@@ -35,6 +35,12 @@ from lensapp.services.train.runs import has_recipe, is_scored, list_statuses, st
 from lensapp.storage import datasets, reviews, runs, sources
 from lensapp.storage.records import Dataset, Review, Run
 from lensapp.storage.workspace import Workspace
+
+HASTY_OTHERWISE = {
+    True: "To leave them out: --count-hasty false.",
+    False: "To let them count: --count-hasty true.",
+}
+"""What the command adds to its words on votes given too fast, by whether they counted."""
 
 
 @needs("work")
@@ -167,7 +173,8 @@ def label(
         The version to build on. Default: `name` itself where it is one, the dataset of the run whose
         scores were reviewed, or the newest that holds the source; without any, votes alone are split.
     rules
-        Which grades become which label.
+        Which grades become which label. Unless they say otherwise votes given too fast count as on the page:
+        not where they are most.
     new_name
         Name of the new version.
     also
@@ -193,7 +200,7 @@ def label(
     if not names:
         advice = f"{left_out_words(len(left_out))}: {', '.join(left_out)}" if left_out else "grade candidates"
         raise InvalidInput(f"There are no votes on {name} to feed back; {advice}.")
-    used = rules or FeedbackRules()
+    used = _counting_hasty_as_usual(ws, names, rules or FeedbackRules())
     parent = dataset_name or suggest_dataset(ws, name)
     if parent is None:
         made = freeze_votes(ws, review_names=names, rules=used, name=new_name)
@@ -201,7 +208,16 @@ def label(
         made = feed_back(ws, dataset_name=parent, review_names=names, rules=used, name=new_name)
     told = {"left_out": left_out_words(len(left_out))} if left_out else {}
     told |= {name: made.spec[name] for name in ("hasty", "contradicted") if name in made.spec}
+    if "hasty" in told:
+        told["hasty"] += f" {HASTY_OTHERWISE[used.count_hasty]}"
     return describe_dataset(ws, made) | {"outcomes": made.spec.get("outcomes", {}), "reviews": names} | told
+
+
+def _counting_hasty_as_usual(ws: Workspace, names: Sequence[str], rules: FeedbackRules) -> FeedbackRules:
+    """Return rules that say whether votes given too fast count, as is usual where they leave it open."""
+    if "count_hasty" in rules.model_fields_set:
+        return rules
+    return rules.replaced(count_hasty=counts_hasty(ws, names))
 
 
 def left_out_words(count: int) -> str:
@@ -292,7 +308,7 @@ def _votes_change(
     rules = FeedbackRules(
         relabel=not has_known_labels(ws, parent),
         crop=True,
-        count_hasty=hasty_share(ws, review_names) <= MOSTLY,
+        count_hasty=counts_hasty(ws, review_names),
     )
     try:
         return plan_feedback(ws, dataset_name=parent, review_names=review_names, rules=rules).changes

@@ -129,7 +129,8 @@ def graded_cutouts(ws: Workspace, review_names: Sequence[str], rules: FeedbackRu
         names = ", ".join(review.name for review in reviews) or "no review"
         if hasty and not rules.count_hasty:
             raise InvalidInput(
-                f"{all_are_hasty(names)} Grade candidates anew, at leisure, or count hasty votes."
+                f"{all_are_hasty(names)} Grade candidates anew, at leisure, or count these with "
+                "--count-hasty true."
             )
         raise InvalidInput(f"There is no vote to feed back in {names}. Grade candidates first.")
     cutouts = sources.get_cutouts(ws.database, consensus.cutout_id.tolist())

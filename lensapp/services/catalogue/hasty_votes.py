@@ -114,6 +114,11 @@ def all_are_hasty(reviews: str) -> str:
     return f"Every vote in {reviews} took less than {LEAST_SECONDS:g} s: too fast to see a picture."
 
 
+def counts_hasty(ws: Workspace, review_names: Sequence[str]) -> bool:
+    """Return whether votes given too fast count unless one says otherwise: not where they are most."""
+    return hasty_share(ws, review_names) <= MOSTLY
+
+
 def hasty_share(ws: Workspace, review_names: Sequence[str]) -> float:
     """Return which share of the votes of reviews that count was given too fast to have seen the pictures."""
     votes = votes_of_reviews(ws, review_names)[1]

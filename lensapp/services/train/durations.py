@@ -16,6 +16,7 @@ from lensapp.core.train.input_spec import InputSpec
 from lensapp.core.train.network_specs import NETWORKS
 from lensapp.core.train.networks.parameters import parameters_of
 from lensapp.core.train.recommended import DEMO_CUTOUTS, DEMO_PIXELS, MEASURED
+from lensapp.core.train.training_spec import TrainingSpec
 from lensapp.storage import datasets, runs, sources
 from lensapp.storage.records import Dataset, Run
 from lensapp.storage.workspace import Workspace
@@ -106,8 +107,8 @@ class Paces:
         folds
             Of a cross-validation, for a training on all of them but one; 0 for one on the training part.
         """
-        work = int(recipe.get("epochs") or 0) * _work_of_epoch(dataset, self.shapes, folds=folds)
-        if not work:
+        work = epochs_of(recipe) * _work_of_epoch(dataset, self.shapes, folds=folds)
+        if work <= 0:
             return None
         network, kind, unlabelled = learning = learning_of(recipe)
         pace = self.seconds.get(learning)
@@ -173,6 +174,11 @@ def _changes_size(network: str, options: Mapping[str, Any]) -> bool:
     """Whether options of a network are other than usual ones that its number of parameters hangs on."""
     usual = NETWORKS[network].spec().saved() if options and network in NETWORKS else {}
     return any(usual.get(name) != value for name, value in options.items() if name not in SIZELESS_OPTIONS)
+
+
+def epochs_of(recipe: Mapping[str, Any]) -> int:
+    """Return how many epochs a recipe trains for, unless it stops early; 0 where none are entered."""
+    return int(recipe.get("epochs", TrainingSpec.model_fields["epochs"].default) or 0)
 
 
 def learning_of(recipe: Mapping[str, Any]) -> Learning:

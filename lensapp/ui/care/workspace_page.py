@@ -18,7 +18,8 @@ from lensapp.ui.care.told import show_told, tell
 from lensapp.ui.shared.address import kept, one_of
 from lensapp.ui.shared.markup import plain
 from lensapp.ui.shared.page_head import page_head
-from lensapp.ui.shared.state import choose_view, get_workspace
+from lensapp.ui.shared.page_views import choose_view
+from lensapp.ui.shared.state import get_workspace
 from lensapp.ui.shared.widgets import (
     counted,
     empty_state,

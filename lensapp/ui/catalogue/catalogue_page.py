@@ -28,7 +28,8 @@ from lensapp.ui.shared.filters import ask_filter
 from lensapp.ui.shared.forms import validated
 from lensapp.ui.shared.markup import plain
 from lensapp.ui.shared.page_head import current_round, page_head, show_next_step
-from lensapp.ui.shared.state import choose, choose_view, get_workspace, go
+from lensapp.ui.shared.page_views import choose_view
+from lensapp.ui.shared.state import choose, get_workspace, go
 from lensapp.ui.shared.widgets import counted, empty_state, error_box, optional_within
 
 VIEWS = {

@@ -24,12 +24,12 @@ from lensapp.ui.shared.figures import CLASS_NAMES, class_colours, label_colours
 from lensapp.ui.shared.filters import PAGE_NUMBER, WHERE, ask_kept_ids
 from lensapp.ui.shared.markup import plain
 from lensapp.ui.shared.page_head import page_head
+from lensapp.ui.shared.page_views import choose_view
 from lensapp.ui.shared.pictures import describe_cutout
 from lensapp.ui.shared.state import (
     VIEW,
     awaited_source,
     choose,
-    choose_view,
     get_workspace,
     note_at_work,
     stay_here,
@@ -75,7 +75,7 @@ def show_data_page() -> None:
             names = [source.name for source in ready]
             name = choose("source", names, label="Source", labelled=False, said_in=below)
         taken = st.session_state.get(TAKEN, 0)
-        view = choose_view(VIEWS, key=f"data-view-{taken}" if taken else "data-view")
+        view = choose_view(VIEWS, key=f"data-view-{taken}" if taken else "data-view", said_in=below)
     note_at_work()
     source = next(source for source in ready if source.name == name)
     if view == "import":

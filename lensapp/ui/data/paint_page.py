@@ -27,7 +27,7 @@ from lensapp.services.data.sources import count_cutouts, ready_sources
 from lensapp.storage.records import Source
 from lensapp.ui.data.corner_figure import corner_figure
 from lensapp.ui.shared import figures
-from lensapp.ui.shared.address import kept, one_of, switch
+from lensapp.ui.shared.address import kept, one_of, several_of, switch, text
 from lensapp.ui.shared.forms import spec_fields, validated
 from lensapp.ui.shared.job_controls import live_jobs
 from lensapp.ui.shared.markup import plain
@@ -50,7 +50,8 @@ LONG_FIELDS = ("nonlens_where", "as_bright")  # whose example or label takes a l
 CELL_LETTERS = 22  # that fit beside another field at 1280 px
 PARTS: dict[str, type[Spec]] = {"choice": HostChoice, "mass": MassSpec, "source": LensedSourceSpec}
 HOSTS, COUNT, AS_BRIGHT = "paint-hosts", "paint-count", "paint-as_bright"
-PREVIEW, FITTED, PROPOSED = "paint-preview", "paint-fitted", "paint-proposed"
+PREVIEW, FITTED = "paint-preview", "paint-fitted"
+TABS = ("Set", "Hosts", "Lenses", "Sources")
 SINGLE, PAIR = 100, 150  # pixels of the screen for a picture, and for one beside its host
 HARD_TO_SEE = 10  # S/N of arcs
 USES = 4  # of each host, more of which are told of: as many orientations of it are not alike
@@ -79,7 +80,7 @@ def show_paint_page() -> None:
             go("data")
         return
     if HOSTS not in st.session_state:  # the page is opened, and its fields are as usual
-        for key in (PREVIEW, FITTED, PROPOSED):
+        for key in (PREVIEW, FITTED):
             st.session_state.pop(key, None)
     left, right = st.columns([2, 3], gap="large")
     with left:
@@ -102,8 +103,7 @@ def _settings(sources: list[Source]) -> tuple[PaintSpec | None, bool]:
     hosts = st.multiselect(
         "Paint on",
         ready,
-        [usual_hosts(ws, sources, selected("source"))],
-        key=HOSTS,
+        **kept("hosts", several_of(ready), [usual_hosts(ws, sources, selected("source"))], key=HOSTS),
         help="Sources whose cutouts show galaxies in their middle; cutouts labelled as lenses are left out.",
         select_all=False,
     )
@@ -114,7 +114,7 @@ def _settings(sources: list[Source]) -> tuple[PaintSpec | None, bool]:
     suggestion = free_name(get_workspace(), "painted")
     name = st.text_input(
         "Name",
-        key="paint-name",
+        **kept("name", text(), "", key="paint-name"),
         placeholder=suggestion,
         help="Of the new source; empty takes the name shown.",
     )
@@ -134,17 +134,18 @@ def _settings(sources: list[Source]) -> tuple[PaintSpec | None, bool]:
 
 
 def _tabs(ready: list[str]) -> dict[str, Any]:
-    """Show the settings in tabs; return what is entered."""
-    tabs = st.tabs(["Set", "Hosts", "Lenses", "Sources"])
+    """Show the settings in tabs; return what is entered. Numbers are at first as was fitted to the hosts."""
+    tabs = st.tabs(TABS, on_change="rerun", **kept("settings", one_of(TABS), TABS[0], key="paint-tabs"))
     with tabs[0]:
-        for name, value in st.session_state.pop(PROPOSED, {}).items():
-            st.session_state[f"paint-{name}"] = value
-        entered = spec_fields(PaintSpec, key="paint", only=OWN_FIELDS)
-        entered |= spec_fields(PaintSpec, key="paint", only=LONG_FIELDS, columns=1)
+        at_first = st.session_state.get(FITTED)
+        entered = spec_fields(PaintSpec, key="paint", values=at_first, only=OWN_FIELDS, keep="")
+        entered |= spec_fields(PaintSpec, key="paint", only=LONG_FIELDS, columns=1, keep="")
     for tab, (field, part) in zip(tabs[1:], PARTS.items(), strict=True):
         with tab:
             offered = {"stamps": ready} if field == "source" else None
-            entered[field] = spec_fields(part, key=f"paint-{field}", offered=offered, room=CELL_LETTERS)
+            entered[field] = spec_fields(
+                part, key=f"paint-{field}", offered=offered, room=CELL_LETTERS, keep=f"{field}."
+            )
     return entered
 
 
@@ -328,13 +329,10 @@ def fitted_to(preview: PaintPreview, spec: PaintSpec, before: Mapping[str, float
 
 
 def _fit_to_hosts(preview: PaintPreview, spec: PaintSpec) -> None:
-    """Enter the numbers that fit the hosts where nobody has entered others."""
+    """Let the numbers that nobody has entered be those that fit the hosts."""
     before = st.session_state.get(FITTED, USUAL)
-    fitted = fitted_to(preview, spec, before)
-    st.session_state[FITTED] = fitted
-    proposed = {name: value for name, value in fitted.items() if getattr(spec, name) == before[name] != value}
-    if proposed:
-        st.session_state[PROPOSED] = proposed
+    st.session_state[FITTED] = fitted = fitted_to(preview, spec, before)
+    if fitted != before:
         st.rerun()
 
 

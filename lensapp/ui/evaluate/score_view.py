@@ -32,7 +32,7 @@ from lensapp.ui.evaluate.veto_view import show_vetoes
 from lensapp.ui.shared import figures
 from lensapp.ui.shared.address import kept, switch
 from lensapp.ui.shared.markup import plain
-from lensapp.ui.shared.state import choose_view
+from lensapp.ui.shared.page_views import choose_view
 from lensapp.ui.shared.widgets import errors_shown, number
 
 CLASS_HEIGHT = 430
@@ -73,8 +73,10 @@ def _show_at_threshold(
     with asking_once(), errors_shown():
         threshold = choose_threshold(evaluation, lambda: why_low_scores(ws, run))
         warn_of_chance([evaluation, *others])
-        with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
-            view, survey = choose_view(VIEWS, key="evaluate-view"), None
+        row = st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute")
+        below = st.container()
+        with row:
+            view, survey = choose_view(VIEWS, key="evaluate-view", said_in=below), None
             beside_views()
         if view == "scores":
             _show_figures(ws, run, [evaluation, *others], threshold=threshold)

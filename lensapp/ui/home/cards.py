@@ -1,6 +1,7 @@
 """The six cards of the round on the home page, each with a picture of what its stage has made last."""
 
 import html
+import re
 from collections.abc import Callable
 
 import numpy as np
@@ -22,6 +23,7 @@ from lensapp.services.train.run_listing import studies_last
 from lensapp.services.train.starter import install_starter
 from lensapp.storage.records import Run, Source
 from lensapp.ui.shared.figures import class_colours, line_colours, part_colours
+from lensapp.ui.shared.markup import shortened
 from lensapp.ui.shared.pictures import Pictures, bars, line, mosaic, picture_data, stacked
 from lensapp.ui.shared.state import get_workspace, go
 from lensapp.ui.shared.widgets import number
@@ -45,17 +47,21 @@ def show_cards(facts: Overview, *, source_name: str | None) -> None:
             st.html(
                 f'<div class="card-head">{html.escape(stage.name)}</div>'
                 f'<div class="card-picture">{picture}</div>'
-                f'<div class="card-caption" title="{caption}">{_unbroken(caption)}</div>'
+                f'<div class="card-caption" title="{caption}">{breaking_well(said)}</div>'
                 f'<div class="card-number">{number(stage.count)}</div>'
                 f'<div class="card-detail" title="{html.escape(stage.detail, quote=True)}">'
-                f"{html.escape(stage.unit)}<br>{html.escape(_unbroken(stage.detail))}</div>"
+                f"{html.escape(stage.unit)}<br>{breaking_well(stage.detail)}</div>"
             )
             _show_action(stage, facts)
 
 
-def _unbroken(text: str) -> str:
-    """Return a text whose names are not parted at their hyphens."""
-    return text.replace("-", "\u2011")
+def breaking_well(text: str) -> str:
+    """Return a text as HTML whose names break between their words, not before a number or a letter or two.
+
+    Of a name too long for two lines both ends are left.
+    """
+    words = (html.escape(shortened(word, most=LONGEST_WORD)) for word in text.split(" "))
+    return " ".join(BETWEEN_WORDS.sub("<wbr>", word).replace("-", "\u2011") for word in words)
 
 
 def _show_action(stage: Stage, facts: Overview) -> None:
@@ -135,6 +141,8 @@ def _image(picture: Pictures) -> str:
 
 
 LOOKED_AT = 8
+LONGEST_WORD = 28  # letters, in two lines of a card at 1280 px
+BETWEEN_WORDS = re.compile(r"(?<=[^\W_]{3}[-_])(?=[^\W_]{3})")
 LEAST_TO_CROP = 40  # pixels
 PICTURES: dict[str, Callable[[Overview], tuple[str, str]]] = {
     "Dataset": _parts,

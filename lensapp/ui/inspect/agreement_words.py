@@ -15,8 +15,10 @@ TENTATIVE_ALPHA, FIRM_ALPHA = 0.667, 0.8
 LEAST_COMMON = 5  # candidates: κ of fewer is hardly more than a coin's
 NO_KAPPA = f"fewer than {LEAST_COMMON} candidates in common, or one grade throughout"
 WIDE_INTERVAL = 0.4  # wider than the limits above lie apart: few candidates, of which little can be said
+WHAT_IS_LENS = "A grade of A or B says lens, of C or X non-lens."
 ALPHA_HELP = (
-    "1 is full agreement, 0 is chance; the interval is a bootstrap over candidates. Krippendorff (2004, "
+    f"{WHAT_IS_LENS} Of α, 1 is full agreement, 0 is chance; the interval is a bootstrap over candidates. "
+    "Krippendorff (2004, "
     f"Content Analysis, chapter 11) draws tentative conclusions from {TENTATIVE_ALPHA} on, firm ones from "
     f"{FIRM_ALPHA} on; up to {LEAST_ALPHA} Landis & Koch (1977) call agreement slight."
 )

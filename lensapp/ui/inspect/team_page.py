@@ -374,9 +374,7 @@ def _show_disputed(ws: Workspace, review: Review) -> None:
     with st.container(horizontal=True, vertical_alignment="center", gap="medium"):
         shown = f", {MOST_SHOWN} with the largest scatter shown" if len(ids) > MOST_SHOWN else ""
         st.caption(f"n = {counted(len(ids), 'candidate')} with differing votes{shown}.", width="content")
-        if may("work") and st.button(
-            "Review the disputed", type="primary", icon=":material/forum:", key="review-disputed"
-        ):
+        if may("work") and st.button("Review the disputed", icon=":material/forum:", key="review-disputed"):
             go("inspect", review=review_disputed(ws, review_name=review.name).name)
     cutouts = cutouts_by_id(ws, ids[:MOST_SHOWN])
     grades = grades_by_cutout(ws, review, ids[:MOST_SHOWN])

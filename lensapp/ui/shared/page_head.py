@@ -39,6 +39,15 @@ LED_BY: Mapping[str, Sequence[Kind]] = {
 }
 """What pages, or views of them, are about: the first that the address names; others are about a source."""
 BESIDE_THE_ROUND = ("workspace",)
+WITH_BUTTON = frozenset(
+    (
+        *("paint", "features", "catalogue/feed-back", "catalogue/votes"),
+        *(f"data/{view}" for view in ("import", "objects", "realism")),
+    )
+)
+"""Pages, or views of them, with a main button of their own."""
+EXPORTING = frozenset(f"catalogue/{view}" for view in ("", "candidates", "export"))
+"""Views whose main button exports candidates, until they are exported."""
 HEAD = "page-head"  # where the stages were drawn, what from, and how their step looks
 MOST_LETTERS = 94  # of stages and next step, that stand in one line on a window of 1280 px
 MOST_OF_REMARK = 16  # letters, beside the count of a stage
@@ -54,8 +63,11 @@ def page_head(title: str, *, step: ButtonType = "primary", stands: Round | None 
     """Show the title of a page and, under it, the stages of the round and the next step.
 
     They follow the selection; `refresh_head` draws them anew where the page has changed it. A page that is
-    about no stage of the round has no next step. It is a secondary button where the page has a primary one
-    of its own, for which a reader came: there is one on each page. A page that asks for the round itself
+    about no stage of the round has no next step.
+
+    One button of a page is filled, that for which a reader came: the next step, or the page's own. The next
+    step is outlined beside that, and a sentence where it is done here. Which views have a button of their own
+    is known here; a page whose button comes and goes says it by `step`. A page that asks for the round itself
     gives it as `stands`.
     """
     with st.container(horizontal=True, vertical_alignment="center", gap="small", key="page-title"):
@@ -64,7 +76,7 @@ def page_head(title: str, *, step: ButtonType = "primary", stands: Round | None 
     with st.container(key="stages-place"):
         place = st.empty()
     stands = stands or current_round()
-    st.session_state[HEAD] = place, _drawn_from(stands), step, stands
+    st.session_state[HEAD] = place, _drawn_from(stands, step), step, stands
     _show_round(place, stands, step, again=False)
 
 
@@ -76,13 +88,22 @@ def forget_head() -> None:
 def refresh_head() -> None:
     """Draw the stages again where the page has made another selection, or view, than they were drawn from."""
     place, drawn, step, stands = st.session_state.pop(HEAD, (None, None, "primary", None))
-    if place is not None and drawn != _drawn_from(stands):
+    if place is not None and drawn != _drawn_from(stands, step):
         _show_round(place, current_round(), step, again=True)
 
 
-def _drawn_from(stands: Round) -> tuple[dict[str, str | None], Kind, bool]:
+def _drawn_from(stands: Round, step: ButtonType) -> tuple[dict[str, str | None], Kind, bool, ButtonType]:
     page = str(st.session_state.get(PAGE, ""))
-    return _selected(), _led_by(), _is_done_here(stands.next_step, page)
+    return _selected(), _led_by(), _is_done_here(stands.next_step, page), _look_of_step(stands, step)
+
+
+def _look_of_step(stands: Round, step: ButtonType) -> ButtonType:
+    """Return how the next step looks on the view shown, where its page wishes it to look so."""
+    page = str(st.session_state.get(PAGE, ""))
+    shown = {page, f"{page}/{st.query_params.get(VIEW, '')}"}
+    exports = bool(shown & EXPORTING) and not stands.stages[-1].done
+    beside_another = not stands.selection  # an empty page leads on itself
+    return "secondary" if beside_another or exports or shown & WITH_BUTTON else step
 
 
 def _selected() -> dict[str, str | None]:
@@ -112,7 +133,7 @@ def _show_round(
             for stage in stands.stages:
                 _show_stage(stage, stands, page)
         if page not in BESIDE_THE_ROUND:
-            kind = step if stands.selection else "secondary"  # an empty page leads on itself
+            kind = _look_of_step(stands, step)
             show_next_step(stands.next_step, page, key=f"{key}-next", kind=kind)
         follow_export()  # in here, where it moves nothing of the page
 

@@ -1,6 +1,7 @@
-"""The end of a page's title line: copy the link, keep the page as it looks now, open what was kept."""
+"""The views of a page: those it has, and at the end of its title line those that were kept, and its link."""
 
-from collections.abc import Sequence
+import re
+from collections.abc import Mapping, Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -16,13 +17,41 @@ from lensapp.services.saved_views import (
     rename_view,
     views_of,
 )
-from lensapp.ui.shared.address import Address, address, in_fragment_run, open_address
+from lensapp.ui.shared.address import (
+    COME_ANEW,
+    Address,
+    address,
+    in_fragment_run,
+    kept,
+    one_of,
+    open_address,
+    put,
+)
 from lensapp.ui.shared.markup import plain
-from lensapp.ui.shared.state import PAGE, get_workspace, inspector
+from lensapp.ui.shared.state import PAGE, VIEW, get_workspace, inspector
 from lensapp.ui.shared.widgets import absolute_time, errors_shown
 
 RENAMED = "view-renamed"
 DELETED = "view-deleted"
+NO_VIEW = "no-such-view"  # page and name in its address, what that asked for, and the view shown instead
+OTHER_NAMES = {
+    "all": "runs",
+    "detection": "objects",
+    "download": "export",
+    "folds": "kfold",
+    "gallery": "cutouts",
+    "images": "cutouts",
+    "log": "changes",
+    "map": "sky",
+    "positions": "sky",
+    "roc": "scores",
+    "storage": "disk",
+    "tuning": "search",
+    "upload": "import",
+    "users": "people",
+}
+LEAST_LETTERS = 4  # of a view's name that say which one is meant
+_ICON = re.compile(r":material/\w+:\s*")
 HOME = "home"
 BUTTON = """<button type="button" title="Copy the address of this page as it looks now">
 <svg viewBox="0 0 24 24" width="16" height="16" fill="currentColor" aria-hidden="true"><path d="M3.9 12
@@ -36,6 +65,75 @@ LOOKS = """button {
 button:hover { border-color: var(--st-primary-color); color: var(--st-primary-color); }
 button:focus-visible { outline: 2px solid var(--st-primary-color); outline-offset: 2px; }
 span { min-width: 4.2rem; text-align: left; }"""
+
+
+def choose_view(
+    views: Mapping[str, str],
+    *,
+    key: str,
+    kept_as: str = VIEW,
+    resets: Sequence[str] = (),
+    said_in: st.delta_generator.DeltaGenerator | None = None,
+) -> str:
+    """Show the views of a page (name → label) and return the chosen one, which the address keeps.
+
+    One that the address calls by another name is opened where it is plain which is meant. That there is none
+    of the name is said below, or `said_in` a box, until another is chosen. `resets` are those of `kept`.
+    """
+    if st.session_state.get(COME_ANEW) and not in_fragment_run():
+        st.session_state.pop(NO_VIEW, None)
+    asked, of_page = st.query_params.get(kept_as, ""), (_page(), kept_as)
+    if asked and asked not in views:
+        meant = view_meant(asked, views)
+        put(kept_as, [] if meant is None else [meant])
+        if meant is None:
+            st.session_state[NO_VIEW] = *of_page, asked, ""
+    view = st.segmented_control(
+        "View",
+        list(views),
+        required=True,
+        format_func=views.__getitem__,
+        label_visibility="collapsed",
+        **kept(kept_as, one_of(list(views)), next(iter(views)), key=key, resets=resets),
+    )
+    *of, missing, instead = st.session_state.get(NO_VIEW, ("", "", "", ""))
+    if missing and (*of,) == of_page:
+        if view == (instead or view):
+            st.session_state[NO_VIEW] = *of_page, missing, view
+            (said_in or st).caption(f":material/link_off: {_no_view_in_words(missing, views, str(view))}")
+        else:
+            del st.session_state[NO_VIEW]
+    return str(view)
+
+
+def view_meant(asked: str, views: Mapping[str, str]) -> str | None:
+    """Return which of the views (name → label) an address means by another name; None where that is unclear.
+
+    It may be the label, in the singular too, a part of one that no other has, or a common word for it.
+    """
+    letters = {name: (_letters(name), _letters(label)) for name, label in views.items()}
+    wanted = _letters(asked)
+    for exact in (wanted, wanted.removesuffix("s"), f"{wanted}s"):
+        if meant := next((name for name, known in letters.items() if exact in known), None):
+            return meant
+    if OTHER_NAMES.get(wanted) in views:
+        return OTHER_NAMES[wanted]
+    part = wanted.removesuffix("s")
+    having = [name for name, known in letters.items() if any(part in one for one in known)]
+    return having[0] if len(having) == 1 and len(part) >= LEAST_LETTERS else None
+
+
+def _letters(text: str) -> str:
+    return re.sub(r"[^a-z0-9]", "", _ICON.sub("", text).lower())
+
+
+def _no_view_in_words(missing: str, views: Mapping[str, str], shown: str) -> str:
+    """Return that a page has no view of a name, which it has, and which of them is shown."""
+    labels = {name: _ICON.sub("", label) for name, label in views.items()}
+    return (
+        f"There is no view “{plain(missing)}” here. The views are {', '.join(labels.values())}; "
+        f"{labels[shown]} is shown."
+    )
 
 
 @cache

@@ -7,13 +7,14 @@ say what the field is called instead.
 import re
 from functools import cache
 
+from lensapp.core.catalogue.feedback_spec import FeedbackRules
 from lensapp.core.config import Spec, label_of
 from lensapp.core.data.find_spec import FindObjectsSpec
 from lensapp.core.data.ingest_spec import IngestSpec
 from lensapp.core.score.score_table_spec import ScoreTableSpec
 from lensapp.core.split.splits import SplitSpec
 
-SPECS: tuple[type[Spec], ...] = (IngestSpec, SplitSpec, ScoreTableSpec, FindObjectsSpec)
+SPECS: tuple[type[Spec], ...] = (IngestSpec, SplitSpec, ScoreTableSpec, FindObjectsSpec, FeedbackRules)
 FLAGS = {"label_column": "--labels", "exclude_radius_arcsec": "--exclude-radius"}
 OTHER_LABELS = {
     "--about": "About",

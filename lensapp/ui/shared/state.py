@@ -23,9 +23,7 @@ from lensapp.ui.shared.address import (
     WHOLE_RUN,
     Address,
     address,
-    kept,
     note_arrival,
-    one_of,
     put,
     went_back,
 )
@@ -397,19 +395,6 @@ def say_what_stands_in(asked: str, shown: str | None = None, *, reason: str | No
     instead = "" if shown is None else f"; {plain(shown)} is shown instead"
     why = f"There is no “{plain(asked)}” here" if reason is None else f"“{plain(asked)}”: {plain(reason)}"
     st.caption(f":material/info: {why}{instead}.")
-
-
-def choose_view(views: Mapping[str, str], *, key: str, kept_as: str = VIEW) -> str:
-    """Show the views of a page (name → label) and return the chosen one, which the address keeps."""
-    view = st.segmented_control(
-        "View",
-        list(views),
-        required=True,
-        format_func=views.__getitem__,
-        label_visibility="collapsed",
-        **kept(kept_as, one_of(list(views)), next(iter(views)), key=key),
-    )
-    return str(view)
 
 
 def go(page: str, *, view: Mapping[str, str | list[str]] | None = None, **selection: str) -> NoReturn:

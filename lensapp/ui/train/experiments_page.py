@@ -12,7 +12,7 @@ from lensapp.services.train import studies
 from lensapp.services.train.runs import training_datasets
 from lensapp.services.train.study_figures import seconds_trained
 from lensapp.storage.workspace import Workspace
-from lensapp.ui.shared.address import ARRIVED, kept, names_said_of, one_of, put
+from lensapp.ui.shared.address import ARRIVED, names_said_of, put
 from lensapp.ui.shared.job_controls import (
     badge_and_buttons,
     choose_followed,
@@ -22,7 +22,8 @@ from lensapp.ui.shared.job_controls import (
 )
 from lensapp.ui.shared.markup import plain
 from lensapp.ui.shared.page_head import page_head
-from lensapp.ui.shared.state import get_workspace, go, select, selected
+from lensapp.ui.shared.page_views import choose_view
+from lensapp.ui.shared.state import VIEW, get_workspace, go, select, selected
 from lensapp.ui.shared.widgets import (
     absolute_time,
     clock_time,
@@ -39,8 +40,8 @@ from lensapp.ui.train.search import show_search
 from lensapp.ui.train.search_plan import show_search_plan
 from lensapp.ui.train.study_form import Plan, show_study_form
 
-TABS: dict[str, StudyKind] = {"Cross-validation": "kfold", "Search": "search"}
-TAB = "experiments-tab"
+VIEWS = {"kfold": "Cross-validation", "search": "Search"}
+KIND = "kind"  # what addresses once called the view
 WITHOUT_STUDY: dict[StudyKind, tuple[str, str, tuple[str, ...]]] = {
     "kfold": (
         "No cross-validation yet",
@@ -67,9 +68,10 @@ WITHOUT_STUDY: dict[StudyKind, tuple[str, str, tuple[str, ...]]] = {
 
 
 def show_experiments_page() -> None:
-    """Show one study, live, and the form of the next; a tab for each kind."""
+    """Show one study, live, and the form of the next; a view for each kind."""
     ws = get_workspace()
-    listed = {tab: studies.list_studies(ws, kind) for tab, kind in TABS.items()}
+    kinds: tuple[StudyKind, ...] = ("kfold", "search")
+    listed = {kind: studies.list_studies(ws, kind) for kind in kinds}
     busy = any(one.moving for of_kind in listed.values() for one in of_kind)
     page_head("Experiments", step="primary" if busy else "secondary")
     if not training_datasets(ws):
@@ -83,25 +85,18 @@ def show_experiments_page() -> None:
         ):
             go("split")
         return
-    for tab, of_kind in listed.items():  # who arrives with a study and no kind is shown its kind
-        arrived = st.session_state.get(ARRIVED, False) and "kind" not in st.query_params
+    if KIND in st.query_params:
+        put(VIEW, st.query_params.get_all(VIEW) or st.query_params.get_all(KIND))
+        put(KIND, [])
+    for of_view, of_kind in listed.items():  # who arrives with a study and no view is shown that of its kind
+        arrived = st.session_state.get(ARRIVED, False) and VIEW not in st.query_params
         if arrived and selected("study") in [one.study.name for one in of_kind]:
-            put("kind", [tab] if tab != next(iter(TABS)) else [])
-    st.segmented_control(
-        "Kind of study",
-        list(TABS),
-        required=True,
-        label_visibility="collapsed",
-        **kept(
-            "kind",
-            one_of(list(TABS)),
-            next(iter(TABS)),
-            key=TAB,
-            resets=names_said_of(*TrainingSpec.model_fields, "range", "space"),
-        ),
-    )
-    kind, statuses = TABS[st.session_state[TAB]], listed[st.session_state[TAB]]
-    others = [one for tab, of_kind in listed.items() if TABS[tab] != kind for one in of_kind]
+            put(VIEW, [of_view] if of_view != next(iter(VIEWS)) else [])
+    other_settings = names_said_of(*TrainingSpec.model_fields, "range", "space")
+    view = choose_view(VIEWS, key="experiments-view", resets=other_settings)
+    kind: StudyKind = "search" if view == "search" else "kfold"
+    statuses = listed[kind]
+    others = [one for other, of_kind in listed.items() if other != kind for one in of_kind]
     if selected("study") in [one.study.name for one in others]:  # the reader turned from it to the other kind
         select("study", None)
     with st.container(key="train-columns"):

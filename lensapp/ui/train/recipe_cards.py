@@ -20,13 +20,14 @@ from lensapp.core.train.recommended import (
 )
 from lensapp.core.train.training_spec import TrainingSpec
 from lensapp.services.train import runs
-from lensapp.services.train.durations import Duration, Paces, learning_of
+from lensapp.services.train.durations import Duration, Paces, epochs_of, learning_of
 from lensapp.services.train.starter import STARTER_NAME, is_starter, starter_recipe, why_not_further
 from lensapp.storage.records import Dataset, Run
 from lensapp.ui.shared.address import kept, names_said_of, one_of
 from lensapp.ui.shared.markup import plain
 from lensapp.ui.shared.state import recipe_key, selected
-from lensapp.ui.shared.widgets import counted, duration, duration_span, rounded_count
+from lensapp.ui.shared.widgets import counted, rounded_count
+from lensapp.ui.train.training_time import time_words
 
 STYLE = Path(__file__).with_name("train.css")
 LIKE = "like "
@@ -43,7 +44,6 @@ DEFAULT_RECIPE = next(iter(WORDS))
 OWN_PRESETS = ("OURS", *WORDS)
 OF_TODAY = ("SIMCLR", "FIXMATCH")
 HEADINGS = ("Recommended", "Current networks and methods", "From the documents", "From a run")
-TOLD_BEGIN = 0.2  # of the time of a training, from which on what goes beside its epochs is told
 
 
 @dataclass(frozen=True)
@@ -119,46 +119,10 @@ def figures_line(recipe: Recipe, time: Duration | None, parameters: int | None) 
     if network in MEASURED and not changed and from_scratch and (task, unlabelled) == ("binary", "none"):
         parts.append(f"AUROC {MEASURED[network].auroc:.2f}")
     before = " · " if time is None else ", " if time.guessed else " "
-    parts.append(f"{counted(epochs_of(recipe), 'epoch')}{before}{time_words(time)}")
+    parts.append(f"{counted(epochs_of(recipe.spec), 'epoch')}{before}{time_words(time)}")
     if parameters is not None:
         parts.append(f"{rounded_count(parameters)} param.")
     return " · ".join(parts)
-
-
-def epochs_of(recipe: Recipe) -> int:
-    """Return how many epochs a recipe trains for, unless it stops early."""
-    return int(recipe.spec.get("epochs", TrainingSpec.model_fields["epochs"].default))
-
-
-def time_words(time: Duration | None) -> str:
-    """Return a time that a training will take."""
-    if time is None:
-        return "time unknown"
-    if time.guessed:
-        return duration_span(time.seconds, time.slowest or time.seconds)
-    return f"≈ {duration(time.seconds)}"
-
-
-def time_in_all(times: Sequence[Duration | None], *, at_most: float | None = None) -> str:
-    """Return how long trainings take one after the other in one job, as far as it is known.
-
-    `at_most` are seconds after which no further one begins.
-    """
-    known = [time for time in times if time is not None]
-    if not known:
-        which = "none of these was" if len(times) > 1 else "this network has not been"
-        return f"Time unknown: {which} trained here yet."
-    unknown = len(times) - len(known)
-    more = f", and {counted(unknown, 'network')} not trained here yet" if unknown else ""
-    shortest = known[0].begin + sum(time.seconds - time.begin for time in known)
-    longest = shortest + sum((time.slowest or 0.0) - time.seconds for time in known if time.guessed)
-    shortest, longest = (one if at_most is None else min(one, at_most) for one in (shortest, longest))
-    once = ""
-    if len(known) > 1 and known[0].begin > TOLD_BEGIN * known[0].seconds:
-        once = f", with loading and saving, {duration(known[0].begin)}, only once"
-    if longest > shortest:
-        return f"{duration_span(shortest, longest)} in all{more}: none was trained on this machine yet."
-    return f"≈ {duration(shortest)} in all{once}{more}."
 
 
 def choose_recipe(

@@ -19,7 +19,7 @@ from lensapp.core.train.training_spec import TrainingSpec
 from lensapp.services.data.sources import ready_sources
 from lensapp.services.train import runs
 from lensapp.services.train.beginnings import starts_offered
-from lensapp.services.train.durations import Duration, Paces, paces_of
+from lensapp.services.train.durations import Paces, epochs_of, paces_of
 from lensapp.services.train.runs import RunStatus
 from lensapp.services.train.starter import STARTER_NAME
 from lensapp.services.train.task_checks import task_words
@@ -30,9 +30,10 @@ from lensapp.ui.shared.forms import spec_fields, validated, within
 from lensapp.ui.shared.markup import plain
 from lensapp.ui.shared.page_head import ButtonType
 from lensapp.ui.shared.state import choose, select
-from lensapp.ui.shared.widgets import duration, duration_span, errors_shown, fold, number
+from lensapp.ui.shared.widgets import errors_shown, fold, number
 from lensapp.ui.train.last_settings import as_in_last, begun_as_offered, last_by_recipe, recipe_to_begin_with
-from lensapp.ui.train.recipe_cards import TOLD_BEGIN, Recipe, choose_recipe
+from lensapp.ui.train.recipe_cards import Recipe, choose_recipe
+from lensapp.ui.train.training_time import start_words
 
 NAME_HELP = "Empty takes the name shown."
 QUEUED = "train-queued"
@@ -69,7 +70,6 @@ OF_CLASSES = ("binary", "classes")
 NESTED_FIELDS = ("schedule", "augmentation", "normalisation", "input")
 FORM = "train-form"  # in which the form scrolls as far as its end
 FORM_AND_RUN = 3, 5  # widths of the form and of what is beside it: a card's figures fit a line at 1280 px
-SLOWER = 1.4  # times the time expected, from which on the slowest training of late is told too
 DEVICES = ("auto", "cpu", "gpu:0", "gpu:1")
 
 
@@ -118,7 +118,7 @@ def show_run_form(ws: Workspace, statuses: Sequence[RunStatus], *, start: Button
             width="stretch",
         )
         time = paces.expected(filled.values, filled.dataset)
-        st.caption(plain(start_words(time)))
+        st.caption(plain(start_words(time, epochs=epochs_of(filled.values))))
         if small := _too_small(filled, paces.side_of(filled.dataset)):
             st.warning(plain(small), icon=":material/straighten:")
     if started:
@@ -153,34 +153,6 @@ def _too_small(filled: Filled, side: int | None) -> str | None:
         f"This network takes cutouts of {least} × {least} pixels or more; these are {side} × {side}. "
         "Choose another, or import larger cutouts."
     )
-
-
-def start_words(time: Duration | None) -> str:
-    """Return how long a training will take, and how that is known."""
-    if time is None:
-        return "Time unknown: this network has not been trained here yet."
-    if time.by_epochs_of is not None:
-        return f"≈ {duration(time.seconds)} here, going by the latest epochs of {time.by_epochs_of}."
-    if time.measured:
-        slower = time.slowest or 0.0
-        at_worst = (
-            f"; up to {duration(slower)} while others use the machine"
-            if slower > SLOWER * time.seconds
-            else ""
-        )
-        begin = (
-            f", {duration(time.begin)} of it loading and saving"
-            if time.begin > TOLD_BEGIN * time.seconds
-            else ""
-        )
-        return f"≈ {duration(time.seconds)} here{begin}, going by its last training{at_worst}."
-    if time.others:
-        return (
-            f"≈ {duration(time.seconds)}, going by the demo survey and what other networks took here; longer "
-            "while other work runs."
-        )
-    span = duration_span(time.seconds, time.slowest or time.seconds)
-    return f"{span}, depending on this machine: nothing was trained on it yet. The first epochs will tell."
 
 
 def recipe_form(

@@ -13,7 +13,7 @@ from lensapp.core.train.search_space import Choices, Setting, figure_words, pars
 from lensapp.core.train.study_spec import KfoldSpec, SearchSpec, StudyKind
 from lensapp.core.train.training_spec import TrainingSpec
 from lensapp.services.train import studies
-from lensapp.services.train.durations import Paces, paces_of
+from lensapp.services.train.durations import Paces, epochs_of, paces_of
 from lensapp.services.train.runs import list_statuses
 from lensapp.storage.records import Run
 from lensapp.storage.workspace import Workspace
@@ -23,9 +23,9 @@ from lensapp.ui.shared.job_controls import spread_field
 from lensapp.ui.shared.markup import plain
 from lensapp.ui.shared.state import select
 from lensapp.ui.shared.widgets import errors_shown, fold, heading
-from lensapp.ui.train.recipe_cards import time_in_all
 from lensapp.ui.train.run_form import Filled, recipe_form
 from lensapp.ui.train.study_plots import words
+from lensapp.ui.train.training_time import time_in_all
 
 QUEUED = "study-queued"
 TITLES = {"kfold": "New cross-validation", "search": "New search"}
@@ -77,16 +77,17 @@ def show_study_form(ws: Workspace, kind: StudyKind, *, busy: bool) -> Plan:
 
 def _time_words(filled: Filled, values: Mapping[str, Any], paces: Paces, *, kind: StudyKind) -> str:
     """Return how long all trainings of a study take together, as far as it is known; first what is amiss."""
+    epochs = epochs_of(filled.values)
     if kind == "kfold":
         folds = int(values["folds"])
         if folds < FEWEST_FOLDS:
             return f"Set “Folds” to {FEWEST_FOLDS} or more: then the time is told."
         each = paces.expected(filled.values, filled.dataset, folds=folds)
-        return time_in_all([] if each is None else [each] * folds)
+        return time_in_all([each] * folds if each else [None], epochs=epochs)
     each = paces.expected(filled.values, filled.dataset)
-    trials = [] if each is None else [each] * int(values["trials"])
-    in_all = time_in_all(trials, at_most=values["timeout_seconds"])
-    pruned = trials and values["pruner"] != "none"
+    trials = [each] * int(values["trials"]) if each else [None]
+    in_all = time_in_all(trials, epochs=epochs, at_most=values["timeout_seconds"])
+    pruned = each and values["pruner"] != "none"
     return in_all + (" Trials that fall behind end earlier." if pruned else "")
 
 

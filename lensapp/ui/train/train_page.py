@@ -44,8 +44,9 @@ from lensapp.ui.shared.job_controls import (
 )
 from lensapp.ui.shared.markup import plain, plain_all
 from lensapp.ui.shared.page_head import current_round, page_head
+from lensapp.ui.shared.page_views import choose_view
 from lensapp.ui.shared.scores import hint_at_low_scores
-from lensapp.ui.shared.state import choose, choose_view, get_workspace, go
+from lensapp.ui.shared.state import choose, get_workspace, go
 from lensapp.ui.shared.widgets import (
     absolute_time,
     clock_time,

@@ -135,7 +135,7 @@ def test_a_new_comparison_is_queued_with_its_budget(folder: Path) -> None:
     primary = [one.key for one in page.button if one.proto.type == "primary"]
     assert primary == ["compare-start"]
     assert page.multiselect(key="compare-networks").value == ["FAST", "BEST"]
-    assert any(text.value.startswith("≈ ") and " in all" in text.value for text in page.caption)
+    assert any("epochs: ≈ " in text.value and " in all" in text.value for text in page.caption)
     page.multiselect(key="compare-networks").set_value(["elu_cnn", "lens_cnn"])
     page.multiselect(key="compare-beside").set_value(["elu_cnn-1"])
     page.number_input(key="compare-epochs").set_value(3)

@@ -8,7 +8,7 @@ import pytest
 from lensapp.core.processors import processors
 from lensapp.core.train.recommended import MEASURED
 from lensapp.core.train.training_spec import TrainingSpec
-from lensapp.services.train.durations import BEGIN_SECONDS, Duration, paces_of
+from lensapp.services.train.durations import BEGIN_SECONDS, Duration, epochs_of, paces_of
 from lensapp.storage import datasets, queue, runs, tables
 from lensapp.storage.workspace import Workspace
 from lensapp.ui.shared.widgets import duration_span
@@ -18,10 +18,8 @@ from lensapp.ui.train.recipe_cards import (
     figures_line,
     opening,
     recipes_offered,
-    time_in_all,
-    time_words,
 )
-from lensapp.ui.train.run_form import start_words
+from lensapp.ui.train.training_time import NO_EPOCHS, start_words, time_in_all, time_words
 from support.pages_workspace import add_dataset, add_run, add_survey
 
 
@@ -59,11 +57,17 @@ def test_the_newest_training_tells_how_long_the_next_will_take(ws: Workspace):
         BEGIN_SECONDS + 2 * 12.0
     )
     assert time_words(time) == "≈ 58 s"
-    assert time_in_all([time] * 5) == "≈ 4 min in all."  # libraries are loaded once: 10 + 5 * 48 s
+    assert (
+        time_in_all([time] * 5, epochs=20) == "5 trainings of 20 epochs: ≈ 4 min in all."
+    )  # libraries are loaded once: 10 + 5 * 48 s
     quick = replace(time, seconds=30.0, begin=10.0)  # of each most is loading: why five take no 150 s
-    assert time_in_all([quick] * 5) == "≈ 2 min in all, with loading and saving, 10 s, only once."
-    assert time_in_all([time] * 5, at_most=60.0) == "≈ 60 s in all."
-    assert time_in_all([time, None]) == "≈ 58 s in all, and 1 network not trained here yet."
+    assert time_in_all([quick] * 5, epochs=1) == (
+        "5 trainings of 1 epoch: ≈ 2 min in all, with loading and saving, 10 s, only once."
+    )
+    assert time_in_all([time] * 5, epochs=20, at_most=60.0) == "≈ 60 s in all."
+    assert time_in_all([time, None], epochs=20) == (
+        "1 training of 20 epochs: ≈ 58 s in all, and 1 network not trained here yet."
+    )
     split = replace(dataset, counts={"train": {"lens": 12}, "validation": {"lens": 8}})
     halves = paces.expected({"network": "elu_cnn", "epochs": 20}, split, folds=2)
     assert halves.seconds == pytest.approx(BEGIN_SECONDS + 4 * 12.0 * 10 / 20)  # on ten of twenty cutouts
@@ -201,20 +205,26 @@ def test_what_is_said_of_a_recipe_ends_at_a_whole_phrase(text: str, most: int, s
 
 def test_the_words_of_a_time_tell_only_what_it_goes_by():
     guess = Duration(70.0, measured=False, slowest=10.0 + 6 * 60.0, begin=10.0)
-    assert start_words(guess) == (
-        "1–6 min, depending on this machine: nothing was trained on it yet. The first epochs will tell."
+    assert start_words(guess, epochs=30) == (
+        "30 epochs: 1–6 min, depending on this machine: nothing was trained on it yet. "
+        "The first epochs will tell."
     )
     assert time_words(guess) == "1–6 min"
-    assert time_in_all([guess, guess]) == "2–12 min in all: none was trained on this machine yet."
+    assert time_in_all([guess, guess], epochs=30) == (
+        "2 trainings of 30 epochs: 2–12 min in all: none was trained on this machine yet."
+    )
     best = figures_line(recipes_offered(None)["BEST"], guess, 89_800)
     assert best == "AUROC 0.97 · 30 epochs, 1–6 min · 89.8\u202fk param."
     assert [duration_span(*one) for one in ((20, 80), (5_000, 20_000), (50, 50))] == [
         "20–80 s", "1.4–5.6 h", "50 s",
     ]  # fmt: skip
-    assert "the demo survey and what other networks took here;" in start_words(replace(guess, others=True))
+    others = replace(guess, others=True)
+    assert "the demo survey and what other networks took here;" in start_words(others, epochs=30)
     again = Duration(50.0, measured=True, begin=27.0)  # beside a training that took 23 s
-    assert start_words(again) == "≈ 50 s here, 27 s of it loading and saving, going by its last training."
-    assert "loading" not in start_words(replace(again, begin=5.0))
+    assert start_words(again, epochs=5) == (
+        "5 epochs: ≈ 50 s here, 27 s of it loading and saving, going by its last training."
+    )
+    assert "loading" not in start_words(replace(again, begin=5.0), epochs=5)
 
 
 def test_only_where_other_networks_were_trained_here_they_tell_the_time(ws: Workspace):
@@ -226,6 +236,22 @@ def test_only_where_other_networks_were_trained_here_they_tell_the_time(ws: Work
 
 def test_a_card_and_the_form_tell_one_time_which_counts_loading_and_saving() -> None:
     time = Duration(400.0, measured=True, begin=120.0)
-    assert start_words(time).startswith(f"{time_words(time)} here")
-    assert time_words(time) in figures_line(recipes_offered(None)["FAST"], time, None)
+    recipe = recipes_offered(None)["FAST"]
+    epochs = epochs_of(recipe.spec)
+    assert start_words(time, epochs=epochs).startswith(f"{epochs} epochs: {time_words(time)} here")
+    assert f"{epochs} epochs {time_words(time)}" in figures_line(recipe, time, None)
+    assert f"{epochs} epochs: {time_words(time)} in all" in time_in_all([time], epochs=epochs)
     assert "loading and saving included" in MEANING
+
+
+def test_without_epochs_the_network_is_not_said_to_be_unknown(ws: Workspace) -> None:
+    [dataset] = datasets.list_datasets(ws.database)
+    paces = paces_of(ws, runs.list_runs(ws.database))
+    for entered in (0, -3, None):
+        recipe = {"network": "elu_cnn", "epochs": entered}
+        assert paces.expected(recipe, dataset) is None
+        assert start_words(None, epochs=epochs_of(recipe)) == NO_EPOCHS
+        assert time_in_all([None], epochs=epochs_of(recipe)) == NO_EPOCHS
+    usual = TrainingSpec.model_fields["epochs"].default
+    left_open = paces.expected({"network": "elu_cnn"}, dataset)
+    assert left_open == paces.expected({"network": "elu_cnn", "epochs": usual}, dataset) is not None

@@ -51,7 +51,7 @@ def show_audit(ws: Workspace, run: Run) -> None:
         st.caption(
             "What the scores may rest on besides arcs, from the run, its dataset and what it has scored."
         )
-        start_button("Audit", start=start_audit, ws=ws, run_name=run.name)
+        start_button("Audit", start=start_audit, ws=ws, secondary=True, run_name=run.name)
         show_example()
     else:
         changes = ["The network or its dataset has changed since this audit."] if kept.outdated else []
@@ -61,7 +61,9 @@ def show_audit(ws: Workspace, run: Run) -> None:
         if changes:
             st.warning(" ".join(changes), icon=":material/history:")
             settings = AuditSpec.parse(kept.found["spec"])
-            start_button("Audit again", start=start_audit, ws=ws, run_name=run.name, spec=settings)
+            start_button(
+                "Audit again", start=start_audit, ws=ws, secondary=True, run_name=run.name, spec=settings
+            )
         when(kept.found["audited_at"])
         _show_shortcuts(kept.found)
         _show_leakage(ws, run, kept.found["leakage"])

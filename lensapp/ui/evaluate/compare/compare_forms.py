@@ -55,7 +55,7 @@ from lensapp.ui.shared.widgets import (
     optional_within,
     question,
 )
-from lensapp.ui.train.recipe_cards import time_in_all
+from lensapp.ui.train.training_time import time_in_all
 
 NEW, COSTS = "new", "costs"
 """Views of the page: the form, and what a comparison under way is followed on."""
@@ -296,7 +296,8 @@ def _time_in_all(
         return ""
     if minutes is not None:
         return f"≈ {duration(60 * minutes * len(names))} in all."
-    return time_in_all([paces.expected(recipe_of(name, epochs=epochs), dataset) for name in names])
+    times = [paces.expected(recipe_of(name, epochs=epochs), dataset) for name in names]
+    return time_in_all(times, epochs=epochs)
 
 
 def _start(

@@ -36,9 +36,9 @@ from lensapp.ui.shared.job_controls import (
 )
 from lensapp.ui.shared.markup import plain
 from lensapp.ui.shared.page_head import ButtonType, page_head
+from lensapp.ui.shared.page_views import choose_view
 from lensapp.ui.shared.scores import USUAL_THRESHOLD
 from lensapp.ui.shared.state import (
-    choose_view,
     get_workspace,
     go,
     say_what_stands_in,

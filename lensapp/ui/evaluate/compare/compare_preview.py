@@ -11,7 +11,7 @@ from lensapp.core.train.recommended import recipe_title
 from lensapp.services.train.durations import Paces
 from lensapp.storage.records import Dataset
 from lensapp.ui.shared.widgets import counted, heading, number, rounded_count
-from lensapp.ui.train.recipe_cards import time_words
+from lensapp.ui.train.training_time import time_words
 
 PARTS = {
     "train": "to learn from",
