@@ -164,7 +164,7 @@ def test_sent_files_lie_in_a_folder_of_their_own_below_the_workspace(ws):
     [
         ([Sent("t.csv")], "None of these files holds cutouts"),
         ([Sent("a.fits"), Sent("a.fits")], "Two of the files are called a.fits"),
-        ([Sent("a.fits", b"123")], "can be sent from a browser. Copy them to a folder"),
+        ([Sent("a.fits", b"123")], "can be sent from a browser. Copy it to a folder"),
     ],
 )
 def test_sent_files_that_cannot_be_taken_are_refused_and_nothing_is_written(ws, monkeypatch, files, words):

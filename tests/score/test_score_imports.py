@@ -8,9 +8,7 @@ import numpy as np
 import pytest
 from sklearn.metrics import roc_auc_score
 
-from lensapp import jobs
 from lensapp.cli import main
-from lensapp.cli.running import finish_here
 from lensapp.core.errors import InvalidInput
 from lensapp.core.score.score_table_spec import ScoreTableSpec, best_by_place, scores_from
 from lensapp.core.split.splits import SplitSpec
@@ -224,33 +222,6 @@ def test_bad_tables_are_refused_with_what_to_do(ws, tmp_path, capsys):
         ws, capsys, "import-scores", file, "--source", "bare", "--score", "s", "--dataset", "sky-v1"
     )
     assert "bad" not in {run.name for run in runs.list_runs(ws.database)}
-
-
-def test_the_page_offers_the_columns_of_a_table_and_says_what_became_of_its_rows(ws, tmp_path, monkeypatch):
-    file = table(
-        tmp_path / "page.csv",
-        "object_id,chance,badness",
-        ("J000", 0.9, 0.2),
-        ("J000", 0.8, 0.3),
-        ("X", 0.1, 0.1),
-    )
-    monkeypatch.setenv("LENSAPP_WORKSPACE", str(ws.folder))
-    app = open_page("score", source="sky")
-    app.text_input(key="import-scores-file").set_value(str(file)).run()
-    assert app.selectbox(key=f"import-scores-id-{file}").value == "object_id"
-    columns = app.multiselect(key=f"import-scores-columns-{file}")
-    assert columns.options == ["chance", "badness"]
-    columns.set_value(["badness"]).run()
-    app.toggle(key="import-scores-higher").set_value(False).run()
-    app.button(key="import-scores-start").click().run()
-    assert not app.exception
-    finish_here(ws, jobs.latest_job(ws.database, "import-scores", source="sky"))
-    assert stored(ws, "page") == {"J000": 0.8}  # the best of two low values, turned round
-    app = open_page("score", source="sky", run="page")
-    told = next(one.value for one in app.markdown if "rows, joined by" in one.value)
-    assert "3 rows, joined by ID: 1 not of this source, 1 doubled" in told
-    assert "The labels and parts of sky-v1 measure the scores" in told
-    assert any("cutouts scored" in one.value.columns for one in app.dataframe)
 
 
 def test_pages_promise_of_a_run_without_a_network_only_what_it_can(ws, noisy, tmp_path, monkeypatch):

@@ -44,8 +44,10 @@ def rows_of_large(path: Path, *, above: int = READ_WHOLE_UP_TO) -> int:
     return rows if rows > above else 0
 
 
-def batches_of(path: Path, choose: Choose) -> Iterator[dict[str, Sequence[Any] | NDArray[Any]]]:
-    """Return the columns of a large table that `choose` names, in batches of rows.
+def batches_of(
+    path: Path, choose: Choose, *, rows: int = BATCH_ROWS
+) -> Iterator[dict[str, Sequence[Any] | NDArray[Any]]]:
+    """Return the columns of a large table that `choose` names, in batches of so many rows.
 
     Numbers of Parquet columns come as arrays (NaN where absent), other cells as lists; texts as texts.
     """
@@ -54,7 +56,7 @@ def batches_of(path: Path, choose: Choose) -> Iterator[dict[str, Sequence[Any] |
 
         with parquet.ParquetFile(path) as file:
             names = list(choose(file.schema_arrow.names))
-            for batch in file.iter_batches(batch_size=BATCH_ROWS, columns=names):
+            for batch in file.iter_batches(batch_size=rows, columns=names):
                 yield {
                     name: batch[name].to_numpy(zero_copy_only=False)
                     if types.is_floating(batch[name].type)
@@ -74,7 +76,7 @@ def batches_of(path: Path, choose: Choose) -> Iterator[dict[str, Sequence[Any] |
             dtype=str,
             keep_default_na=False,
             skipinitialspace=True,
-            chunksize=BATCH_ROWS,
+            chunksize=rows,
         ):
             yield {name: frame[name].tolist() for name in names}
 

@@ -2,7 +2,7 @@
 
 import warnings
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -34,18 +34,23 @@ class TableFile:
         All columns of the file, read or not.
     units
         Declared units by column, as the file writes them; positions of SkyCoord columns are in degrees.
+    rows
+        Of the file, where only the first of them were read.
     """
 
     names: list[str]
     columns: Columns
     units: dict[str, str] = field(default_factory=dict)
+    rows: int | None = None
 
     def __len__(self) -> int:
         return len(next(iter(self.columns.values()), ()))
 
 
-def read_table(path: Path, *, choose: Choose | None = None) -> TableFile:
+def read_table(path: Path, *, choose: Choose | None = None, most: int | None = None) -> TableFile:
     """Read a table of any format; `choose` takes the names of all columns and returns those to read.
+
+    Of formats that astropy reads come `most` rows; texts and Parquet of so many are read by batches.
 
     Raises
     ------
@@ -70,7 +75,8 @@ def read_table(path: Path, *, choose: Choose | None = None) -> TableFile:
             elif kind == "parquet":
                 table = _read_parquet(path, choose)
             else:
-                table = columns_of(read_first_table(path, kind), choose)
+                whole = read_first_table(path, kind)
+                table = replace(columns_of(whole[:most], choose), rows=len(whole))
     except Refused as refused:
         raise InvalidInput(
             f"{path} is not a readable catalogue: {refused.reason}. Check the file or convert it to CSV."

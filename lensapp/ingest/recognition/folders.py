@@ -120,6 +120,11 @@ def _is_table(name: str) -> bool:
     return Path(name).suffix.lower() in TABLES and format_of(name) is None
 
 
+def _kind_of(name: str) -> str:
+    """Return the format of an image, "table", or "" for a file of no use."""
+    return format_of(name) or ("table" if _is_table(name) else "")
+
+
 def _entries(
     path: Path, roots: Sequence[Path], *, named: Callable[[str], bool] = lambda _: True
 ) -> list[Entry]:
@@ -156,7 +161,7 @@ def _entry(one: os.DirEntry[str], roots: Sequence[Path]) -> Entry | None:
     if is_folder and os.access(one.path, os.R_OK | os.X_OK):
         kind = "zarr" if is_zarr(one.path) else "folder"
     else:
-        kind = "folder" if is_folder else format_of(one.name) or ("table" if _is_table(one.name) else "")
+        kind = "folder" if is_folder else _kind_of(one.name)
     return Entry(one.name, Path(one.path), kind, status.st_mtime, status.st_size) if kind else None
 
 
@@ -176,7 +181,7 @@ def _counted(entry: Entry, limit: int) -> Entry:
                         continue
                     if one.is_dir(follow_symlinks=False) and not is_zarr(one.path):
                         waiting.append(one.path)
-                    elif kind := format_of(one.name) or ("zarr" if one.is_dir() else None):
+                    elif kind := "zarr" if one.is_dir() else _kind_of(one.name):
                         counts[kind] += 1
         except OSError:
             readable = readable and folder != str(entry.path)

@@ -6,22 +6,27 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
-from typing import Protocol
+from typing import Literal, Protocol
 
 import lensapp
 from lensapp.core.acting import needs
 from lensapp.core.config import read_json, write_json
 from lensapp.core.data.ingest_spec import IngestSpec
 from lensapp.core.errors import InvalidInput
+from lensapp.core.plurals import counted
 from lensapp.ingest.formats.file_types import format_of
+from lensapp.ingest.formats.table_files import FORMATS
 from lensapp.ingest.recognition import catalogue_look, folders
 from lensapp.services.access.roots import check_readable, import_roots
 from lensapp.services.data.sources import DryRun, make_dry_run
 from lensapp.storage.care.inventory import RECENT_IMPORTS, UPLOADS
+from lensapp.storage.care.trail import note_change
 from lensapp.storage.workspace import DATABASE_FILE, Workspace
 
 CatalogueLook = catalogue_look.CatalogueLook
 FolderListing = folders.FolderListing
+Wanted = Literal["cutouts", "tables"]
+LISTS: dict[Wanted, str] = {"cutouts": "paths", "tables": "tables"}  # in the file of recent paths
 MOST_RECENT = 12
 LARGEST_UPLOAD = 200 * 1024**2  # bytes, all files together: more goes to a folder of the server
 SYSTEM_FOLDERS = re.compile(  # of a machine, in its topmost folder: no cutouts lie there
@@ -51,14 +56,14 @@ def roots_to_browse(ws: Workspace) -> list[Path]:
     return [root for root in (*roots, (ws.folder / UPLOADS).resolve()) if root.is_dir()]
 
 
-def first_folder(ws: Workspace) -> Path:
+def first_folder(ws: Workspace, wanted: Wanted = "cutouts") -> Path:
     """Return the folder to begin with: that of the last import, home, the working directory, or a root.
 
-    It is the first of these in which anything can be opened or imported, else the nearest one above the
-    working directory in which there is.
+    Of imports those of what is `wanted` count. It is the first of these in which anything can be opened or
+    imported, else the nearest one above the working directory in which there is.
     """
     roots = roots_to_browse(ws)
-    recent = [Path(text).parent.resolve() for text in recent_paths(ws)]
+    recent = [Path(text).parent.resolve() for text in recent_paths(ws, wanted)]
     allowed = [
         one
         for one in (*recent, Path.home(), Path.cwd(), *named_roots(), *Path.cwd().parents, *roots)
@@ -139,21 +144,23 @@ def try_import(ws: Workspace, spec: IngestSpec) -> DryRun:
     return make_dry_run(spec, uploads=ws.folder / UPLOADS)
 
 
-def recent_paths(ws: Workspace) -> list[str]:
+def recent_paths(ws: Workspace, wanted: Wanted = "cutouts") -> list[str]:
     """Return the paths that were tried or imported in this workspace and are still there, the last first."""
     file = ws.folder / RECENT_IMPORTS
-    paths = read_json(file)["paths"] if file.exists() else []
+    paths = read_json(file).get(LISTS[wanted], []) if file.exists() else []
     roots = roots_to_browse(ws)
     return [path for path in paths if folders.within(Path(path), roots) and Path(path).exists()]
 
 
 @needs("work")
-def note_path(ws: Workspace, path: str) -> None:
+def note_path(ws: Workspace, path: str, wanted: Wanted = "cutouts") -> None:
     """Remember a path that was tried, where the workspace can be written."""
     absolute = str(Path(path).expanduser().absolute())
-    others = [one for one in recent_paths(ws) if one != absolute]
+    lists = {LISTS[one]: recent_paths(ws, one) for one in LISTS}
+    others = [one for one in lists[LISTS[wanted]] if one != absolute]
+    lists[LISTS[wanted]] = [absolute, *others][:MOST_RECENT]
     if os.access(ws.folder, os.W_OK):
-        write_json(ws.folder / RECENT_IMPORTS, {"paths": [absolute, *others][:MOST_RECENT]})
+        write_json(ws.folder / RECENT_IMPORTS, lists)
 
 
 @needs("work")
@@ -175,11 +182,39 @@ def keep_upload(ws: Workspace, files: Sequence[Sent], *, name: str) -> Path:
         raise InvalidInput("None of these files holds cutouts. Send FITS, PNG, JPEG, HDF5 or NumPy files.")
     if double := sorted({str(place) for place in places if places.count(place) > 1}):
         raise InvalidInput(f"Two of the files are called {double[0]}. Rename one, or send their folder.")
+    folder = _write_sent(ws, places, files, name=name)
+    note_change(ws.database, "sent", kind="files", name=folder.name, detail=counted(len(files), "file"))
+    return folder
+
+
+@needs("work")
+def keep_table(ws: Workspace, file: Sent) -> Path:
+    """Write a table that a browser has sent to a new folder of the workspace; return its own path there.
+
+    Raises
+    ------
+    InvalidInput
+        When its name is that of no table, or it is empty or too large.
+    """
+    place = PurePosixPath(_safe_place(file.name).name)
+    if place.suffix.lower() not in FORMATS:
+        raise InvalidInput(f"{place} is no table. Send a file of CSV, ECSV, FITS, VOTable or Parquet.")
+    if not file.getvalue():
+        raise InvalidInput(f"{place} is empty. Send the whole file.")
+    folder = _write_sent(ws, [place], [file], name=place.stem)
+    note_change(ws.database, "sent", kind="table", name=place.name, detail=folder.name)
+    return folder / place
+
+
+def _write_sent(ws: Workspace, places: Sequence[PurePosixPath], files: Sequence[Sent], *, name: str) -> Path:
+    """Write the contents of files to their places below a new folder, called after `name`; return it."""
     contents = [file.getvalue() for file in files]
     if (total := sum(map(len, contents))) > LARGEST_UPLOAD:
+        sent = "This file has" if len(files) == 1 else "These files have"
         raise InvalidInput(
-            f"These files have {total / 1e6:.0f} MB; {LARGEST_UPLOAD / 1e6:.0f} MB can be sent from a "
-            "browser. Copy them to a folder of the machine that runs the app, and choose that."
+            f"{sent} {total / 1e6:.0f} MB; {LARGEST_UPLOAD / 1e6:.0f} MB can be sent from a browser. Copy "
+            f"{'it' if len(files) == 1 else 'them'} to a folder of the machine that runs the app, and choose "
+            "that."
         )
     base = re.sub(r"[^\w.+-]+", "_", name).strip("._-")[:60] or "upload"
     home, number = ws.folder / UPLOADS, 1

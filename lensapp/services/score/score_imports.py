@@ -4,7 +4,6 @@ import re
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -27,10 +26,12 @@ from lensapp.core.score.score_table_spec import (
 )
 from lensapp.ingest.catalogues import other_spelling
 from lensapp.ingest.gate.subprocesses import isolated
-from lensapp.ingest.score_tables import ScoreTable, TableHeader, read_header, read_score_table
+from lensapp.ingest.score_tables import ScoreTable, read_score_table
 from lensapp.job_kinds import ScoreTablePayload
 from lensapp.services.access.roots import check_readable
+from lensapp.services.data.import_paths import note_path
 from lensapp.storage import datasets, runs, sources
+from lensapp.storage.care.inventory import UPLOADS
 from lensapp.storage.files import SCORED, checksum_of, require_file
 from lensapp.storage.queries import Columns
 from lensapp.storage.records import Job, Run, Source
@@ -80,25 +81,6 @@ class Join:
         }
 
 
-def header_of(file: Path) -> TableHeader:
-    """Return the columns of a table of scores, read again only when the file has changed.
-
-    Raises
-    ------
-    InvalidInput
-        When there is no such file on this machine, or it cannot be read as a table.
-    """
-    check_readable(file)
-    require_file(file)
-    return _header(file, file.stat().st_mtime_ns)
-
-
-@lru_cache(maxsize=8)
-def _header(file: Path, _changed_at: int) -> TableHeader:
-    header: TableHeader = isolated(read_header, file)
-    return header
-
-
 @needs("work")
 def start_score_import(
     ws: Workspace,
@@ -127,7 +109,7 @@ def start_score_import(
     """
     source = sources.get_source(ws.database, source_name)
     sources.require_ready(source)
-    check_readable(file)
+    check_readable(file, uploads=ws.folder / UPLOADS)
     require_file(file)
     if dataset_name is None:
         dataset_name = usual_dataset(ws, source_name)
@@ -147,6 +129,7 @@ def start_score_import(
         "dataset": dataset_name,
         "spec": spec.saved(),
     }
+    note_path(ws, str(file), "tables")
     title = f"Import scores of {source.name} from {file.name}"
     return jobs.enqueue(ws.database, kind="import-scores", title=title, payload=payload, once=True)
 
@@ -222,6 +205,9 @@ def import_scores(
     joined = join.of_row != ABSENT
     meter = ProgressMeter(report, len(every) * len(cutouts["id"]), "{done} of {total} scores stored")
     described = {"file": path.name, "sha256": checksum_of(path), "source": source.name, "table": spec.saved()}
+    home = workspace.folder.resolve()
+    if path.is_relative_to(home / UPLOADS):  # goes with the last run that was read from it
+        described["sent"] = path.relative_to(home).as_posix()
     made: list[tuple[Run, dict[str, Any]]] = []
     for name, column, values, scores in zip(names, table.names, table.values, every, strict=True):
         best, contradicting = best_by_place(join.of_row[joined], scores[joined], join.places)

@@ -6,9 +6,10 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
-from sqlalchemy import select
+from sqlalchemy import select, true
 
 from lensapp.core.config import LEFTOVER_SECONDS
+from lensapp.core.score.score_table_spec import MODEL as EXTERNAL
 from lensapp.storage import tables
 from lensapp.storage.care.trash import Item
 from lensapp.storage.estimates import BALD_FOLDER
@@ -18,7 +19,7 @@ from lensapp.storage.workspace import DATABASE_FILE, SECRET_FILE, Workspace
 
 LOGS = ("worker.log", "web.log")
 VIEWS = "views"  # of pages, that were named
-UPLOADS = "uploads"  # cutouts that came from a browser
+UPLOADS = "uploads"  # cutouts and tables of scores that came from a browser
 RECENT_IMPORTS = "recent-imports.json"
 ORPHANS = Path("trash") / "orphans"
 HOMES = {"source": "cutouts", "run": "runs"}
@@ -126,15 +127,22 @@ def paths_of(ws: Workspace, item: Item) -> list[Path]:
 def uploads_of(ws: Workspace, items: Iterable[Item]) -> list[Path]:
     """Return the folders of what a browser sent, or of a demo's tiles, from which only these were read.
 
-    What a source in the trash was read from is still needed, as is what a job that waits or runs speaks of.
+    Sources are read from files, runs without a network from tables of scores. What one in the trash was read
+    from is still needed, as is what a job that waits or runs speaks of.
     """
-    gone = {item.id for item in items if item.kind == "source"}
-    table, trash = tables.sources, tables.trash
-    emptied = select(trash.c.item_id).where(trash.c.kind == table.name, trash.c.emptied_at.is_not(None))
+    gone = {(item.kind, item.id) for item in items}
+    trash = tables.trash
     with ws.database.read() as connection:
-        read_from = connection.execute(
-            select(table.c.id, table.c.spec).where(table.c.id.not_in(emptied))
-        ).all()
+        read_from: list[tuple[tuple[str, int], object]] = []
+        for kind, table, are_read in (
+            ("source", tables.sources, true()),
+            ("run", tables.runs, tables.runs.c.model == EXTERNAL),
+        ):
+            emptied = select(trash.c.item_id).where(
+                trash.c.kind == table.name, trash.c.emptied_at.is_not(None)
+            )
+            kept = select(table.c.id, table.c.spec).where(table.c.id.not_in(emptied), are_read)
+            read_from += [((kind, key), spec) for key, spec in connection.execute(kept)]
         under_way = connection.scalars(
             select(tables.jobs.c.payload).where(tables.jobs.c.finished_at.is_(None))
         )
@@ -145,16 +153,16 @@ def uploads_of(ws: Workspace, items: Iterable[Item]) -> list[Path]:
 
 
 def _uploads_in(ws: Workspace, values: object) -> set[Path]:
-    """Return the folders below uploads that settings name, however deep."""
+    """Return the folders below uploads that settings name, however deep, also within the workspace."""
     if isinstance(values, dict):
         return set().union(*(_uploads_in(ws, value) for value in values.values()))
     if isinstance(values, list):
         return set().union(*(_uploads_in(ws, value) for value in values))
     if not isinstance(values, str):
         return set()
-    home = ws.folder / UPLOADS
-    within = [Path(values).parts[len(one.parts) :] for one in (home.absolute(), home.resolve())
-              if Path(values).is_relative_to(one)]  # fmt: skip
+    home, path = ws.folder / UPLOADS, ws.folder.absolute() / values
+    within = [path.parts[len(one.parts) :] for one in (home.absolute(), home.resolve())
+              if path.is_relative_to(one)]  # fmt: skip
     return {home / parts[0] for parts in within if parts}
 
 

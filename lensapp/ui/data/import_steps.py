@@ -24,7 +24,7 @@ from lensapp.ui.data.import_choice import choose_path, take_upload
 from lensapp.ui.data.import_columns import choose_columns, readable_labels
 from lensapp.ui.data.import_sentence import TILE_FIELDS, is_typed, show_sentence
 from lensapp.ui.data.quality_view import rejection_summary, rejection_table
-from lensapp.ui.shared.address import put
+from lensapp.ui.shared.address import digest, put
 from lensapp.ui.shared.forms import spec_fields, validated
 from lensapp.ui.shared.job_controls import job_progress, live_jobs
 from lensapp.ui.shared.markup import plain
@@ -318,7 +318,7 @@ def _show_columns(values: Mapping[str, Any]) -> bool:
 
     Return whether they are those that were tried.
     """
-    chosen = choose_columns(values, key=_key(f"columns-{values['catalogue']}"))
+    chosen = choose_columns(values, key=_key(f"columns-{digest([str(values['catalogue'])])}"))
     usual = IngestSpec.model_fields
     changed = any(
         value != (values.get(name, usual[name].default) or usual[name].default)
@@ -411,7 +411,7 @@ def _show_offers(dry_run: DryRun) -> None:
         with st.container(horizontal=True, vertical_alignment="center", border=True, key=_key("offer")):
             st.markdown(f":material/table: {plain(in_page_words(offer))}", width="stretch")
             for table in near[:MOST_OFFERED]:
-                if st.button(f"Use {plain(Path(table).name)}", key=_key(f"use-{table}")):
+                if st.button(f"Use {plain(Path(table).name)}", key=_key(f"use-{digest([table])}")):
                     _change({"catalogue": table})
 
 
@@ -423,7 +423,7 @@ def _try_pattern(dry_run: DryRun) -> None:
     pattern = st.text_input(
         "ID pattern",
         dry_run.spec.id_pattern or "",
-        key=f"try-pattern-{dry_run.spec.path}-{dry_run.spec.id_pattern}",
+        key=f"try-pattern-{digest([str(dry_run.spec.path), str(dry_run.spec.id_pattern)])}",
         live=True,
         placeholder="(.+?)(_recons)?$",
         help=IngestSpec.model_fields["id_pattern"].description,
@@ -451,7 +451,9 @@ def _confirm(dry_run: DryRun, *, is_settled: bool) -> None:
     with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
         with st.container(width=320):
             suggestion = allowed.lstrip("._-")[:60]
-            name = st.text_input("Name of the source", suggestion, key=f"name-{dry_run.spec.path}")
+            name = st.text_input(
+                "Name of the source", suggestion, key=f"import-name-{digest([str(dry_run.spec.path)])}"
+            )
         sure = st.button(
             label,
             key="import-sure",

@@ -1,6 +1,7 @@
 """The survey to come, on Evaluate and Score: purity, candidates and the time of inspectors."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from functools import partial
 
 import streamlit as st
@@ -8,6 +9,7 @@ import streamlit as st
 from lensapp.core.errors import InvalidInput
 from lensapp.core.evaluate.prevalence import Expectation, SurveySpec
 from lensapp.core.evaluate.score_axis import at_least, threshold_text
+from lensapp.core.numerals import score_text
 from lensapp.core.plurals import first_of
 from lensapp.services.evaluate.evaluation import Evaluation
 from lensapp.services.evaluate.expectations import (
@@ -45,6 +47,24 @@ PREVALENCES = tuple(float(f"{factor}e{power}") for power in range(-6, 0) for fac
 USUAL_PREVALENCE = 1e-3
 PERCENT_FROM = 0.01
 MOST_NAMED = 3
+
+
+@dataclass(frozen=True)
+class Reached:
+    """How far the scores of a source go beside those of the part that gives the rates.
+
+    Attributes
+    ----------
+    at_threshold, beyond
+        Cutouts that have at least the threshold, and more than any of the part.
+    highest, part_ends
+        The highest score of the source, and that of the part.
+    """
+
+    at_threshold: int
+    beyond: int
+    highest: float
+    part_ends: float
 
 
 def show_survey(ws: Workspace, run: Run, evaluation: Evaluation, *, threshold: float) -> SurveySpec | None:
@@ -103,7 +123,7 @@ def show_survey_numbers(
     galaxies: int | None = None,
     lens_share: float | None = None,
     graded: GradedLenses | None = None,
-    reached: int | None = None,
+    reached: Reached | None = None,
     searched: Mapping[str, int] | None = None,
 ) -> tuple[SurveySpec | None, MeasuredRates | None]:
     """Show purity, completeness, candidates and person-time in a survey, at the threshold and at others.
@@ -117,7 +137,7 @@ def show_survey_numbers(
     graded
         The lenses graded so far, whose share is the prevalence at first where no labels tell.
     reached
-        How many cutouts of that source have at least the threshold.
+        How far the scores of that source go, with how many at the threshold and beyond the part.
     searched
         How many galaxies each source has whose galaxies together are the survey at first, where the page
         names none.
@@ -154,14 +174,20 @@ def show_survey_numbers(
 
 
 def _show_answer(
-    evaluation: Evaluation, survey: SurveySpec, *, threshold: float, reached: int | None
+    evaluation: Evaluation, survey: SurveySpec, *, threshold: float, reached: Reached | None
 ) -> None:
     """Show what the threshold gives in a survey, or that no score reaches it."""
     expected = expectation(evaluation, survey, threshold=threshold)
     if expected is None:
-        st.info(
-            f"No score reaches {threshold_text(threshold)}; choose a lower threshold.", icon=":material/info:"
-        )
+        told = f"No score reaches {threshold_text(threshold)}; choose a lower threshold."
+        if reached is not None and reached.at_threshold:
+            told = (
+                f"The highest score of the {evaluation.part} part is {score_text(reached.part_ends)}, so it "
+                f"cannot tell purity and completeness at {at_least(threshold)}, which "
+                f"{counted(reached.at_threshold, 'cutout')} here reach. Choose a lower threshold, or review "
+                "them."
+            )
+        st.info(told, icon=":material/info:")
         return
     _show_expected(expected, survey)
     _, purity = purity_in_words(expected)
@@ -171,9 +197,24 @@ def _show_answer(
     else:  # of a page without a slider of thresholds
         link = f"{base_path()}/evaluate{address_of({'run': evaluation.run})}"
         said += f", the threshold of [Evaluate]({link}), {by}, not counted; of the cutouts scored here "
-        said += f"{number(reached)} reach it"
+        said += f"{number(reached.at_threshold)} reach it"
     low, high = expected.completeness_low, expected.completeness_high
     st.caption(f"{said}. 95\u00a0%: purity {purity}, completeness {low:.3f}–{high:.3f}.")
+    if reached is not None and (beyond := beyond_the_part(reached, part=evaluation.part)):
+        st.caption(f":material/info: {beyond}")
+
+
+def beyond_the_part(reached: Reached, *, part: str) -> str | None:
+    """Return how many cutouts score higher than any of the part that gives the rates; None where none do."""
+    ends, highest = score_text(reached.part_ends), score_text(reached.highest)
+    if not reached.beyond or ends == highest:
+        return None
+    they = "it scores" if reached.beyond == 1 else "they score"
+    return (
+        f"{counted(reached.beyond, 'cutout')} scored here lie above {ends}, where the scores of the {part} "
+        f"part end, up to {highest}: {they} higher than anything with a known answer, so no rate is known "
+        "for them alone."
+    ).replace("1 cutout scored here lie", "1 cutout scored here lies")
 
 
 def assumption_text(

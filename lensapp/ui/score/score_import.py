@@ -1,27 +1,25 @@
 """Take in the scores that another program gave to the cutouts of a source, from a table."""
 
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
 import streamlit as st
 
-from lensapp.core.errors import LensAppError
-from lensapp.core.score.score_table_spec import ScoreTableSpec
-from lensapp.services.score import score_imports
 from lensapp.services.train.job_control import latest_job
 from lensapp.storage.records import Source
 from lensapp.storage.workspace import Workspace
-from lensapp.ui.shared.forms import spec_fields, validated
+from lensapp.ui.data.file_choice import PathField, show_ways, take_sent
+from lensapp.ui.score.score_import_check import CHOICES, check_and_import, measured_by
+from lensapp.ui.shared.address import kept, text, will_hold
 from lensapp.ui.shared.job_controls import watch_job
 from lensapp.ui.shared.markup import plain
 from lensapp.ui.shared.page_words import in_page_words
 from lensapp.ui.shared.state import go, selected
-from lensapp.ui.shared.widgets import counted, error_box, errors_shown, number
+from lensapp.ui.shared.widgets import counted, number
 
 KIND = "import-scores"
-POSITION = "none: join by position"
-FURTHER = ("radius_arcsec", "ra_column", "dec_column", "scale", "no_score")
+FIELD = PathField(KIND, "tables", sent="A table of scores: CSV, ECSV, FITS, VOTable or Parquet")
+QUEUED = "import-scores-queued"
 LOST = {
     "without_key": "without an ID or a position",
     "unknown": "not of this source",
@@ -41,74 +39,26 @@ COLUMNS = {
 
 
 def show_score_import(ws: Workspace, ready: list[Source], *, expanded: bool = False) -> None:
-    """Show the form, the import under way and what the last one of the source counted."""
-    with st.expander("Import scores of another program", icon=":material/upload:", expanded=expanded):
-        cells = st.columns([3, 2, 2], vertical_alignment="bottom")
-        file = cells[0].text_input(
+    """Show the choice of a table, what it holds, the import under way and what the last one counted."""
+    take_sent(FIELD)
+    if st.session_state.pop(QUEUED, False):
+        st.session_state[FIELD.path] = ""
+    asked = will_hold("table", text(), "", key=FIELD.path)
+    with st.expander(
+        "Import scores of another program", icon=":material/upload:", expanded=expanded or bool(asked)
+    ):
+        path = st.text_input(
             "Table of scores",
-            key="import-scores-file",
-            placeholder="/path/scores.parquet",
-            help="CSV, ECSV, FITS, VOTable or Parquet: its path on the machine that runs the app.",
-        )
-        names, chosen = [one.name for one in ready], selected("source")
-        index = names.index(chosen) if chosen in names else 0
-        source = str(cells[1].selectbox("Scores of source", names, index=index, key="import-scores-source"))
-        name = cells[2].text_input("Name of the run", key="import-scores-name", placeholder="as the file")
-        if file.strip():
-            _ask_columns(ws, Path(file.strip()).expanduser(), source=source, name=name.strip() or None)
-        if not watch_job(ws, KIND, source=source):
-            _show_outcome(ws, source)
-
-
-def _ask_columns(ws: Workspace, file: Path, *, source: str, name: str | None) -> None:
-    """Ask which columns of a table hold IDs and scores, and queue the import."""
-    try:
-        header = score_imports.header_of(file)
-    except LensAppError as error:
-        error_box(error)
-        return
-    left, middle, right = st.columns([2, 4, 2], vertical_alignment="bottom")
-    ids = [*header.names, POSITION]
-    usual = header.id_column or POSITION
-    id_column = left.selectbox("Column of IDs", ids, index=ids.index(usual), key=f"import-scores-id-{file}")
-    columns = middle.multiselect(
-        "Columns of scores",
-        [one for one in header.names if one != id_column],
-        key=f"import-scores-columns-{file}",
-        placeholder="each becomes a run",
-    )
-    higher = right.toggle(
-        "Higher is better", value=True, key="import-scores-higher", help="Off: a low value means a lens."
-    )
-    with st.popover("More settings", icon=":material/tune:"):
-        further = spec_fields(ScoreTableSpec, key="import-scores", only=FURTHER)
-    st.caption(_measured_by(score_imports.usual_dataset(ws, source), source))
-    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
-        started = st.button(
-            "Import the scores", type="primary", key="import-scores-start", disabled=not columns
-        )
-        if not columns:
-            st.caption("Choose the columns that hold scores: each becomes a run.", width="content")
-    if not started:
-        return
-    joined: dict[str, Any] = {"join": "id", "id_column": id_column}
-    if id_column == POSITION:
-        joined = {"join": "position"}
-    spec = validated(
-        ScoreTableSpec, further | joined | {"scores": tuple(columns), "lower_is_better": not higher}
-    )
-    if spec is None:
-        return
-    with errors_shown():
-        score_imports.start_score_import(ws, file=file, source_name=source, spec=spec, name=name)
-        st.rerun()
-
-
-def _measured_by(dataset: str | None, source: str) -> str:
-    """Say by the labels and parts of which dataset version imported scores are measured."""
-    if dataset is None:
-        return f"No dataset version has cutouts of {plain(source)}, so none can measure the scores."
-    return f"The labels and parts of {plain(dataset)} measure the scores."
+            help="CSV, ECSV, FITS, VOTable or Parquet, a row for each candidate.",
+            placeholder="Type a path on the machine that runs the app, or choose below",
+            **kept("table", text(), "", key=FIELD.path, resets=CHOICES),
+        ).strip()
+        show_ways(FIELD, first=None if path else "upload")
+        source = next((one for one in ready if one.name == selected("source")), ready[0])
+        if path:
+            source = check_and_import(ws, Path(path).expanduser(), ready, source, queued=QUEUED)
+        if not watch_job(ws, KIND, source=source.name):
+            _show_outcome(ws, source.name)
 
 
 def _show_outcome(ws: Workspace, source: str) -> None:
@@ -122,7 +72,7 @@ def _show_outcome(ws: Workspace, source: str) -> None:
         f"**{plain(Path(str(job.payload['file'])).name)}**: {counted(int(result['rows']), 'row')}, "
         f"joined by {JOINED_BY[result['joined_by']]}: "
         f"{', '.join(lost) or 'every row belongs to a cutout of its own'}. "
-        f"{_measured_by(result['dataset'], source)}"
+        f"{measured_by(result['dataset'], source)}"
     )
     for warning in result["warnings"]:
         st.warning(plain(in_page_words(warning)), icon=":material/warning:")

@@ -45,7 +45,7 @@ from lensapp.ui.evaluate.chance import warn_of_chance
 from lensapp.ui.evaluate.compare.other_run import show_other_run
 from lensapp.ui.evaluate.cutout_sheet import show_cutouts
 from lensapp.ui.evaluate.evaluation_figures import score_histogram_csv
-from lensapp.ui.evaluate.survey_view import show_survey_numbers
+from lensapp.ui.evaluate.survey_view import Reached, show_survey_numbers
 from lensapp.ui.evaluate.threshold import current_threshold
 from lensapp.ui.score.estimates import offer_probabilities, show_estimates
 from lensapp.ui.score.permissions import ask_permissions
@@ -219,6 +219,8 @@ def _show_survey(
             "your survey*."
         )
     elif evaluation is not None:
+        reach = partial(count_at_least, ws, scored, run=run, source=source)
+        ends = np.nanmax(evaluation.scores)  # of single precision: the next number is the next of that
         show_survey_numbers(
             ws,
             evaluation,
@@ -226,7 +228,12 @@ def _show_survey(
             galaxies=scored.total if scored.total >= LEAST_GALAXIES else None,
             lens_share=lens_share(ws, source, of_at_least=LEAST_GALAXIES),
             graded=graded_lenses(ws, [source]),
-            reached=count_at_least(ws, scored, run=run, source=source, threshold=threshold),
+            reached=Reached(
+                at_threshold=reach(threshold=threshold),
+                beyond=reach(threshold=float(np.nextafter(ends, np.float32(2)))),
+                highest=float(scored.scores[0]),
+                part_ends=float(ends),
+            ),
         )
     elif not is_starter(run):
         st.subheader("Your survey, in numbers")
@@ -278,22 +285,19 @@ def _choose_ungraded(
     graded = among_scored(ws, run, source, scored, graded_candidates(ws), where=limits["where"])
     if limits["unlearned"]:
         graded = np.setdiff1d(graded, learned_cutouts(ws, run=run, source=source))
-    limits["ungraded"] = True
+    limits["ungraded"] = len(graded) < len(scored)
     if not len(graded):
+        return scored
+    if not limits["ungraded"]:
+        all_of_them = "The one scored cutout is" if len(scored) == 1 else f"All {number(len(scored))} are"
+        st.caption(f":material/replay: {all_of_them} graded already; a review shows them again.")
         return scored
     limits["ungraded"] = st.toggle(
         f"Leave out the {number(len(graded))} of {number(len(scored))} that are graded already",
         help="By anybody, in any review. A review holds what is counted and shown here.",
-        **kept("ungraded", switch(), default=len(graded) < len(scored), key="score-ungraded"),
+        **kept("ungraded", switch(), default=True, key="score-ungraded"),
     )
-    if not limits["ungraded"]:
-        return scored
-    asked = leaving_out(ws, run, source, scored, graded)
-    if len(asked):
-        return asked
-    st.info("All of them are graded: a review of them shows them again.", icon=":material/replay:")
-    limits["ungraded"] = False
-    return scored
+    return leaving_out(ws, run, source, scored, graded) if limits["ungraded"] else scored
 
 
 def _marked_words(best: int, *, of: int, left_out: int) -> str:
