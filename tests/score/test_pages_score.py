@@ -20,6 +20,7 @@ from lensapp.services.score import scores
 from lensapp.storage import datasets, queue, reviews, runs, sources
 from lensapp.storage.scores import stored_scores
 from lensapp.storage.workspace import Workspace
+from lensapp.ui.evaluate.survey_view import Reached, beyond_the_part
 from lensapp.ui.score import score_page
 from lensapp.ui.shared.traffic_lights import LIGHTS
 from support.pages_workspace import (
@@ -342,6 +343,62 @@ def test_score_says_what_the_network_would_give_in_a_survey_of_the_sources_size(
     assert "Candidates" not in told, "what is expected of a survey is no count of those scored"
     assert {"Purity", "To inspect", "Person-time", "Completeness"} <= told.keys()
     assert next(one for one in page.number_input if one.label == "Galaxies").value == 40
+
+
+@pytest.mark.parametrize(
+    ("beyond", "highest", "told"),
+    [
+        (
+            12,
+            0.97,
+            "12 cutouts scored here lie above 0.850, where the scores of the test part end, up to 0.970",
+        ),
+        (1, 0.97, "1 cutout scored here lies above 0.850"),
+        (0, 0.80, None),
+        (1, 0.85003, None),  # no other number as scores are written
+    ],
+)
+def test_scores_beyond_those_of_the_test_part_are_told(beyond: int, highest: float, told: str | None) -> None:
+    reached = Reached(at_threshold=20, beyond=beyond, highest=highest, part_ends=0.85)
+    said = beyond_the_part(reached, part="test")
+    assert said is told is None or (said is not None and told is not None and said.startswith(told))
+
+
+@pytest.mark.usefixtures("small_surveys_count")
+@pytest.mark.parametrize("threshold", ["0.3", "0.97"])
+def test_score_says_where_the_test_part_tells_nothing_of_what_the_survey_reaches(
+    folder: Path, threshold: str
+) -> None:
+    ws = full_workspace(folder)
+    add_survey(ws, "field")
+    run, source = runs.get_run(ws.database, "elu_cnn-1"), sources.get_source(ws.database, "field")
+    ids = sources.cutout_columns(ws.database, [source.id], columns=("id",))["id"]
+    given = np.append(np.full(len(ids) - 3, 0.2), [0.98, 0.985, 0.99])
+    stored_scores.add_scores(ws, run.id, source.id, ids, given)
+    evaluation = load_evaluation(ws, "elu_cnn-1")
+    assert isinstance(evaluation, Evaluation)
+    assert evaluation.scores.max() < 0.97
+    page = open_page("score", run="elu_cnn-1", source="field", threshold=threshold)
+    text = "\n".join(one.value for one in (*page.caption, *page.info))
+    if threshold == "0.3":
+        assert "3 cutouts scored here lie above" in text
+    else:
+        assert "cannot tell purity and completeness at score ≥ 0.97, which 3 cutouts here reach" in text
+
+
+@pytest.mark.parametrize("ungraded", ["", "1"])
+def test_where_all_are_graded_already_the_page_says_so_in_place_of_a_switch(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, ungraded: str
+) -> None:
+    ws = full_workspace(folder)
+    ids = sources.cutout_columns(ws.database, [sources.get_source(ws.database, "sky").id], columns=("id",))[
+        "id"
+    ]
+    monkeypatch.setattr(score_page, "graded_candidates", lambda _: ids)
+    page = open_page("score", run="elu_cnn-1", source="sky", **({"ungraded": ungraded} if ungraded else {}))
+    assert any("All 40 are graded already; a review shows them again." in one.value for one in page.caption)
+    assert not any(one.key == "score-ungraded" for one in page.toggle)
+    assert page.button(key="score-review").label == "Review the top 40"
 
 
 @pytest.mark.usefixtures("small_surveys_count")

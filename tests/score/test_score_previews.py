@@ -243,8 +243,8 @@ def test_the_page_says_what_it_recognised_and_what_an_import_would_give(ws, tmp_
     app = opened(table=str(small(tmp_path)))
     text = said(app)
     assert "**6 rows** in theirs.csv" in text
-    assert ": 4 are" in text
-    assert "0.01–0.9;" in text
+    assert "4 are" in text
+    assert "from 0.01 to 0.9" in text
     assert "**2** of the 12 cutouts of sky get a score, 10 stay without one." in text
     assert "1 not of this source, 1 without an ID" in text
     preview = next(one.value for one in app.dataframe if "comment" in one.value)
@@ -271,6 +271,7 @@ def test_what_is_chosen_of_a_table_is_in_the_address_and_another_table_begins_an
     assert not app.exception
     assert app.text_input(key="import-scores-path").value == ""
     assert not [name for name in app.query_params if name.startswith("table")]
+    assert next(one for one in app.expander if "Import scores" in one.label).proto.expanded
     finish_here(ws, jobs.latest_job(ws.database, "import-scores", source="sky"))
     told = next(one.value for one in opened(run="page").markdown if "rows, joined by" in one.value)
     assert "3 rows, joined by ID: 1 not of this source, 1 doubled" in told
@@ -278,7 +279,7 @@ def test_what_is_chosen_of_a_table_is_in_the_address_and_another_table_begins_an
 
 def test_the_page_asks_how_values_outside_0_to_1_are_read_and_imports_none_before(ws, tmp_path):
     app = opened(table=str(table(tmp_path / "t.csv", "id,logit", "J000,-8.5", "J001,0.5")))
-    assert "1 values of logit lie outside 0–1 (−8.5 to 0.5)" in said(app)
+    assert "1 value of logit outside 0–1 (−8.5 to 0.5): say what they are" in said(app)
     assert app.button(key="import-scores-start").disabled
     next(one for one in app.selectbox if one.label == "Values outside 0–1").set_value("logistic").run()
     assert not app.button(key="import-scores-start").disabled

@@ -5,7 +5,7 @@ import streamlit as st
 from lensapp.core.data.ingest_spec import IngestSpec
 from lensapp.ui.data.file_choice import PathField, close_ways, show_ways, take_sent, was_taken
 
-FIELD = PathField("import", "cutouts", sent="Cutouts and, if there is one, their catalogue")
+FIELD = PathField("import", "cutouts", sent="Drop cutouts here and, if there is one, their catalogue")
 
 
 def choose_path(*, checked: bool, first: str = "") -> tuple[str, bool, st.delta_generator.DeltaGenerator]:

@@ -18,8 +18,10 @@ from lensapp.ui.shared.state import go, selected
 from lensapp.ui.shared.widgets import counted, number
 
 KIND = "import-scores"
-FIELD = PathField(KIND, "tables", sent="A table of scores: CSV, ECSV, FITS, VOTable or Parquet")
+FIELD = PathField(KIND, "tables", sent="Drop a table of scores here: CSV, ECSV, FITS, VOTable or Parquet")
 QUEUED = "import-scores-queued"
+WATCHED = "import-scores-watched"  # an import begun here, whose progress and outcome stay in sight
+WIDTH = 1000  # as of imports on Data: what belongs together stays together
 LOST = {
     "without_key": "without an ID or a position",
     "unknown": "not of this source",
@@ -43,10 +45,14 @@ def show_score_import(ws: Workspace, ready: list[Source], *, expanded: bool = Fa
     take_sent(FIELD)
     if st.session_state.pop(QUEUED, False):
         st.session_state[FIELD.path] = ""
-    asked = will_hold("table", text(), "", key=FIELD.path)
-    with st.expander(
-        "Import scores of another program", icon=":material/upload:", expanded=expanded or bool(asked)
-    ):
+        st.session_state[WATCHED] = True
+    asked = bool(will_hold("table", text(), "", key=FIELD.path))
+    fold = st.expander(
+        "Import scores of another program",
+        icon=":material/upload:",
+        expanded=expanded or asked or WATCHED in st.session_state,
+    )
+    with fold, st.container(width=WIDTH):
         path = st.text_input(
             "Table of scores",
             help="CSV, ECSV, FITS, VOTable or Parquet, a row for each candidate.",

@@ -64,7 +64,7 @@ def check_and_import(
     The state called `queued` is set then.
     """
     try:
-        with st.spinner(f"Reading the first rows of {file.name}…"):
+        with st.spinner(f"Reading the first rows of {plain(file.name)}…"):
             look = look_at_table(ws, file)
     except LensAppError as error:
         error_box(error)
@@ -111,7 +111,7 @@ def _sentence(
     row = st.container(horizontal=True, vertical_alignment="center", gap="xsmall", key="scores-sentence")
     with row:
         about = "about " if look.rows > look.read else ""
-        st.markdown(f"**{about}{counted(look.rows, 'row')}** in {plain(file.name)};", width="content")
+        st.markdown(f"**{about}{counted(look.rows, 'row')}** in {plain(file.name)},", width="content")
         with _part("joined by position" if ids == BY_POSITION else f"IDs in {ids}", "ids"):
             st.selectbox(
                 "Column of IDs", [*look.names, BY_POSITION], **kept(IDS, by_id, usual_id, key=IDS), width=320
@@ -125,7 +125,6 @@ def _sentence(
         joined = st.empty()
         with _part(f"cutouts of {source.name}", "source"):
             st.selectbox("Scores of source", names, **kept(SOURCE, of_source, source.name, key=SOURCE))
-        st.markdown(";", width="content")
         with _part(_scores_words(scores), "scores"):
             st.multiselect(
                 "Columns of scores",
@@ -167,11 +166,13 @@ def _ask_scale(count: DryCount, file: Path) -> dict[str, Any]:
     if not outside:
         return {}
     told = [
-        f"{number(one.outside)} values of {plain(one.column)} lie outside 0–1 ({_span(one)})"
+        f"{counted(one.outside, 'value')} of {plain(one.column)} outside 0–1 ({_span(one)})"
         for one in outside
     ]
     with st.container(horizontal=True, vertical_alignment="center", gap="small", key="scores-outside"):
-        st.markdown(f":orange[:material/warning:] {first_of(told, MOST_NAMED)}. Read them", width="content")
+        st.markdown(
+            f":orange[:material/warning:] {first_of(told, MOST_NAMED)}: say what they are.", width="content"
+        )
         with st.container(width="content"):
             key = f"import-scores-{digest([str(file)])}"
             return spec_fields(ScoreTableSpec, key=key, only=("scale",), columns=1)
@@ -179,8 +180,7 @@ def _ask_scale(count: DryCount, file: Path) -> dict[str, Any]:
 
 def _span(column: ColumnCount) -> str:
     """Return the lowest and the highest value of a column."""
-    between = " to " if column.low < 0 else "–"
-    return f"{number(column.low)}{between}{number(column.high)}"
+    return f"{number(column.low)} to {number(column.high)}"
 
 
 def _preview(look: ScoreTableLook, chosen: Chosen) -> None:
@@ -222,18 +222,16 @@ def _count(
     key = f"import-scores-whole-{digest([str(file)])}"
     whole = look.rows <= COUNTED_ROWS or st.session_state.get(key, False)
     try:
-        with st.spinner(f"Counting the rows that are cutouts of {source.name}…"):
+        with st.spinner(f"Counting the rows that are cutouts of {plain(source.name)}…"):
             count = count_scores(ws, file=file, source=source, spec=spec, whole=whole)
     except LensAppError as error:
-        slots[0].markdown("of", width="content")
         error_box(error)
         return None
-    of_read = "" if count.whole else f"of the first {number(count.rows)} "
-    slots[0].markdown(f": {of_read}{number(count.joined)} are", width="content")
+    of_read = "" if count.whole else f" of the first {number(count.rows)}"
+    slots[0].markdown(f"{number(count.joined)}{of_read} are", width="content")
     if len(count.columns) == 1:
-        slots[1].markdown(f", {_span(count.columns[0])};", width="content")
-    else:
-        slots[1].markdown(";", width="content")
+        none = "" if spec.no_score is None else f", {number(spec.no_score)} for none"
+        slots[1].markdown(f"from {_span(count.columns[0])}{none}", width="content")
     if not count.whole:
         with st.container(horizontal=True, vertical_alignment="center", gap="small"):
             st.caption(
@@ -252,9 +250,13 @@ def _tell(count: DryCount, source: Source) -> None:
     for one in count.columns:
         name = f"{plain(one.column)}: " if len(count.columns) > 1 else ""
         rest = count.cutouts - one.scored
-        left = "" if not count.whole else f", {number(rest)} stay without one" if rest else ""
+        stay = "stays" if rest == 1 else "stay"
+        left = (
+            " from these rows" if not count.whole else f", {number(rest)} {stay} without one" if rest else ""
+        )
         of = f"of the {counted(count.cutouts, 'cutout')} of {plain(source.name)}"
-        lines.append(f"{name}**{number(one.scored)}** {of} get a score{left}.")
+        gets = "gets a score" if one.scored == 1 else "get a score"
+        lines.append(f"{name}**{number(one.scored)}** {of} {gets}{left}.")
     others = [
         (count.unknown, "not of this source"),
         (count.without_key, "without an ID or a position"),

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import streamlit as st
 from numpy.typing import NDArray
+from streamlit.delta_generator import DeltaGenerator
 
 from lensapp.core.errors import LensAppError
 from lensapp.core.evaluate.score_axis import at_least
@@ -171,11 +172,14 @@ def _show_scores(
     so_far = None
     if runs.has_network(ws, run) and not scored.complete:
         so_far = f"{number(len(scored))} of {number(scored.total)} cutouts are scored."
-    chosen = _choose_scored(ws, run, source, scored, learned=len(learned))
+    filters, row = st.container(), st.container(horizontal=True, gap="medium", key="score-leaves-out")
+    with filters:
+        chosen = _choose_scored(ws, run, source, scored, learned=len(learned), row=row)
     if chosen is None:
         return
     everything, (scored, limits) = scored, chosen
-    asked = _choose_ungraded(ws, run, source, scored, limits)
+    with row:
+        asked = _choose_ungraded(ws, run, source, scored, limits)
     evaluation = _evaluation_of(ws, run)
     usual = USUAL_THRESHOLD if evaluation is None else usual_threshold(evaluation)[0]
     highest, threshold = float(scored.scores[0]), current_threshold(run.name, usual)
@@ -255,7 +259,7 @@ def _evaluation_of(ws: Workspace, run: Run) -> Evaluation | None:
 
 
 def _choose_scored(
-    ws: Workspace, run: Run, source: Source, scored: Scored, *, learned: int
+    ws: Workspace, run: Run, source: Source, scored: Scored, *, learned: int, row: DeltaGenerator
 ) -> tuple[Scored, dict[str, Any]] | None:
     """Ask for a filter and what is left out; return what is left and its limits in a review, None of none."""
     with filter_fold():
@@ -263,7 +267,7 @@ def _choose_scored(
     if not usable:
         return None
     most_learned = learned > scored.total / 2 and scored.total - learned >= DEFAULT_REVIEW
-    unseen = bool(learned) and st.toggle(
+    unseen = bool(learned) and row.toggle(
         f"Leave out the {number(learned)} of {number(scored.total)} that the network learned from",
         help="Scores of its training and validation parts look better than they are: it has seen the "
         "answers. On at first where it learned from most of a source and enough others are left to review.",
