@@ -16,7 +16,7 @@ from lensapp.ingest import score_tables
 from lensapp.ingest.score_tables import look_at_scores
 from lensapp.services.data.import_paths import keep_table, recent_paths
 from lensapp.services.score import score_previews
-from lensapp.services.score.score_imports import import_scores, start_score_import
+from lensapp.services.score.score_imports import free_name, import_scores, start_score_import
 from lensapp.services.score.score_previews import BY_POSITION, count_scores, look_at_table, usual_ids
 from lensapp.storage import runs, sources
 from lensapp.storage.care.inventory import uploads_of
@@ -285,6 +285,22 @@ def test_the_page_asks_how_values_outside_0_to_1_are_read_and_imports_none_befor
     assert not app.button(key="import-scores-start").disabled
     app.button(key="import-scores-start").click().run()
     assert jobs.active(ws.database)[0].payload["spec"]["scale"] == "logistic"
+
+
+def test_a_table_that_was_imported_already_gets_a_name_of_its_own(ws, tmp_path):
+    file, spec = small(tmp_path), ScoreTableSpec(scores=("p_lens",), join="id", id_column="object_id")
+    for expected in ("theirs", "theirs-2"):
+        name = free_name(ws, spec.scores, file=file)
+        assert name == expected
+        import_scores(ws, file=str(file), source_name="sky", names=[name], dataset=None, spec=spec)
+    app = opened(table=str(file))
+    assert app.text_input(
+        key=next(o.key for o in app.text_input if o.label == "Name of the run")
+    ).placeholder == ("theirs-3")
+    app.button(key="import-scores-start").click().run()
+    assert jobs.active(ws.database)[0].payload["names"] == ["theirs-3"]
+    long = table(tmp_path / f"{'a' * 120}.csv", "object_id,p", "J000,0.5")
+    assert free_name(ws, ("p",), file=long) == "a" * 50
 
 
 def test_another_source_is_chosen_in_the_sentence(ws, tmp_path):

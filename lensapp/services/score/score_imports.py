@@ -4,6 +4,7 @@ import re
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import chain, count
 from pathlib import Path
 from typing import Any
 
@@ -139,10 +140,23 @@ def _refuse_taken(ws: Workspace, names: Sequence[str]) -> None:
     saved = {run.name: run for run in runs.list_runs(ws.database)}
     for one in names:
         held = saved.get(one)
-        if held is not None and (held.model != MODEL or held.state == "finished"):
+        if held is not None and _is_done(held):
             raise InvalidInput(f"There is a run called {one!r} already. Choose another with --name.")
         if held is None:
             runs.check_free_name(ws.database, one)
+
+
+def _is_done(run: Run) -> bool:
+    """Return whether a run is another than an unfinished import, which may be gone on with."""
+    return run.model != MODEL or run.state == "finished"
+
+
+def free_name(ws: Workspace, columns: Sequence[str], *, file: Path) -> str:
+    """Return the name of a file, with a number where runs of its columns are called so already."""
+    taken = {run.name for run in runs.list_runs(ws.database) if _is_done(run)}
+    stem = run_names(columns[:1], name=None, file=file)[0][: LONGEST_NAME // 2]
+    numbered = chain([stem], (f"{stem}-{number}" for number in count(2)))
+    return next(one for one in numbered if taken.isdisjoint(run_names(columns, name=one, file=file)))
 
 
 def usual_dataset(ws: Workspace, source_name: str) -> str | None:

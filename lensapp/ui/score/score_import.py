@@ -63,7 +63,7 @@ def show_score_import(ws: Workspace, ready: list[Source], *, expanded: bool = Fa
         source = next((one for one in ready if one.name == selected("source")), ready[0])
         if path:
             source = check_and_import(ws, Path(path).expanduser(), ready, source, queued=QUEUED)
-        if not watch_job(ws, KIND, source=source.name):
+        if not watch_job(ws, KIND, source=source.name) and not path:
             _show_outcome(ws, source.name)
 
 

@@ -277,7 +277,7 @@ def _confirm(
     """Ask for the name of the run and import."""
     refused = spec.scale == "as_is" and any(one.outside for one in count.columns)
     scored = sum(one.scored for one in count.columns)
-    usual = score_imports.run_names(spec.scores[:1], name=None, file=file)[0]
+    usual = score_imports.free_name(ws, spec.scores, file=file)
     with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
         with st.container(width=320):
             name = st.text_input(
@@ -296,7 +296,7 @@ def _confirm(
     if started:
         with errors_shown():
             score_imports.start_score_import(
-                ws, file=file, source_name=source.name, spec=spec, name=name.strip() or None
+                ws, file=file, source_name=source.name, spec=spec, name=name.strip() or usual
             )
             st.session_state[queued] = True
             st.rerun()
