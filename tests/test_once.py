@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from astropy.table import Table
 from sqlalchemy import event
 from sqlalchemy.engine import Engine
 
@@ -96,4 +97,21 @@ def test_a_page_asks_nothing_twice(
     asked.clear()
     page.run()
     assert not page.exception
+    assert {question: count for question, count in asked.items() if count > 1} == {}
+
+
+def test_a_table_of_scores_is_looked_at_without_asking_twice(
+    asked: Asked, full: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LENSAPP_WORKSPACE", str(full))
+    monkeypatch.setenv("LENSAPP_WORKER", "0")
+    source = next(one for one in sources.list_sources(Workspace.open(full).database) if one.state == "ready")
+    [cutout] = sources.cutout_columns(Workspace.open(full).database, [source.id], columns=("candidate_id",))[
+        "candidate_id"
+    ][:1]
+    Table({"id": [cutout], "score": [0.5]}).write(tmp_path / "t.csv")
+    page = open_page("score", source=source.name, table=str(tmp_path / "t.csv"))
+    assert page.button(key="import-scores-start").label == "Import 1 score"
+    asked.clear()
+    page.run()
     assert {question: count for question, count in asked.items() if count > 1} == {}
