@@ -266,7 +266,7 @@ def _tell(count: DryCount, source: Source) -> None:
     ]
     told = [f"{number(rows)} {words}" for rows, words in others if rows]
     rows = f" Rows left out: {', '.join(told)}." if told else " Every row belongs to a cutout of its own."
-    st.markdown("  \n".join(lines) + rows)
+    st.markdown("  \n".join(lines) + ("  \n" if len(lines) > 1 else "") + rows)
     for warning in count.warnings:
         st.warning(plain(in_page_words(warning)), icon=":material/warning:")
 
