@@ -8,6 +8,11 @@ def true_minus(text: str) -> str:
     return text.replace("-", "−")
 
 
+def spaced_minus(text: str) -> str:
+    """Return words with the sign of minus in the place of hyphens between two spaces, as in colour g - r."""
+    return text.replace(" - ", " − ")
+
+
 def fixed(value: float, digits: int = 2) -> str:
     """Return a figure with so many decimals and a true minus; what rounds to 0 has none."""
     return true_minus(f"{value:z.{digits}f}")

@@ -125,7 +125,7 @@ def test_the_command_scores_changed_cutouts_and_keeps_them_with_the_run(tmp_path
     told = json.loads(capsys.readouterr().out)
     assert (told["cutouts"], told["lenses"], told["part"]) == (20, 10, "test")
     named = {one["change"]: one for one in told["nuisances"]}
-    assert {"rotated by 90°", "g missing", "r missing", "zero point off by -0.1 mag"} <= set(named)
+    assert {"rotated by 90°", "g missing", "r missing", "zero point off by −0.1 mag"} <= set(named)
     assert named["rotated by 90°"]["mean_change"] > 0.01  # lenses are told by bright columns
     assert told["augmentation"]["orientations"] == 8
     stored = stored_nuisance(made.workspace, "first", part="test")

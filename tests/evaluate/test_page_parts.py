@@ -1,5 +1,6 @@
 """What the pages of runs share: pictures as a network saw them, colours, bins, words of an audit."""
 
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -9,7 +10,7 @@ import pytest
 from lensapp.core.colours import HUES
 from lensapp.core.data.column_names import column_label
 from lensapp.core.evaluate.score_axis import ScoreAxis
-from lensapp.core.evaluate.subgroups import by_subgroup
+from lensapp.core.evaluate.subgroups import by_subgroup, subgroup_figures
 from lensapp.core.numerals import fixed
 from lensapp.services.data.pictures import read_pictures
 from lensapp.services.evaluate import subgroups
@@ -20,7 +21,14 @@ from lensapp.services.evaluate.run_colours import colours_of_runs, places_of_run
 from lensapp.services.evaluate.seen_pictures import seen_pictures
 from lensapp.storage import datasets
 from lensapp.storage.workspace import Workspace
-from lensapp.ui.evaluate.survey_figures import bin_ticks, expected_figure, panels_across, subgroup_figure
+from lensapp.ui.evaluate.survey_figures import (
+    bin_ticks,
+    drawn_panels,
+    expected_figure,
+    panels_across,
+    subgroup_figure,
+    subgroup_panels,
+)
 from support.pages_workspace import add_run, full_workspace
 from support.small_surveys import ids_of, pack_source
 
@@ -139,7 +147,8 @@ def test_bins_have_short_limits_on_two_lines() -> None:
     values = np.array([1.1331, 1.41, 1.597, 1.92, np.nan, np.nan])
     labels, scores = np.array([1, 1, 1, 1, 0, 0]), np.array([0.9, 0.4, 0.8, 0.7, 0.1, 0.6])
     groups = by_subgroup(labels, scores, values, threshold=0.5, bins=2)
-    assert bin_ticks(groups) == ["1.1–<br>1.5", "1.5–<br>1.9"]
+    assert bin_ticks(groups, most=2) == ["1.1–<br>1.5", "1.5–<br>1.9"]
+    assert bin_ticks(groups, most=1) == []
     drawn = subgroup_figure(groups, by="redshift", colours={"lens": "#000000", "nonlens": "#ffffff"})
     assert drawn.layout.xaxis.tickangle == 0
     counts = drawn.layout.annotations[-1].text  # each class in its colour
@@ -147,7 +156,7 @@ def test_bins_have_short_limits_on_two_lines() -> None:
         "<span style='color:#000000'>lens</span>, <span style='color:#ffffff'>non-lens</span>"
     )
     named = by_subgroup(labels, scores, np.array(["a", "a", "b", "b", "a", "b"]), threshold=0.5)
-    assert bin_ticks(named) == []
+    assert bin_ticks(named, most=7) == []
 
 
 @pytest.mark.parametrize(
@@ -179,8 +188,17 @@ def test_subgroups_begin_with_a_column_that_lenses_have(monkeypatch: pytest.Monk
     assert subgroups.usual_column(None, evaluation) == "survey"  # type: ignore[arg-type]
 
 
-def test_no_panel_of_subgroups_is_alone_in_its_row() -> None:
-    assert [panels_across(count) for count in (3, 4, 6, 7, 8, 10)] == [3, 4, 3, 4, 3, 4]
+def test_rows_of_panels_have_no_gap() -> None:
+    assert [panels_across(count) for count in (2, 3, 4, 6, 8, 9)] == [2, 3, 4, 3, 4, 3]
+    assert [panels_across(count) for count in (5, 7, 10)] == [0, 0, 0]
+    labels, scores = np.arange(24) % 2 == 0, np.linspace(0, 1, 24)
+    counted = by_subgroup(labels, scores, np.repeat(["a", "b"], 12), threshold=0.5)
+    told = subgroup_figures(
+        labels, scores, np.repeat(["a", "b"], 12), rng=np.random.default_rng(0)
+    )  # of six non-lenses neither TPR0 nor TPR10
+    groups = [replace(one, figures=of) for one, of in zip(counted, told, strict=True)]
+    assert len(subgroup_panels(groups)) == 4
+    assert [*drawn_panels(groups)] == ["lenses accepted", "non-lenses accepted", "AUROC"]
 
 
 def test_what_rounds_to_nothing_has_no_sign() -> None:

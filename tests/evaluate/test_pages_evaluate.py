@@ -341,15 +341,15 @@ def test_slider_figures_and_a_hint_follow_scores_that_are_all_near_0(folder: Pat
     low = replace(stored, rotated_scores=stored.rotated_scores**9 / 50)
     evaluations.save_evaluation(run_folder, "test", low)
     page = open_page("evaluate", run="elu_cnn-1")
-    told = next(info.value for info in page.info if "the highest is 0.0" in info.value)
-    assert "The threshold begins at" in told
+    told = next(text.value for text in page.caption if "No score reaches 0.5 (highest: 0.0" in text.value)
+    assert "the threshold begins at" in told
     assert "fewer than 10 false positives" in told or "10 highest scores" in told
     slider = page.select_slider(key="evaluate-threshold")
     slider.set_value(float(slider.options[200])).run()
     assert not page.exception
     highest = float(low.rotated_scores[:, 0].max())
     assert 0 < page.select_slider(key="evaluate-threshold").value < highest < 0.02
-    assert not any("No score reaches" in info.value for info in page.info)
+    assert not any("No score reaches" in text.value for text in page.caption)
 
 
 def test_a_threshold_chosen_among_few_is_offered_with_its_limits() -> None:
@@ -380,14 +380,16 @@ def test_where_a_half_misleads_it_is_said_and_the_proposed_threshold_is_set_by_a
     turned = np.repeat(scores[:, None], stored.rotated_scores.shape[1], axis=1)
     evaluations.save_evaluation(run_folder, "test", replace(stored, rotated_scores=turned, figures=figures))
     page = open_page("evaluate", run="elu_cnn-1")
-    assert any("Chosen among 3 lenses and 9 non-lenses" in text.value for text in page.caption)
-    said = next(info.value for info in page.info if "misleads" in info.value)
-    assert "accepts 1 of 3 lenses (completeness 33.3 %, purity 100 %)" in said
-    assert "At 0.2, best F1 on the validation part, completeness is 100 % and purity 100 %" in said
+    aims = page.get_by_key("evaluate-aims")
+    assert "3 lenses, 9 non-lenses, few" in aims.label
+    assert "Chosen among 3 lenses and 9 non-lenses, which is few" in aims.help
+    [said] = [text for text in page.caption if "misleads" in text.value]
+    assert "it accepts 1 of 3 lenses. At 0.2 (best F1) completeness is 100 % and purity 100 %." in said.value
+    assert "it accepts 1 of 3 lenses (completeness 33.3 %, purity 100 %)" in said.help
     page.button(key="evaluate-set-better").click().run()
     assert not page.exception
     assert float(np.ravel(page.query_params["threshold"])[0]) == pytest.approx(0.2)
-    assert not any("misleads" in info.value for info in page.info)
+    assert not any("misleads" in text.value for text in page.caption)
 
 
 def test_purity_and_completeness_are_drawn_as_steps_between_the_scores() -> None:
@@ -435,7 +437,8 @@ def test_subgroups_follow_the_column_of_the_address(folder: Path) -> None:
     full_workspace(folder)
     page = open_page("evaluate", run="elu_cnn-1", view="lenses", by="seeing_arcsec")
     assert not page.exception
-    assert any("By subgroup" in heading.value for heading in page.subheader)
+    chosen = next(one for one in page.selectbox if one.label == "Lenses and non-lenses by")
+    assert chosen.value == "seeing_arcsec"
 
 
 def test_a_map_of_completeness_without_a_share_says_at_which_threshold_half_is_found(folder: Path) -> None:

@@ -224,7 +224,10 @@ TABLE: dict[str, Callable[[], go.Figure]] = {
     ),
     "interval_figure": lambda: side_figures.interval_figure(
         pd.DataFrame({"run": ["a"], "AUROC": [0.9], "AUROC from": [0.8], "AUROC to": [0.95]}), "AUROC",
-        colours=LINES,
+        colours=LINES, p_values={"a": "p = 0.5"},
+    ),
+    "two_figure": lambda: side_figures.two_figure(
+        Overlap(np.stack([HALF, ~HALF])), ["a", "b"], colours=LINES, ink=INK
     ),
     "overlap_figure": lambda: side_figures.overlap_figure(
         Overlap(np.stack([HALF, ~HALF])), ["a", "b"], colour=LINES[0], ink=INK

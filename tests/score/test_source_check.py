@@ -1,6 +1,7 @@
 """A source is compared with the training part before it is scored; what differs is named and coloured."""
 
 import json
+import shutil
 from functools import cache
 from pathlib import Path
 
@@ -22,6 +23,7 @@ from lensapp.services.care.records import changes
 from lensapp.services.catalogue.provenance import provenance
 from lensapp.services.catalogue.query import select
 from lensapp.services.evaluate.seen_pictures import seen_share
+from lensapp.services.score import source_checks
 from lensapp.services.score.source_checks import check_source, checks_of_audit, compared, kept_check
 from lensapp.services.train.starter import install_starter
 from lensapp.simulation.survey import DemoSpec, simulate
@@ -308,6 +310,25 @@ def test_a_check_is_kept_with_the_scores_and_said_by_command_and_export(
     assert kept.as_dict() == check_source(ws, run_name="first", source_name="other").as_dict()
     selection = select(ws, CatalogueQuery(of=("other",), run="first"))
     assert provenance(ws, selection)["scores"] == f"other: check red: {said['words']}"
+
+
+def test_runs_of_a_dataset_share_what_was_measured_of_its_training_part(tmp_path: Path) -> None:
+    """Networks that read cutouts alike have one sample measured once; a fold of the dataset is another."""
+    trained = train_tiny(tmp_path / "workspace")
+    ws, first = trained.workspace, runs.get_run(trained.workspace.database, "first")
+    source = add_source(ws, "other")
+    for name, spec in (("second", first.spec), ("fold", first.spec | {"fold": 1, "folds": 3})):
+        run = runs.create_run(
+            ws.database, name=name, dataset_id=first.dataset_id, model=first.model, spec=spec
+        )
+        shutil.copytree(trained.folder, ws.run_folder(run.name))
+    before = source_checks._measured_training_part.cache_info().misses
+    parts = []
+    for name, measured in (("first", 1), ("second", 1), ("fold", 2)):
+        parts.append(compared(ws, runs.get_run(ws.database, name), source))
+        assert source_checks._measured_training_part.cache_info().misses - before == measured
+    assert parts[0].as_dict() == parts[1].as_dict()
+    assert parts[0].training_cutouts != parts[2].training_cutouts
 
 
 def test_a_run_made_before_summaries_is_measured_by_its_training_part(tmp_path: Path) -> None:

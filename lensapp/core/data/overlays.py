@@ -13,7 +13,7 @@ SKY_GREY, BRIGHTEST_GREY = 80.0, 225.0  # under the colours; on black they would
 STRONGEST = 0.65
 AGAINST_WORDS, FOR_WORDS = "against a lens", "for a lens"
 SCALE_WORDS = "grey: none; the strongest in each cutout has the full colour"
-EDGE = 0.8
+EDGE, FAINT = 0.8, 0.1  # of brightness at a border; of the strongest weight, below which regions have none
 SATURATED = 0.995  # of the pixels stay below full colour: one outlier would leave the others pale
 
 
@@ -45,7 +45,7 @@ def shaded(
     times
         Each pixel becomes a square so wide.
     labels : shape (row, column)
-        Regions, drawn with their borders.
+        Regions, drawn with their borders where these are of some weight.
     opacity
         Of the strongest colour, 0 to 1. The strongest half of a percent of the pixels counts as one.
     """
@@ -62,5 +62,5 @@ def shaded(
         border = np.zeros(regions.shape, bool)
         border[1:] |= regions[1:] != regions[:-1]
         border[:, 1:] |= regions[:, 1:] != regions[:, :-1]
-        mixed[border] *= EDGE
+        mixed[border & enlarged(np.abs(strength) >= FAINT, times)] *= EDGE
     return np.asarray(np.rint(mixed), np.uint8)

@@ -13,7 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 from lensapp.core.errors import InvalidInput
 from lensapp.core.evaluate.calibration_spec import METHODS, CalibrationMethod
 from lensapp.core.evaluate.curves import FloatArray, checked
-from lensapp.core.evaluate.intervals import wilson_band
+from lensapp.core.evaluate.intervals import trials_in_bins, wilson_limits
 from lensapp.core.log_odds import log_odds_terms, probability
 from lensapp.core.plurals import counted
 
@@ -242,10 +242,13 @@ class Reliability:
     uncertainty: float
 
 
-def measure_reliability(labels: ArrayLike, scores: ArrayLike, *, bins: int = 15) -> Reliability:
+def measure_reliability(
+    labels: ArrayLike, scores: ArrayLike, *, bins: int = 15, objects: NDArray[np.int64] | None = None
+) -> Reliability:
     """Measure how well scores between 0 and 1 are probabilities.
 
-    Bins hold equal numbers of cutouts, but cutouts of equal score share a bin.
+    Bins hold equal numbers of cutouts, but cutouts of equal score share a bin. Cutouts with one value of
+    `objects` (n,) show one object, which counts once in the limits of a bin.
 
     References
     ----------
@@ -254,14 +257,12 @@ def measure_reliability(labels: ArrayLike, scores: ArrayLike, *, bins: int = 15)
     truth, values = checked(labels, scores)
     _require_probabilities(values)
     edges = np.unique(np.quantile(values, np.linspace(0, 1, bins + 1)[1:-1]))
-    bin_of = np.searchsorted(edges, values, side="right")
+    bin_of = np.unique(np.searchsorted(edges, values, side="right"), return_inverse=True)[1]
     number = np.bincount(bin_of)
-    used = np.flatnonzero(number)
-    number = number[used]
-    mean_score = np.bincount(bin_of, weights=values)[used] / number
-    lenses = np.bincount(bin_of, weights=truth)[used]
-    share, weight, base = lenses / number, number / len(truth), float(truth.mean())
-    low, high = wilson_band(lenses.astype(np.int64), number)
+    mean_score = np.bincount(bin_of, weights=values) / number
+    share, base = np.bincount(bin_of, weights=truth) / number, float(truth.mean())
+    weight = number / len(truth)
+    low, high = wilson_limits(share, number if objects is None else trials_in_bins(truth, bin_of, objects))
     return Reliability(
         mean_score, share, low, high, number,
         expected_error=float(weight @ np.abs(mean_score - share)),

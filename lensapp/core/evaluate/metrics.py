@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from lensapp.core.errors import InvalidInput
 from lensapp.core.evaluate.curves import (
@@ -21,7 +21,7 @@ from lensapp.core.evaluate.curves import (
     roc,
 )
 from lensapp.core.evaluate.histogram import counts_of_many
-from lensapp.core.evaluate.intervals import wilson_interval
+from lensapp.core.evaluate.intervals import Trials, trials_of, wilson_limits
 
 DEFAULT_THRESHOLD = 0.5
 COIN = 0.5  # the AUROC of scores that say nothing
@@ -133,7 +133,13 @@ class ThresholdProposals:
         return cls(**saved | {"thresholds": thresholds, "not_proposed": reasons})
 
 
-def measure(labels: ArrayLike, scores: ArrayLike, *, threshold: float = DEFAULT_THRESHOLD) -> Figures:
+def measure(
+    labels: ArrayLike,
+    scores: ArrayLike,
+    *,
+    threshold: float = DEFAULT_THRESHOLD,
+    objects: NDArray[np.int64] | None = None,
+) -> Figures:
     """Measure labelled scores.
 
     Parameters
@@ -142,9 +148,13 @@ def measure(labels: ArrayLike, scores: ArrayLike, *, threshold: float = DEFAULT_
         See `lensapp.core.evaluate.curves.count_thresholds`.
     threshold
         Objects with at least this score are accepted.
+    objects : shape (N,), optional
+        Cutouts with one value show one object, which counts once in the limits.
     """
     truth, values = checked(labels, scores)
-    return figures_of(count_thresholds(truth, values), threshold=threshold, brier=brier(truth, values))
+    counts = count_thresholds(truth, values)
+    trials = trials_of(counts, truth, values, objects)
+    return figures_of(counts, threshold=threshold, brier=brier(truth, values), trials=trials)
 
 
 def figures_of(
@@ -153,15 +163,18 @@ def figures_of(
     threshold: float = DEFAULT_THRESHOLD,
     brier: float | None = None,
     confusion: Confusion | None = None,
+    trials: Trials | None = None,
 ) -> Figures:
     """Gather all figures that follow from the counts at each threshold.
 
-    `confusion` is that at `threshold` where it was counted more finely than the counts are.
+    `confusion` is that at `threshold` where it was counted more finely than the counts are; `trials` says
+    what shares are worth where several cutouts show one object.
     """
     if not np.isfinite(threshold):
         raise InvalidInput(f"The threshold {threshold} is not a finite number. Choose one among the scores.")
     confusion = confusion or confusion_at(counts, threshold)
     untold = untold_figures(counts.n_negative)
+    purity, completeness = _intervals_at(counts, confusion, threshold, trials)
     return Figures(
         n=counts.n,
         n_positive=counts.n_positive,
@@ -175,11 +188,27 @@ def figures_of(
         accuracy=confusion.accuracy,
         purity=confusion.purity,
         completeness=confusion.completeness,
-        purity_interval=wilson_interval(confusion.tp, confusion.tp + confusion.fp),
-        completeness_interval=wilson_interval(confusion.tp, counts.n_positive),
+        purity_interval=purity,
+        completeness_interval=completeness,
         brier=brier,
         tied_lenses=tied_lenses(counts),
     )
+
+
+def _intervals_at(
+    counts: ThresholdCounts, confusion: Confusion, threshold: float, trials: Trials | None
+) -> tuple[tuple[float, float], tuple[float, float]]:
+    """Return the limits of purity and of completeness at a threshold; (0, 1) of what nothing tells."""
+    accepted, lenses = float(confusion.tp + confusion.fp), float(counts.n_positive)
+    if trials is not None:
+        reached = int(np.searchsorted(-counts.thresholds, -threshold, side="right"))
+        accepted, lenses = float(trials.accepted[reached]), float(trials.lenses[reached])
+    limits = [
+        (0.0, 1.0) if share is None else wilson_limits(share, worth)
+        for share, worth in ((confusion.purity, accepted), (confusion.completeness, lenses))
+    ]
+    (purity_low, purity_high), (low, high) = limits
+    return (float(purity_low), float(purity_high)), (float(low), float(high))
 
 
 def tied_lenses(counts: ThresholdCounts) -> int | None:

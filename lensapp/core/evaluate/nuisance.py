@@ -11,6 +11,7 @@ from pydantic import Field
 from scipy import ndimage
 
 from lensapp.core.config import Spec
+from lensapp.core.numerals import true_minus
 from lensapp.core.train.normalisation import sky_of_cutout
 
 Pixels = NDArray[np.float32]
@@ -109,10 +110,10 @@ def changes(spec: NuisanceSpec, *, bands: tuple[str, ...], size: tuple[int, int]
         for place, band in enumerate(bands):
             table[f"{band} missing"] = partial(_without_band, place=place)
     for error in (spec.zero_point_mag, -spec.zero_point_mag):
-        table[f"zero point off by {error:+g} mag"] = partial(_scaled, error_mag=error, place=None)
+        table[true_minus(f"zero point off by {error:+g} mag")] = partial(_scaled, error_mag=error, place=None)
     if len(bands) > 1:
         for place, band in enumerate(bands):
-            name = f"zero point of {band} off by {spec.zero_point_mag:+g} mag"
+            name = f"zero point of {band} off by {true_minus(f'{spec.zero_point_mag:+g}')} mag"
             table[name] = partial(_scaled, error_mag=spec.zero_point_mag, place=place)
     return table
 

@@ -15,7 +15,7 @@ from pydantic import Field
 from lensapp.core.config import Spec
 from lensapp.core.errors import InvalidInput
 from lensapp.core.evaluate.curves import FloatArray, ThresholdCounts, roc
-from lensapp.core.evaluate.intervals import wilson_band
+from lensapp.core.evaluate.intervals import Trials, wilson_limits
 from lensapp.core.log_odds import probability
 
 SECONDS_PER_HOUR = 3600.0
@@ -112,15 +112,19 @@ def purity_at_prevalence(counts: ThresholdCounts, prevalence: float) -> FloatArr
     return true / (true + false)
 
 
-def survey_columns(counts: ThresholdCounts, survey: SurveySpec) -> dict[str, FloatArray]:
+def survey_columns(
+    counts: ThresholdCounts, survey: SurveySpec, trials: Trials | None = None
+) -> dict[str, FloatArray]:
     """Return what is expected in a survey at each threshold, each column of shape (K,).
 
     Columns: those of `Expectation`. With no false positive seen the false positive rate is not zero but
-    unknown: the purity there is an upper bound, and its lower limit says so.
+    unknown: the purity there is an upper bound, and its lower limit says so. Limits are those of `trials`,
+    or of as many as there are cutouts.
     """
     true, false = expected_candidates(counts, survey)
-    low, high = purity_limits(counts, survey.prevalence)
-    least, most = wilson_band(counts.true_positives, np.full(len(true), counts.n_positive))
+    low, high = purity_limits(counts, survey.prevalence, trials)
+    completeness = counts.true_positives / counts.n_positive
+    least, most = wilson_limits(completeness, counts.n_positive if trials is None else trials.lenses[1:])
     inspected = (true + false) * survey.inspectors
     return {
         "threshold": counts.thresholds,
@@ -129,7 +133,7 @@ def survey_columns(counts: ThresholdCounts, survey: SurveySpec) -> dict[str, Flo
         "purity": purity_at_prevalence(counts, survey.prevalence),
         "purity_low": low,
         "purity_high": high,
-        "completeness": counts.true_positives / counts.n_positive,
+        "completeness": completeness,
         "completeness_low": least,
         "completeness_high": most,
         "hours": inspected * survey.seconds_per_candidate / SECONDS_PER_HOUR,
@@ -145,8 +149,10 @@ def expected_candidates(counts: ThresholdCounts, survey: SurveySpec) -> tuple[Fl
     return true, false
 
 
-def expectation_at(counts: ThresholdCounts, survey: SurveySpec, threshold: float) -> Expectation | None:
-    """Return what is expected at a threshold; None where no score reaches it."""
+def expectation_at(
+    counts: ThresholdCounts, survey: SurveySpec, threshold: float, trials: Trials | None = None
+) -> Expectation | None:
+    """Return what is expected at a threshold, as `survey_columns` does; None where no score reaches it."""
     accepted = int(np.searchsorted(-counts.thresholds, -threshold, side="right"))
     if not accepted:
         return None
@@ -156,17 +162,19 @@ def expectation_at(counts: ThresholdCounts, survey: SurveySpec, threshold: float
         np.append(counts.true_positives[row], counts.n_positive),
         np.append(counts.false_positives[row], counts.n_negative),
     )
-    columns = {name: float(values[0]) for name, values in survey_columns(one, survey).items()}
+    worth = None if trials is None else trials.rows([0, accepted, -1])
+    columns = {name: float(values[0]) for name, values in survey_columns(one, survey, worth).items()}
     return Expectation(**columns | {"threshold": threshold})
 
 
 def purity_limits(
-    counts: ThresholdCounts, prevalence: float, *, confidence: float = 0.95
+    counts: ThresholdCounts, prevalence: float, trials: Trials | None = None, *, confidence: float = 0.95
 ) -> tuple[FloatArray, FloatArray]:
     """Return the limits of the purity at each threshold in a survey of a given prevalence, each (K,).
 
     Purity follows from the ratio of two rates that come from separate samples, of lenses and of non-lenses;
-    half a cutout is added to each number, which keeps the limits right where no false positive was seen.
+    half a cutout is added to each number, which keeps the limits right where no false positive was seen. The
+    samples are as large as `trials` says, or as there are cutouts.
 
     References
     ----------
@@ -174,8 +182,14 @@ def purity_limits(
     Lydersen & Laake 2015, Statistical Methods in Medical Research 24, 224 (its coverage).
     """
     purity = purity_at_prevalence(counts, prevalence)
-    true, false = counts.true_positives + 0.5, counts.false_positives + 0.5
-    lenses, others = counts.n_positive + 0.5, counts.n_negative + 0.5
+    rate, completeness, _ = roc(counts)
+    number = (
+        (counts.n_positive, counts.n_negative)
+        if trials is None
+        else (trials.lenses[1:], trials.nonlenses[1:])
+    )
+    true, false = completeness[1:] * number[0] + 0.5, rate[1:] * number[1] + 0.5
+    lenses, others = number[0] + 0.5, number[1] + 0.5
     log_odds = np.log(prevalence / (1 - prevalence)) + np.log(true / lenses) - np.log(false / others)
     half = NormalDist().inv_cdf((1 + confidence) / 2) * np.sqrt(
         1 / true - 1 / lenses + 1 / false - 1 / others

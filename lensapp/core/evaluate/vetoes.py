@@ -4,16 +4,16 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from lensapp.core.errors import InvalidInput
 from lensapp.core.evaluate.curves import checked
-from lensapp.core.evaluate.intervals import Interval, wilson_interval
+from lensapp.core.evaluate.intervals import Interval, share_interval
 
 
 @dataclass(frozen=True)
 class VetoFigures:
-    """A veto among the cutouts that a network accepts; limits are Wilson's, 95 %.
+    """A veto among the cutouts that a network accepts; limits are Wilson's, 95 %, an object counted once.
 
     Attributes
     ----------
@@ -41,16 +41,23 @@ class VetoFigures:
         return asdict(self)
 
 
-def measure_veto(labels: ArrayLike, scores: ArrayLike, vetoed: ArrayLike, *, threshold: float) -> VetoFigures:
-    """Count what a veto (n,) takes of the lenses and non-lenses (n,) whose score reaches a threshold."""
+def measure_veto(
+    labels: ArrayLike,
+    scores: ArrayLike,
+    vetoed: ArrayLike,
+    *,
+    threshold: float,
+    objects: NDArray[np.int64] | None = None,
+) -> VetoFigures:
+    """Count what a veto (n,) takes of the lenses and non-lenses (n,) whose score reaches a threshold.
+
+    Cutouts with one value of `objects` (n,) show one object.
+    """
     truth, values = checked(labels, scores)
     out, accepted = np.asarray(vetoed, np.bool_), values >= threshold
     if out.shape != truth.shape:
         raise InvalidInput(f"There are {out.size} vetoes but {truth.size} labels.")
-    lenses, others = int((accepted & truth).sum()), int((accepted & ~truth).sum())
-    lost, saved = int((accepted & truth & out).sum()), int((accepted & ~truth & out).sum())
-    shares = [
-        Interval(part / whole, *wilson_interval(part, whole)) if whole else None
-        for part, whole in ((lost, lenses), (saved, others))
-    ]
-    return VetoFigures(threshold, lenses, others, lost, saved, *shares)
+    lenses, others = accepted & truth, accepted & ~truth
+    lost, saved = (share_interval(out, of, objects) if of.any() else None for of in (lenses, others))
+    numbers = [int(one.sum()) for one in (lenses, others, lenses & out, others & out)]
+    return VetoFigures(threshold, numbers[0], numbers[1], numbers[2], numbers[3], lost, saved)

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from lensapp.core.errors import InvalidInput, JobCancelled
 from lensapp.core.evaluate.estimation import measure_estimates
+from lensapp.core.evaluate.intervals import share_interval
 from lensapp.core.evaluate.metrics import (
     DEFAULT_THRESHOLD,
     measure,
@@ -317,12 +318,16 @@ def measured_scores(
         groups = None  # independent cutouts
     figures: dict[str, Any] = {"n": len(positive), "n_positive": int(positive.sum())}
     if circumstances["part"] != SECOND_TEST or not positive.all():  # that one may hold lenses only
-        figures = measure(positive, scores[:, 0], threshold=threshold).as_dict()
+        figures = measure(positive, scores[:, 0], threshold=threshold, objects=groups).as_dict()
         intervals = figure_intervals(
             positive, scores[:, 0], rng=np.random.default_rng(INTERVAL_SEED), groups=groups
         )
         untold = untold_figures(int(np.count_nonzero(~positive)))
         figures["intervals"] = {name: asdict(one) for name, one in intervals.items() if name not in untold}
+        if groups is not None:  # else it follows from the accuracy
+            decided = (scores[:, 0] >= threshold) == positive
+            limits = share_interval(decided, np.ones_like(decided), groups)
+            figures["accuracy_interval"] = [limits.low, limits.high]
     figures |= {"rotation_std": rotation_std(scores)} | circumstances
     if several:
         figures["classes"] = measure_classes(labels, outputs[:, 0], classes=task.classes).as_dict()

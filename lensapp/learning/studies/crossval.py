@@ -86,7 +86,10 @@ def _summary(workspace: Workspace, study: Study) -> dict[str, Any]:
         stored = [load_evaluation(workspace.run_folder(entry.run.name), VALIDATION) for entry in done]
         labels = np.concatenate([evaluation.labels for evaluation in stored])
         scores = np.concatenate([evaluation.rotated_scores[:, 0] for evaluation in stored])
-        pooled = measure(labels, scores).as_dict()
+        objects = np.concatenate(
+            [-1 - one.cutout_ids if one.group_ids is None else one.group_ids for one in stored]
+        )
+        pooled = measure(labels, scores, objects=objects).as_dict()
     return {"folds": folds} | summarise(rows) | {"pooled": pooled}
 
 

@@ -149,7 +149,7 @@ def reliability(evaluation: Evaluation, calibration: Calibration | None) -> Reli
     scores = evaluation.scores if calibration is None else calibration(evaluation.scores)
     if scores.min() < 0 or scores.max() > 1:
         return None
-    return measure_reliability(evaluation.labels, scores)
+    return measure_reliability(evaluation.labels, scores, objects=evaluation.stored.group_ids)
 
 
 def why_none_fits(ws: Workspace, evaluation: Evaluation) -> str:

@@ -23,7 +23,7 @@ from lensapp.core.evaluate.curves import (
 )
 from lensapp.core.evaluate.estimation import EstimateFigures, measure_estimates, recovered_bands
 from lensapp.core.evaluate.histogram import counts_of_many
-from lensapp.core.evaluate.intervals import Interval, wilson_band
+from lensapp.core.evaluate.intervals import Interval, Trials, trials_of, wilson_limits
 from lensapp.core.evaluate.metrics import (
     COIN,
     DEFAULT_THRESHOLD,
@@ -118,7 +118,19 @@ class Evaluation(Measured):
 
     def figures_at(self, threshold: float) -> Figures:
         """Return every figure with purity, completeness and confusion at `threshold`."""
-        return figures_of(self.counts, threshold=threshold, brier=self.brier)
+        return figures_of(self.counts, threshold=threshold, brier=self.brier, trials=self.trials)
+
+    @cached_property
+    def trials(self) -> Trials:
+        """How many trials the shares at each score are worth, an object counted once."""
+        return trials_of(self.counts, self.labels, self.scores, self.stored.group_ids)
+
+    @cached_property
+    def objects_once(self) -> str:
+        """That limits count each object once, to follow their name, where several cutouts show one."""
+        groups = self.stored.group_ids
+        objects = self.counts.n if groups is None else len(np.unique(groups))
+        return f", each of {counted(objects, 'object')} counted once" if objects < self.counts.n else ""
 
     @cached_property
     def intervals(self) -> dict[str, Interval]:
@@ -390,8 +402,8 @@ def threshold_columns(evaluation: Evaluation, *, prevalence: float | None = None
     counts = evaluation.counts
     purity, completeness, thresholds = precision_recall(counts)
     accepted = counts.true_positives + counts.false_positives
-    low, high = wilson_band(counts.true_positives, accepted)
-    lower, upper = wilson_band(counts.true_positives, np.full_like(accepted, counts.n_positive))
+    low, high = wilson_limits(purity, evaluation.trials.accepted[1:])
+    lower, upper = wilson_limits(completeness, evaluation.trials.lenses[1:])
     keep = thinned(thresholds, purity + completeness)
     columns = {
         "threshold": thresholds, "purity": purity, "purity_low": low, "purity_high": high,

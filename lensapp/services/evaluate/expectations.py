@@ -29,7 +29,7 @@ LEAST_NONLENSES = round(1 / LEAST_FPR)
 
 def expectation(evaluation: Evaluation, survey: SurveySpec, *, threshold: float) -> Expectation | None:
     """Return what a survey would give at a threshold; None where no score reaches it."""
-    return expectation_at(evaluation.counts, survey, threshold)
+    return expectation_at(evaluation.counts, survey, threshold, evaluation.trials)
 
 
 def expectation_columns(evaluation: Evaluation, survey: SurveySpec) -> Columns:
@@ -37,7 +37,7 @@ def expectation_columns(evaluation: Evaluation, survey: SurveySpec) -> Columns:
 
     Columns: those of `lensapp.core.evaluate.prevalence.Expectation`.
     """
-    columns = survey_columns(evaluation.counts, survey)
+    columns = survey_columns(evaluation.counts, survey, evaluation.trials)
     keep = thinned(columns["threshold"], columns["completeness"] + columns["purity"])
     return {name: values[keep] for name, values in columns.items()}
 

@@ -111,13 +111,16 @@ def rates_with_limits(expected: Expectation) -> dict[str, str]:
     }
 
 
-def purity_in_words(expected: Expectation) -> tuple[str, str]:
-    """Return a purity and its limits; where a part shows no false positive only the lower limit is known."""
+def purity_in_words(expected: Expectation, *, above: str = "above ") -> tuple[str, str]:
+    """Return a purity and its limits; where a part shows no false positive only the lower limit is known.
+
+    `above` stands before a limit that alone is known.
+    """
     low, purity, high = (
         significant(100 * one, 3) for one in (expected.purity_low, expected.purity, expected.purity_high)
     )
     if not expected.false_candidates:
-        return f"above {low} %", f"above {low} %"
+        return f"{above}{low} %", f"{above}{low} %"
     return f"{purity} %", f"{low}–{high} %"
 
 

@@ -9,6 +9,7 @@ from lensapp import jobs
 from lensapp.core.acting import needs
 from lensapp.core.evaluate.nuisance import Nuisance, NuisanceSpec, measure_nuisance
 from lensapp.core.evaluate.resampling import Difference, compare_figures
+from lensapp.core.numerals import true_minus
 from lensapp.job_kinds import NuisancePayload
 from lensapp.services.evaluate.figure_tables import p_equals
 from lensapp.services.train.run_networks import network_has_changed
@@ -110,8 +111,10 @@ def augmentation_in_words(told: Augmentation) -> str:
         return f"{cost}."
     if max(abs(told.auroc.low), abs(told.auroc.high)) < ROUNDING:
         return f"{cost} and leaves the AUROC at {told.auroc.first:.3f}."
+    gain, low, high = (
+        true_minus(f"{one:+.4f}") for one in (told.auroc.difference, told.auroc.low, told.auroc.high)
+    )
     return (
-        f"{cost} and changes the AUROC from {told.auroc.second:.4f} to {told.auroc.first:.4f} "
-        f"({told.auroc.difference:+.4f}, 95 %: {told.auroc.low:+.4f} to {told.auroc.high:+.4f}; "
-        f"{p_equals(told.auroc.p_value)}, both resampled together)."
+        f"{cost} and changes the AUROC from {told.auroc.second:.4f} to {told.auroc.first:.4f} ({gain}, 95 %: "
+        f"{low} to {high}; {p_equals(told.auroc.p_value)}, both resampled together)."
     )

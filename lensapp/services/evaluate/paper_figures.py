@@ -302,7 +302,7 @@ def _survey_figures(
         ),
         PaperFigure(
             "budget",
-            "Lenses found against candidates inspected",
+            "Lenses found by candidates inspected",
             f"{what}; best scores first; shaded: 95 %",
             draw_budget,
         ),

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,8 +24,8 @@ from lensapp.core.score.source_check import (
     oddness,
     or_as_measured,
 )
-from lensapp.core.split.folds import fold_of
-from lensapp.core.train.normalisation import FittedNormalisation, about_middle
+from lensapp.core.split.folds import Fold, fold_of
+from lensapp.core.train.normalisation import FittedNormalisation, NetworkUnit, about_middle, reading_factor
 from lensapp.services.train.runs import require_network
 from lensapp.services.train.starter import FOLDER as STARTER_FOLDER
 from lensapp.services.train.starter import is_starter
@@ -102,14 +102,14 @@ def keep_as_measured(
     run = runs.get_run(ws.database, run_name)
     require_network(ws, run)
     fitted = runs.normalisation_of(ws, run.name)
-    parts = []
+    reading, parts = _reading_of(fitted), []
     for name in source_names:
         source = sources.get_source(ws.database, name)
         size, scale = (source.height, source.width), source.pixel_scale_arcsec
         fitted.check(bands=source.bands, size=size, pixel_scale_arcsec=scale, crop=True, picked=True)
         rows = cutout_columns(ws, [source.id], columns=("row",))["row"]
         chosen = _sample(rows)
-        parts.append(_summary(_measured(ws, source, chosen, fitted), source, fitted, count=len(chosen)))
+        parts.append(_summary(_measured(ws, source, chosen, reading), source, reading, count=len(chosen)))
     if not parts or not called.strip():
         raise InvalidInput("Name at least one source, and what they show.")
     path = _measured_file(ws, run)
@@ -187,8 +187,9 @@ def _compared(
     fitted.check(bands=source.bands, size=size, pixel_scale_arcsec=None, crop=True, picked=True)
     columns = cutout_columns(ws, [source.id], columns=("id", "row", "candidate_id"))
     chosen = _sample(columns["row"])
-    measured = _measured(ws, source, chosen, fitted)
-    summary = _summary(measured, source, fitted, count=len(chosen))
+    reading = _reading_of(fitted)
+    measured = _measured(ws, source, chosen, reading)
+    summary = _summary(measured, source, reading, count=len(chosen))
     training = _training_part(ws, run)
     check = compare(training, summary, of_features=_distance_of_features(ws, run, source))
     distance, quantity = oddness(training, measured)
@@ -221,31 +222,56 @@ def caveats(ws: Workspace, run: Run, source: Source) -> list[str]:
     return [*([f"check {check.light}: {check.words}"] if check else []), *unknown]
 
 
+class _Reading(NamedTuple):
+    """What of a network says how cutouts are measured; networks of one reading measure them alike."""
+
+    bands: tuple[str, ...]
+    size: tuple[int, int]
+    unit: NetworkUnit | None
+    zero_point_mag: float | None
+
+
+def _reading_of(fitted: FittedNormalisation) -> _Reading:
+    return _Reading(fitted.bands, fitted.size, fitted.unit, fitted.zero_point_mag)
+
+
 def _training_part(ws: Workspace, run: Run) -> PartSummary:
     """Measure the training part of a run: the same cutouts for each run of a dataset, so that all agree.
 
     What a run kept stands where its dataset has no cutouts here, as that of a starter network.
     """
-    kept = ws.run_folder(run.name) / TRAINING_PART
-    fold, fitted = fold_of(run.spec), runs.normalisation_of(ws, run.name)
-    members = datasets.part_members(ws.database, run.dataset_id, "train", fold=fold)
-    keys = [int(key) for key in np.unique(members["source_id"])]
+    kept, fitted = ws.run_folder(run.name) / TRAINING_PART, runs.normalisation_of(ws, run.name)
     try:
-        owners = [sources.source_by_id(ws.database, key) for key in keys]
-        chosen = _sample(np.arange(len(members["row"])))
-        pixels = [
-            _read(ws, owner, members["row"][chosen[members["source_id"][chosen] == owner.id]], fitted)
-            for owner in owners
-        ]
+        dataset = datasets.dataset_by_id(ws.database, run.dataset_id)
+        measured = _measured_training_part(
+            ws, dataset.id, dataset.checksum, fold_of(run.spec), _reading_of(fitted)
+        )
     except (LensAppError, OSError):
-        owners = []
-    if not owners and kept.exists():
+        measured = None
+    if measured is None and kept.exists():
         return PartSummary.parse(read_json(kept))
-    if not owners:
+    if measured is None:
         raise InvalidInput(f"The training part of {run.name} is empty. Choose another run.")
+    return measured
+
+
+@lru_cache(maxsize=16)  # a dataset never changes, and its runs share what was measured
+def _measured_training_part(
+    ws: Workspace, dataset_id: int, _checksum: str, fold: Fold | None, reading: _Reading
+) -> PartSummary | None:
+    """Measure a sample of a training part as a network reads it; None of an empty one."""
+    members = datasets.part_members(ws.database, dataset_id, "train", fold=fold)
+    owners = [sources.source_by_id(ws.database, int(key)) for key in np.unique(members["source_id"])]
+    if not owners:
+        return None
+    chosen = _sample(np.arange(len(members["row"])))
+    pixels = [
+        _read(ws, owner, members["row"][chosen[members["source_id"][chosen] == owner.id]], reading)
+        for owner in owners
+    ]
     first = owners[0]  # sources that train together agree in bands, size and unit
-    measured = _measured_pixels(np.concatenate(pixels), first, fitted)
-    return _summary(measured, first, fitted, count=len(chosen))
+    measured = _measured_pixels(np.concatenate(pixels), first, reading)
+    return _summary(measured, first, reading, count=len(chosen))
 
 
 def _sample(rows: NDArray[np.int64]) -> NDArray[np.int64]:
@@ -253,38 +279,36 @@ def _sample(rows: NDArray[np.int64]) -> NDArray[np.int64]:
 
 
 def _measured(
-    ws: Workspace, source: Source, rows: NDArray[np.int64], fitted: FittedNormalisation
+    ws: Workspace, source: Source, rows: NDArray[np.int64], reading: _Reading
 ) -> dict[str, NDArray[np.float64]]:
     """Measure cutouts of a source, by their rows, as a network reads them; each quantity of shape (n,)."""
-    return _measured_pixels(_read(ws, source, rows, fitted), source, fitted)
+    return _measured_pixels(_read(ws, source, rows, reading), source, reading)
 
 
-def _read(
-    ws: Workspace, source: Source, rows: NDArray[np.int64], fitted: FittedNormalisation
-) -> NDArray[np.float32]:
-    factor = fitted.reading_factor(source.pixel_scale_arcsec)
-    pixels = open_in_unit(ws.cutouts_folder(source.name), factor, fitted.bands).read(rows)
-    return about_middle(pixels, fitted.size)
+def _read(ws: Workspace, source: Source, rows: NDArray[np.int64], reading: _Reading) -> NDArray[np.float32]:
+    factor = reading_factor(reading.unit, source.pixel_scale_arcsec)
+    pixels = open_in_unit(ws.cutouts_folder(source.name), factor, reading.bands).read(rows)
+    return about_middle(pixels, reading.size)
 
 
 def _measured_pixels(
-    pixels: NDArray[np.float32], source: Source, fitted: FittedNormalisation
+    pixels: NDArray[np.float32], source: Source, reading: _Reading
 ) -> dict[str, NDArray[np.float64]]:
     return measure(
         pixels,
-        bands=fitted.bands,
+        bands=reading.bands,
         pixel_scale_arcsec=source.pixel_scale_arcsec,
-        zero_point_mag=fitted.zero_point_mag or 0.0,
+        zero_point_mag=reading.zero_point_mag or 0.0,
     )
 
 
 def _summary(
-    measured: dict[str, NDArray[np.float64]], source: Source, fitted: FittedNormalisation, *, count: int
+    measured: dict[str, NDArray[np.float64]], source: Source, reading: _Reading, *, count: int
 ) -> PartSummary:
     return PartSummary(
         cutouts=count,
-        bands=fitted.bands,
-        unit=fitted.unit or "as stored",
+        bands=reading.bands,
+        unit=reading.unit or "as stored",
         pixel_scale_arcsec=source.pixel_scale_arcsec,
         quantiles=quantiles_of(measured),
         errors=errors_of(measured),

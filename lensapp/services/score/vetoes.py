@@ -61,7 +61,8 @@ def veto_figures(
         own = {f"probability_{name}": probabilities[:, at] for at, name in enumerate(evaluation.classes)}
     ids = evaluation.stored.cutout_ids
     vetoed = vetoed_by(ws, run, rule, ids=ids, owners=owners, by=by, known=own)
-    return measure_veto(evaluation.labels, evaluation.scores, vetoed, threshold=threshold)
+    objects = evaluation.stored.group_ids
+    return measure_veto(evaluation.labels, evaluation.scores, vetoed, threshold=threshold, objects=objects)
 
 
 def vetoed_by(

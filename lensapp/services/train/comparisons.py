@@ -266,6 +266,7 @@ def _compared(ws: Workspace, entries: Sequence[StudyRun]) -> list[Compared]:
         intervals = figures.get("intervals") or {}
         confusion = None if figures.get("classes") else figures.get("confusion")
         low, high = (None, None) if accuracy is None or not n else wilson_interval(round(accuracy * n), n)
+        low, high = decided.get("accuracy_interval") or (low, high)  # where several cutouts show one object
         rows.append(
             Compared(
                 label=entry.info.get("label") or run.name,

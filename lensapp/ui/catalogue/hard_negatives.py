@@ -68,7 +68,7 @@ def show_hard_negatives(
     if not names:
         _say_no_version()
         return
-    left, right = st.columns([2, 3], gap="large")
+    left, right = st.columns([3, 5], gap="large")
     with left, errors_shown():
         parent = st.selectbox(
             "Add them to the version",

@@ -37,7 +37,7 @@ from lensapp.ui.shared.job_controls import watch_job
 from lensapp.ui.shared.markup import plain
 from lensapp.ui.shared.pictures import sheet
 from lensapp.ui.shared.state import ask_to_go, get_workspace, go
-from lensapp.ui.shared.widgets import counted, empty_state, errors_shown
+from lensapp.ui.shared.widgets import counted, empty_state, errors_shown, number
 
 ACROSS, FIGURE_HEIGHT = 3, 270
 PICTURES = 6
@@ -271,12 +271,12 @@ def show_result(result: dict[str, Any], kinds: Mapping[str, str]) -> None:
     `kinds` are those of `words_if_made`; a source that is no longer there is what it was audited as.
     """
     st.markdown(f"**{plain(verdict(result))}**")
-    counts = ", ".join(f"{count} of {plain(name)}" for name, count in result["cutouts"].items())
+    counts = ", ".join(f"{number(count)} of {plain(name)}" for name, count in result["cutouts"].items())
     probes = {"photometry (boosted trees)": result["photometry"]}
     if result["features"]:
         probes[f"features of {result['features']['run']} (linear)"] = result["features"]
     areas = [
-        f"AUROC by {plain(name)} {one['auroc']:.3f} ({one['low']:.3f} to {one['high']:.3f}, 95 %)"
+        f"AUROC by {plain(name)} {one['auroc']:.3f} (95\u00a0%: {one['low']:.3f}–{one['high']:.3f})"
         for name, one in probes.items()
     ]
     unit = "" if result["calibrated"] else " · without brightness and colours, as units of flux are unknown"
@@ -289,7 +289,7 @@ def show_result(result: dict[str, Any], kinds: Mapping[str, str]) -> None:
                 compared, names=(words["real"], words["simulated"]), colours=figures.line_colours()
             ),
             title=f"The measures that tell most, in {result['real']} and in {result['simulated']}",
-            caption=f"{counts}, their shares in bins; the outermost bins hold what lies beyond.",
+            caption=f"{counts}; the outermost bins hold what lies beyond",
             csv=lambda: figures.csv_text(_table_of(compared)),
             key="realism-measures",
             height=FIGURE_HEIGHT * -(-len(compared) // ACROSS),
@@ -303,15 +303,22 @@ def show_result(result: dict[str, Any], kinds: Mapping[str, str]) -> None:
             f"median, {result['real']}": one["real"],
             f"median, {result['simulated']}": one["simulated"],
             "AUROC alone": one["alone"],
-            "AUROC lost without": one["drop"],
+            "lost without": one["drop"],
         }
         for one in result["photometry"]["giveaways"]
     ]
-    decimals = st.column_config.NumberColumn(format="%.3f")
+    meanings = (
+        *["Median of its cutouts."] * 2,
+        "Of this measure by itself.",
+        "Of the AUROC of all measures.",
+    )
     st.dataframe(
         pd.DataFrame(giveaways),
         hide_index=True,
-        column_config=dict.fromkeys(list(giveaways[0])[2:] if giveaways else [], decimals),
+        column_config={
+            name: st.column_config.NumberColumn(format="%.3f", help=meaning)
+            for name, meaning in zip(list(giveaways[0])[2:] if giveaways else (), meanings, strict=False)
+        },
     )
 
 
@@ -320,7 +327,7 @@ def measures_figure(
 ) -> Figure:
     """Draw the distribution of each measure in real cutouts over that in simulated ones."""
     across = min(len(compared), ACROSS)
-    figure = make_subplots(-(-len(compared) // across), across, horizontal_spacing=0.07)
+    figure = make_subplots(-(-len(compared) // across), across, horizontal_spacing=0.05)
     looks = zip(("real", "simulated"), names, colours, ("solid", "dash"), strict=False)
     for kind, name, colour, dash in looks:
         for place, one in enumerate(compared):
@@ -345,7 +352,9 @@ def measures_figure(
         where = {"row": 1 + place // across, "col": 1 + place % across}
         in_magnitudes = "magnitude" in one["column"] or one["theme"].startswith("colour")
         figure.update_xaxes(title=one["column"] + (" (mag)" if in_magnitudes else ""), **where)
-        figure.update_yaxes(rangemode="tozero", title="share of the cutouts", nticks=5, **where)
+        figure.update_yaxes(rangemode="tozero", nticks=5, **where)
+        if not place % across:
+            figure.update_yaxes(title="share of the cutouts", **where)
     return figure
 
 

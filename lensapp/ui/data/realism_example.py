@@ -32,7 +32,7 @@ def example_figure(colours: tuple[str, ...], *, ink: str) -> Figure:
     """Draw an area on its scale, two distributions of a measure, and what three measures tell alone."""
     figure = make_subplots(1, 3, horizontal_spacing=0.13)
     for low, high, words, opacity in (
-        (0.5, 0.6, "cannot be told", 0.06),
+        (0.5, 0.6, "alike", 0.06),
         (0.6, TELLS, "some", 0.16),
         (TELLS, 1.0, "easily told", 0.3),
     ):

@@ -59,7 +59,7 @@ def show_calibration(ws: Workspace, run: Run, evaluation: Evaluation) -> None:
             reliability_figure(bins, colours=figures.line_colours()),
             title="Share of lenses against score (reliability)",
             caption=f"{evaluation.part} part: n = {number(evaluation.counts.n)}, in bins of equal numbers; "
-            "bars: 95 % (Wilson)",
+            f"bars: 95 % (Wilson{evaluation.objects_once})",
             csv=partial(_bins_csv, bins),
             key="evaluate-reliability",
             height=340 + figures.legend_height([*bins, "equal"]),

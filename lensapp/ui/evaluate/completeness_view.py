@@ -19,7 +19,7 @@ from lensapp.ui.evaluate.survey_figures import share
 from lensapp.ui.evaluate.threshold import offer_threshold
 from lensapp.ui.shared import figures
 from lensapp.ui.shared.forms import spec_form
-from lensapp.ui.shared.job_controls import watch_job
+from lensapp.ui.shared.job_controls import start_button, watch_job
 from lensapp.ui.shared.markup import plain
 from lensapp.ui.shared.page_words import in_page_words
 from lensapp.ui.shared.state import selected
@@ -49,15 +49,16 @@ def show_completeness(ws: Workspace, run: Run, evaluation: Evaluation, *, thresh
     differences = runs.fitting_first(ws, run, ready_sources(ws))
     if not differences:
         return
-    st.subheader("Completeness by injection")
     names = [name for name, difference in differences.items() if not difference or name in measured]
     if not names:
+        st.subheader("Completeness by injection")
         st.caption(f"No source has the bands and pixels that {plain(run.name)} reads.")
         return
     chosen_source = selected("source")
     usual = measured[-1] if measured and chosen_source not in measured else chosen_source
-    left, right = st.columns([2, 3], vertical_alignment="bottom")
-    source = left.selectbox(
+    left, middle, right = st.columns([3, 3, 4], vertical_alignment="bottom")
+    left.subheader("Completeness by injection")
+    source = middle.selectbox(
         "Galaxies of",
         names,
         index=names.index(usual) if usual in names else 0,
@@ -74,27 +75,45 @@ def show_completeness(ws: Workspace, run: Run, evaluation: Evaluation, *, thresh
                 chosen = _choose_function(search)
             _say_why_empty(ws, evaluation, search.network)
             _show_function(ws, run, search, chosen)
-    with st.expander("Measure again" if source in measured else "Measure", expanded=source not in measured):
+    else:
+        _offer_measurement(ws, run, source)
+    with st.expander("Measure again" if source in measured else "Measure with other settings"):
         spec = spec_form(
-            InjectionSpec, key=f"evaluate-injections-{source}", submit="Measure completeness", columns=3
+            InjectionSpec, key=f"evaluate-injections-{source}", submit="Measure with these", columns=3
         )
-    if source not in measured:
-        _show_example()
     if spec is not None:
         with errors_shown():
             service.start_completeness(ws, run_name=run.name, source_name=source, spec=spec)
             st.rerun()
 
 
-def _show_example() -> None:
-    """Show what a measurement will tell, with shares that are no measurement."""
-    figures.show_example(
-        completeness_figure(_example(), ink=figures.ink()),
-        title="What completeness by injection shows",
-        key="completeness-example",
-        height=EXAMPLE_HEIGHT,
-        words=EXAMPLE_WORDS,
-    )
+def _offer_measurement(ws: Workspace, run: Run, source: str) -> None:
+    """Show what a measurement will tell, with shares that are no measurement, and what starts it beside."""
+    left, right = st.columns([3, 2], gap="medium")
+    with left:
+        figures.show_example(
+            completeness_figure(_example(), ink=figures.ink()),
+            title="What completeness by injection shows",
+            key="completeness-example",
+            height=EXAMPLE_HEIGHT,
+        )
+    with right:
+        for words in EXAMPLE_WORDS:
+            st.caption(words)
+        start_button(
+            "Measure completeness",
+            start=service.start_completeness,
+            ws=ws,
+            run_name=run.name,
+            source_name=source,
+            spec=InjectionSpec(),
+        )
+        usual = InjectionSpec()
+        kinds = len(usual.theta_e_arcsec) * len(usual.arc_snr)
+        st.caption(
+            f"Paints {number(kinds * usual.per_cell)} lenses, {usual.per_cell} of each of {kinds} kinds, on "
+            f"galaxies of {plain(source)}, and scores them."
+        )
 
 
 def _example() -> SelectionFunction:
@@ -205,7 +224,7 @@ def completeness_figure(function: SelectionFunction, *, ink: str) -> go.Figure:
             zmax=1,
             colorscale="Viridis",
             customdata=np.stack([low, high, number_tried, *named], axis=-1),
-            colorbar={"title": {"text": "completeness"}, "thickness": 12},
+            colorbar={"title": {"text": "completeness", "font": {"size": 13}}, "thickness": 12},
             xgap=2,
             ygap=2,
             hovertemplate="S/N %{customdata[3]:g}<br>θ<sub>E</sub> %{customdata[4]:g}″<br>"

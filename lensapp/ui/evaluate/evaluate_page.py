@@ -1,7 +1,6 @@
 """The page that measures a run: one threshold, every curve, and what the network got wrong."""
 
 from collections.abc import Sequence
-from functools import partial
 
 import streamlit as st
 
@@ -30,7 +29,7 @@ from lensapp.ui.evaluate.score_view import show_classes, show_scores
 from lensapp.ui.evaluate.value_view import show_values
 from lensapp.ui.shared.address import digest, in_fragment_run
 from lensapp.ui.shared.job_controls import following, start_button, training_text, watch_job
-from lensapp.ui.shared.markup import plain
+from lensapp.ui.shared.markup import plain, shortened
 from lensapp.ui.shared.page_head import lead_to_cutouts, page_head
 from lensapp.ui.shared.state import choose, get_workspace, go, say_what_stands_in, select, selected
 from lensapp.ui.shared.widgets import empty_state
@@ -40,6 +39,7 @@ COMPARE, PART = "compare", "part"
 PART_KEY = "evaluate-part"
 TEST = "test"
 PARTS = ("test", "validation")
+NAME_LETTERS = 14  # of a name on a button
 
 
 def show_evaluate_page() -> None:
@@ -61,7 +61,7 @@ def show_evaluate_page() -> None:
     if not trained and not starter:
         _show_nothing(ws)
         return
-    left, middle, right = st.columns([4, 2, 3], vertical_alignment="top")  # several runs take several rows
+    left, middle, right = st.columns([4, 2, 5], vertical_alignment="top")  # several runs take several rows
     with left:
         offered = [*names, STARTER_NAME] if starter else names
         remarks = {name: training_text(one) for name, one in under_way.items()}
@@ -79,8 +79,9 @@ def show_evaluate_page() -> None:
     run = next(run for run in trained if run.name == name)
     with middle:
         part = _choose_part()
-    with right:
+    with right, st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
         compared = _choose_compared(comparable_runs(ws, run, part=part), run)
+        _offer_comparison(ws, run, part=part)
     if part == TEST:
         show_other_run(better_told(ws, run))
     if run.name in under_way and not is_evaluated(ws, run, part=part):
@@ -152,20 +153,13 @@ def _show_measured(ws: Workspace, run: Run, *, part: str, compared: Sequence[str
         _start_button("Evaluate again", ws, run, part=part)
     others = [load_evaluation(ws, name, part=part) for name in compared]
     if isinstance(evaluation, ValueEvaluation):
-        _offer_comparison(ws, run, part=part)
         show_values(ws, evaluation, [other for other in others if isinstance(other, ValueEvaluation)])
         show_audit(ws, run)
         return
     if evaluation.classes:
         show_classes(evaluation)
         st.subheader(f"{plain(' and '.join(task_of(ws, run).positive))} against the rest")
-    show_scores(
-        ws,
-        run,
-        evaluation,
-        [other for other in others if isinstance(other, Evaluation)],
-        beside_views=partial(_offer_comparison, ws, run, part=part),
-    )
+    show_scores(ws, run, evaluation, [other for other in others if isinstance(other, Evaluation)])
 
 
 def _what_evaluation_does(ws: Workspace, run: Run, *, part: str) -> str:
@@ -220,11 +214,11 @@ def _offer_comparison(ws: Workspace, run: Run, *, part: str) -> None:
     if not is_evaluated(ws, run, part=part) or (before := run_before(ws, run, part=part)) is None:
         return
     if st.button(
-        f"Compare with {plain(before)}",
+        f"Compare with {plain(shortened(before, most=NAME_LETTERS))}",
         icon=":material/leaderboard:",
         key="evaluate-to-compare",
-        help="The run that it began from, or that of the same network on the version before, on the same "
-        "cutouts: is the new one better?",
+        help=f"{plain(before)}: the run that it began from, or that of the same network on the version "
+        "before, on the same cutouts. Is the new one better?",
     ):
         go("compare", view={COMPARE: f"{run.name},{before}"})
 

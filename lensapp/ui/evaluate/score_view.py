@@ -1,6 +1,6 @@
 """The part of the Evaluate page for runs that score: curves, confusion, mistakes, and classes."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import pandas as pd
 import streamlit as st
@@ -27,7 +27,7 @@ from lensapp.ui.evaluate.report_view import offer_reports
 from lensapp.ui.evaluate.subgroup_view import show_subgroups
 from lensapp.ui.evaluate.survey_view import show_survey
 from lensapp.ui.evaluate.tables import CLASS_TERMS, TERMS, show_table
-from lensapp.ui.evaluate.threshold import choose_threshold
+from lensapp.ui.evaluate.threshold import choose_threshold, say_what_it_gives
 from lensapp.ui.evaluate.veto_view import show_vetoes
 from lensapp.ui.shared import figures
 from lensapp.ui.shared.address import kept, switch
@@ -52,32 +52,23 @@ def show_scores(
     run: Run,
     evaluation: Evaluation,
     others: Sequence[Evaluation],
-    *,
-    beside_views: Callable[[], None],
 ) -> None:
     """Show one view of what follows from the scores of a run, at one threshold for all of them.
 
-    Another threshold or view draws these alone anew, not the page. `beside_views` shows what stands in the
-    row of the views.
+    Another threshold or view draws these alone anew, not the page.
     """
-    st.fragment(_show_at_threshold)(ws, run, evaluation, others, beside_views)
+    st.fragment(_show_at_threshold)(ws, run, evaluation, others)
 
 
-def _show_at_threshold(
-    ws: Workspace,
-    run: Run,
-    evaluation: Evaluation,
-    others: Sequence[Evaluation],
-    beside_views: Callable[[], None],
-) -> None:
+def _show_at_threshold(ws: Workspace, run: Run, evaluation: Evaluation, others: Sequence[Evaluation]) -> None:
     with asking_once(), errors_shown():
-        threshold = choose_threshold(evaluation, lambda: why_low_scores(ws, run))
+        threshold = choose_threshold(evaluation)
         warn_of_chance([evaluation, *others])
-        row = st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute")
+        row = st.container(horizontal=True, vertical_alignment="center", key="evaluate-views")
         below = st.container()
         with row:
             view, survey = choose_view(VIEWS, key="evaluate-view", said_in=below), None
-            beside_views()
+            say_what_it_gives(evaluation, threshold, lambda: why_low_scores(ws, run))
         if view == "scores":
             _show_figures(ws, run, [evaluation, *others], threshold=threshold)
         elif view == "survey":
@@ -114,7 +105,7 @@ def _show_figures(ws: Workspace, run: Run, evaluations: Sequence[Evaluation], *,
         figures.show_figure(
             draw.threshold_figure(curves, threshold=threshold, axis=axis, colours=figures.line_colours()),
             title="Purity and completeness by threshold",
-            caption=f"{_caption(evaluation)}; shaded: 95\u00a0% (Wilson)",
+            caption=f"{_caption(evaluation)}; shaded: 95\u00a0% (Wilson{evaluation.objects_once})",
             csv=lambda: figures.csv_text(curves),
             key="evaluate-threshold-curve",
             moves=line_moves(axis),

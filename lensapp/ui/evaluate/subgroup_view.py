@@ -37,11 +37,10 @@ def show_subgroups(ws: Workspace, evaluation: Evaluation, *, threshold: float) -
     names = sorted(properties(ws, evaluation), key=without.__contains__)
     if not names:
         return
-    st.subheader("By subgroup")
     left, right = st.columns([3, 1], vertical_alignment="bottom")
     usual = usual_column(ws, evaluation)
     column = left.selectbox(
-        "Column",
+        "Lenses and non-lenses by",
         names,
         format_func=lambda name: f"{_label(name)} · no lens has it" if name in without else _label(name),
         **kept(COLUMN, one_of(names), usual, key=COLUMN_KEY),
@@ -63,21 +62,22 @@ def show_subgroups(ws: Workspace, evaluation: Evaluation, *, threshold: float) -
             subgroup_figure(groups, by=_label(column), colours=figures.class_colours()),
             title=f"Figures by {_label(column)}",
             caption=f"{evaluation.part} part: n = {_n_in_words(shown, evaluation)}, "
-            f"at {at_least(threshold)}; limits: 95\u00a0%{_of_objects(evaluation)}; hatched: non-lenses",
+            f"at {at_least(threshold)}; limits: 95\u00a0%{evaluation.objects_once}; hatched: non-lenses",
             csv=lambda: str(table.to_csv(index=False)),
             key="evaluate-subgroups",
             height=subgroup_height(groups),
         )
-        show_table(
-            table,
-            title="Figures of each subgroup",
-            caption=f"{evaluation.part} part, at {at_least(threshold)}; in brackets: 95 % limits"
-            f"{_of_objects(evaluation)}. AUROC: lenses of each subgroup against {auroc_against(groups)}.",
-            terms={},
-            digits=3,
-            file_name="subgroups",
-            key="evaluate-subgroup-table",
-        )
+        with st.expander("In numbers") if trend is None else nullcontext():
+            show_table(
+                table,
+                title="Figures of each subgroup",
+                caption=f"{evaluation.part} part, at {at_least(threshold)}; in brackets: 95 % limits"
+                f"{evaluation.objects_once}. AUROC: lenses of each subgroup against {auroc_against(groups)}.",
+                terms={},
+                digits=3,
+                file_name="subgroups",
+                key="evaluate-subgroup-table",
+            )
 
 
 def _show_each_lens(evaluation: Evaluation, trend: LensTrend, *, by: str, threshold: float) -> None:
@@ -126,11 +126,3 @@ def _n_in_words(shown: int, evaluation: Evaluation) -> str:
     if shown == evaluation.counts.n:
         return number(shown)
     return f"{number(shown)} of {number(evaluation.counts.n)} (the others have no value in this column)"
-
-
-def _of_objects(evaluation: Evaluation) -> str:
-    """Return that limits count the objects, where several cutouts show one."""
-    groups = evaluation.stored.group_ids
-    objects = 0 if groups is None else len(set(groups.tolist()))
-    several = 0 < objects < evaluation.counts.n
-    return f", of {number(objects)} objects or images rather than of single cutouts" if several else ""

@@ -23,8 +23,9 @@ from lensapp.ui.shared.widgets import number
 Columns = Mapping[str, NDArray[Any]]
 LOWEST_CANDIDATES = 0.5
 CLASSES = ("lens", "nonlens")
-PANELS_ACROSS = 3
-MOST_LEVEL_TICKS = 7  # more bins have their limits slanted, on one line
+PANEL_PIXELS = 270
+PANELS_ACROSS = (4, 3)  # as many in a row as leave no gap in the last one
+MOST_LEVEL_TICKS = {4: 5, 3: 7}  # by panels in a row; more bins have their limits slanted, on one line
 
 
 def share(value: float) -> str:
@@ -116,9 +117,22 @@ def subgroup_panels(groups: Sequence[Subgroup]) -> dict[str, list[Interval | Non
     return {title: values for title, values in panels.items() if any(values)}
 
 
+def drawn_panels(groups: Sequence[Subgroup]) -> dict[str, list[Interval | None]]:
+    """Return the figures that are drawn, in rows that have no gap beside the numbers of cutouts.
+
+    The average precision, which the table has, is left out where it would make one.
+    """
+    panels = subgroup_panels(groups)
+    if not panels_across(len(panels) + 1):
+        panels.pop(INTERVAL_NAMES["average_precision"], None)
+    return panels
+
+
 def panels_across(count: int) -> int:
-    """Return how many of so many panels stand in a row: 3, or 4 where one alone would be in the last."""
-    return PANELS_ACROSS + 1 if count > PANELS_ACROSS and count % PANELS_ACROSS == 1 else PANELS_ACROSS
+    """Return how many of so many panels stand in a row: all of up to three, 4 or 3; 0 where the last gaps."""
+    if count <= min(PANELS_ACROSS):
+        return count
+    return next((across for across in PANELS_ACROSS if count % across == 0), 0)
 
 
 def subgroup_figure(groups: Sequence[Subgroup], *, by: str, colours: Mapping[str, str]) -> go.Figure:
@@ -126,8 +140,8 @@ def subgroup_figure(groups: Sequence[Subgroup], *, by: str, colours: Mapping[str
 
     `by` names the column, with its unit, that lies on the horizontal axes.
     """
-    panels = subgroup_panels(groups)
-    across = panels_across(len(panels) + 1)
+    panels = drawn_panels(groups)
+    across = panels_across(len(panels) + 1) or PANELS_ACROSS[0]
     rows = math.ceil((len(panels) + 1) / across)
     of_classes = [f"<span style='color:{colours[one]}'>{figures.CLASS_NAMES[one]}</span>" for one in CLASSES]
     titles = [*panels, f"cutouts: {', '.join(of_classes)}"]
@@ -135,7 +149,7 @@ def subgroup_figure(groups: Sequence[Subgroup], *, by: str, colours: Mapping[str
         rows, across, subplot_titles=titles, vertical_spacing=0.42 / rows, horizontal_spacing=0.2 / across
     )
     names = [group.name for group in groups]
-    ticks = bin_ticks(groups)
+    ticks = bin_ticks(groups, most=MOST_LEVEL_TICKS.get(across, MOST_LEVEL_TICKS[3]))
     for place, (title, values) in enumerate(panels.items()):
         rows_there = [(name, one) for name, one in zip(names, values, strict=True) if one]
         figure.add_scatter(
@@ -206,13 +220,16 @@ def each_lens_figure(
 
 def subgroup_height(groups: Sequence[Subgroup]) -> int:
     """Return the height in pixels that the panels of `subgroup_figure` want."""
-    count = len(subgroup_panels(groups)) + 1
-    return 60 + 300 * math.ceil(count / panels_across(count))
+    count = len(drawn_panels(groups)) + 1
+    return 60 + PANEL_PIXELS * math.ceil(count / (panels_across(count) or PANELS_ACROSS[0]))
 
 
-def bin_ticks(groups: Sequence[Subgroup]) -> list[str]:
-    """Return the limits of bins in two short lines, with as few digits as tell them apart; [] for names."""
-    if len(groups) > MOST_LEVEL_TICKS or any(group.low is None or group.high is None for group in groups):
+def bin_ticks(groups: Sequence[Subgroup], *, most: int) -> list[str]:
+    """Return the limits of bins in two short lines, with as few digits as tell them apart.
+
+    Nothing for names, and for more than `most` bins.
+    """
+    if len(groups) > most or any(group.low is None or group.high is None for group in groups):
         return []
     edges = [float(group.low or 0.0) for group in groups] + [float(groups[-1].high or 0.0)]
     texts: list[str] = []

@@ -106,7 +106,7 @@ def show_survey(ws: Workspace, run: Run, evaluation: Evaluation, *, threshold: f
                 inspected=None if expected is None else expected.true_candidates + expected.false_candidates,
                 colours=figures.line_colours(),
             ),
-            title="Lenses found against candidates inspected",
+            title="Lenses found by candidates inspected",
             caption=f"{caption}; best scores first, band: 95 % limits of the part{tested}, "
             f"{survey.seconds_per_candidate:g} s per candidate",
             csv=lambda: figures.csv_text(budget),
@@ -164,7 +164,8 @@ def show_survey_numbers(
         caption=f"From the {evaluation.part} part: n = {number(evaluation.counts.n)}, "
         f"{number(evaluation.counts.n_positive)} of them lenses. Each threshold is named by what it was "
         "chosen for on the validation part; the columns say what is expected at the prevalence above. In "
-        "brackets: 95 % limits; where the part has no false positive, only the lower one of purity.",
+        f"brackets: 95 % limits{evaluation.objects_once}; where the part has no false positive, only the "
+        "lower one of purity.",
         terms={},
         digits=3,
         file_name="survey",
@@ -199,7 +200,9 @@ def _show_answer(
         said += f", the threshold of [Evaluate]({link}), {by}, not counted; of the cutouts scored here "
         said += f"{number(reached.at_threshold)} reach it"
     low, high = expected.completeness_low, expected.completeness_high
-    st.caption(f"{said}. 95\u00a0%: purity {purity}, completeness {low:.3f}–{high:.3f}.")
+    st.caption(
+        f"{said}. 95\u00a0%{evaluation.objects_once}: purity {purity}, completeness {low:.3f}–{high:.3f}."
+    )
     if reached is not None and (beyond := beyond_the_part(reached, part=evaluation.part)):
         st.caption(f":material/info: {beyond}")
 
@@ -329,7 +332,7 @@ def _show_expected(expected: Expectation, survey: SurveySpec) -> None:
         *per_area,
         (
             "Purity",
-            purity_in_words(expected)[0].replace("above ", "> "),  # in one row with the others
+            purity_in_words(expected, above="> ")[0],  # in one row with the others
             "Share of the candidates that are lenses. Where the part shows no false positive, the survey "
             "still has some: only a lower limit of its purity is known.",
         ),

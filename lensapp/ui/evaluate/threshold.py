@@ -1,4 +1,4 @@
-"""The threshold that decides lens or not: a slider and suggestions, kept in the address."""
+"""The threshold that decides lens or not: a slider and suggestions, kept in the address; what it gives."""
 
 from collections.abc import Callable
 
@@ -9,7 +9,7 @@ from lensapp.core.numerals import score_text
 from lensapp.services.evaluate.evaluation import Evaluation, better_than_usual, usual_threshold
 from lensapp.services.evaluate.expectations import few_for_threshold
 from lensapp.ui.evaluate.survey_figures import share
-from lensapp.ui.shared.scores import USUAL_THRESHOLD, hint_at_low_scores
+from lensapp.ui.shared.scores import USUAL_THRESHOLD
 from lensapp.ui.shared.state import select, selected, take_threshold
 from lensapp.ui.shared.widgets import counted, number
 
@@ -55,13 +55,9 @@ def _slider(axis: ScoreAxis, current: float, *, on_change: Callable[[], None]) -
     )
 
 
-def choose_threshold(evaluation: Evaluation, why_low: Callable[[], str]) -> float:
-    """Show the slider and the suggested thresholds; return the threshold, which the address keeps.
-
-    `why_low` is asked for the reason where no score reaches 0.5.
-    """
-    usual, why = usual_threshold(evaluation)
-    current = current_threshold(evaluation.run, usual)
+def choose_threshold(evaluation: Evaluation) -> float:
+    """Show the slider and the suggested thresholds; return the threshold, which the address keeps."""
+    current = current_threshold(evaluation.run, usual_threshold(evaluation)[0])
     st.session_state[SLIDER] = current
     proposals = evaluation.proposals
     suggestions = {} if proposals is None else {one.name: one for one in proposals.thresholds}
@@ -88,67 +84,53 @@ def choose_threshold(evaluation: Evaluation, why_low: Callable[[], str]) -> floa
         else:
             meanings = [f"{AIM_LABELS[one.name]}: {one.meaning}" for one in proposals.thresholds]
             absent = [f"{AIM_LABELS[name]} ({reason})" for name, reason in proposals.not_proposed.items()]
+            few = few_for_threshold(proposals)
             st.pills(
                 f"Set it for (chosen on the {proposals.part} part: {counted(proposals.n_positive, 'lens')}, "
-                f"{counted(proposals.n_negative, 'non-lens')})",
+                f"{counted(proposals.n_negative, 'non-lens')}{', few :material/warning:' if few else ''})",
                 list(suggestions),
                 key=AIMS,
                 wrap=True,
                 format_func=lambda name: AIM_LABELS[name].removeprefix("best "),  # in one row
                 on_change=take_suggestion,
-                help="; ".join(meanings) + (f". Not offered: {'; '.join(absent)}." if absent else "."),
+                help=(f"{few}\n\n" if few else "")
+                + "; ".join(meanings)
+                + (f". Not offered: {'; '.join(absent)}." if absent else "."),
             )
-    if proposals is not None and (few := few_for_threshold(proposals)):
-        first, _, rest = few.partition(": ")
-        st.caption(f":material/warning: {first}.", help=f"{rest[:1].upper()}{rest[1:]}")
-    began = current == usual and selected("threshold") is None
-    _say_what_it_gives(evaluation, threshold, why=why if began else "", why_low=why_low)
     return threshold
 
 
-def _say_what_it_gives(
-    evaluation: Evaluation, threshold: float, *, why: str, why_low: Callable[[], str]
-) -> None:
-    """Say what the threshold accepts, or what misleads at it; `why` tells where it begins in place of 0.5.
+def say_what_it_gives(evaluation: Evaluation, threshold: float, why_low: Callable[[], str]) -> None:
+    """Say what the threshold accepts, or what misleads at it; `why_low` tells why no score reaches 0.5.
 
-    A run that has something to be warned of at one threshold has a box at all of them, as high as that
-    warning: what is below does not move with the slider.
+    It is as high at one threshold as at another: what is below does not move with the slider.
     """
-    misleads = better_than_usual(evaluation) is not None
     lowest, highest = float(evaluation.scores.min()), float(evaluation.scores.max())
-    if not misleads and lowest < USUAL_THRESHOLD <= highest:
-        with st.container(key="evaluate-says"):
-            st.caption(_accepted_in_words(evaluation, threshold))
-        return
-    with st.container(key="evaluate-says-in-a-box" if misleads else "evaluate-says-why-low"):
-        if misleads:
-            _say_beside_usual(evaluation, threshold)
-        elif lowest >= USUAL_THRESHOLD:
-            _say_all_high(evaluation, threshold, why=why)
-        elif why:
-            st.info(
-                f"No score reaches {USUAL_THRESHOLD:g}: the highest is {score_text(highest)}. The threshold "
-                f"begins at {score_text(threshold)}, {why}. The ranking can still be good (AUROC).",
-                icon=":material/lightbulb:",
+    accepted, hint, other = _accepted_in_words(evaluation, threshold), "", None
+    usual, why = usual_threshold(evaluation)
+    began = threshold == usual and selected("threshold") is None
+    if threshold == USUAL_THRESHOLD and (misleads := _why_half_misleads(evaluation)) is not None:
+        accepted, hint, other = misleads
+    elif lowest >= USUAL_THRESHOLD:
+        accepted = f"Every score reaches {USUAL_THRESHOLD:g} (lowest: {score_text(lowest)}). {accepted}"
+        hint = f"The threshold begins at {score_text(threshold)}, {why}." if began else ""
+    elif highest < USUAL_THRESHOLD and began:
+        accepted = (
+            f":material/lightbulb: No score reaches {USUAL_THRESHOLD:g} (highest: {score_text(highest)}): "
+            f"the threshold begins at {score_text(threshold)}, {why}."
+        )
+        hint = "The ranking can still be good (AUROC)."
+    if highest < USUAL_THRESHOLD:
+        hint = f"{hint} {why_low()}".strip()
+    with st.container(key="evaluate-says", horizontal=True, vertical_alignment="center", gap="small"):
+        st.caption(accepted, help=hint or None, width="stretch")
+        if other is not None:
+            st.button(
+                f"Set {threshold_text(other)}",
+                key="evaluate-set-better",
+                on_click=select,
+                args=("threshold", repr(other)),
             )
-        elif highest < threshold:
-            hint_at_low_scores(
-                f"No score reaches {threshold_text(threshold)}: the highest is {score_text(highest)}.",
-            )
-        else:
-            st.info(_accepted_in_words(evaluation, threshold), icon=":material/rule:")
-        if not misleads and highest < USUAL_THRESHOLD and (reason := why_low()):
-            st.caption("Why the scores are low", help=reason)
-
-
-def _say_all_high(evaluation: Evaluation, threshold: float, *, why: str) -> None:
-    """Say that the usual threshold accepts everything, and what this one gives or where it begins."""
-    said = (
-        f"Every score reaches {USUAL_THRESHOLD:g}: the lowest is {score_text(evaluation.scores.min())}.",
-        f"The threshold begins at {score_text(threshold)}, {why}." if why else "",
-        _accepted_in_words(evaluation, threshold),
-    )
-    st.info(" ".join(filter(None, said)), icon=":material/lightbulb:")
 
 
 def _accepted_in_words(evaluation: Evaluation, threshold: float) -> str:
@@ -156,7 +138,8 @@ def _accepted_in_words(evaluation: Evaluation, threshold: float) -> str:
     at = evaluation.figures_at(threshold)
     accepted = at.confusion
     if accepted.tp + accepted.fp == 0:
-        return f"No score reaches {threshold_text(threshold)}; choose a lower threshold."
+        highest = score_text(float(evaluation.scores.max()))
+        return f"No score reaches {threshold_text(threshold)} (highest: {highest}); choose a lower threshold."
     lenses, others = counted(at.n_positive, "lens"), counted(evaluation.counts.n_negative, "non-lens")
     return (
         f"Accepted at {at_least(threshold)}: {number(accepted.tp)} of {lenses} (completeness "
@@ -164,30 +147,24 @@ def _accepted_in_words(evaluation: Evaluation, threshold: float) -> str:
     )
 
 
-def _say_beside_usual(evaluation: Evaluation, threshold: float) -> None:
-    """Say what the threshold gives beside 0.5, which gives far less than that of the best F1; offer these."""
+def _why_half_misleads(evaluation: Evaluation) -> tuple[str, str, float] | None:
+    """Return that 0.5 gives far less than the threshold of the best F1, in short and in full, and that one.
+
+    None where it does about as well.
+    """
     better = better_than_usual(evaluation)
     if better is None:
-        return
-    usual, other = evaluation.figures_at(USUAL_THRESHOLD), better.threshold
-    lenses, purity = counted(usual.n_positive, "lens"), share(usual.purity or 0.0)
-    at_usual = (
-        f"it accepts {usual.confusion.tp} of {lenses} (completeness {share(usual.completeness)}, "
-        f"purity {purity})."
+        return None
+    usual, other = evaluation.figures_at(USUAL_THRESHOLD), threshold_text(better.threshold)
+    found = f"it accepts {usual.confusion.tp} of {counted(usual.n_positive, 'lens')}"
+    gives = f"completeness is {share(better.completeness)} and purity {share(better.purity)}."
+    aim = AIM_LABELS[better.name]
+    return (
+        f":material/lightbulb: **{USUAL_THRESHOLD:g} misleads here:** {found}. At {other} ({aim}) {gives}",
+        f"At {USUAL_THRESHOLD:g} {found} (completeness {share(usual.completeness)}, purity "
+        f"{share(usual.purity or 0.0)}). At {other}, {aim} on the validation part, {gives}",
+        better.threshold,
     )
-    if threshold == USUAL_THRESHOLD:
-        said = (
-            f"**{USUAL_THRESHOLD:g} misleads here:** {at_usual} At {threshold_text(other)}, "
-            f"{AIM_LABELS[better.name]} on the validation part, completeness is "
-            f"{share(better.completeness)} and purity {share(better.purity)}."
-        )
-        icon = ":material/lightbulb:"
-    else:
-        other, icon = USUAL_THRESHOLD, ":material/rule:"
-        said = (
-            f"{_accepted_in_words(evaluation, threshold)} At {USUAL_THRESHOLD:g}, the usual one, {at_usual}"
-        )
-    offer_threshold(said, other, icon=icon, key="evaluate-set-better")
 
 
 def offer_threshold(said: str, threshold: float, *, icon: str, key: str) -> None:

@@ -8,6 +8,7 @@ from streamlit.delta_generator import DeltaGenerator
 
 from lensapp.core.acting import may
 from lensapp.core.errors import LensAppError
+from lensapp.core.numerals import spaced_minus
 from lensapp.core.plurals import first_of
 from lensapp.core.score.quantile_distance import AMBER_FROM, significant_from
 from lensapp.core.score.source_check import DOUBT, SourceCheck
@@ -48,11 +49,11 @@ def show_source_check(ws: Workspace, run: Run, source: Source, *, scored: bool, 
     rows = [
         {
             "light": f"● {WORDS[one.light]}",
-            "quantity": one.quantity,
+            "quantity": spaced_minus(one.quantity),
             "training part": one.training,
             "source": one.source,
             "unit": one.unit,
-            "in words": one.words.removeprefix(f"{one.quantity}: ").removesuffix(DOUBT),
+            "in words": spaced_minus(one.words.removeprefix(f"{one.quantity}: ").removesuffix(DOUBT)),
             "distance": one.distance,
             **({} if one.error is None else {"by chance": one.error}),
             **({} if one.error is None else {"differs from": max(AMBER_FROM, least * one.error)}),
@@ -152,7 +153,7 @@ def headline(check: SourceCheck, *, learned: int = 0) -> str:
     worst = max((one.light for one in check.comparisons), key=list(MEANINGS).index)
     if check.light == "grey" and worst == "green":
         return f"Too few cutouts ({check.cutouts}) to tell whether it is like the training part"
-    names = [one.quantity for one in check.comparisons if one.light == worst]
+    names = [spaced_minus(one.quantity) for one in check.comparisons if one.light == worst]
     if worst != check.light:
         what = "Unlike the training part, but much like what the network was measured on"
     else:
@@ -169,7 +170,7 @@ def _show_least_alike(ws: Workspace, run: Run, source: Source, check: SourceChec
     if not check.least_alike:
         return
     heading("The cutouts least like the training part")
-    odd = {one.cutout: f"{one.distance:.1f}\n{one.quantity}" for one in check.least_alike}
+    odd = {one.cutout: f"{one.distance:.1f}\n{spaced_minus(one.quantity)}" for one in check.least_alike}
     show_cutouts(
         ws,
         list(odd),

@@ -5,6 +5,7 @@ from plotly.graph_objects import Figure
 
 from lensapp.services.evaluate.figure_tables import shortcut_limits, suspect_shares
 from lensapp.ui.evaluate.checks.audit_figures import shortcut_figure, suspects_figure
+from lensapp.ui.evaluate.checks.audit_outcomes import outcomes_of
 from lensapp.ui.evaluate.evaluation_figures import _add_point
 
 
@@ -42,3 +43,38 @@ def test_the_share_of_suspect_labels_is_drawn_by_class_and_source() -> None:
     figure = suspects_figure(told, colour="#111111", ink="#000000")
     assert figure.layout.xaxis.range[1] > told["high"].max()
     assert suspect_shares({}).empty, "of an audit from before"
+
+
+def test_an_audit_begins_with_what_each_check_found() -> None:
+    shortcut = {"title": "noise", "kind": "noise", "auroc": 0.8, "low": 0.7, "high": 0.9, "telling": []}
+    weak = {**shortcut, "auroc": 0.55, "low": 0.45, "high": 0.65}
+    found = {
+        "shortcuts": {"found": [shortcut, weak]},
+        "leakage": [{"objects": 0}, {"objects": 2}],
+        "label_noise": {"judged": 25, "suspects": 1},
+        "shift": [{"light": "green"}, {"light": "red"}, {"reason": "other bands"}],
+    }
+    realism = [{"photometry": {"auroc": 0.9, "low": 0.8}, "features": None}]
+    assert outcomes_of(found, realism) == [
+        ("Shortcuts", "amber", "1 of 2 tells much"),
+        ("Leakage", "red", "2 objects shared"),
+        ("Label noise", "amber", "1 of 25 labels suspect"),
+        ("Shift", "red", "1 of 2 sources: differs much"),
+        ("Realism", "amber", "told apart, AUROC 0.900"),
+    ]
+    clean = {
+        "shortcuts": {"found": [weak]},
+        "leakage": [{"objects": 0}],
+        "label_noise": {"judged": 25, "suspects": 0},
+        "shift": [],
+    }
+    told = [one[1:] for one in outcomes_of(clean, [])]
+    assert told == [
+        ("green", "none of 1 tells much"),
+        ("green", "no shared object"),
+        ("green", "0 of 25 labels suspect"),
+        ("grey", "no other source"),
+        ("grey", "not compared"),
+    ]
+    unread = {key: {"reason": "too few"} for key in ("shortcuts", "leakage", "label_noise")} | {"shift": []}
+    assert {one.light for one in outcomes_of(unread, [])} == {"grey"}

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from astropy.stats import binom_conf_interval
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn import metrics as reference
@@ -21,7 +22,7 @@ from lensapp.core.evaluate.curves import (
     roc,
     thinned,
 )
-from lensapp.core.evaluate.intervals import wilson_band, wilson_interval
+from lensapp.core.evaluate.intervals import wilson_band, wilson_interval, wilson_limits
 from lensapp.core.evaluate.metrics import (
     ThresholdProposals,
     auroc,
@@ -263,6 +264,20 @@ def test_wilson_limits_enclose_the_proportion_and_stay_possible(successes, more)
 def test_wilson_limits_equal_the_published_example():
     low, high = wilson_interval(81, 263)  # Newcombe 1998, Statistics in Medicine 17, 857, table I
     assert (round(low, 4), round(high, 4)) == (0.2553, 0.3662)
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.integers(0, 50), st.integers(1, 50), st.sampled_from([0.68, 0.9, 0.95, 0.999]))
+def test_wilson_limits_are_those_of_astropy(successes, more, confidence):
+    trials = successes + more
+    wanted = binom_conf_interval(successes, trials, confidence_level=confidence, interval="wilson")
+    assert wilson_interval(successes, trials, confidence=confidence) == pytest.approx(wanted, abs=1e-12)
+
+
+def test_wilson_limits_take_trials_that_are_no_whole_number():
+    """By hand: (0.5 + z²/5 ± z √(0.25/2.5 + (z/5)²)) / (1 + z²/2.5), z = 1.95996."""
+    low, high = wilson_limits(0.5, 2.5)
+    assert (float(low), float(high)) == pytest.approx((0.1108, 0.8892), abs=1e-4)
 
 
 def test_an_impossible_confidence_is_refused():

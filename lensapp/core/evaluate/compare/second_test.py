@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lensapp.core.evaluate.curves import FloatArray, count_thresholds
-from lensapp.core.evaluate.intervals import Interval, share_interval
+from lensapp.core.evaluate.intervals import Interval, share_interval, trials_in_bins
 from lensapp.core.evaluate.metrics import FALSE_POSITIVE_RATES, rate_aim, resolves, untold_figures
 
 RATES = (1e-1, *FALSE_POSITIVE_RATES)
@@ -91,7 +91,10 @@ def operating_points(
         threshold = float(counts.thresholds[reached - 1]) if reached else float("inf")
         false_positives = int(counts.false_positives[reached - 1]) if reached else 0
         accepted, second_accepted = scores >= threshold, second_scores >= threshold
-        table = [_both_ways(accepted[labels]), _both_ways(second_accepted[second_labels])]
+        table = [
+            _both_ways(accepted, labels, groups),
+            _both_ways(second_accepted, second_labels, second_groups),
+        ]
         points.append(
             OperatingPoint(
                 name=name,
@@ -109,5 +112,14 @@ def operating_points(
     return points
 
 
-def _both_ways(accepted: NDArray[np.bool_]) -> list[int]:
-    return [int(accepted.sum()), int((~accepted).sum())]
+def _both_ways(
+    accepted: NDArray[np.bool_], members: NDArray[np.bool_], groups: NDArray[np.int64] | None
+) -> list[int]:
+    """Return how many of some cutouts are accepted and refused, as many together as they are worth."""
+    found = accepted[members]
+    worth = len(found)
+    if groups is not None:
+        [trials] = trials_in_bins(found, np.zeros(worth, np.int64), groups[members])
+        worth = round(float(trials))
+    hits = round(float(found.mean()) * worth)
+    return [hits, worth - hits]

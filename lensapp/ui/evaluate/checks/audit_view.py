@@ -8,6 +8,7 @@ import streamlit as st
 from lensapp.core.data.column_names import column_label
 from lensapp.core.evaluate.audits.audit_spec import AuditSpec
 from lensapp.core.evaluate.audits.shortcuts import is_strong
+from lensapp.core.numerals import spaced_minus
 from lensapp.services.data.sources import ready_sources, words_if_made
 from lensapp.services.evaluate.audits import KIND, kept_audit, start_audit
 from lensapp.services.evaluate.figure_tables import (
@@ -26,6 +27,7 @@ from lensapp.storage.workspace import Workspace
 from lensapp.ui.data.realism import show_result
 from lensapp.ui.evaluate.checks.audit_example import show_example
 from lensapp.ui.evaluate.checks.audit_figures import height_of, shortcut_figure, suspects_figure
+from lensapp.ui.evaluate.checks.audit_outcomes import outcomes_of, show_outcomes
 from lensapp.ui.evaluate.cutout_sheet import say_if_cut, show_cutouts
 from lensapp.ui.evaluate.tables import show_table
 from lensapp.ui.shared import figures
@@ -43,15 +45,20 @@ MEANING = "what it means"  # a sentence or two, which a cell would cut
 
 def show_audit(ws: Workspace, run: Run) -> None:
     """Show what the audit of a run found, or offer to make it."""
-    st.subheader("Audits")
+    kept = kept_audit(ws, run)
+    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+        st.subheader("Audits", width="content")
+        if kept is not None:
+            when(kept.found["audited_at"])
     if watch_job(ws, KIND, run=run.name):
         return
-    kept = kept_audit(ws, run)
     if kept is None:
-        st.caption(
-            "What the scores may rest on besides arcs, from the run, its dataset and what it has scored."
-        )
-        start_button("Audit", start=start_audit, ws=ws, secondary=True, run_name=run.name)
+        with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+            start_button("Audit", start=start_audit, ws=ws, secondary=True, run_name=run.name)
+            st.caption(
+                "What the scores may rest on besides arcs, from the run, its dataset and what it has scored.",
+                width="stretch",
+            )
         show_example()
     else:
         changes = ["The network or its dataset has changed since this audit."] if kept.outdated else []
@@ -64,12 +71,7 @@ def show_audit(ws: Workspace, run: Run) -> None:
             start_button(
                 "Audit again", start=start_audit, ws=ws, secondary=True, run_name=run.name, spec=settings
             )
-        when(kept.found["audited_at"])
-        _show_shortcuts(kept.found)
-        _show_leakage(ws, run, kept.found["leakage"])
-        _show_label_noise(ws, run, kept.found["label_noise"])
-        _show_shift(ws, run, kept.found)
-        _show_realism(ws, run, kept.found)
+        _show_found(ws, run, kept.found)
     with st.expander("Audit with other settings"):
         spec = spec_form(AuditSpec, key=f"audit-{run.id}", submit="Audit with these", columns=3)
     if spec is not None:
@@ -78,16 +80,33 @@ def show_audit(ws: Workspace, run: Run) -> None:
             st.rerun()
 
 
+def _show_found(ws: Workspace, run: Run, found: dict[str, Any]) -> None:
+    """Show what each check found, first all in a row of lights."""
+    asked = [one for one in found["realism"] if "reason" not in one]
+    realism = asked if found["realism"] else realism_of_dataset(ws, run.dataset_id)
+    show_outcomes(outcomes_of(found, realism))
+    _show_shortcuts(found)
+    _show_leakage(ws, run, found["leakage"])
+    _show_label_noise(ws, run, found["label_noise"])
+    _show_shift(ws, run, found)
+    _show_realism(ws, found, realism)
+
+
 def _show_shortcuts(found: dict[str, Any]) -> None:
     shortcuts = found["shortcuts"]
     if "reason" in shortcuts:
         st.info(f"Shortcuts: {plain(shortcuts['reason'])}")
         return
-    counts = shortcuts["cutouts"]
-    left_out = [*map(column_label, shortcuts["columns_left_out"])]
-    themselves = ", ".join(map(column_label, shortcuts.get("label_columns", ())))
-    told = shortcut_table(found)
-    limits = shortcut_limits(found)
+    figure, beside = st.columns([3, 2], gap="medium")
+    with figure:
+        _draw_shortcuts(found)
+    with beside:
+        heading("What they mean")
+        _say_what_shortcuts_mean(found)
+
+
+def _draw_shortcuts(found: dict[str, Any]) -> None:
+    counts, told, limits = found["shortcuts"]["cutouts"], shortcut_table(found), shortcut_limits(found)
     figures.show_figure(
         shortcut_figure(limits, colours=figures.line_colours(), ink=figures.ink()),
         title=SHORTCUTS,
@@ -97,25 +116,28 @@ def _show_shortcuts(found: dict[str, Any]) -> None:
         key="audit-shortcut-figure",
         height=height_of(limits),
     )
+
+
+def _say_what_shortcuts_mean(found: dict[str, Any]) -> None:
+    """Say what each kind of measures tells, what tells much first, and which columns were left out."""
+    shortcuts, told = found["shortcuts"], shortcut_table(found)
+    strong = {one["title"]: is_strong(one) for one in shortcuts["found"]}
+    words = dict(zip(told["told by"], told[MEANING], strict=True))
+    for title, said in words.items():
+        if strong.get(title):
+            st.caption(f":material/warning: {plain(said)}")
+    if weak := [said for title, said in words.items() if not strong.get(title, True)]:
+        st.caption(plain(" ".join(weak)))
+    themselves = ", ".join(map(column_label, shortcuts.get("label_columns", ())))
     also = f"Left out, as the label itself: {themselves}." if themselves else ""
+    left_out = [*map(column_label, shortcuts["columns_left_out"])]
     if 0 < len(left_out) <= FEW:
         also += f" {LEFT_OUT}: {', '.join(left_out)}."
     if also:
         st.caption(plain(also.strip()))
     if len(left_out) > FEW:
-        with st.expander(f"{LEFT_OUT}: {counted(len(left_out), 'column')}"):
-            st.caption(plain(", ".join(left_out)))
-    lines = {one["title"]: is_strong(one) for one in shortcuts["found"]}
-    for title, words in zip(told["told by"], told[MEANING], strict=True):
-        if lines.get(title):
-            st.markdown(f":material/warning: {plain(words)}")
-    weak = [
-        words
-        for title, words in zip(told["told by"], told[MEANING], strict=True)
-        if not lines.get(title, True)
-    ]
-    if weak:
-        st.caption(plain(" ".join(weak)))
+        with st.popover(f"{counted(len(left_out), 'column')} left out", type="tertiary"):
+            st.caption(plain(f"{LEFT_OUT}: {', '.join(left_out)}."))
 
 
 def _show_leakage(ws: Workspace, run: Run, leaks: Any) -> None:
@@ -228,11 +250,11 @@ def _show_shift(ws: Workspace, run: Run, found: dict[str, Any]) -> None:
         if "reason" in check:
             st.info(f"{plain(check['source'])}: {plain(check['reason'])}")
         else:
-            worst = ", ".join(plain(one["words"]) for one in check["comparisons"][:3])
+            worst = ", ".join(plain(spaced_minus(one["words"])) for one in check["comparisons"][:3])
             st.markdown(f"{LIGHTS[check['light']]} {plain(check['source'])}: {plain(check['words'])}")
             st.caption(f"Differs most in {worst}.")
             odd = {
-                one["cutout"]: f"{one['distance']:.1f}\n{one['quantity']}"
+                one["cutout"]: f"{one['distance']:.1f}\n{spaced_minus(one['quantity'])}"
                 for one in check.get("least_alike", ())
             }
             if odd:
@@ -242,11 +264,9 @@ def _show_shift(ws: Workspace, run: Run, found: dict[str, Any]) -> None:
                 _sheet(ws, run, list(odd), odd, name=f"least-alike-{check['source']}", limit=SHOWN)
 
 
-def _show_realism(ws: Workspace, run: Run, found: dict[str, Any]) -> None:
+def _show_realism(ws: Workspace, found: dict[str, Any], outcomes: Sequence[dict[str, Any]]) -> None:
     heading("Realism: simulated or painted beside real cutouts")
-    outcomes = [one for one in found["realism"] if "reason" not in one]
     if not found["realism"]:
-        outcomes = realism_of_dataset(ws, run.dataset_id)
         st.caption(
             "As compared under Data, Realism."
             if outcomes

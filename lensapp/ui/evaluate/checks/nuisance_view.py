@@ -41,18 +41,20 @@ def show_nuisances(ws: Workspace, evaluation: Evaluation, *, threshold: float) -
         return
     stored = service.stored_nuisance(ws, evaluation.run, part=evaluation.part)
     if stored is None:
-        st.caption(
-            "How far scores change when cutouts are turned, mirrored, shifted, blurred, noisier, without a "
-            "band or calibrated wrongly, and what averaging over orientations gains."
-        )
-        start_button(
-            "Change the cutouts",
-            start=service.start_nuisance,
-            ws=ws,
-            run_name=evaluation.run,
-            part=evaluation.part,
-            secondary=True,
-        )
+        with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+            start_button(
+                "Change the cutouts",
+                start=service.start_nuisance,
+                ws=ws,
+                run_name=evaluation.run,
+                part=evaluation.part,
+                secondary=True,
+            )
+            st.caption(
+                "How far scores change when cutouts are turned, mirrored, shifted, blurred, noisier, without "
+                "a band or calibrated wrongly, and what averaging over orientations gains.",
+                width="stretch",
+            )
         figures.show_example(
             nuisance_figure(EXAMPLE, lines=figures.line_colours(), classes=figures.class_colours()),
             title="What changed cutouts show",

@@ -299,7 +299,7 @@ def _show_table(rows: list[Compared], cutouts: str) -> None:
         "epochs": number_text,
         "images/s": number_text,
         "training time": in_one_unit(table.get("training time", ())),
-        "AUROC": "{:.4f}",
+        "AUROC": "{:.3f}",
     }
     style = table.style.format({name: form for name, form in counts.items() if name in table}, na_rep="–")
     style = style.format(name_cell, subset=table.columns.intersection(["network", "run"]))
@@ -322,8 +322,9 @@ def _show_table(rows: list[Compared], cutouts: str) -> None:
         **kept("ticked", ticked(names), NO_ROWS, key=f"compare-table-{digest(names)}"),
     )
     st.session_state[TICKED] = [rows[row].run for row in event.selection.rows if row < len(rows)]
-    said = filter(None, ("Tick rows to make a committee of them", cutouts, accuracy_words(rows)))
-    show_caption_and_copy(table, caption="; ".join(said), file_name="comparison")
+    told = filter(None, ("Tick rows to make a committee of them", cutouts, accuracy_words(rows)))
+    said = " ".join(f"{one[:1].upper()}{one[1:]}." for one in told)
+    show_caption_and_copy(table, caption=said, file_name="comparison")
 
 
 def _folded(rows: list[Compared]) -> set[str]:
@@ -341,14 +342,14 @@ def _table_columns() -> dict[str, Any]:
         "accuracy", "95 % from", "to", "AUROC", "average precision", "TPR0", "TPR10",
         "scatter under rotation",
     )  # fmt: skip
-    return number_columns({name: TERMS.get(name) for name in shares}, digits=4) | {
+    return number_columns({name: TERMS.get(name) for name in shares}, digits=3) | {
         **number_columns({"AUROC": TERMS.get("AUROC")}, digits=None),
         "network": st.column_config.TextColumn(pinned=True),
         "parameters": st.column_config.NumberColumn(
             help="Weights; nodes of a tree; numbers in the support vectors of an SVM."
         ),
         "average precision": st.column_config.NumberColumn(
-            "AP", help=f"Average precision. {TERMS['average precision']}", format="%.4f"
+            "AP", help=f"Average precision. {TERMS['average precision']}", format="%.3f"
         ),
         "scatter under rotation": st.column_config.NumberColumn(
             "rotation",
@@ -430,7 +431,7 @@ def _merit_label(merit: str) -> str:
 
 def _costs(rows: list[Compared], cutouts: str, *, merit: str) -> None:
     cost: str = st.segmented_control(
-        "Against",
+        "Cost",
         list(compare_figures.COSTS),
         required=True,
         format_func=compare_figures.COSTS.__getitem__,

@@ -11,9 +11,10 @@ from numpy.typing import NDArray
 from lensapp.core.evaluate.compare.overlap import Overlap, usual_top
 from lensapp.core.numerals import score_text
 from lensapp.services.evaluate.compare.side_by_side import LENS, NONLENS, SideBySide
+from lensapp.services.evaluate.run_colours import colours_of_runs
 from lensapp.storage.records import Cutout
 from lensapp.storage.workspace import Workspace
-from lensapp.ui.evaluate.compare.side_figures import overlap_columns, overlap_figure
+from lensapp.ui.evaluate.compare.side_figures import overlap_columns, overlap_figure, two_figure
 from lensapp.ui.evaluate.cutout_sheet import show_cutouts
 from lensapp.ui.evaluate.tables import show_table
 from lensapp.ui.shared import figures
@@ -23,8 +24,10 @@ from lensapp.ui.shared.scores import score_by
 from lensapp.ui.shared.widgets import counted, number, number_within
 
 SHOWN = 24
+FEW_SETS = 3  # more are a list
 TOP, EQUAL = "top", "threshold"
-WAYS = {TOP: "Highest non-lenses", EQUAL: "One threshold"}
+WAYS = {TOP: "equal false positives", EQUAL: "equal score"}
+BAR_PIXELS = 100
 Sets = dict[str, tuple[NDArray[np.bool_], list[int]]]
 FALSE, MISSED, FOUND = "non-lenses accepted", "lenses missed", "lenses found"
 
@@ -34,19 +37,19 @@ def show_overlap(ws: Workspace, compared: SideBySide) -> None:
     left, middle, right = st.columns([4, 2, 5], vertical_alignment="top")
     with left:
         way = st.segmented_control(
-            "Accepted by a run are",
+            "Thresholds of the runs",
             list(WAYS),
             required=True,
             **kept("accepted", one_of(list(WAYS)), TOP, key="compare-way"),
             format_func=WAYS.__getitem__,
-            help="As many non-lenses of each run compares the order of cutouts alone, whatever scale the "
-            "scores have; lenses are accepted at the same thresholds.",
+            help="Equal false positives: each run accepts as many non-lenses, its highest, whatever scale "
+            "its scores have; lenses are accepted at the same thresholds.",
         )
     with middle:
         thresholds = _choose_thresholds(compared, way)
     with right:
         what = st.segmented_control(
-            "Compare the",
+            "Cutouts",
             (FALSE, MISSED, FOUND),
             required=True,
             **kept("overlap", one_of((FALSE, MISSED, FOUND)), FALSE, key="compare-what"),
@@ -58,12 +61,7 @@ def show_overlap(ws: Workspace, compared: SideBySide) -> None:
     sets = _sets_of_runs(compared.runs, overlap, what.split()[1])
     if len(compared.runs) == 2:
         st.markdown(two_in_words(overlap, [f"**{plain(run)}**" for run in compared.runs], what=what))
-        if way == TOP:
-            reached = [score_text(threshold) for threshold in thresholds.tolist()]
-            st.caption(
-                f"Accepted from score {reached[0]} by {plain(compared.runs[0])} and from {reached[1]} by "
-                f"{plain(compared.runs[1])}; {compared.part} part: {number(len(rows))} {what.split()[0]}."
-            )
+        _show_two(ws, compared, overlap, thresholds, what)
         chosen = _choose_set(sets, what)
     else:
         chosen = _show_many(compared, overlap, thresholds, what, sets)
@@ -82,6 +80,27 @@ def two_in_words(overlap: Overlap, names: Sequence[str], *, what: str) -> str:
         f"Of {counted(either, noun.removesuffix('es'))} {verb} by either run **{number(both)}** "
         f"({100 * both / either:.0f}\u00a0%) {'is' if both == 1 else 'are'} {verb} by both, "
         f"**{number(first)}** only by {names[0]} and **{number(second)}** only by {names[1]}."
+    )
+
+
+def _show_two(
+    ws: Workspace, compared: SideBySide, overlap: Overlap, thresholds: NDArray[np.float64], what: str
+) -> None:
+    """Show as a bar what both of two runs have, and what one of them alone, beside what chance would give."""
+    if overlap.by_none.all():
+        return
+    (one, other), noun = compared.runs, what.split(maxsplit=1)[0]
+    lowest = [score_text(threshold) for threshold in thresholds.tolist()]
+    colours = colours_of_runs(ws, compared.runs, figures.line_colours())
+    figures.show_figure(
+        two_figure(overlap, compared.runs, colours=colours, ink=figures.ink()),
+        title=f"{what.capitalize()} by one run or both",
+        caption=f"{compared.part} part: {number(overlap.accepted.shape[1])} {noun}, at score ≥ {lowest[0]} "
+        f"of {one} and ≥ {lowest[1]} of {other}; independent choices would share "
+        f"{float(overlap.by_chance[0, 1]):.2g}",
+        csv=lambda: figures.csv_text(overlap_columns(overlap, compared.runs)),
+        key="compare-overlap-two",
+        height=BAR_PIXELS + figures.legend_height([one, other, "both"], width=800),
     )
 
 
@@ -109,7 +128,7 @@ def _choose_thresholds(compared: SideBySide, way: str) -> NDArray[np.float64]:
     if way == TOP:
         usual, key = usual_top(compared.n_negative), f"compare-top-{compared.n_negative}"
         top = number_within(
-            "How many",
+            "False positives each",
             1,
             compared.n_negative,
             step=1,
@@ -118,7 +137,7 @@ def _choose_thresholds(compared: SideBySide, way: str) -> NDArray[np.float64]:
         )
         return compared.thresholds(top=top)
     threshold = number_within(
-        "Least score",
+        "Score ≥",
         0.0,
         1.0,
         step=0.05,
@@ -152,7 +171,7 @@ def _show_counts(compared: SideBySide, overlap: Overlap, thresholds: NDArray[np.
 def _sets_of_runs(names: Sequence[str], overlap: Overlap, verb: str) -> Sets:
     """Return by its name each set of cutouts that some runs share, and which runs these are."""
     every = range(len(names))
-    sets = {f"{verb} by all": (overlap.by_all, list(every))}
+    sets = {f"{verb} by {'both' if len(names) == 2 else 'all'}": (overlap.by_all, list(every))}
     for run, name in enumerate(names):
         sets[f"{verb} only by {name}"] = overlap.by_only(run), [run]
     if len(names) > 2:
@@ -169,13 +188,15 @@ def _choose_set(sets: Sets, what: str) -> str:
     """Ask which cutouts are shown below, at first of a set that has some."""
     counts = {name: int(members.sum()) for name, (members, _) in sets.items()}
     first = next((name for name in sets if counts[name]), next(iter(sets)))
-    chosen: str = st.selectbox(
-        f"{what.split(maxsplit=1)[0].capitalize()} shown below",
-        list(sets),
-        format_func=lambda name: f"{name} ({number(counts[name])})",
-        **kept("set", one_of(list(sets)), first, key=f"compare-set-{what}"),
-    )
-    return chosen
+    label = f"{what.split(maxsplit=1)[0].capitalize()} shown below"
+    place = kept("set", one_of(list(sets)), first, key=f"compare-set-{what}")
+
+    def named(name: str) -> str:
+        return f"{name} ({number(counts[name])})"
+
+    if len(sets) > FEW_SETS:
+        return str(st.selectbox(label, list(sets), format_func=named, **place))
+    return str(st.segmented_control(label, list(sets), required=True, format_func=named, **place))
 
 
 def _show_set(

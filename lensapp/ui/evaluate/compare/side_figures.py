@@ -20,11 +20,17 @@ from lensapp.ui.shared.markup import shortened
 from lensapp.ui.shared.scores import LEAST_APART, score_axis
 
 TWO, FITTING = 2, 12
+PLOT_SHARE = 0.82  # of the width, where p-values stand beside
 SYMBOLS = {"lens": "circle", "nonlens": "x-thin-open"}
 
 
-def interval_figure(table: pd.DataFrame, name: str, *, colours: Sequence[str]) -> go.Figure:
-    """Draw one figure of each run with its 95 % limits, the highest on top, in the run's colour."""
+def interval_figure(
+    table: pd.DataFrame, name: str, *, colours: Sequence[str], p_values: Mapping[str, str] | None = None
+) -> go.Figure:
+    """Draw one figure of each run with its 95 % limits, the highest on top, in the run's colour.
+
+    `p_values` are those of no difference from another run, which stand at the right, by run.
+    """
     figure = go.Figure()
     for index, row in enumerate(table.to_dict("records")):
         figure.add_scatter(
@@ -49,6 +55,12 @@ def interval_figure(table: pd.DataFrame, name: str, *, colours: Sequence[str]) -
     order = table.sort_values(name)["run"].tolist()
     figure.update_layout(showlegend=False)
     figure.update_xaxes(title=name)
+    for place, run in enumerate(order if p_values else ()):
+        figure.add_annotation(
+            x=1, y=place, xref="paper", xanchor="right", showarrow=False, text=(p_values or {}).get(run, "")
+        )
+    if p_values:
+        figure.update_xaxes(domain=[0, PLOT_SHARE])
     figure.update_yaxes(
         categoryorder="array",
         categoryarray=order,
@@ -57,6 +69,27 @@ def interval_figure(table: pd.DataFrame, name: str, *, colours: Sequence[str]) -
         tickvals=order,
         ticktext=[*map(figures.wrapped, order)],
     )
+    return figure
+
+
+def two_figure(overlap: Overlap, names: Sequence[str], *, colours: Sequence[str], ink: str) -> go.Figure:
+    """Draw how many cutouts only the first of two runs has, both, and only the second, as one bar."""
+    figure = go.Figure()
+    parts = (
+        (f"only {names[0]}", int(overlap.by_only(0).sum()), colours[0]),
+        ("both", int(overlap.by_all.sum()), ink),
+        (f"only {names[1]}", int(overlap.by_only(1).sum()), colours[1]),
+    )
+    for name, count, colour in parts:
+        figure.add_bar(
+            x=[count], y=[""], orientation="h", name=figures.in_legend(name),
+            marker={"color": figures.faded(colour, 0.45), "line": {"color": colour, "width": 1.5}},
+            text=[str(count) if count else ""], textposition="inside", insidetextanchor="middle",
+            textangle=0, textfont={"size": 16, "color": ink}, hovertemplate="%{x:,}",
+        )  # fmt: skip
+    figure.update_layout(barmode="stack", bargap=0.1, legend={"traceorder": "normal"})
+    figure.update_xaxes(visible=False, range=[0, max(sum(count for _, count, _ in parts), 1)])
+    figure.update_yaxes(visible=False)
     return figure
 
 

@@ -1,8 +1,7 @@
 """The views of the Compare page of what runs scored on the same cutouts: curves, figures, overlap, scores."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from functools import partial
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -15,7 +14,7 @@ from lensapp.services.evaluate.compare.lineage import beginnings_in_words
 from lensapp.services.evaluate.compare.side_by_side import SideBySide, side_by_side
 from lensapp.services.evaluate.compare.tables import HIGH, LOW, figures_frame, p_name, resolved_names
 from lensapp.services.evaluate.compare.verdict import Verdict, at_few_false_positives, in_words, verdict
-from lensapp.services.evaluate.figure_tables import p_text
+from lensapp.services.evaluate.figure_tables import p_equals, p_text
 from lensapp.services.evaluate.run_colours import colours_of_runs
 from lensapp.services.train.comparisons import Compared
 from lensapp.storage.workspace import Workspace
@@ -30,7 +29,7 @@ from lensapp.ui.shared import figures
 from lensapp.ui.shared.address import kept, one_of, switch
 from lensapp.ui.shared.markup import plain, shortened
 from lensapp.ui.shared.state import select, selected
-from lensapp.ui.shared.widgets import counted, error_box, heading, name_cell, number
+from lensapp.ui.shared.widgets import counted, error_box, heading, number
 
 VERDICT_HELP = (
     "By the AUROC, the chance that a random lens scores higher than a random non-lens. p: how likely such a "
@@ -41,9 +40,9 @@ VERDICT_HELP = (
 )
 LINEAR, BANDS, MERIT, REFERENCE = "compare-linear", "compare-bands", "compare-interval", "compare-reference"
 PART, PARTS = "compare-part", ("test", "validation")
-MOST_BANDS = 4  # more hide each other until asked for
-RUN_LETTERS = 15
-WIDTHS = {"run": 128, "figure": 142, "p": 58}  # pixels: four figures with their p in a window of 1280
+MOST_BANDS = 2  # more hide each other until asked for
+RUN_LETTERS = 13
+WIDTHS = {"run": 125, "figure": 148, "p": 62}  # pixels: five figures and a p in a window of 1280
 COSTS = {"rotation_std": "scatter under rotation", "parameters": "parameters", "seconds": "training time (s)"}
 
 
@@ -93,8 +92,8 @@ def _show_side_by_side(ws: Workspace, compared: SideBySide, rows: Sequence[Compa
     with left:
         _show_roc(compared, height=height, colours=colours)
     with right:
-        merit = _show_intervals(compared, height=height, colours=colours)
-    _show_table(compared, rows, best=told.runs[0], merit=merit)
+        merit, reference = _show_intervals(compared, best=told.runs[0], height=height, colours=colours)
+    _show_table(compared, rows, merit=merit, reference=reference)
     if compared.part == "test":
         show_second_tests(ws, compared.runs)
 
@@ -193,40 +192,49 @@ def _show_roc(compared: SideBySide, *, height: int, colours: Sequence[str]) -> N
         st.toggle("95 % bands", **bands, help="A click on a name in the legend hides its curve.")
 
 
-def _show_intervals(compared: SideBySide, *, height: int, colours: Sequence[str]) -> dict[str, Any]:
-    """Show one figure of every run; return how its choice, which stands below, is kept."""
+def _show_intervals(
+    compared: SideBySide, *, best: str, height: int, colours: Sequence[str]
+) -> tuple[str, str]:
+    """Show one figure of every run with p; return which figure, and which run p is of no difference from."""
     names = list(resolved_names(compared.evaluations[0]).values())
     chosen = kept("merit", one_of(names), names[0], key=MERIT)
-    merit = st.session_state[MERIT]
-    frame = figures_frame(compared, reference=None)
+    against = kept("against", one_of(compared.runs), best, key=f"{REFERENCE}-{best}")
+    merit, reference = (str(st.session_state[str(one["key"])]) for one in (chosen, against))
+    frame = figures_frame(compared, reference=compared.runs.index(reference))
+    p_values = dict(zip(frame["run"], frame[p_name(merit)], strict=True))
     figures.show_figure(
-        side_figures.interval_figure(frame, merit, colours=colours),
+        side_figures.interval_figure(
+            frame,
+            merit,
+            colours=colours,
+            p_values={run: "" if pd.isna(one) else p_equals(float(one)) for run, one in p_values.items()},
+        ),
         title=f"{merit} with its 95 % limits",
-        caption=f"{_caption(compared)}; limits {compared.evaluations[0].limits_by}; where they overlap the "
-        "runs can still differ: see p below",
-        csv=lambda: str(frame[["run", merit, merit + LOW, merit + HIGH]].to_csv(index=False)),
+        caption=f"{_caption(compared)}; limits {compared.evaluations[0].limits_by}; p: of no difference "
+        f"from {reference}",
+        csv=lambda: str(frame[["run", merit, merit + LOW, merit + HIGH, p_name(merit)]].to_csv(index=False)),
         key="compare-intervals",
         height=height,
     )
-    return chosen
-
-
-def _show_table(compared: SideBySide, rows: Sequence[Compared], *, best: str, merit: dict[str, Any]) -> None:
-    names = list(resolved_names(compared.evaluations[0]).values())
-    left, middle, right = st.columns([2, 1, 1], vertical_alignment="bottom")
-    with left:
-        heading("Figures with 95 % limits")
-    middle.selectbox("Figure of merit drawn", names, **merit)
-    reference = right.selectbox(
+    left, right = st.columns(2)
+    left.selectbox("Figure of merit", names, **chosen)
+    right.selectbox(
         "p-values against",
         compared.runs,
-        **kept("against", one_of(compared.runs), best, key=f"{REFERENCE}-{best}"),
+        **against,
         help="How likely such a difference from this run is without any, on the same cutouts (DeLong for the "
         "AUROC, paired resampling for the others).",
     )
+    return merit, reference
+
+
+def _show_table(compared: SideBySide, rows: Sequence[Compared], *, merit: str, reference: str) -> None:
+    """Show all figures of the runs with their limits, and the p-values of one; the copy has those of all."""
+    heading("Figures with 95 % limits")
+    names = list(resolved_names(compared.evaluations[0]).values())
     frame = figures_frame(compared, reference=compared.runs.index(reference))
     frame = frame.sort_values(names[0], ascending=False, ignore_index=True)
-    by_run = {row.run: row for row in rows}
+    by_run, after = {row.run: row for row in rows}, names.index(merit) + 1
     for cost, name in COSTS.items():
         frame[name] = [getattr(by_run[run], cost) for run in frame["run"]]
     st.dataframe(
@@ -235,50 +243,27 @@ def _show_table(compared: SideBySide, rows: Sequence[Compared], *, best: str, me
         placeholder="–",
         key="compare-figures",
         height="content" if len(frame) <= 14 else 520,
+        column_order=["run", *names[:after], p_name(merit), *names[after:]],
         column_config={
             "run": st.column_config.TextColumn(pinned=True, width=WIDTHS["run"]),
             **{
-                name: st.column_config.NumberColumn(help=TERMS.get(name), width=WIDTHS["figure"])
-                for name in names
-            },
-            **{
-                p_name(name): st.column_config.NumberColumn(
-                    "p", help=f"Of no difference from {plain(reference)} in {name}.", width=WIDTHS["p"]
+                name: st.column_config.NumberColumn(
+                    name.removeprefix("completeness "), help=TERMS.get(name, name), width=WIDTHS["figure"]
                 )
                 for name in names
             },
+            p_name(merit): st.column_config.NumberColumn(
+                "p", help=f"Of no difference from {plain(reference)} in {merit}.", width=WIDTHS["p"]
+            ),
         },
     )
     show_caption_and_copy(
         frame,
-        caption=f"{_caption(compared)}. A click on a heading sorts. p: of no difference from "
-        f"{reference}; with {counted(len(frame) - 1, 'comparison')}, one in twenty falls below 0.05 by "
-        "chance.",
+        caption=f"{_caption(compared)}. p: of no difference from {reference}; with "
+        f"{counted(len(frame) - 1, 'comparison')}, one in twenty falls below 0.05 by chance. Copy has p of "
+        "every figure, and what the runs cost.",
         file_name="side-by-side",
     )
-    _show_costs(frame)
-
-
-def _show_costs(frame: pd.DataFrame) -> None:
-    """Show what each run costs, which the table of figures has no room for."""
-    costs = frame[["run", *COSTS.values()]].dropna(axis="columns", how="all")
-    formats: dict[str, str | Callable[[float], str]] = {
-        "scatter under rotation": "{:.4f}", "parameters": number_text, "training time (s)": number_text,
-    }  # fmt: skip
-    if len(costs.columns) > 1:
-        st.dataframe(
-            costs.style.format({name: formats[name] for name in costs.columns[1:]}, na_rep="–").format(
-                name_cell, subset=["run"]
-            ),
-            hide_index=True,
-            placeholder="–",
-            key="compare-beside-costs",
-            height="content" if len(frame) <= 14 else 520,
-            column_config={
-                "run": st.column_config.TextColumn(pinned=True),
-                **{name: st.column_config.NumberColumn(help=TERMS[name]) for name in TERMS if name in costs},
-            },
-        )
 
 
 def styled(frame: pd.DataFrame, names: Sequence[str]) -> Styler:
