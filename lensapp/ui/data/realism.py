@@ -41,6 +41,7 @@ from lensapp.ui.shared.widgets import counted, empty_state, errors_shown, number
 
 ACROSS, FIGURE_HEIGHT = 3, 270
 PICTURES = 6
+LOST = "Of the AUROC of all measures, where this one is left out."
 MAIN_FIELDS = ("label", "run", "sample")
 FEW, MOST_OFFERED = 100, 3  # cutouts below which chance moves an area by 0.04 and more; sources
 
@@ -307,18 +308,12 @@ def show_result(result: dict[str, Any], kinds: Mapping[str, str]) -> None:
         }
         for one in result["photometry"]["giveaways"]
     ]
-    meanings = (
-        *["Median of its cutouts."] * 2,
-        "Of this measure by itself.",
-        "Of the AUROC of all measures.",
-    )
+    decimals = st.column_config.NumberColumn(format="%.3f")
     st.dataframe(
         pd.DataFrame(giveaways),
         hide_index=True,
-        column_config={
-            name: st.column_config.NumberColumn(format="%.3f", help=meaning)
-            for name, meaning in zip(list(giveaways[0])[2:] if giveaways else (), meanings, strict=False)
-        },
+        column_config=dict.fromkeys(list(giveaways[0])[2:] if giveaways else [], decimals)
+        | {"lost without": st.column_config.NumberColumn(format="%.3f", help=LOST)},
     )
 
 
@@ -352,9 +347,7 @@ def measures_figure(
         where = {"row": 1 + place // across, "col": 1 + place % across}
         in_magnitudes = "magnitude" in one["column"] or one["theme"].startswith("colour")
         figure.update_xaxes(title=one["column"] + (" (mag)" if in_magnitudes else ""), **where)
-        figure.update_yaxes(rangemode="tozero", nticks=5, **where)
-        if not place % across:
-            figure.update_yaxes(title="share of the cutouts", **where)
+        figure.update_yaxes(rangemode="tozero", title="share", nticks=5, **where)
     return figure
 
 

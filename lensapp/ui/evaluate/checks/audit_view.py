@@ -111,7 +111,7 @@ def _draw_shortcuts(found: dict[str, Any]) -> None:
         shortcut_figure(limits, colours=figures.line_colours(), ink=figures.ink()),
         title=SHORTCUTS,
         caption=f"n = {number(counts['lens'] + counts['nonlens'])}, {number(counts['lens'])} of them lenses; "
-        "logistic regressions, cross-validated by object; the network on the test part; bars: 95 %",
+        "logistic regressions, cross-validated by object; the network on the test part; bars: 95\u00a0%",
         csv=lambda: str(told.to_csv(index=False)),
         key="audit-shortcut-figure",
         height=height_of(limits),

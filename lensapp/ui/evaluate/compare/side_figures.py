@@ -88,7 +88,9 @@ def two_figure(overlap: Overlap, names: Sequence[str], *, colours: Sequence[str]
             textangle=0, textfont={"size": 16, "color": ink}, hovertemplate="%{x:,}",
         )  # fmt: skip
     figure.update_layout(barmode="stack", bargap=0.1, legend={"traceorder": "normal"})
-    figure.update_xaxes(visible=False, range=[0, max(sum(count for _, count, _ in parts), 1)])
+    figure.update_xaxes(
+        title="cutouts", visible=False, range=[0, max(sum(count for _, count, _ in parts), 1)]
+    )
     figure.update_yaxes(visible=False)
     return figure
 
