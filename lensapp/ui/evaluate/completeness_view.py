@@ -104,6 +104,7 @@ def _offer_measurement(ws: Workspace, run: Run, source: str) -> None:
             "Measure completeness",
             start=service.start_completeness,
             ws=ws,
+            secondary=True,
             run_name=run.name,
             source_name=source,
             spec=InjectionSpec(),
