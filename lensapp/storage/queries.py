@@ -1,6 +1,5 @@
 """Shared by the repositories: rows to records, and columns for many rows at once."""
 
-import re
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -13,6 +12,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import IntegrityError
 
 from lensapp.core.errors import InvalidInput, NotFound
+from lensapp.core.item_names import RULE, is_possible_name
 from lensapp.storage.care.trail import note
 from lensapp.storage.database import Database
 from lensapp.storage.tables import trash
@@ -21,7 +21,6 @@ Record = TypeVar("Record")
 Columns = dict[str, NDArray[Any]]
 
 ROWS_AT_ONCE = 10_000
-NAME_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$"
 
 
 def to_record(kind: type[Record], row: Row[Any]) -> Record:
@@ -108,11 +107,8 @@ def check_free(database: Database, table: Table, name: str, *, what: str) -> Non
 
 
 def _refuse_impossible(name: str) -> None:
-    if not re.match(NAME_PATTERN, name):
-        raise InvalidInput(
-            f"{name!r} is not a possible name. Use letters, digits, '.', '_' and '-', 100 at most, and begin "
-            "with a letter or digit."
-        )
+    if not is_possible_name(name):
+        raise InvalidInput(f"{name!r} is not a possible name. Use {RULE}.")
 
 
 def _refuse_taken(connection: Connection, table: Table, name: str, *, what: str) -> None:

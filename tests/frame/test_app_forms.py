@@ -11,6 +11,7 @@ from streamlit.testing.v1 import AppTest
 from lensapp.core.config import Spec
 from lensapp.core.train.training_spec import TrainingSpec
 from lensapp.ui.shared.forms import make_field
+from support.pages_workspace import full_workspace, open_page
 
 UI = Path(__file__).parents[2] / "lensapp" / "ui"
 
@@ -209,3 +210,20 @@ def test_every_button_has_a_key():
         and not {"key", None} & {keyword.arg for keyword in call.keywords}
     ]
     assert not without
+
+
+@pytest.mark.parametrize(
+    ("page", "key"),
+    [("split", "split-name"), ("train", "new-run-FAST-name"), ("experiments", "new-kfold-FAST-name")],
+)
+def test_a_name_that_nothing_can_have_is_marked_below_its_field_as_it_is_typed(page, key, folder):
+    full_workspace(folder)
+    app = open_page(page)
+
+    def marked():
+        return [one.value for one in app.caption if "begin with a letter or digit" in one.value]
+
+    for name, count in (("", 0), ("bad/name", 1), ("good-name.2", 0), ("../é", 1)):
+        app.text_input(key=key).set_value(name).run()
+        assert not app.exception
+        assert len(marked()) == count, name

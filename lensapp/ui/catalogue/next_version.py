@@ -17,6 +17,7 @@ from lensapp.storage.records import Dataset, Source
 from lensapp.storage.workspace import Workspace
 from lensapp.ui.catalogue.table import class_name
 from lensapp.ui.shared.address import kept, one_of, put, text
+from lensapp.ui.shared.forms import say_if_impossible
 from lensapp.ui.shared.markup import plain, plain_all
 from lensapp.ui.shared.page_head import ButtonType
 from lensapp.ui.shared.state import go, select
@@ -61,6 +62,7 @@ def choose_to_freeze(
             placeholder=next_name(ws, stem_of(parent.name)),
             **kept("name", text(), "", key=f"{key}-name-{parent.name}"),
         )
+        say_if_impossible(typed)
     with right:
         pressed = st.button(
             "Freeze new version",

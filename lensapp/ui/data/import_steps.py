@@ -25,7 +25,7 @@ from lensapp.ui.data.import_columns import choose_columns, readable_labels
 from lensapp.ui.data.import_sentence import TILE_FIELDS, is_typed, show_sentence
 from lensapp.ui.data.quality_view import rejection_summary, rejection_table
 from lensapp.ui.shared.address import digest, put
-from lensapp.ui.shared.forms import spec_fields, validated
+from lensapp.ui.shared.forms import say_if_impossible, spec_fields, validated
 from lensapp.ui.shared.job_controls import job_progress, live_jobs
 from lensapp.ui.shared.markup import plain
 from lensapp.ui.shared.page_words import fields_named, in_page_words
@@ -454,6 +454,7 @@ def _confirm(dry_run: DryRun, *, is_settled: bool) -> None:
             name = st.text_input(
                 "Name of the source", suggestion, key=f"import-name-{digest([str(dry_run.spec.path)])}"
             )
+            say_if_impossible(name)
         sure = st.button(
             label,
             key="import-sure",

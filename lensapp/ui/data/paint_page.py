@@ -28,7 +28,7 @@ from lensapp.storage.records import Source
 from lensapp.ui.data.corner_figure import corner_figure
 from lensapp.ui.shared import figures
 from lensapp.ui.shared.address import kept, one_of, several_of, switch, text
-from lensapp.ui.shared.forms import spec_fields, validated
+from lensapp.ui.shared.forms import say_if_impossible, spec_fields, validated
 from lensapp.ui.shared.job_controls import live_jobs
 from lensapp.ui.shared.markup import plain
 from lensapp.ui.shared.page_head import page_head
@@ -118,6 +118,7 @@ def _settings(sources: list[Source]) -> tuple[PaintSpec | None, bool]:
         placeholder=suggestion,
         help="Of the new source; empty takes the name shown.",
     )
+    say_if_impossible(name)
     refused, buttons = st.container(), st.container(horizontal=True)  # above the tabs, so in sight
     entered = {"hosts": tuple(hosts), **_tabs(ready)}
     with buttons:

@@ -23,6 +23,7 @@ from lensapp.core.config import (
     words_of,
 )
 from lensapp.core.errors import InvalidInput
+from lensapp.core.item_names import RULE, is_possible_name
 from lensapp.ui.shared.address import Kind, kept, one_of, several_of, switch, text, typed, words
 from lensapp.ui.shared.markup import plain
 from lensapp.ui.shared.widgets import error_box, fold
@@ -115,6 +116,12 @@ def spec_form(
         return None
     hidden = {name: value for name, value in (values or {}).items() if name in spec.model_fields}
     return validated(spec, {**hidden, **entered})
+
+
+def say_if_impossible(name: str) -> None:
+    """Say below a field for a name, before it is sent, that nothing can have the one entered."""
+    if name.strip() and not is_possible_name(name.strip()):
+        st.caption(f":red[:material/error: Use {plain(RULE)}.]")
 
 
 def validated(spec: type[AnySpec], values: Values) -> AnySpec | None:

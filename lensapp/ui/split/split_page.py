@@ -17,7 +17,7 @@ from lensapp.services.train.starter import install_starter
 from lensapp.storage.records import Source
 from lensapp.ui.shared.address import address, kept, open_address, several_of, span, text
 from lensapp.ui.shared.filters import WHERE, ask_filter
-from lensapp.ui.shared.forms import spec_fields, validated
+from lensapp.ui.shared.forms import say_if_impossible, spec_fields, validated
 from lensapp.ui.shared.markup import plain
 from lensapp.ui.shared.page_head import current_round, lead_to_cutouts, page_head
 from lensapp.ui.shared.state import get_workspace, go, say_what_stands_in, select, selected
@@ -316,6 +316,7 @@ def _ask_to_freeze(preview: SplitPreview, *, usual: str, trains: bool) -> str | 
         help="Empty takes the name shown. The table of versions below says what it is made of.",
         **kept("name", text(), "", key="split-name"),
     )
+    say_if_impossible(name)
     frozen = st.button(
         "Freeze this dataset version",
         key="split-freeze",

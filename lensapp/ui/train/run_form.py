@@ -26,7 +26,7 @@ from lensapp.services.train.task_checks import task_words
 from lensapp.storage.records import Dataset, Run
 from lensapp.storage.workspace import Workspace
 from lensapp.ui.shared.address import kept, names_said_of, one_of, text, typed
-from lensapp.ui.shared.forms import spec_fields, validated, within
+from lensapp.ui.shared.forms import say_if_impossible, spec_fields, validated, within
 from lensapp.ui.shared.markup import plain
 from lensapp.ui.shared.page_head import ButtonType
 from lensapp.ui.shared.state import choose, select
@@ -209,12 +209,8 @@ def recipe_form(
             spec_fields, TrainingSpec, key=key, values=recipe.spec, keep="", elsewhere=apart
         )
         naming, lasting = st.columns(2)
-        name = naming.text_input(
-            "Name",
-            placeholder=suggest(network.name),
-            help=NAME_HELP,
-            **kept("name", text(), "", key=f"{key}-name"),
-        )
+        with naming:
+            name = _ask_name(suggest(network.name), key=f"{key}-name")
         with lasting:
             values |= usual_fields(only=("epochs",), columns=1)
         values |= usual_fields(only=("batch_size", "learning_rate"), columns=2)
@@ -222,6 +218,12 @@ def recipe_form(
         initial_run = _choose_start(ws, trained, dataset, recipe, network, key=key)
     values |= {"network": network.name, "initial_run": initial_run}
     return Filled(dataset, values, name.strip(), key, below_recipe)
+
+
+def _ask_name(suggestion: str, *, key: str) -> str:
+    name = st.text_input("Name", placeholder=suggestion, help=NAME_HELP, **kept("name", text(), "", key=key))
+    say_if_impossible(name)
+    return name
 
 
 def _learned_from(dataset: Dataset, *, purpose: str) -> str:

@@ -38,7 +38,7 @@ from lensapp.ui.shared.address import (
     switch,
     text,
 )
-from lensapp.ui.shared.forms import validated
+from lensapp.ui.shared.forms import say_if_impossible, validated
 from lensapp.ui.shared.job_controls import spread_field
 from lensapp.ui.shared.markup import plain, plain_all, shortened
 from lensapp.ui.shared.page_head import ButtonType, lead_to_cutouts
@@ -201,6 +201,7 @@ def show_comparison_form(ws: Workspace, evaluated: list[str], *, start: ButtonTy
             suggestion = studies.suggest_study_name(ws, comparisons.KIND)
             in_address = kept("name", text(), "", key=f"compare-name-{suggestion}")
             name = st.text_input("Name", placeholder=suggestion, **in_address)
+            say_if_impossible(name)
         paces = paces_of(ws, [status.run for status in runs.list_statuses(ws)])
         refused = st.container()  # in sight, as the button is
         with st.container(horizontal=True, vertical_alignment="center", gap="medium"):
