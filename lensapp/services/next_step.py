@@ -23,16 +23,16 @@ from lensapp.services.selected_chain import (
     Chain,
     Kind,
     chain_of,
-    disputes_of,
     done_of_source,
     reads,
     trained_on,
+    with_looks,
 )
 from lensapp.services.split.datasets import freeze_split
 from lensapp.services.split.previews import complements_of
 from lensapp.services.train import runs as trainings
 from lensapp.services.train.starter import install_starter, is_starter, starter_bands
-from lensapp.storage import datasets, reviews, runs, sources
+from lensapp.storage import datasets, runs, sources
 from lensapp.storage.columns.source_columns import cutout_columns
 from lensapp.storage.records import Dataset, Job, Review, Run, Source
 from lensapp.storage.scores import stored_scores
@@ -199,7 +199,7 @@ def _works_on_network(job: Job, networks: Collection[str]) -> bool:
 def _in_a_version(ws: Workspace, review: Review | None) -> bool:
     """Whether votes of a review, or of a look at its disputed candidates, were fed back into a version."""
     return review is not None and any(
-        not _with_looks(ws, review).keys().isdisjoint(one.spec.get("reviews", ()))
+        not with_looks(ws, review).keys().isdisjoint(one.spec.get("reviews", ()))
         for one in datasets.list_datasets(ws.database)
     )
 
@@ -267,7 +267,7 @@ def _later_version(ws: Workspace, review: Review, source: Source) -> Dataset | N
 
 def _version_with_votes(ws: Workspace, review: Review, source: Source) -> Dataset | None:
     """Return the newest version of a source into which votes of a review were fed back, or None."""
-    names = _with_looks(ws, review).keys()
+    names = with_looks(ws, review).keys()
     every = datasets.list_datasets(ws.database)
     with_votes = (one for one in every if not names.isdisjoint(one.spec.get("reviews", ())))
     return next((one for one in with_votes if source.id in one.source_ids), None)
@@ -275,18 +275,8 @@ def _version_with_votes(ws: Workspace, review: Review, source: Source) -> Datase
 
 def _voted_since(ws: Workspace, review: Review, version: Dataset) -> frozenset[int]:
     """Return which of a review and the looks at its disputed candidates have votes later than a version."""
-    of_round = {*_with_looks(ws, review).values()}
+    of_round = {*with_looks(ws, review).values()}
     return frozenset(one.review_id for one in graded_since(ws, version.created_at)) & of_round
-
-
-def _with_looks(ws: Workspace, review: Review) -> dict[str, int]:
-    """Return a review and the looks at its disputed candidates, whose votes count with it: name → key."""
-    looks = {review.name: review.id}
-    for one in reviews.list_reviews(ws.database):
-        whole = disputes_of(ws, one)
-        if whole is not None and whole.id == review.id:
-            looks[one.name] = one.id
-    return looks
 
 
 def _goes_on_with(ws: Workspace, version: Dataset, source: Source) -> NextStep:

@@ -231,6 +231,16 @@ def disputes_of(ws: Workspace, review: Review) -> Review | None:
     return whole if whole is not None and whole.source_id == review.source_id else None
 
 
+def with_looks(ws: Workspace, review: Review) -> dict[str, int]:
+    """Return a review and the looks at its disputed candidates, whose votes count with it: name → key."""
+    looks = {review.name: review.id}
+    for one in reviews.list_reviews(ws.database):
+        whole = disputes_of(ws, one)
+        if whole is not None and whole.id == review.id:
+            looks[one.name] = one.id
+    return looks
+
+
 def _with_its_review(
     ws: Workspace, source: Source, run: Run | None, selected: Mapping[str, str]
 ) -> tuple[Run | None, Review | None]:

@@ -221,7 +221,9 @@ def recipe_form(
 
 
 def _ask_name(suggestion: str, *, key: str) -> str:
-    name = st.text_input("Name", placeholder=suggestion, help=NAME_HELP, **kept("name", text(), "", key=key))
+    name: str = st.text_input(
+        "Name", placeholder=suggestion, help=NAME_HELP, **kept("name", text(), "", key=key)
+    )
     say_if_impossible(name)
     return name
 
