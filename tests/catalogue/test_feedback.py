@@ -107,6 +107,26 @@ def test_votes_relabel_members_of_training_and_validation(ws: Workspace, parent:
         )
 
 
+def test_candidates_that_their_source_labels_otherwise_stay_out_unless_relabelling_is_on(
+    ws: Workspace, parent: Dataset
+) -> None:
+    known = add_source(ws, "known", count=6, lens_every=2, first_ra_deg=200.0)  # lenses are 0, 2 and 4
+    grade(
+        ws, known, {"known-000": "X", "known-001": "A", "known-002": "A", "known-003": "X", "known-004": "C"}
+    )
+    careful = FeedbackRules(relabel=False)
+    plan = plan_feedback(ws, dataset_name="sky-v1", review_names=["look"], rules=careful)
+    assert plan.outcomes[feedback_rules.LABELLED_OTHERWISE] == 2
+    assert plan.added["train"] == {"lens": 1, "nonlens": 1}
+    assert plan.overruled == 0
+    made = feedback.feed_back(ws, dataset_name="sky-v1", review_names=["look"], rules=careful)
+    ids = ids_of(ws, known)
+    assert not np.isin([ids["known-000"], ids["known-001"]], members(ws, made)["cutout_id"]).any()
+    plan = plan_feedback(ws, dataset_name="sky-v1", review_names=["look"], rules=RULES)
+    assert plan.added["train"] == {"lens": 2, "nonlens": 2}
+    assert plan.overruled == 2
+
+
 def test_too_few_votes_are_ignored(ws: Workspace, parent: Dataset, field: Source) -> None:
     review, ids = grade(ws, field, {"field-000": "A", "field-001": "A"}), ids_of(ws, field)
     add_votes(ws, review, "bob", {ids["field-001"]: "A"})

@@ -87,6 +87,19 @@ def test_candidates_that_the_part_has_none_left_of_are_no_line() -> None:
     assert np.isnan(others[2])
 
 
+def test_fewer_than_half_a_candidate_expected_is_drawn_as_few_as_it_is() -> None:
+    columns = {
+        "threshold": np.array([0.5, 0.896]),
+        "true_candidates": np.array([0.8, 0.267]),
+        "false_candidates": np.array([120.0, 3.0]),
+    }
+    axis = ScoreAxis(logit=False, low=0.0, high=1.0)
+    figure = expected_figure(columns, threshold=0.5, axis=axis, colours={"lens": "red", "nonlens": "blue"})
+    assert np.asarray(figure.data[0].y, float).tolist() == [0.8, 0.267]
+    assert figure.data[0].customdata[1] == "0.267"
+    assert min(figure.layout.yaxis.tickvals) == 0.1
+
+
 def test_few_scores_have_few_bins() -> None:
     assert [bins_for(count) for count in (4, 52, 600, 10**6)] == [10, 10, 24, 50]
 

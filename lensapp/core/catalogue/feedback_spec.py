@@ -48,7 +48,8 @@ class FeedbackRules(ConsensusSpec):
     relabel: bool = Field(
         default=True,
         title="Relabel",
-        description="Let votes change labels in the training and validation parts.",
+        description="Let votes change labels in the training and validation parts, and count more than "
+        "the labels that a source gives to cutouts which are in no part yet.",
     )
     validation_share: float = Field(
         0.0,

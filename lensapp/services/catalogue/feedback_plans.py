@@ -14,6 +14,7 @@ from lensapp.core.catalogue.contradictions import Contradictions, Sides, contrad
 from lensapp.core.catalogue.feedback_spec import FeedbackRules
 from lensapp.core.errors import InvalidInput
 from lensapp.core.inspect.consensus import Consensus
+from lensapp.core.split.splits import LABELS
 from lensapp.services.catalogue.hasty_votes import (
     Hasty,
     HastyVotes,
@@ -186,6 +187,8 @@ class FeedbackPlan:
         Where the labels that change come from: `label_from` of the parent's member -> number.
     kept_origins
         The same of the labels that the votes contradict but do not change, as relabelling is off.
+    overruled
+        New members whose source gives them another label than the votes.
     held_origins
         Where the labels of all members that were graded come from, of the test part as well.
     ungraded
@@ -213,6 +216,7 @@ class FeedbackPlan:
     relabelled: dict[str, int]
     replaced_origins: dict[str, int]
     kept_origins: dict[str, int]
+    overruled: int
     held_origins: dict[str, int]
     ungraded: int
     only_hasty: int
@@ -251,7 +255,10 @@ def plan_feedback(
     members = datasets.member_columns(ws.database, parent.id, extra=MEMBER_EXTRA)
     member_row = rows_of(consensus.cutout_id, members["cutout_id"])
     has_label = graded.label != None  # noqa: E711 - compares each element
-    new, old = np.flatnonzero((member_row < 0) & has_label), np.flatnonzero((member_row >= 0) & has_label)
+    otherwise = (member_row < 0) & _contradict_their_source(graded)
+    left_out = otherwise & (not rules.relabel)
+    new = np.flatnonzero((member_row < 0) & has_label & ~left_out)
+    old = np.flatnonzero((member_row >= 0) & has_label)
     new_columns = {name: values[new] for name, values in graded.columns.items()}
     placement = place_new_cutouts(
         ws, parent, members, columns=new_columns, label=graded.label[new], rules=rules
@@ -259,6 +266,7 @@ def plan_feedback(
     accepted = placement.accepted
     outcome = _outcomes_of_members(graded, members, rows=old, member_row=member_row, rules=rules)
     outcome[new] = np.where(accepted, feedback_rules.ADDED, placement.refusal)
+    outcome[left_out] = feedback_rules.LABELLED_OTHERWISE
     changed = np.flatnonzero(outcome == feedback_rules.RELABELLED)
     changed_row = member_row[changed]
     relabelled = zip(members["label"][changed_row], graded.label[changed], strict=True)
@@ -283,6 +291,7 @@ def plan_feedback(
         relabelled=dict(Counter(f"{before} → {after}" for before, after in relabelled)),
         replaced_origins=_origins(members, changed_row),
         kept_origins=_origins(members, member_row[outcome == feedback_rules.KEPT]),
+        overruled=int((outcome[otherwise] == feedback_rules.ADDED).sum()),
         held_origins=_origins(members, member_row[member_row >= 0]),
         ungraded=ungraded,
         only_hasty=only_hasty,
@@ -292,6 +301,12 @@ def plan_feedback(
         hasty=graded.hasty_behind(labelled),
         contradictions=graded.contradictions(labelled),
     )
+
+
+def _contradict_their_source(graded: Graded) -> NDArray[np.bool_]:
+    """Return which labels contradict those that the sources give to the cutouts."""
+    known, wanted = graded.columns["label"], graded.label
+    return np.isin(known, LABELS) & np.isin(wanted, LABELS) & (known != wanted)
 
 
 def _outcomes_of_members(

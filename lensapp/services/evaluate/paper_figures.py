@@ -273,7 +273,13 @@ def _survey_figures(
         for name, label, colour, dash in (
             ("true_candidates", "lens", LENS, "-"), ("false_candidates", "non-lens", NONLENS, "--"),
         ):  # fmt: skip
-            axes.plot(x, np.maximum(columns[name], 0.5), color=colour, linestyle=dash, label=label)
+            axes.plot(
+                x,
+                np.where(columns[name] > 0, columns[name], np.nan),
+                color=colour,
+                linestyle=dash,
+                label=label,
+            )
         axes.axvline(float(axis.positions(threshold)), color=TEXT, linestyle="--", linewidth=0.8)
         axes.set(yscale="log", ylabel="candidates in the survey")
         _spread_scores(axes, axis, title="threshold (score)")

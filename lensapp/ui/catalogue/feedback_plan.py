@@ -33,6 +33,8 @@ REMEDIES = {
     feedback_rules.CONFIRMED: "Nothing to do: the version has the same label.",
     OWN_LABEL: "Nothing to do: they are in the version.",
     feedback_rules.KEPT: "Switch “Relabel” on if the votes are to count more.",
+    feedback_rules.LABELLED_OTHERWISE: "Look at them again. Switch “Relabel” on if the votes are to count "
+    "more.",
     feedback_rules.FEW_VOTES: "Let more inspectors grade them, or lower “Fewest votes”.",
     feedback_rules.IGNORED_GRADE: "Grade them anew, or give their grade a meaning above.",
     feedback_rules.CONTRADICTED: "Let one more inspector grade them, or switch “Leave out contradicted” off.",
@@ -184,6 +186,18 @@ def say_what_becomes_of_labels(plan: FeedbackPlan) -> None:
             f"{counted(count, 'label')}{of_origin} would change with Relabel on: the votes say otherwise. "
             "Known labels stay unless you switch it on.",
             icon=":material/shield:",
+        )
+    if count := plan.outcomes.get(feedback_rules.LABELLED_OTHERWISE, 0):
+        st.info(
+            f"{counted(count, 'candidate')} would get another label than the one that their source gives: "
+            f"{'it is' if count == 1 else 'they are'} left out unless Relabel is on.",
+            icon=":material/shield:",
+        )
+    if plan.overruled:
+        st.warning(
+            f"{counted(plan.overruled, 'new label')} would contradict those that the sources give. Switch "
+            "Relabel off to leave these candidates out.",
+            icon=":material/warning:",
         )
 
 

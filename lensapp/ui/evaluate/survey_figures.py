@@ -21,7 +21,6 @@ from lensapp.ui.shared.scores import score_axis, spread_scores
 from lensapp.ui.shared.widgets import number
 
 Columns = Mapping[str, NDArray[Any]]
-LOWEST_CANDIDATES = 0.5
 CLASSES = ("lens", "nonlens")
 PANEL_PIXELS = 270
 PANELS_ACROSS = (4, 3)  # as many in a row as leave no gap in the last one
@@ -44,18 +43,19 @@ def expected_figure(
     for name, label in (("true_candidates", "lens"), ("false_candidates", "nonlens")):
         figure.add_scatter(
             x=axis.positions(columns["threshold"]),
-            y=np.where(columns[name] > 0, np.maximum(columns[name], LOWEST_CANDIDATES), np.nan),
-            customdata=columns[name],
+            y=np.where(columns[name] > 0, columns[name], np.nan),
+            customdata=[number(float(one)) for one in columns[name]],
             name=figures.CLASS_NAMES[label],
             mode="lines",
             line={"color": colours[label], "width": 2, "dash": figures.CLASS_DASHES[label]},
             text=[f"{score:.4g}" for score in columns["threshold"]],
-            hovertemplate="score ≥ %{text}<br>%{customdata:,.0f} expected",
+            hovertemplate="score ≥ %{text}<br>%{customdata} expected",
         )
     figures.mark_threshold(figure, float(axis.positions(threshold)))
     spread_scores(figure, axis, title="threshold (score)")
-    most = max(float(np.max(columns[name])) for name in ("true_candidates", "false_candidates"))
-    ends = (int(np.floor(np.log10(one))) for one in (LOWEST_CANDIDATES, 10 * max(most, 1.0)))
+    drawn = np.concatenate([columns[name] for name in ("true_candidates", "false_candidates")])
+    least, most = np.min(drawn[drawn > 0], initial=1.0), np.max(drawn, initial=1.0)
+    ends = (int(np.floor(np.log10(one))) for one in (least, 10 * most))
     figure.update_yaxes(title="candidates in the survey", type="log", **figures.decade_ticks(*ends))
     return figure
 
