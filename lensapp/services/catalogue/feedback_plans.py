@@ -306,7 +306,7 @@ def plan_feedback(
 def _contradict_their_source(graded: Graded) -> NDArray[np.bool_]:
     """Return which labels contradict those that the sources give to the cutouts."""
     known, wanted = graded.columns["label"], graded.label
-    return np.isin(known, LABELS) & np.isin(wanted, LABELS) & (known != wanted)
+    return np.asarray(np.isin(known, LABELS) & np.isin(wanted, LABELS) & (known != wanted), bool)
 
 
 def _outcomes_of_members(
