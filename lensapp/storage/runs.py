@@ -101,6 +101,16 @@ def metrics_of(database: Database, run_id: int) -> list[dict[str, Any]]:
         return [{"epoch": epoch, **figures} for epoch, figures in connection.execute(statement)]
 
 
+def last_metrics_of(database: Database, run_id: int) -> dict[str, Any]:
+    """Return the figures of the last epoch; nothing before the first."""
+    table = tables.metrics
+    statement = (
+        select(table.c.figures).where(table.c.run_id == run_id).order_by(table.c.epoch.desc()).limit(1)
+    )
+    with database.read() as connection:
+        return dict(connection.execute(statement).scalar() or {})
+
+
 def normalisation_of(ws: Workspace, run_name: str) -> FittedNormalisation:
     """Return the normalisation of a run, which names bands, size, pixel scale and unit of its cutouts."""
     return FittedNormalisation.parse(read_json(ws.run_folder(run_name) / NORMALISATION))

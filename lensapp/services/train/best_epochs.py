@@ -37,9 +37,14 @@ def best_epoch_in_words(run: Run) -> str:
     return f"best epoch {best} of {epochs}{chosen_by}"
 
 
-def chosen_by(run: Run) -> str:
-    """Return the name of the figure of the validation part by which the best epoch is chosen."""
-    return _words(run, _chosen_by(run))
+def chosen_by(ws: Workspace, run: Run) -> str:
+    """Return the name of the figure of the validation part by which the best epoch is chosen.
+
+    While the run is under way its last epoch tells it: the recipe may ask for one that so few non-lenses
+    cannot tell.
+    """
+    under_way = not _best(run) and runs.last_metrics_of(ws.database, run.id).get("judged_by")
+    return _words(run, under_way or _chosen_by(run))
 
 
 def _chosen_by(run: Run) -> str:
@@ -159,7 +164,7 @@ def risen_loss_in_words(run: Run, history: Histories) -> str:
     ours, least = _best(run)["val_loss"], np.nanmin(losses)
     return (
         f"The validation loss of the best epoch ({ours:.3g}) is {times:.1f} times its least ({least:.3g}, "
-        f"epoch {at}): the {chosen_by(run)} tells the order of scores only, and they are far too sure. "
+        f"epoch {at}): the {_words(run, _chosen_by(run))} tells the order of scores only, and they are far too sure. "
         "Calibrate them, or train for fewer epochs, with more augmentation or on more cutouts."
     )
 

@@ -107,7 +107,7 @@ def _loss_in_words(losses: list[float], run: Run) -> str:
     loss = (run.summary.get("best") or {}).get("val_loss")
     if loss is None:
         return f"validation loss, lowest {np.nanmin(losses):.3g}"
-    return f"loss {loss:.4f}, best by {chosen_by(run)}"
+    return f"loss {loss:.4f}, best by {chosen_by(get_workspace(), run)}"
 
 
 def _scores(facts: Overview) -> tuple[str, str]:

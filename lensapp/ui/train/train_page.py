@@ -283,7 +283,7 @@ def _show_curves(
     columns: Mapping[str, curves.Columns],
 ) -> None:
     """Show the figures of the selected run, with the validation curves of the ticked ones over its own."""
-    drawn = [drawn_run(one, columns[one.name]) for one in (status, *others) if columns[one.name]]
+    drawn = [drawn_run(ws, one, columns[one.name]) for one in (status, *others) if columns[one.name]]
     if not drawn:
         if status.run.model == COMMITTEE:
             members = plain_all(status.run.spec["members"])
@@ -327,11 +327,11 @@ def _of_panel(panel: curves.Panel, parts: str, held_out: int) -> str:
     return "" if panel in curves.PROGRESS_PANELS else parts
 
 
-def drawn_run(status: RunStatus, columns: curves.Columns) -> curves.Drawn:
+def drawn_run(ws: Workspace, status: RunStatus, columns: curves.Columns) -> curves.Drawn:
     """Return a run as its curves show it: until it has ended, the epochs to come too."""
     planned = status.run.spec.get("epochs") if status.active else None
     pauses = status.run.summary.get("resumed_after", ())
-    best_by = f"validation {chosen_by(status.run)}"
+    best_by = f"validation {chosen_by(ws, status.run)}"
     return curves.Drawn(status.run.name, columns, planned=planned, pauses=pauses, best_by=best_by)
 
 
