@@ -129,6 +129,26 @@ def test_the_name_is_kept_over_a_reload_of_any_page(gallery: GalleryServer, cont
     assert page.locator(".st-key-inspector-keeper").bounding_box()["height"] == 0
 
 
+def test_a_tab_keeps_its_own_inspector_where_another_signs_in_the_next_one(
+    gallery: GalleryServer, context: Any
+) -> None:
+    first, second = context.new_page(), context.new_page()
+    for page, name in ((first, "Vera"), (second, "Edwin")):
+        page.goto(f"{gallery.address}/data")
+        page.get_by_role("textbox", name="Inspector").fill(name)
+        page.get_by_role("textbox", name="Inspector").press("Enter")
+        wait_until(
+            lambda page=page, name=name: page.evaluate("localStorage.getItem('lensapp.inspector')") == name
+        )
+    first.reload()
+    first.wait_for_function("document.querySelector('[aria-label=Inspector]')?.value === 'Vera'")
+    later = context.new_page()  # takes the one used last, which is to be seen there
+    later.goto(f"{gallery.address}/data")
+    later.wait_for_function(
+        "['Vera', 'Edwin'].includes(document.querySelector('[aria-label=Inspector]')?.value)"
+    )
+
+
 def test_what_has_retired_is_left_out_of_the_pages_to_come(gallery: GalleryServer, context: Any) -> None:
     ws, spec = gallery.ws, ReviewSpec(order="given", limit=40, calibrators=0.2, retire=True, retire_below=0.1)
     made = create_review(ws, name="brief", source_name="sky", spec=spec)

@@ -162,9 +162,10 @@ def risen_loss_in_words(run: Run, history: Histories) -> str:
     losses = np.asarray(history["val_loss"])
     at = int(history["epoch"][np.nanargmin(losses)])
     ours, least = _best(run)["val_loss"], np.nanmin(losses)
+    figure = _words(run, _chosen_by(run))
     return (
         f"The validation loss of the best epoch ({ours:.3g}) is {times:.1f} times its least ({least:.3g}, "
-        f"epoch {at}): the {_words(run, _chosen_by(run))} tells the order of scores only, and they are far too sure. "
+        f"epoch {at}): the {figure} tells the order of scores only, and they are far too sure. "
         "Calibrate them, or train for fewer epochs, with more augmentation or on more cutouts."
     )
 

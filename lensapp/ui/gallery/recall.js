@@ -1,4 +1,4 @@
-// Keeps the inspector's name in this browser; tells the page which one was used in it last.
+// Keeps the inspector's name in this tab and browser; tells the page which one was used in it last.
 
 // Loads the page anew where Streamlit has lost its place in it, which leaves a message or nothing at all: its
 // address holds what it showed.
@@ -44,17 +44,20 @@ const AGAIN = 2_000; // ms: a click at the same moment can take the place of wha
 
 let telling = 0;
 
+/** The name used in this tab, where others may grade in tabs of their own; in a new one the last of the browser. */
+const kept = () => sessionStorage.getItem(KEY) ?? localStorage.getItem(KEY);
+
 export default function recall({ data, setTriggerValue }) {
   clearInterval(telling);
   if (data.name) {
-    localStorage.setItem(KEY, data.name);
+    for (const storage of [sessionStorage, localStorage]) storage.setItem(KEY, data.name);
   } else if (data.ask) {
-    const name = localStorage.getItem(KEY);
+    const name = kept();
     const tell = () => setTriggerValue('name', name);
     if (name) { tell(); telling = setInterval(tell, AGAIN); }
   } else {
-    localStorage.removeItem(KEY);
+    for (const storage of [sessionStorage, localStorage]) storage.removeItem(KEY);
   }
   // A page that asks for the name shows its field only where this browser knows none (frame.css).
-  document.documentElement.dataset.inspector = localStorage.getItem(KEY) === null ? 'unknown' : 'known';
+  document.documentElement.dataset.inspector = kept() === null ? 'unknown' : 'known';
 }

@@ -44,7 +44,7 @@ export class Gallery extends Browsing {
     this.retired = new Retired({ remote: this.remote, shelf: this.shelf, retires: data.review.retire });
     this.trail = new Trail(data);
     this.listen();
-    if (data.inspector) localStorage.setItem('lensapp.inspector', data.inspector);
+    if (data.inspector) for (const storage of [sessionStorage, localStorage]) storage.setItem('lensapp.inspector', data.inspector);
     this.start();
   }
 
