@@ -1,6 +1,6 @@
 """Where a source stands in the round, and the one next step: what every page says under its title."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -8,16 +8,16 @@ import numpy as np
 
 from lensapp.core.inspect.review_spec import REVIEWED_FIRST, ReviewSpec
 from lensapp.core.split.splits import LABELS, SplitSpec
-from lensapp.job_kinds import JOB_KINDS, selection_of
+from lensapp.job_kinds import JOB_KINDS
 from lensapp.services.catalogue.feedback import usual_votes_change
 from lensapp.services.data.demo import KIND as DEMO
 from lensapp.services.data.demo import labelled_beside, survey_name
-from lensapp.services.data.painting import KIND as PAINTING
 from lensapp.services.data.sources import is_labelled, label_counts, ready_sources
 from lensapp.services.evaluate.compare.better_told import BetterRun, better_told
 from lensapp.services.inspect.queues import create_review
 from lensapp.services.inspect.vote_log import graded_candidates, graded_since
-from lensapp.services.round_stages import STAGES, RoundStage, stages_of
+from lensapp.services.round_jobs import concerns, made_by, paints_on, stages_at_work
+from lensapp.services.round_stages import RoundStage, stages_of
 from lensapp.services.score.scores import name_for_best
 from lensapp.services.selected_chain import (
     Chain,
@@ -39,7 +39,7 @@ from lensapp.storage.scores import stored_scores
 from lensapp.storage.workspace import Workspace
 
 Action = Literal["split", "evaluate", "score", "review", "export"]
-DESCRIBED_ON = "features"  # the page of jobs that describe cutouts, for which no stage waits
+WAITED_FOR = ("running", "queued", "paused")
 
 
 @dataclass(frozen=True)
@@ -101,26 +101,14 @@ def round_of(
         What stays where parts of the selection do not go together: what the page is about.
     """
     chain = chain_of(ws, selected, led_by=led_by)
-    at_work = [job for job in active if job.state != "paused"]
-    own = [job for job in at_work if _concerns(job, chain.names)]
-    pages = {JOB_KINDS[job.kind].page for job in own} - {DESCRIBED_ON}
-    busy = {name for name, about in STAGES.items() if not pages.isdisjoint(about)}
     networks = _networks_of(ws, chain)
-    if any(_works_on_network(job, networks) for job in at_work):
-        busy.add("Network")
+    busy = stages_at_work(active, chain.names, networks)
     step = _next_step(ws, chain)
-    for job in active:
-        on_its_page = JOB_KINDS[job.kind].page == step.page
-        concerned = _concerns(job, chain.names) or _concerns(job, step.selection)
-        if _paints_on(job, chain) or (on_its_page and concerned):
-            page = JOB_KINDS[job.kind].page
-            names = {**step.selection, **_made(job)}
-            paused = job.state == "paused"
-            label, stands = ("Paused", "is paused: resume it there") if paused else ("Watch", "is under way")
-            step = NextStep(f"{label}: {job.title}", f"{job.title} {stands}.", page, names, {})
-            break
+    awaited = _awaited(active, chain, step)
+    if awaited is not None:
+        step = _waiting_for(awaited, active, step)
     measured = chain.run is not None and chain.run.evaluation is not None
-    of_source = done_of_source(ws, chain)
+    of_source = done_of_source(ws, _of_step(ws, chain, step))
     used = of_source.exported or _in_a_version(ws, of_source.review)
     stages = stages_of(chain, of_source, busy, networks, votes_used=used)
     return Round(stages, step, chain.names, measured)
@@ -158,25 +146,41 @@ def take_step(ws: Workspace, step: NextStep) -> Mapping[str, str]:
     return names
 
 
-def _made(job: Job) -> dict[str, str]:
-    return selection_of(job.kind, job.payload)
+def _of_step(ws: Workspace, chain: Chain, step: NextStep) -> Chain:
+    """Return the chain whose scores the stages tell: that of the survey which the next step goes on with.
+
+    It is so where the cutouts shown are what the network learned from and have no scores of their own.
+    """
+    searched = step.selection.get("source")
+    if chain.source is None or searched in (None, chain.source.name) or chain.scored or chain.review:
+        return chain
+    of_survey = chain_of(ws, step.selection)
+    return of_survey if of_survey.scored and not done_of_source(ws, chain).scored else chain
 
 
-def _concerns(job: Job, names: Mapping[str, str]) -> bool:
-    """Whether a job works on what has these names; of what has no cutouts yet, every job that makes some."""
-    if "source" not in names:
-        return JOB_KINDS[job.kind].page == "data"
-    made = _made(job)
-    return bool(made.keys() & names.keys()) and all(
-        names.get(kind, name) == name for kind, name in made.items()
-    )
+def _awaited(active: Sequence[Job], chain: Chain, step: NextStep) -> Job | None:
+    """Return the job that a step waits for, one that runs first; None where it can be done."""
+    awaited = [job for job in active if paints_on(job, chain) or _does(job, chain, step)]
+    return min(awaited, key=lambda job: WAITED_FOR.index(job.state), default=None)
 
 
-def _paints_on(job: Job, chain: Chain) -> bool:
-    """Whether a job paints lenses on cutouts that no network takes part with: what it makes is waited for."""
-    if job.kind != PAINTING or chain.source is None or chain.run is not None:
+def _does(job: Job, chain: Chain, step: NextStep) -> bool:
+    if step.starts in ("evaluate", "score") and job.kind != step.starts:
         return False
-    return chain.source.name in job.payload["spec"].get("hosts", ())
+    concerned = concerns(job, chain.names) or concerns(job, step.selection)
+    return JOB_KINDS[job.kind].page == step.page and concerned
+
+
+def _waiting_for(job: Job, active: Sequence[Job], step: NextStep) -> NextStep:
+    """Return the step of waiting for a job, with what runs in its place as long as it is queued."""
+    running = next((one.title for one in active if one.state == "running"), None)
+    label, stands = {
+        "queued": ("Queued", "is queued" + (f"; {running} is running" if running else "")),
+        "paused": ("Paused", "is paused: resume it there"),
+    }.get(job.state, ("Watch", "is under way"))
+    names = {**step.selection, **made_by(job)}
+    page = JOB_KINDS[job.kind].page
+    return NextStep(f"{label}: {job.title}", f"{job.title} {stands}.", page, names, {})
 
 
 def _networks_of(ws: Workspace, chain: Chain) -> dict[str, Run]:
@@ -189,11 +193,6 @@ def _networks_of(ws: Workspace, chain: Chain) -> dict[str, Run]:
     if chain.dataset is not None:
         own += [one for one in runs.list_runs(ws.database) if one.dataset_id == chain.dataset.id]
     return {one.name: one for one in own}
-
-
-def _works_on_network(job: Job, networks: Collection[str]) -> bool:
-    about_networks = {*STAGES["Network"]} - {DESCRIBED_ON}
-    return JOB_KINDS[job.kind].page in about_networks and _made(job).get("run") in networks
 
 
 def _in_a_version(ws: Workspace, review: Review | None) -> bool:

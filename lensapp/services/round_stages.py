@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from lensapp.services.selected_chain import Chain
 from lensapp.storage.records import Run
 
+MOST_OF_REMARK = 16  # letters, beside the count of a stage
 STAGES = {
     "Cutouts": ("data", "paint"),
     "Dataset": ("split",),
@@ -48,7 +49,7 @@ class RoundStage:
 def stages_of(
     chain: Chain, of_source: Chain, busy: set[str], networks: Mapping[str, Run], *, votes_used: bool
 ) -> tuple[RoundStage, ...]:
-    """Return the stages of a chain; scores, votes and the export are `of_source`.
+    """Return the stages of a chain; scores, votes and the export are `of_source`, which may be of a survey.
 
     Votes are done once all of a review are given, or once those given are used; never without any.
     """
@@ -61,8 +62,14 @@ def stages_of(
     if source is not None and dataset is not None and len(dataset.source_ids) > 1:
         remarks["Dataset"] = f"{len(dataset.source_ids)} sources"
         together = f", from {remarks['Dataset']}; the other counts are those of {source.name}"
+    if source is not None and dataset is not None and source.id not in dataset.source_ids:
+        remarks["Dataset"] = dataset.name if len(dataset.name) <= MOST_OF_REMARK else "other cutouts"
+        together = f", none of them of {source.name}: {run.name} learned from these" if run else ""
+    searched = of_source.source
     if run is not None and scored_by is not None and run.id != scored_by.id:
         remarks["Scores"] = f"by {scored_by.name}"
+    elif source is not None and searched is not None and source.id != searched.id:
+        remarks["Scores"] = f"of {searched.name}"
     facts: dict[str, tuple[bool, int | None, int | None, str]] = {
         "Cutouts": (
             source is not None, chain.cutouts or None, None,
@@ -78,7 +85,7 @@ def stages_of(
         ),
         "Scores": (
             of_source.scored > 0, of_source.scored or None, None,
-            f"by {scored_by.name}" if scored_by and of_source.scored else "Not scored yet.",
+            _scores_words(chain, of_source) or "Not scored yet.",
         ),
         "Votes": (
             review is not None and of_source.graded > 0 and (votes_used or of_source.graded >= review.size),
@@ -93,4 +100,17 @@ def stages_of(
     return tuple(
         RoundStage(name, STAGES[name][0], done, name in busy, count, of, hint, remarks.get(name, ""))
         for name, (done, count, of, hint) in facts.items()
+    )
+
+
+def _scores_words(chain: Chain, of_source: Chain) -> str:
+    """Return whose scores are counted, and of what where it is of other cutouts than those shown."""
+    source, searched = chain.source, of_source.source
+    if of_source.run is None or not of_source.scored:
+        return ""
+    elsewhere = source is not None and searched is not None and source.id != searched.id
+    return (
+        f"of {searched.name} by {of_source.run.name}"
+        if elsewhere and searched
+        else f"by {of_source.run.name}"
     )

@@ -19,7 +19,7 @@ from lensapp.services.overview import last_graded
 from lensapp.services.selected_chain import Kind, reads
 from lensapp.services.split.datasets import freeze_split
 from lensapp.services.train.starter import install_starter
-from lensapp.storage import datasets, reviews, runs, sources, studies, tables
+from lensapp.storage import datasets, queue, reviews, runs, sources, studies, tables
 from lensapp.storage.arrays import FLUX_SCALES
 from lensapp.storage.workspace import Workspace
 from support import pages_workspace as rooms
@@ -49,8 +49,7 @@ def test_each_step_of_the_round_leads_to_the_next(ws):
     assert (step.label, step.starts) == ("Evaluate first", "evaluate")
     take_step(ws, step)
     assert [(job.kind, job.payload["run"]) for job in jobs.active(ws.database)] == [("evaluate", "first")]
-    assert stands(ws).next_step.label == "Watch: Evaluate first on the test part"
-    assert [stage.name for stage in stands(ws).stages if stage.running] == ["Network"]
+    assert stands(ws).next_step.label == "Queued: Evaluate first on the test part"
     jobs.stop(ws.database, jobs.active(ws.database)[0].id)
     rooms.add_evaluation(ws, run, dataset)
     assert stands(ws).next_step.label == "Score sky"
@@ -283,6 +282,7 @@ def test_jobs_of_others_do_not_run_in_ones_own_round(ws):
     rooms.add_survey(ws, "theirs")
     payload = {"run": "other", "source": "theirs", "dask": None}
     jobs.enqueue(ws.database, kind="score", title="Score theirs", payload=payload)
+    queue.claim_job(ws.database, worker="w")
     assert not any(stage.running for stage in stands(ws, source="mine").stages)
     assert [stage.name for stage in stands(ws, source="theirs").stages if stage.running] == ["Scores"]
 
@@ -309,6 +309,7 @@ def test_the_stage_of_networks_is_the_same_on_pages_about_different_runs(ws):
     learning = runs.create_run(ws.database, name="learning", dataset_id=dataset.id, model="elu_cnn", spec={})
     runs.update_run(ws.database, learning.id, state="running")
     jobs.enqueue(ws.database, kind="train", title="Train learning", payload={"run": "learning"})
+    queue.claim_job(ws.database, worker="w")
     for of in (stands(ws), led(ws, "run", run="done"), led(ws, "run", run="learning"), led(ws, "dataset")):
         network = of.stages[2]
         assert (network.name, network.done, network.running) == ("Network", True, True)
@@ -454,7 +455,7 @@ def test_what_a_network_learned_from_leads_on_to_the_survey_without_labels_and_r
     take_step(ws, step)
     [job] = jobs.active(ws.database)
     assert (job.payload["run"], job.payload["source"]) == ("first", "demo1-survey")
-    assert stands(ws, source="demo1").next_step.label.startswith("Watch: ")
+    assert stands(ws, source="demo1").next_step.label.startswith("Queued: ")
     jobs.stop(ws.database, job.id)
     rooms.add_scores(ws, first, survey)
     step = stands(ws, source="demo1").next_step

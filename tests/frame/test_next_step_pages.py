@@ -16,7 +16,7 @@ from lensapp.services.inspect.queues import review_of_cutouts
 from lensapp.services.next_step import NextStep, Round, round_of
 from lensapp.services.round_stages import STAGES, RoundStage
 from lensapp.services.split.datasets import freeze_split
-from lensapp.storage import reviews, runs, tables
+from lensapp.storage import queue, reviews, runs, tables
 from lensapp.storage.workspace import Workspace
 from lensapp.ui.shared.page_head import is_full
 from support import pages_workspace as rooms
@@ -136,15 +136,63 @@ def test_the_round_goes_on_with_the_better_of_two_runs_of_a_version(ws):
     assert stands(ws, run="second").next_step.label == "Review the top 40"
 
 
-def test_no_stage_runs_while_features_are_computed(ws):
+def test_no_stage_but_of_a_training_runs_while_a_network_is_at_work(ws):
     source = rooms.add_survey(ws)
     run = rooms.add_run(ws, rooms.add_dataset(ws, source), "first")
     payload = {"run": run.name, "source": source.name}
-    for kind, running in (("features", []), ("evaluate", ["Network"])):
-        job = jobs.enqueue(ws.database, kind=kind, title=kind, payload=payload)
+    for kind, running in (("features", []), ("explain", []), ("evaluate", []), ("train", ["Network"])):
+        jobs.enqueue(ws.database, kind=kind, title=kind, payload=payload)
+        job = queue.claim_job(ws.database, worker="w")
         stages = round_of(ws, {"source": source.name}, jobs.active(ws.database)).stages
         assert [stage.name for stage in stages if stage.running] == running
-        jobs.stop(ws.database, job.id)
+        queue.update_job(ws.database, job, state="done")
+
+
+def test_a_training_that_waits_is_queued_and_what_runs_meanwhile_is_named(ws):
+    dataset = rooms.add_dataset(ws, rooms.add_survey(ws))
+    for name in ("elu-a", "eq-a"):
+        runs.create_run(ws.database, name=name, dataset_id=dataset.id, model="elu_cnn", spec={})
+        jobs.enqueue(ws.database, kind="train", title=f"Train {name}", payload={"run": name})
+    of = round_of(ws, {"run": "eq-a"}, jobs.active(ws.database))
+    assert (of.next_step.label, of.next_step.here) == ("Queued: Train eq-a", "Train eq-a is queued.")
+    assert not any(stage.running for stage in of.stages)
+    queue.claim_job(ws.database, worker="w")
+    of = round_of(ws, {"run": "eq-a"}, jobs.active(ws.database))
+    assert of.next_step.here == "Train eq-a is queued; Train elu-a is running."
+    assert [stage.name for stage in of.stages if stage.running] == ["Network"]
+    of = round_of(ws, {"run": "elu-a"}, jobs.active(ws.database))
+    assert of.next_step.here == "Train elu-a is under way."
+
+
+def test_an_explanation_is_not_waited_for_in_place_of_the_evaluation(ws):
+    run = rooms.add_run(ws, rooms.add_dataset(ws, rooms.add_survey(ws)), "first")
+    jobs.enqueue(ws.database, kind="explain", title="Explain", payload={"run": run.name, "spec": {}})
+    assert round_of(ws, {}, jobs.active(ws.database)).next_step.label == "Evaluate first"
+
+
+def test_scores_are_ticked_where_the_next_step_reviews_those_of_the_survey(ws):
+    source, survey = rooms.add_survey(ws, "demo1"), rooms.add_survey(ws, "demo1-survey", labelled=False)
+    dataset = rooms.add_dataset(ws, source, "demo1-v1")
+    run = rooms.add_run(ws, dataset, "eq-a")
+    rooms.add_evaluation(ws, run, dataset)
+    scores = round_of(ws, {"run": "eq-a"}, [], led_by="run").stages[3]
+    assert (scores.done, scores.hint) == (False, "Not scored yet.")
+    rooms.add_scores(ws, run, survey)
+    of = round_of(ws, {"run": "eq-a"}, [], led_by="run")
+    scores = of.stages[3]
+    assert (of.next_step.label, of.selection["source"]) == ("Review the top 40", "demo1")
+    assert (scores.name, scores.done, scores.count) == ("Scores", True, 40)
+    assert (scores.remark, scores.hint) == ("of demo1-survey", "of demo1-survey by eq-a")
+
+
+def test_a_dataset_without_cutouts_of_the_source_says_whose_it_is(ws):
+    dataset = rooms.add_dataset(ws, rooms.add_survey(ws, "sky"), "sky-v1")
+    run = rooms.add_run(ws, dataset, "first")
+    rooms.add_scores(ws, run, rooms.add_survey(ws, "other", labelled=False))
+    stage = stands(ws, source="other").stages[1]
+    assert (stage.count, stage.remark) == (40, "sky-v1")
+    assert stage.hint == "members of sky-v1, none of them of other: first learned from these"
+    assert not stands(ws, source="sky").stages[1].remark
 
 
 def test_found_objects_that_no_network_reads_are_painted_on(ws):
@@ -189,7 +237,7 @@ def test_what_is_painted_is_waited_for_and_then_goes_on(ws):
     payload = {"name": "painted1", "spec": {"hosts": ["bare"]}}
     job = jobs.enqueue(ws.database, kind="paint", title="Paint painted1", payload=payload)
     step = round_of(ws, {"source": "bare"}, jobs.active(ws.database)).next_step
-    assert (step.label, step.page) == ("Watch: Paint painted1", "data")
+    assert (step.label, step.page) == ("Queued: Paint painted1", "data")
     jobs.stop(ws.database, job.id)
     assert stands(ws, source="bare").next_step.label == "Score with the starter network"
     add_source(ws, "painted1", kind="paint", bands=bands)

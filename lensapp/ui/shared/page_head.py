@@ -17,7 +17,7 @@ from lensapp.services.catalogue.usual_export import (
     written_after,
 )
 from lensapp.services.next_step import NextStep, Round, round_of, take_step
-from lensapp.services.round_stages import STAGES, RoundStage
+from lensapp.services.round_stages import MOST_OF_REMARK, STAGES, RoundStage
 from lensapp.services.selected_chain import Kind
 from lensapp.services.train.job_control import active_jobs
 from lensapp.ui.shared.address import in_fragment_run
@@ -50,7 +50,6 @@ EXPORTING = frozenset(f"catalogue/{view}" for view in ("", "candidates", "export
 """Views whose main button exports candidates, until they are exported."""
 HEAD = "page-head"  # where the stages were drawn, what from, and how their step looks
 MOST_LETTERS = 94  # of stages and next step, that stand in one line on a window of 1280 px
-MOST_OF_REMARK = 16  # letters, beside the count of a stage
 MARKS = {True: ":material/check_circle:", False: ":material/radio_button_unchecked:"}
 RUNNING = ":material/progress_activity:"
 EXPORT_ASKED = "export-asked"  # whose first export the browser was told to fetch, and when
