@@ -20,6 +20,7 @@ from lensapp.storage.records import Dataset, Study
 from lensapp.storage.workspace import Workspace
 from lensapp.ui.train import experiments_page
 from lensapp.ui.train.experiments_page import other_version_in_words
+from lensapp.ui.train.trials_told import may_end_early, trials_words
 from support.pages_workspace import add_dataset, add_survey, drawn_charts, figures_of, open_page
 
 
@@ -192,6 +193,8 @@ def test_both_forms_start_what_they_describe(folder: Path) -> None:
     assert any("The first 10 are drawn at random, the 10 after them" in text.value for text in page.markdown)
     page.number_input(key="search-trials").set_value(3).run()
     assert any("All are drawn at random. None ends early." in text.value for text in page.markdown)
+    assert not any("end earlier" in text.value for text in page.caption), "as the plan beside it says"
+    assert not any("chosen by" in text.value for text in page.markdown)
     page.text_input(key="new-search-FAST-range-learning_rate").set_value("wide").run()
     assert any("is no range" in text.value for text in page.info)
     page.text_input(key="new-search-FAST-range-learning_rate").set_value("1e-4:1e-2").run()
@@ -263,3 +266,21 @@ def test_results_of_another_version_than_the_forms_are_said_to_be(folder: Path) 
     assert any("results are of **sky-v1**" in one.value for one in page.warning)
     assert other_version_in_words("a-v1", "a-v1") == ""
     assert other_version_in_words("a-v1", "a-v2").startswith("These results are of **a-v1**; the form")
+
+
+@pytest.mark.parametrize(
+    ("pruner", "trials", "words"),
+    [
+        ("median", 10, "None ends early."),
+        ("median", 11, "those behind the median of the others from epoch 3 on end early."),
+        ("hyperband", 10, "The poorer ones end early"),
+        ("none", 20, "None ends early."),
+    ],
+)
+def test_whether_trials_end_early_is_one_rule_for_all_that_is_said(pruner, trials, words):
+    """The median prunes from the eleventh trial on: `n_startup_trials` of Optuna is ten."""
+    values = {
+        "trials": trials, "startup_trials": 10, "warmup_epochs": 3, "pruner": pruner, "sampler": "tpe"
+    }  # fmt: skip
+    assert words in trials_words(values, epochs="5 epochs")
+    assert may_end_early(values) is (words != "None ends early.")

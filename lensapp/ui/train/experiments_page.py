@@ -55,8 +55,8 @@ WITHOUT_STUDY: dict[StudyKind, tuple[str, str, tuple[str, ...]]] = {
     ),
     "search": (
         "No search yet",
-        "Trials with different settings are trained, each chosen by what earlier ones gave. Choose a recipe "
-        "and what to try, and start; here you get, live:",
+        "Trials with different settings are trained and ranked. Choose a recipe and what to try, and start; "
+        "here you get, live:",
         (
             "**the value of each trial**, and the best so far",
             "**which setting matters most**, from four complete trials on",

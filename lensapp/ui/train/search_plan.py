@@ -1,7 +1,6 @@
 """What a search would try, shown beside its form before the first one is started."""
 
 from collections.abc import Mapping
-from typing import Any
 
 import pandas as pd
 import streamlit as st
@@ -13,6 +12,7 @@ from lensapp.ui.shared.markup import plain
 from lensapp.ui.shared.widgets import counted, heading
 from lensapp.ui.train.study_form import Plan, fixed_value
 from lensapp.ui.train.study_plots import words
+from lensapp.ui.train.trials_told import trials_words
 
 
 def show_search_plan(plan: Plan) -> None:
@@ -64,27 +64,3 @@ def _epochs(plan: Plan, space: Mapping[str, AnyRange]) -> str:
     if limits is None:
         return counted(int(plan.filled.values["epochs"]), "epoch")
     return f"{_tried(limits)} epochs"
-
-
-def trials_words(values: Mapping[str, Any], *, epochs: str) -> str:
-    """Return in sentences how many trials there are, how their settings are chosen and which end early."""
-    trials, first, warm = (int(values[name]) for name in ("trials", "startup_trials", "warmup_epochs"))
-    sentences = [f"**{counted(trials, 'trial')}**, each a run of {epochs} that scores like any other."]
-    if values["sampler"] == "random" or first >= trials:
-        sentences.append("All are drawn at random.")
-    else:
-        sentences.append(
-            f"The first {first} are drawn at random, the {trials - first} after them where the results so "
-            "far are best (TPE)."
-        )
-    if values["pruner"] == "median" and first < trials:
-        sentences.append(
-            f"After the first {first}, those behind the median of the others from epoch {warm} on end early."
-        )
-    elif values["pruner"] == "hyperband":
-        sentences.append(
-            f"The poorer ones end early from epoch {warm} on, by successive halving (Hyperband)."
-        )
-    else:
-        sentences.append("None ends early.")
-    return " ".join(sentences)

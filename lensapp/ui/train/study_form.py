@@ -26,6 +26,7 @@ from lensapp.ui.shared.widgets import errors_shown, fold, heading
 from lensapp.ui.train.run_form import Filled, recipe_form
 from lensapp.ui.train.study_plots import words
 from lensapp.ui.train.training_time import time_in_all
+from lensapp.ui.train.trials_told import may_end_early
 
 QUEUED = "study-queued"
 TITLES = {"kfold": "New cross-validation", "search": "New search"}
@@ -87,8 +88,7 @@ def _time_words(filled: Filled, values: Mapping[str, Any], paces: Paces, *, kind
     each = paces.expected(filled.values, filled.dataset)
     trials = [each] * int(values["trials"]) if each else [None]
     in_all = time_in_all(trials, epochs=epochs, at_most=values["timeout_seconds"])
-    pruned = each and values["pruner"] != "none"
-    return in_all + (" Trials that fall behind end earlier." if pruned else "")
+    return in_all + (" Trials that fall behind end earlier." if each and may_end_early(values) else "")
 
 
 def _fields(
