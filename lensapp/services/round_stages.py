@@ -54,22 +54,11 @@ def stages_of(
     Votes are done once all of a review are given, or once those given are used; never without any.
     """
     source, dataset, run = chain.source, chain.dataset, chain.run
-    scored_by, review = of_source.run, of_source.review
+    review = of_source.review
     members = sum(sum(part.values()) for part in dataset.counts.values()) if dataset else None
     auroc = (run.evaluation or {}).get("auroc") if run else None
     measured = "" if auroc is None else f", AUROC {auroc:.3f}"
-    remarks, together = {}, ""
-    if source is not None and dataset is not None and len(dataset.source_ids) > 1:
-        remarks["Dataset"] = f"{len(dataset.source_ids)} sources"
-        together = f", from {remarks['Dataset']}; the other counts are those of {source.name}"
-    if source is not None and dataset is not None and source.id not in dataset.source_ids:
-        remarks["Dataset"] = dataset.name if len(dataset.name) <= MOST_OF_REMARK else "other cutouts"
-        together = f", none of them of {source.name}: {run.name} learned from these" if run else ""
-    searched = of_source.source
-    if run is not None and scored_by is not None and run.id != scored_by.id:
-        remarks["Scores"] = f"by {scored_by.name}"
-    elif source is not None and searched is not None and source.id != searched.id:
-        remarks["Scores"] = f"of {searched.name}"
+    remarks, together = _other_things(chain, of_source)
     facts: dict[str, tuple[bool, int | None, int | None, str]] = {
         "Cutouts": (
             source is not None, chain.cutouts or None, None,
@@ -114,3 +103,21 @@ def _scores_words(chain: Chain, of_source: Chain) -> str:
         if elsewhere and searched
         else f"by {of_source.run.name}"
     )
+
+
+def _other_things(chain: Chain, of_source: Chain) -> tuple[dict[str, str], str]:
+    """Return the remarks on counts that are not of what is selected, and what the hint of a version adds."""
+    source, dataset, run = chain.source, chain.dataset, chain.run
+    remarks, together = {}, ""
+    if source is not None and dataset is not None and len(dataset.source_ids) > 1:
+        remarks["Dataset"] = f"{len(dataset.source_ids)} sources"
+        together = f", from {remarks['Dataset']}; the other counts are those of {source.name}"
+    if source is not None and dataset is not None and source.id not in dataset.source_ids:
+        remarks["Dataset"] = dataset.name if len(dataset.name) <= MOST_OF_REMARK else "other cutouts"
+        together = f", none of them of {source.name}: {run.name} learned from these" if run else ""
+    searched = of_source.source
+    if run is not None and of_source.run is not None and run.id != of_source.run.id:
+        remarks["Scores"] = f"by {of_source.run.name}"
+    elif source is not None and searched is not None and source.id != searched.id:
+        remarks["Scores"] = f"of {searched.name}"
+    return remarks, together

@@ -1,13 +1,14 @@
 """What the pages of runs share: pictures as a network saw them, colours, bins, words of an audit."""
 
 from dataclasses import replace
+from itertools import combinations
 from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
-from lensapp.core.colours import HUES
+from lensapp.core.colours import LINE_COLOURS
 from lensapp.core.data.column_names import column_label
 from lensapp.core.evaluate.score_axis import ScoreAxis
 from lensapp.core.evaluate.subgroups import by_subgroup, subgroup_figures
@@ -17,9 +18,9 @@ from lensapp.services.evaluate import subgroups
 from lensapp.services.evaluate.expectations import time_unit
 from lensapp.services.evaluate.figure_tables import audited_shortcut_words
 from lensapp.services.evaluate.histogram_bins import bins_for
-from lensapp.services.evaluate.run_colours import colours_of_runs, places_of_runs
+from lensapp.services.evaluate.run_colours import colours_of_runs, dashes_of_runs, places_of_runs
 from lensapp.services.evaluate.seen_pictures import seen_pictures
-from lensapp.storage import datasets
+from lensapp.storage import datasets, runs
 from lensapp.storage.workspace import Workspace
 from lensapp.ui.evaluate.survey_figures import (
     bin_ticks,
@@ -29,7 +30,8 @@ from lensapp.ui.evaluate.survey_figures import (
     subgroup_figure,
     subgroup_panels,
 )
-from support.pages_workspace import add_run, full_workspace
+from lensapp.ui.shared.figures import DASHES
+from support.pages_workspace import add_run, figures_of, full_workspace, open_page
 from support.small_surveys import ids_of, pack_source
 
 
@@ -50,27 +52,42 @@ def test_pictures_of_two_sizes_show_the_middle_that_a_network_saw(tmp_path: Path
     assert not blank.any()
 
 
-def test_a_run_keeps_its_colour_beside_others(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_run_has_one_colour_and_one_dash_whatever_is_drawn_beside_it(tmp_path: Path) -> None:
+    ws = full_workspace(tmp_path / "workspace")
+    version = datasets.list_datasets(ws.database)[0]
+    while len(names := [run.name for run in runs.list_runs(ws.database)]) < 20:
+        add_run(ws, version, f"later-{len(names)}")
+    palette = LINE_COLOURS["dark"]
+    together = dict(zip(names, colours_of_runs(ws, names, palette), strict=True))
+    dashes = dict(zip(names, dashes_of_runs(ws, names), strict=True))
+    for name, other in combinations(names, 2):
+        for pair in ([name, other], [other, name]):
+            assert colours_of_runs(ws, pair, palette) == [together[one] for one in pair]
+            assert dashes_of_runs(ws, pair) == [dashes[one] for one in pair]
+        assert (together[name], dashes[name]) != (together[other], dashes[other])
+
+
+def test_colours_of_much_the_same_hue_come_with_different_dashes(tmp_path: Path) -> None:
+    ws = full_workspace(tmp_path / "workspace")
+    version = datasets.list_datasets(ws.database)[0]
+    while len(runs.list_runs(ws.database)) < 8:
+        add_run(ws, version, f"later-{len(runs.list_runs(ws.database))}")
+    of_number = {run.id - 1: run.name for run in runs.list_runs(ws.database)}
+    for one, other in ((0, 6), (1, 5), (0, 5), (1, 6)):  # blues and oranges on dark, then on white ground
+        assert len({*dashes_of_runs(ws, [of_number[one], of_number[other]])}) == 2
+
+
+def test_evaluate_draws_a_run_alone_as_beside_another(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("LENSAPP_WORKSPACE", str(tmp_path / "workspace"))
     ws = full_workspace(tmp_path / "workspace")
-    palette = ("red", "green", "blue")
-    alone = colours_of_runs(ws, ["elu_cnn-2"], palette)
-    both = colours_of_runs(ws, ["elu_cnn-1", "elu_cnn-2"], palette)
-    assert both[1] == alone[0]
-    assert len({*both}) == 2
-    assert colours_of_runs(ws, ["elu_cnn-2", "elu_cnn-1"], palette) == both[::-1]
-    assert len(colours_of_runs(ws, ["elu_cnn-1", "elu_cnn-2"] * 3, palette)) == 6
-
-
-def test_runs_far_apart_in_number_are_drawn_in_different_hues(tmp_path: Path) -> None:
-    ws = full_workspace(tmp_path / "workspace")
-    names = ["elu_cnn-1", *(f"later-{number}" for number in range(7))]
-    for name in names[1:]:
-        add_run(ws, datasets.list_datasets(ws.database)[0], name)
-    places = dict(zip(names, places_of_runs(ws, names, 8), strict=True))
-    assert sorted(places.values()) == [*range(8)]  # all that there are where so many are drawn
-    for other in names[1:]:
-        assert len({*places_of_runs(ws, ["elu_cnn-1", other], 8)} & {*range(HUES)}) == 2
+    page = open_page("evaluate", run="elu_cnn-2")
+    drawn = [one for figure in figures_of(page) for one in figure["data"] if one.get("name") == "elu_cnn-2"]
+    lines = {(one["line"]["color"], one["line"]["dash"]) for one in drawn}
+    [place], [dash] = places_of_runs(ws, ["elu_cnn-2"], 8), dashes_of_runs(ws, ["elu_cnn-2"])
+    assert lines == {(LINE_COLOURS["dark"][place], DASHES[dash])}
+    assert dash > 0, "no longer solid only because it is the first that is drawn"
 
 
 def test_candidates_that_the_part_has_none_left_of_are_no_line() -> None:

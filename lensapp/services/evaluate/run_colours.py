@@ -1,10 +1,13 @@
-"""One colour for each run, the same beside whichever others it is drawn."""
+"""One colour and one dash for each run, on every page and beside whichever others it is drawn."""
 
 from collections.abc import Sequence
 
-from lensapp.core.colours import HUES
 from lensapp.storage import runs
 from lensapp.storage.workspace import Workspace
+
+DASH_OF_COLOUR = (0, 1, 2, 3, 0, 2, 3, 1)
+"""Dash of the runs that have each colour first: colours of much the same hue have different ones."""
+DASH_COUNT = 4
 
 
 def colours_of_runs(ws: Workspace, names: Sequence[str], colours: Sequence[str]) -> list[str]:
@@ -13,15 +16,20 @@ def colours_of_runs(ws: Workspace, names: Sequence[str], colours: Sequence[str])
 
 
 def places_of_runs(ws: Workspace, names: Sequence[str], count: int) -> list[int]:
-    """Return which of `count` colours each run has: by its number, or the next that fewer older ones have.
+    """Return which of `count` colours each run has: by its number, whatever is drawn beside it.
 
-    Those beyond the first `HUES` are of much the same hues: they come where more runs are drawn together.
+    Two runs whose numbers are `count` apart share a colour; their dashes tell them apart.
     """
+    return [number % count for number in _numbers(ws, names)]
+
+
+def dashes_of_runs(ws: Workspace, names: Sequence[str]) -> list[int]:
+    """Return which of the dashes of lines each run has; the same colour comes with another dash each time."""
+    many = len(DASH_OF_COLOUR)
+    return [(DASH_OF_COLOUR[number % many] + number // many) % DASH_COUNT for number in _numbers(ws, names)]
+
+
+def _numbers(ws: Workspace, names: Sequence[str]) -> list[int]:
+    """Return the number of each run, from 0 on; of one that is no longer there that of the first."""
     numbers = {run.name: run.id for run in runs.list_runs(ws.database)}
-    firsts = [numbers.get(name, 1) - 1 for name in names]
-    chosen: dict[int, int] = {}  # by the place of a name
-    for place in sorted(range(len(names)), key=firsts.__getitem__):
-        hues = min(HUES, count)
-        ranked = [(firsts[place] + k) % hues for k in range(hues)] + list(range(hues, count))
-        chosen[place] = min(ranked, key=[*chosen.values()].count)
-    return [chosen[place] for place in range(len(names))]
+    return [numbers.get(name, 1) - 1 for name in names]

@@ -46,6 +46,7 @@ def roc_figure(
     bands: Mapping[str, Columns] | None = None,
     smallest: float | None = None,
     areas: Mapping[str, Interval] | None = None,
+    dashes: Sequence[str] = figures.DASHES,
 ) -> go.Figure:
     """Draw the ROC of each run or class, and `point` (false positive rate, completeness) on the first.
 
@@ -59,6 +60,8 @@ def roc_figure(
         that the part can measure, of one false positive. None: a linear axis.
     areas
         AUROC with limits of some of the curves, written into the figure.
+    dashes
+        Of the curves, as `colours` are.
     """
     figure = go.Figure()
     floor = smallest or 0.0
@@ -76,7 +79,7 @@ def roc_figure(
             name=figures.in_legend(name),
             legendgroup=name,
             mode="lines",
-            line=_line(index, colours),
+            line=_line(index, colours, dashes),
             hovertemplate="FPR %{customdata[1]:.4g}<br>completeness %{y:.4f}<br>score ≥ %{customdata[0]:.4g}",
         )
     chance = np.geomspace(floor, 1, 50) if floor else np.array([0.0, 1.0])
@@ -110,6 +113,7 @@ def precision_recall_figure(
     point: tuple[float, float] | None,
     share: float,
     bands: Mapping[str, Columns] | None = None,
+    dashes: Sequence[str] = figures.DASHES,
 ) -> go.Figure:
     """Draw purity against completeness of each run; `share` of lenses is what chance would give.
 
@@ -132,7 +136,7 @@ def precision_recall_figure(
             name=figures.in_legend(name),
             legendgroup=name,
             mode="lines",
-            line=_line(index, colours),
+            line=_line(index, colours, dashes),
             hovertemplate="completeness %{x:.4f}<br>purity %{y:.4f}<br>score ≥ %{customdata:.4g}",
         )
     figure.add_hline(y=share, line=figures.CHANCE)
@@ -143,8 +147,8 @@ def precision_recall_figure(
     return figure
 
 
-def _line(index: int, colours: Sequence[str]) -> dict[str, Any]:
-    dash = figures.DASHES[index % len(figures.DASHES)]
+def _line(index: int, colours: Sequence[str], dashes: Sequence[str] = figures.DASHES) -> dict[str, Any]:
+    dash = dashes[index % len(dashes)]
     return {"color": colours[index % len(colours)], "width": 2, "dash": dash}
 
 

@@ -10,7 +10,7 @@ from lensapp.core.once import asking_once
 from lensapp.services.evaluate import evaluation as service
 from lensapp.services.evaluate.evaluation import Evaluation
 from lensapp.services.evaluate.figure_tables import class_table, merit_table
-from lensapp.services.evaluate.run_colours import colours_of_runs
+from lensapp.services.evaluate.run_colours import colours_of_runs, dashes_of_runs
 from lensapp.services.train.low_scores import why_low_scores
 from lensapp.storage.records import Run
 from lensapp.storage.workspace import Workspace
@@ -88,10 +88,12 @@ def _show_figures(ws: Workspace, run: Run, evaluations: Sequence[Evaluation], *,
     """Show curves, figures of merit and mistakes of the first run, with the others laid over its curves."""
     evaluation = evaluations[0]
     axis = evaluation.score_axis
-    colours = colours_of_runs(ws, [one.run for one in evaluations], figures.line_colours())
+    names = [one.run for one in evaluations]
+    colours = colours_of_runs(ws, names, figures.line_colours())
+    dashes = [figures.DASHES[place] for place in dashes_of_runs(ws, names)]
     left, right = st.columns(2)
     with left:
-        _show_roc(evaluations, threshold=threshold, colours=colours)
+        _show_roc(evaluations, threshold=threshold, colours=colours, dashes=dashes)
     with right:
         _show_confusion(evaluation, threshold=threshold, named=len(evaluations) > 1)
     _show_merits(evaluations, threshold=threshold)
@@ -99,7 +101,7 @@ def _show_figures(ws: Workspace, run: Run, evaluations: Sequence[Evaluation], *,
     show_mistakes(ws, run, evaluation, threshold=threshold)
     left, right = st.columns(2)
     with left:
-        _show_precision_recall(evaluations, threshold=threshold, colours=colours)
+        _show_precision_recall(evaluations, threshold=threshold, colours=colours, dashes=dashes)
     with right:
         curves = service.threshold_columns(evaluation)
         figures.show_figure(
@@ -156,7 +158,9 @@ def _caption(evaluation: Evaluation) -> str:
     return f"{evaluation.part} part: n = {number(counts.n)}, {number(counts.n_positive)} of them lenses"
 
 
-def _show_roc(evaluations: Sequence[Evaluation], *, threshold: float, colours: Sequence[str]) -> None:
+def _show_roc(
+    evaluations: Sequence[Evaluation], *, threshold: float, colours: Sequence[str], dashes: Sequence[str]
+) -> None:
     first = evaluations[0]
     columns = {one.run: service.roc_columns(one) for one in evaluations}
     confusion = first.figures_at(threshold).confusion
@@ -166,6 +170,7 @@ def _show_roc(evaluations: Sequence[Evaluation], *, threshold: float, colours: S
         draw.roc_figure(
             columns,
             colours=colours,
+            dashes=dashes,
             point=(confusion.false_positive_rate, confusion.completeness),
             bands={first.run: first.roc_band},
             smallest=floor,
@@ -208,7 +213,7 @@ def _show_confusion(evaluation: Evaluation, *, threshold: float, named: bool) ->
 
 
 def _show_precision_recall(
-    evaluations: Sequence[Evaluation], *, threshold: float, colours: Sequence[str]
+    evaluations: Sequence[Evaluation], *, threshold: float, colours: Sequence[str], dashes: Sequence[str]
 ) -> None:
     first = evaluations[0]
     columns = {one.run: service.precision_recall_columns(one) for one in evaluations}
@@ -217,6 +222,7 @@ def _show_precision_recall(
         draw.precision_recall_figure(
             columns,
             colours=colours,
+            dashes=dashes,
             point=None if confusion.purity is None else (confusion.completeness, confusion.purity),
             share=first.counts.n_positive / first.counts.n,
             bands={first.run: first.purity_band},

@@ -228,8 +228,8 @@ class Drawn:
         Epochs after which it was paused, or interrupted, and went on.
     best_by
         What its best epoch is chosen by; empty where that is not told.
-    colour
-        Which of the colours of lines it has beside others; its place among them where that is not told.
+    colour, dash
+        Which of those of lines it has beside others; by its place among them where that is not told.
     """
 
     name: str
@@ -238,6 +238,7 @@ class Drawn:
     pauses: Sequence[int] = ()
     best_by: str = ""
     colour: int | None = None
+    dash: int | None = None
 
 
 def charts_data(
@@ -299,6 +300,7 @@ def _run_data(run: Drawn, wanted: set[str]) -> dict[str, Any]:
         "best": int(best[-1]) if best.size and best[-1] > 0 else None,
         "bestBy": run.best_by,
         "colour": run.colour,
+        "dash": run.dash,
         "pauses": list(run.pauses),
     }
 

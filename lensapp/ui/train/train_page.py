@@ -13,7 +13,7 @@ from lensapp.core.errors import NotFound
 from lensapp.core.train.committees import MODEL as COMMITTEE
 from lensapp.core.train.network_specs import network_title
 from lensapp.core.train.tasks import ContrastiveTask, TaskSpec
-from lensapp.services.evaluate.run_colours import places_of_runs
+from lensapp.services.evaluate.run_colours import dashes_of_runs, places_of_runs
 from lensapp.services.split.part_sizes import untold_rate
 from lensapp.services.train import runs
 from lensapp.services.train.best_epochs import (
@@ -315,8 +315,11 @@ def _show_curves(
     ):
         few = untold_rate(nonlenses_validated(ws, status.run, status.dataset))
         captions[titles.index(curves.FEW_FALSE_POSITIVES.title)] += f"; {few}" if few else ""
-    places = places_of_runs(ws, [one.name for one in drawn], len(figures.line_colours()))
-    drawn = [replace(one, colour=place) for one, place in zip(drawn, places, strict=True)]
+    names = [one.name for one in drawn]
+    styles = zip(
+        drawn, places_of_runs(ws, names, len(figures.line_colours())), dashes_of_runs(ws, names), strict=True
+    )
+    drawn = [replace(one, colour=colour, dash=dash) for one, colour, dash in styles]
     curves.show_charts(panels, drawn, captions=captions, key="train-curves")
 
 

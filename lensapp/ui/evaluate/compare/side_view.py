@@ -15,7 +15,7 @@ from lensapp.services.evaluate.compare.side_by_side import SideBySide, side_by_s
 from lensapp.services.evaluate.compare.tables import HIGH, LOW, figures_frame, p_name, resolved_names
 from lensapp.services.evaluate.compare.verdict import Verdict, at_few_false_positives, in_words, verdict
 from lensapp.services.evaluate.figure_tables import p_equals, p_text
-from lensapp.services.evaluate.run_colours import colours_of_runs
+from lensapp.services.evaluate.run_colours import colours_of_runs, dashes_of_runs
 from lensapp.services.train.comparisons import Compared
 from lensapp.storage.workspace import Workspace
 from lensapp.ui.evaluate import evaluation_figures as draw
@@ -90,7 +90,8 @@ def _show_side_by_side(ws: Workspace, compared: SideBySide, rows: Sequence[Compa
     colours = colours_of_runs(ws, compared.runs, figures.line_colours())
     left, right = st.columns(2, gap="medium")
     with left:
-        _show_roc(compared, height=height, colours=colours)
+        dashes = [figures.DASHES[place] for place in dashes_of_runs(ws, compared.runs)]
+        _show_roc(compared, height=height, colours=colours, dashes=dashes)
     with right:
         merit, reference = _show_intervals(compared, best=told.runs[0], height=height, colours=colours)
     _show_table(compared, rows, merit=merit, reference=reference)
@@ -161,7 +162,7 @@ def _caption(compared: SideBySide) -> str:
     )
 
 
-def _show_roc(compared: SideBySide, *, height: int, colours: Sequence[str]) -> None:
+def _show_roc(compared: SideBySide, *, height: int, colours: Sequence[str], dashes: Sequence[str]) -> None:
     columns = {one.run: service.roc_columns(one) for one in compared.evaluations}
     few = len(columns) <= MOST_BANDS
     linear = kept("linear", switch(), default=False, key=LINEAR)
@@ -171,6 +172,7 @@ def _show_roc(compared: SideBySide, *, height: int, colours: Sequence[str]) -> N
         draw.roc_figure(
             columns,
             colours=colours,
+            dashes=dashes,
             bands={one.run: one.roc_band for one in compared.evaluations} if banded else None,
             smallest=None if st.session_state[LINEAR] else draw.smallest_rate(compared.n_negative),
         ),

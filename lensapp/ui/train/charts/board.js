@@ -201,7 +201,7 @@ export class Board {
     const alone = this.runs.length === 1;
     const entries = alone
       ? [{ name: 'validation', colour: null, dash: null }, ...(this.withTraining ? [{ name: 'training', faint: true, colour: null, dash: null }] : [])]
-      : this.runs.map((run, index) => ({ name: run.name, colour: this.colours[colourOf(run, index, this.colours.length)], dash: dashOf(index, this.colours.length) }));
+      : this.runs.map((run, index) => ({ name: run.name, colour: this.colours[colourOf(run, index, this.colours.length)], dash: dashOf(run, index, this.colours.length) }));
     if (alone && this.runs[0].best) entries.push({ name: bestMark(this.runs[0]), colour: null, dash: null, isMark: true });
     parts(this.legend, entries.length, () => element('button', { type: 'button' }, svg('svg', { width: 26, height: 10 }, svg('path', { d: 'M1 5H25', fill: 'none' })), element('span')))
       .forEach((button, k) => {

@@ -10,10 +10,10 @@ const MARKS = { best: '★', pause: '‖', rate: '↓' };
 const MARK_WORDS = { best: 'best epoch', pause: 'paused and resumed', rate: 'learning rate lowered' };
 const bestWords = (run) => `${MARK_WORDS.best}${run.bestBy ? ` by ${run.bestBy}` : ''}`;
 export const bestMark = (run) => `${MARKS.best} ${bestWords(run)}`;
-const DASHES = [null, '6 3', '2 3'];
+const DASHES = [null, '6 3', '2 3', '6 3 2 3'];
 
-/** How the lines of the runs number 9 to 16, and of later ones, are broken. */
-export const dashOf = (index, count) => DASHES[Math.min(Math.floor(index / count), DASHES.length - 1)];
+/** How the lines of a run are broken: as on all pages, or of those number 9 to 16, and of later ones. */
+export const dashOf = (run, index, count) => DASHES[Math.min(run.dash ?? Math.floor(index / count), DASHES.length - 1)];
 
 /** Which colour a run has beside others. */
 export const colourOf = (run, index, count) => (run.colour ?? index) % count;
@@ -36,7 +36,7 @@ export function linesOf(panel, board) {
     const inParts = panel.parted && Object.keys(run.columns).some((name) => name.startsWith('val_') && holds(name));
     return panel.figures.flatMap(({ name, key }, number) => {
       const colour = alone ? ownColour(run, number, colours.length) : colourOf(run, index, colours.length);
-      const base = { run, index, colour, dash: alone ? null : dashOf(index, colours.length) };
+      const base = { run, index, colour, dash: alone ? null : dashOf(run, index, colours.length) };
       const validated = holds(`val_${key}`);
       const made = [];
       if (run.columns[key] && (!validated || board.withTraining)) {
