@@ -22,8 +22,9 @@ from lensapp.core.data.imaging import (
     shown_bands,
 )
 from lensapp.core.inspect.grades import CONTAMINANTS, GRADES
+from lensapp.core.inspect.pace import LEAST_SECONDS
 from lensapp.ui.drawing import component as figures
-from lensapp.ui.gallery import routes
+from lensapp.ui.gallery import component, routes
 from lensapp.ui.shared.client_modules import ClientModules
 from lensapp.ui.train import curves
 from support.gallery_survey import blobs
@@ -50,6 +51,11 @@ def client() -> Iterator[TestClient]:
 def test_the_pure_modules_pass_their_own_tests(path: Path) -> None:
     done = run_node("--test", str(path))
     assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_browsers_and_tables_call_the_same_time_too_short_for_a_look():
+    toolbar = (Path(component.__file__).parent / "client" / "toolbar.js").read_text()
+    assert f"const LEAST_SECONDS = {LEAST_SECONDS};" in toolbar
 
 
 def test_what_a_module_imports_is_served_as_javascript_to_keep(client: TestClient) -> None:

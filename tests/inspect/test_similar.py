@@ -7,7 +7,7 @@ from lensapp.core.errors import FeaturesMissing, InvalidInput
 from lensapp.core.inspect.review_spec import ReviewSpec
 from lensapp.services.catalogue.choices import catalogue_choices
 from lensapp.services.inspect.gallery import OpenReview, open_review
-from lensapp.services.inspect.queues import create_review, list_reviews
+from lensapp.services.inspect.queues import create_review, list_reviews, order_in_words, review_of_cutouts
 from lensapp.services.inspect.shares import next_task
 from lensapp.services.inspect.similar import review_more_like
 from lensapp.services.inspect.votes import VoteOp, VotePost, record_votes
@@ -63,6 +63,20 @@ def test_a_candidate_and_those_most_alike_it_open_under_the_same_rules(ws, sourc
     other = create_review(ws, name="other", source_name="sky", spec=ReviewSpec(order="given"))
     graded_otherwise = review_more_like(open_review(ws, other.id), int(ids[20]), count=4)
     assert (graded_otherwise.name, graded_otherwise.run_id) == ("like-sky-0020-2", None)
+
+
+def test_the_order_of_chosen_candidates_is_named_by_how_they_were_chosen(ws, source) -> None:
+    add_scores(ws, source, {0: 0.4}, name="seer")
+    ids = store_features(ws, source, along_a_line(), run_name="seer").tolist()
+    first = opened(ws, ReviewSpec(order="given"), "seer")
+    assert order_in_words(ws, first.review) == "as imported"
+    assert order_in_words(ws, review_more_like(first, ids[20], count=4)) == "most alike first"
+    picked = review_of_cutouts(ws, name="first-picked", cutout_ids=[ids[7], ids[2]], run_name="seer")
+    assert order_in_words(ws, picked) == "in the order chosen"
+    disputed = review_of_cutouts(ws, name="first-disputed", cutout_ids=[ids[7], ids[2]], run_name="seer")
+    assert order_in_words(ws, disputed) == "most disputed first"
+    scored = create_review(ws, name="best", source_name="sky", run_name="seer", spec=ReviewSpec())
+    assert order_in_words(ws, scored) == "highest score first"
 
 
 def test_a_look_at_what_is_similar_stands_in_lists_while_it_is_shown_and_once_somebody_voted(ws, source):

@@ -305,15 +305,32 @@ def is_fed_back(ws: Workspace, review: Review) -> bool:
     return in_order or review.name.endswith(DISPUTED)
 
 
+def order_in_words(ws: Workspace, review: Review) -> str:
+    """Return what comes first in a review: by its order or, of chosen cutouts, as these were chosen."""
+    order = review.spec.get("order", "score")
+    if order != "given" or review.spec.get("limit") != review.size:
+        return ORDERS[order].label
+    if _is_look(review):
+        return "most alike first"
+    if review.name.endswith(DISPUTED):
+        return "most disputed first"
+    in_order = bool(np.all(np.diff(reviews.queue_of(ws.database, review.id)) > 0))
+    return ORDERS[order].label if in_order else "in the order chosen"
+
+
+def _is_look(review: Review) -> bool:
+    """Whether a review was made as a look at candidates similar to one."""
+    spec = review.spec
+    return spec.get("order") == "given" and spec.get("feeds_back") is False and review.name.startswith(ALIKE)
+
+
 def is_passing(ws: Workspace, review: Review) -> bool:
     """Whether a review is a look at candidates similar to one, in which nobody has voted.
 
     Nobody has to decide on it: it can be opened by its address, and is a review as any other from the first
     vote on, or once it is closed or has another name.
     """
-    spec = review.spec
-    look = spec.get("order") == "given" and spec.get("feeds_back") is False and review.name.startswith(ALIKE)
-    return look and review.closed_at is None and review.id not in standing(ws).received
+    return _is_look(review) and review.closed_at is None and review.id not in standing(ws).received
 
 
 def list_reviews(

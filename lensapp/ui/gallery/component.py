@@ -10,13 +10,12 @@ from typing import Any
 import streamlit as st
 
 from lensapp.core.acting import may
-from lensapp.core.inspect.review_orders import ORDERS
 from lensapp.services.data.known_lenses import kept_known_lenses
 from lensapp.services.data.pictures import optics_of
 from lensapp.services.evaluate.seen_pictures import seen_share
 from lensapp.services.inspect.gallery import open_review
 from lensapp.services.inspect.parts import example_of_part
-from lensapp.services.inspect.queues import is_passing
+from lensapp.services.inspect.queues import is_passing, order_in_words
 from lensapp.services.inspect.shares import share_shown
 from lensapp.services.inspect.tokens import issue_token
 from lensapp.storage.records import Review
@@ -159,7 +158,7 @@ def gallery_data(ws: Workspace, *, review: Review, inspector: str, review_names:
             "id": review.id,
             "name": review.name,
             "size": review.size,
-            "order": ORDERS[spec.order].label,
+            "order": order_in_words(ws, review),
             "blind": spec.blind,
             "retire": spec.retire,
             "blind_to_others": spec.blind_to_others,

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
 import { Gallery } from '../../../lensapp/ui/gallery/client/gallery.js';
-import { ACTIONS, SHIFTED, actionOf, leaveNavigation } from '../../../lensapp/ui/gallery/client/keys.js';
+import { ACTIONS, SHIFTED, actionOf, leaveNavigation, selectsPage } from '../../../lensapp/ui/gallery/client/keys.js';
 
 const DATA = {
   grades: [{ letter: 'A', keys: ['a', '1'] }, { letter: 'X', keys: ['x', '0'] }],
@@ -72,4 +72,22 @@ test('the link in the sidebar that led here gives the keyboard back, other eleme
     leaveNavigation();
   }
   assert.deepEqual(left, ['link']);
+});
+
+test('in a review Shift with E says where scores are explained', () => {
+  const told = [], made = Object.assign(Object.create(Gallery.prototype), { notices: { toast: (words) => told.push(words) } });
+  const [method] = press('E', true);
+  made[method]();
+  assert.match(told[0], /^Why the network scores it so is shown where pictures are opened on Evaluate/);
+});
+
+test('Ctrl or ⌘ with A marks the page, but in a field its text', (context) => {
+  context.after(() => { delete globalThis.document; delete globalThis.Element; });
+  globalThis.document = { querySelector: () => null };
+  globalThis.Element = class { closest() { return null; } matches(what) { return what === 'input'; } };
+  const event = (changes, path = [{}]) => ({ key: 'a', ctrlKey: true, metaKey: false, altKey: false, composedPath: () => path, ...changes });
+  assert.equal(selectsPage(event({})), true);
+  assert.equal(selectsPage(event({ ctrlKey: false, metaKey: true, key: 'A' })), true);
+  assert.equal(selectsPage(event({ ctrlKey: false })), false);
+  assert.equal(selectsPage(event({}, [new Element()])), false);
 });

@@ -3,6 +3,7 @@ import { test } from 'node:test';
 
 globalThis.document = { querySelector: () => null };
 const { Gallery } = await import('../../../lensapp/ui/gallery/client/gallery.js');
+const { Shelf } = await import('../../../lensapp/ui/gallery/client/shelf.js');
 
 /** A gallery of two candidates, of which `drawn` says whether they are painted. */
 function gallery({ view = [7, 8], drawn = true, picked = [], single = false }) {
@@ -61,4 +62,49 @@ test('where a page has none left to grade, the rest of it says how many are left
   made.shelf.total = 37; made.shelf.graded = 2;
   made.gradeRest();
   assert.deepEqual([made.given, made.told], [[], ['All on this page are graded; 35 are left: press G.']]);
+});
+
+/** A gallery of a filter that leaves two of three candidates, of which the cursor moves; votes are kept. */
+function filtered({ perPage = 2 } = {}) {
+  const kept = new Map(), votes = { get: (id) => kept.get(id) ?? null, note: () => ({ starred: false }), get size() { return kept.size; }, byId: kept };
+  const shelf = Object.assign(new Shelf(votes), { queue: Float64Array.of(7, 8, 9), perPage });
+  shelf.filter([], null, Float64Array.of(7, 8));
+  const made = Object.assign(gallery({}), { shelf, votes, kept, end: { root: { hidden: true } } });
+  made.voting.give = (ids, vote) => ids.forEach((id) => (vote ? kept.set(id, vote) : kept.delete(id)));
+  Object.assign(made, { moveTo: (cursor) => shelf.moveTo(cursor), moveBy: (step) => shelf.moveTo(shelf.cursor + step) });
+  return made;
+}
+const gradesOf = ({ kept }) => [...kept].map(([id, { grade }]) => `${id}${grade}`);
+
+test('keys past the last candidate of a filter overwrite no grade, and say so', () => {
+  const made = filtered();
+  for (const letter of ['A', 'B']) made.grade(letter);
+  assert.deepEqual(made.told, ['The last of the 2 shown is graded. Arrows or a click choose one to grade anew.']);
+  made.grade('X');
+  assert.deepEqual(gradesOf(made), ['7A', '8B']);
+  assert.match(made.told[1], /^No vote taken\. The last of the 2 shown is graded\./);
+});
+
+test('one moves to a candidate, or withdraws, to grade it anew', () => {
+  for (const choose of [(made) => made.moveBy(1), (made) => made.moveToLast(), (made) => made.withdraw()]) {
+    const made = filtered();
+    for (const letter of ['A', 'B']) made.grade(letter);
+    choose(made);
+    made.grade('X');
+    assert.deepEqual(gradesOf(made), ['7A', '8X']);
+  }
+});
+
+test('where some before the last have no grade it says how to go on', () => {
+  const made = filtered();
+  made.moveToLast();
+  made.grade('B');
+  assert.deepEqual(made.told, ['The last of the 2 shown is graded. Arrows or a click choose one to grade anew. G goes to the next without a grade.']);
+});
+
+test('after the rest of the last page no key grades its last candidate anew', () => {
+  const made = filtered();
+  made.gradeRest();
+  made.grade('A');
+  assert.deepEqual(gradesOf(made), ['7X', '8X']);
 });

@@ -7,6 +7,7 @@ globalThis.addEventListener ??= () => {};
 
 const { framesOf, halves, partsOf } = await import('../../../lensapp/ui/gallery/client/contact_sheet.js');
 const { agreed } = await import('../../../lensapp/ui/gallery/client/guide.js');
+const { inSeconds } = await import('../../../lensapp/ui/gallery/client/toolbar.js');
 const { actionOf, helpSections } = await import('../../../lensapp/ui/gallery/client/keys.js');
 const { csvOf } = await import('../../../lensapp/ui/gallery/client/picks.js');
 const { figure, scoreText } = await import('../../../lensapp/ui/gallery/client/record.js');
@@ -41,7 +42,7 @@ test('in the lightbox no key grades, notes or makes a review, and the others wor
   assert.deepEqual(actionOf(press('ArrowRight'), looking), ['moveBy', 1]);
   const review = { grades: GRADES, contaminants: [] };
   assert.deepEqual(actionOf(press('a'), review), ['grade', 'A']);
-  assert.equal(actionOf(press('E', { shiftKey: true }), review), null);
+  assert.deepEqual(actionOf(press('E', { shiftKey: true }), review), ['toggleExplain'], 'which says where it is');
 });
 
 test('the help of the lightbox names no key that grades', () => {
@@ -68,4 +69,8 @@ test('agreement is told for those who graded the same candidates', () => {
 test('picked candidates go out as CSV that no spreadsheet takes for formulae', () => {
   const rows = [{ id: 'J1', ra: 150.5, comment: 'arc, "blue"' }, { id: '=1+1', ra: -2, comment: null }];
   assert.equal(csvOf(rows), 'id,ra,comment\nJ1,150.5,"arc, ""blue"""\n\'=1+1,-2,\n');
+});
+
+test('half a second is said of no less: shorter looks are told as the page Team tells them', () => {
+  assert.deepEqual([0.3, 0.46, 0.4999, 0.5, 0.54, 9.94, 12.4].map(inSeconds), ['< 0.5 s', '< 0.5 s', '< 0.5 s', '0.5 s', '0.5 s', '9.9 s', '12 s']);
 });

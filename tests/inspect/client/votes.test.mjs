@@ -122,7 +122,7 @@ test('undo gives back what a whole page was before', () => {
   voting.give([1], { grade: 'A', contaminant: null });
   voting.give([1, 2, 3], { grade: 'X', contaminant: null });
   assert.deepEqual(voting.votes.tally, { A: 0, B: 0, C: 0, X: 3 });
-  assert.equal(voting.votes.pace, (6 + 2 + 2 + 2) / 4);
+  assert.equal(voting.votes.pace, (2 + 2 + 2) / 3, 'what was graded anew counts once, as in `each`');
   assert.equal(voting.votes.each, (2 + 2 + 2) / 3);
   assert.equal(voting.undo(), 1);
   assert.deepEqual(voting.votes.tally, { A: 1, B: 0, C: 0, X: 0 });

@@ -89,6 +89,11 @@ export class Browsing extends Showing {
     }
   }
 
+  /** Say where a score is explained: beside votes it would tell the score. */
+  toggleExplain() {
+    this.notices.toast('Why the network scores it so is shown where pictures are opened on Evaluate, Score and Features, not while grading.');
+  }
+
   /** Return to the candidate whose like were looked for. */
   goToOrigin() {
     if (this.trail.last) this.trigger('open', this.trail.back().from);

@@ -6,7 +6,7 @@ import { DISPLAY_SETTINGS } from "./display_controls.js";
 import { EndCard, KeyStrip } from "./guide.js";
 import { element, returnAfterDialog } from "./dom.js";
 import { Fingers } from "./gestures.js";
-import { actionOf, fillHelp, fitHelp, isElsewhere, leaveNavigation } from "./keys.js";
+import { actionOf, fillHelp, fitHelp, isElsewhere, leaveNavigation, selectsPage } from "./keys.js";
 import { Mosaic } from "./mosaic.js";
 import { Notices } from "./notices.js";
 import { PartBar, samePart } from "./part.js";
@@ -199,7 +199,13 @@ export class Gallery extends Browsing {
 
   /** Take a key press, unless it is meant for something else. */
   takeKey(event) {
-    if (!this.root.isConnected || !this.root.getClientRects().length || isElsewhere(event)) return;
+    if (!this.root.isConnected || !this.root.getClientRects().length) return;
+    if (selectsPage(event) && !this.data.looking) {
+      event.preventDefault(); // there is no text to select, and a filter that was entered is left
+      this.notices.toast('Space picks one candidate, a click with Shift all between; / changes the filter.');
+      return;
+    }
+    if (isElsewhere(event)) return;
     const action = actionOf(event, this.data);
     if (!action) return;
     event.preventDefault();
@@ -262,13 +268,30 @@ export class Gallery extends Browsing {
   /** Grade the candidate under the cursor and go on. */
   grade(letter, contaminant = null) {
     if (this.votePicked({ grade: letter, contaminant })) return;
+    if (this.shelf.past) { this.notices.toast(`No vote taken. ${this.whatIsPast}`, { kind: 'wrong' }); return; }
     if (!this.vote({ grade: letter, contaminant })) return;
     this.notices.say(`Grade ${[letter, contaminant].filter(Boolean).join(', ')}. ${this.gradedSoFar}`);
-    this.moveBy(1);
+    this.goOnFrom(this.shelf.atEnd);
+  }
+
+  /** Go on after a grade; past the last one shown the cursor stays, and keys grade nothing until one moves on purpose. */
+  goOnFrom(last) {
+    if (!last) { this.moveBy(1); return; }
+    this.moveTo(this.shelf.view.length - 1);
+    this.shelf.past = true;
+    if (this.end.root.hidden) this.notices.toast(this.whatIsPast);
+  }
+
+  /** What is said once the last one shown is graded. */
+  get whatIsPast() {
+    const { shelf } = this, next = shelf.ungradedAfter(shelf.cursor) === null ? '' : ' G goes to the next without a grade.';
+    return `The last of the ${shelf.view.length.toLocaleString('en')} shown is graded. Arrows or a click choose one to grade anew.${next}`;
   }
 
   withdraw() {
-    if (this.vote(null)) this.notices.say(`Vote withdrawn. ${this.gradedSoFar}`);
+    if (!this.vote(null)) return;
+    this.shelf.past = false; // the next key grades it anew
+    this.notices.say(`Vote withdrawn. ${this.gradedSoFar}`);
   }
 
   // Several at once
@@ -395,7 +418,8 @@ export class Gallery extends Browsing {
     this.voting.give(rest, { grade: letter, contaminant: null });
     this.celebrate(before);
     this.notices.toast(`Graded the other ${rest.length} on this page ${letter}. Press Z to undo.`);
-    this.nextPage();
+    if (shelf.page < shelf.pages - 1) this.nextPage();
+    else { this.moveToLast(); shelf.past = true; }
   }
 
   /** Take back what this tab graded last, and show it. */

@@ -1,7 +1,7 @@
 // What helps at both ends of a review: the keys for the first votes, and what came of all when everything is graded.
 
 import { element } from "./dom.js";
-import { duration } from "./toolbar.js";
+import { duration, inSeconds } from "./toolbar.js";
 
 const FIRST_VOTES = 10;
 const MARGIN = 16; // above and below the strip
@@ -70,7 +70,7 @@ export class EndCard {
   /** Tell what came of the votes, which go on in other tabs. */
   tell({ tally, inAll, each, starred }) {
     this.tally.replaceChildren(...this.grades.map(({ letter, colour }) => element('span', {}, element('span', { className: 'grade', textContent: letter, '--grade': colour }), String(tally[letter] ?? 0))));
-    const time = inAll ? `${duration(inAll)} in all with pauses, mean ${each.toFixed(1)} s each` : '';
+    const time = inAll ? `${duration(inAll)} in all with pauses, mean ${inSeconds(each)} each` : '';
     this.words.textContent = [time, starred && `${starred} starred`].filter(Boolean).join(' · ');
   }
 

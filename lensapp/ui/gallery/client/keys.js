@@ -37,6 +37,7 @@ export const ACTIONS = {
 export const SHIFTED = {
   ...Object.fromEntries(Object.entries(GROUPS).map(([name, { key }]) => [key, ['togglePanel', name]])),
   b: ['blink'],
+  e: ['toggleExplain'],
   p: ['comparePicked'],
   w: ['toggleAround'],
   y: ['toggleLuminance'],
@@ -57,8 +58,6 @@ export const SHIFTED = {
 const OF_REVIEWS = new Set([
   'grade', 'togglePick', 'comparePicked', 'gradeRest', 'withdraw', 'undo', 'toggleStar', 'writeComment', 'moveToUngraded', 'findAlike', 'goToOrigin', 'toggleScores', 'openPart', 'zoomTiles',
 ]);
-/** Keys with Shift where cutouts are looked at without a review. */
-export const LOOKING = { e: ['toggleExplain'] };
 
 /** Return [method of the gallery, ...arguments] for a key, or null when it is not ours. */
 export function actionOf(event, data) {
@@ -66,10 +65,10 @@ export function actionOf(event, data) {
   return data.looking && OF_REVIEWS.has(action?.[0]) ? ['ignore'] : action;
 }
 
-function anyActionOf(event, { grades, contaminants, looking }) {
+function anyActionOf(event, { grades, contaminants }) {
   const isLetter = event.key.length === 1 && event.key.toLowerCase() !== event.key.toUpperCase();
   const key = event.key.length === 1 ? event.key.toLowerCase() : event.key;
-  if (event.shiftKey && (isLetter || key.startsWith('Arrow'))) return (looking ? LOOKING[key] : null) ?? SHIFTED[key] ?? null;
+  if (event.shiftKey && (isLetter || key.startsWith('Arrow'))) return SHIFTED[key] ?? null;
   const grade = grades.find(({ keys }) => keys.includes(key));
   if (grade) return ['grade', grade.letter];
   const contaminant = contaminants.find((one) => one.key === key);
@@ -126,7 +125,7 @@ function lookingSections(review) {
     ['In the single view', [
       ...Object.values(GROUPS).map(({ key, meaning }) => [[`⇧ ${key.toUpperCase()}`], meaning]),
       [['⇧ B'], 'blink between the bands'],
-      ...(review ? [] : [[['⇧ E'], 'why the network scores it so']]),
+      [['⇧ E'], review ? 'where to see why the network scores it so' : 'why the network scores it so'],
       [['⇧ W'], 'the wider field, and the same sky as other sources show it'],
       [['⇧ Q'], 'pixels as squares, or smooth as in the mosaic'],
       [['⇧ M'], 'show or hide scale bar, compass, marks and the frame of what the network saw'],
@@ -161,14 +160,26 @@ export function leaveNavigation() {
   document.activeElement?.closest('[data-testid="stSidebar"] a')?.blur();
 }
 
-/** Whether a key press belongs to a field, a dialog or a shortcut of the browser. */
-export function isElsewhere(event) {
-  if (event.ctrlKey || event.metaKey || event.altKey) return true;
+/** Whether a key press would mark all words and pictures of the page: Ctrl or ⌘ with A, outside fields and dialogs. */
+export function selectsPage(event) {
+  return (event.ctrlKey || event.metaKey) && !event.altKey && event.key.toLowerCase() === 'a' && !isWritten(event);
+}
+
+/** Whether a key press goes into a field or a dialog. */
+function isWritten(event) {
   if (document.querySelector('[role="dialog"]')) return true;
   const [target] = event.composedPath();
   if (!(target instanceof Element)) return false;
   if (target.isContentEditable || target.closest('textarea, select, [role="combobox"], [role="listbox"]')) return true;
-  if (target.matches('input') && target.type !== 'range') return true;
+  return target.matches('input') && target.type !== 'range';
+}
+
+/** Whether a key press belongs to a field, a dialog or a shortcut of the browser. */
+export function isElsewhere(event) {
+  if (event.ctrlKey || event.metaKey || event.altKey) return true;
+  if (isWritten(event)) return true;
+  const [target] = event.composedPath();
+  if (!(target instanceof Element)) return false;
   if (target.matches('input')) return /^(Arrow|Page|Home|End)/.test(event.key);
   return target.closest('button, summary, a, [role="button"]') !== null && /^(Enter| )$/.test(event.key);
 }

@@ -56,7 +56,7 @@ class Viewer extends Gallery {
   // Why the network scores it so
 
   toggleExplain() {
-    if (!this.explains) return;
+    if (!this.explains) { this.notices.toast('No network is chosen here that could explain this score: open the picture on Evaluate or Score.'); return; }
     this.why = !this.why;
     this.toolbar.press('toggleExplain', this.why);
     if (this.why) this.askWhy({ start: true });

@@ -4,7 +4,6 @@ import { Refused } from "./remote.js";
 
 const RETRY_MS = 2000;
 const TOAST_MS = 4000;
-const OFFER_MS = 15000; // a notice with a button
 const HELD_MS = 1000; // until one that is held is looked at again
 const READING_MS = 60; // per character: a long message stays longer
 const EMPTY = {
@@ -24,7 +23,7 @@ export class Notices {
     this.box = root.querySelector('.notice');
     this.spoken = root.querySelector('.spoken');
     this.passing = root.querySelector('.toast');
-    this.passing.addEventListener('click', () => { this.passing.hidden = true; });
+    this.passing.addEventListener('click', () => this.leave());
   }
 
   show(message) {
@@ -52,14 +51,28 @@ export class Notices {
     this.spoken.textContent = message;
   }
 
-  /** Show a message for a moment; say it too. With `offer`, {label, take}, it stays longer and has a button. */
+  /** Show a message for a moment; say it too. With `offer`, {label, take}, it has a button, and stays until it is dismissed. */
   toast(message, { kind = '', offer = null } = {}) {
     this.say(message);
+    if (offer) this.offered = { message, kind, offer };
+    this.write({ message, kind, offer });
+    if (!offer) this.fadeAfter(Math.max(TOAST_MS, READING_MS * message.length));
+  }
+
+  write({ message, kind, offer }) {
+    clearTimeout(this.fading);
     this.passing.textContent = message;
-    if (offer) this.passing.append(this.button(offer));
+    if (offer) this.passing.append(this.button(offer), this.dismissal());
+    this.offers = Boolean(offer);
     this.passing.dataset.kind = kind;
     this.passing.hidden = false;
-    this.fadeAfter(offer ? OFFER_MS : Math.max(TOAST_MS, READING_MS * message.length));
+  }
+
+  /** Take the message away; one with a button that it lay over comes back. */
+  leave() {
+    this.passing.hidden = true;
+    if (this.offers) this.offered = null;
+    else if (this.offered) this.write(this.offered);
   }
 
   /** Show how far something is; a click closes it, and it stays closed, but not what is said of it to the end. */
@@ -67,6 +80,7 @@ export class Notices {
     const { passing } = this, follows = passing.dataset.kind === 'progress';
     if (follows ? passing.hidden : !passing.hidden) return; // closed, or another message is read
     passing.textContent = message;
+    this.offers = false;
     passing.dataset.kind = 'progress';
     passing.hidden = false;
     clearTimeout(this.fading);
@@ -77,7 +91,7 @@ export class Notices {
     clearTimeout(this.fading);
     this.fading = setTimeout(() => {
       if (this.passing.matches(':is(:hover, :focus-within)')) this.fadeAfter(HELD_MS);
-      else this.passing.hidden = true;
+      else this.leave();
     }, delay);
   }
 
@@ -85,20 +99,31 @@ export class Notices {
     const button = document.createElement('button');
     button.type = 'button';
     button.textContent = label;
-    button.addEventListener('click', () => { this.passing.hidden = true; take(); });
+    button.addEventListener('click', (event) => {
+      event.stopPropagation(); // what it takes may say something at once
+      this.leave();
+      take();
+    });
     return button;
   }
 
-  /** Take a message with a button away, which stays long; return whether there was one. */
+  /** The button that closes a message as a click anywhere on it does. */
+  dismissal() {
+    const button = document.createElement('button');
+    Object.assign(button, { type: 'button', className: 'icon', title: 'Dismiss', ariaLabel: 'Dismiss', innerHTML: '<i>close</i>' });
+    return button;
+  }
+
+  /** Take a message with a button away, which stays; return whether there was one. */
   dismissOffer() {
-    const offers = !this.passing.hidden && this.passing.querySelector('button') !== null;
-    if (offers) this.passing.hidden = true;
+    const offers = !this.passing.hidden && this.offers;
+    if (offers) this.leave();
     return offers;
   }
 
   /** Take a message away, if it is still shown. */
   take(message) {
-    if (message && this.passing.textContent === message) this.passing.hidden = true;
+    if (message && this.passing.textContent === message) this.leave();
   }
 
   /** Say why something that was asked for did not come about; `offer` leads to what it needs first. */

@@ -12,6 +12,7 @@ export class Shelf {
     this.share = null; // of the queue, where inspectors share it: ids in order
     this.retired = new Set(); // settled by the team: not shown unless graded here
     this.cursor = 0;
+    this.past = false; // whether the last one shown was graded, and nothing chosen since
     this.perPage = 1;
   }
 
@@ -21,6 +22,10 @@ export class Shelf {
 
   get pages() {
     return Math.max(1, Math.ceil(this.view.length / this.perPage));
+  }
+
+  get atEnd() {
+    return this.cursor === this.view.length - 1;
   }
 
   get current() {
@@ -76,13 +81,14 @@ export class Shelf {
     this.view = this.stillOpen(show.length ? ids.filter((id) => Boolean(keep(id))) : ids);
     this.cursor = Math.max(0, last == null ? -1 : this.indexFrom(last));
     if (this.votes.get(this.current)) this.cursor = Math.max(0, this.ungradedAfter(this.cursor) ?? this.cursor);
+    this.past = false;
   }
 
   /** Show these candidates, whatever the filter. */
   show(view) {
     this.retires = false;
     this.view = view;
-    this.cursor = 0;
+    this.moveTo(0);
   }
 
   stillOpen(ids) {
@@ -119,6 +125,7 @@ export class Shelf {
   }
 
   moveTo(cursor) {
+    this.past = false;
     this.cursor = Math.min(this.view.length - 1, Math.max(0, cursor));
   }
 }

@@ -6,6 +6,7 @@ import { GROUPS } from "./panels.js";
 import { ZOOMS } from "./settings.js";
 
 const SHOWN_SETTINGS = ['tile', 'blinkRate'];
+const LEAST_SECONDS = 0.5; // for a look at a picture, as lensapp.core.inspect.pace has it
 const ENOUGH = 20; // grades after which the bar leads on
 
 /** Binds the controls: `onSet(name, value, {live})` for settings, `onDo(method, ...values)` for buttons. */
@@ -93,7 +94,7 @@ export class Toolbar {
   }
 
   showProgress({ graded, total, all, pace, tally }) {
-    const box = this.root.querySelector('.progress'), left = (total - graded) * pace;
+    const box = this.root.querySelector('.progress'), left = pace < LEAST_SECONDS ? 0 : (total - graded) * pace;
     if (!box.firstChild) {
       box.append(element('span', {}, element('b'), element('span')), element('span', { className: 'word', textContent: ' graded' }), element('span', { className: 'each' }), element('span'));
       box.title = 'Graded by you. Seconds each: mean of your latest votes, a look of over a minute counts as one; the time left is as many of these as there are candidates left.';
@@ -171,8 +172,9 @@ export class Toolbar {
   }
 }
 
-/** Return what one candidate takes: "0.8 s", "12 s". */
-function inSeconds(seconds) {
+/** Return what one candidate takes: "0.8 s", "12 s"; too little for a look is told as the page Team does. */
+export function inSeconds(seconds) {
+  if (seconds < LEAST_SECONDS) return `< ${LEAST_SECONDS} s`;
   return `${seconds < 10 ? seconds.toFixed(1) : Math.round(seconds)} s`;
 }
 

@@ -21,7 +21,7 @@ export class Votes {
     this.notes = new Map();
     this.past = [];
     this.seconds = new Map(); // of the votes that count
-    this.latest = [];
+    this.latest = []; // ids of these, the last one at the end
   }
 
   load(stored) {
@@ -73,16 +73,16 @@ export class Votes {
 
   /** Note how long the vote that counts took; null where that is not known. */
   spent(id, seconds) {
-    this.seconds.delete(id);
+    if (this.seconds.delete(id)) this.latest = this.latest.filter((one) => one !== id);
     if (seconds == null) return;
     this.seconds.set(id, seconds);
-    this.latest.push(seconds);
+    this.latest.push(id);
     if (this.latest.length > PACE_SAMPLE) this.latest.shift();
   }
 
-  /** Mean seconds of the latest votes, by which the time left is reckoned. */
+  /** Mean seconds of the latest votes that count, by which the time left is reckoned. */
   get pace() {
-    return this.latest.length ? total(this.latest) / this.latest.length : null;
+    return this.latest.length ? total(this.latest.map((id) => this.seconds.get(id))) / this.latest.length : null;
   }
 
   /** Mean seconds of the votes that count, a look of over a minute as one: what the page Team calls so too. */
