@@ -18,6 +18,7 @@ from lensapp.services.data.host_choice import CLEAN, ON_SEQUENCE, UNMARKED, WHOL
 from lensapp.services.data.paint_preview import (
     NonlensesPreviewed,
     doubts_in_words,
+    nonlenses_of,
     preview_painting,
     previewed,
 )
@@ -60,17 +61,17 @@ def test_a_preview_shows_lenses_and_distributions_and_stores_nothing(with_hosts:
 
 def test_fewer_nonlenses_than_asked_for_are_told_of_before_and_after(with_hosts: Workspace) -> None:
     app = open_paint()
-    assert not any("Last: **" in one.value for one in app.markdown)
+    assert not any("Painted last: **" in one.value for one in app.markdown)
     app.number_input(key="paint-count").set_value(100)
     app.number_input(key="paint-nonlens_ratio").set_value(1).run()
     hosts = preview_painting(with_hosts, PaintSpec(hosts=("sky",), count=100))
     assert hosts.nonlenses is not None
     told = f"{hosts.nonlenses} of the 100 non-lenses asked for: "
     assert hosts.nonlenses < 100
-    assert any(one.value.startswith(told) for one in app.warning)
+    assert any(one.value.startswith(f"By this preview, a painting would have {told}") for one in app.warning)
     paint_source(with_hosts, name="arcs", spec=PaintSpec(hosts=("sky",), count=100), processes=1)
     app = open_paint()
-    words = f"Last: **arcs**, 100 lenses, {hosts.nonlenses} non-lenses."
+    words = f"Painted last: **arcs**, 100 lenses, {hosts.nonlenses} non-lenses."
     [last] = [one for one in app.markdown if one.value == words]
     assert last.proto.help.startswith(told)  # once in sight, in the warning of the preview
 
@@ -224,6 +225,27 @@ def test_how_bright_hosts_and_nonlenses_are_is_said_where_they_are_alike(with_ho
     app.button(key="paint-try").click().run()
     assert any("lenses, by their hosts, " in one.value for one in app.caption)
     assert "paint-alike" not in [one.key for one in app.button]
+
+
+def test_the_ratio_that_the_form_proposes_can_be_met_also_of_nonlenses_as_bright_as_hosts(with_hosts) -> None:
+    spec = PaintSpec(hosts=("sky",), as_bright=True)
+    preview = preview_painting(with_hosts, spec)
+    usual = {"count": 1000, "nonlens_ratio": 1.0}
+    asked = spec.replaced(count=paint_page.USES * preview.hosts)
+    assert nonlenses_of(preview, asked).count < asked.count
+    fitted = paint_page.fitted_to(preview, spec, usual)
+    proposed = spec.replaced(count=int(fitted["count"]), nonlens_ratio=fitted["nonlens_ratio"])
+    assert nonlenses_of(preview, proposed).count == round(proposed.nonlens_ratio * proposed.count)
+
+
+def test_numbers_adapted_to_the_hosts_are_told():
+    fitted = {"count": 216, "nonlens_ratio": 0.47}
+    assert paint_page.adapted_in_words(fitted, {"count": 216, "nonlens_ratio": 0.47}) == (
+        "Adapted to what these sources have: *Number of lenses* is 216 in place of 1000, "
+        "*Non-lenses per lens* is 0.47 in place of 1."
+    )
+    assert "0.47" not in paint_page.adapted_in_words(fitted, {"count": 216, "nonlens_ratio": 0.3})
+    assert not paint_page.adapted_in_words(paint_page.USUAL, paint_page.USUAL)
 
 
 def test_numbers_that_somebody_entered_stay_whatever_fits_the_hosts():

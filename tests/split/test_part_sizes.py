@@ -52,6 +52,10 @@ def test_lenses_of_one_source_and_non_lenses_of_another_are_warned_of():
     label = np.array(["lens", "lens", "nonlens"], object)
     [said] = apart_by_source(np.array(["a", "a", "b"], object), label)
     assert said.startswith("All lenses are from a, all non-lenses from b:")
+    [said] = apart_by_source(np.array(["a", "a", "b"], object), label, painted={"b": 172})
+    assert said.startswith(
+        "All real lenses are from a, all non-lenses from b; the 172 painted lenses are from b: a network may"
+    )
     assert apart_by_source(np.array(["a", "b", "b"], object), label) == ()
     assert apart_by_source(np.array(["a", "a"], object), label[:2]) == ()
 

@@ -176,6 +176,23 @@ def nonlenses_of(preview: PaintPreview, spec: PaintSpec) -> NonlensesPreviewed:
     return NonlensesPreviewed(both, None if preview.nonlenses is None else sum(map(len, chosen)))
 
 
+def most_nonlenses(preview: PaintPreview, spec: PaintSpec) -> int | None:
+    """Return how many non-lenses at most, up to those asked for, a painting has where it asks for no more.
+
+    Of those as bright as the hosts there are the fewer the more are asked for beyond that. None where only
+    some of the cutouts were tried.
+    """
+    if preview.nonlenses is None or not spec.as_bright:
+        return preview.nonlenses
+    wanted = min(preview.nonlenses, round(spec.nonlens_ratio * spec.count))
+    while wanted:
+        have = nonlenses_of(preview, spec.replaced(nonlens_ratio=wanted / spec.count)).count
+        if have is None or have >= wanted:
+            break
+        wanted = have
+    return wanted
+
+
 def previewed(spec: PaintSpec) -> PaintSpec:
     """Return a specification with all that its preview depends on: specifications that share one are equal.
 

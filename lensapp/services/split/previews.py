@@ -1,7 +1,7 @@
 """Preview a split: parts, folds, groups and what the user should look at before freezing it."""
 
 from collections import Counter
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any
@@ -290,23 +290,33 @@ def _remarks_on_sources(
 ) -> tuple[str, ...]:
     """Return what is odd about the sources of the cutouts that are `inside` a part."""
     real = inside & ~drawn
-    return apart_by_source(table.source[real], table.label[real]) + in_several_sources(
+    painted = Counter(table.source[inside & drawn].tolist())
+    return apart_by_source(table.source[real], table.label[real], painted=painted) + in_several_sources(
         table.source[inside], table.label[inside], looks[inside]
     )
 
 
-def apart_by_source(source: NDArray[Any], label: NDArray[Any]) -> tuple[str, ...]:
-    """Return that no source has both lenses and non-lenses, if so: what a network may learn from it.
+def apart_by_source(
+    source: NDArray[Any], label: NDArray[Any], *, painted: Mapping[str, int] | None = None
+) -> tuple[str, ...]:
+    """Return that no source has both real lenses and non-lenses, if so: what a network may learn from it.
 
-    Arrays have one entry per cutout; painted lenses, whose hosts are of another source, are left out.
+    Arrays have one entry per cutout that is no painted lens; of these, whose hosts may be of another source,
+    `painted` tells how many each source has.
     """
     lenses, others = (sorted({*source[label == kind].tolist()}) for kind in LABELS)
     if not lenses or not others or {*lenses} & {*others}:
         return ()
+    painted = painted or {}
+    count = sum(painted.values())
+    which, drawn = "All lenses", ""
+    if count:
+        which, are = "All real lenses", "is" if count == 1 else "are"
+        drawn = f"; the {counted(count, 'painted lens')} {are} from {', '.join(sorted(painted))}"
     return (
-        f"All lenses are from {', '.join(lenses)}, all non-lenses from {', '.join(others)}: a network may "
-        "learn to tell the sources apart. Add non-lenses from the lenses' survey, similar in size and depth, "
-        "and run the Audits of its first network.",
+        f"{which} are from {', '.join(lenses)}, all non-lenses from {', '.join(others)}{drawn}: a network "
+        "may learn to tell the sources apart. Add non-lenses from the lenses' survey, similar in size and "
+        "depth, and run the Audits of its first network.",
     )
 
 

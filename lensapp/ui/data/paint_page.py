@@ -16,6 +16,7 @@ from lensapp.services.data.host_choice import host_warning, usual_hosts
 from lensapp.services.data.paint_preview import (
     PaintPreview,
     doubts_in_words,
+    most_nonlenses,
     nonlenses_of,
     preview_painting,
     previewed,
@@ -140,6 +141,8 @@ def _tabs(ready: list[str]) -> dict[str, Any]:
     with tabs[0]:
         at_first = st.session_state.get(FITTED)
         entered = spec_fields(PaintSpec, key="paint", values=at_first, only=OWN_FIELDS, keep="")
+        if words := adapted_in_words(at_first or USUAL, entered):
+            st.caption(words)
         entered |= spec_fields(PaintSpec, key="paint", only=LONG_FIELDS, columns=1, keep="")
     for tab, (field, part) in zip(tabs[1:], PARTS.items(), strict=True):
         with tab:
@@ -148,6 +151,16 @@ def _tabs(ready: list[str]) -> dict[str, Any]:
                 part, key=f"paint-{field}", offered=offered, room=CELL_LETTERS, keep=f"{field}."
             )
     return entered
+
+
+def adapted_in_words(fitted: Mapping[str, float], entered: Mapping[str, Any]) -> str:
+    """Return which numbers of the form are not as usual, as so few hosts and non-lenses allow no more."""
+    told = [
+        f"*{PaintSpec.model_fields[name].title}* is {fitted[name]:g} in place of {usual:g}"
+        for name, usual in USUAL.items()
+        if fitted[name] != usual and entered.get(name) == fitted[name]
+    ]
+    return f"Adapted to what these sources have: {', '.join(told)}." if told else ""
 
 
 def _is_previewed(spec: PaintSpec, sources: list[Source], *, tried: bool) -> bool:
@@ -173,7 +186,7 @@ def _lead_to_painted(ready: list[Source]) -> None:
     account = account_of(get_workspace(), painted, write=number)
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
         why = " ".join(map(plain, account.sentences)) or None  # the preview may warn of the same
-        st.markdown(f"Last: **{plain(painted.name)}**, {account.kept}.", width="content", help=why)
+        st.markdown(f"Painted last: **{plain(painted.name)}**, {account.kept}.", width="content", help=why)
         if st.button("See it", icon=":material/photo_library:", type="tertiary", key="paint-see"):
             go("data", source=painted.name, view={"view": "cutouts"})
         if st.button("Split it", icon=":material/call_split:", type="tertiary", key="paint-split"):
@@ -272,11 +285,11 @@ def faint_arcs_in_words(snr: NDArray[np.float64]) -> str:
 
 
 def _warn_of_nonlenses(preview: PaintPreview, spec: PaintSpec) -> None:
-    """Say where there are fewer non-lenses than are asked for."""
-    count = nonlenses_of(preview, spec).count
+    """Say where there would be fewer non-lenses than are asked for: of those as bright as hosts, about."""
+    count, about = nonlenses_of(preview, spec).count, "about " if spec.as_bright else ""
     if count is not None:
         for sentence in nonlenses_in_words(spec.saved(), count):
-            st.warning(sentence, icon=":material/warning:")
+            st.warning(f"By this preview, a painting would have {about}{sentence}", icon=":material/warning:")
 
 
 def uses_in_words(hosts: int, lenses: int) -> str:
@@ -320,11 +333,13 @@ def fitted_to(preview: PaintPreview, spec: PaintSpec, before: Mapping[str, float
     """
     fitted = {**before}
     if spec.count == before["count"]:
-        most = USUAL["count"] if preview.hosts is None else USES * preview.hosts
-        fitted["count"] = min(int(USUAL["count"]), int(most))
+        uses = USUAL["count"] if preview.hosts is None else USES * preview.hosts
+        fitted["count"] = min(int(USUAL["count"]), int(uses))
     count = fitted["count"] if spec.count == before["count"] else spec.count
     if spec.nonlens_ratio == before["nonlens_ratio"]:
-        each = USUAL["nonlens_ratio"] if preview.nonlenses is None else preview.nonlenses / count
+        usual = spec.replaced(count=int(count), nonlens_ratio=USUAL["nonlens_ratio"])
+        most = most_nonlenses(preview, usual)
+        each = USUAL["nonlens_ratio"] if most is None else most / count
         fitted["nonlens_ratio"] = min(USUAL["nonlens_ratio"], math.floor(100 * each) / 100)
     return fitted
 
