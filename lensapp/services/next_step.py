@@ -369,7 +369,10 @@ def _first_version(ws: Workspace, source: Source, names: Mapping[str, str]) -> N
         here = "Paint lenses on these galaxies: none of them is a lens."
         return NextStep(f"Paint lenses on {source.name}", here, "paint", names, {})
     if missing == ["nonlens"]:
-        here = "Import non-lenses of the same bands: a network learns lenses from both classes."
+        here = (
+            "Import non-lenses of the same bands, or find galaxies in images of the survey (page Data, Find "
+            "objects): a network learns lenses from both classes."
+        )
         return NextStep("Import non-lenses", here, "data", names, {"view": "import"})
     if source.kind == DEMO:  # of one's own cutouts one looks at the parts first
         return NextStep(f"Split {source.name}", here, "train", names, {}, "split", done_on="split")

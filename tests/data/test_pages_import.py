@@ -93,6 +93,18 @@ def test_why_an_import_failed_stands_where_it_was_begun(workspace, tmp_path):
     assert f"import-failed-{job.id}-resume" not in {button.key for button in app.button}
 
 
+def test_the_form_is_empty_again_once_its_import_is_done(workspace, tmp_path):
+    app = dry_run_of(write_npy(tmp_path / "lenses.npy"))
+    app.button(key="import-sure").click().run()
+    worker.run_job(workspace, queue.claim_job(workspace.database, worker="here"))
+    app.run()
+    assert app.button_group(key="data-view-1").value == "cutouts"
+    app.button_group(key="data-view-1").set_value("import").run()
+    assert not app.exception
+    assert app.text_input(key="import-path").value == ""
+    assert not any(one.key == "import-sure" for one in app.button)
+
+
 def test_a_form_begun_while_an_import_runs_stays_when_that_is_ready(workspace, tmp_path):
     app = open_data()
     app.text_input(key="import-path").input(str(write_npy(tmp_path / "stack.npy")))
@@ -147,6 +159,7 @@ def test_a_refusal_stands_above_all_that_unfolds_and_folders_stay_to_choose_from
     app.text_input(key="import-path").input(str(tmp_path / "nowhere"))
     next(button for button in app.button if button.label == "Dry run").click().run()
     assert before_the_ways(app)
+    assert app.get_by_key("import-way").value == "browse", "what the path was chosen with stays open"
 
 
 def test_an_unfinished_import_can_be_discarded_on_the_page(workspace):

@@ -102,7 +102,14 @@ def was_taken(field: PathField) -> bool:
 
 def close_ways(field: PathField) -> None:
     """Put away what a path is chosen with, so that what comes of it is in sight."""
+    st.session_state[f"{field.key}-way-before"] = st.session_state.get(field.way)
     st.session_state[field.way] = None
+
+
+def reopen_ways(field: PathField) -> None:
+    """Show again what a path was chosen with that was refused, before the widgets of a run are made."""
+    if way := st.session_state.pop(f"{field.key}-way-before", None):
+        st.session_state[field.way] = way
 
 
 def show_ways(field: PathField, *, first: Way | None, send: bool = False) -> None:

@@ -3,7 +3,7 @@
 import streamlit as st
 
 from lensapp.core.data.ingest_spec import IngestSpec
-from lensapp.ui.data.file_choice import PathField, close_ways, show_ways, take_sent, was_taken
+from lensapp.ui.data.file_choice import PathField, close_ways, reopen_ways, show_ways, take_sent, was_taken
 
 FIELD = PathField("import", "cutouts", sent="Drop cutouts here and, if there is one, their catalogue")
 
@@ -41,6 +41,16 @@ def choose_path(*, checked: bool, first: str = "") -> tuple[str, bool, st.delta_
 def take_upload() -> None:
     """Take the folder of files just sent, before the widgets of this run are made."""
     take_sent(FIELD)
+
+
+def reopen_after_refusal() -> None:
+    """Show again what the path was chosen with, before the widgets of this run are made."""
+    reopen_ways(FIELD)
+
+
+def forget_path() -> None:
+    """Begin without a path, before the widgets of this run are made."""
+    st.session_state.pop(FIELD.path, None)
 
 
 def _begin() -> None:

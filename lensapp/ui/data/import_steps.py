@@ -20,7 +20,7 @@ from lensapp.services.data.sources import (
 )
 from lensapp.services.train.job_control import active_jobs, latest_job
 from lensapp.storage.records import Source
-from lensapp.ui.data.import_choice import choose_path, take_upload
+from lensapp.ui.data.import_choice import choose_path, forget_path, reopen_after_refusal, take_upload
 from lensapp.ui.data.import_columns import choose_columns, readable_labels
 from lensapp.ui.data.import_sentence import TILE_FIELDS, is_typed, show_sentence
 from lensapp.ui.data.quality_view import rejection_summary, rejection_table
@@ -35,6 +35,7 @@ from lensapp.ui.shared.widgets import download, error_box, errors_shown, number
 
 DRY_RUN, FAILED, VALUES, ROUND = "import-dry-run", "import-failed", "import-values", "import-round"
 ATTEMPT = "import-attempt"
+SENT = "import-sent"  # the name of the import that was confirmed last
 ANOTHER = "import-another"  # a form is asked for beside an import under way: the page stays with it
 GOOD_NEWS = (
     "Kept beside the pixels",
@@ -105,6 +106,7 @@ def show_import() -> None:
     """Show the running and unfinished imports, and the three steps of a new one."""
     with st.container():  # also where it holds nothing: the form below keeps its place, and what is typed
         _finish_attempt()
+        _put_away_what_is_done()
         live_jobs("ingest")
         _show_what_ended()
     if _own_under_way() and not st.session_state.get(ANOTHER):
@@ -112,6 +114,8 @@ def show_import() -> None:
         st.button("Import another set", key="import-another", icon=":material/add:", on_click=_begin_another)
         return
     take_upload()
+    if FAILED in st.session_state:
+        reopen_after_refusal()
     st.markdown("#### 1 · Choose")
     with st.container(width=CHOICE_WIDTH):
         tried = (st.session_state.get(VALUES) or {}).get("path", "")  # back from an import that has failed
@@ -185,9 +189,25 @@ def _begin_another() -> None:
     put(VIEW, ["import"])  # where there was no source yet there was no choice of views
     stay_here()
     st.session_state[ANOTHER] = True
-    for name in (VALUES, FAILED):
+    _empty_form()
+
+
+def _empty_form() -> None:
+    """Begin with nothing of the import before."""
+    for name in (VALUES, FAILED, DRY_RUN, SENT):
         st.session_state.pop(name, None)
+    forget_path()
     st.session_state[ROUND] = st.session_state.get(ROUND, 0) + 1
+
+
+def _put_away_what_is_done() -> None:
+    """Begin with an empty form once what was confirmed in it is imported; what failed stays to be mended."""
+    name = st.session_state.get(SENT)
+    if name is None or name == awaited_source():
+        return
+    job = latest_job(get_workspace(), "ingest", name=name)
+    if job is not None and job.state == "done":
+        _empty_form()
 
 
 def _show_unfinished(source: Source) -> None:
@@ -467,6 +487,7 @@ def _confirm(dry_run: DryRun, *, is_settled: bool) -> None:
     with errors_shown():
         start_import(get_workspace(), name=name.strip(), spec=dry_run.spec)
         await_source(name.strip())
+        st.session_state[SENT] = name.strip()
         for shown in (DRY_RUN, ANOTHER):
             st.session_state.pop(shown, None)
         st.rerun()
