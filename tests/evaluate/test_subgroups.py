@@ -12,7 +12,7 @@ from lensapp.core.evaluate.intervals import wilson_interval
 from lensapp.core.evaluate.subgroups import by_subgroup, subgroup_figures
 from lensapp.services.evaluate.figure_tables import subgroup_table
 from lensapp.services.evaluate.subgroups import LensTrend
-from lensapp.ui.evaluate.subgroup_view import trend_in_words
+from lensapp.ui.evaluate.subgroup_view import fewer_bins, trend_in_words
 from lensapp.ui.evaluate.survey_figures import subgroup_figure
 
 
@@ -178,7 +178,22 @@ def test_each_figure_has_a_panel_and_the_numbers_of_cutouts_the_last():
     assert titles[-1].startswith("cutouts: ")
     assert len(drawn.data) == len(titles) + 1
     assert list(drawn.data[2].y) == [one.auroc.value for one in counted]
+    axes = list(drawn.select_xaxes())
+    assert {axis.range for axis in axes} == {(-0.5, 2.5)}, "one axis of all bins in every panel"
+    assert {axis.categoryarray for axis in axes} == {tuple(one.name for one in groups)}
     assert [list(one.y) for one in drawn.data[-2:]] == [
         [one.n_positive for one in counted],
         [one.n_negative for one in counted],
     ]
+
+
+def test_fewer_bins_than_asked_for_are_explained() -> None:
+    values = np.array([1.0, 1.0, 1.0, 1.0, 2.0, 2.0])
+    labels, scores = np.array([1, 1, 1, 1, 1, 0]), np.array([0.9, 0.4, 0.8, 0.7, 0.1, 0.6])
+    groups = by_subgroup(labels, scores, values, threshold=0.5, bins=5)
+    assert len(groups) < 5
+    assert fewer_bins(groups, 5).startswith(f"{len(groups)} bin")
+    assert "too many lenses share a value" in fewer_bins(groups, 5)
+    assert fewer_bins(groups, len(groups)) == ""
+    named = by_subgroup(labels, scores, np.array(["a", "a", "b", "b", "a", "b"]), threshold=0.5)
+    assert fewer_bins(named, 5) == "", "names are no bins"

@@ -1,11 +1,13 @@
 """The part of the Evaluate page that shows figures by bins of any column of the cutouts."""
 
+from collections.abc import Sequence
 from contextlib import nullcontext
 
 import streamlit as st
 
 from lensapp.core.data.column_names import column_label
 from lensapp.core.evaluate.score_axis import at_least
+from lensapp.core.evaluate.subgroups import Subgroup
 from lensapp.core.numerals import true_minus
 from lensapp.services.data.filters import is_magnitude
 from lensapp.services.evaluate.compare.verdict import tells_apart
@@ -57,6 +59,8 @@ def show_subgroups(ws: Workspace, evaluation: Evaluation, *, threshold: float) -
     with errors_shown(), st.expander("In bins, with limits") if trend is not None else nullcontext():
         groups = subgroups(ws, evaluation, column, threshold=threshold, bins=bins)
         table = subgroup_table(groups)
+        if words := fewer_bins(groups, bins):
+            st.caption(words)
         shown = sum(one.n_positive + one.n_negative for one in groups)
         figures.show_figure(
             subgroup_figure(groups, by=_label(column), colours=figures.class_colours()),
@@ -113,6 +117,16 @@ def trend_in_words(trend: LensTrend, *, by: str, threshold: float) -> str:
     if not tells_apart(trend.p_value):
         return f"{said} Their scores do not visibly go with {by}: what is seen below can be chance {found}."
     return f"{said} Their scores **{'rise' if trend.correlation > 0 else 'fall'}** with {by} {found}."
+
+
+def fewer_bins(groups: Sequence[Subgroup], bins: int) -> str:
+    """Return why there are fewer bins of numbers than are asked for, empty where there are not."""
+    if groups[0].low is None or len(groups) >= bins:
+        return ""
+    return (
+        f"{counted(len(groups), 'bin')} in place of {bins}: too many lenses share a value for bins of equal "
+        "numbers of them."
+    )
 
 
 def _label(column: str) -> str:

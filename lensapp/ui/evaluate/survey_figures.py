@@ -181,8 +181,10 @@ def subgroup_figure(groups: Sequence[Subgroup], *, by: str, colours: Mapping[str
             col=len(panels) % across + 1,
         )
     figure.update_xaxes(
-        type="category", categoryorder="array", categoryarray=names, tickangle=-35, title=by, title_standoff=6
-    )
+        type="category", categoryorder="array", categoryarray=names,
+        tickangle=-35, title=by, title_standoff=6,
+        range=[-0.5, len(names) - 0.5],  # of all bins, also where the first or last of them has no value
+    )  # fmt: skip
     if ticks:
         figure.update_xaxes(tickvals=names, ticktext=ticks, tickangle=0, tickfont={"size": 11})
     figure.update_layout(showlegend=False)
