@@ -32,6 +32,14 @@ def options_in_messages() -> set[str]:
     return {option for text in texts for option in OPTION.findall(text)}
 
 
+def test_a_page_calls_an_option_as_its_own_control_is_called():
+    message = "Name the IDs with --id, or join with --join position."
+    labels = {"--id": "IDs in name", "--join": "IDs in name"}
+    assert in_page_words(message, labels=labels) == (
+        "Name the IDs with “IDs in name”, or join with “IDs in name”: position."
+    )
+
+
 def test_every_option_that_a_message_names_has_a_label_on_pages():
     options = options_in_messages()
     assert "--bands" in options

@@ -305,7 +305,10 @@ def test_a_table_that_was_imported_already_gets_a_name_of_its_own(ws, tmp_path):
 
 def test_another_source_is_chosen_in_the_sentence(ws, tmp_path):
     app = opened(table=str(table(tmp_path / "t.csv", "id,score", "B1,0.5", "B2,0.25")))
-    assert any("have no ID in common" in one.value for one in app.error)
+    [refused] = [one.value for one in app.error if "have no ID in common" in one.value]
+    assert (
+        "Name the column of IDs with “IDs in id”, or join by position with “IDs in id”: position" in refused
+    )
     app.selectbox(key="table_source").set_value("bare").run()
     assert "**2** of the 4 cutouts of bare get a score" in said(app)
 

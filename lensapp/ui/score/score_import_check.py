@@ -112,7 +112,7 @@ def _sentence(
     with row:
         about = "about " if look.rows > look.read else ""
         st.markdown(f"**{about}{counted(look.rows, 'row')}** in {plain(file.name)},", width="content")
-        with _part("joined by position" if ids == BY_POSITION else f"IDs in {ids}", "ids"):
+        with _part(_ids_words(ids), "ids"):
             st.selectbox(
                 "Column of IDs", [*look.names, BY_POSITION], **kept(IDS, by_id, usual_id, key=IDS), width=320
             )
@@ -147,6 +147,10 @@ def _sentence(
 def _part(words: str, key: str) -> DeltaGenerator:
     """Return the fold of a part of the sentence, which opens what changes it."""
     return st.popover(plain(words), type="tertiary", key=f"import-scores-part-{key}")
+
+
+def _ids_words(ids: str) -> str:
+    return "joined by position" if ids == BY_POSITION else f"IDs in {ids}"
 
 
 def _scores_words(scores: Sequence[str]) -> str:
@@ -225,7 +229,8 @@ def _count(
         with st.spinner(f"Counting the rows that are cutouts of {plain(source.name)}…"):
             count = count_scores(ws, file=file, source=source, spec=spec, whole=whole)
     except LensAppError as error:
-        error_box(error)
+        ids = _ids_words(BY_POSITION if spec.join == "position" else str(spec.id_column))
+        error_box(error, labels=dict.fromkeys(("--id", "--join"), ids))
         return None
     of_read = "" if count.whole else f" of the first {number(count.rows)}"
     slots[0].markdown(f"{number(count.joined)}{of_read} are", width="content")

@@ -5,6 +5,7 @@ say what the field is called instead.
 """
 
 import re
+from collections.abc import Mapping
 from functools import cache
 
 from lensapp.core.catalogue.feedback_spec import FeedbackRules
@@ -44,7 +45,8 @@ OTHER_LABELS = {
 }
 _COMMAND = re.compile(r" \(`[a-z][^`]*`\)|, or `[a-z][^`]*--[^`]*`")
 _OPTION = re.compile(
-    r"(?<![\w-])(--[a-z][a-z-]*)(?: ((?:[\w.+-]+,)+[\w.+-]+|[\d.]+(?:[eE]-?\d+)?(?=[\s,;).]|$)|true|false))?"
+    r"(?<![\w-])(--[a-z][a-z-]*)"
+    r"(?: ((?:[\w.+-]+,)+[\w.+-]+|[\d.]+(?:[eE]-?\d+)?(?=[\s,;).]|$)|true|false|position))?"
 )
 
 
@@ -74,18 +76,21 @@ def fields_named(message: str, spec: type[Spec]) -> tuple[str, ...]:
     )
 
 
-def in_page_words(message: str) -> str:
+def in_page_words(message: str, *, labels: Mapping[str, str] | None = None) -> str:
     """Return a message with labels of fields in the place of options, without commands in parentheses.
 
-    Options that no form has, such as those that open another workspace, stay.
+    Options that no form has, such as those that open another workspace, stay. A page that calls some
+    otherwise than forms do gives the `labels` of these options.
     """
     if "--" not in message and "(`" not in message:
         return message
 
+    known = labels_of_options() | dict(labels or {})
+
     def label(option: re.Match[str]) -> str:
         name, value = option.groups()
-        if name not in labels_of_options():
+        if name not in known:
             return option[0]
-        return f"“{labels_of_options()[name]}”" + (f": {value}" if value else "")
+        return f"“{known[name]}”" + (f": {value}" if value else "")
 
     return _OPTION.sub(label, _COMMAND.sub("", message))

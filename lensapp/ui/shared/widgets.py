@@ -94,10 +94,13 @@ def text_table(rows: Sequence[Mapping[str, str | int]]) -> None:
     st.markdown("\n".join(f"| {' | '.join(line)} |" for line in lines if line))
 
 
-def error_box(error: LensAppError) -> None:
-    """Show the first line of a message: what is wrong and what to do; fold the rest."""
+def error_box(error: LensAppError, *, labels: Mapping[str, str] | None = None) -> None:
+    """Show the first line of a message: what is wrong and what to do; fold the rest.
+
+    Options have the labels of forms, unless the page gives others.
+    """
     text, commands = without_commands(str(error))
-    message, _, details = in_page_words(text).partition("\n")
+    message, _, details = in_page_words(text, labels=labels).partition("\n")
     details = "\n".join([details, *commands]).strip()
     st.error(plain(message), icon=":material/error:")
     cause = error.__cause__

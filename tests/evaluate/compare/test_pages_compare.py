@@ -398,6 +398,7 @@ def test_score_against_score_lists_what_the_runs_differ_on(folder: Path) -> None
     assert len(table) == 12
     ratios = (np.log(table["rank (elu_cnn-1)"] / table["rank (elu_cnn-2)"])).abs().tolist()
     assert ratios == sorted(ratios, reverse=True)
+    assert np.log(table["ratio of ranks"]).tolist() == pytest.approx(ratios), "what it is sorted by is shown"
     first = table.sort_values("score (elu_cnn-1)", ascending=False)
     assert first["rank (elu_cnn-1)"].is_monotonic_increasing
     page.get_by_key("compare-kind").set_value("lens").run()

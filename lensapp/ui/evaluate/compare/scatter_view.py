@@ -20,7 +20,8 @@ from lensapp.ui.shared.widgets import counted, heading, number
 
 LISTED, SHOWN = 200, 24
 ACROSS, UPWARDS = "→", "↑"
-WIDTHS = {"score": 66, "rank": 60}  # pixels
+WIDTHS = {"score": 66, "rank": 60, "ratio": 52}  # pixels
+RATIO = "ratio of ranks"
 CLASSES = {"both": "all", "lens": "lenses", "nonlens": "non-lenses"}
 
 
@@ -87,6 +88,7 @@ def _show_disagreements(ws: Workspace, compared: SideBySide, pair: tuple[int, in
     names = [str(cutout_id) for cutout_id in compared.cutout_ids[rows].tolist()]
     scores, ranks = [_score(compared, run) for run in pair], [_rank(compared, run) for run in pair]
     table = _columns(ws, compared, pair, rows)[["candidate_id", "label", *scores, *ranks]]
+    table[RATIO] = table[ranks].max(axis=1) / table[ranks].min(axis=1)
     event = st.dataframe(
         with_scores_written(table.style, scores),
         hide_index=True,
@@ -110,6 +112,12 @@ def _show_disagreements(ws: Workspace, compared: SideBySide, pair: tuple[int, in
                     (_rank, "rank", "%.0f", "; 1 is the highest score"),
                 )
             },
+            RATIO: st.column_config.NumberColumn(
+                "ratio",
+                format="%.4g",
+                width=WIDTHS["ratio"],
+                help="The larger rank by the smaller: by this the table is sorted, the most different first.",
+            ),
         },
     )
     first, second = (plain(compared.runs[run]) for run in pair)
