@@ -14,6 +14,7 @@ from lensapp.services.data.demo import KIND as DEMO
 from lensapp.services.data.demo import labelled_beside, survey_name
 from lensapp.services.data.sources import is_labelled, label_counts, ready_sources
 from lensapp.services.evaluate.compare.better_told import BetterRun, better_told
+from lensapp.services.imported_tables import why_not_measured
 from lensapp.services.inspect.queues import create_review
 from lensapp.services.inspect.vote_log import graded_candidates, graded_since
 from lensapp.services.round_jobs import concerns, made_by, paints_on, stages_at_work
@@ -408,7 +409,8 @@ def _with_trained(ws: Workspace, chain: Chain, run: Run, source: Source) -> Next
     """Return what comes next for a network that gives scores: its figures, its scores, or their review."""
     names = chain.names
     tested = chain.dataset is not None and bool(sum(chain.dataset.counts.get("test", {}).values()))
-    if run.evaluation is None and not chain.scored and tested and not is_starter(run):
+    tested = tested and not is_starter(run) and not why_not_measured(ws, run)
+    if run.evaluation is None and not chain.scored and tested:
         here = f"Evaluate {run.name} on the test part."
         return NextStep(f"Evaluate {run.name}", here, "evaluate", names, {}, "evaluate")
     better = better_told(ws, run)

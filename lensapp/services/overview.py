@@ -58,7 +58,7 @@ class Overview:
     """What the home page shows.
 
     `scores` are (run id, source id, number of scores) of each pair with some, in rising order, those of
-    folds and trials before the others;
+    folds and trials first, then those of tables;
     `skipped` are pages of stages that nothing can be done in yet.
     """
 
@@ -85,7 +85,10 @@ def overview(ws: Workspace) -> Overview:
     opened = tuple(list_reviews(ws))
     cutouts = sum(count_cutouts(ws, source) for source in ready)
     of_studies = study_of_runs(ws)
-    scores = sorted(stored_scores.score_counts(ws), key=lambda counted: counted[0] not in of_studies)
+    tables = {run.id for run in trained if run.is_external}
+    scores = sorted(
+        stored_scores.score_counts(ws), key=lambda one: (one[0] not in of_studies, one[0] not in tables)
+    )
     cast = standing(ws)
 
     # One line on the newest of each stage.
@@ -205,7 +208,10 @@ def validation_losses(ws: Workspace, run: Run) -> list[float]:
 
 
 def score_histogram(ws: Workspace, facts: Overview) -> tuple[float, ...]:
-    """Return log(1 + number of scores) in equal bins from 0 to 1, of the newest run that has scored."""
+    """Return log(1 + number of scores) in equal bins from 0 to 1, of the newest run that has scored.
+
+    A network comes before a table.
+    """
     run_id, source_id, _ = facts.scores[-1]
     run, source = runs.run_by_id(ws.database, run_id), sources.source_by_id(ws.database, source_id)
     return _score_histogram(ws, run_id, source_id, state_of_scores(ws, run, [source]))

@@ -56,8 +56,6 @@ def stages_of(
     source, dataset, run = chain.source, chain.dataset, chain.run
     review = of_source.review
     members = sum(sum(part.values()) for part in dataset.counts.values()) if dataset else None
-    auroc = (run.evaluation or {}).get("auroc") if run else None
-    measured = "" if auroc is None else f", AUROC {auroc:.3f}"
     remarks, together = _other_things(chain, of_source)
     facts: dict[str, tuple[bool, int | None, int | None, str]] = {
         "Cutouts": (
@@ -69,8 +67,8 @@ def stages_of(
             f"members of {dataset.name}{together}" if dataset else "No dataset version of these cutouts yet.",
         ),
         "Network": (
-            any(one.state == "finished" for one in networks.values()), None, None,
-            f"{run.name}, {run.state}{measured}" if run else "No network trained on them yet.",
+            any(one.state == "finished" and not one.is_external for one in networks.values()), None, None,
+            _network_in_words(run),
         ),
         "Scores": (
             of_source.scored > 0, of_source.scored or None, None,
@@ -109,15 +107,32 @@ def _other_things(chain: Chain, of_source: Chain) -> tuple[dict[str, str], str]:
     """Return the remarks on counts that are not of what is selected, and what the hint of a version adds."""
     source, dataset, run = chain.source, chain.dataset, chain.run
     remarks, together = {}, ""
+    if run is not None and run.is_external:
+        remarks["Network"] = "table of scores"
     if source is not None and dataset is not None and len(dataset.source_ids) > 1:
         remarks["Dataset"] = f"{len(dataset.source_ids)} sources"
         together = f", from {remarks['Dataset']}; the other counts are those of {source.name}"
     if source is not None and dataset is not None and source.id not in dataset.source_ids:
         remarks["Dataset"] = dataset.name if len(dataset.name) <= MOST_OF_REMARK else "other cutouts"
-        together = f", none of them of {source.name}: {run.name} learned from these" if run else ""
+        together = (
+            f", none of them of {source.name}: {run.name} learned from these"
+            if run and not run.is_external
+            else ""
+        )
     searched = of_source.source
     if run is not None and of_source.run is not None and run.id != of_source.run.id:
         remarks["Scores"] = f"by {of_source.run.name}"
     elif source is not None and searched is not None and source.id != searched.id:
         remarks["Scores"] = f"of {searched.name}"
     return remarks, together
+
+
+def _network_in_words(run: Run | None) -> str:
+    """Return the name of a run and how it stands; of scores from a table that they have no network."""
+    if run is None:
+        return "No network trained on them yet."
+    auroc = (run.evaluation or {}).get("auroc")
+    measured = "" if auroc is None else f", AUROC {auroc:.3f}"
+    if run.is_external:
+        return f"{run.name}: scores of a table, without a network{measured}."
+    return f"{run.name}, {run.state}{measured}"

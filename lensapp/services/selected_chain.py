@@ -200,7 +200,7 @@ def _with_cutouts(
 
 
 def _scored_by(ws: Workspace, source: Source) -> Run | None:
-    """Return the newest run that has scored a source, one that is no fold or trial where there is one."""
+    """Return the newest run that has scored a source: a network before a table, a fold or trial last."""
     scored = {run_id for run_id, _, _ in stored_scores.score_counts(ws, source_id=source.id)}
     with_scores = [one for one in runs.list_runs(ws.database) if one.id in scored]
     return next(iter(studies_last(ws, with_scores)), None)
@@ -283,9 +283,11 @@ def trained_on(ws: Workspace, dataset: Dataset) -> Run | None:
     """Return the newest run of a version, if it has one that was not stopped and is no fold or trial.
 
     One that was stopped leads nowhere by itself, unless it was measured all the same. Where the newest is
-    measured, the best of those measured on the same part takes its place.
+    measured, the best of those measured on the same part takes its place. A table of scores that the version
+    measures was trained on none.
     """
-    own = [one for one in runs.list_runs(ws.database) if one.dataset_id == dataset.id]
+    every = runs.list_runs(ws.database)
+    own = [one for one in every if one.dataset_id == dataset.id and not one.is_external]
     own.sort(key=lambda one: one.state == "stopped" and one.evaluation is None)
     newest = next(iter(studies_last(ws, own)), None)
     return newest and (better_run(ws, newest) or newest)

@@ -193,7 +193,9 @@ def test_without_labels_scores_stand_on_a_version_without_cutouts(ws, tmp_path, 
         ws, capsys, "import-scores", file, "--source", "bare", "--score", "s", "--lower-is-better", 1
     )
     assert (found["dataset"], stored(ws, "bare", "bare")) == (None, {"J001": 0.75})
-    assert "no test part" in refused(ws, capsys, "evaluate", "bare")
+    assert "no dataset version has labelled lenses and non-lenses of bare" in refused(
+        ws, capsys, "evaluate", "bare"
+    )
 
 
 def test_parts_without_any_score_are_left_out_and_named_where_they_are_to_be_measured(ws, tmp_path, capsys):

@@ -1,7 +1,6 @@
 """What the catalogue page offers: sources, and the runs, reviews and further sources of each."""
 
 from dataclasses import dataclass
-from operator import attrgetter
 
 from lensapp.core.catalogue.query import CatalogueQuery
 from lensapp.services.inspect.queues import is_fed_back, list_reviews
@@ -73,9 +72,7 @@ def catalogue_choices(ws: Workspace) -> CatalogueChoices:
         shown_in=shown_in,
         scored_by={
             run.name: frozenset(scored[run.id])
-            for run in sorted(
-                studies_last(ws, runs.list_runs(ws.database)), key=attrgetter("is_external")
-            )  # keeps the order else
+            for run in studies_last(ws, runs.list_runs(ws.database))
             if run.id in scored
         },
         voted_sources=frozenset(key for name in voted for key in shown_in[name]),

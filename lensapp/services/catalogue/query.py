@@ -24,6 +24,7 @@ from lensapp.services.inspect.vote_log import LoggedVotes, logged_votes, votes_i
 from lensapp.services.score.estimates import load_estimates
 from lensapp.services.score.scores import aligned_scores
 from lensapp.services.score.vetoes import vetoed
+from lensapp.services.train.run_listing import studies_last
 from lensapp.storage import reviews, runs, sources
 from lensapp.storage.columns.source_columns import cutout_columns
 from lensapp.storage.records import Review, Run, Source, Vote
@@ -166,13 +167,14 @@ def settled_consensus(ws: Workspace, query: CatalogueQuery) -> ConsensusSpec:
 
 
 def newest_run(ws: Workspace, owners: Sequence[Source]) -> Run | None:
-    """Return the newest of the runs that scored most of some sources, or None."""
+    """Return the newest of the runs that scored most of some sources, or None; networks before tables."""
     keys = {source.id for source in owners}
     scored = Counter(run for run, source_id, _ in stored_scores.score_counts(ws) if source_id in keys)
     if not scored:
         return None
     most = max(scored.values())
-    return runs.run_by_id(ws.database, max(run for run, count in scored.items() if count == most))
+    every = studies_last(ws, runs.list_runs(ws.database))
+    return next(run for run in every if scored[run.id] == most)
 
 
 def catalogue(ws: Workspace, query: CatalogueQuery) -> pd.DataFrame:

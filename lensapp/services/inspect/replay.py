@@ -207,17 +207,20 @@ def _learned_from(ws: Workspace, dataset_id: int) -> Ids:
 
 
 def replayable(ws: Workspace) -> dict[str, list[str]]:
-    """Return graded reviews, then scored sources with labels, each with the runs that scored its source."""
+    """Return graded reviews, then scored sources with labels, each with the runs that scored its source.
+
+    The run by which a review was made comes first.
+    """
     voted = voted_per_review(ws)
-    scored_by = {
-        source.id: [run.name for run in runs_that_scored(ws, source.name)]
-        for source in sources.list_sources(ws.database)
-    }
+    scored_by = {source.id: runs_that_scored(ws, source.name) for source in sources.list_sources(ws.database)}
     graded = [one for one in reviews.list_reviews(ws.database) if voted.get(one.id)]
-    names = {one.name: scored_by.get(one.source_id, []) for one in graded}
+    names = {}
+    for one in graded:
+        of_source = scored_by.get(one.source_id, [])
+        names[one.name] = [run.name for run in sorted(of_source, key=lambda run: run.id != one.run_id)]
     for source in sources.list_sources(ws.database):
         if scored_by[source.id] and is_labelled(ws, source):
-            names.setdefault(source.name, scored_by[source.id])
+            names.setdefault(source.name, [run.name for run in scored_by[source.id]])
     return names
 
 

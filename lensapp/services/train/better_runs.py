@@ -20,10 +20,10 @@ def auroc_on_test(run: Run) -> float | None:
 def best_of(offered: Sequence[Run]) -> Run:
     """Return the best run of the version of the first of those offered; the first among equals.
 
-    Runs of other versions were measured on other cutouts.
+    Runs of other versions were measured on other cutouts. A table of scores is it only among tables.
     """
-    first = offered[0]
-    same = [run for run in offered if run.dataset_id == first.dataset_id]
+    own = [run for run in offered if not run.is_external] or offered
+    same = [run for run in own if run.dataset_id == own[0].dataset_id]
     return max(same, key=lambda run: auroc if (auroc := auroc_on_test(run)) is not None else -1.0)
 
 

@@ -57,9 +57,17 @@ def trained_along(ws: Workspace, trained: Sequence[Run], dataset: Dataset) -> li
 
 
 def studies_last(ws: Workspace, runs: Sequence[Listed]) -> list[Listed]:
-    """Return runs in their order, folds and trials of studies last: the first is what a page begins with."""
+    """Return runs in their order, tables of scores after networks, folds and trials of studies last.
+
+    The first is what a page begins with: whoever trains looks for the own networks before what was imported.
+    """
     study_by_run = study_of_runs(ws)
-    return sorted(runs, key=lambda one: (one.run if isinstance(one, RunStatus) else one).id in study_by_run)
+
+    def rank(one: Listed) -> tuple[bool, bool]:
+        run = one.run if isinstance(one, RunStatus) else one
+        return run.id in study_by_run, run.is_external
+
+    return sorted(runs, key=rank)
 
 
 def listed(

@@ -20,6 +20,7 @@ from lensapp.core.train.training_spec import TrainingSpec
 from lensapp.core.train.transfer_rules import STARTER, require_validation
 from lensapp.core.typed_commands import as_typed_here
 from lensapp.job_kinds import EvaluationPayload, ScoringPayload
+from lensapp.services.imported_tables import measured_on
 from lensapp.services.split.second_test import require_second_test_unseen, require_trainable
 from lensapp.services.train import job_control
 from lensapp.services.train.job_control import JobStanding, state_with_job
@@ -280,7 +281,7 @@ def start_evaluation(ws: Workspace, *, run_name: str, part: str = "test", dropou
         When the part is unknown or empty, or the run has no network.
     """
     run = runs.get_run(ws.database, run_name)
-    dataset = datasets.dataset_by_id(ws.database, run.dataset_id)
+    dataset = measured_on(ws, run, part=part)
     if part not in PARTS or not sum(dataset.counts.get(part, {}).values()):
         filled = [name for name in PARTS if sum(dataset.counts.get(name, {}).values())]
         if not filled:

@@ -17,6 +17,7 @@ from lensapp.services.evaluate.evaluation import (
     load_evaluation,
     task_of,
 )
+from lensapp.services.imported_tables import why_not_measured
 from lensapp.services.train import runs
 from lensapp.services.train.run_listing import studies_last
 from lensapp.services.train.starter import REMARK, STARTER_NAME, is_starter, starter_card
@@ -139,6 +140,9 @@ def _show_measured(ws: Workspace, run: Run, *, part: str, compared: Sequence[str
         evaluation = load_evaluation(ws, run.name, part=part)
     except NotFound:
         if under_way:
+            return
+        if why := why_not_measured(ws, run, part=part):
+            empty_state(f"{run.name} cannot be measured here", why, icon=ICON)
             return
         box = empty_state(
             f"{run.name} has not been evaluated" + ("" if part == TEST else f" on the {part} part"),

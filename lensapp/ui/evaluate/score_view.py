@@ -62,7 +62,7 @@ def show_scores(
 
 def _show_at_threshold(ws: Workspace, run: Run, evaluation: Evaluation, others: Sequence[Evaluation]) -> None:
     with asking_once(), errors_shown():
-        threshold = choose_threshold(evaluation)
+        threshold = choose_threshold(evaluation, of_table=run.is_external)
         warn_of_chance([evaluation, *others])
         row = st.container(horizontal=True, vertical_alignment="center", key="evaluate-views")
         below = st.container()

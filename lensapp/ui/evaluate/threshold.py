@@ -55,8 +55,11 @@ def _slider(axis: ScoreAxis, current: float, *, on_change: Callable[[], None]) -
     )
 
 
-def choose_threshold(evaluation: Evaluation) -> float:
-    """Show the slider and the suggested thresholds; return the threshold, which the address keeps."""
+def choose_threshold(evaluation: Evaluation, *, of_table: bool = False) -> float:
+    """Show the slider and the suggested thresholds; return the threshold, which the address keeps.
+
+    `of_table` tells that the scores come from a table, which nothing measures anew.
+    """
     current = current_threshold(evaluation.run, usual_threshold(evaluation)[0])
     st.session_state[SLIDER] = current
     proposals = evaluation.proposals
@@ -74,7 +77,12 @@ def choose_threshold(evaluation: Evaluation) -> float:
     with left:
         threshold = _slider(evaluation.score_axis, current, on_change=take_slider)
     with right:
-        if proposals is None:
+        if proposals is None and of_table:
+            st.caption(
+                "No thresholds are proposed: that takes scores of lenses and non-lenses of a validation "
+                "part, and the table has none."
+            )
+        elif proposals is None:
             st.caption(
                 "Thresholds are proposed on the validation part. Evaluate again to see them; "
                 "a dataset without a validation part has none."

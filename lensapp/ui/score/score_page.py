@@ -19,6 +19,7 @@ from lensapp.services.evaluate.calibrations import calibrated_by_id
 from lensapp.services.evaluate.evaluation import Evaluation, load_evaluation, task_of, usual_threshold
 from lensapp.services.evaluate.expectations import LEAST_GALAXIES
 from lensapp.services.evaluate.seen_pictures import part_seen, size_where_cropped
+from lensapp.services.imported_tables import why_not_measured
 from lensapp.services.inspect.queues import create_review, feedback_warning
 from lensapp.services.inspect.vote_log import graded_candidates
 from lensapp.services.score.estimates import load_estimates
@@ -190,8 +191,9 @@ def _show_scores(
         lowest = float(asked.scores[min(best, len(asked.scores)) - 1])
         marked = _marked_words(best, of=len(scored), left_out=len(scored) - len(asked))
         _show_histogram(
-            ws, run, source, scored, threshold=threshold, learned=seen, best=(best, lowest), marked=marked
-        )
+            ws, run, source, scored, learned=seen, best=(best, lowest), marked=marked,
+            threshold=threshold, measured=evaluation is not None,
+        )  # fmt: skip
         show_recall(ws, run, source, threshold=threshold)
         if with_classes:
             offer_probabilities(ws, run, source)
@@ -239,6 +241,9 @@ def _show_survey(
                 part_ends=float(ends),
             ),
         )
+    elif why := why_not_measured(ws, run):
+        st.subheader("Your survey, in numbers")
+        st.caption(plain(why))
     elif not is_starter(run):
         st.subheader("Your survey, in numbers")
         st.caption(
@@ -321,13 +326,15 @@ def _show_histogram(
     scored: Scored,
     *,
     threshold: float,
+    measured: bool,
     learned: int,
     best: tuple[int, float],
     marked: str,
 ) -> None:
-    """Show how scores are spread, which reach the threshold, and which are the `best` to be reviewed."""
+    """Show how scores are spread, which reach the threshold, of Evaluate where `measured`, and the `best`."""
     columns = histogram(scored)
     above = count_at_least(ws, scored, run=run, source=source, threshold=threshold)
+    whose = ", the threshold of Evaluate" if measured else ""
     seen = f"; {number(learned)} of {number(scored.total)} were trained or validated on" if learned else ""
     figures.show_figure(
         scored_figure(
@@ -339,8 +346,8 @@ def _show_histogram(
             colours=figures.line_colours(),
         ),
         title=f"Scores of {source.name}",
-        caption=f"n = {number(len(scored))} by {run.name}; {number(above)} at {at_least(threshold)}, the "
-        f"threshold of Evaluate{seen}; {marked}",
+        caption=f"n = {number(len(scored))} by {run.name}; {number(above)} at "
+        f"{at_least(threshold)}{whose}{seen}; {marked}",
         csv=partial(score_histogram_csv, columns),
         key="score-histogram",
         height=470,  # about as tall as the pictures beside it

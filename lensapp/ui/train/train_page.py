@@ -14,6 +14,7 @@ from lensapp.core.train.committees import MODEL as COMMITTEE
 from lensapp.core.train.network_specs import network_title
 from lensapp.core.train.tasks import ContrastiveTask, TaskSpec
 from lensapp.services.evaluate.run_colours import dashes_of_runs, places_of_runs
+from lensapp.services.imported_tables import why_not_measured
 from lensapp.services.split.part_sizes import untold_rate
 from lensapp.services.train import runs
 from lensapp.services.train.best_epochs import (
@@ -183,7 +184,7 @@ def _follow(run_name: str, ticked: list[str], *, measured_next: bool) -> None:
 
 def _offer_evaluation(ws: Workspace, status: RunStatus) -> None:
     """Lead from a run that has ended with a network to its evaluation."""
-    if status.active or not runs.is_scored(ws, status.run):
+    if status.active or not runs.is_scored(ws, status.run) or why_not_measured(ws, status.run):
         return
     label = "Open in Evaluate" if status.run.evaluation else "Evaluate"
     if st.button(

@@ -13,7 +13,8 @@ def beginnings_in_words(ws: Workspace, run_names: Sequence[str], *, named: Calla
     """
     by_name = {run.name: run for run in runs.list_runs(ws.database)}
     versions = {one.id: one.name for one in datasets.list_datasets(ws.database, without_sources=True)}
-    chosen = [by_name[name] for name in run_names if name in by_name]
+    named_here = [by_name[name] for name in run_names if name in by_name]
+    chosen = [run for run in named_here if not run.is_external]  # a table of scores learned nothing here
     said = []
     for run in chosen:
         earlier = run.spec.get("initial_run")

@@ -15,6 +15,7 @@ from lensapp.core.train.recommended import recipe_title
 from lensapp.services.evaluate.compare.same_part import measured_alike
 from lensapp.services.evaluate.compare.side_by_side import first_together
 from lensapp.services.evaluate.run_colours import colours_of_runs
+from lensapp.services.imported_tables import why_not_measured
 from lensapp.services.train import comparisons, job_control, runs, studies
 from lensapp.services.train.comparisons import Compared
 from lensapp.services.train.run_listing import few_text, few_to_rank, studies_last
@@ -112,7 +113,11 @@ def _ask_for_a_run(ws: Workspace, statuses: Sequence[RunStatus], evaluated: Sequ
     One that is under way is followed here, and the comparison comes when it ends.
     """
     ended = [one for one in statuses if one.name not in evaluated and not one.active]
-    trained = [one.name for one in ended if not is_starter(one.run) and runs.is_scored(ws, one.run)]
+    trained = [
+        one.name
+        for one in ended
+        if not is_starter(one.run) and runs.is_scored(ws, one.run) and not why_not_measured(ws, one.run)
+    ]
     under_way = next((name for name in trained if _is_evaluated_now(ws, name)), None)
     if under_way is not None:
         _follow_evaluation(ws, under_way, evaluated)
