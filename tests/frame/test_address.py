@@ -115,7 +115,12 @@ PAGES: list[tuple[str, dict[str, str], list[tuple[str, str, Any, str, list[str]]
         ("checkbox", "compare-baselines", True, "baselines", ["1"]),
     ]),
     ("compare", {"view": "overlap"}, []),
-    ("compare", {"view": "scores"}, []),
+    ("compare", {"view": "scores"}, [("button_group", "compare-on", "source", "on", ["source"])]),
+    ("compare", {"view": "scores", "on": "source", "source": "sky"}, [
+        ("selectbox", "compare-source-across-sky", "elu_cnn-1", "across", ["elu_cnn-1"]),
+        ("number_input", "compare-source-top-40", 12, "top", ["12"]),
+        ("button_group", "compare-source-set", "first", "set", ["first"]),
+    ]),
     ("score", {"source": "sky", "run": "elu_cnn-1"}, [
         ("number_input", "score-review-size", 3, "top", ["3"]),
         ("text_input", "score-review-name", "best", "name", ["best"]),

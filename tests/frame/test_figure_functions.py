@@ -32,7 +32,7 @@ from lensapp.ui.data import corner_figure, field_example, object_search, realism
 from lensapp.ui.evaluate import calibration_view, completeness_view, page_example, survey_figures
 from lensapp.ui.evaluate import evaluation_figures as evaluated
 from lensapp.ui.evaluate.checks import audit_example, audit_figures, nuisance_view
-from lensapp.ui.evaluate.compare import compare_figures, side_figures
+from lensapp.ui.evaluate.compare import compare_figures, side_figures, source_figure
 from lensapp.ui.inspect import replay_figure
 from lensapp.ui.score import feature_map, map_example, score_example, score_figure
 from lensapp.ui.shared import figures
@@ -94,6 +94,16 @@ def scattered() -> go.Figure:
         edges=lambda _: np.array([0.0, 1.0]),
     )  # fmt: skip
     return side_figures.scatter_figure(compared, drawn, runs=(0, 1), colours=figures.class_colours())
+
+
+def on_source() -> go.Figure:
+    compared: Any = SimpleNamespace(scores=np.stack([FALLING, RISING]), runs=("a", "b"))
+    drawn: Any = SimpleNamespace(
+        axes=(AXIS, AXIS), lenses=np.array([0, 2]), nonlenses=np.array([1]), density=None,
+        edges=lambda _: np.array([0.0, 1.0]),
+    )  # fmt: skip
+    best = Overlap(np.array([[True, False, False], [False, False, True]]))
+    return source_figure.source_figure(compared, drawn, best, colours=LINES, ink=INK)
 
 
 def mapped(colouring: str) -> go.Figure:
@@ -233,6 +243,7 @@ TABLE: dict[str, Callable[[], go.Figure]] = {
         Overlap(np.stack([HALF, ~HALF])), ["a", "b"], colour=LINES[0], ink=INK
     ),
     "scatter_figure": scattered,
+    "source_figure": on_source,
     "bar_figure": lambda: compare_figures.bar_figure(rows(), "tpr10", colours=LINES, ink=INK),
     "cost_figure": lambda: compare_figures.cost_figure(rows(), "parameters", colours=LINES, ink=INK),
     "map_figure": lambda: mapped("label"),

@@ -36,6 +36,7 @@ PAGES = [
         ("compare", {"compare": "elu_cnn-1,elu_cnn-2", "view": view})
         for view in ("beside", "overlap", "scores", "costs", "new")
     ),
+    ("compare", {"view": "scores", "on": "source", "source": "sky"}),
     ("score", {"run": "elu_cnn-1", "source": "sky"}),
     ("features", {"run": "elu_cnn-1", "source": "sky"}),
     ("features", {"run": "elu_cnn-2", "source": "sky"}),

@@ -25,6 +25,7 @@ from lensapp.services.train.studies import StudyStatus
 from lensapp.storage.workspace import Workspace
 from lensapp.ui.evaluate.compare import compare_figures, compare_forms
 from lensapp.ui.evaluate.compare.side_view import number_text, show_beside
+from lensapp.ui.evaluate.compare.source_view import is_on_source, show_if_scored, show_on_source
 from lensapp.ui.evaluate.tables import TERMS, number_columns, show_caption_and_copy
 from lensapp.ui.shared import figures
 from lensapp.ui.shared.address import NO_ROWS, Kind, digest, in_fragment_run, kept, one_of, ticked
@@ -39,20 +40,8 @@ from lensapp.ui.shared.markup import plain
 from lensapp.ui.shared.page_head import ButtonType, page_head
 from lensapp.ui.shared.page_views import choose_view
 from lensapp.ui.shared.scores import USUAL_THRESHOLD
-from lensapp.ui.shared.state import (
-    get_workspace,
-    go,
-    say_what_stands_in,
-    select,
-)
-from lensapp.ui.shared.widgets import (
-    empty_state,
-    errors_shown,
-    heading,
-    in_one_unit,
-    name_cell,
-    number,
-)
+from lensapp.ui.shared.state import get_workspace, go, say_what_stands_in, select
+from lensapp.ui.shared.widgets import empty_state, errors_shown, heading, in_one_unit, name_cell, number
 
 STUDY = "study"
 CHOSEN = "compare"
@@ -76,6 +65,7 @@ def show_compare_page() -> None:
         with head:
             page_head("Compare")
         compare_forms.show_no_dataset(ws)
+        show_if_scored(ws)
         return
     comparisons_made = studies.list_studies(ws, comparisons.KIND)
     statuses = studies_last(ws, runs.list_statuses(ws))
@@ -86,6 +76,9 @@ def show_compare_page() -> None:
             page_head("Compare", step="secondary" if view == compare_forms.NEW else "primary")
         if view == compare_forms.NEW:
             compare_forms.show_comparison_form(ws, evaluated)
+            return
+        if view == "scores" and is_on_source(ws):
+            show_on_source(ws)
             return
         rows, part_place = _choose_rows(ws, comparisons_made, evaluated)
         for row in rows:
@@ -103,6 +96,7 @@ def show_compare_page() -> None:
         with head:
             page_head("Compare", step="secondary")
         missing = _ask_for_a_run(ws, statuses, evaluated)
+        show_if_scored(ws)
         compare_forms.show_comparison_form(ws, evaluated, start="secondary" if missing else "primary")
 
 

@@ -179,13 +179,13 @@ def scatter_figure(
         )
     names = [compared.runs[run] for run in runs]
     square = {"scaleanchor": "x"} if drawn.axes[0] == drawn.axes[1] else {}
-    figure.update_xaxes(**_axis(drawn.axes[0], names[0]), constrain="domain")
-    figure.update_yaxes(**_axis(drawn.axes[1], names[1]), constrain="domain", **square)
+    figure.update_xaxes(**run_axis(drawn.axes[0], names[0]), constrain="domain")
+    figure.update_yaxes(**run_axis(drawn.axes[1], names[1]), constrain="domain", **square)
     figure.update_layout(dragmode="lasso", hovermode="closest", legend={"itemsizing": "constant"})
     return figure
 
 
-def _axis(axis: ScoreAxis, name: str) -> dict[str, Any]:
+def run_axis(axis: ScoreAxis, name: str) -> dict[str, Any]:
     """Return title, range and ticks of an axis of scores."""
     low, high = axis.positions([axis.low, axis.high])
     margin = 0.02 * (high - low)
