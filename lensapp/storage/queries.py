@@ -12,7 +12,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import IntegrityError
 
 from lensapp.core.errors import InvalidInput, NotFound
-from lensapp.core.item_names import RULE, is_possible_name
+from lensapp.core.item_names import impossible_name, is_possible_name
 from lensapp.storage.care.trail import note
 from lensapp.storage.database import Database
 from lensapp.storage.tables import trash
@@ -108,7 +108,7 @@ def check_free(database: Database, table: Table, name: str, *, what: str) -> Non
 
 def _refuse_impossible(name: str) -> None:
     if not is_possible_name(name):
-        raise InvalidInput(f"{name!r} is not a possible name. Use {RULE}.")
+        raise InvalidInput(impossible_name(name))
 
 
 def _refuse_taken(connection: Connection, table: Table, name: str, *, what: str) -> None:

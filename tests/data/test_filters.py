@@ -23,6 +23,7 @@ from lensapp.storage.columns import source_columns
 from lensapp.storage.columns.filtering import kept_by
 from lensapp.storage.workspace import Workspace
 from lensapp.ui.data.catalogue_view import filled_first
+from lensapp.ui.shared.filters import filter_help
 from support.small_surveys import add_source
 
 TABLE = {
@@ -274,3 +275,11 @@ def test_columns_that_most_rows_leave_empty_come_last_in_the_catalogue() -> None
     columns = {"z": [0.5, None, None], "note": ["", "", "odd"], "id": list("abc"), "mag": [1, 2, 3]}
     assert list(filled_first(pd.DataFrame(columns))) == ["id", "mag", "z", "note"]
     assert list(filled_first(pd.DataFrame(columns).head(0))) == list(columns)
+
+
+def test_the_help_of_a_filter_names_columns_of_the_source_alone() -> None:
+    told = filter_help("snr < 34", ["candidate_id", "EDF field", "survey"])
+    assert 'for example `snr < 34` or `survey == "…"`, joined' in told
+    assert "`isnull(snr)`" in told
+    assert "for example" not in filter_help("", [])
+    assert not any(name in told for name in ("mag_i", "`field"))

@@ -124,9 +124,9 @@ def test_swap_without_blind_tests_warns_and_gives_no_verdicts(ws: Workspace) -> 
     grade_all(ws, "ada", "AX")
     grade_all(ws, "bob", "AC", seconds=0.1)
     page = open_page("team", review="look")
-    assert any("0.5 s each is no look at a picture: bob" in text.value for text in page.caption)
+    assert any("judges a picture in less than 0.5 s: bob" in text.value for text in page.caption)
     assert "mostly agree" in page.markdown[0].value
-    assert "allows no labels: less than 0.5 s each is no look at a picture (bob)." in page.markdown[0].value
+    assert "allows no labels: nobody judges a picture in less than 0.5 s (bob)." in page.markdown[0].value
     assert not page.warning
     assert "grade" in page.dataframe[1].value
     page.segmented_control(key="team-method").set_value("swap").run()

@@ -379,3 +379,19 @@ def blocks_of(block: Block) -> Iterator[Block]:
     for child in block.children.values():
         if isinstance(child, Block):
             yield from blocks_of(child)
+
+
+def test_all_that_is_wrong_is_named_at_the_button_and_below_the_rows(folder: Path) -> None:
+    full_workspace(folder)
+    page = open_page("train")
+    fields = {one.label: one for one in page.number_input}
+    fields["Epochs"].set_value(0)
+    fields["Learning rate"].set_value(99.0)
+    next(one for one in page.text_input if one.label == "Name").set_value("../bäd name/<b>").run()
+    below = [one.value for one in page.caption if one.value.startswith(":red[")]
+    assert any("Epochs: " in one for one in below)
+    assert any("Learning rate: " in one for one in below)
+    page.button(key="train-start").click().run()
+    [refused] = page.error
+    for name in ("Epochs", "Learning rate", "bäd name"):
+        assert name in refused.value

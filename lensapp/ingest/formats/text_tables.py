@@ -65,7 +65,10 @@ def read_text_table(
         start = file.read(4096)
     wide = start.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
     if not wide and b"\0" in start:
-        raise InvalidInput(f"{path.name} holds binary data, not text. Rename it after its format.")
+        raise InvalidInput(
+            f"{path.name} holds binary data and is no table in text. Choose another file, or give it the "
+            "ending of its format, such as .fits or .parquet."
+        )
     try:
         shape = _shape_of(path, "utf-16" if wide else "utf-8-sig")
         table = _parse(path, shape)

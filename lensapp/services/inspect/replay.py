@@ -286,7 +286,10 @@ def too_few(result: Replay) -> bool:
 def why_unranked(result: Replay, *, views: int) -> str | None:
     """Return as a sentence why what was found after so many views ranks no order, or None where it can."""
     if result.candidates < FEWEST_RANKED:
-        return f"Fewer than {FEWEST_RANKED} candidates rank no orders, even where a curve leaves the band."
+        return (
+            f"With fewer than {FEWEST_RANKED} candidates orders cannot be ranked, even where a curve leaves "
+            "the band."
+        )
     _, low, high = (float(values[0]) for values in result.chance(np.array([views])))
     if all(low <= found <= high for found in result.found_after(views).values()):
         return (

@@ -50,8 +50,8 @@ def agreement_in_a_sentence(team: Team) -> str:
     hasty = [record.name for record in team.inspectors if 2 * record.hasty > record.graded]
     if team.alpha.value > LEAST_ALPHA and hasty:
         meaning = (
-            f"That says little, and allows no labels: less than {LEAST_SECONDS} s each is no look at a "
-            f"picture ({plain_all(hasty)})."
+            f"That says little, and allows no labels: nobody judges a picture in less than {LEAST_SECONDS} s "
+            f"({plain_all(hasty)})."
         )
     doubt = ""
     if team.alpha.high - team.alpha.low > WIDE_INTERVAL:

@@ -52,7 +52,7 @@ MOST_ROWS = 300
 ROW_PIXELS, MOST_ROWS_SEEN = 58, 12
 RATES = "Rates on blind tests with Wilson's 95 % interval, and hits/cases."
 HASTY = (
-    f"Less than {LEAST_SECONDS} s each is no look at a picture: {{votes}}. The rest of a page, graded at "
+    f"Nobody judges a picture in less than {LEAST_SECONDS} s: {{votes}}. The rest of a page, graded at "
     "once, is judged by the look at the page."
 )
 NO_TIME_LEFT = f"A mean below {LEAST_SECONDS} s each ({{names}}) tells no time left."

@@ -19,16 +19,23 @@ from lensapp.ui.shared.widgets import counted, error_box, number, text_table
 NAMES = "Column names"
 WHERE, PAGE_NUMBER = "where", "page"  # in the address
 HELP = (
-    "Comparisons of columns (see Column names) with numbers or with texts in quotation marks, as in pandas, "
-    "for example `18 < mag_i < 22`, "
-    '`field in ["EDF-N", "EDF-S"]`, joined by `&` (and), `|` (or), `~` (not) and parentheses; '
-    "`isnull(z)` and `notnull(z)` ask for unknown values, which fulfil nothing else."
+    "Comparisons of columns (see Column names) with numbers or with texts in quotation marks, as in "
+    "pandas{}, joined by `&` (and), `|` (or), `~` (not) and parentheses; `isnull({})` and "
+    "`notnull({})` ask for unknown values, which fulfil nothing else."
 )
 
 
 def filter_fold() -> DeltaGenerator:
     """Return where `ask_filter` takes one line above a figure: folded until something is filtered."""
     return st.expander("Filter", icon=":material/filter_alt:", expanded=bool(st.query_params.get(WHERE)))
+
+
+def filter_help(example: str, texts: Sequence[str]) -> str:
+    """Return how a filter is written, with examples of columns there are: `example`, and a text."""
+    names = [name for name in texts if name.isidentifier() and name != "candidate_id"][:1]
+    shown = [f"`{example}`"] * bool(example) + [f'`{name} == "…"`' for name in names]
+    column = example.split(" ", maxsplit=1)[0] or "column"
+    return HELP.format(f", for example {' or '.join(shown)}" if shown else "", column, column)
 
 
 def ask_filter(
@@ -59,7 +66,7 @@ def ask_filter(
         entered = st.text_input(
             "Filter",
             placeholder=example if labelled else f"Filter, such as {example}" if example else "Filter",
-            help=HELP,
+            help=filter_help(example, [one.name for one in columns if one.is_text]),
             label_visibility="visible" if labelled else "collapsed",
             **kept(WHERE, text(), "", key=key, resets=[PAGE_NUMBER]),
         )

@@ -23,7 +23,7 @@ from lensapp.core.config import (
     words_of,
 )
 from lensapp.core.errors import InvalidInput
-from lensapp.core.item_names import RULE, is_possible_name
+from lensapp.core.item_names import RULE, impossible_name, is_possible_name
 from lensapp.ui.shared.address import Kind, kept, one_of, several_of, switch, text, typed, words
 from lensapp.ui.shared.markup import plain
 from lensapp.ui.shared.widgets import error_box, fold
@@ -124,12 +124,13 @@ def say_if_impossible(name: str) -> None:
         st.caption(f":red[:material/error: Use {plain(RULE)}.]")
 
 
-def validated(spec: type[AnySpec], values: Values) -> AnySpec | None:
-    """Return `values` as a specification, or show what is wrong with them and return None."""
+def validated(spec: type[AnySpec], values: Values, *, name: str = "") -> AnySpec | None:
+    """Return `values` as a specification, or show what is wrong with them and `name`, and return None."""
     try:
         return spec.parse(dict(values))
     except InvalidInput as error:
-        error_box(error)
+        wrong_name = name and not is_possible_name(name)
+        error_box(InvalidInput(f"{error} {impossible_name(name)}") if wrong_name else error)
         return None
 
 
@@ -171,6 +172,8 @@ def spec_fields(
                 if keep is not None:
                     kept(f"{keep}{field.name}", *in_address(field), key=field.key)
                 entered[field.name] = field_widget(field)
+        for field in row:  # below the whole row, whose fields stay in line
+            _say_if_outside(field, entered[field.name])
     for field in fields:
         if inner_specs(field.info.annotation):
             entered[field.name] = _nested(
@@ -378,6 +381,12 @@ def _text(field: Field, value: str, *, placeholder: str | None = None) -> str:
     ).strip()
 
 
+def _say_if_outside(field: Field, entered: object) -> None:
+    """Say that a number is not within its limits, before it is sent."""
+    if isinstance(entered, int | float) and not is_within_limits(field.info, entered):
+        st.caption(f":red[:material/error: {plain(field.label)}: {plain(limits_of(field.info))}.]")
+
+
 def _number(field: Field, kind: type) -> float | int | None:
     """Show a number without the widget's own limits: it resets what lies outside without a word."""
     high = bound_of(field.info, annotated_types.Le, "le")
@@ -396,8 +405,6 @@ def _number(field: Field, kind: type) -> float | int | None:
         help=" ".join(part for part in (field.info.description, bounds) if part),
         placeholder=field.when_empty,
     )
-    if entered is not None and not is_within_limits(field.info, entered):
-        st.caption(f":red[:material/error: {plain(bounds)}]")
     return entered
 
 

@@ -128,7 +128,7 @@ def show_run_form(ws: Workspace, statuses: Sequence[RunStatus], *, start: Button
 
 def _start(ws: Workspace, filled: Filled) -> None:
     """Start what was entered, or say why not where the page writes."""
-    spec = validated(TrainingSpec, filled.values)
+    spec = validated(TrainingSpec, filled.values, name=filled.name)
     if spec is None:
         return
     with errors_shown():

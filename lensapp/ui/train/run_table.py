@@ -217,7 +217,9 @@ def _show_actions(ws: Workspace, ticked: Sequence[str]) -> None:
                 put(COMPARE, [])
                 st.rerun()
         st.caption(
-            f"{counted(len(ticked), 'run')} ticked" if ticked else "Tick runs to compare or sort them."
+            f"{counted(len(ticked), 'run')} ticked"
+            if ticked
+            else "Tick runs to compare, star, archive or delete them."
         )
 
 

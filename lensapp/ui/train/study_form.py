@@ -113,7 +113,7 @@ def _fields(
 def _start(
     ws: Workspace, kind: StudyKind, filled: Filled, values: dict[str, Any], *, spread: str | None
 ) -> None:
-    training = validated(TrainingSpec, filled.values)
+    training = validated(TrainingSpec, filled.values, name=filled.name)
     if training is None:
         return
     dataset_name = filled.dataset.name
