@@ -312,4 +312,4 @@ def test_orders_that_chance_explains_are_not_ranked():
     assert why_unranked(core.replay(is_lens, {"good": good, "bad": bad}), views=10) is None
     alike = np.arange(100) % 5 == 0
     assert "95 %" in str(why_unranked(core.replay(alike, {"good": good}), views=10))
-    assert "Fewer than 50" in str(why_unranked(core.replay(is_lens[:40], {"good": good[:40]}), views=4))
+    assert "fewer than 50" in str(why_unranked(core.replay(is_lens[:40], {"good": good[:40]}), views=4))
