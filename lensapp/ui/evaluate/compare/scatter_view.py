@@ -33,7 +33,7 @@ def show_scatter(ws: Workspace, compared: SideBySide) -> None:
     second = right.selectbox(f"Upwards {UPWARDS}", others, key="compare-upwards")
     pair = compared.runs.index(first), compared.runs.index(second)
     drawn = scatter(compared, *pair)
-    left, right = st.columns([10, 11], gap="small")  # at 1280 pixels the table has room for all its columns
+    left, right = st.columns([3, 4], gap="small")  # at 1280 pixels the table has room for all its columns
     with left:
         thinned = "" if len(drawn.lenses) == compared.n_positive else f", {number(len(drawn.lenses))} drawn"
         dense = "; non-lenses as density (tint: logarithm)" if drawn.density is not None else ""
@@ -114,7 +114,7 @@ def _show_disagreements(ws: Workspace, compared: SideBySide, pair: tuple[int, in
             },
             RATIO: st.column_config.NumberColumn(
                 "ratio",
-                format="%.4g",
+                format="%.1f",
                 width=WIDTHS["ratio"],
                 help="The larger rank by the smaller: by this the table is sorted, the most different first.",
             ),
