@@ -254,15 +254,12 @@ def plan_feedback(
     consensus = graded.consensus
     members = datasets.member_columns(ws.database, parent.id, extra=MEMBER_EXTRA)
     member_row = rows_of(consensus.cutout_id, members["cutout_id"])
-    has_label = graded.label != None  # noqa: E711 - compares each element
-    otherwise = (member_row < 0) & _contradict_their_source(graded)
+    has_label, is_member = graded.label != None, member_row >= 0  # noqa: E711 - compares each element
+    otherwise = ~is_member & _contradict_their_source(graded)
     left_out = otherwise & (not rules.relabel)
-    new = np.flatnonzero((member_row < 0) & has_label & ~left_out)
-    old = np.flatnonzero((member_row >= 0) & has_label)
-    new_columns = {name: values[new] for name, values in graded.columns.items()}
-    placement = place_new_cutouts(
-        ws, parent, members, columns=new_columns, label=graded.label[new], rules=rules
-    )
+    new, old = np.flatnonzero(~is_member & has_label & ~left_out), np.flatnonzero(is_member & has_label)
+    columns = {name: values[new] for name, values in graded.columns.items()}
+    placement = place_new_cutouts(ws, parent, members, columns=columns, label=graded.label[new], rules=rules)
     accepted = placement.accepted
     outcome = _outcomes_of_members(graded, members, rows=old, member_row=member_row, rules=rules)
     outcome[new] = np.where(accepted, feedback_rules.ADDED, placement.refusal)
@@ -272,10 +269,7 @@ def plan_feedback(
     relabelled = zip(members["label"][changed_row], graded.label[changed], strict=True)
     rows = relabelled_members(members, graded, changed=changed, member_row=changed_row)
     rows += placed_rows(
-        placement,
-        cutout_id=consensus.cutout_id[new],
-        label=graded.label[new],
-        label_from=graded.origin[new],
+        placement, cutout_id=consensus.cutout_id[new], label=graded.label[new], label_from=graded.origin[new]
     )
     part_of = {row["cutout_id"]: row["part"] for row in rows}
     labelled = np.isin(outcome, (feedback_rules.ADDED, feedback_rules.RELABELLED))
@@ -292,7 +286,7 @@ def plan_feedback(
         replaced_origins=_origins(members, changed_row),
         kept_origins=_origins(members, member_row[outcome == feedback_rules.KEPT]),
         overruled=int((outcome[otherwise] == feedback_rules.ADDED).sum()),
-        held_origins=_origins(members, member_row[member_row >= 0]),
+        held_origins=_origins(members, member_row[is_member]),
         ungraded=ungraded,
         only_hasty=only_hasty,
         counts=count_parts(*(np.array([row[name] for row in rows], object) for name in ("part", "label"))),

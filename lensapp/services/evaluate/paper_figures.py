@@ -273,13 +273,8 @@ def _survey_figures(
         for name, label, colour, dash in (
             ("true_candidates", "lens", LENS, "-"), ("false_candidates", "non-lens", NONLENS, "--"),
         ):  # fmt: skip
-            axes.plot(
-                x,
-                np.where(columns[name] > 0, columns[name], np.nan),
-                color=colour,
-                linestyle=dash,
-                label=label,
-            )
+            some = np.where(columns[name] > 0, columns[name], np.nan)
+            axes.plot(x, some, color=colour, linestyle=dash, label=label)
         axes.axvline(float(axis.positions(threshold)), color=TEXT, linestyle="--", linewidth=0.8)
         axes.set(yscale="log", ylabel="candidates in the survey")
         _spread_scores(axes, axis, title="threshold (score)")
@@ -300,12 +295,7 @@ def _survey_figures(
         above.set_xlabel("person-hours")
 
     return [
-        PaperFigure(
-            "expected",
-            "Candidates expected against threshold",
-            what,
-            draw_expected,
-        ),
+        PaperFigure("expected", "Candidates expected against threshold", what, draw_expected),
         PaperFigure(
             "budget",
             "Lenses found by candidates inspected",
