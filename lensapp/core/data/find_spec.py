@@ -67,8 +67,8 @@ class FindObjectsSpec(Spec):
         le=600.0,
         title="Distance to target (arcsec)",
         description="Objects nearer than this to the middle of their image, its own target, or to a known "
-        "lens are left out; 0 keeps the target. Lensed images of groups and clusters lie up to 20 arcsec out: "
-        "around such lenses give more.",
+        "lens are left out; 0 keeps the target. Lensed images of groups and clusters lie up to 20 arcsec "
+        "out: around such lenses give more.",
     )
     known_lenses: str | None = Field(
         None,

@@ -143,6 +143,11 @@ def show_import() -> None:
             _show_columns(values)
         st.caption("A dry run reads the files and shows what would be taken and refused. It writes nothing.")
         return
+    _check_and_confirm(dry_run, values)
+
+
+def _check_and_confirm(dry_run: DryRun, values: Mapping[str, Any]) -> None:
+    """Show what a dry run recognised, to be changed or confirmed, and its pictures."""
     st.markdown("#### 2 · Check what was recognised")
     is_settled = True
     with st.container(width=CHOICE_WIDTH):
