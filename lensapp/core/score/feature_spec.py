@@ -31,8 +31,8 @@ class MapSpec(Spec):
         ge=2,
         le=100_000,
         title="Smallest cluster",
-        json_schema_extra={"empty": "1 %, at least 5"},
-        description="Fewest cutouts in an HDBSCAN cluster; empty: 1 %, at least 5.",
+        json_schema_extra={"empty": "2 %, at least 5"},
+        description="Fewest cutouts in an HDBSCAN cluster; empty: 2 %, at least 5.",
     )
     neighbours: int = Field(
         15,

@@ -19,7 +19,7 @@ from lensapp.storage.features import FeatureMap
 COMPONENTS = 50
 FEWEST = 5
 ROWS_AT_ONCE = 20_000
-SMALLEST_SHARE = 0.01
+SMALLEST_SHARE = 0.02  # of 1 % one group falls apart into thirty
 WIDE = 4096  # features; the covariance of more would not fit into memory beside them
 
 Points = NDArray[np.float32]
