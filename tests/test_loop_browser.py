@@ -173,7 +173,7 @@ def test_the_grades_become_a_new_dataset_version_and_a_new_network(page, workspa
     visit(page, "Catalogue")
     choose_view(page, "Feed back into training")
     page.get_by_text("took less than 0.5 s: too fast to see a picture").wait_for()
-    page.get_by_text("Count hasty votes").click()
+    page.get_by_text("Count hasty votes").first.click()
     page.get_by_text("10 new lenses and 5 new non-lenses for demo1-v1").wait_for()
     press(page, "Freeze new version")
     wait_until(lambda: len(datasets.list_datasets(workspace.database)) == 2)

@@ -49,11 +49,11 @@ def test_nothing_is_cut_and_all_is_in_line(page: Any, name: str, view: str) -> N
 
 
 def test_what_is_cut_or_out_of_line_is_found(page: Any) -> None:
-    go(page, f"/evaluate?{OF_THE_ROUND}")
+    go(page, f"/score?{OF_THE_ROUND}")  # where run and source stand side by side
     page.evaluate(SET_WRONG)
     found = page.evaluate(FAULTS)
     assert any(one.startswith("7 px out of line") for one in found)
-    assert "cut: Evaluate" in found
+    assert "cut: Score" in found
     assert any(one.startswith("under its tools") for one in found)
 
 
