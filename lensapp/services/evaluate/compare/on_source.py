@@ -62,12 +62,7 @@ class OnSource:
         best = best[:: -(-len(best) // MOST_MARKS)]
         if len(others) <= MOST_MARKS:
             return Scatter(axes, best, others, None)
-        empty = Scatter(axes, best, others[:0], None)
-        across, upwards = (
-            axis.positions(axis.clipped(row[others])) for axis, row in zip(axes, self.scores, strict=True)
-        )
-        density, _, _ = np.histogram2d(upwards, across, bins=(empty.edges(SECOND), empty.edges(FIRST)))
-        return Scatter(axes, best, others[:0], density.astype(np.int64))
+        return Scatter(axes, best, others[:0], None).with_density(self.scores[:, others])
 
 
 def scored_together(ws: Workspace) -> dict[str, list[str]]:

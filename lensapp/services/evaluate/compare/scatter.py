@@ -1,6 +1,6 @@
 """The scores of one run against those of another: every cutout where there are few, else their density."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -27,7 +27,7 @@ class Scatter:
     lenses, nonlenses : shape (k,)
         Rows of the cutouts drawn one by one.
     density : int64, shape (64, 64) or None
-        Non-lenses per cell, by second and first run, where they are too many to draw.
+        Cutouts per cell, by second and first run, that are too many to draw; non-lenses where labels tell.
     """
 
     axes: tuple[ScoreAxis, ScoreAxis]
@@ -39,6 +39,14 @@ class Scatter:
         """Return the limits of the cells as positions on an axis, shape (65,)."""
         low, high = self.axes[run].positions([self.axes[run].low, self.axes[run].high])
         return np.linspace(low, high, CELLS + 1)
+
+    def with_density(self, scores: NDArray[np.float64]) -> "Scatter":
+        """Return the same with the density of many cutouts; `scores` (2, m) are by first and second run."""
+        across, upwards = (
+            axis.positions(axis.clipped(row)) for axis, row in zip(self.axes, scores, strict=True)
+        )
+        density, _, _ = np.histogram2d(upwards, across, bins=(self.edges(1), self.edges(0)))
+        return replace(self, density=density.astype(np.int64))
 
 
 def fitted_axes(first: NDArray[Any], second: NDArray[Any]) -> tuple[ScoreAxis, ScoreAxis]:
@@ -78,12 +86,7 @@ def scatter(compared: SideBySide, first: int, second: int) -> Scatter:
     if len(others) <= MOST_MARKS:
         return Scatter(axes, lenses, others, None)
     drawn = Scatter(axes, lenses, disagreements(compared, first, second, rows=others)[:100], None)
-    places = [
-        axis.positions(axis.clipped(compared.scores[run, others]))
-        for axis, run in zip(axes, (first, second), strict=True)
-    ]
-    density, _, _ = np.histogram2d(places[1], places[0], bins=(drawn.edges(1), drawn.edges(0)))
-    return Scatter(axes, drawn.lenses, drawn.nonlenses, density.astype(np.int64))
+    return drawn.with_density(compared.scores[[first, second]][:, others])
 
 
 def disagreements(

@@ -134,22 +134,29 @@ def overlap_figure(overlap: Overlap, runs: Sequence[str], *, colour: str, ink: s
     return figure
 
 
+def add_density(figure: go.Figure, drawn: Scatter, *, colours: tuple[str, str], whose: str) -> None:
+    """Draw the density of what is too much to draw one by one; `colours` are of few and of many."""
+    if drawn.density is None:
+        return
+    across, upwards = ((edges[1:] + edges[:-1]) / 2 for edges in (drawn.edges(0), drawn.edges(1)))
+    figure.add_heatmap(
+        x=across,
+        y=upwards,
+        z=np.where(drawn.density > 0, np.log10(np.maximum(drawn.density, 1)), np.nan),
+        customdata=drawn.density,
+        colorscale=[*enumerate(colours)],
+        showscale=False,
+        hovertemplate=f"%{{customdata:,}} {whose}<extra></extra>",
+    )
+
+
 def scatter_figure(
     compared: SideBySide, drawn: Scatter, *, runs: tuple[int, int], colours: Mapping[str, str]
 ) -> go.Figure:
     """Draw the scores of one run (across) against those of another; marks carry their row."""
     figure = go.Figure()
-    if drawn.density is not None:
-        centres = [(edges[1:] + edges[:-1]) / 2 for edges in (drawn.edges(0), drawn.edges(1))]
-        figure.add_heatmap(
-            x=centres[0],
-            y=centres[1],
-            z=np.where(drawn.density > 0, np.log10(np.maximum(drawn.density, 1)), np.nan),
-            customdata=drawn.density,
-            colorscale=[(0.0, figures.faded(colours["nonlens"], 0.18)), (1.0, colours["nonlens"])],
-            showscale=False,
-            hovertemplate="%{customdata:,} non-lenses<extra></extra>",
-        )
+    colour = colours["nonlens"]
+    add_density(figure, drawn, colours=(figures.faded(colour, 0.18), colour), whose="non-lenses")
     for label, rows in (("nonlens", drawn.nonlenses), ("lens", drawn.lenses)):
         scores = compared.scores[list(runs)][:, rows]
         x, y = (axis.positions(axis.clipped(values)) for axis, values in zip(drawn.axes, scores, strict=True))

@@ -10,7 +10,7 @@ from lensapp.core.evaluate.compare.overlap import Overlap
 from lensapp.core.numerals import score_text
 from lensapp.services.evaluate.compare.on_source import FIRST, SECOND, OnSource
 from lensapp.services.evaluate.compare.scatter import Scatter
-from lensapp.ui.evaluate.compare.side_figures import run_axis
+from lensapp.ui.evaluate.compare.side_figures import add_density, run_axis
 from lensapp.ui.shared import figures
 
 
@@ -20,19 +20,7 @@ def source_figure(
     """Draw the scores of one run (across) against those of another, the best of either in its colour."""
     figure = go.Figure()
     grey = figures.faded(ink, 0.45)
-    if drawn.density is not None:
-        across, upwards = (
-            (edges[1:] + edges[:-1]) / 2 for edges in (drawn.edges(FIRST), drawn.edges(SECOND))
-        )
-        figure.add_heatmap(
-            x=across,
-            y=upwards,
-            z=np.where(drawn.density > 0, np.log10(np.maximum(drawn.density, 1)), np.nan),
-            customdata=drawn.density,
-            colorscale=[(0.0, figures.faded(ink, 0.12)), (1.0, figures.faded(ink, 0.7))],
-            showscale=False,
-            hovertemplate="%{customdata:,} others<extra></extra>",
-        )
+    add_density(figure, drawn, colours=(figures.faded(ink, 0.12), figures.faded(ink, 0.7)), whose="others")
     names = compared.runs
     sets = (
         ("neither", drawn.nonlenses, grey, "circle", 4),

@@ -7,6 +7,7 @@ import pandas as pd
 import streamlit as st
 from numpy.typing import NDArray
 
+from lensapp.core.evaluate.compare.overlap import Overlap
 from lensapp.core.numerals import score_text
 from lensapp.services.evaluate.compare.on_source import (
     FIRST,
@@ -128,7 +129,7 @@ def _show_agreement(ws: Workspace, compared: OnSource, top: int) -> None:
         BOTH: (overlap.by_all, (FIRST, SECOND), "both"),
     }
     with left:
-        _show_scatter(ws, compared, top)
+        _show_scatter(ws, compared, top, overlap)
     with right:
         heading(f"Among the {number(top)} best of")
         usual = SECOND_ONLY if both < top else BOTH
@@ -144,8 +145,8 @@ def _show_agreement(ws: Workspace, compared: OnSource, top: int) -> None:
         _show_set(ws, compared, best_of_set(compared, np.flatnonzero(members), of), of, words)
 
 
-def _show_scatter(ws: Workspace, compared: OnSource, top: int) -> None:
-    drawn, overlap = compared.drawn(top), compared.overlap(top)
+def _show_scatter(ws: Workspace, compared: OnSource, top: int, overlap: Overlap) -> None:
+    drawn = compared.drawn(top)
     dense = "; others as density (tint: logarithm)" if drawn.density is not None else ""
     figures.show_figure(
         source_figure(
