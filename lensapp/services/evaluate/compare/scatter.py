@@ -40,7 +40,7 @@ class Scatter:
         low, high = self.axes[run].positions([self.axes[run].low, self.axes[run].high])
         return np.linspace(low, high, CELLS + 1)
 
-    def with_density(self, scores: NDArray[np.float64]) -> "Scatter":
+    def with_density(self, scores: NDArray[Any]) -> "Scatter":
         """Return the same with the density of many cutouts; `scores` (2, m) are by first and second run."""
         across, upwards = (
             axis.positions(axis.clipped(row)) for axis, row in zip(self.axes, scores, strict=True)
